@@ -1,0 +1,112 @@
+"""What every bootstrap step needs: places, versions, one lock, one way to fail, one way to run a quiet command.
+
+Plain python3 without dependencies: this runs before anything is installed.
+"""
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+VERSION = "1.25.0"  # the MicroPython that tests, demo and benchmarks run on
+OLDEST = (1, 23)  # the .mpy format (6.3) and the asyncio that the node uses start here
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+LOGS = BUILD / "log"
+BIN = BUILD / "bin"  # links to the MicroPython and mpy-cross in use; everything else in the repository looks here
+
+
+class Problem(Exception):
+    """A failure told in one line: what went wrong, and the way out."""
+
+
+def cache_dir() -> Path:
+    """The per-user cache, made if missing: $XDG_CACHE_HOME or ~/.cache, then sealcast/micropython."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    path = Path(base) / "sealcast" / "micropython"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise Problem(f"cannot make the cache folder {path} ({e.strerror}): set XDG_CACHE_HOME to a folder you can write") from None
+    return path
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the file, so that two makes do not build the same thing at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another make that holds {path}")
+            fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+def say(text: str) -> None:
+    """Progress goes to stderr: the standard output of these scripts is the path they found."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def told(text: str) -> Iterator[None]:
+    """Tell a step that takes more than a moment: its line at once, its time when it is over."""
+    print(f"{text} ... ", end="", file=sys.stderr, flush=True)
+    start = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        say("failed")
+        raise
+    say(f"{time.monotonic() - start:.0f} s")
+
+
+def run(command: Sequence[str | Path], log: str, doing: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> None:
+    """Run a command with all its output in build/log/<log>. Raises Problem with the telling line of that output."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    path = LOGS / log
+    with path.open("a", encoding="utf-8") as f:
+        f.write("\n$ " + " ".join(str(part) for part in command) + "\n")
+        f.flush()
+        offset = f.tell()
+        try:
+            done = subprocess.run(
+                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT, cwd=cwd, env={**os.environ, **(env or {})}, check=False
+            )
+        except FileNotFoundError:
+            raise Problem(f"{doing} failed: there is no command '{command[0]}'; install it and run again") from None
+    if done.returncode:
+        with path.open("rb") as raw:
+            raw.seek(offset)
+            lines = raw.read().decode("utf-8", "replace").splitlines()
+        raise Problem(f"{doing} failed: {telling_line(lines)} (all of it: {path})")
+
+
+def telling_line(lines: Sequence[str]) -> str:
+    """The line of a log that most likely says why: the first compiler or tool error, else the last line."""
+    marks = ("error:", "ERROR:", "E: ", "fatal:", "Error ")
+    for mark in marks:
+        for line in lines:
+            if mark in line:
+                return line.strip()[:200]
+    full = [line for line in lines if line.strip()]
+    return full[-1].strip()[:200] if full else "it said nothing"
+
+
+def main(action: "object", *args: object) -> int:
+    """Run a step as a command: a Problem becomes one line on stderr and exit code 1."""
+    try:
+        action(*args)  # type: ignore[operator]
+    except Problem as e:
+        say(f"sealcast: {e}")
+        return 1
+    except KeyboardInterrupt:
+        say("sealcast: interrupted")
+        return 130
+    return 0

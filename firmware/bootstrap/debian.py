@@ -1,0 +1,95 @@
+"""The programs and headers each make target needs, and how they come onto a Debian machine.
+
+To add one: a line in NEEDS, and its name in the group of every target that uses it. Presence is probed by the thing
+itself (a command, a header, a Python module), not by dpkg, so that machines other than Debian pass when they have it.
+"""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+from common import BUILD, Problem, lock, run, told
+
+# Debian package -> what shows that it is there: "command:x", "file:x" (any of several, separated by a space), "python:x"
+NEEDS = {
+    "gcc": "command:gcc",
+    "libc6-dev": "file:/usr/include/stdio.h",
+    "make": "command:make",
+    "git": "command:git",
+    "python3-venv": "python:ensurepip",
+    "dpkg-dev": "command:dpkg-source",
+    "libmbedtls-dev": "file:/usr/include/mbedtls/ssl.h",
+    "mosquitto": "command:mosquitto",
+    "valgrind": "command:valgrind",
+    "clang": "command:clang",
+    "qemu-system-misc": "command:qemu-system-riscv32",
+    "qemu-system-arm": "command:qemu-system-arm",
+    "gcc-riscv64-unknown-elf": "command:riscv64-unknown-elf-gcc",
+    "gcc-arm-none-eabi": "command:arm-none-eabi-gcc",
+    "libnewlib-arm-none-eabi": "file:/usr/include/newlib/string.h /usr/lib/arm-none-eabi/include/string.h",
+}
+
+_PYTHON = ["python3-venv"]
+_UNIX_PORT = ["gcc", "libc6-dev", "make", "libmbedtls-dev"]
+_BOARDS = ["qemu-system-misc", "qemu-system-arm", "gcc-riscv64-unknown-elf", "gcc-arm-none-eabi", "libnewlib-arm-none-eabi"]
+
+GROUPS = {
+    "lint": _PYTHON,
+    "demo": _PYTHON + _UNIX_PORT,
+    "test": _PYTHON + _UNIX_PORT + ["mosquitto", "valgrind", "clang"] + _BOARDS,
+    "bench": _PYTHON + _UNIX_PORT + ["mosquitto"] + _BOARDS,
+    "natmod": _PYTHON + _UNIX_PORT + _BOARDS,
+}
+
+# A daemon's or a distribution's tools may stand outside an ordinary user's PATH.
+_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+
+def present(package: str) -> bool:
+    """Whether what the Debian package brings is on this machine, wherever it came from."""
+    kind, _, what = NEEDS[package].partition(":")
+    if kind == "command":
+        return shutil.which(what, path=_PATH) is not None
+    if kind == "python":
+        return importlib.util.find_spec(what) is not None
+    return any(Path(name).exists() for name in what.split())
+
+
+def is_debian() -> bool:
+    """Debian itself (its archive is where we take sources from), not a derivative."""
+    try:
+        return "ID=debian" in Path("/etc/os-release").read_text().splitlines()
+    except OSError:
+        return False
+
+
+def update_lists() -> None:
+    """apt-get update."""
+    run(["apt-get", "-q", "update"], "apt.log", "apt-get update")
+
+
+def install(packages: list[str]) -> None:
+    """Bring the packages onto this machine, or say exactly which are missing. Raises Problem."""
+    names = " ".join(packages)
+    if shutil.which("apt-get") is None:
+        raise Problem(f"missing: {names} (the names of Debian packages): install them with this system's package manager, then run again")
+    if os.geteuid() != 0:
+        raise Problem(f"missing Debian packages: {names}; as root: apt-get install --no-install-recommends {names}")
+    with lock(BUILD / "apt.lock"):
+        update_lists()
+        # The dpkg lock may be held by an unattended upgrade: wait for it rather than fail.
+        command = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install", "--no-install-recommends", *packages]
+        run(command, "apt.log", f"installing {names}", env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def ensure(packages: list[str]) -> None:
+    """Install those of the packages that are missing; nothing happens when none is. Raises Problem."""
+    missing = [name for name in packages if not present(name)]
+    if missing:
+        with told(f"      installing {len(missing)} Debian packages ({' '.join(missing)})"):
+            install(missing)
+        importlib.invalidate_caches()
+        absent = [name for name in missing if not present(name)]
+        if absent:
+            raise Problem(f"installed {' '.join(absent)}, yet {NEEDS[absent[0]].partition(':')[2]} is not there: look at build/log/apt.log")

@@ -1,0 +1,28 @@
+"""The project-local .venv: made, or refreshed when pyproject.toml or the Python under it changes."""
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+from common import BUILD, ROOT, lock, run, told
+
+VENV = ROOT / ".venv"
+
+
+def ensure_venv() -> Path:
+    """The venv's python, with this project (editable) and its test tools installed. Raises Problem."""
+    stamp = VENV / "sealcast.stamp"
+    python = VENV / "bin" / "python"
+    facts = sys.version + str(ROOT) + (ROOT / "pyproject.toml").read_text()
+    key = hashlib.sha256(facts.encode()).hexdigest()
+    with lock(BUILD / "venv.lock"):
+        if stamp.exists() and stamp.read_text() == key and python.exists():
+            return python
+        # From nothing each time: what an older pyproject.toml asked for must not stay importable.
+        shutil.rmtree(VENV, ignore_errors=True)
+        with told("      making .venv and installing the Python packages"):
+            run([sys.executable, "-m", "venv", VENV], "venv.log", "making .venv")
+            run([python, "-m", "pip", "install", "--editable", ".[test]"], "venv.log", "pip install")
+        stamp.write_text(key)
+    return python

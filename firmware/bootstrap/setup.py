@@ -1,0 +1,59 @@
+"""All the set-up of a make target: `python3 firmware/bootstrap/setup.py demo|test|bench|lint|natmod`.
+
+Every step says what it does, does nothing when it was done before, and fails with one line that tells the way out.
+"""
+
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 11):
+    sys.exit("sealcast: Python 3.11 or later is needed, this is %d.%d: install it and run `make PYTHON=python3.11 ...`" % sys.version_info[:2])
+
+import debian
+import environment
+import unix
+from common import BIN, Problem, cache_dir, main, say
+
+_FINALLY = {
+    "demo": "running the demo",
+    "test": "running lint and all tests",
+    "bench": "measuring",
+    "lint": "checking style and types",
+    "natmod": "building the native modules",
+}
+
+
+def set_up(target: str) -> None:
+    """Do the target's set-up, and announce what make runs then. Raises Problem."""
+    last = 3 if target == "lint" else 4
+    say(f"[1/{last}] system packages")
+    debian.ensure(debian.GROUPS[target])
+    say(f"[2/{last}] Python environment (.venv)")
+    environment.ensure_venv()
+    if target != "lint":
+        say(f"[3/{last}] MicroPython (kept in {cache_dir()})")
+        micropython, mpy_cross = unix.binaries()
+        _link("micropython", micropython)
+        _link("mpy-cross", mpy_cross)
+        say(f"      {micropython}")
+    say(f"[{last}/{last}] {_FINALLY[target]}")
+
+
+def _link(name: str, target: Path) -> None:
+    BIN.mkdir(parents=True, exist_ok=True)
+    link = BIN / name
+    if not (link.is_symlink() and link.readlink() == target):
+        new = BIN / f".{name}.new"
+        new.unlink(missing_ok=True)
+        new.symlink_to(target)
+        new.replace(link)  # a test that starts at this moment sees the old one or the new one
+
+
+def _command(arguments: list[str]) -> None:
+    if len(arguments) != 1 or arguments[0] not in _FINALLY:
+        raise Problem(f"setup.py takes one of: {' '.join(_FINALLY)}")
+    set_up(arguments[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main(_command, sys.argv[1:]))
