@@ -1,6 +1,5 @@
 // curve25519.h: table of contents of the curve half of the native module.
-// Build: compile ONE file, curve25519.c, which includes the others, plus a
-// file that gives sc_sha512() (sha512.h). The field representation is chosen
+// Build: compile ONE file, curve25519.c, which includes the others. The field representation is chosen
 // in fe.h from the target (override: -DSC_FE=13, 29, 32 or 51).
 //
 // Contract of every function
@@ -10,14 +9,14 @@
 //   * Secrets left on the C stack are wiped before return. No heap, no static data.
 //   * `out` may overlap any input: it is written after the last input was read.
 //   * On failure `out` is not written.
-//   * May call memcpy and memset (the compiler does on its own): a natmod has no
-//     libc, so its binding gives them in one place.
+//   * Needs from outside: sc_sha512 (sha512.c), sc_equal and sc_wipe (memory.c), and
+//     memcpy and memset (compilers call them on their own): a natmod has no libc, so
+//     its binding gives them in one place.
 #ifndef SC_CURVE25519_H
 #define SC_CURVE25519_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include "bytes.h"  // sc_wipe, sc_equal
 
 #define SC_OK 0
 #define SC_BAD_POINT (-1)  // an encoding is not canonical ristretto255
