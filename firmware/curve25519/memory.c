@@ -1,6 +1,7 @@
 // Constant-time comparison, and wiping that the compiler cannot remove.
 
 #include "symmetric.h"
+#include "words.h"
 
 int sc_equal(const uint8_t *a, const uint8_t *b, size_t n) {
     uint32_t difference = 0;
@@ -12,9 +13,38 @@ int sc_equal(const uint8_t *a, const uint8_t *b, size_t n) {
     return (int)((difference - 1) >> 31);  // difference <= 255: borrows only from zero
 }
 
+// The barriers stop compilers from turning these loops into calls of memset and memcpy.
+#define BARRIER() __asm__ volatile ("" : : : "memory")
+
 void sc_wipe(void *p, size_t n) {
-    memset(p, 0, n);
-    __asm__ volatile ("" : : "r" (p) : "memory");
+    uint8_t *b = p;
+    for (; n && !sc_aligned(b); n--) {
+        *b++ = 0;
+    }
+    for (; n >= 16; n -= 16, b += 16) {
+        sc_word *w = (sc_word *)b;
+        w[0] = w[1] = w[2] = w[3] = 0;
+        BARRIER();
+    }
+    for (; n; n--) {
+        *b++ = 0;
+        BARRIER();
+    }
+}
+
+void sc_copy(void *to, const void *from, size_t n) {
+    uint8_t *t = to;
+    const uint8_t *f = from;
+    if (sc_aligned(t) && sc_aligned(f)) {
+        for (; n >= 4; n -= 4, t += 4, f += 4) {
+            *(sc_word *)t = *(const sc_word *)f;
+            BARRIER();
+        }
+    }
+    for (; n; n--) {
+        *t++ = *f++;
+        BARRIER();
+    }
 }
 
 __attribute__((noinline)) void sc_burn(void) {

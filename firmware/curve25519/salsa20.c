@@ -47,22 +47,22 @@ void sc_xsalsa20_init(sc_xsalsa20 *s, const uint8_t key[32], const uint8_t nonce
     // HSalsa20 of the key and the first 16 nonce bytes gives the key of a Salsa20 that
     // takes the other 8 as its nonce.
     constants(s->in);
-    memcpy(s->in + 1, key, 16);
-    memcpy(s->in + 11, key + 16, 16);
-    memcpy(s->in + 6, nonce, 16);
+    sc_copy(s->in + 1, key, 16);
+    sc_copy(s->in + 11, key + 16, 16);
+    sc_copy(s->in + 6, nonce, 16);
     sc_salsa20_rounds(s->block, s->in, 10);
-    memcpy(s->in + 6, nonce + 16, 8);
+    sc_copy(s->in + 6, nonce + 16, 8);
     s->in[1] = s->block[0];
     s->in[2] = s->block[5];
     s->in[3] = s->block[10];
     s->in[4] = s->block[15];
-    memcpy(s->in + 11, s->block + 6, 16);
+    sc_copy(s->in + 11, s->block + 6, 16);
     s->in[8] = 0;
     s->in[9] = 0;
     s->used = 64;
 }
 
-static void next_block(sc_xsalsa20 *s) {
+void sc_xsalsa20_block(sc_xsalsa20 *s) {
     sc_salsa20_rounds(s->block, s->in, 10);
     for (unsigned i = 0; i < 16; i++) {
         s->block[i] += s->in[i];
@@ -72,10 +72,14 @@ static void next_block(sc_xsalsa20 *s) {
     s->used = 0;
 }
 
-void sc_xsalsa20_xor(sc_xsalsa20 *s, uint8_t *data, size_t n) {
+void sc_xsalsa20_xor(sc_xsalsa20 *s, uint8_t *out, const uint8_t *in, size_t n) {
+    if ((uintptr_t)out - (uintptr_t)in < n && out != in) {  // out begins inside in
+        memmove(out, in, n);
+        in = out;
+    }
     while (n) {
         if (s->used == 64) {
-            next_block(s);
+            sc_xsalsa20_block(s);
         }
         size_t k = 64 - s->used;
         if (k > n) {
@@ -84,13 +88,13 @@ void sc_xsalsa20_xor(sc_xsalsa20 *s, uint8_t *data, size_t n) {
         const uint8_t *stream = (const uint8_t *)s->block + s->used;
         s->used += (uint32_t)k;
         n -= k;
-        if (sc_aligned(data) && sc_aligned(stream)) {
-            for (; k >= 4; k -= 4, data += 4, stream += 4) {
-                *(sc_word *)data ^= *(const sc_word *)stream;
+        if (sc_aligned(out) && sc_aligned(in) && sc_aligned(stream)) {
+            for (; k >= 4; k -= 4, out += 4, in += 4, stream += 4) {
+                *(sc_word *)out = *(const sc_word *)in ^ *(const sc_word *)stream;
             }
         }
         for (; k; k--) {
-            *data++ ^= *stream++;
+            *out++ = *in++ ^ *stream++;
         }
     }
 }

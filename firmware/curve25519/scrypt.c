@@ -32,13 +32,13 @@ typedef struct {
 static void hmac_key(header *s, const uint8_t *password, size_t n) {
     sc_sha256 hash;
     uint8_t pad[64];
-    memset(pad, 0, 64);
+    sc_wipe(pad, 64);
     if (n > 64) {
         sc_sha256_init(&hash);
         sc_sha256_update(&hash, password, n);
         sc_sha256_final(&hash, pad);
     } else {
-        memcpy(pad, password, n);
+        sc_copy(pad, password, n);
     }
     for (unsigned which = 0; which < 2; which++) {
         uint8_t mask = which ? 0x36 ^ 0x5c : 0x36;  // the second turns ipad into opad
@@ -47,7 +47,7 @@ static void hmac_key(header *s, const uint8_t *password, size_t n) {
         }
         sc_sha256_init(&hash);
         sc_sha256_update(&hash, pad, 64);
-        memcpy(which ? s->outer : s->inner, hash.h, 32);
+        sc_copy(which ? s->outer : s->inner, hash.h, 32);
     }
     sc_wipe(pad, sizeof pad);
     sc_wipe(&hash, sizeof hash);
@@ -58,18 +58,18 @@ static void pbkdf2(const header *s, const uint8_t *salt, size_t salt_length, uin
     uint8_t digest[32], number[4];
     for (uint32_t i = 1; size; i++) {
         uint32_t big_endian = sc_bswap32(i);
-        memcpy(number, &big_endian, 4);
-        memcpy(hash.h, s->inner, 32);
+        sc_copy(number, &big_endian, 4);
+        sc_copy(hash.h, s->inner, 32);
         hash.length = 64;
         sc_sha256_update(&hash, salt, salt_length);
         sc_sha256_update(&hash, number, 4);
         sc_sha256_final(&hash, digest);
-        memcpy(hash.h, s->outer, 32);
+        sc_copy(hash.h, s->outer, 32);
         hash.length = 64;
         sc_sha256_update(&hash, digest, 32);
         sc_sha256_final(&hash, digest);
         size_t n = size < 32 ? size : 32;
-        memcpy(out, digest, n);
+        sc_copy(out, digest, n);
         out += n;
         size -= n;
     }
@@ -127,7 +127,7 @@ static inline uint32_t *block(header *s, uint32_t index) {
 // out = scryptBlockMix(in) (RFC 7914, section 4): 2r Salsa20/8 calls, even outputs first.
 static void block_mix(uint32_t *out, const uint32_t *in, uint32_t r) {
     uint32_t x[16], t[16];
-    memcpy(x, in + 32 * r - 16, 64);
+    sc_copy(x, in + 32 * r - 16, 64);
     for (uint32_t i = 0; i < 2 * r; i++) {
         for (unsigned w = 0; w < 16; w++) {
             x[w] ^= in[w];
@@ -159,7 +159,7 @@ static uint32_t mix(header *s, uint32_t which) {
 void sc_scrypt_begin(void *memory, size_t memory_length, uint32_t n, uint32_t r, uint32_t p,
     const uint8_t *password, size_t password_length, const uint8_t *salt, size_t salt_length) {
     header *s = memory;
-    memset(s, 0, sizeof *s);
+    sc_wipe(s, sizeof *s);
     s->magic = MAGIC;
     s->n = n, s->r = r, s->p = p;
     s->k_log = spacing_log(n, r, p, memory_length);
@@ -196,7 +196,7 @@ int sc_scrypt_step(void *memory, size_t memory_length, uint32_t mixes) {
         if (s->i == 0) {
             s->x = s->p, s->t = s->p + 1, s->y = s->p + 2;
             s->pending = 0;
-            memcpy(block(s, s->x), b, 4 * words);
+            sc_copy(block(s, s->x), b, 4 * words);
         }
         while (s->i < 2 * s->n) {
             if (mixes-- == 0) {
@@ -204,7 +204,7 @@ int sc_scrypt_step(void *memory, size_t memory_length, uint32_t mixes) {
             }
             if (s->i < s->n) {  // step 2 of ROMix: fill
                 if ((s->i & skipped) == 0) {
-                    memcpy(block(s, first + (s->i >> s->k_log)), block(s, s->x), 4 * words);
+                    sc_copy(block(s, first + (s->i >> s->k_log)), block(s, s->x), 4 * words);
                 }
                 s->x = mix(s, s->x);
                 s->i++;
@@ -214,7 +214,7 @@ int sc_scrypt_step(void *memory, size_t memory_length, uint32_t mixes) {
             uint32_t j = block(s, s->x)[words - 16] & (s->n - 1);
             uint32_t *v = block(s, first + (j >> s->k_log));
             if (!s->pending && (j & skipped)) {
-                memcpy(block(s, s->t), v, 4 * words);
+                sc_copy(block(s, s->t), v, 4 * words);
                 s->again = j & skipped;
                 s->pending = 1;
             }
@@ -231,7 +231,7 @@ int sc_scrypt_step(void *memory, size_t memory_length, uint32_t mixes) {
             s->x = mix(s, s->x);
             s->i++;
         }
-        memcpy(b, block(s, s->x), 4 * words);
+        sc_copy(b, block(s, s->x), 4 * words);
         s->i = 0;
         s->lane++;
     }

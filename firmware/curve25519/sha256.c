@@ -24,7 +24,7 @@ static inline uint32_t rotr(uint32_t x, unsigned n) {
 
 static void compress(sc_sha256 *s) {
     uint32_t w[16], v[8];
-    memcpy(v, s->h, 32);
+    sc_copy(v, s->h, 32);
     for (unsigned t = 0; t < 64; t++) {
         uint32_t wt;
         if (t < 16) {
@@ -52,7 +52,7 @@ static void compress(sc_sha256 *s) {
 }
 
 void sc_sha256_init(sc_sha256 *s) {
-    memcpy(s->h, iv, 32);
+    sc_copy(s->h, iv, 32);
     s->length = 0;
 }
 
@@ -62,7 +62,7 @@ void sc_sha256_update(sc_sha256 *s, const uint8_t *data, size_t n) {
         if (k > n) {
             k = n;
         }
-        memcpy(s->block + used, data, k);
+        sc_copy(s->block + used, data, k);
         s->length += (uint32_t)k;
         data += k;
         n -= k;
@@ -75,18 +75,18 @@ void sc_sha256_update(sc_sha256 *s, const uint8_t *data, size_t n) {
 void sc_sha256_final(sc_sha256 *s, uint8_t out[32]) {
     size_t used = s->length & 63;
     s->block[used++] = 0x80;
-    memset(s->block + used, 0, 64 - used);
+    sc_wipe(s->block + used, 64 - used);
     if (used > 56) {
         compress(s);
-        memset(s->block, 0, 64);
+        sc_wipe(s->block, 64);
     }
     // The length in bits, 64-bit big endian; ours fit the low half.
     uint32_t bits = sc_bswap32(s->length << 3);
-    memcpy(s->block + 60, &bits, 4);
+    sc_copy(s->block + 60, &bits, 4);
     compress(s);
     for (unsigned i = 0; i < 8; i++) {
         s->h[i] = sc_bswap32(s->h[i]);
     }
-    memcpy(out, s->h, 32);
+    sc_copy(out, s->h, 32);
     sc_wipe(s, sizeof *s);
 }

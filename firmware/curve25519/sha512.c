@@ -44,7 +44,7 @@ static inline uint64_t big_endian(uint64_t x) {
 
 static void compress(state *s) {
     uint64_t *v = s->v, *w = s->w;
-    memcpy(v, s->h, 64);
+    sc_copy(v, s->h, 64);
     for (unsigned i = 0; i < 16; i++) {
         w[i] = big_endian(w[i]);
     }
@@ -81,7 +81,7 @@ static void update(state *s, const uint8_t *data, size_t n) {
         if (room > n) {
             room = n;
         }
-        memcpy((uint8_t *)s->w + s->used, data, room);
+        sc_copy((uint8_t *)s->w + s->used, data, room);
         s->used += (uint32_t)room;
         data += room;
         n -= room;
@@ -94,23 +94,23 @@ static void update(state *s, const uint8_t *data, size_t n) {
 void sc_sha512(uint8_t out[64], const uint8_t *a, size_t a_length,
     const uint8_t *b, size_t b_length, const uint8_t *c, size_t c_length) {
     state s;
-    memcpy(s.h, iv, 64);
+    sc_copy(s.h, iv, 64);
     s.used = s.length = 0;
     update(&s, a, a_length);
     update(&s, b, b_length);
     update(&s, c, c_length);
     ((uint8_t *)s.w)[s.used++] = 0x80;
     if (s.used > 112) {
-        memset((uint8_t *)s.w + s.used, 0, 128 - s.used);
+        sc_wipe((uint8_t *)s.w + s.used, 128 - s.used);
         compress(&s);
     }
-    memset((uint8_t *)s.w + s.used, 0, 128 - s.used);
+    sc_wipe((uint8_t *)s.w + s.used, 128 - s.used);
     // The 128-bit length in bits, big endian; ours are below 2^32 bytes.
     s.w[15] = big_endian(((uint64_t)(s.length >> 29) << 32) | s.length << 3);
     compress(&s);
     for (unsigned i = 0; i < 8; i++) {
         s.h[i] = big_endian(s.h[i]);
     }
-    memcpy(out, s.h, 64);
+    sc_copy(out, s.h, 64);
     sc_wipe(&s, sizeof s);
 }

@@ -32,6 +32,9 @@ int sc_equal(const uint8_t *a, const uint8_t *b, size_t n);
 // Zeroes n bytes, also when the compiler sees that nobody reads them again.
 void sc_wipe(void *p, size_t n);
 
+// memcpy that goes by words where both ends are aligned: some boards' own goes by bytes.
+void sc_copy(void *to, const void *from, size_t n);
+
 // Overwrites SC_BURN_BYTES of stack below the caller: what functions called just before, at
 // the same depth, left in their frames (spilled registers, compiler temporaries). Each module
 // is built with the depth of its deepest call; tests/native/test_stack_wiped.py measures it.
@@ -86,8 +89,10 @@ typedef struct {
 } sc_xsalsa20;
 
 void sc_xsalsa20_init(sc_xsalsa20 *s, const uint8_t key[32], const uint8_t nonce[24]);
-// data ^= next n bytes of key stream, in place.
-void sc_xsalsa20_xor(sc_xsalsa20 *s, uint8_t *data, size_t n);
+// Puts the next 64 bytes of key stream into block; used = 0.
+void sc_xsalsa20_block(sc_xsalsa20 *s);
+// out = in ^ next n bytes of key stream. The two may overlap in any way.
+void sc_xsalsa20_xor(sc_xsalsa20 *s, uint8_t *out, const uint8_t *in, size_t n);
 
 // --- poly1305.c, secretbox.c ----------------------------------------------------
 
