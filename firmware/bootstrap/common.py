@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 VERSION = "1.25.0"  # the MicroPython that tests, demo and benchmarks run on
@@ -77,8 +77,10 @@ def run(command: Sequence[str | Path], log: str, doing: str, env: Mapping[str, s
         offset = f.tell()
         try:
             done = subprocess.run(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT, cwd=cwd, env={**os.environ, **(env or {})}, check=False
-            )
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT,
+                cwd=cwd, env={**os.environ, **(env or {})}, check=False,
+            )  # fmt: skip
         except FileNotFoundError:
             raise Problem(f"{doing} failed: there is no command '{command[0]}'; install it and run again") from None
     if done.returncode:
@@ -99,10 +101,10 @@ def telling_line(lines: Sequence[str]) -> str:
     return full[-1].strip()[:200] if full else "it said nothing"
 
 
-def main(action: "object", *args: object) -> int:
+def main(action: Callable[..., None], *args: object) -> int:
     """Run a step as a command: a Problem becomes one line on stderr and exit code 1."""
     try:
-        action(*args)  # type: ignore[operator]
+        action(*args)
     except Problem as e:
         say(f"sealcast: {e}")
         return 1

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,10 +20,18 @@ def ensure_venv() -> Path:
     with lock(BUILD / "venv.lock"):
         if stamp.exists() and stamp.read_text() == key and python.exists():
             return python
-        # From nothing each time: what an older pyproject.toml asked for must not stay importable.
-        shutil.rmtree(VENV, ignore_errors=True)
+        if not _works(python):  # the Python it was made from has gone, or an earlier run was cut short
+            shutil.rmtree(VENV, ignore_errors=True)
         with told("      making .venv and installing the Python packages"):
             run([sys.executable, "-m", "venv", VENV], "venv.log", "making .venv")
             run([python, "-m", "pip", "install", "--editable", ".[test]"], "venv.log", "pip install")
         stamp.write_text(key)
     return python
+
+
+def _works(python: Path) -> bool:
+    try:
+        asked = subprocess.run([python, "-c", "import pip, sys; print(sys.version)"], capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    return asked.stdout.strip() == sys.version

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 if sys.version_info < (3, 11):
-    sys.exit("sealcast: Python 3.11 or later is needed, this is %d.%d: install it and run `make PYTHON=python3.11 ...`" % sys.version_info[:2])
+    sys.exit("sealcast: Python 3.11 or later is needed, this is %d.%d: run `make PYTHON=<a later python3>`" % sys.version_info[:2])
 
 import debian
 import environment

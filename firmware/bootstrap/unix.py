@@ -60,13 +60,21 @@ def _tls_options(tree: Path) -> list[str]:
 
 def _key(tree: Path, options: list[str]) -> str:
     """Everything that decides what is built: source, options, manifest, compiler, system."""
-    compiler = subprocess.run([os.environ.get("CC", "gcc"), "--version"], capture_output=True, text=True, check=False).stdout.partition("\n")[0]
+    compiler = subprocess.run([os.environ.get("CC", "gcc"), "--version"], capture_output=True, text=True, check=False).stdout
     facts: list[object] = [VERSION, options, _MANIFEST.read_text(), compiler, platform.machine(), platform.libc_ver()]
     if os.environ.get("MICROPYTHON_DIR"):
-        # A user's tree changes under us: its files' names, sizes and times tell.
-        files = [p for part in ("py", "extmod", "shared", "ports/unix", "mpy-cross", "tools") for p in sorted((tree / part).rglob("*.[chmp]*"))]
-        facts.append([(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files if p.is_file() and "build" not in str(p.relative_to(tree))])
+        facts.append(_state(tree))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _state(tree: Path) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of the files of a tree that is its user's and may change between two builds."""
+    state = []
+    for part in ("py", "extmod", "shared", "ports/unix", "mpy-cross", "tools"):
+        for path in sorted((tree / part).rglob("*.[chmp]*")):
+            if path.is_file() and "build" not in str(path.relative_to(tree)):
+                state.append((str(path), path.stat().st_size, path.stat().st_mtime_ns))
+    return state
 
 
 def _built() -> Path:
@@ -80,8 +88,9 @@ def _built() -> Path:
             return place
         shutil.rmtree(place, ignore_errors=True)  # built against a library that has gone since
         version = ".".join(str(n) for n in version_of(tree))
-        with told(f"      building MicroPython {version} (unix port, mpy-cross)"), tempfile.TemporaryDirectory(dir=cache_dir(), prefix="build-") as folder:
-            _build(tree, options, Path(folder), place)
+        with told(f"      building MicroPython {version} (unix port, mpy-cross)"):
+            with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="build-") as folder:
+                _build(tree, options, Path(folder), place)
         if not _runs(place):
             raise Problem(f"the MicroPython just built in {place} does not run: see build/log/micropython.log")
     return place
@@ -96,15 +105,17 @@ def _runs(place: Path) -> bool:
 
 
 def _build(tree: Path, options: list[str], folder: Path, place: Path) -> None:
-    make = ["make", f"-j{os.cpu_count() or 1}"]
+    make: list[str | Path] = ["make", f"-j{os.cpu_count() or 1}"]
     cross = folder / "mpy-cross" / "mpy-cross"
     library = folder / "lib"  # stands in for the micropython-lib submodule, from which we use nothing
     library.mkdir()
     (library / "README.md").touch()
     # A make of ours must not hand its own flags (or BUILD=...) down to MicroPython's.
-    env = {name: "" for name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES")}
-    run([*make, "-C", tree / "mpy-cross", f"BUILD={cross.parent}", "CFLAGS_EXTRA=-Wno-error"], "micropython.log", "building mpy-cross", env=env)
-    paths = [f"BUILD={folder / 'unix'}", f"FROZEN_MANIFEST={_MANIFEST}", f"MPY_LIB_DIR={library}", f"MICROPY_MPYCROSS={cross}", f"MICROPY_MPYCROSS_DEPENDENCY={cross}"]
+    env = dict.fromkeys(("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES"), "")
+    command = [*make, "-C", tree / "mpy-cross", f"BUILD={cross.parent}", "CFLAGS_EXTRA=-Wno-error"]
+    run(command, "micropython.log", "building mpy-cross", env=env)
+    paths = [f"BUILD={folder / 'unix'}", f"FROZEN_MANIFEST={_MANIFEST}", f"MPY_LIB_DIR={library}"]
+    paths += [f"MICROPY_MPYCROSS={cross}", f"MICROPY_MPYCROSS_DEPENDENCY={cross}"]
     run([*make, "-C", tree / "ports" / "unix", *paths, *options], "micropython.log", "building MicroPython", env=env)
     ready = folder / "ready"
     ready.mkdir()

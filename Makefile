@@ -1,0 +1,33 @@
+# Each target does all its own set-up; see firmware/bootstrap/. `make help` lists the targets.
+
+PYTHON ?= python3
+SETUP = $(PYTHON) firmware/bootstrap/setup.py
+VENV = .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+demo: ## a broker, three MicroPython nodes and a host talk, in front of your eyes
+	@$(SETUP) demo
+	@$(VENV)/python -m sealcast_host.demo
+
+test: ## lint, then every test
+	@$(SETUP) test
+	@$(VENV)/ruff check --quiet
+	@$(VENV)/mypy
+	@$(VENV)/pytest -n auto --dist worksteal
+
+bench: ## sizes, speeds and heap, written to build/bench.json
+	@$(SETUP) bench
+	@$(VENV)/python tests/bench.py
+
+lint: ## style and types alone
+	@$(SETUP) lint
+	@$(VENV)/ruff check
+	@$(VENV)/mypy
+
+clean: ## remove all that was made here (the built MicroPython stays in the user's cache)
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
