@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Builds MicroPython for the emulated boards, with what a Sealcast node needs (DESIGN section 7):
+
+    build.py VIRT_RV32|MPS2_AN385      prints the path of firmware.elf
+
+The source tree is $MICROPYTHON_DIR, or the one that firmware/micropython keeps in the user's cache.
+"""
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BOARDS = {"VIRT_RV32": "riscv64-unknown-elf-", "MPS2_AN385": "arm-none-eabi-"}
+HEAP_BYTES = 143360     # the port's own figure; what a radio board leaves free is near it
+
+
+def missing(board):
+    """Names of the programs that building the board needs and that are not installed."""
+    return [p for p in (BOARDS[board] + "gcc", "gcc", "make") if not shutil.which(p)]
+
+
+def cache():
+    """The folder for built things, per user."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "sealcast")
+
+
+def source():
+    """MicroPython's source tree."""
+    if os.environ.get("MICROPYTHON_DIR"):
+        return os.path.abspath(os.environ["MICROPYTHON_DIR"])
+    raise RuntimeError("set MICROPYTHON_DIR to a MicroPython source tree (1.25)")
+
+
+def _inputs_digest(tree):
+    digest = hashlib.sha256(tree.encode())
+    for folder, folders, files in os.walk(HERE):
+        folders[:] = sorted(set(folders) - {"bare"})
+        for name in sorted(files):
+            if name.endswith((".c", ".h", ".mk", ".ld")) or name in ("build.py", "manifest.py", "_boot.py"):
+                path = os.path.join(folder, name)
+                digest.update(path.encode())
+                with open(path, "rb") as file:
+                    digest.update(file.read())
+    return digest.hexdigest()
+
+
+def _compiler_settings(board):
+    """Make variables of one board, some of which depend on the compiler's age."""
+    if board != "VIRT_RV32":
+        return ["LDSCRIPT=" + os.path.join(HERE, "mps2.ld")]
+    settings = ["LDSCRIPT=" + os.path.join(HERE, "virt.ld")]
+    gcc = BOARDS[board] + "gcc"
+    probe = [gcc, "-march=rv32imac_zicsr", "-mabi=ilp32", "--print-multi-directory"]
+    if subprocess.run(probe, capture_output=True, text=True, check=False).stdout.strip() not in ("", "."):
+        return settings
+    # Older compilers have libraries for rv32imac only; ISA specification 2.2 still counts Zicsr into it.
+    return settings + ["RV32_ARCH=rv32imac", "CC=%s -misa-spec=2.2" % gcc, "AS=%sas -misa-spec=2.2" % BOARDS[board]]
+
+
+def _make(folder, variables, log):
+    command = ["make", "-C", folder, "-j2", *variables]
+    with open(log, "a") as file:
+        if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode:
+            with open(log) as text:
+                raise RuntimeError("%s failed; %s ends:\n%s" % (" ".join(command[:3]), log, text.read()[-3000:]))
+
+
+def firmware(board):
+    """Path of the board's firmware.elf, built if anything it depends on has changed. Raises RuntimeError."""
+    tree, folder = source(), os.path.join(cache(), "qemu-" + board)
+    os.makedirs(folder, exist_ok=True)
+    elf, stamp = os.path.join(folder, "build", "firmware.elf"), os.path.join(folder, "stamp")
+    with open(os.path.join(folder, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        digest = _inputs_digest(tree)
+        if os.path.exists(elf) and os.path.exists(stamp):
+            with open(stamp) as file:
+                if file.read() == digest:
+                    return elf
+        shutil.rmtree(os.path.join(folder, "build"), ignore_errors=True)
+        log = os.path.join(folder, "log")
+        open(log, "w").close()
+        # A manifest's include() asks for micropython-lib even when nothing comes from it: any folder with a README.md does.
+        no_library = os.path.join(folder, "no-library")
+        os.makedirs(no_library, exist_ok=True)
+        open(os.path.join(no_library, "README.md"), "w").close()
+        if not os.path.exists(os.path.join(tree, "mpy-cross", "build", "mpy-cross")):
+            _make(os.path.join(tree, "mpy-cross"), [], log)
+        _make(os.path.join(tree, "ports", "qemu"), [
+            "BOARD=" + board, "BUILD=" + os.path.join(folder, "build"), "FROZEN_MANIFEST=" + os.path.join(HERE, "manifest.py"),
+            "MPY_LIB_DIR=" + no_library, "USER_C_MODULES=" + os.path.join(HERE, "modules"), "MICROPY_VFS_LFS2=1",
+            "MICROPY_HEAP_SIZE=%d" % HEAP_BYTES, "CFLAGS_EXTRA=-DMP_CONFIGFILE='\"%s\"'" % os.path.join(HERE, "boardconfig.h"),
+            *_compiler_settings(board)], log)
+        with open(stamp, "w") as file:
+            file.write(digest)
+    return elf
+
+
+if __name__ == "__main__":
+    try:
+        print(firmware(sys.argv[1]))
+    except (RuntimeError, IndexError, KeyError) as error:
+        sys.exit(str(error) if isinstance(error, RuntimeError) else __doc__)

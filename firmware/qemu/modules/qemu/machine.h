@@ -1,0 +1,15 @@
+// What the emulated machine offers, the same on both boards. Implemented in machine.c.
+#include <stdbool.h>
+#include <stdint.h>
+
+uint64_t machine_us(void);                  // microseconds of virtual time since start
+void machine_sleep(int64_t timeout_us);     // until then, or until serial input arrives; negative: no limit
+void machine_reset(void);
+
+#if defined(QEMU_SOC_VIRT)
+#define DISK_BASE (0x80800000)              // RAM that the port's linker script leaves alone
+#elif defined(QEMU_SOC_MPS2)
+#define DISK_BASE (0x21000000)              // PSRAM
+#endif
+#define DISK_BLOCK (4096)
+#define DISK_BLOCKS (256)

@@ -1,0 +1,61 @@
+// Serial input that never blocks the interpreter: a ring filled whenever Python runs, so that Ctrl-C stops a program
+// and select.poll() works on stdin. What does not fit stays in the emulator: nothing is ever lost.
+#include "py/mphal.h"
+#include "py/runtime.h"
+#include "py/stream.h"
+#include "shared/runtime/interrupt_char.h"
+#include "uart.h"
+#include "machine.h"
+
+#define RING (4096)
+
+static uint8_t ring[RING];
+static unsigned int ring_in, ring_out;      // free-running; their difference is the fill
+
+void qemu_poll(void) {
+    #if defined(QEMU_SOC_VIRT)
+    // The 16-byte hardware FIFO is off after reset.
+    *(volatile uint8_t *)0x10000002 = 1;
+    #else
+    machine_us();
+    #endif
+    while (ring_in - ring_out < RING) {
+        int c = uart_rx_chr();
+        if (c == UART_RX_NO_CHAR) {
+            return;
+        }
+        if (c == mp_interrupt_char) {
+            mp_sched_keyboard_interrupt();
+        } else {
+            ring[ring_in++ % RING] = c;
+        }
+    }
+}
+
+void qemu_wait(int timeout_ms) {
+    qemu_poll();
+    if (ring_in == ring_out) {
+        machine_sleep(timeout_ms < 0 ? -1 : (int64_t)timeout_ms * 1000);
+        qemu_poll();
+    }
+}
+
+int __wrap_mp_hal_stdin_rx_chr(void) {
+    for (;;) {
+        qemu_poll();
+        if (ring_in != ring_out) {
+            return ring[ring_out++ % RING];
+        }
+        mp_handle_pending(true);
+        qemu_wait(-1);
+    }
+}
+
+uintptr_t __wrap_mp_hal_stdio_poll(uintptr_t flags) {
+    uintptr_t ready = flags & MP_STREAM_POLL_WR;
+    qemu_poll();
+    if ((flags & MP_STREAM_POLL_RD) && ring_in != ring_out) {
+        ready |= MP_STREAM_POLL_RD;
+    }
+    return ready;
+}
