@@ -1,0 +1,290 @@
+"""A small MQTT 3.1.1 client for asyncio: clean session, QoS 0 and 1, last will, keepalive, TLS if given a context.
+
+It has the interface that sealcast.session asks of a transport. Source: MQTT Version 3.1.1, OASIS Standard (section
+numbers below). Buffers are allocated once. Whatever goes wrong (errors of the network, end of file, silence, a packet that
+breaks the rules) is an OSError: the link is lost and the caller connects again. Received packets that do not fit the
+buffer are read past, acknowledged and counted in `skipped`, never stored.
+"""
+
+import asyncio
+import time
+
+from sealcast.aio import sleep_ms, stop, within
+from sealcast.compat import const
+
+from .inbuf import Input, violation
+
+PACKET = const(2816)  # the largest frame of the protocol (2,400), its topic, and MQTT's own bytes
+_CONNECT_MS = const(20000)
+_GOODBYE_MS = const(1000)
+
+# First bytes of packets, flags included (2.2)
+_CONNECT = const(0x10)
+_CONNACK = const(0x20)
+_PUBLISH = const(0x30)
+_PUBACK = const(0x40)
+_SUBSCRIBE = const(0x82)
+_SUBACK = const(0x90)
+_PINGREQ = const(0xC0)
+_PINGRESP = const(0xD0)
+_DISCONNECT = const(0xE0)
+
+_REFUSED = {
+    1: "it does not speak MQTT 3.1.1",
+    2: "it does not accept the client id",
+    3: "it is unavailable",
+    4: "wrong user name or password",
+    5: "not authorised: check broker.username and broker.password",
+}
+
+
+class Refused(OSError):
+    """The broker answered, and said no."""
+
+
+class Client:
+    """One broker. Use: connect(), then receive() in one task all the time, publish() and subscribe() from others."""
+
+    def __init__(self, host, port, client_id, username=None, password=None, keepalive_s=30, ssl=None):
+        """client_id, username, password: str. ssl: an ssl.SSLContext, or None for plain TCP."""
+        self._host = host
+        self._port = port
+        self._client_id = client_id.encode()
+        self._username = None if username is None else username.encode()
+        self._password = None if password is None else password.encode()
+        self._keepalive_s = keepalive_s
+        self._ssl = ssl
+        self._in = Input(PACKET)
+        self._tx = bytearray(PACKET)
+        self._txv = memoryview(self._tx)
+        self._lock = asyncio.Lock()
+        self._stream = None
+        self._pinger = None
+        self.skipped = 0
+        self._reset()
+
+    def _reset(self):
+        self._dead = None  # why the connection ended
+        self._receiver = None  # the task inside receive()
+        self._acks = {}  # packet id -> [Event, first byte of the answer, its return code]
+        self._id = 0
+
+    async def connect(self, will_topic, will_payload):
+        """Connect with a retained QoS 1 last will (will_topic None: without). Raises OSError; Refused if the broker says no."""
+        self._reset()
+        try:
+            await within(self._open(will_topic, will_payload), _CONNECT_MS, "the broker does not answer")
+        except OSError:
+            await self.abort()
+            raise
+        self._pinger = asyncio.create_task(self._keep_alive())
+
+    async def _open(self, will_topic, will_payload):
+        if self._ssl:
+            self._stream, _ = await asyncio.open_connection(self._host, self._port, self._ssl, self._host)
+        else:
+            self._stream, _ = await asyncio.open_connection(self._host, self._port)
+        flags, fields = 0x02, [self._client_id]  # clean session (3.1.2.4)
+        if will_topic is not None:
+            flags |= 0x2C  # will, QoS 1, retained
+            fields += [will_topic.encode(), will_payload]
+        if self._username is not None:
+            flags |= 0x80
+            fields.append(self._username)
+            if self._password is not None:
+                flags |= 0x40
+                fields.append(self._password)
+        parts = [b"\x00\x04MQTT\x04", bytes((flags,)), self._keepalive_s.to_bytes(2, "big")]
+        for field in fields:
+            parts += [len(field).to_bytes(2, "big"), field]
+        await self._send(_CONNECT, *parts)
+        self._in.attach(self._stream)
+        first, size = await self._in.head()
+        if first != _CONNACK or size != 2:
+            raise violation("no CONNACK")
+        await self._in.need(2)
+        session, code = self._in.byte(0), self._in.byte(1)
+        self._in.use(2)
+        if code:
+            raise Refused("the broker refused: " + _REFUSED.get(code, "code " + str(code)))
+        if session:
+            raise violation("an old session after a clean connect")
+
+    async def close(self):
+        """Say goodbye (the broker drops the last will) and close."""
+        if self._stream and not self._dead:
+            try:
+                await within(self._send(_DISCONNECT), _GOODBYE_MS, "")
+            except OSError:
+                pass
+        await self.abort()
+
+    async def abort(self):
+        """Close without goodbye: the broker publishes the last will."""
+        self._die(OSError("closed"))
+        pinger, self._pinger = self._pinger, None
+        await stop(pinger)
+        stream, self._stream = self._stream, None
+        if stream:
+            stream.close()
+            try:
+                await stream.wait_closed()
+            except OSError:
+                pass
+
+    async def subscribe(self, topic_filter, qos):
+        """Returns after SUBACK. Raises OSError if the broker refuses."""
+        text = topic_filter.encode()
+        code = await self._transact(
+            _SUBSCRIBE, _SUBACK, lambda pid: (pid, len(text).to_bytes(2, "big"), text, bytes((qos,)))
+        )
+        if code > 1:
+            raise OSError("the broker refused a subscription: check the access rules for zp/1/#")
+
+    async def publish(self, topic, payload, retain=False, qos=0):
+        """QoS 0: returns when written; QoS 1: when acknowledged. Payload: bytes-like."""
+        text = topic.encode()
+        size = len(text).to_bytes(2, "big")
+        first = _PUBLISH | (1 if retain else 0)
+        if not qos:
+            await self._send(first, size, text, payload)
+        else:
+            await self._transact(first | 2, _PUBACK, lambda pid: (size, text, pid, payload))
+
+    async def receive(self):
+        """The next PUBLISH as (topic, payload); acknowledgements are handled on the way. Raises OSError."""
+        if self._dead:
+            raise self._dead
+        self._receiver = asyncio.current_task()
+        try:
+            while True:
+                first, size = await self._in.head()
+                if first & 0xF0 == _PUBLISH:
+                    message = await self._published(first, size)
+                    if message:
+                        return message
+                else:
+                    await self._answer(first, size)
+        except asyncio.CancelledError:
+            if self._dead:  # _die() woke us
+                raise self._dead
+            raise
+        except OSError as e:
+            self._receiver = None
+            self._die(e)
+            raise
+        finally:
+            self._receiver = None
+
+    async def _published(self, first, size):
+        """A PUBLISH (3.3): -> (topic, payload), or None for one that does not fit."""
+        qos = (first >> 1) & 3
+        if qos > 1:
+            raise violation("a QoS that was not subscribed")
+        await self._in.need(2)
+        length = self._in.u16(0)
+        rest = size - 2 - length - 2 * qos
+        if rest < 0 or not length:
+            raise violation("a malformed PUBLISH")
+        message = None
+        if size <= PACKET:
+            await self._in.need(size)
+            try:
+                topic = str(self._in.view(2, length), "utf-8")
+            except UnicodeError:
+                raise violation("a topic that is not UTF-8")
+            if "+" in topic or "#" in topic or "\x00" in topic:
+                raise violation("a wildcard in a topic")
+            pid = bytes(self._in.view(2 + length, 2 * qos))
+            message = topic, bytes(self._in.view(size - rest, rest))
+            self._in.use(size)
+        else:
+            self.skipped += 1
+            await self._in.skip(2 + length)
+            await self._in.need(2 * qos)
+            pid = bytes(self._in.view(0, 2 * qos))
+            await self._in.skip(size - 2 - length)
+        if qos:
+            if pid == b"\x00\x00":
+                raise violation("packet id 0")
+            await self._send(_PUBACK, pid)
+        return message
+
+    async def _answer(self, first, size):
+        """PUBACK, SUBACK or PINGRESP, exactly as the standard has them (3.4, 3.9, 3.13); nothing else is expected."""
+        if first == _PINGRESP and size == 0:
+            return
+        if (first, size) not in ((_PUBACK, 2), (_SUBACK, 3)):
+            raise violation("an unexpected packet")
+        await self._in.need(size)
+        ack = self._acks.get(self._in.u16(0))
+        if ack is None or ack[1] != first:
+            raise violation("an acknowledgement for nothing")
+        ack[2] = self._in.byte(2) if size == 3 else 0
+        ack[0].set()
+        self._in.use(size)
+
+    async def _transact(self, first, answer, parts):
+        """Send a packet with a fresh id and wait for its answer -> return code. Raises OSError; silence ends the link."""
+        if self._dead:
+            raise self._dead
+        self._id = self._id % 0xFFFF + 1
+        pid = self._id
+        ack = self._acks[pid] = [asyncio.Event(), answer, None]
+        try:
+            await self._send(first, *parts(pid.to_bytes(2, "big")))
+            await within(ack[0].wait(), self._keepalive_s * 1000, "the broker does not acknowledge")
+        except OSError as e:
+            self._die(e)
+            raise
+        finally:
+            self._acks.pop(pid, None)
+        if ack[2] is None:
+            raise self._dead
+        return ack[2]
+
+    async def _send(self, first, *parts):
+        """Write one packet. It is put together first: small writes would each wait for the network's delayed ACK."""
+        size = 0
+        for part in parts:
+            size += len(part)
+        if size > PACKET - 5:
+            raise ValueError("packet too large")
+        async with self._lock:
+            if self._dead or not self._stream:
+                raise self._dead or OSError("not connected")
+            tx = self._tx
+            tx[0] = first
+            at = 1
+            left = size
+            while True:
+                tx[at] = left & 127 | (128 if left > 127 else 0)
+                at += 1
+                left >>= 7
+                if not left:
+                    break
+            for part in parts:
+                tx[at : at + len(part)] = part
+                at += len(part)
+            self._stream.write(self._txv[:at])
+            await self._stream.drain()
+
+    async def _keep_alive(self):
+        """Ping in every half of the keepalive time; a broker that is silent for a whole one is gone (3.12)."""
+        limit = self._keepalive_s * 1000
+        try:
+            while time.ticks_diff(time.ticks_ms(), self._in.heard) < limit:
+                await within(self._send(_PINGREQ), limit, "the broker does not take what we send")
+                await sleep_ms(limit // 2)
+            self._die(OSError("the broker is silent"))
+        except OSError as e:
+            self._die(e)
+
+    def _die(self, error):
+        """The connection is over: wake everyone who waits on it."""
+        if self._dead is None:
+            self._dead = error
+        for ack in self._acks.values():
+            ack[0].set()
+        if self._receiver:
+            self._receiver.cancel()
