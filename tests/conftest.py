@@ -1,0 +1,45 @@
+"""Fixtures of all tests: the MicroPython in use, and a real mosquitto."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from host_support import free_port, start_broker
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# How long an example takes depends on who else uses the machine. A failure prints the line that replays it.
+settings.register_profile("sealcast", deadline=None, print_blob=True)
+settings.load_profile("sealcast")
+
+
+def _binary(name: str) -> Path:
+    path = ROOT / "build" / "bin" / name
+    if not os.access(path, os.X_OK):
+        pytest.fail(f"{path.relative_to(ROOT)} is missing: run `make test`, which builds it", pytrace=False)
+    return path.resolve()
+
+
+@pytest.fixture(scope="session")
+def micropython() -> Path:
+    """The MicroPython unix port: the one built into the cache, or $MICROPYTHON when the set-up ran."""
+    return _binary("micropython")
+
+
+@pytest.fixture(scope="session")
+def mpy_cross() -> Path:
+    return _binary("mpy-cross")
+
+
+@pytest.fixture
+def mosquitto(tmp_path):
+    """A real mosquitto on a port of its own, ready for clients, keeping what is retained below tmp_path.
+
+    Has .port and .process; stop it with .stop(), start it again with host_support.start_broker on the same port and folder.
+    """
+    port = free_port()
+    with start_broker("mosquitto", port, tmp_path) as child:
+        child.port = port
+        yield child

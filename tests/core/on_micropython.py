@@ -1,0 +1,23 @@
+"""Runs on MicroPython: `on_micropython.py <module>` names the test functions of a module, `<module> <test>` runs one.
+
+One process a test, so each has the whole of the capped heap and none sees what another left behind.
+"""
+
+import gc
+import sys
+
+
+def main(module, name=None):
+    tests = __import__(module)
+    names = [n for n in dir(tests) if n.startswith("test_")]
+    if name is None:
+        for n in sorted(names):
+            print("test", n)
+        return
+    gc.collect()
+    print("heap", gc.mem_alloc(), gc.mem_free())
+    getattr(tests, name)()
+    print("ok", name)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,71 @@
+"""The wheel holds all that the checkout has for hosts and boards, and finds it once installed, far from any checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# Checkout -> wheel, and which files of each
+PLACES = {
+    "shared/sealcast": ("sealcast", ["**/*.py"]),
+    "host/sealcast_host": ("sealcast_host", ["**/*.py", "**/*.txt"]),
+    "firmware/node": ("sealcast_host/_data/node", ["**/*.py", "**/*.json"]),
+    "firmware/prebuilt": ("sealcast_host/_data/prebuilt", ["**/*.mpy", "SHA256SUMS"]),
+    "boards": ("sealcast_host/_data/boards", ["*.toml"]),
+}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel built from a copy, since setuptools leaves files behind in the tree that it builds from."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for name in PLACES:
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", copy / "dist", copy]
+    subprocess.run(command, check=True)
+    (built,) = (copy / "dist").glob("sealcast_host-*.whl")
+    return built
+
+
+def expected():
+    return {
+        f"{inside}/{path.relative_to(ROOT / place)}"
+        for place, (inside, patterns) in PLACES.items()
+        for pattern in patterns
+        for path in (ROOT / place).glob(pattern)
+    }
+
+
+def test_the_wheel_holds_exactly_what_the_checkout_has(wheel):
+    with zipfile.ZipFile(wheel) as z:
+        names = {name for name in z.namelist() if ".dist-info/" not in name}
+        assert any(name.endswith("licenses/LICENSE") for name in z.namelist())
+    assert names == expected()
+
+
+def test_the_unpacked_wheel_finds_its_files_and_starts(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as z:
+        z.extractall(tmp_path / "site")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    ask = "import sealcast_host.shipped as s; print(s.node_dir(), s.prebuilt_dir(), s.boards_dir(), s.core_dir(), sep='\\n')"
+    # -S leaves the venv's site-packages out, where this checkout is installed
+    done = subprocess.run([sys.executable, "-S", "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
+    places = [Path(line) for line in done.stdout.splitlines()]
+    assert [path.relative_to(tmp_path / "site").as_posix() for path in places] == [
+        "sealcast_host/_data/node",
+        "sealcast_host/_data/prebuilt",
+        "sealcast_host/_data/boards",
+        "sealcast",
+    ]
+    wanted = {str(Path(name).parent) for name in expected()}
+    assert all(path.is_dir() for path in places if path.relative_to(tmp_path / "site").as_posix() in wanted)
+    start = subprocess.run([sys.executable, "-m", "sealcast_host", "--help"], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert start.returncode == 0, start.stderr
+    assert "usage: sealcast" in start.stdout
