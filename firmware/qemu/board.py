@@ -21,7 +21,7 @@ import time
 import tty
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import build  # noqa: E402
+import port  # noqa: E402
 
 MEMORY_BYTES = 16 << 20
 MACHINES = {
@@ -37,7 +37,7 @@ class BoardError(Exception):
 
 def missing(name):
     """Names of the programs needed to build and run the board that are not installed."""
-    return build.missing(name) + [p for p in MACHINES[name][:1] if not shutil.which(p)]
+    return port.missing(name) + [p for p in MACHINES[name][:1] if not shutil.which(p)]
 
 
 class Board:
@@ -68,7 +68,7 @@ class Board:
         """Switches the board on."""
         ours, theirs = socket.socketpair()
         command = MACHINES[self.name] + [
-            "-kernel", build.firmware(self.name), "-nographic", "-semihosting", "-m", "%dM" % (MEMORY_BYTES >> 20),
+            "-kernel", port.firmware(self.name), "-nographic", "-semihosting", "-m", "%dM" % (MEMORY_BYTES >> 20),
             "-object", "memory-backend-file,id=disk,share=on,size=%d,mem-path=%s" % (MEMORY_BYTES, self._disk),
             "-serial", "pty", "-monitor", "none",
             "-chardev", "socket,id=qmp,fd=%d" % theirs.fileno(), "-mon", "chardev=qmp,mode=control"]

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Builds MicroPython for the emulated boards, with what a Sealcast node needs (DESIGN section 7):
 
-    build.py VIRT_RV32|MPS2_AN385      prints the path of firmware.elf
+    port.py VIRT_RV32|MPS2_AN385      prints the path of firmware.elf
 
-The source tree is $MICROPYTHON_DIR, or the one that firmware/micropython keeps in the user's cache.
+The source tree is $MICROPYTHON_DIR, or the one that firmware/bootstrap keeps in the user's cache.
 """
 import fcntl
 import hashlib
@@ -22,17 +22,18 @@ def missing(board):
     return [p for p in (BOARDS[board] + "gcc", "gcc", "make") if not shutil.which(p)]
 
 
-def cache():
-    """The folder for built things, per user."""
+def _bootstrap(script, *arguments):
+    """What one of the bootstrap's scripts prints: a path."""
+    command = [sys.executable, os.path.join(HERE, "..", "bootstrap", script), *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError("%s failed: its own line above says why" % script)
+    return done.stdout.strip()
+
+
+def _cache(name):
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(base, "sealcast")
-
-
-def source():
-    """MicroPython's source tree."""
-    if os.environ.get("MICROPYTHON_DIR"):
-        return os.path.abspath(os.environ["MICROPYTHON_DIR"])
-    raise RuntimeError("set MICROPYTHON_DIR to a MicroPython source tree (1.25)")
+    return os.path.join(base, "sealcast", "micropython", name)
 
 
 def _inputs_digest(tree):
@@ -40,7 +41,7 @@ def _inputs_digest(tree):
     for folder, folders, files in os.walk(HERE):
         folders[:] = sorted(set(folders) - {"bare"})
         for name in sorted(files):
-            if name.endswith((".c", ".h", ".mk", ".ld")) or name in ("build.py", "manifest.py", "_boot.py"):
+            if name.endswith((".c", ".h", ".mk", ".ld")) or name in ("port.py", "manifest.py", "_boot.py"):
                 path = os.path.join(folder, name)
                 digest.update(path.encode())
                 with open(path, "rb") as file:
@@ -62,16 +63,17 @@ def _compiler_settings(board):
 
 
 def _make(folder, variables, log):
+    env = {**os.environ, **dict.fromkeys(("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES"), "")}     # not those of a make around us
     command = ["make", "-C", folder, "-j2", *variables]
     with open(log, "a") as file:
-        if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode:
+        if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=env, check=False).returncode:
             with open(log) as text:
                 raise RuntimeError("%s failed; %s ends:\n%s" % (" ".join(command[:3]), log, text.read()[-3000:]))
 
 
 def firmware(board):
     """Path of the board's firmware.elf, built if anything it depends on has changed. Raises RuntimeError."""
-    tree, folder = source(), os.path.join(cache(), "qemu-" + board)
+    tree, folder = _bootstrap("source.py"), _cache("qemu-" + board)
     os.makedirs(folder, exist_ok=True)
     elf, stamp = os.path.join(folder, "build", "firmware.elf"), os.path.join(folder, "stamp")
     with open(os.path.join(folder, "lock"), "w") as lock:
@@ -88,12 +90,11 @@ def firmware(board):
         no_library = os.path.join(folder, "no-library")
         os.makedirs(no_library, exist_ok=True)
         open(os.path.join(no_library, "README.md"), "w").close()
-        if not os.path.exists(os.path.join(tree, "mpy-cross", "build", "mpy-cross")):
-            _make(os.path.join(tree, "mpy-cross"), [], log)
+        mpy_cross = _bootstrap("unix.py", "mpy-cross")
         _make(os.path.join(tree, "ports", "qemu"), [
             "BOARD=" + board, "BUILD=" + os.path.join(folder, "build"), "FROZEN_MANIFEST=" + os.path.join(HERE, "manifest.py"),
             "MPY_LIB_DIR=" + no_library, "USER_C_MODULES=" + os.path.join(HERE, "modules"), "MICROPY_VFS_LFS2=1",
-            "MICROPY_HEAP_SIZE=%d" % HEAP_BYTES, "CFLAGS_EXTRA=-DMP_CONFIGFILE='\"%s\"'" % os.path.join(HERE, "boardconfig.h"),
+            "MICROPY_MPYCROSS=" + mpy_cross, "MICROPY_MPYCROSS_DEPENDENCY=" + mpy_cross, "MICROPY_HEAP_SIZE=%d" % HEAP_BYTES, "CFLAGS_EXTRA=-DMP_CONFIGFILE='\"%s\"'" % os.path.join(HERE, "boardconfig.h"),
             *_compiler_settings(board)], log)
         with open(stamp, "w") as file:
             file.write(digest)
