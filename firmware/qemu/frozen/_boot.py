@@ -1,6 +1,7 @@
 """Mounts the emulated board's disk at /, making a filesystem on the first start."""
-import qemu
 import vfs
+
+import qemu
 
 try:
     vfs.mount(vfs.VfsLfs2(qemu.disk), "/")
