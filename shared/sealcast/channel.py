@@ -1,0 +1,512 @@
+"""One member of one channel, as a state machine: bytes and ticks in, effects out. PROTOCOL.md sections 6 to 11.
+
+    OFFLINE --connected--> READING --own ring and joins read--> ONLINE --disconnected--> OFFLINE
+
+Every public method returns a list of effects, to be carried out in order; whatever stands after a "store" waits until it
+is durable. Nothing here does I/O, reads a clock, or raises on what comes from the network.
+
+    ("store", blob)  ("connect", will_topic, will_payload)  ("disconnect",)  ("subscribe", filter, qos)
+    ("publish", topic, payload, retain, qos, token)  ("message", Message)  ("event", name, dict)  ("wake", at_ms)
+"""
+
+from .agreement import Agreement
+from .catchup import Catchup
+from .compat import const, hexlify
+from .errors import NoConversation, NotReady, Offline, Reject, TooLong
+from .handshake import STALE
+from .identity import JOIN_SLOTS, Identity, Join, open_join, seal_join
+from .keys import Keys, Rng
+from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL, Member, MySession, Presence, open_presence, seal_presence
+from .notes import Outbox, Ring, check_signed, frame_digest, open_note, ring_matches, seal_note
+from .state import pack_state, unpack_state
+from .wire import HANDSHAKE, MAX_BODY, Reader, Topics, header, pad, u32, unpad
+
+OFFLINE = const(0)
+READING = const(1)
+ONLINE = const(2)
+
+MAX_SLOTS = const(512)  # retained messages a channel may hold: members times ring
+LAMPORT_JUMP = const(65536)
+LAMPORT_MAX = 0x7FFFFFFF
+REPORT_MS = const(10000)  # the same complaint is reported at most this often
+MAX_INBOX = const(64)
+FLUSH_MS = const(5000)  # messages the application has taken leave the stored state within this time
+
+
+class Message:
+    """A delivered message. secrecy: note | conversation; origin: member (signed by its session) | group."""
+
+    def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch):
+        self.sender = sender
+        self.body = body
+        self.secrecy = secrecy
+        self.origin = origin
+        self.time = time  # the sender's clock, Unix seconds; 0 when it had none
+        self.seq = seq
+        self.historic = historic
+        self.epoch = epoch  # hex, or None for a note
+        self.again = False  # may have been delivered before a power cut
+
+
+class Channel:
+    """config: checked settings with `key` (32 bytes, the root key) and `identity` (32 bytes) filled in.
+
+    blob: the last stored state or None. hardware(n): n random bytes, or None when the machine has no source.
+    Raises NoRandomness and BadState.
+    """
+
+    def __init__(self, suite, config, blob, hardware):
+        self.suite = suite
+        self.config = config
+        self.keys = Keys(suite, config["key"], config["channel"].encode())
+        self.topics = Topics(self.keys.rp)
+        self.identity = Identity(suite, config["identity"])
+        self.uid = config["uid"]
+        self.name = self.keys.name(self.uid.encode())
+        self.tag = self.name[:16]
+        self.phase = OFFLINE
+        self.session = None
+        self.joined = False  # has this session's join been given its place in the order?
+        self.lamport = 0  # the largest that any accepted join carried
+        self.newest = (0, bytes(16))  # the newest join we know
+        self.conn = 0
+        self.counter = 0
+        self.members_by_tag = {}
+        self.ring = Ring(config["ring"])
+        self.outbox = Outbox(config["ring"])
+        self.inbox = []  # delivered, not yet taken by the application
+        self.agreement = Agreement(self)
+        self.catchup = Catchup(self)
+        self.dirty = False
+        self.drops = {}  # reason -> count
+        self._effects = []
+        self._reported = {}
+        self._keepalive_at = None
+        self._flush_at = None
+        self._taken = False
+        self._wake = None
+        stored = unpack_state(self, blob) if blob else None
+        self.rng = Rng(suite, stored, hardware)
+
+    # --- what the driver calls
+
+    def start(self, now):
+        """Once, before anything else: the new seed is stored before it is used; interrupted deliveries are repeated."""
+        self.dirty = True
+        if self.agreement.current:
+            self.agreement.current.since = now
+        if self.agreement.previous:
+            self.agreement.previous_until = now
+        for m in self.inbox:
+            m.again = True
+            self._effects.append(("message", m))
+        return self._finish(now)
+
+    def connecting(self, now):
+        """Before each connection: a number of its own, and the last will that names it."""
+        if self.session is None:
+            self._new_session()
+        self.conn += 1
+        self.counter = 0
+        self.dirty = True
+        will = seal_presence(self.keys, self.rng, self.tag, self.session, WILL, self._presence(LEFT, 0))
+        self._effects.append(("connect", self.topics.make(self.name, "p"), will))
+        return self._finish(now)
+
+    def connected(self, now):
+        self.phase = READING
+        self.catchup.begin(now)
+        return self._finish(now)
+
+    def disconnected(self, now):
+        self.phase = OFFLINE
+        self._keepalive_at = None
+        self.catchup.stop()
+        return self._finish(now)
+
+    def acked(self, token, now):
+        """The broker has taken what was published with this token."""
+        if self.outbox.entries.pop(token, None):
+            self.dirty = True
+        return self._finish(now)
+
+    def receive(self, topic, payload, now):
+        """A message from the broker, which may be anything. Never raises."""
+        uid = None
+        try:
+            name, stream = self.topics.parse(topic)
+            member = self.members_by_tag.get(name[:16])
+            uid = member.uid if member else None
+            self._dispatch(name, member, stream, bytes(payload), now)
+        except Reject as e:
+            self.complain(e.reason, uid, now)
+        return self._finish(now)
+
+    def tick(self, now):
+        if self.phase != OFFLINE:
+            self.catchup.tick(now)
+        if self.phase == ONLINE:
+            for m in self.members_by_tag.values():
+                if m.lapsed(now):
+                    self.event("vanished", {"uid": m.uid})
+            if now >= self._keepalive_at:
+                self._announce(AWAKE, 0, now)
+            self.agreement.tick(now)
+        if self._flush_at is not None and now >= self._flush_at:
+            self._flush_at = None
+            self.dirty = True
+        return self._finish(now)
+
+    def send(self, body, mode, now, time=0):
+        """Seal and publish. mode: "note", "conversation", or None for the strongest available now.
+
+        Raises TooLong, NotReady, Offline, NoConversation, OutboxFull; the state is as before then.
+        """
+        if len(body) > MAX_BODY:
+            raise TooLong("a message has at most %d bytes, this one has %d: split it" % (MAX_BODY, len(body)))
+        if not self.joined:
+            raise NotReady("not joined yet: wait for the event online")
+        live = self.phase == ONLINE and self.agreement.current is not None
+        if mode is None:
+            mode = "conversation" if live else "note"
+        if mode == "note":
+            self._send_note(bytes(body), time)
+        elif mode == "conversation":
+            if self.phase != ONLINE:
+                raise Offline("no connection: a conversation message needs one; a note would wait")
+            if not live:
+                raise NoConversation("no conversation yet: wait for the event rekeyed, or send a note")
+            self._send_conversation(bytes(body), time)
+        else:
+            raise NotReady("no such mode: use note or conversation")
+        return self._finish(now)
+
+    def taken(self, message):
+        """The application has the message: it need not be delivered again after a power cut."""
+        if message in self.inbox:
+            self.inbox.remove(message)
+            self._taken = True
+
+    def sleep(self, seconds, now):
+        """Go offline on purpose and stay a member of the epoch for `seconds`."""
+        if self.phase == ONLINE:
+            self._announce(ASLEEP, seconds, now)
+        self.dirty = True
+        self._effects.append(("disconnect",))
+        return self._finish(now)
+
+    def leave(self, now):
+        """Say goodbye: the others re-key without us."""
+        if self.phase == ONLINE:
+            self._announce(LEFT, 0, now)
+        self._effects.append(("disconnect",))
+        return self._finish(now)
+
+    def rekey(self, now):
+        """Ask for a new epoch."""
+        self.agreement.requested = True
+        self.dirty = True
+        return self._finish(now)
+
+    def approve(self, uid, now):
+        """A person has checked a member's changed identity: pin the new one. It is used when the member's join is read again."""
+        for m in self.members_by_tag.values():
+            if m.uid == uid and m.refused:
+                m.public, m.refused = m.refused, None
+                m.floor = m.current.lamport if m.current else m.floor
+                m.sessions = []
+                self.dirty = True
+                if self.phase == ONLINE:
+                    self._effects.append(("subscribe", self.topics.make(m.name, "j") + "/+", 1))
+        return self._finish(now)
+
+    @property
+    def epoch(self):
+        """Hex name of the epoch we can send in, or None."""
+        return hexlify(self.agreement.current.id) if self.agreement.current else None
+
+    @property
+    def members(self):
+        """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted."""
+        out = [(m.uid, STATUS[m.status]) for m in self.members_by_tag.values() if m.current]
+        out.append((self.uid, "awake" if self.phase == ONLINE else "offline"))
+        return sorted(out)
+
+    def uid_of(self, tag):
+        m = self.members_by_tag.get(tag)
+        return self.uid if tag == self.tag else m.uid if m else None
+
+    # --- what the parts call
+
+    def event(self, name, detail):
+        self._effects.append(("event", name, detail))
+
+    def publish(self, stream, frame, retain=False, slot=None, token=0):
+        self._effects.append(("publish", self.topics.make(self.name, stream, slot), frame, retain, 1, token))
+
+    def subscribe(self, topic):
+        self._effects.append(("subscribe", topic, 1))
+
+    def online(self, now, joins, own_order, own_seq):
+        """The joins and our own ring have been read: take our place in the order and begin."""
+        for join, member in sorted(joins, key=lambda pair: pair[0].order):
+            try:
+                self._admit(member, join, now)
+            except Reject as e:
+                self.complain(e.reason, member.uid, now)
+        behind = own_order is not None and own_order > self.session.order and self.joined
+        if behind or own_seq >= self.ring.next and self.joined:
+            # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
+            self._new_session()
+        if not self.joined:
+            self.lamport = max(self.lamport, own_order[0] if own_order and own_order[0] < LAMPORT_MAX else 0)
+            self._join()
+        self.phase = ONLINE
+        self._publish_join()
+        self._announce(AWAKE, 0, now)
+        for stream in "phc":
+            self.subscribe(self.topics.everyone(stream))
+        for token in sorted(self.outbox.entries):
+            topic, frame, retain, _ = self.outbox.entries[token]
+            self._effects.append(("publish", topic, frame, retain, 1, token))
+        for m in self.members_by_tag.values():
+            # While we were away nobody could be heard: give everyone the time of a missed keepalive.
+            m.deadline = max(m.deadline, now + self.config["keepalive"] * 2500)
+            self.catchup.want(m, now)
+        self.event("online", {"members": len(self.members_by_tag) + 1})
+
+    def deliver(self, member, notes):
+        """Notes of one member, in order."""
+        for note in notes:
+            live = note.session is member.current and note.named >= self.session.order
+            origin = "member" if self.config["sign"] else "group"
+            self._message(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
+
+    # --- sending
+
+    def _send_note(self, body, time):
+        self.outbox.room()
+        seq = self.ring.next
+        frame = seal_note(
+            self.keys, self.rng, self.tag, self.session, seq, time, self.newest, body, self.config["sign"]
+        )
+        slot = seq % self.ring.size
+        token = self.outbox.add(self.topics.make(self.name, "n", slot), frame, True, seq)
+        self.ring.added(frame_digest(self.suite, frame))
+        self.dirty = True
+        self.publish("n", frame, True, slot, token)
+
+    def _send_conversation(self, body, time):
+        e = self.agreement.current
+        self.outbox.room()
+        session = self.session
+
+        def sign(ad, pt, extra):
+            return session.sign(self.keys, ad, pt, extra)
+
+        frame = e.seal(self.keys, self.rng, self.tag, u32(time) + pad(body), sign if self.config["sign"] else None)
+        e.messages += 1
+        token = self.outbox.add(self.topics.make(self.name, "c"), frame, False, None)
+        self.dirty = True
+        self.publish("c", frame, False, None, token)
+
+    def _presence(self, status, sleep):
+        head, digest = self.ring.head(self.suite, self.outbox)
+        return Presence(status, self.conn, self.config["keepalive"], sleep, head, digest, self.agreement.rank[0])
+
+    def _announce(self, status, sleep, now):
+        self.counter += 1
+        frame = seal_presence(self.keys, self.rng, self.tag, self.session, self.counter, self._presence(status, sleep))
+        self._keepalive_at = now + self.config["keepalive"] * 1000
+        self.publish("p", frame, True)
+
+    def _new_session(self):
+        self.session = MySession(self.suite, 0, self.rng.bytes(16), self.rng.bytes(32))
+        self.joined = False
+        self.ring = Ring(self.config["ring"])
+        self.dirty = True
+
+    def _join(self):
+        self.session.lamport = self.lamport + 1
+        self.joined = True
+        self._note_join(self.session.order)
+        self.dirty = True
+
+    def _publish_join(self):
+        s = self.session
+        join = Join(s.lamport, s.sid, self.identity.public, s.S, self.config["ring"])
+        frame = seal_join(self.keys, self.rng, self.identity, self.tag, join)
+        self.publish("j", frame, True, s.lamport % JOIN_SLOTS)
+
+    def _note_join(self, order):
+        self.lamport = max(self.lamport, order[0])
+        self.newest = max(self.newest, order)
+
+    # --- receiving
+
+    def _dispatch(self, name, member, stream, frame, now):
+        if name == self.name:
+            self.catchup.own(stream, frame, now)
+        elif stream == "j":
+            self._on_join(name, member, frame, now)
+        elif self.phase != ONLINE:
+            raise Reject("offline")
+        elif member is None or member.name != name or not member.sessions:
+            raise Reject("unknown")
+        elif stream == "n":
+            note = open_note(self.keys, frame, member, self.config["sign"])
+            note.session.window.add(note.seq, note)
+            self.catchup.drain(member, now)
+        elif stream == "p":
+            self._on_presence(member, frame, now)
+        elif stream == "h":
+            self._on_handshake(member, frame, now)
+        elif stream == "c":
+            self._on_conversation(member, frame, now)
+        else:
+            raise Reject("topic")
+
+    def _on_join(self, name, member, frame, now):
+        join = open_join(self.keys, frame, name[:16])
+        if member is None:
+            if len(self.members_by_tag) + 1 >= MAX_SLOTS // self.config["ring"]:
+                raise Reject("full")
+            member = Member(name, self.keys.uid(name).decode())
+            member.public = self.config["roster"].get(member.uid) if self.config["roster"] else None
+        elif member.name != name:
+            raise Reject("name")
+        if self.phase == READING:
+            self.catchup.hold(join, member)
+        else:
+            self._admit(member, join, now)
+
+    def _admit(self, member, join, now):
+        member = self.members_by_tag.get(member.tag, member)
+        if member.public is not None and member.public != join.public:
+            if member.refused != join.public:
+                member.refused = join.public
+                self.members_by_tag[member.tag] = member
+                self.event("identity_changed", {"uid": member.uid})
+            raise Reject("identity")
+        if join.lamport > LAMPORT_MAX or self.lamport and join.lamport > self.lamport + LAMPORT_JUMP:
+            raise Reject("jump")
+        before = member.current
+        try:
+            newest = member.admit(join)
+        except Reject as e:
+            if e.reason == "stale" and self.phase == ONLINE:
+                self._answer_stale(member, join, now)
+            raise
+        if member.public is None:
+            member.public = join.public
+            self.event("pinned", {"uid": member.uid})
+        self.members_by_tag[member.tag] = member
+        self._note_join(join.order)
+        self.dirty = True
+        if newest:
+            self.event("joined", {"uid": member.uid, "again": before is not None})
+        elif self.phase == ONLINE:
+            self._answer_stale(member, join, now)
+        if self.phase == ONLINE:
+            self.catchup.want(member, now)
+
+    def _answer_stale(self, member, join, now):
+        """Tell a member that came with too small a Lamport counter what it must exceed."""
+        if self._may_report("stale" + member.uid, now):
+            body = bytes((STALE,)) + join.sid + u32(self.lamport)
+            self.publish("h", self.keys.seal(self.rng, header(HANDSHAKE, self.session.sid, 0), self.tag, body))
+
+    def _on_presence(self, member, frame, now):
+        before = member.status
+        conn = member.conn
+        _, counter, p = open_presence(self.keys, frame, member)
+        member.see(p, counter, now)
+        if member.conn != conn:
+            member.silent_until = 0
+        self.agreement.learn(p.attempt)
+        if member.status != before:
+            self.event(STATUS[member.status], {"uid": member.uid})
+        if counter != WILL:
+            if ring_matches(self.suite, member.current.window, p) is False:
+                self.complain("ring", member.uid, now)
+            self.catchup.drain(member, now)
+
+    def _on_handshake(self, member, frame, now):
+        ad, _, seq, pt = self.keys.open(frame, HANDSHAKE, member.tag)
+        if pt[0] != STALE:
+            self.agreement.receive(member, ad, frame[2:18], seq, pt, now)
+            return
+        r = Reader(pt)
+        _, sid, lamport = r.uint(1), r.take(16), r.uint(4)
+        r.end()
+        if sid != self.session.sid or lamport < self.session.lamport:
+            raise Reject("stale")
+        if lamport > self.lamport + LAMPORT_JUMP:
+            raise Reject("jump")
+        self.lamport = max(self.lamport, lamport)
+        self._new_session()
+        self._join()
+        self._publish_join()
+        self._announce(AWAKE, 0, now)
+
+    def _on_conversation(self, member, frame, now):
+        e = self.agreement.find(frame[2:18])
+        ad, number, pt, commit = e.open(self.keys, frame, member.tag)
+        session = member.session(e.parties[e.index(member.tag)][1])
+        pt = check_signed(self.keys, session.S, ad, pt, e.hid, self.config["sign"])
+        r = Reader(pt)
+        time, body = r.uint(4), unpad(r.rest())
+        commit()
+        e.messages += 1
+        self.dirty = True
+        self.agreement.vouch(e, member.tag, now)
+        origin = "member" if self.config["sign"] else "group"
+        self._message(Message(member.uid, body, "conversation", origin, time, number, False, hexlify(e.id)))
+
+    def _message(self, message):
+        self.inbox.append(message)
+        if len(self.inbox) > MAX_INBOX:
+            self.inbox.pop(0)  # the application does not keep up: this one is no longer kept for after a power cut
+        self._effects.append(("message", message))
+
+    def complain(self, reason, uid, now):
+        """Count what was not accepted; say so, but not more often than every ten seconds."""
+        self.drops[reason] = self.drops.get(reason, 0) + 1
+        if reason != "duplicate" and self._may_report(reason, now):
+            self.event("forged" if reason in ("forged", "signature", "ring") else "dropped",
+                       {"reason": reason, "uid": uid, "count": self.drops[reason]})  # fmt: skip
+
+    def _may_report(self, what, now):
+        if now - self._reported.get(what, -REPORT_MS) < REPORT_MS:
+            return False
+        self._reported[what] = now
+        return True
+
+    # --- the end of every call
+
+    def _finish(self, now):
+        if self.phase == ONLINE:
+            self.agreement.plan(now)
+        if self._taken and self._flush_at is None:
+            self._flush_at = now + FLUSH_MS
+        effects, self._effects = self._effects, []
+        if self.dirty:
+            self.dirty = False
+            self._taken = False
+            self._flush_at = None
+            effects.insert(0, ("store", pack_state(self)))
+        wake = self._next_wake(now)
+        if wake is not None and wake != self._wake:
+            effects.append(("wake", wake))
+        self._wake = wake
+        return effects
+
+    def _next_wake(self, now):
+        times = [self._flush_at, self._keepalive_at]
+        if self.phase != OFFLINE:
+            times += self.catchup.times()
+        if self.phase == ONLINE:
+            times += self.agreement.times(now)
+            times += [m.deadline for m in self.members_by_tag.values() if m.status in PRESENT]
+        times = [t for t in times if t is not None]
+        return min(times) if times else None

@@ -1,0 +1,48 @@
+"""The one place that knows which Python this is: every `try/except ImportError` of the core stands here."""
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(n):
+        return n
+
+
+from binascii import a2b_base64 as _a2b
+from binascii import b2a_base64 as _b2a
+from binascii import hexlify as _hexlify
+
+
+def a2b(text):
+    """Base64 text (with padding) -> bytes; ValueError when it is not base64."""
+    return _a2b(text.encode())
+
+
+def b2a(data):
+    """bytes -> base64 bytes with padding, no newline."""
+    return _b2a(data).strip()
+
+
+def hexlify(data):
+    return _hexlify(data).decode()
+
+
+def platform():
+    """The package that owns this machine's network and storage: `node` on a board, `sealcast_host.client` elsewhere."""
+    try:
+        import node as package
+    except ImportError:
+        import sealcast_host.client as package
+    return package
+
+
+def best_suite():
+    """The fastest crypto suite that is installed: native, else host, else soft."""
+    try:
+        from . import suite_native as suite
+    except ImportError:
+        try:
+            from . import suite_host as suite
+        except ImportError:
+            from . import suite_soft as suite
+    return suite

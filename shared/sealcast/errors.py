@@ -1,0 +1,52 @@
+"""Every error of the core. PROTOCOL.md section 13.
+
+Local errors (`SealcastError`) tell the caller what to do next; they carry a stable `code` and never a secret.
+`Reject` is raised inside the core when a peer's bytes are bad and never leaves it: the frame is dropped and counted
+under `reason`; nothing it says changes state.
+"""
+
+
+class SealcastError(Exception):
+    """A local error. `code` is stable and may be shown, logged and tested."""
+
+    code = "error"
+
+
+class BadSettings(SealcastError):
+    code = "bad_settings"
+
+
+class NoRandomness(SealcastError):
+    code = "no_randomness"
+
+
+class BadState(SealcastError):
+    code = "bad_state"
+
+
+class NotReady(SealcastError):
+    code = "not_ready"
+
+
+class Offline(SealcastError):
+    code = "offline"
+
+
+class OutboxFull(SealcastError):
+    code = "outbox_full"
+
+
+class TooLong(SealcastError):
+    code = "too_long"
+
+
+class NoConversation(SealcastError):
+    code = "no_conversation"
+
+
+class Reject(Exception):
+    """A peer's bytes are not acceptable. `reason` is one of the drop reasons of PROTOCOL.md section 13."""
+
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,105 @@
+"""The stored state as bytes and back. PROTOCOL.md section 12. Storage adds generation and checksum (slots.py)."""
+
+from .compat import const
+from .conversation import pack_epoch, unpack_epoch
+from .errors import BadState, Reject
+from .identity import Join
+from .members import UNHEARD, Member, MySession
+from .wire import Reader, lv, u32
+
+FORMAT = const(1)
+
+
+def pack_state(ch):
+    """Everything a member must not forget. Presence, running handshakes and held notes are not part of it."""
+    s, a = ch.session, ch.agreement
+    out = [bytes((FORMAT,)), ch.rng.next_seed, u32(ch.lamport), u32(ch.newest[0]), ch.newest[1], u32(ch.conn)]
+    out.append(bytes((1 if s else 0, 1 if ch.joined else 0)))
+    if s:
+        out.append(u32(s.lamport) + s.sid + s.seed)
+    out.append(ch.ring.pack())
+    out.append(ch.outbox.pack())
+    out.append(u32(a.rank[0]) + a.rank[1] + bytes((1 if a.requested else 0,)))
+    for epoch in (a.current, a.previous):
+        out.append(b"\x01" + pack_epoch(epoch) if epoch else b"\x00")
+    out.append(len(ch.members_by_tag).to_bytes(2, "big"))
+    for m in ch.members_by_tag.values():
+        out.append(_pack_member(m))
+    out.append(bytes((len(ch.inbox),)))
+    for message in ch.inbox:
+        out.append(_pack_message(message))
+    return b"".join(out)
+
+
+def unpack_state(ch, blob):
+    """Restore into a fresh Channel; -> the stored seed. Raises BadState; a state holding only a seed is a provisioned one."""
+    try:
+        return _unpack(ch, Reader(blob))
+    except (Reject, ValueError):
+        raise BadState("the stored state cannot be read: remove the state files to join anew")
+
+
+def _unpack(ch, r):
+    if r.uint(1) != FORMAT:
+        raise Reject("format")
+    seed = r.take(32)
+    if r.pos == len(r.data):
+        return seed
+    a = ch.agreement
+    ch.lamport = r.uint(4)
+    ch.newest = (r.uint(4), r.take(16))
+    ch.conn = r.uint(4)
+    has, ch.joined = r.uint(1), r.uint(1) == 1
+    if has:
+        lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
+        ch.session = MySession(ch.suite, lamport, sid, signer)
+    ch.ring.unpack(r)
+    ch.outbox.unpack(r)
+    a.rank = (r.uint(4), r.take(16))
+    a.requested = r.uint(1) == 1
+    a.current = unpack_epoch(r) if r.uint(1) else None
+    a.previous = unpack_epoch(r) if r.uint(1) else None
+    for _ in range(r.uint(2)):
+        m = _unpack_member(ch, r)
+        ch.members_by_tag[m.tag] = m
+    for _ in range(r.uint(1)):
+        ch.inbox.append(_unpack_message(r))
+    r.end()
+    return seed
+
+
+def _pack_member(m):
+    out = [lv(m.name, m.uid.encode(), m.public or b""), u32(m.floor), bytes((len(m.sessions),))]
+    for s in m.sessions:
+        w = s.window
+        out.append(u32(s.lamport) + s.sid + s.S + bytes((w.ring, 0 if w.next is None else 1)) + u32(w.next or 0))
+    return b"".join(out)
+
+
+def _unpack_member(ch, r):
+    name, uid, public = r.lv(), r.lv().decode(), r.lv()
+    m = Member(name, uid)
+    m.public = (ch.config["roster"] or {}).get(uid) or public or None
+    m.floor = r.uint(4)
+    m.status = UNHEARD
+    for _ in range(r.uint(1)):
+        lamport, sid, S, ring, has, upto = r.uint(4), r.take(16), r.take(32), r.uint(1), r.uint(1), r.uint(4)
+        m.admit(Join(lamport, sid, public, S, ring))
+        if has:
+            m.session(sid).window.next = upto
+    return m
+
+
+def _pack_message(m):
+    flags = bytes((1 if m.secrecy == "note" else 2, 1 if m.origin == "member" else 2, 1 if m.historic else 0))
+    return lv(m.sender.encode(), m.body, (m.epoch or "").encode()) + flags + u32(m.time) + u32(m.seq)
+
+
+def _unpack_message(r):
+    from .channel import Message
+
+    sender, body, epoch = r.lv().decode(), r.lv(), r.lv().decode()
+    secrecy = "note" if r.uint(1) == 1 else "conversation"
+    origin = "member" if r.uint(1) == 1 else "group"
+    historic = r.uint(1) == 1
+    return Message(sender, body, secrecy, origin, r.uint(4), r.uint(4), historic, epoch or None)
