@@ -11,8 +11,6 @@ from sealcast_host.errors import UserError
 from sealcast_host.secretinput import read_secret
 
 
-
-
 def broker(host: str, port: int, persist: Path | None, user: str | None, password_file: Path | None, open_to_all: bool) -> int:
     """Run the broker. Raises UserError before it listens when the options do not fit together."""
     if password_file is not None and user is None:

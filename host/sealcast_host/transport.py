@@ -25,6 +25,9 @@ class LinkError(OSError):
         super().__init__(errno.ENOTCONN, text)
         self.kind = kind
 
+    def __str__(self) -> str:
+        return str(self.strerror)
+
 
 class MqttTransport:
     """One MQTT session at a time, always a clean one; `connect` may be called again after a failure."""
@@ -47,6 +50,7 @@ class MqttTransport:
         self._tls = tls
         self._client: aiomqtt.Client | None = None
         self._lost: asyncio.Future[None] | None = None
+        self.failure: LinkError | None = None  # why the last attempt to connect failed
 
     async def connect(self, will_topic: str, will_payload: bytes) -> None:
         """Open the connection with this last will (retained, QoS 1). Raises LinkError."""
@@ -69,7 +73,9 @@ class MqttTransport:
         try:
             await client.__aenter__()
         except (aiomqtt.MqttError, ValueError, UnicodeError) as e:
-            raise _explain(e) from None
+            self.failure = _explain(e)
+            raise self.failure from None
+        self.failure = None
         self._client = client
         self._lost = asyncio.get_running_loop().create_future()
 

@@ -1,0 +1,106 @@
+"""What listen, send and chat share: become a member, fail plainly when the first connection does, part politely."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sealcast.errors import SealcastError
+from sealcast_host import channels
+from sealcast_host.brokeroptions import BrokerOptions
+from sealcast_host.client import HostSession, Watch, join_watched
+from sealcast_host.errors import UserError
+from sealcast_host.transport import LinkError
+
+GOODBYE_S = 6.0
+
+
+@asynccontextmanager
+async def member(
+    channel: str, uid: str | None, broker: BrokerOptions, watch: Watch | None = None, *, sleep_s: int | None = None
+) -> AsyncIterator[HostSession]:
+    """A member of `channel` that has reached the broker. Leaves at the end, or sleeps for `sleep_s` when that is given.
+
+    watch(name, info): called for every event and message ("message") from the very first on.
+    Raises UserError when the first connection fails.
+    """
+    known = channels.load(channel)
+    known.broker = broker.over(known.broker)
+    ready: asyncio.Future[LinkError | None] = asyncio.get_running_loop().create_future()
+    opened: list[HostSession] = []
+
+    def everything(name: str, info: Any) -> None:
+        # The first thing that decides whether this member got in: its own join, or a failed connection.
+        if not ready.done():
+            if name == "online" and "members" in info:
+                ready.set_result(None)
+            elif name == "offline":
+                ready.set_result((opened and opened[0].transport.failure) or LinkError("lost", "the link to the broker was lost"))
+        if watch is not None:
+            watch(name, info)
+
+    try:
+        session = await join_watched(known.settings(uid), everything, alias=uid is None)
+    except SealcastError as e:
+        raise UserError(str(e)) from None
+    opened.append(session)
+    try:
+        failure = await ready
+        if failure is not None:
+            raise UserError(_way_out(failure, known.broker))
+        yield session
+    finally:
+        # A member that only goes away keeps the others waiting for it.
+        with contextlib.suppress(SealcastError, TimeoutError):
+            parting = session.leave() if sleep_s is None else session.sleep(sleep_s)
+            await asyncio.wait_for(parting, GOODBYE_S)
+        await session.close()
+
+
+def _way_out(error: LinkError, broker: dict[str, Any]) -> str:
+    where = f"{broker['host']} port {broker.get('port') or (8883 if broker.get('tls') else 1883)}"
+    hints = {
+        "refused": "start one with: sealcast broker, or name another with --broker HOST[:PORT]",
+        "name": "check --broker HOST",
+        "auth": "check --broker-user and its password",
+        "tls": "check --ca FILE and the broker's certificate",
+        "timeout": "check --broker HOST[:PORT]",
+        "lost": "try again",
+    }
+    return f"no connection to the broker at {where}: {error}; {hints.get(error.kind, 'try again')}"
+
+
+def run(work: Coroutine[Any, Any, int]) -> int:
+    """Run a command; SIGINT and SIGTERM end it in good order. Returns its exit code, 0 when it was stopped."""
+
+    async def supervised() -> int:
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        stopped = False
+
+        def stop() -> None:
+            nonlocal stopped
+            if not stopped and task is not None:
+                stopped = True
+                task.cancel()
+
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signum, stop)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if stopped:
+                return 0
+            raise
+
+    return asyncio.run(supervised())
+
+
+async def within(seconds: float, what: Awaitable[Any], error: str) -> Any:
+    """Await with a limit. Raises UserError(error) when it passes."""
+    try:
+        return await asyncio.wait_for(what, seconds)
+    except TimeoutError:
+        raise UserError(error) from None

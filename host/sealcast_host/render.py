@@ -1,0 +1,98 @@
+"""Messages and events as lines for people and as JSON for programs. What others wrote is never trusted with the terminal."""
+
+import base64
+import json
+import time
+from typing import Any
+
+# What happens in the group, in words. Events without a line here are for programs (--json) only.
+_EVENTS = {
+    "joined": "{uid} joined",
+    "left": "{uid} left",
+    "vanished": "{uid} vanished (no sign of life)",
+    "asleep": "{uid} sleeps",
+    "awake": "{uid} is awake",
+    "rekeyed": "new conversation key, epoch {epoch}",
+    "gap": "notes of {uid} are missing{missing}",
+    "identity_changed": "{uid} has ANOTHER identity than before: its messages are refused until you approve it",
+    "pinned": "{uid} is known from now on by its identity",
+    "forged": "a message that claims to be from {uid} was refused",
+    "handshake_failed": "no new conversation key yet",
+    "offline": "the broker is not reachable; trying again",
+    "overflow": "messages of {sender} were given up: they came too fast",
+}
+
+
+def clean(text: str) -> str:
+    """Text that cannot move the cursor, ring the bell or fake a line."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def clock(unix: int) -> str:
+    """A sender's time in this computer's time zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix)) if unix else "(sender has no clock)"
+
+
+def body_text(body: bytes) -> str | None:
+    """The body as text, or None when it is not UTF-8."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def message_line(message: Any) -> str:
+    """One readable line: when, who, how secret, what."""
+    text = body_text(message.body)
+    shown = clean(text) if text is not None else f"({len(message.body)} bytes) {message.body[:32].hex()}"
+    how = [message.secrecy, message.origin]
+    if message.historic:
+        how.append("history")
+    if message.again:
+        how.append("again")
+    return f"{clock(message.time)}  {clean(message.sender)}  [{', '.join(how)}]  {shown}"
+
+
+def event_line(name: str, info: dict[str, Any]) -> str | None:
+    """An event in words, or None for one that only programs care about."""
+    template = _EVENTS.get(name)
+    if template is None:
+        return None
+    values = {key: clean(str(value)) for key, value in info.items() if not isinstance(value, bytes)}
+    known = {"uid": "somebody", "sender": "somebody", "epoch": "", "missing": ""}
+    return "* " + template.format_map(known | {k: v for k, v in values.items() if k in known})
+
+
+def message_json(message: Any) -> str:
+    """One JSON object; the keys are promised in `sealcast listen --help`."""
+    out: dict[str, Any] = {
+        "type": "message",
+        "sender": message.sender,
+        "secrecy": message.secrecy,
+        "origin": message.origin,
+        "time": message.time,
+        "seq": message.seq,
+        "historic": message.historic,
+        "again": message.again,
+        "epoch": message.epoch,
+    }
+    text = body_text(message.body)
+    if text is not None:
+        out["text"] = text
+    else:
+        out["body_b64"] = base64.b64encode(message.body).decode()
+    return json.dumps(out)
+
+
+def event_json(name: str, info: dict[str, Any]) -> str:
+    return json.dumps({"type": "event", "event": name} | {k: _plain(v) for k, v in info.items() if k not in ("type", "event")})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).hex()
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
