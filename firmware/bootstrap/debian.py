@@ -69,13 +69,19 @@ def update_lists() -> None:
     run(["apt-get", "-q", "update"], "apt.log", "apt-get update")
 
 
-def install(packages: list[str]) -> None:
-    """Bring the packages onto this machine, or say exactly which are missing. Raises Problem."""
+def may_install(packages: list[str]) -> None:
+    """Raises Problem, which says exactly what is missing, where we cannot install it."""
     names = " ".join(packages)
     if shutil.which("apt-get") is None:
         raise Problem(f"missing: {names} (the names of Debian packages): install them with this system's package manager, then run again")
     if os.geteuid() != 0:
         raise Problem(f"missing Debian packages: {names}; as root: apt-get install --no-install-recommends {names}")
+
+
+def install(packages: list[str]) -> None:
+    """Bring the packages onto this machine. Raises Problem."""
+    may_install(packages)
+    names = " ".join(packages)
     with lock(BUILD / "apt.lock"):
         update_lists()
         # The dpkg lock may be held by an unattended upgrade: wait for it rather than fail.
@@ -87,6 +93,7 @@ def ensure(packages: list[str]) -> None:
     """Install those of the packages that are missing; nothing happens when none is. Raises Problem."""
     missing = [name for name in packages if not present(name)]
     if missing:
+        may_install(missing)
         with told(f"      installing {len(missing)} Debian packages ({' '.join(missing)})"):
             install(missing)
         importlib.invalidate_caches()
