@@ -1,0 +1,149 @@
+// edwards.c: the curve -x^2 + y^2 = 1 + d x^2 y^2 in extended coordinates (X:Y:Z:T),
+// x = X/Z, y = Y/Z, x y = T/Z (Hisil, Wong, Carter, Dawson 2008), whose addition is
+// complete: no special cases, hence none to hide.
+// Points handed from function to function have reduced coordinates. Numbers in the
+// comments are weights as fe.h defines them.
+
+typedef struct {
+    fe X, Y, Z, T;
+} ge;
+
+// A point prepared for being added many times: Y + X, Y - X, 2Z, 2dT. Weights 2, 3, 2, 1.
+typedef struct {
+    fe_packed plus, minus, z2, t2d;
+} ge_cached;
+
+static void ge_neutral(ge *p) {
+    fe_small(&p->X, 0);
+    fe_small(&p->Y, 1);
+    fe_small(&p->Z, 1);
+    fe_small(&p->T, 0);
+}
+
+// The common end of doubling and addition: (X:Y:Z:T) = (E F : G H : F G : E H).
+// With 13-bit limbs E F would not fit: they define FE_CARRY_F, and F is carried first.
+static void ge_finish(ge *r, const fe *e, fe *f, const fe *g, const fe *h, int want_t) {
+#ifdef FE_CARRY_F
+    fe_carry(f);
+#endif
+    fe_mul(&r->X, e, f);
+    fe_mul(&r->Y, g, h);
+    fe_mul(&r->Z, f, g);
+    if (want_t) {
+        fe_mul(&r->T, e, h);
+    }
+}
+
+// r = 2 p; p's T is not read, r's only written if want_t. All four of the published
+// E, F, G, H are negated here, so that every subtrahend is a reduced element.
+static void ge_double(ge *r, const ge *p, int want_t) {
+    fe a, b, e, f, g;
+    fe_add(&e, &p->X, &p->Y);    // 2
+    fe_sqr(&e, &e);
+    fe_sqr(&a, &p->X);
+    fe_sqr(&b, &p->Y);
+    fe_sqr(&f, &p->Z);
+    fe_sub(&g, &a, &b);          // G = A - B              3
+    fe_add(&f, &f, &f);
+    fe_add(&f, &f, &g);          // F = 2 Z^2 + A - B      5
+    fe_add(&a, &a, &b);          // H = A + B              2
+    fe_sub(&e, &a, &e);          // E = A + B - (X + Y)^2  4
+    ge_finish(r, &e, &f, &g, &a, want_t);
+}
+
+// r = p + q, or p - q if negate; r may be p.
+static void ge_add(ge *r, const ge *p, const ge_cached *q, uint32_t negate, int want_t) {
+    fe a, b, c, d, t;
+    fe_unpack(&a, &q->minus);
+    fe_unpack(&b, &q->plus);
+    fe_unpack(&c, &q->t2d);
+    fe_neg(&d, &c);              // 2
+    fe_cmov(&c, &d, negate);
+    fe_select(&d, &a, &b, negate);
+    fe_cmov(&b, &a, negate);
+    fe_sub(&t, &p->Y, &p->X);    // 3
+    fe_mul(&a, &t, &d);          // A = (Y1 - X1)(Y2 - X2)
+    fe_add(&t, &p->Y, &p->X);
+    fe_mul(&b, &t, &b);          // B = (Y1 + X1)(Y2 + X2)
+    fe_mul(&c, &c, &p->T);       // C = 2d T1 T2
+    fe_unpack(&t, &q->z2);
+    fe_mul(&d, &t, &p->Z);       // D = 2 Z1 Z2
+    fe_sub(&t, &d, &c);          // F   3
+    fe_add(&d, &d, &c);          // G   2
+    fe_sub(&c, &b, &a);          // E   3
+    fe_add(&b, &b, &a);          // H   2
+    ge_finish(r, &c, &t, &d, &b, want_t);
+}
+
+static void ge_cache(ge_cached *c, const ge *p) {
+    fe t;
+    fe_add(&t, &p->Y, &p->X);
+    fe_pack(&c->plus, &t);
+    fe_sub(&t, &p->Y, &p->X);
+    fe_pack(&c->minus, &t);
+    fe_add(&t, &p->Z, &p->Z);
+    fe_pack(&c->z2, &t);
+    fe_const(&t, K_2D);
+    fe_mul(&t, &t, &p->T);
+    fe_pack(&c->t2d, &t);
+}
+
+// n words of out |= in if i == wanted, both < 16; reads all of it, whatever is wanted.
+typedef uint32_t __attribute__((may_alias)) word;
+static void pick(void *out, const void *in, size_t n, uint32_t i, uint32_t wanted) {
+    uint32_t mask = -(((i ^ wanted) - 1) >> 31);
+    const word *from = in;
+    word *to = out;
+    __asm__("" : "+r"(mask));
+    do {
+        *to++ |= *from++ & mask;
+    } while (--n);
+}
+
+// r = s p for s < l (any s < 2^255 works): 64 signed digits of 4 bits, -8 .. 7, from the
+// top. r may be p.
+static void ge_mul(ge *r, const uint8_t s[32], const ge *p) {
+    ge_cached table[8], c;  // 1 p .. 8 p
+    uint8_t e[32];
+    uint32_t carry = 0, digit, sign;
+    for (int i = 0; i < 32; i++) {  // the digits are the nibbles of s + 0x88..88, minus 8
+        carry += s[i] + 0x88u;
+        e[i] = (uint8_t)carry;
+        carry >>= 8;
+    }
+    ge_cache(&table[0], p);
+    ge_double(r, p, 1);
+    ge_cache(&table[1], r);
+    for (int i = 2; i < 8; i++) {
+        ge_add(r, r, &table[0], 0, 1);
+        ge_cache(&table[i], r);
+    }
+    ge_neutral(r);
+    for (int i = 63; i >= 0; i--) {
+        for (int j = 3; j >= 0; j--) {
+            ge_double(r, r, j == 0);
+        }
+        digit = (uint32_t)(e[i >> 1] >> (4 * (i & 1)) & 15) - 8;
+        sign = digit >> 31;
+        digit = (digit ^ -sign) + sign;  // |digit|, 0 .. 8
+        memset(&c, 0, sizeof c);
+        for (uint32_t j = 0; j < 8; j++) {
+            pick(&c, &table[j], sizeof c / 4, j + 1, digit);
+        }
+        digit = (digit - 1) >> 31;       // 0 stands for the neutral element: (1, 1, 2, 0)
+        c.plus.v[0] += digit;
+        c.minus.v[0] += digit;
+        c.z2.v[0] += 2 * digit;
+        ge_add(r, r, &c, sign, i == 0);
+    }
+}
+
+// RFC 8032 5.1.2. Only point encodings of the Ed25519 functions; ristretto.c has its own.
+static void ge_encode(uint8_t out[32], const ge *p) {
+    fe z, x;
+    fe_invert(&z, &p->Z);
+    fe_mul(&x, &p->X, &z);
+    fe_mul(&z, &p->Y, &z);
+    fe_tobytes(out, &z);
+    out[31] |= (uint8_t)(fe_isneg(&x) << 7);
+}

@@ -1,0 +1,81 @@
+// x25519.c: RFC 7748 section 5, the Montgomery ladder.
+
+// One step: from (x2:z2) = m P and (x3:z3) = (m+1) P to their double and their sum, where
+// `swap` says that it is the second one that is doubled. The sum does not care about the
+// order (D A and C B change places, D A - C B is squared), so nothing is swapped; only the
+// operands of the doubling are selected.
+typedef struct {
+    fe x1, x2, z2, x3, z3, a, b, c, d;
+} ladder;
+
+static void ladder_step(ladder *l, uint32_t swap) {
+    fe_add(&l->a, &l->x2, &l->z2);
+    fe_sub(&l->b, &l->x2, &l->z2);
+    fe_add(&l->c, &l->x3, &l->z3);
+    fe_sub(&l->d, &l->x3, &l->z3);
+    fe_select(&l->x2, &l->a, &l->c, swap);
+    fe_select(&l->z2, &l->b, &l->d, swap);
+    fe_mul(&l->d, &l->d, &l->a);                    // DA
+    fe_mul(&l->c, &l->c, &l->b);                    // CB
+    fe_sqr(&l->a, &l->x2);                          // AA
+    fe_sqr(&l->b, &l->z2);                          // BB
+    fe_add(&l->x3, &l->d, &l->c);
+    fe_sub(&l->z3, &l->d, &l->c);
+    fe_sqr(&l->x3, &l->x3);
+    fe_sqr(&l->z3, &l->z3);
+    fe_mul(&l->z3, &l->z3, &l->x1);
+    fe_mul(&l->x2, &l->a, &l->b);
+    fe_sub(&l->z2, &l->a, &l->b);                   // E
+    fe_addmul_a24(&l->b, &l->a, &l->z2);            // AA + a24 E
+    fe_mul(&l->z2, &l->z2, &l->b);
+}
+
+static __attribute__((noinline)) void x25519(uint8_t out[32], const uint8_t k[32], const uint8_t u[32]) {
+    ladder l;
+    uint8_t e[32];
+    uint32_t last = 0, bit = 0;
+    memcpy(e, k, 32);
+    e[0] &= 248;
+    e[31] = (e[31] & 127) | 64;
+    fe_frombytes(&l.x1, u);
+    fe_small(&l.x2, 1);
+    fe_small(&l.z2, 0);
+    l.x3 = l.x1;
+    l.z3 = l.x2;
+    for (int i = 254; i >= 0; i--) {
+        bit = e[i >> 3] >> (i & 7) & 1;
+        ladder_step(&l, last ^ bit);
+        last = bit;
+    }
+    // Clamping made bit 0 zero: the last step doubled the first point, which is the result.
+    fe_invert(&l.a, &l.z2);
+    fe_mul(&l.a, &l.a, &l.x2);
+    fe_tobytes(out, &l.a);
+}
+
+void sc_x25519(uint8_t out[32], const uint8_t k[32], const uint8_t u[32]) {
+    x25519(out, k, u);
+    burn();
+}
+
+// Through the Edwards form of the base point: u = (Z + Y) / (Z - Y). A clamped k is never
+// a multiple of l, so Z - Y is not zero.
+static __attribute__((noinline)) void x25519_base(uint8_t out[32], const uint8_t k[32]) {
+    ge p;
+    uint8_t e[32];
+    memcpy(e, k, 32);
+    e[0] &= 248;
+    e[31] = (e[31] & 127) | 64;
+    scalar_mod(e, e, 32);
+    ge_mul_base(&p, e);
+    fe_sub(&p.X, &p.Z, &p.Y);
+    fe_add(&p.Y, &p.Z, &p.Y);
+    fe_invert(&p.X, &p.X);
+    fe_mul(&p.X, &p.X, &p.Y);
+    fe_tobytes(out, &p.X);
+}
+
+void sc_x25519_base(uint8_t out[32], const uint8_t k[32]) {
+    x25519_base(out, k);
+    burn();
+}
