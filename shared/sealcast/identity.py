@@ -30,7 +30,7 @@ def fingerprint(suite, public):
     bits = int.from_bytes(suite.h(32, b"", b"", b"sc/fp", public)[:13], "big") >> 4
     text = ""
     for i in range(20):
-        text += "abcdefghijkmnpqrstuvwxyz23456789"[(bits >> (5 * i)) & 31]
+        text += "abcdefghijkmnpqrstuvwxyz23456789"[(bits >> (95 - 5 * i)) & 31]
     return "-".join([text[i : i + 4] for i in range(0, 20, 4)])
 
 
