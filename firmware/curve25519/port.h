@@ -1,0 +1,145 @@
+// One binding source, two builds: a native .mpy (py/dynruntime.h) and a USER_C_MODULE linked
+// into the firmware (py/runtime.h). Also the argument checks both modules share: types and
+// lengths first, the argument named, nothing touched before all of them passed.
+
+#ifndef SC_PORT_H
+#define SC_PORT_H
+
+#include "symmetric.h"
+
+#if MICROPY_ENABLE_DYNRUNTIME
+#include "py/dynruntime.h"
+
+// A native .mpy has no libc; compilers emit these calls on their own. The two copies have
+// different bodies on purpose: identical ones GCC folds, making memmove a call of memcpy,
+// which it then expands to a forward copy.
+void *memmove(void *to, const void *from, size_t n) {
+    return mp_fun_table.memmove_(to, from, n);
+}
+void *memcpy(void *to, const void *from, size_t n) {
+    sc_copy(to, from, n);
+    return to;
+}
+void *memset(void *to, int value, size_t n) {
+    return mp_fun_table.memset_(to, value, n);
+}
+
+#define SC_STORE(name, object) mp_store_global(name, MP_OBJ_FROM_PTR(&object));
+#define SC_MODULE(name, functions, identifier) \
+    mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) { \
+        MP_DYNRUNTIME_INIT_ENTRY \
+        functions(SC_STORE) \
+        MP_DYNRUNTIME_INIT_EXIT \
+    }
+#else
+#include "py/runtime.h"
+
+#define SC_ENTRY(name, object) { MP_ROM_QSTR(name), MP_ROM_PTR(&object) },
+#define SC_MODULE(name, functions, identifier) \
+    static const mp_rom_map_elem_t identifier##_globals_table[] = { \
+        { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(name) }, \
+        functions(SC_ENTRY) \
+    }; \
+    static MP_DEFINE_CONST_DICT(identifier##_globals, identifier##_globals_table); \
+    const mp_obj_module_t identifier##_module = { \
+        .base = { &mp_type_module }, \
+        .globals = (mp_obj_dict_t *)&identifier##_globals, \
+    };
+#endif
+
+#define SC_FUNCTION(name, least, most) \
+    static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(name##_obj, least, most, name)
+#define SC_ANY (MP_OBJ_FUN_ARGS_MAX)  // no upper limit
+
+typedef struct {
+    uint8_t *p;
+    size_t n;
+} sc_bytes;
+
+// --- errors ---------------------------------------------------------------------
+
+static char *append(char *to, const char *text) {
+    while (*text) {
+        *to++ = *text++;
+    }
+    return to;
+}
+
+static char *append_number(char *to, uint32_t number) {  // no division: Cortex-M0+ has none
+    static const uint16_t powers[] = { 10000, 1000, 100, 10, 1 };
+    int begun = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        char digit = '0';
+        for (; number >= powers[i]; number -= powers[i]) {
+            digit++;
+        }
+        begun |= digit > '0' || i == 4;
+        if (begun) {
+            *to++ = digit;
+        }
+    }
+    return to;
+}
+
+// Raises "<name> <text>". Names and texts are short constants of these files.
+static __attribute__((noinline, noreturn)) void fail(int is_type_error, const char *name, const char *text) {
+    char message[80];
+    size_t n = (size_t)(append(append(append(message, name), " "), text) - message);
+    mp_obj_t argument = mp_obj_new_str(message, n);
+    nlr_raise(mp_obj_new_exception_arg1(is_type_error ? &mp_type_TypeError : &mp_type_ValueError, argument));
+}
+
+// Raises "<name> must be <least> bytes", "... at most <most> bytes" or "... <least> to <most> bytes".
+static __attribute__((noinline, noreturn)) void fail_length(const char *name, size_t least, size_t most, const char *unit) {
+    char text[48], *t = append(text, "must be ");
+    if (least == 0) {
+        t = append(t, "at most ");
+    } else if (least != most) {
+        t = append_number(t, (uint32_t)least);
+        t = append(t, most == SIZE_MAX ? " or more" : " to ");
+    }
+    if (most != SIZE_MAX) {
+        t = append_number(t, (uint32_t)most);
+    }
+    *append(t, unit) = 0;
+    fail(0, name, text);
+}
+
+// --- arguments --------------------------------------------------------------------
+
+static __attribute__((noinline)) sc_bytes buffer(mp_obj_t o, const char *name, mp_uint_t flags) {
+    mp_buffer_info_t info;
+    // A str has a buffer too, but it is text: not taken for bytes.
+    if (mp_obj_get_type(o) == &mp_type_str || !mp_get_buffer(o, &info, flags)) {
+        fail(1, name, flags == MP_BUFFER_READ ? "must be bytes-like" : "must be a writable buffer");
+    }
+    return (sc_bytes) { info.buf, info.len };
+}
+
+// A bytes-like argument of least..most bytes.
+static __attribute__((noinline)) sc_bytes get(mp_obj_t o, const char *name, size_t least, size_t most) {
+    sc_bytes b = buffer(o, name, MP_BUFFER_READ);
+    if (b.n < least || b.n > most) {
+        fail_length(name, least, most, " bytes");
+    }
+    return b;
+}
+
+static const uint8_t *get_exact(mp_obj_t o, const char *name, size_t n) {
+    return get(o, name, n, n).p;
+}
+
+// The optional last argument `out`: the caller's writable buffer of exactly n bytes, or NULL
+// when it is missing or None.
+static __attribute__((noinline)) uint8_t *get_out(size_t n_args, const mp_obj_t *args, size_t position, size_t n) {
+    if (n_args <= position || args[position] == mp_const_none) {
+        return NULL;
+    }
+    sc_bytes b = buffer(args[position], "out", MP_BUFFER_RW);
+    if (b.n != n) {
+        fail_length("out", n, n, " bytes");
+    }
+    return b.p;
+}
+
+#endif
