@@ -143,6 +143,7 @@ class Channel:
         return self._finish(now)
 
     def tick(self, now):
+        self._wake = None  # the driver has used it up
         if self.phase != OFFLINE:
             self.catchup.tick(now)
         if self.phase == ONLINE:
