@@ -87,7 +87,7 @@ class Link:
         """One connection, from CONNACK until it is lost."""
         self.up = True
         self._session.post("connected")
-        self._session.emit("online", {})
+        self._session.emit("connected", {})
         reader = asyncio.create_task(self._guard(self._read()))
         writer = asyncio.create_task(self._guard(self._write()))
         try:
@@ -141,6 +141,6 @@ class Link:
     async def _close(self, goodbye):
         """With a goodbye the broker drops the last will; without one the others learn from it that we are gone."""
         try:
-            await (self._transport.close() if goodbye else self._transport.abort())
+            await (self._transport.close() if goodbye else getattr(self._transport, "abort", self._transport.close)())
         except (OSError, EOFError):
             pass

@@ -15,7 +15,7 @@ Messages wait in a queue of `backlog`; when it is full the oldest is given up an
 that an application that does not read cannot stop the channel. A message counts as taken when the application comes
 back for the next one: after a power cut in between it is delivered again, marked `again`.
 
-Events of the driver itself: online, offline {reason, retry_ms}, overflow {sender, seq}, error {code, ...}.
+Events of the driver itself: connected {}, offline {reason, retry_ms}, overflow {sender, seq}, error {code, ...}.
 """
 
 import asyncio
@@ -55,6 +55,7 @@ class Session:
         self._callbacks = {}
         self._tasks = []
         self._closed = False
+        self._ended = asyncio.Event()
 
     # What a user calls.
 
@@ -102,6 +103,7 @@ class Session:
         self._unacked = {}
         self._inbox = []
         self._arrived.set()
+        self._ended.set()
 
     def on(self, event, callback):
         """Call callback(name, info) at every `event` ("*": at all of them). "message" passes the message instead of a dict,
@@ -119,6 +121,14 @@ class Session:
     @property
     def online(self):
         return self._link.up
+
+    @property
+    def closed(self):
+        return self._closed
+
+    async def wait_closed(self, ms):
+        """Wait until the session is closed, `ms` milliseconds at most."""
+        await pause(self._ended, ms)
 
     def healthy(self):
         """True while the engine runs and the link is up or being tried: what a watchdog may be fed on."""
@@ -200,8 +210,10 @@ class Session:
             elif self._inbox:
                 await self._handle(*self._inbox.pop(0))
             else:
+                if self._wake is None:
+                    self._wake = now + _IDLE_MS  # whatever the channel asks for, it is never left alone for longer
                 self._input.clear()
-                await pause(self._input, _IDLE_MS if self._wake is None else min(_IDLE_MS, self._wake - now))
+                await pause(self._input, min(_IDLE_MS, self._wake - now))
 
     async def _handle(self, name, args, reply):
         """One input: enter the channel, carry out what it wants, answer who waits for it."""
@@ -228,7 +240,7 @@ class Session:
             raise
         token = 0
         if name == "send":
-            for effect in effects:
+            for effect in effects:  # the one publish with a token is ours
                 if effect[0] == "publish" and effect[5]:
                     token = effect[5]
             if token:
@@ -242,7 +254,7 @@ class Session:
             reply.done()
 
     async def _perform(self, effects):
-        for effect in effects:
+        for effect in effects or ():
             kind = effect[0]
             if kind == "store":
                 await self._store(effect[1])
@@ -253,8 +265,7 @@ class Session:
             elif kind == "event":
                 self.emit(effect[1], effect[2])
             elif kind == "wake":
-                if self._wake is None or effect[1] < self._wake:
-                    self._wake = effect[1]
+                self._wake = effect[1]
             elif kind == "connect":
                 self._link.will = (effect[1], effect[2])
             else:

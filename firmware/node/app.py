@@ -1,0 +1,131 @@
+"""The node program: joins, publishes its sensor, prints what arrives, feeds the watchdog while all is well."""
+
+import asyncio
+import gc
+import json
+import sys
+
+from sealcast.aio import sleep_ms
+from sealcast.compat import const
+from sealcast.errors import BadSettings, SealcastError
+
+from . import setup
+from .log import Log
+
+_WATCHDOG_MS = const(60000)
+_FEED_MS = const(1000)
+_AGAIN_MS = const(10000)
+
+ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
+
+
+def main(arguments):
+    """Run until the session is closed. Returns the exit code: 0, or 2 for settings that cannot work."""
+    gc.threshold(4096)
+    return asyncio.run(run(arguments[0] if arguments else "sealcast.json"))
+
+
+async def run(path):
+    while True:
+        try:
+            values, directory = setup.read(path)
+            return await node(values, directory)
+        except BadSettings as e:
+            for line in str(e).split("\n"):
+                print(path + ": " + line)
+        except SealcastError as e:
+            print("sealcast: " + str(e))
+        if not ON_BOARD:
+            return 2
+        await sleep_ms(_AGAIN_MS)  # someone may be copying better settings over right now
+
+
+async def node(values, directory):
+    """One session from start to close."""
+    kind = values.get("log") if isinstance(values, dict) else None
+    early = []
+    config, session = setup.member(values, directory, early.append)
+    log = Log(kind, session.clock)
+    for line in early:
+        log.tell(line)
+    session.on("*", log.event)
+    session.on("message", lambda name, message: None)  # taken as soon as it is printed
+    tasks = []
+    if config["sensor"]:
+        from .sensors import make
+
+        source = make(config["sensor"])
+        tasks.append(lambda: publish(source, config["sensor"], session, log))
+    if config["led"] is not None and ON_BOARD:
+        light(config["led"], session)
+    if config["wifi"]:
+        from .wifi import Wifi
+
+        Wifi(config["wifi"], log.event).start()
+    if not ON_BOARD:
+        from . import console
+
+        tasks.append(lambda: console.serve(session, log))
+    gc.collect()
+    log.event("start", {"uid": config["uid"], "heap_free": gc.mem_free(), "heap_used": gc.mem_alloc()})
+    await session.start()
+    running = [asyncio.create_task(guard(work, log)) for work in tasks]
+    dog = watchdog(session.channel.suite, log)
+    while not session.closed:
+        if dog and session.healthy():
+            dog.feed()
+        await session.wait_closed(_FEED_MS)
+    for task in running:
+        task.cancel()
+    log.event("closed", {})
+    return 0
+
+
+async def guard(work, log):
+    """Run a task of the application again when it fails, and say so."""
+    while True:
+        try:
+            return await work()
+        except Exception as e:
+            log.event("error", {"code": "internal", "where": "application", "type": type(e).__name__})
+        await sleep_ms(_AGAIN_MS)
+
+
+async def publish(source, settings, session, log):
+    """Publish a reading every so often, as JSON. One that cannot be sent is reported and not repeated."""
+    mode = None if settings["mode"] == "auto" else settings["mode"]
+    while True:
+        await sleep_ms(settings["every"] * 1000)
+        try:
+            reading = await source.read()
+        except OSError:
+            log.event("error", {"code": "sensor", "where": source.name, "text": "no reading: check the wiring and sensor.pin"})
+            continue
+        try:
+            await session.send(json.dumps(reading).encode(), mode)
+            log.event("sent", {"command": "sensor", "text": json.dumps(reading)})
+        except SealcastError as e:
+            log.event("refused", {"command": "sensor", "code": e.code, "text": str(e)})
+
+
+def light(pin, session):
+    """The LED is on while the node is connected."""
+    from machine import Pin
+
+    led = Pin(pin, Pin.OUT, value=0)
+    session.on("connected", lambda name, info: led.value(1))
+    session.on("offline", lambda name, info: led.value(0))
+
+
+def watchdog(suite, log):
+    """The machine's watchdog, or None. Only with native crypto: the soft suite computes for longer than any watchdog waits."""
+    import machine
+
+    if suite.NAME != "native" or not hasattr(machine, "WDT"):
+        return None
+    try:
+        dog = machine.WDT(timeout=_WATCHDOG_MS)
+    except ValueError:
+        dog = machine.WDT(timeout=8300)  # the RP2040's longest
+    log.tell("watchdog: on")
+    return dog

@@ -1,0 +1,105 @@
+"""From settings to a session: reads sealcast.json, finds the suite, fills in identity and key, puts the parts together."""
+
+import json
+import os
+
+from sealcast import settings as rules
+from sealcast.aio import Clock
+from sealcast.channel import Channel
+from sealcast.compat import best_suite
+from sealcast.errors import BadSettings, NoRandomness
+from sealcast.session import Session
+
+from . import storage
+from .mqtt import Client
+
+SUITES = {
+    "native": "crypto: native (the C module: a scalar multiplication takes milliseconds)",
+    "soft": "crypto: soft (pure Python: correct, but slow and not constant-time; install the native module for this chip)",
+}
+
+
+def read(settings):
+    """A path or dict -> (dict, directory of the node's files with a slash at its end, or "")."""
+    if isinstance(settings, dict):
+        return dict(settings), ""
+    try:
+        with open(settings) as f:
+            values = json.load(f)
+    except OSError:
+        raise BadSettings("cannot be read: put the node's settings there (`sealcast provision` makes them)")
+    except ValueError:
+        raise BadSettings("is not JSON: check commas and quotes")
+    return values, settings[: settings.rfind("/") + 1]
+
+
+def hardware(n):
+    """n bytes of the machine's own randomness, or None where the port has none."""
+    return os.urandom(n) if hasattr(os, "urandom") else None
+
+
+def member(values, directory, tell=None):
+    """Settings -> (completed config, Session not yet started). tell(line): progress for people. Raises SealcastError."""
+    tell = tell or (lambda line: None)
+    config = rules.complete(values)
+    suite = best_suite()
+    tell(SUITES.get(suite.NAME, "crypto: " + suite.NAME))
+    if config["identity"] is None:
+        config["identity"] = storage.identity(suite, directory, hardware)
+    if config["identity"] is None:
+        raise NoRandomness("this port has no randomness to make an identity from: provision the board with one")
+    if config["key"] is None:
+        config["key"] = _root(suite, config, directory, tell)
+    store = storage.state(suite, config, directory)
+    blob = store.load()
+    if store.damaged:
+        tell("storage: the stored state cannot be used (other channel, other member, or broken flash); beginning anew")
+    channel = Channel(suite, config, blob, hardware)
+    return config, Session(channel, client(suite, config), store, Clock(), hardware if hardware(1) else None, 16)
+
+
+def client(suite, config):
+    """The MQTT client for config["broker"]. Its id is a pseudonym, the same at every connect: the broker then drops a dead one."""
+    broker = config["broker"]
+    name = suite.h(9, config["identity"], b"", b"sc/mqtt-id", config["channel"].encode())
+    text = "".join(["%02x" % b for b in name])
+    tls = context(broker["ca"]) if broker["tls"] else None
+    return Client(broker["host"], broker["port"], "sc" + text, broker["username"], broker["password"], config["keepalive"], tls)
+
+
+def context(ca):
+    """An SSLContext that checks the broker's certificate against the file `ca`; without one it only hides, and cannot check."""
+    if not _has("ssl"):
+        raise BadSettings("broker.tls: this MicroPython is built without TLS; give false (messages are sealed all the same)")
+    import ssl
+
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca is None:
+        made.verify_mode = ssl.CERT_NONE
+        return made
+    try:
+        with open(ca, "rb") as f:
+            made.load_verify_locations(cadata=f.read())
+    except OSError:
+        raise BadSettings("broker.ca: cannot be read; give the path of the broker's CA certificate")
+    except ValueError:
+        raise BadSettings("broker.ca: is no certificate this port can read; give it in DER form")
+    return made
+
+
+def _has(module):
+    try:
+        __import__(module)
+    except ImportError:
+        return False
+    return True
+
+
+def _root(suite, config, directory, tell):
+    def slow():
+        tell("password: making the channel's key from it, once; this takes a while (a provisioned board has the key)")
+
+    try:
+        return storage.root(suite, config["password"].encode(), config["channel"].encode(), directory, slow)
+    except MemoryError:
+        raise BadSettings("password: making the key from it does not fit in this board's memory; give the key (`sealcast provision`)")
