@@ -10,13 +10,9 @@
 __version__ = "0.1.0"
 
 
-def __getattr__(name):
-    if name == "join":
-        from .compat import platform
+# No module __getattr__ here: with one, MicroPython can no longer do `from sealcast import wire`.
+async def join(channel_name=None, **settings):
+    """A started session (see session.py) of the channel that the settings describe."""
+    from .compat import platform
 
-        return platform().join
-    if name == "Channel":
-        from .channel import Channel
-
-        return Channel
-    raise AttributeError(name)
+    return await platform().join(channel_name, **settings)
