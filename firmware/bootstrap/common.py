@@ -79,7 +79,7 @@ def run(command: Sequence[str | Path], log: str, doing: str, env: Mapping[str, s
             done = subprocess.run(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT,
-                cwd=cwd, env={**os.environ, **(env or {})}, check=False,
+                cwd=cwd, env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}, check=False,
             )  # fmt: skip
         except FileNotFoundError:
             raise Problem(f"{doing} failed: there is no command '{command[0]}'; install it and run again") from None
@@ -92,7 +92,7 @@ def run(command: Sequence[str | Path], log: str, doing: str, env: Mapping[str, s
 
 def telling_line(lines: Sequence[str]) -> str:
     """The line of a log that most likely says why: the first compiler or tool error, else the last line."""
-    marks = ("error:", "ERROR:", "E: ", "fatal:", "Error ")
+    marks = ("NO_PUBKEY", "error:", "ERROR:", "E: ", "fatal:", "Error ")
     for mark in marks:
         for line in lines:
             if mark in line:

@@ -61,7 +61,8 @@ def _tls_options(tree: Path) -> list[str]:
 def _key(tree: Path, options: list[str]) -> str:
     """Everything that decides what is built: source, options, manifest, compiler, system."""
     compiler = subprocess.run([os.environ.get("CC", "gcc"), "--version"], capture_output=True, text=True, check=False).stdout
-    facts: list[object] = [VERSION, options, _MANIFEST.read_text(), compiler, platform.machine(), platform.libc_ver()]
+    libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else ""
+    facts: list[object] = [VERSION, options, _MANIFEST.read_text(), compiler, platform.machine(), libc]
     if os.environ.get("MICROPYTHON_DIR"):
         facts.append(_state(tree))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

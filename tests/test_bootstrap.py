@@ -1,0 +1,62 @@
+"""The set-up's failures: one line on stderr that names the way out, exit code 1, no traceback. What it builds, every
+other test runs on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BOOTSTRAP = ROOT / "firmware" / "bootstrap"
+
+
+def run(script, *arguments, **variables):
+    env = {name: value for name, value in os.environ.items() if name not in ("MICROPYTHON", "MICROPYTHON_DIR", "MPY_CROSS")}
+    command = [sys.executable, BOOTSTRAP / script, *arguments]
+    return subprocess.run(command, env={**env, **variables}, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize(
+    ("script", "variables", "way_out"),
+    [
+        ("unix.py", {"MICROPYTHON": sys.executable}, "unset it"),
+        ("unix.py", {"MICROPYTHON": "/nonexistent"}, "unset it"),
+        ("unix.py", {"MPY_CROSS": "/nonexistent"}, "unset it"),
+        ("source.py", {"MICROPYTHON_DIR": str(ROOT)}, "unset it"),
+        ("source.py", {"XDG_CACHE_HOME": "/dev/null"}, "set XDG_CACHE_HOME"),
+        ("setup.py", {}, "demo test bench"),
+    ],
+)
+def test_a_failure_is_one_line_with_the_way_out(script, variables, way_out):
+    done = run(script, **variables)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sealcast: ")
+    assert way_out in line
+
+
+def test_the_built_binary_is_found_again(micropython):
+    """A second call builds nothing and tells nothing; its binary has asyncio, sockets and TLS."""
+    if os.environ.get("MICROPYTHON"):
+        pytest.skip("MICROPYTHON names a binary that was not built here")
+    done = run("unix.py", MICROPYTHON_DIR=os.environ["MICROPYTHON_DIR"]) if "MICROPYTHON_DIR" in os.environ else run("unix.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Path(done.stdout.strip()).resolve() == micropython
+    ask = "import asyncio, socket, tls, sys; print(sys.implementation[1][:2] >= (1, 23), hasattr(tls, 'SSLContext'))"
+    assert subprocess.run([micropython, "-c", ask], capture_output=True, text=True).stdout.split() == ["True", "True"]
+
+
+def test_every_group_names_known_packages():
+    code = "import debian; print([n for g in debian.GROUPS.values() for n in g if n not in debian.NEEDS])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=BOOTSTRAP, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_telling_line_of_a_log():
+    code = "import common, sys; print(common.telling_line(sys.argv[1].splitlines()))"
+    log = "CC main.c\nmain.c:3:1: error: expected ';'\nmake: *** [x] Error 1\n"
+    done = subprocess.run([sys.executable, "-c", code, log], cwd=BOOTSTRAP, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "main.c:3:1: error: expected ';'"
