@@ -91,11 +91,8 @@ def _fill(values, fields):
 
 
 def _unknown(name, fields, where):
-    near = None
-    for known in fields:
-        if distance(name.lower(), known) <= (1 if len(known) < 5 else 2):
-            near = known
-    if near:
+    best, near = min([(distance(name.lower(), known), known) for known in fields])
+    if best <= (1 if len(near) < 5 else 2):
         return '{}{}: unknown field; did you mean "{}"?'.format(where, _short(name), near)
     return "{}{}: unknown field; known here are {}".format(where, _short(name), _listing(fields))
 
