@@ -147,7 +147,8 @@ def compile_c(source, target, flags):
         flags = [flag for flag in flags if flag not in _GCC_ONLY]
         _run([tool("clang"), "--target=xtensa", "-Wno-unknown-warning-option", *flags, "-fno-pic", "-ffreestanding", "-fno-builtin-bcmp",
               "-isystem", work / "include", "-emit-llvm", "-c", source, "-o", work / "a.bc"])  # fmt: skip
-        _run([tool("llc"), "-march=xtensa", f"-mcpu={_CPU}", "-relocation-model=static", "-filetype=asm", work / "a.bc", "-o", work / "a.s"])
+        _run([tool("llc"), "-march=xtensa", f"-mcpu={_CPU}", "-relocation-model=static", "-filetype=asm",
+              work / "a.bc", "-o", work / "a.s"])  # fmt: skip
         prefix = re.sub(r"\W", "_", Path(source).stem) + "__"
         (work / "b.s").write_text(rewrite((work / "a.s").read_text(), prefix))
         _run([tool("llvm-mc"), "-triple=xtensa", f"-mcpu={_CPU}", "-filetype=obj", work / "b.s", "-o", work / "b.o"])

@@ -58,12 +58,13 @@ def _libc(spec):
 
 
 def compile_objects(arch, sources, flags, folder):
-    """Object files of the sources (C or assembly), in folder."""
+    """Object files of the sources (C or assembly; a path, or a pair of a path and flags of its own), in folder."""
     spec = ARCHES[arch]
     objects, libc = [], _libc(spec)
     for i, source in enumerate(sources):
+        source, own = (source, []) if isinstance(source, str) else source
         objects.append(os.path.join(folder, "%d_%s.o" % (i, os.path.basename(source))))
-        _run([spec["cc"] + "gcc", *spec["flags"], *libc, *flags, "-c", source, "-o", objects[-1]])
+        _run([spec["cc"] + "gcc", *spec["flags"], *libc, *flags, *own, "-c", source, "-o", objects[-1]])
     return objects
 
 
@@ -77,7 +78,8 @@ def count(arch, sources, ops, flags=None, includes=(), runs=1, timeout=300):
     """Instructions of each operation.
 
     ops       list of (name, C statements that prepare, C statements to count); buffers a, b, c (256 bytes), d, e (4 KB)
-              and f (64 KB) are at hand, a to d hold fresh pseudo-random bytes at every run
+              and f (2 MB) are at hand, a to d hold fresh pseudo-random bytes at every run
+    sources   C files: paths, or (path, [flags of its own])
     includes  header files declaring what the operations call
     runs      how often each operation is run, each time on other bytes
     Returns ({name: [count, ...]}, text bytes, everything printed). Raises RuntimeError with the tool's output.

@@ -3,7 +3,7 @@
 
     count.py rv32imac field.c curve.c -i curve.h 'x25519: x25519(a, b, c)' 'map: refill(d, 64) | ristretto_map(a, d)'
 
-An operation is NAME: COUNTED, or NAME: PREPARED | COUNTED (both are C statements). Buffers a, b, c (256 bytes), d, e (4 KB), f (64 KB)
+An operation is NAME: COUNTED, or NAME: PREPARED | COUNTED (both are C statements). Buffers a, b, c (256 bytes), d, e (4 KB), f (2 MB)
 are at hand; a to d hold pseudo-random bytes. show("label", buffer, size) prints bytes. Compiler flags follow after --.
 """
 import argparse

@@ -1,9 +1,11 @@
 // Counts the instructions of each operation. COUNT_OPS (generated beside this file) lists them as
 //   OP(name, statements that prepare, statements that are counted)
 // and every run starts from fresh pseudo-random bytes in a .. f.
+#include <string.h>
 #include "machine.h"
 
-static uint8_t a[256], b[256], c[256], d[4096], e[4096], f[65536];
+static uint8_t a[256], b[256], c[256], d[4096], e[4096] __attribute__((aligned(16)));
+static uint8_t f[2 << 20] __attribute__((aligned(16)));
 
 // For operations that print intermediate values.
 #define show(label, data, size) print_hex(label, data, size)
