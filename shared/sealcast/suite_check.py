@@ -48,7 +48,7 @@ def number(name, value, least, most):
 
 
 def hash_arguments(size, key, salt, person, parts):
-    """The arguments of h(), checked; returns key, salt and person as bytes and the parts as one bytes."""
+    """The arguments of h(), checked; returns key, salt and person as bytes."""
     number("size", size, 1, 64)
     for part in parts:
         if not isinstance(part, (bytes, bytearray, memoryview)):
