@@ -1,8 +1,9 @@
 """The embedded MQTT 3.1.1 broker: amqtt, with what a gateway that must not lose notes needs on top.
 
 amqtt (0.12) acknowledges a message before it has retained it, forgets acknowledged messages when their sender hangs up,
-never notices a client that vanished (so its last will is never sent), reads packets of any length, and lets a stranger
-end the session of a member whose client id it knows. The subclasses here mend these five, and keep retained messages on disk.
+never notices a client that vanished (so its last will is never sent), reads packets of any length, lets a stranger end
+the session of a member whose client id it knows, and greets each client with the retained messages that others asked
+for. The subclasses here mend these six, and keep retained messages on disk.
 
 The broker is not trusted with anything: all it carries is sealed. Its user name and password only keep strangers from
 filling it.
@@ -180,6 +181,9 @@ class EmbeddedBroker(Broker):
             self._store.put(topic, data, qos)
 
     async def _publish_retained_messages_for_subscription(self, subscription: tuple[str, int], session: Session) -> None:
+        # amqtt calls this at every CONNECT too, for whatever anybody has subscribed to.
+        if not any(subscriber is session for subscriber, _ in self.subscriptions.get(subscription[0], ())):
+            return
         # amqtt waits here for every acknowledgement and answers nothing else meanwhile; the order is fixed by the
         # time the first await is reached, so it can go on beside the client's next subscription.
         task = asyncio.ensure_future(super()._publish_retained_messages_for_subscription(subscription, session))

@@ -13,6 +13,8 @@ from sealcast_host.files import make_private_dir
 
 FILE = "retained.sqlite3"
 
+_NOT_OURS = "{} is damaged or not a broker's file: move it away to start empty"
+
 
 class RetainedStore:
     """One row a topic. Only one broker at a time may hold it."""
@@ -30,12 +32,15 @@ class RetainedStore:
             # Takes the exclusive lock now rather than at the first message.
             self._db.execute("BEGIN EXCLUSIVE")
             self._db.execute("COMMIT")
+            self._db.execute("SELECT topic, payload, qos FROM retained LIMIT 1")
         except sqlite3.OperationalError as e:
             if "locked" in str(e):
                 raise UserError(f"{directory} is in use by another broker: stop it or choose another --persist directory") from None
-            raise UserError(f"cannot open {self.path}: {e}") from None
+            if "unable to open" in str(e) or "readonly" in str(e) or "disk" in str(e):
+                raise UserError(f"cannot open {self.path}: {e}") from None
+            raise UserError(_NOT_OURS.format(self.path)) from None
         except sqlite3.DatabaseError:
-            raise UserError(f"{self.path} is damaged or not a broker's file: move it away to start empty") from None
+            raise UserError(_NOT_OURS.format(self.path)) from None
         except OSError as e:
             raise UserError(f"cannot open {self.path}: {e.strerror}") from None
 

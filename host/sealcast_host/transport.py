@@ -107,6 +107,10 @@ class MqttTransport:
         if client is not None:
             with contextlib.suppress(aiomqtt.MqttError, OSError):
                 await client.__aexit__(None, None, None)
+            # Look at why it ended, or asyncio complains on standard error that nobody did.
+            ended = client._disconnected
+            if ended.done() and not ended.cancelled():
+                ended.exception()
 
     def _open(self) -> aiomqtt.Client:
         if self._client is None:
