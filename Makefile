@@ -13,10 +13,8 @@ demo: ## a broker, three MicroPython nodes and a host talk, in front of your eye
 	@$(SETUP) demo
 	@$(VENV)/python -m sealcast_host.demo
 
-test: ## lint, then every test
+test: ## every test; style and types are among them
 	@$(SETUP) test
-	@$(VENV)/ruff check --quiet
-	@$(VENV)/mypy
 	@$(VENV)/pytest -n auto --dist worksteal
 
 bench: ## sizes, speeds and heap, written to build/bench.json

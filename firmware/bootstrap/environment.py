@@ -1,9 +1,11 @@
-"""The project-local .venv: made, or refreshed when pyproject.toml or the Python under it changes."""
+"""The project-local .venv: made, or refreshed when what pyproject.toml asks for or the Python under it changes."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from common import BUILD, ROOT, lock, run, told
@@ -15,8 +17,9 @@ def ensure_venv() -> Path:
     """The venv's python, with this project (editable) and its test tools installed. Raises Problem."""
     stamp = VENV / "sealcast.stamp"
     python = VENV / "bin" / "python"
-    facts = sys.version + str(ROOT) + (ROOT / "pyproject.toml").read_text()
-    key = hashlib.sha256(facts.encode()).hexdigest()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    facts = [sys.version, str(ROOT), project["build-system"], project["project"], project["tool"]["setuptools"]]
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     with lock(BUILD / "venv.lock"):
         if stamp.exists() and stamp.read_text() == key and python.exists():
             return python

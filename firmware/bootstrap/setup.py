@@ -16,7 +16,7 @@ from common import BIN, Problem, cache_dir, main, say
 
 _FINALLY = {
     "demo": "running the demo",
-    "test": "running lint and all tests",
+    "test": "running all tests",
     "bench": "measuring",
     "lint": "checking style and types",
     "natmod": "building the native modules",
