@@ -20,18 +20,18 @@ static inline fe_limb fe_mask(uint32_t bit) {
     return m;
 }
 
-static void fe_small(fe *h, uint32_t x) {
+FE_FUNCTION void fe_small(fe *h, uint32_t x) {
     for (int i = 1; i < FE_LIMBS; i++) {
         h->v[i] = 0;
     }
     h->v[0] = (fe_limb)x;
 }
 
-static void fe_const(fe *h, int k) {
+FE_FUNCTION void fe_const(fe *h, int k) {
     fe_frombytes(h, (const uint8_t *)K[k]);
 }
 
-static void fe_select(fe *h, const fe *f, const fe *g, uint32_t bit) {
+FE_FUNCTION void fe_select(fe *h, const fe *f, const fe *g, uint32_t bit) {
     fe_limb m = fe_mask(bit);
 #pragma GCC unroll 9
     for (int i = 0; i < FE_LIMBS; i++) {
@@ -43,26 +43,26 @@ static void fe_cmov(fe *h, const fe *f, uint32_t bit) {
     fe_select(h, h, f, bit);
 }
 
-static void fe_neg(fe *h, const fe *f) {
+FE_FUNCTION void fe_neg(fe *h, const fe *f) {
     fe zero;
     fe_small(&zero, 0);
     fe_sub(h, &zero, f);
 }
 
-static void fe_abs(fe *h) {
+FE_FUNCTION void fe_abs(fe *h) {
     fe n;
     fe_neg(&n, h);
     fe_carry(&n);
     fe_cmov(h, &n, fe_isneg(h));
 }
 
-static uint32_t fe_isneg(const fe *f) {
+FE_FUNCTION uint32_t fe_isneg(const fe *f) {
     uint8_t s[32];
     fe_tobytes(s, f);
     return s[0] & 1;
 }
 
-static uint32_t fe_iszero(const fe *f) {
+FE_FUNCTION uint32_t fe_iszero(const fe *f) {
     uint8_t s[32];
     uint32_t d = 0;
     fe_tobytes(s, f);
@@ -72,7 +72,7 @@ static uint32_t fe_iszero(const fe *f) {
     return (d - 1) >> 31;
 }
 
-static void fe_sqrn(fe *h, const fe *f, int n) {
+FE_FUNCTION void fe_sqrn(fe *h, const fe *f, int n) {
     fe_sqr(h, f);
     while (--n) {
         fe_sqr(h, h);
@@ -81,7 +81,7 @@ static void fe_sqrn(fe *h, const fe *f, int n) {
 
 // h = f^(2^250 - 1), f11 = f^11. Step i goes from f^(2^a - 1) to f^(2^(a+n) - 1) by n
 // squarings and a multiplication with f^(2^n - 1), which is the last power or an older one.
-static void fe_pow250(fe *h, fe *f11, const fe *f) {
+FE_FUNCTION void fe_pow250(fe *h, fe *f11, const fe *f) {
     fe t, p10, p50;
     fe_sqr(&t, f);                                           // 2
     fe_sqrn(h, &t, 2), fe_mul(h, h, f);                      // 9
@@ -97,7 +97,7 @@ static void fe_pow250(fe *h, fe *f11, const fe *f) {
 }
 
 // p - 2 = 32 (2^250 - 1) + 11
-static void fe_invert(fe *h, const fe *f) {
+FE_FUNCTION void fe_invert(fe *h, const fe *f) {
     fe t, f11;
     fe_pow250(&t, &f11, f);
     fe_sqrn(&t, &t, 5);

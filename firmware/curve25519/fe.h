@@ -66,6 +66,13 @@ typedef fe fe_packed;
 #define fe_unpack(h, f) (*(h) = *(f))
 #endif
 
+// On microcontrollers size counts, and a call costs little beside a multiplication.
+#if SC_FE == 51
+#define FE_FUNCTION static
+#else
+#define FE_FUNCTION static __attribute__((noinline))
+#endif
+
 // --- given by each representation -------------------------------------------
 static void fe_mul(fe *h, const fe *f, const fe *g);
 static void fe_sqr(fe *h, const fe *f);

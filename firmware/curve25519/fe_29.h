@@ -43,6 +43,10 @@
 #define FE_REST L
 #endif
 
+#if defined(__riscv) && __riscv_xlen == 32 && defined(__riscv_mul) && !defined(FE_PLAIN_C)
+#include "fe_29_rv32.h"
+#else
+
 // The order of columns, shared by fe_mul and fe_sqr. C(k) adds the products of column k.
 // Column 7 first, then 8 to 16: these make c_9..c_17, folded into columns 0..8 as
 // c_k * 1216. What leaves column 7 upwards is thus known before the low columns run, and
@@ -97,7 +101,7 @@
 #define C14 X(6, 8), X(7, 7), X(8, 6)
 #define C15 X(7, 8), X(8, 7)
 #define C16 X(8, 8)
-static void fe_mul(fe *h, const fe *f, const fe *g) {
+FE_FUNCTION void fe_mul(fe *h, const fe *f, const fe *g) {
     uint32_t f0 = f->v[0], f1 = f->v[1], f2 = f->v[2], f3 = f->v[3], f4 = f->v[4];
     uint32_t f5 = f->v[5], f6 = f->v[6], f7 = f->v[7], f8 = f->v[8];
     uint32_t g0 = g->v[0], g1 = g->v[1], g2 = g->v[2], g3 = g->v[3], g4 = g->v[4];
@@ -148,7 +152,7 @@ static void fe_mul(fe *h, const fe *f, const fe *g) {
 #define C14 X(6, 8), Q(7)
 #define C15 X(7, 8)
 #define C16 Q(8)
-static void fe_sqr(fe *h, const fe *f) {
+FE_FUNCTION void fe_sqr(fe *h, const fe *f) {
     uint32_t f0 = f->v[0], f1 = f->v[1], f2 = f->v[2], f3 = f->v[3], f4 = f->v[4];
     uint32_t f5 = f->v[5], f6 = f->v[6], f7 = f->v[7], f8 = f->v[8];
     uint32_t d0 = f0 * 2, d1 = f1 * 2, d2 = f2 * 2, d3 = f3 * 2, d4 = f4 * 2;
@@ -161,9 +165,10 @@ static void fe_sqr(fe *h, const fe *f) {
 }
 #undef X
 #undef Q
+#endif
 
 // One carry chain; limb 8 takes what comes out at the top.
-static void fe_add(fe *h, const fe *f, const fe *g) {
+FE_FUNCTION void fe_add(fe *h, const fe *f, const fe *g) {
     uint32_t t = 0;
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++) {
@@ -176,7 +181,7 @@ static void fe_add(fe *h, const fe *f, const fe *g) {
 
 // f - g + 2p, where 2p = 2^24 * 2^232 - 38. g < 2^255 + 2^243 < 2p, so it is not negative,
 // and neither is limb 8. (>> of a negative number is arithmetic in every compiler we use.)
-static void fe_sub(fe *h, const fe *f, const fe *g) {
+FE_FUNCTION void fe_sub(fe *h, const fe *f, const fe *g) {
     int32_t t = -38;
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++) {
@@ -191,7 +196,7 @@ static void fe_sub(fe *h, const fe *f, const fe *g) {
 // Limb 8 first, so that the fold at bit 255 precedes the carry chain, as in FE_COLUMNS:
 // 3 * 2^23.1 * 121665 < 2^42 is split at bit 23 likewise (limb 8 << 9 < 2^34 would not
 // fit: << 6 and a shift by 3 instead).
-static void fe_addmul_a24(fe *h, const fe *f, const fe *g) {
+FE_FUNCTION void fe_addmul_a24(fe *h, const fe *f, const fe *g) {
     uint32_t g8 = g->v[8], f8 = f->v[8];
     uint32_t top = (uint32_t)((uint64_t)(g8 << 5) * 121665 >> 32);  // g8 * 121665 >> 27
     uint32_t low = (g8 * 121665 & 0x7ffffff) + f8;
@@ -208,7 +213,7 @@ static void fe_addmul_a24(fe *h, const fe *f, const fe *g) {
 }
 
 // Folds limb 8 at bit 255, then one carry chain.
-static void fe_carry(fe *h) {
+FE_FUNCTION void fe_carry(fe *h) {
     uint32_t t = (h->v[8] >> 23) * 19;
     h->v[8] &= 0x7fffff;
     for (int i = 0; i < 8; i++) {
@@ -224,7 +229,7 @@ static uint32_t fe_word(const uint8_t *s) {
 }
 
 // Limb i begins at bit 29 i = 32 i - 3 i.
-static void fe_frombytes(fe *h, const uint8_t s[32]) {
+FE_FUNCTION void fe_frombytes(fe *h, const uint8_t s[32]) {
     uint32_t w, last = 0;
     h->v[0] = fe_word(s) & M29;
     for (int i = 1; i < 9; i++) {
@@ -235,7 +240,7 @@ static void fe_frombytes(fe *h, const uint8_t s[32]) {
     h->v[8] &= 0x7fffff;
 }
 
-static void fe_tobytes(uint8_t s[32], const fe *f) {
+FE_FUNCTION void fe_tobytes(uint8_t s[32], const fe *f) {
     fe t = *f;
     uint32_t q = 19, w;
     fe_carry(&t);

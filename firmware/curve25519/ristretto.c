@@ -122,7 +122,7 @@ static void ristretto_elligator(ge *p, const uint8_t in[32]) {
 static __attribute__((noinline)) int ristretto_mul(uint8_t out[32], const uint8_t s[32], const uint8_t P[32]) {
     ge p;
     uint8_t r[32];
-    if (!ristretto_decode(&p, P)) {
+    if (!SC_PUBLIC(ristretto_decode(&p, P))) {
         return SC_BAD_POINT;
     }
     scalar_mod(r, s, 32);
@@ -143,7 +143,7 @@ static __attribute__((noinline)) int ristretto_add(uint8_t out[32], const uint8_
     uint32_t negate) {
     ge p, q;
     ge_cached c;
-    if (!(ristretto_decode(&p, P) & ristretto_decode(&q, Q))) {
+    if (!SC_PUBLIC(ristretto_decode(&p, P) & ristretto_decode(&q, Q))) {
         return SC_BAD_POINT;
     }
     ge_cache(&c, &q);
