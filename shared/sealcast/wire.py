@@ -15,6 +15,8 @@ PRESENCE = const(3)
 HANDSHAKE = const(4)
 CONVERSATION = const(5)
 SYNC = const(6)
+AGREEMENT = const(7)
+RATCHET = const(8)
 
 STREAMS = {"j": JOIN, "n": NOTE, "p": PRESENCE, "h": HANDSHAKE, "c": CONVERSATION, "s": SYNC}
 RETAINED_SLOTS = "jn"  # streams whose topics end in a slot number

@@ -1,0 +1,295 @@
+"""SMMP's formulas: one-time key packages, the organizer's agreement, one step of the group ratchet. PROTOCOL.md 16 and 17.
+
+Pure functions of keys and bytes. Which frame is accepted, and when, is group.py's business. No signature anywhere.
+"""
+
+from .compat import const
+from .errors import Reject
+from .keys import derive
+from .wire import AGREEMENT, NONCE, RATCHET, TAG, Reader, header, lv, pad, u32, unpad
+
+MAX_GROUP = const(20)
+HEADER_BOX = const(48)  # one sealed R_new: tag 16, key 32
+ZERO = bytes(32)
+
+
+def kdf(suite, key, step):
+    """The five keys of the paper: step 0x00 RK, 0x01 HK, 0x02 NHK, 0x03 mk, 0x04 v."""
+    return derive(suite, key, b"sc/kdf", bytes((step,)))
+
+
+def dh(suite, k, u):
+    """X25519 that refuses a peer's low-order point. Raises Reject("neutral")."""
+    z = suite.x25519(k, u)
+    if suite.equal(z, ZERO):
+        raise Reject("neutral")
+    return z
+
+
+def xor(a, b):
+    return bytes([x ^ y for x, y in zip(a, b)])
+
+
+class Package:
+    """One-time keys of a member: {K, R} is published, k and r are erased when an agreement used them."""
+
+    def __init__(self, suite, k, r):
+        self.k = k
+        self.r = r
+        self.K = suite.x25519_base(k)
+        self.R = suite.x25519_base(r)
+
+
+class State:
+    """What all members of the group hold alike, and our own r. Never changed in place: a step makes a new one.
+
+    tags, R: of the N members, ascending by tag. epoch: messages so far. head: hash of the last frame, 32 bytes.
+    """
+
+    def __init__(self, group, tags, R, index, r, epoch, head, RK, HK, NHK, mk, v, digest):
+        self.group = group
+        self.tags = tags
+        self.R = R
+        self.index = index
+        self.r = r
+        self.epoch = epoch
+        self.head = head
+        self.RK = RK
+        self.HK = HK
+        self.NHK = NHK
+        self.mk = mk
+        self.v = v
+        self.digest = digest
+
+    @property
+    def N(self):
+        return len(self.tags)
+
+
+def frame_hash(suite, frame):
+    return suite.h(32, b"", b"", b"sc/frame", frame)
+
+
+# --- agreement: set-up, resync, add, remove
+
+
+class Party:
+    """A member as the organizer sees it: tag, pinned B, and its package's K and R (None for the organizer itself)."""
+
+    def __init__(self, tag, B, K, R):
+        self.tag = tag
+        self.B = B
+        self.K = K
+        self.R = R
+
+
+def _link(suite, group, W, organizer, party_tag, B, K, R, z1, z2, z3):
+    """L_i: only the organizer and party i can compute it, both with their pinned identities."""
+    return suite.h(32, b"", b"", b"sc/L", lv(group, W, organizer, party_tag, B, K, R), z1, z2, z3)
+
+
+def transcript(group, epoch, head, reason, organizer, W, parties, G):
+    """parties: [(tag, B, R)] ascending; G: one 32-byte value a party, zeros for the organizer."""
+    out = [group, u32(epoch), head, bytes((reason, len(parties))), organizer, W]
+    for i in range(len(parties)):
+        out.append(parties[i][0] + parties[i][1] + parties[i][2] + G[i])
+    return b"".join(out)
+
+
+def agree(suite, group, epoch, head, reason, me, b, r, w, parties, v):
+    """The organizer's side -> (frame, State). w, r: fresh 32-byte secrets, w is used nowhere else.
+
+    parties: [Party] ascending by tag, ourselves among them (K None, R of our r). v: the group's present v, or None at set-up.
+    Raises Reject("neutral") when a party's keys are of low order.
+    """
+    W = suite.x25519_base(w)
+    links = []
+    total = ZERO
+    for p in parties:
+        if p.tag == me:
+            links.append(ZERO)
+            continue
+        link = _link(
+            suite, group, W, me, p.tag, p.B, p.K, p.R, dh(suite, b, p.K), dh(suite, w, p.B), dh(suite, w, p.K)
+        )
+        links.append(link)
+        total = xor(total, link)
+    G = []
+    for i in range(len(parties)):
+        p = parties[i]
+        if p.tag == me:
+            G.append(ZERO)
+        else:
+            blind = suite.h(32, b"", b"", b"sc/G", W, p.R, dh(suite, w, p.R))
+            G.append(xor(blind, xor(total, links[i])))
+    listed = [(p.tag, p.B, p.R) for p in parties]
+    t = transcript(group, epoch, head, reason, me, W, listed, G)
+    MK = suite.h(32, total, b"", b"sc/mk", lv(t))
+    out = [header(AGREEMENT, group, epoch), head, bytes((reason, len(parties))), me, W]
+    for i in range(len(parties)):
+        out.append(parties[i].tag + parties[i].R + G[i])
+    out.append(derive(suite, MK, b"sc/kc", t))
+    frame = _close(suite, b"".join(out), v)
+    tags = [p.tag for p in parties]
+    return frame, _begin(suite, group, tags, [p.R for p in parties], tags.index(me), r, epoch, frame, MK)
+
+
+class Agreement:
+    """A parsed agreement frame: what it says before anything is believed."""
+
+    def __init__(self, frame):
+        r = Reader(frame)
+        head = r.take(22)
+        self.frame = frame
+        self.group, self.epoch = head[2:18], int.from_bytes(head[18:], "big")
+        self.head, self.reason, n = r.take(32), r.uint(1), r.uint(1)
+        self.organizer, self.W = r.take(16), r.take(32)
+        self.tags, self.R, self.G = [], [], []
+        for _ in range(n):
+            self.tags.append(r.take(16))
+            self.R.append(r.take(32))
+            self.G.append(r.take(32))
+        self.tag = r.take(32)
+        self.mac = r.take(TAG)
+        r.end()
+        if not 2 <= n <= MAX_GROUP or self.organizer not in self.tags or self.reason > 3:
+            raise Reject("members")
+        for i in range(1, n):
+            if self.tags[i - 1] >= self.tags[i]:
+                raise Reject("members")
+
+    def accept(self, suite, me, b, package, pinned):
+        """Our side -> State. pinned(tag) -> B or None. Nothing is believed before the tag under MK is verified.
+
+        Raises Reject("members" | "identity" | "package" | "neutral" | "forged").
+        """
+        if me not in self.tags or me == self.organizer:
+            raise Reject("members")
+        i = self.tags.index(me)
+        if self.R[i] != package.R:
+            raise Reject("package")
+        listed = []
+        for j in range(len(self.tags)):
+            B = pinned(self.tags[j])
+            if B is None:
+                raise Reject("identity")
+            listed.append((self.tags[j], B, self.R[j]))
+        B_j, B_i = pinned(self.organizer), listed[i][1]
+        link = _link(
+            suite, self.group, self.W, self.organizer, me, B_i, package.K, package.R,
+            dh(suite, package.k, B_j), dh(suite, b, self.W), dh(suite, package.k, self.W),
+        )  # fmt: skip
+        blind = suite.h(32, b"", b"", b"sc/G", self.W, package.R, dh(suite, package.r, self.W))
+        total = xor(link, xor(blind, self.G[i]))
+        t = transcript(self.group, self.epoch, self.head, self.reason, self.organizer, self.W, listed, self.G)
+        MK = suite.h(32, total, b"", b"sc/mk", lv(t))
+        if not suite.equal(self.tag, derive(suite, MK, b"sc/kc", t)):
+            raise Reject("forged")
+        return _begin(suite, self.group, self.tags, self.R, i, package.r, self.epoch, self.frame, MK)
+
+
+def _begin(suite, group, tags, R, index, r, epoch, frame, MK):
+    keys = [kdf(suite, MK, step) for step in range(5)]
+    return State(group, tags, R, index, r, epoch + 1, frame_hash(suite, frame), *keys, ZERO)
+
+
+# --- one step of the ratchet
+
+
+def _body_ad(st, j):
+    return lv(st.group, u32(st.epoch), st.head, bytes((j,)))
+
+
+def _header_key(suite, st, shared, j, i, body_hash):
+    """Only P_j and P_i can make it, for this body, here."""
+    return suite.h(
+        32, st.HK, b"", b"sc/hdr", shared, st.digest, bytes((j, i)), u32(st.epoch), st.head, body_hash
+    )  # fmt: skip
+
+
+def _advance(suite, st, j, R_new, message, r):
+    """The state after P_j said `message` and moved to R_new. r: our secret in it."""
+    R = list(st.R)
+    R[j] = R_new
+    mixed = ZERO
+    for each in R:
+        mixed = xor(mixed, each)
+    digest = suite.h(32, st.digest, b"", b"sc/cd", u32(st.epoch), bytes((j,)), suite.h(32, b"", b"", b"sc/m", message))
+    # A zero result counts as 32 zero bytes here, and only here: the sum of public keys is nobody's key.
+    RK = suite.h(32, st.RK, b"", b"sc/rk", suite.x25519(st.v, mixed), *R, digest)
+    return State(
+        st.group, st.tags, R, st.index, r, st.epoch + 1, None,
+        RK, st.NHK, kdf(suite, RK, 2), kdf(suite, RK, 3), kdf(suite, RK, 4), digest,
+    )  # fmt: skip
+
+
+def seal(suite, st, nonce, r_new, message):
+    """Our message -> frame. nonce: 24 fresh bytes; r_new: a fresh secret, kept by the caller until the frame is accepted.
+
+    N + 1 scalar multiplications: one a header, R_new, and the root's.
+    """
+    j = st.index
+    R_new = suite.x25519_base(r_new)
+    box = suite.secretbox(suite.h(32, st.mk, nonce[:16], b"sc/body", _body_ad(st, j)), nonce, pad(message))
+    body_hash = suite.h(32, b"", b"", b"sc/bh", nonce, box)
+    out = [header(RATCHET, st.group, st.epoch), st.head, bytes((j, st.N))]
+    for i in range(st.N):
+        if i != j:
+            key = _header_key(suite, st, dh(suite, st.r, st.R[i]), j, i, body_hash)
+            out.append(suite.secretbox(key, bytes(NONCE), R_new))  # the key is used once: it binds the body's fresh nonce
+    out.append(nonce)
+    out.append(len(box).to_bytes(2, "big"))
+    out.append(box)
+    unsigned = b"".join(out)
+    after = _advance(suite, st, j, R_new, message, r_new)
+    return _close(suite, unsigned + derive(suite, after.RK, b"sc/ck", unsigned)[:TAG], st.v)
+
+
+def _close(suite, frame, v):
+    """Append the MAC under the group's v (zeros at set-up, when there is none)."""
+    return frame + (derive(suite, v, b"sc/fm", frame)[:TAG] if v else bytes(TAG))
+
+
+def authentic(suite, frame, v):
+    """Was the frame made by someone who knows this v? The check before any other work."""
+    return suite.equal(frame[-TAG:], derive(suite, v, b"sc/fm", frame[:-TAG])[:TAG])
+
+
+def open_frame(suite, st, frame, r_new=None):
+    """A ratchet frame on the state it was made for -> (j, message, State after). r_new: ours, when the frame is our own.
+
+    Two scalar multiplications. Raises Reject("epoch" | "bad_hmac" | "undecryptable" | "format"); nothing has changed then.
+    """
+    r = Reader(frame)
+    head = r.take(22)
+    prev, j, n = r.take(32), r.uint(1), r.uint(1)
+    if head[2:18] != st.group or head[18:] != u32(st.epoch) or prev != st.head:
+        raise Reject("epoch")
+    if not authentic(suite, frame, st.v):
+        raise Reject("bad_hmac")
+    if n != st.N or j >= n or (j == st.index) != (r_new is not None):
+        raise Reject("members")
+    boxes = [r.take(HEADER_BOX) for _ in range(n - 1)]
+    nonce, box = r.take(NONCE), r.lv()
+    unsigned = frame[: r.pos]
+    tag = r.take(TAG)
+    r.take(TAG)
+    r.end()
+    if r_new is None:
+        i = st.index
+        shared = dh(suite, st.r, st.R[j])
+        key = _header_key(suite, st, shared, j, i, suite.h(32, b"", b"", b"sc/bh", nonce, box))
+        R_new = suite.secretbox_open(key, bytes(NONCE), boxes[i if i < j else i - 1])
+        if R_new is None:
+            raise Reject("undecryptable")
+    else:
+        R_new = suite.x25519_base(r_new)
+    padded = suite.secretbox_open(suite.h(32, st.mk, nonce[:16], b"sc/body", _body_ad(st, j)), nonce, box)
+    if padded is None:
+        raise Reject("undecryptable")
+    message = unpad(padded)
+    after = _advance(suite, st, j, R_new, message, r_new if r_new is not None else st.r)
+    if not suite.equal(tag, derive(suite, after.RK, b"sc/ck", unsigned)[:TAG]):
+        raise Reject("undecryptable")
+    after.head = frame_hash(suite, frame)
+    return j, message, after
