@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ MODULES = {
 BURN = {"curve25519": 3072, "symcrypto": 1024}
 
 # -O2 where loops pay for it; the rest, and what a sensor calls once a join, for size.
-_FAST = {"blake2b.c", "salsa20.c", "poly1305.c", "scrypt.c", "curve25519.c"}
+_FAST = {"blake2b.c", "salsa20.c", "curve25519.c"}
 
 _COMMON = ["-std=c99", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror", "-DNDEBUG", "-DNO_QSTR",
            "-DMICROPY_ENABLE_DYNRUNTIME", "-fpic", "-fno-common", "-fvisibility=hidden", "-fno-jump-tables", "-U_FORTIFY_SOURCE"]  # fmt: skip
@@ -82,6 +83,20 @@ def flags_for(arch, module, source, tree, folder):
             f"-DSC_BURN_BYTES={BURN[module]}", f"-DMP_CONFIGFILE=<{module}.config.h>", "-I", folder, "-I", HERE, "-I", tree]  # fmt: skip
 
 
+def compile_source(arch, cc, flags, source, output):
+    """Compiles one file to an object file."""
+    if arch != "rv32imc":
+        run([*cc, *flags, "-c", source, "-o", output])
+        return
+    # Without linker relaxation (mpy_ld has none) GCC's `call` is two instructions that reach 2 GB; a module is
+    # smaller than the 1 MB that one `jal` reaches. Saves 4 bytes a call, 2.6 KB in all.
+    assembly = output.with_suffix(".s")
+    run([*cc, *flags, "-S", source, "-o", assembly])
+    text = re.sub(r"^\tcall\t([\w.$]+)(@plt)?$", r"\tjal\tra,\1", assembly.read_text(), flags=re.M)
+    assembly.write_text(re.sub(r"^\ttail\t([\w.$]+)(@plt)?$", r"\tjal\tzero,\1", text, flags=re.M))
+    run([*cc, *ARCHES[arch][1], "-c", assembly, "-o", output])
+
+
 def build(arch, folder, tree=None):
     """Builds every module of one architecture into folder. Returns {module: path of the .mpy}."""
     cc = compiler(arch)
@@ -97,7 +112,7 @@ def build(arch, folder, tree=None):
         objects = []
         for source in sources:
             objects.append(f"{module}.{source[:-2]}.o")
-            run([*cc, *flags_for(arch, module, source, tree, folder), "-c", HERE / source, "-o", folder / objects[-1]])
+            compile_source(arch, cc, flags_for(arch, module, source, tree, folder), HERE / source, folder / objects[-1])
         # Relative names: the output's name is written into the .mpy.
         run([*link, "--qstrs", f"{module}.config.h", "-o", f"{module}.mpy", *objects], cwd=folder)
         made[module] = folder / f"{module}.mpy"

@@ -65,44 +65,50 @@ static char *append(char *to, const char *text) {
     return to;
 }
 
-static char *append_number(char *to, uint32_t number) {  // no division: Cortex-M0+ has none
-    static const uint16_t powers[] = { 10000, 1000, 100, 10, 1 };
-    int begun = 0;
-    for (unsigned i = 0; i < 5; i++) {
+static char *append_number(char *to, uint32_t number) {  // below 1000; no division: Cortex-M0+ has none
+    uint32_t power = 100;
+    do {
         char digit = '0';
-        for (; number >= powers[i]; number -= powers[i]) {
+        for (; number >= power; number -= power) {
             digit++;
         }
-        begun |= digit > '0' || i == 4;
-        if (begun) {
+        if (digit > '0' || power == 1 || to[-1] != ' ') {
             *to++ = digit;
         }
-    }
+        power = power == 100 ? 10 : power == 10 ? 1 : 0;
+    } while (power);
     return to;
 }
 
 // Raises "<name> <text>". Names and texts are short constants of these files.
-static __attribute__((noinline, noreturn)) void fail(int is_type_error, const char *name, const char *text) {
+static __attribute__((noinline, noreturn)) void fail(const mp_obj_type_t *type, const char *name, const char *text) {
     char message[80];
     size_t n = (size_t)(append(append(append(message, name), " "), text) - message);
-    mp_obj_t argument = mp_obj_new_str(message, n);
-    nlr_raise(mp_obj_new_exception_arg1(is_type_error ? &mp_type_TypeError : &mp_type_ValueError, argument));
+    nlr_raise(mp_obj_new_exception_arg1(type, mp_obj_new_str(message, n)));
 }
 
-// Raises "<name> must be <least> bytes", "... at most <most> bytes" or "... <least> to <most> bytes".
-static __attribute__((noinline, noreturn)) void fail_length(const char *name, size_t least, size_t most, const char *unit) {
-    char text[48], *t = append(text, "must be ");
+static __attribute__((noinline, noreturn)) void fail_value(const char *name, const char *text) {
+    fail(&mp_type_ValueError, name, text);
+}
+
+static __attribute__((noinline, noreturn)) void fail_type(const char *name, const char *text) {
+    fail(&mp_type_TypeError, name, text);
+}
+
+// Raises "<name> must be <most> bytes", "... at most <most> bytes", "... <least> to <most> bytes"
+// or "... <least> or more bytes" (most SIZE_MAX): the words of suite_check.py.
+static __attribute__((noinline, noreturn)) void fail_length(const char *name, size_t least, size_t most) {
+    char text[40], *t = append(text, "must be ");
     if (least == 0) {
         t = append(t, "at most ");
     } else if (least != most) {
-        t = append_number(t, (uint32_t)least);
-        t = append(t, most == SIZE_MAX ? " or more" : " to ");
+        t = append(append_number(t, (uint32_t)least), most == SIZE_MAX ? " or more" : " to ");
     }
     if (most != SIZE_MAX) {
         t = append_number(t, (uint32_t)most);
     }
-    *append(t, unit) = 0;
-    fail(0, name, text);
+    *append(t, " bytes") = 0;
+    fail_value(name, text);
 }
 
 // --- arguments --------------------------------------------------------------------
@@ -111,22 +117,18 @@ static __attribute__((noinline)) sc_bytes buffer(mp_obj_t o, const char *name, m
     mp_buffer_info_t info;
     // A str has a buffer too, but it is text: not taken for bytes.
     if (mp_obj_get_type(o) == &mp_type_str || !mp_get_buffer(o, &info, flags)) {
-        fail(1, name, flags == MP_BUFFER_READ ? "must be bytes-like" : "must be a writable buffer");
+        fail_type(name, flags == MP_BUFFER_READ ? "must be bytes-like" : "must be a writable buffer");
     }
     return (sc_bytes) { info.buf, info.len };
 }
 
-// A bytes-like argument of least..most bytes.
-static __attribute__((noinline)) sc_bytes get(mp_obj_t o, const char *name, size_t least, size_t most) {
-    sc_bytes b = buffer(o, name, MP_BUFFER_READ);
+// An argument of least..most bytes.
+static __attribute__((noinline)) sc_bytes get(mp_obj_t o, const char *name, mp_uint_t flags, size_t least, size_t most) {
+    sc_bytes b = buffer(o, name, flags);
     if (b.n < least || b.n > most) {
-        fail_length(name, least, most, " bytes");
+        fail_length(name, least, most);
     }
     return b;
-}
-
-static const uint8_t *get_exact(mp_obj_t o, const char *name, size_t n) {
-    return get(o, name, n, n).p;
 }
 
 // The optional last argument `out`: the caller's writable buffer of exactly n bytes, or NULL
@@ -137,9 +139,31 @@ static __attribute__((noinline)) uint8_t *get_out(size_t n_args, const mp_obj_t 
     }
     sc_bytes b = buffer(args[position], "out", MP_BUFFER_RW);
     if (b.n != n) {
-        fail_length("out", n, n, " bytes");
+        if (n > 999) {
+            fail_value("out", "has the wrong length");
+        }
+        fail_length("out", n, n);
     }
     return b.p;
 }
+
+// Reads the leading arguments by a specification: for each its name, a zero, and its exact
+// length (zero: any). An empty name ends it. Returns how many there are.
+static __attribute__((noinline)) size_t get_all(const char *specification, const mp_obj_t *args, sc_bytes *values) {
+    size_t i = 0;
+    for (const char *name = specification; *name; i++) {
+        const char *end = name;
+        while (*end) {
+            end++;
+        }
+        size_t n = (uint8_t)end[1];
+        values[i] = n ? get(args[i], name, MP_BUFFER_READ, n, n) : buffer(args[i], name, MP_BUFFER_READ);
+        name = end + 2;
+    }
+    return i;
+}
+
+// Specification of one argument.
+#define SC_ARG(name, length_escape) name "\0" length_escape
 
 #endif

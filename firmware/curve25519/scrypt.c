@@ -96,10 +96,6 @@ size_t sc_scrypt_memory_min(uint32_t r, uint32_t p) {
     return bytes_for(r, p, 1);
 }
 
-size_t sc_scrypt_memory_max(uint32_t n, uint32_t r, uint32_t p) {
-    return bytes_for(r, p, n);
-}
-
 // The smallest spacing k, a power of two, whose n / k blocks fit: with n a power of two as
 // well, no kept block is wasted and j mod k is a mask.
 static uint32_t spacing_log(uint32_t n, uint32_t r, uint32_t p, size_t memory) {

@@ -8,12 +8,12 @@
 /// def blake2b_into(out: bytearray, key: bytes, salt: bytes, person: bytes, *parts: bytes) -> bytearray:
 ///     """The same into out (1..64 bytes), which may overlap any argument. Returns out."""
 static void hash(uint8_t *out, size_t size, size_t n_args, const mp_obj_t *args) {
-    sc_bytes key = get(args[1], "key", 0, 64);
-    sc_bytes salt = get(args[2], "salt", 0, 16);
-    sc_bytes person = get(args[3], "person", 0, 16);
     for (size_t i = 4; i < n_args; i++) {
         buffer(args[i], "parts", MP_BUFFER_READ);
     }
+    sc_bytes key = get(args[1], "key", MP_BUFFER_READ, 0, 64);
+    sc_bytes salt = get(args[2], "salt", MP_BUFFER_READ, 0, 16);
+    sc_bytes person = get(args[3], "person", MP_BUFFER_READ, 0, 16);
     sc_blake2b s;
     sc_blake2b_init(&s, size, key.p, key.n, salt.p, salt.n, person.p, person.n);
     for (size_t i = 4; i < n_args; i++) {
@@ -24,27 +24,33 @@ static void hash(uint8_t *out, size_t size, size_t n_args, const mp_obj_t *args)
     sc_burn();
 }
 
-static mp_obj_t blake2b(size_t n_args, const mp_obj_t *args) {
-    if (!mp_obj_is_small_int(args[0])) {
-        fail(1, "size", "must be an integer");
+// An int argument of 1..2^30 - 1: what MicroPython keeps in a small int on every port.
+static __attribute__((noinline)) uint32_t get_number(mp_obj_t o, const char *name) {
+    if (!mp_obj_is_small_int(o)) {
+        fail_type(name, "must be an integer");
     }
-    mp_int_t size = MP_OBJ_SMALL_INT_VALUE(args[0]);
-    if (size < 1 || size > 64) {
-        fail_length("size", 1, 64, "");
+    mp_int_t value = MP_OBJ_SMALL_INT_VALUE(o);
+    if (value < 1 || value > 0x3fffffff) {
+        fail_value(name, "must be 1 to 2**30 - 1");
+    }
+    return (uint32_t)value;
+}
+
+static mp_obj_t blake2b(size_t n_args, const mp_obj_t *args) {
+    uint32_t size = get_number(args[0], "size");
+    if (size > 64) {
+        fail_value("size", "must be 1 to 64");
     }
     uint8_t digest[64];
-    hash(digest, (size_t)size, n_args, args);
-    mp_obj_t result = mp_obj_new_bytes(digest, (size_t)size);
+    hash(digest, size, n_args, args);
+    mp_obj_t result = mp_obj_new_bytes(digest, size);
     sc_wipe(digest, sizeof digest);
     return result;
 }
 SC_FUNCTION(blake2b, 4, SC_ANY);
 
 static mp_obj_t blake2b_into(size_t n_args, const mp_obj_t *args) {
-    sc_bytes out = buffer(args[0], "out", MP_BUFFER_RW);
-    if (out.n < 1 || out.n > 64) {
-        fail_length("out", 1, 64, " bytes");
-    }
+    sc_bytes out = get(args[0], "out", MP_BUFFER_RW, 1, 64);
     hash(out.p, out.n, n_args, args);
     return args[0];
 }
@@ -55,9 +61,11 @@ SC_FUNCTION(blake2b_into, 4, SC_ANY);
 enum { SEAL, OPEN, STREAM };
 
 static __attribute__((noinline)) mp_obj_t cipher(int what, size_t n_args, const mp_obj_t *args) {
-    const uint8_t *key = get_exact(args[0], "key", 32);
-    const uint8_t *nonce = get_exact(args[1], "nonce", 24);
-    sc_bytes in = get(args[2], what == SEAL ? "pt" : what == OPEN ? "box" : "data", what == OPEN ? 16 : 0, SIZE_MAX);
+    sc_bytes key_nonce[2];
+    get_all(SC_ARG("key", "\x20") SC_ARG("nonce", "\x18"), args, key_nonce);
+    const uint8_t *key = key_nonce[0].p, *nonce = key_nonce[1].p;
+    sc_bytes in = get(args[2], what == SEAL ? "pt" : what == OPEN ? "box" : "data", MP_BUFFER_READ,
+        what == OPEN ? 16 : 0, SIZE_MAX);
     size_t n = what == SEAL ? in.n + 16 : what == OPEN ? in.n - 16 : in.n;
     uint8_t *out = get_out(n_args, args, 3, n);
     // Without out the result is made aside and copied once: MicroPython gives native modules
@@ -107,28 +115,17 @@ SC_FUNCTION(xsalsa20_xor, 3, 4);
 
 // --- scrypt -------------------------------------------------------------------------
 
-static uint32_t get_number(mp_obj_t o, const char *name) {
-    if (!mp_obj_is_small_int(o)) {
-        fail(1, name, "must be an integer");
-    }
-    mp_int_t value = MP_OBJ_SMALL_INT_VALUE(o);
-    if (value < 1 || value > 0x3fffffff) {
-        fail(0, name, "must be 1 to 2**30 - 1");
-    }
-    return (uint32_t)value;
-}
-
 // n, r, p from three arguments; returns the least memory they need.
 static size_t get_parameters(const mp_obj_t *args, uint32_t *n, uint32_t *r, uint32_t *p) {
     *n = get_number(args[0], "n");
     *r = get_number(args[1], "r");
     *p = get_number(args[2], "p");
     if (*n < 2 || (*n & (*n - 1))) {
-        fail(0, "n", "must be a power of two above 1");
+        fail_value("n", "must be a power of two above 1");
     }
     size_t least = sc_scrypt_memory_min(*r, *p);
     if (!least) {
-        fail(0, "r", "and p ask for 2 GB or more");
+        fail_value("r", "and p ask for 2 GB or more");
     }
     return least;
 }
@@ -136,28 +133,16 @@ static size_t get_parameters(const mp_obj_t *args, uint32_t *n, uint32_t *r, uin
 static sc_bytes get_memory(mp_obj_t o) {
     sc_bytes memory = buffer(o, "memory", MP_BUFFER_RW);
     if ((uintptr_t)memory.p & 3) {
-        fail(0, "memory", "must start at a multiple of 4 bytes");
+        fail_value("memory", "must start at a multiple of 4 bytes");
     }
     return memory;
 }
 
 static void no_overlap(sc_bytes memory, sc_bytes other, const char *name) {
     if ((uintptr_t)other.p < (uintptr_t)memory.p + memory.n && (uintptr_t)memory.p < (uintptr_t)other.p + other.n) {
-        fail(0, name, "must not overlap memory");
+        fail_value(name, "must not overlap memory");
     }
 }
-
-/// def scrypt_memory(n: int, r: int, p: int) -> tuple[int, int]:
-///     """Bytes of memory: the least that works, and those that need no recomputing (0: 2 GB or more)."""
-static mp_obj_t scrypt_memory(size_t n_args, const mp_obj_t *args) {
-    (void)n_args;
-    uint32_t n, r, p;
-    mp_obj_t sizes[2];
-    sizes[0] = mp_obj_new_int_from_uint(get_parameters(args, &n, &r, &p));
-    sizes[1] = mp_obj_new_int_from_uint(sc_scrypt_memory_max(n, r, p));
-    return mp_obj_new_tuple(2, sizes);
-}
-SC_FUNCTION(scrypt_memory, 3, 3);
 
 /// def scrypt_cost(n: int, r: int, p: int, mem: int) -> int:
 ///     """Expected number of block mixes with mem bytes of memory (2 * n * p with all of it)."""
@@ -167,7 +152,7 @@ static mp_obj_t scrypt_cost(size_t n_args, const mp_obj_t *args) {
     size_t least = get_parameters(args, &n, &r, &p);
     uint32_t memory = get_number(args[3], "mem");
     if (memory < least) {
-        fail(0, "mem", "is too small for r and p");
+        fail_value("mem", "is too small for r and p");
     }
     return mp_obj_new_int_from_uint(sc_scrypt_cost(n, r, p, memory));
 }
@@ -182,7 +167,7 @@ static mp_obj_t scrypt_begin(size_t n_args, const mp_obj_t *args) {
     sc_bytes password = buffer(args[1], "password", MP_BUFFER_READ);
     sc_bytes salt = buffer(args[2], "salt", MP_BUFFER_READ);
     if (memory.n < get_parameters(args + 3, &n, &r, &p)) {
-        fail(0, "memory", "is too small for r and p");
+        fail_value("memory", "is too small for r and p");
     }
     no_overlap(memory, password, "password");
     no_overlap(memory, salt, "salt");
@@ -193,7 +178,7 @@ static mp_obj_t scrypt_begin(size_t n_args, const mp_obj_t *args) {
 SC_FUNCTION(scrypt_begin, 6, 6);
 
 static __attribute__((noreturn)) void not_begun(void) {
-    fail(0, "memory", "holds no scrypt computation at this stage");
+    fail_value("memory", "holds no scrypt computation at this stage");
 }
 
 /// def scrypt_step(memory: bytearray, mixes: int) -> bool:
@@ -254,7 +239,6 @@ SC_FUNCTION(wipe, 1, 1);
     X(MP_QSTR_secretbox, secretbox_obj) \
     X(MP_QSTR_secretbox_open, secretbox_open_obj) \
     X(MP_QSTR_xsalsa20_xor, xsalsa20_xor_obj) \
-    X(MP_QSTR_scrypt_memory, scrypt_memory_obj) \
     X(MP_QSTR_scrypt_cost, scrypt_cost_obj) \
     X(MP_QSTR_scrypt_begin, scrypt_begin_obj) \
     X(MP_QSTR_scrypt_step, scrypt_step_obj) \

@@ -24,6 +24,11 @@
 #error "all supported targets are little endian; words are read from memory as they are"
 #endif
 
+// Marks the outcome of a check that everybody may know; the constant-time tests allow branches on it.
+#ifndef SC_PUBLIC
+#define SC_PUBLIC(outcome) (outcome)
+#endif
+
 // --- memory.c -------------------------------------------------------------
 
 // 1 if the n bytes are equal, else 0; the time depends on n alone.
@@ -111,9 +116,8 @@ int sc_secretbox_open(uint8_t *text, const uint8_t key[32], const uint8_t nonce[
 
 // All working memory is the caller's: n * 128 * r bytes and a little more for full
 // speed, less for a slower but identical result (see scrypt.c). It is aligned to 4 bytes.
-// Smallest length that works, and the one that keeps everything; 0 if beyond 2^31.
+// Smallest length that works, 0 if that is beyond 2^31. 128 r (n + p + 3) + 256 keeps everything.
 size_t sc_scrypt_memory_min(uint32_t r, uint32_t p);
-size_t sc_scrypt_memory_max(uint32_t n, uint32_t r, uint32_t p);
 // Expected number of BlockMix calls with that much memory (the exact number depends on
 // the password); saturates at 2^32 - 1.
 uint32_t sc_scrypt_cost(uint32_t n, uint32_t r, uint32_t p, size_t memory);
