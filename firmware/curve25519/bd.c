@@ -8,13 +8,13 @@ static __attribute__((noinline)) int bd_key(uint8_t out[32], const uint8_t A[32]
     ge_cached c;
     fe left, right;
     uint32_t same;
-    if (!ristretto_decode(&a, A)) {
+    if (!SC_PUBLIC(ristretto_decode(&a, A))) {
         return SC_BAD_POINT;
     }
     k = acc = a;
     for (size_t i = 0; i < n; i++) {
         ge x;
-        if (!ristretto_decode(&x, xs + 32 * i)) {
+        if (!SC_PUBLIC(ristretto_decode(&x, xs + 32 * i))) {
             return SC_BAD_POINT;
         }
         ge_cache(&c, &x);
@@ -33,7 +33,7 @@ static __attribute__((noinline)) int bd_key(uint8_t out[32], const uint8_t A[32]
     fe_mul(&right, &acc.X, &a.X);
     fe_sub(&left, &left, &right);
     same |= fe_iszero(&left);
-    if (!same) {
+    if (!SC_PUBLIC(same)) {
         return SC_BAD_SUM;  // the X are public, and so is their sum
     }
     ristretto_encode(out, &k);

@@ -147,6 +147,7 @@ static __attribute__((noinline)) int ristretto_add(uint8_t out[32], const uint8_
         return SC_BAD_POINT;
     }
     ge_cache(&c, &q);
+    swap(&c.plus, &c.minus, sizeof c.plus / 4, negate);
     ge_add(&p, &p, &c, negate, 1);
     ristretto_encode(out, &p);
     return SC_OK;

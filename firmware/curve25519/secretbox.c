@@ -31,7 +31,7 @@ int sc_secretbox_open(uint8_t *text, const uint8_t key[32], const uint8_t nonce[
     size_t n = box_length - 16;
     begin(&s, key, nonce);
     sc_poly1305((uint8_t *)s.tag, (const uint8_t *)s.mac_key, box + 16, n);
-    int genuine = sc_equal((const uint8_t *)s.tag, box, 16);
+    int genuine = SC_PUBLIC(sc_equal((const uint8_t *)s.tag, box, 16));
     if (genuine) {  // the outcome is public: the caller returns it
         sc_xsalsa20_xor(&s.stream, text, box + 16, n);
     }

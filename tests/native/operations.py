@@ -4,6 +4,7 @@ Buffers a, b, c (256 bytes), d, e (4 KB) and f (2 MB); a to d hold fresh pseudo-
 """
 import importlib.util
 import os
+import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "..", "..", "firmware", "curve25519")
@@ -12,7 +13,6 @@ QEMU = os.path.join(HERE, "..", "..", "firmware", "qemu")
 
 def load(folder, name):
     """A script of the firmware as a module: they are programs, not packages."""
-    import sys
     if folder not in sys.path:
         sys.path.insert(0, folder)      # what it imports stands beside it
     spec = importlib.util.spec_from_file_location("sealcast_" + name, os.path.join(folder, name + ".py"))
@@ -36,7 +36,8 @@ _POINT = "sc_ristretto_map(c, d)"
 # X_1, X_2 and what makes the sum zero; then bd_key succeeds and every step of it runs.
 _SUM = _POINT + "; sc_ristretto_map(e, d + 64); sc_ristretto_map(e + 32, d + 128); memset(e + 64, 0, 32);" \
     " sc_ristretto_sub(e + 64, e + 64, e); sc_ristretto_sub(e + 64, e + 64, e + 32)"
-_BLAKE2B = "sc_blake2b state; sc_blake2b_init(&state, 32, b, 32, c, 16, (const uint8_t *)\"sc/test\", 7); sc_blake2b_update(&state, d, %d); sc_blake2b_final(&state, a)"
+_BLAKE2B = "sc_blake2b state; sc_blake2b_init(&state, 32, b, %d, c, 16, (const uint8_t *)\"sc/test\", 7);" \
+    " sc_blake2b_update(&state, d, %d); sc_blake2b_final(&state, a)"
 _SCRYPT = "size_t n = 1200 << 10; sc_scrypt_begin(f, n, 1024, 8, 1, b, 20, c, 16);" \
     " while (sc_scrypt_step(f, n, 64) == 0) { } sc_scrypt_end(f, n, a, 32)"
 
@@ -55,8 +56,9 @@ OPERATIONS = [
     Operation("ed25519_sign", "curve25519", "sc_ed25519_sign(a, b, c, d, 100)", "sc_ed25519_public(c, b)", [("b", 32), ("d", 100)]),
     Operation("ed25519_verify", "curve25519", "a[0] = sc_ed25519_verify(c, e, d, 100)",
               "sc_ed25519_public(c, b); sc_ed25519_sign(e, b, c, d, 100)"),
-    Operation("blake2b_64", "symcrypto", _BLAKE2B % 64, secret=[("b", 32), ("c", 16), ("d", 64)]),
-    Operation("blake2b_1024", "symcrypto", _BLAKE2B % 1024, secret=[("b", 32), ("c", 16), ("d", 1024)]),
+    Operation("blake2b_64", "symcrypto", _BLAKE2B % (0, 64), secret=[("c", 16), ("d", 64)]),
+    Operation("blake2b_64_keyed", "symcrypto", _BLAKE2B % (32, 64), secret=[("b", 32), ("c", 16), ("d", 64)]),
+    Operation("blake2b_1024_keyed", "symcrypto", _BLAKE2B % (32, 1024), secret=[("b", 32), ("c", 16), ("d", 1024)]),
     Operation("xsalsa20_256", "symcrypto", "sc_xsalsa20 state; sc_xsalsa20_init(&state, b, c); sc_xsalsa20_xor(&state, e, d, 256)",
               secret=[("b", 32), ("c", 24), ("d", 256)]),
     Operation("secretbox_256", "symcrypto", "sc_secretbox_seal(e, b, c, d, 256)", secret=[("b", 32), ("c", 24), ("d", 256)]),
