@@ -22,24 +22,28 @@ NEEDS = {
     "libmbedtls-dev": "file:/usr/include/mbedtls/ssl.h",
     "mosquitto": "command:mosquitto",
     "valgrind": "command:valgrind",
+    "libc6-dbg": "file:/usr/lib/debug/.build-id",  # valgrind cannot follow libc without
     "clang": "command:clang",
     "qemu-system-misc": "command:qemu-system-riscv32",
     "qemu-system-arm": "command:qemu-system-arm",
     "gcc-riscv64-unknown-elf": "command:riscv64-unknown-elf-gcc",
+    "picolibc-riscv64-unknown-elf": "file:/usr/lib/picolibc/riscv64-unknown-elf/picolibc.specs",
     "gcc-arm-none-eabi": "command:arm-none-eabi-gcc",
     "libnewlib-arm-none-eabi": "file:/usr/include/newlib/string.h /usr/lib/arm-none-eabi/include/string.h",
 }
 
 _PYTHON = ["python3-venv"]
 _UNIX_PORT = ["gcc", "libc6-dev", "make", "libmbedtls-dev"]
-_BOARDS = ["qemu-system-misc", "qemu-system-arm", "gcc-riscv64-unknown-elf", "gcc-arm-none-eabi", "libnewlib-arm-none-eabi"]
+_RISCV = ["gcc-riscv64-unknown-elf", "picolibc-riscv64-unknown-elf"]
+_ARM = ["gcc-arm-none-eabi", "libnewlib-arm-none-eabi"]
+_BOARDS = [*_RISCV, *_ARM, "qemu-system-misc", "qemu-system-arm"]
 
 GROUPS = {
     "lint": _PYTHON,
     "demo": _PYTHON + _UNIX_PORT,
-    "test": _PYTHON + _UNIX_PORT + ["mosquitto", "valgrind", "clang"] + _BOARDS,
+    "test": _PYTHON + _UNIX_PORT + ["mosquitto", "valgrind", "libc6-dbg", "clang"] + _BOARDS,
     "bench": _PYTHON + _UNIX_PORT + ["mosquitto"] + _BOARDS,
-    "natmod": _PYTHON + _UNIX_PORT + _BOARDS,
+    "natmod": _PYTHON + _UNIX_PORT + _RISCV + _ARM,
 }
 
 # A daemon's or a distribution's tools may stand outside an ordinary user's PATH.
