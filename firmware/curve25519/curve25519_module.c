@@ -17,7 +17,7 @@ static int decodes(const uint8_t *P) {
 }
 
 // One call for every function with an optional `out`: arguments by specification, the result
-// aside, the stack below burnt, the result copied to out or a new bytes object.
+// aside (the curve code burns its stack), the result copied to out or a new bytes object.
 static __attribute__((noinline)) mp_obj_t call(int what, const char *specification, size_t n_args, const mp_obj_t *args) {
     sc_bytes v[3];
     uint8_t result[64];
@@ -53,7 +53,6 @@ static __attribute__((noinline)) mp_obj_t call(int what, const char *specificati
     } else {
         state = sc_bd_key(result, v[0].p, v[1].p, v[1].n >> 5);
     }
-    sc_burn();
     if (state == SC_BAD_SUM) {
         return mp_const_none;
     }

@@ -47,7 +47,9 @@ void sc_copy(void *to, const void *from, size_t n) {
     }
 }
 
+#if SC_BURN_BYTES
 __attribute__((noinline)) void sc_burn(void) {
     uint32_t frame[SC_BURN_BYTES / 4];
     sc_wipe(frame, sizeof frame);
 }
+#endif

@@ -14,5 +14,4 @@ target_sources(usermod_sealcast INTERFACE
     ${CMAKE_CURRENT_LIST_DIR}/scrypt.c
 )
 target_include_directories(usermod_sealcast INTERFACE ${CMAKE_CURRENT_LIST_DIR})
-target_compile_definitions(usermod_sealcast INTERFACE SC_BURN_BYTES=3072)
 target_link_libraries(usermod INTERFACE usermod_sealcast)

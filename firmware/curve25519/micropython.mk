@@ -4,4 +4,4 @@ SRC_USERMOD_C += $(addprefix $(SEALCAST_NATIVE_DIR)/, curve25519_module.c symcry
 # Without bindings in them, so not searched for qstrs.
 SRC_USERMOD_LIB_C += $(addprefix $(SEALCAST_NATIVE_DIR)/, \
     curve25519.c memory.c blake2b.c sha256.c sha512.c salsa20.c poly1305.c secretbox.c scrypt.c)
-CFLAGS_USERMOD += -I$(SEALCAST_NATIVE_DIR) -DSC_BURN_BYTES=3072
+CFLAGS_USERMOD += -I$(SEALCAST_NATIVE_DIR)

@@ -41,8 +41,9 @@ void sc_wipe(void *p, size_t n);
 void sc_copy(void *to, const void *from, size_t n);
 
 // Overwrites SC_BURN_BYTES of stack below the caller: what functions called just before, at
-// the same depth, left in their frames (spilled registers, compiler temporaries). Each module
-// is built with the depth of its deepest call; tests/native/test_stack_wiped.py measures it.
+// the same depth, left in their frames (spilled registers, compiler temporaries). The bindings of
+// symcrypto end with it; the curve half burns its own stack. tests/native/test_stack_wiped.py
+// measures how deep the operations go.
 #ifndef SC_BURN_BYTES
 #define SC_BURN_BYTES 1024
 #endif

@@ -4,6 +4,9 @@ Their functions are the suite's as they are; they also take an optional last arg
 Only scrypt needs more than a name: its working memory comes from the heap.
 """
 
+from symcrypto import blake2b as h
+from symcrypto import equal, scrypt_begin, scrypt_cost, scrypt_end, scrypt_step, secretbox, secretbox_open, wipe, xsalsa20_xor
+
 from curve25519 import (
     bd_key,
     ed25519_public,
@@ -18,8 +21,6 @@ from curve25519 import (
     x25519,
     x25519_base,
 )
-from symcrypto import blake2b as h
-from symcrypto import equal, scrypt_begin, scrypt_cost, scrypt_end, scrypt_step, secretbox, secretbox_open, wipe, xsalsa20_xor
 
 from . import suite_check
 
