@@ -6,6 +6,12 @@
 // of c; tables of both signs of the top tooth differ by the sign of the point only, so
 // eight points (768 bytes) serve, at 64 doublings instead of 256.
 
+static void unpack_coordinate(fe_packed *h, const uint32_t words[8]) {
+    fe f;
+    fe_fromwords(&f, words);
+    fe_pack(h, &f);
+}
+
 static void ge_mul_base(ge *r, const uint8_t s[32]) {
     uint8_t c[32];
     uint32_t t = 0, w[24], index, sign, odd = s[0] & 1;
@@ -23,6 +29,8 @@ static void ge_mul_base(ge *r, const uint8_t s[32]) {
         c[i] = (uint8_t)(c[i] >> 1 | c[i + 1] << 7);
     }
     c[31] = c[31] >> 1 | 0x80;
+    fe_small(&f, 2);
+    fe_pack(&q.z2, &f);
     ge_neutral(r);
     for (int j = 63; j >= 0; j--) {
         ge_double(r, r, 1);
@@ -32,18 +40,11 @@ static void ge_mul_base(ge *r, const uint8_t s[32]) {
         }
         sign = 1 ^ (index >> 3);
         index = (index ^ -sign) & 7;
-        memset(w, 0, sizeof w);
-        for (uint32_t k = 0; k < 8; k++) {
-            pick(w, COMB[k], 24, k, index);
-        }
-        fe_frombytes(&f, (const uint8_t *)w);
-        fe_pack(&q.plus, &f);
-        fe_frombytes(&f, (const uint8_t *)(w + 8));
-        fe_pack(&q.minus, &f);
-        fe_frombytes(&f, (const uint8_t *)(w + 16));
-        fe_pack(&q.t2d, &f);
-        fe_small(&f, 2);
-        fe_pack(&q.z2, &f);
+        pick(w, COMB, 24, index);
+        swap(w, w + 8, 8, sign);
+        unpack_coordinate(&q.plus, w);
+        unpack_coordinate(&q.minus, w + 8);
+        unpack_coordinate(&q.t2d, w + 16);
         ge_add(r, r, &q, sign, j == 0);
     }
 }

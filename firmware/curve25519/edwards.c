@@ -13,6 +13,37 @@ typedef struct {
     fe_packed plus, minus, z2, t2d;
 } ge_cached;
 
+typedef uint32_t __attribute__((may_alias)) word;
+
+// Exchanges n words if bit is 1.
+static void swap(void *a, void *b, size_t n, uint32_t bit) {
+    word *x = a, *y = b;
+    uint32_t t, mask = -bit;
+    __asm__("" : "+r"(mask));
+#pragma GCC unroll 4
+    for (; n; n--) {
+        t = (*x ^ *y) & mask;
+        *x++ ^= t;
+        *y++ ^= t;
+    }
+}
+
+// out = entry `index` of a table of 8 entries of n words, zeros for an index of 8 .. 15;
+// reads all of it, whatever the index.
+static void pick(void *out, const void *table, size_t n, uint32_t index) {
+    const word *in = table;
+    word *to = out;
+    uint32_t mask[8];
+    for (uint32_t j = 0; j < 8; j++) {
+        mask[j] = -(((j ^ index) - 1) >> 31);
+        __asm__("" : "+r"(mask[j]));
+    }
+    for (size_t i = n; i; i--, in++) {
+        *to++ = (in[0] & mask[0]) | (in[n] & mask[1]) | (in[2 * n] & mask[2]) | (in[3 * n] & mask[3])
+            | (in[4 * n] & mask[4]) | (in[5 * n] & mask[5]) | (in[6 * n] & mask[6]) | (in[7 * n] & mask[7]);
+    }
+}
+
 static void ge_neutral(ge *p) {
     fe_small(&p->X, 0);
     fe_small(&p->Y, 1);
@@ -51,27 +82,21 @@ static void ge_double(ge *r, const ge *p, int want_t) {
     ge_finish(r, &e, &f, &g, &a, want_t);
 }
 
-// r = p + q, or p - q if negate; r may be p.
+// r = p + q, or p - q if negate and the caller has exchanged q's plus and minus (that and
+// the exchange of F and G, the signs of X and T, is all of it); r may be p.
 static void ge_add(ge *r, const ge *p, const ge_cached *q, uint32_t negate, int want_t) {
     fe a, b, c, d, t;
-    fe_unpack(&a, &q->minus);
-    fe_unpack(&b, &q->plus);
-    fe_unpack(&c, &q->t2d);
-    fe_neg(&d, &c);              // 2
-    fe_cmov(&c, &d, negate);
-    fe_select(&d, &a, &b, negate);
-    fe_cmov(&b, &a, negate);
-    fe_sub(&t, &p->Y, &p->X);    // 3
-    fe_mul(&a, &t, &d);          // A = (Y1 - X1)(Y2 - X2)
-    fe_add(&t, &p->Y, &p->X);
-    fe_mul(&b, &t, &b);          // B = (Y1 + X1)(Y2 + X2)
-    fe_mul(&c, &c, &p->T);       // C = 2d T1 T2
-    fe_unpack(&t, &q->z2);
-    fe_mul(&d, &t, &p->Z);       // D = 2 Z1 Z2
-    fe_sub(&t, &d, &c);          // F   3
-    fe_add(&d, &d, &c);          // G   2
-    fe_sub(&c, &b, &a);          // E   3
-    fe_add(&b, &b, &a);          // H   2
+    fe_sub(&t, &p->Y, &p->X);                      // 3
+    fe_mul(&a, &t, FE_UNPACK(&q->minus, &a));      // A = (Y1 - X1)(Y2 - X2)
+    fe_add(&t, &p->Y, &p->X);                      // 2
+    fe_mul(&b, &t, FE_UNPACK(&q->plus, &b));       // B = (Y1 + X1)(Y2 + X2)
+    fe_mul(&c, &p->T, FE_UNPACK(&q->t2d, &c));     // C = 2d T1 T2
+    fe_mul(&d, &p->Z, FE_UNPACK(&q->z2, &d));      // D = 2 Z1 Z2
+    fe_sub(&t, &d, &c);                            // F   3
+    fe_add(&d, &d, &c);                            // G   2
+    fe_sub(&c, &b, &a);                            // E   3
+    fe_add(&b, &b, &a);                            // H   2
+    swap(&t, &d, sizeof t / 4, negate);
     ge_finish(r, &c, &t, &d, &b, want_t);
 }
 
@@ -86,18 +111,6 @@ static void ge_cache(ge_cached *c, const ge *p) {
     fe_const(&t, K_2D);
     fe_mul(&t, &t, &p->T);
     fe_pack(&c->t2d, &t);
-}
-
-// n words of out |= in if i == wanted, both < 16; reads all of it, whatever is wanted.
-typedef uint32_t __attribute__((may_alias)) word;
-static void pick(void *out, const void *in, size_t n, uint32_t i, uint32_t wanted) {
-    uint32_t mask = -(((i ^ wanted) - 1) >> 31);
-    const word *from = in;
-    word *to = out;
-    __asm__("" : "+r"(mask));
-    do {
-        *to++ |= *from++ & mask;
-    } while (--n);
 }
 
 // r = s p for s < l (any s < 2^255 works): 64 signed digits of 4 bits, -8 .. 7, from the
@@ -126,14 +139,12 @@ static void ge_mul(ge *r, const uint8_t s[32], const ge *p) {
         digit = (uint32_t)(e[i >> 1] >> (4 * (i & 1)) & 15) - 8;
         sign = digit >> 31;
         digit = (digit ^ -sign) + sign;  // |digit|, 0 .. 8
-        memset(&c, 0, sizeof c);
-        for (uint32_t j = 0; j < 8; j++) {
-            pick(&c, &table[j], sizeof c / 4, j + 1, digit);
-        }
+        pick(&c, table, sizeof c / 4, (digit - 1) & 15);
         digit = (digit - 1) >> 31;       // 0 stands for the neutral element: (1, 1, 2, 0)
         c.plus.v[0] += digit;
         c.minus.v[0] += digit;
         c.z2.v[0] += 2 * digit;
+        swap(&c.plus, &c.minus, sizeof c.plus / 4, sign);
         ge_add(r, r, &c, sign, i == 0);
     }
 }

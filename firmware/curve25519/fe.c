@@ -20,6 +20,19 @@ static inline fe_limb fe_mask(uint32_t bit) {
     return m;
 }
 
+// All targets are little endian (symmetric.h refuses others), so bytes are words in memory.
+FE_FUNCTION void fe_frombytes(fe *h, const uint8_t s[32]) {
+    uint32_t w[8];
+    memcpy(w, s, 32);
+    fe_fromwords(h, w);
+}
+
+FE_FUNCTION void fe_tobytes(uint8_t s[32], const fe *f) {
+    uint32_t w[8];
+    fe_towords(w, f);
+    memcpy(s, w, 32);
+}
+
 FE_FUNCTION void fe_small(fe *h, uint32_t x) {
     for (int i = 1; i < FE_LIMBS; i++) {
         h->v[i] = 0;
@@ -28,7 +41,7 @@ FE_FUNCTION void fe_small(fe *h, uint32_t x) {
 }
 
 FE_FUNCTION void fe_const(fe *h, int k) {
-    fe_frombytes(h, (const uint8_t *)K[k]);
+    fe_fromwords(h, K[k]);
 }
 
 FE_FUNCTION void fe_select(fe *h, const fe *f, const fe *g, uint32_t bit) {
@@ -57,19 +70,19 @@ FE_FUNCTION void fe_abs(fe *h) {
 }
 
 FE_FUNCTION uint32_t fe_isneg(const fe *f) {
-    uint8_t s[32];
-    fe_tobytes(s, f);
-    return s[0] & 1;
+    uint32_t w[8];
+    fe_towords(w, f);
+    return w[0] & 1;
 }
 
 FE_FUNCTION uint32_t fe_iszero(const fe *f) {
-    uint8_t s[32];
-    uint32_t d = 0;
-    fe_tobytes(s, f);
-    for (int i = 0; i < 32; i++) {
-        d |= s[i];
+    uint32_t w[8], d = 0;
+    fe_towords(w, f);
+    for (int i = 0; i < 8; i++) {
+        d |= w[i];
     }
-    return (d - 1) >> 31;
+    __asm__("" : "+r"(d));
+    return 1 ^ ((d | -d) >> 31);
 }
 
 FE_FUNCTION void fe_sqrn(fe *h, const fe *f, int n) {

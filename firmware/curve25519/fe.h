@@ -54,16 +54,18 @@ typedef struct {
 } fe;
 
 // How a table of points keeps its coordinates (13-bit limbs fit in 16 bits).
+// FE_UNPACK(packed, scratch) is a pointer to the element, unpacked into scratch if need be.
 #if SC_FE == 13
 typedef struct {
     int16_t v[FE_LIMBS] __attribute__((aligned(4)));
 } fe_packed;
 static void fe_pack(fe_packed *h, const fe *f);
-static void fe_unpack(fe *h, const fe_packed *f);
+static const fe *fe_unpack(fe *h, const fe_packed *f);
+#define FE_UNPACK(f, scratch) fe_unpack(scratch, f)
 #else
 typedef fe fe_packed;
 #define fe_pack(h, f) (*(h) = *(f))
-#define fe_unpack(h, f) (*(h) = *(f))
+#define FE_UNPACK(f, scratch) (f)
 #endif
 
 // On microcontrollers size counts, and a call costs little beside a multiplication.
@@ -80,10 +82,12 @@ static void fe_add(fe *h, const fe *f, const fe *g);
 static void fe_sub(fe *h, const fe *f, const fe *g);
 static void fe_addmul_a24(fe *h, const fe *f, const fe *g);  // f + 121665 g, both weights <= 3
 static void fe_carry(fe *h);                                 // any weight -> 1
-static void fe_frombytes(fe *h, const uint8_t s[32]);        // ignores bit 255
-static void fe_tobytes(uint8_t s[32], const fe *f);          // canonical
+static void fe_fromwords(fe *h, const uint32_t w[8]);         // little endian, ignores bit 255
+static void fe_towords(uint32_t w[8], const fe *f);          // canonical
 
 // --- fe.c, the same for all ----------------------------------------------------
+static void fe_frombytes(fe *h, const uint8_t s[32]);
+static void fe_tobytes(uint8_t s[32], const fe *f);
 static void fe_small(fe *h, uint32_t x);                     // h = x, x < 2^12
 static void fe_const(fe *h, int k);                          // h = K[k] of constants.h
 static void fe_cmov(fe *h, const fe *f, uint32_t bit);       // bit ? h = f : unchanged

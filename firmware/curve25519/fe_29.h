@@ -224,25 +224,18 @@ FE_FUNCTION void fe_carry(fe *h) {
     h->v[8] += t;
 }
 
-static uint32_t fe_word(const uint8_t *s) {
-    return s[0] | (uint32_t)s[1] << 8 | (uint32_t)s[2] << 16 | (uint32_t)s[3] << 24;
-}
-
 // Limb i begins at bit 29 i = 32 i - 3 i.
-FE_FUNCTION void fe_frombytes(fe *h, const uint8_t s[32]) {
-    uint32_t w, last = 0;
-    h->v[0] = fe_word(s) & M29;
-    for (int i = 1; i < 9; i++) {
-        last = fe_word(s + 4 * i - 4);
-        w = i < 8 ? fe_word(s + 4 * i) : 0;
-        h->v[i] = (last >> (32 - 3 * i) | w << (3 * i)) & M29;
+FE_FUNCTION void fe_fromwords(fe *h, const uint32_t w[8]) {
+    h->v[0] = w[0] & M29;
+    for (int i = 1; i < 8; i++) {
+        h->v[i] = (w[i - 1] >> (32 - 3 * i) | w[i] << (3 * i)) & M29;
     }
-    h->v[8] &= 0x7fffff;
+    h->v[8] = w[7] >> 8 & 0x7fffff;
 }
 
-FE_FUNCTION void fe_tobytes(uint8_t s[32], const fe *f) {
+FE_FUNCTION void fe_towords(uint32_t w[8], const fe *f) {
     fe t = *f;
-    uint32_t q = 19, w;
+    uint32_t q = 19;
     fe_carry(&t);
     // Now below 2^255 + 2^233 < 2p. q = 1 if it is >= p: value + 19 reaches 2^255.
     for (int i = 0; i < 8; i++) {
@@ -257,10 +250,6 @@ FE_FUNCTION void fe_tobytes(uint8_t s[32], const fe *f) {
     }
     t.v[8] = (t.v[8] + q) & 0x7fffff;
     for (int i = 0; i < 8; i++) {
-        w = t.v[i] >> (3 * i) | t.v[i + 1] << (29 - 3 * i);
-        s[4 * i] = (uint8_t)w;
-        s[4 * i + 1] = (uint8_t)(w >> 8);
-        s[4 * i + 2] = (uint8_t)(w >> 16);
-        s[4 * i + 3] = (uint8_t)(w >> 24);
+        w[i] = t.v[i] >> (3 * i) | t.v[i + 1] << (29 - 3 * i);
     }
 }

@@ -74,24 +74,21 @@ static void fe_carry(fe *h) {
     fe_finish(h, h->v[0], h->v[1], h->v[2], h->v[3], h->v[4]);
 }
 
-static void fe_frombytes(fe *h, const uint8_t s[32]) {
-    uint64_t w[4];
+static void fe_fromwords(fe *h, const uint32_t w[8]) {
+    uint64_t x[4];
     for (int i = 0; i < 4; i++) {
-        w[i] = 0;
-        for (int j = 7; j >= 0; j--) {
-            w[i] = w[i] << 8 | s[8 * i + j];
-        }
+        x[i] = w[2 * i] | (uint64_t)w[2 * i + 1] << 32;
     }
-    h->v[0] = w[0] & M51;
-    h->v[1] = (w[0] >> 51 | w[1] << 13) & M51;
-    h->v[2] = (w[1] >> 38 | w[2] << 26) & M51;
-    h->v[3] = (w[2] >> 25 | w[3] << 39) & M51;
-    h->v[4] = w[3] >> 12 & M51;
+    h->v[0] = x[0] & M51;
+    h->v[1] = (x[0] >> 51 | x[1] << 13) & M51;
+    h->v[2] = (x[1] >> 38 | x[2] << 26) & M51;
+    h->v[3] = (x[2] >> 25 | x[3] << 39) & M51;
+    h->v[4] = x[3] >> 12 & M51;
 }
 
-static void fe_tobytes(uint8_t s[32], const fe *f) {
+static void fe_towords(uint32_t w[8], const fe *f) {
     fe t = *f;
-    uint64_t q, w[4];
+    uint64_t q, x[4];
     fe_carry(&t);
     // Reduced, so the value is below 2p; q = 1 if it is >= p: value + 19 reaches 2^255.
     q = 19;
@@ -104,11 +101,12 @@ static void fe_tobytes(uint8_t s[32], const fe *f) {
         t.v[i] = q & M51;
         q >>= 51;
     }
-    w[0] = t.v[0] | t.v[1] << 51;
-    w[1] = t.v[1] >> 13 | t.v[2] << 38;
-    w[2] = t.v[2] >> 26 | t.v[3] << 25;
-    w[3] = t.v[3] >> 39 | t.v[4] << 12;
-    for (int i = 0; i < 32; i++) {
-        s[i] = (uint8_t)(w[i / 8] >> (8 * (i % 8)));
+    x[0] = t.v[0] | t.v[1] << 51;
+    x[1] = t.v[1] >> 13 | t.v[2] << 38;
+    x[2] = t.v[2] >> 26 | t.v[3] << 25;
+    x[3] = t.v[3] >> 39 | t.v[4] << 12;
+    for (int i = 0; i < 4; i++) {
+        w[2 * i] = (uint32_t)x[i];
+        w[2 * i + 1] = (uint32_t)(x[i] >> 32);
     }
 }

@@ -7,44 +7,39 @@ static const uint16_t L16[16] = {
     0xd3ed, 0x5cf5, 0x631a, 0x5812, 0x9cd6, 0xa2f7, 0xf9de, 0x14de, 0, 0, 0, 0, 0, 0, 0, 0x1000,
 };
 
-// out = in mod l for n >= 31 bytes, little endian; out may be in. Long division by bytes:
-// r < l before each step; r = 256 r + byte < 2^261; q = r >> 252 is the quotient or one
-// more, so r - q l lies between -l and l, and one conditional addition of l follows.
+// out = in mod l for n >= 31 bytes, little endian; out may be in. Long division by bytes,
+// with signed remainders: r = 256 r + byte, q = floor(r / 2^252), r -= q l leaves
+// -2^135 < r < 2^252 (|q| <= 2^8, l - 2^252 < 2^125), and one conditional addition of l
+// at the end suffices. Limbs 0..14 are 0 .. 2^16 - 1, limb 15 has the sign.
 static void scalar_mod(uint8_t out[32], const uint8_t *in, size_t n) {
-    uint32_t r[16], q, mask;
-    int32_t t;
+    int32_t r[16], q, t, last, limb;
     in += n - 31;
     for (int i = 0; i < 15; i++) {
-        r[i] = in[2 * i] | (uint32_t)in[2 * i + 1] << 8;
+        r[i] = in[2 * i] | in[2 * i + 1] << 8;
     }
     r[15] = in[30];  // the top 31 bytes are below 2^248 < l
     for (n -= 31; n; n--) {
-        q = r[15] >> 4;  // bits 244..252 of r are bits 252..260 of 256 r
+        q = r[15] >> 4;  // bits 244.. of r are bits 252.. of 256 r
+        r[15] &= 15;
+        last = *--in;
         t = 0;
-        for (int i = 15; i > 0; i--) {
-            r[i] = (r[i] << 8 | r[i - 1] >> 8) & 0xffff;
-        }
-        r[0] = (r[0] << 8 & 0xffff) | *--in;
         for (int i = 0; i < 16; i++) {
-            t += (int32_t)(r[i] - q * L16[i]);  // |.| < 2^26
-            r[i] = (uint32_t)t & 0xffff;
+            limb = r[i];
+            t += (limb << 8 & 0xffff) + last - (i < 15 ? q * L16[i] : 0);  // |.| < 2^25
+            last = limb >> 8;
+            r[i] = t & 0xffff;
             t >>= 16;
         }
-        // What is left, t * 2^256 + r, is the difference mod 2^272 with q l's top part
-        // (q << 12 in limb 15) cancelling all but the sign, which limb 15 bit 15 shows:
-        // the difference is between -2^253 and 2^253.
-        mask = -(r[15] >> 15);
-        __asm__("" : "+r"(mask));
-        q = 0;
-        for (int i = 0; i < 16; i++) {
-            q += r[i] + (L16[i] & mask);
-            r[i] = q & 0xffff;
-            q >>= 16;
-        }
+        r[15] -= t & 0x10000;  // limb 15 was below 2^12, so it and t >> 16 are its sign
     }
+    q = r[15] >> 31;
+    __asm__("" : "+r"(q));
+    t = 0;
     for (int i = 0; i < 16; i++) {
-        out[2 * i] = (uint8_t)r[i];
-        out[2 * i + 1] = (uint8_t)(r[i] >> 8);
+        t += r[i] + (L16[i] & q);
+        out[2 * i] = (uint8_t)t;
+        out[2 * i + 1] = (uint8_t)(t >> 8);
+        t >>= 16;
     }
 }
 
