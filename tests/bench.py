@@ -1,0 +1,48 @@
+"""Everything that is measured, written to build/bench.json (flat, stable dotted keys) and docs/PERFORMANCE.md:
+
+    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board protocol
+
+A part whose tools are missing is left out and named. To add a figure, add it to a part's measure(), which is given a
+function put(key, value); to add a part, a module in tests/benchmarks and its name in PARTS.
+
+Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code and flags of the shipped module
+      <arch>.<module>.text_bytes        code and constants in the prebuilt .mpy
+      <arch>.import.*                   heap of an emulated board before and after importing
+      x64.<operation>.nanoseconds       and .ratio_to_libsodium, .ratio_to_libsodium_portable: both timed in turn, in one run
+      rv32imc.<protocol step>.*         the core on an emulated board, replaying a recorded group
+      protocol.*                        bytes and messages, the same on every machine
+"""
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE / "native"), str(HERE.parent / "shared"), str(HERE.parent / "host"), str(HERE.parent / "firmware")]
+PARTS = ["cores", "sizes", "x64", "board"]
+
+
+def main(wanted):
+    path = HERE.parent / "build" / "bench.json"
+    figures = json.loads(path.read_text()) if wanted and path.exists() else {}
+    for name in wanted or PARTS:
+        if name not in PARTS:
+            sys.exit("no such part: %s (there are: %s)" % (name, " ".join(PARTS)))
+        part, start, before = importlib.import_module("benchmarks." + name), time.monotonic(), len(figures)
+        absent = part.missing()
+        if absent:
+            print("%-10s left out: %s not installed" % (name, ", ".join(absent)))
+            continue
+        print("%-10s %s ..." % (name, part.__doc__.splitlines()[0].rstrip(".")), end=" ", flush=True)
+        part.measure(figures.__setitem__)
+        print("%d figures, %.0f s" % (len(figures) - before, time.monotonic() - start))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(dict(sorted(figures.items())), indent=1) + "\n")
+    page = importlib.import_module("benchmarks.page")
+    written = page.write(figures, HERE.parent / "docs")
+    print("wrote %s and %s" % (path.relative_to(HERE.parent), ", ".join(str(p.relative_to(HERE.parent)) for p in written)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
