@@ -15,7 +15,6 @@ from sealcast.compat import const
 from .inbuf import Input, violation
 
 PACKET = const(2816)  # the largest frame of the protocol (2,400), its topic, and MQTT's own bytes
-_CONNECT_MS = const(20000)
 _GOODBYE_MS = const(1000)
 
 # First bytes of packets, flags included (2.2)
@@ -45,6 +44,8 @@ class Refused(OSError):
 class Client:
     """One broker. Use: connect(), then receive() in one task all the time, publish() and subscribe() from others."""
 
+    connect_ms = 20000  # the limit for a connection up to its CONNACK; TLS takes seconds on a board
+
     def __init__(self, host, port, client_id, username=None, password=None, keepalive_s=30, ssl=None):
         """client_id, username, password: str. ssl: an ssl.SSLContext, or None for plain TCP."""
         self._host = host
@@ -73,10 +74,13 @@ class Client:
         """Connect with a retained QoS 1 last will (will_topic None: without). Raises OSError; Refused if the broker says no."""
         self._reset()
         try:
-            await within(self._open(will_topic, will_payload), _CONNECT_MS, "the broker does not answer")
+            await within(self._open(will_topic, will_payload), self.connect_ms, "the broker does not answer")
         except OSError:
             await self.abort()
             raise
+        except ValueError:  # how the TLS module says it
+            await self.abort()
+            raise OSError("the broker's certificate is not signed by broker.ca, or not for this host")
         self._pinger = asyncio.create_task(self._keep_alive())
 
     async def _open(self, will_topic, will_payload):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from binascii import a2b_base64
 
 from sealcast import settings as rules
 from sealcast.aio import Clock
@@ -68,31 +69,31 @@ def client(suite, config):
 
 
 def context(ca):
-    """An SSLContext that checks the broker's certificate against the file `ca`; without one it only hides, and cannot check."""
-    if not _has("ssl"):
+    """A TLS context that checks the broker's certificate against the file `ca`; without one it hides, but cannot check."""
+    try:
+        import tls
+    except ImportError:
         raise BadSettings("broker.tls: this MicroPython is built without TLS; give false (messages are sealed all the same)")
-    import ssl
-
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     if ca is None:
-        made.verify_mode = ssl.CERT_NONE
+        made.verify_mode = tls.CERT_NONE
         return made
     try:
         with open(ca, "rb") as f:
-            made.load_verify_locations(cadata=f.read())
+            made.load_verify_locations(_der(f.read()))
     except OSError:
         raise BadSettings("broker.ca: cannot be read; give the path of the broker's CA certificate")
     except ValueError:
-        raise BadSettings("broker.ca: is no certificate this port can read; give it in DER form")
+        raise BadSettings("broker.ca: is no certificate that this port can read; give it in PEM or DER form")
     return made
 
 
-def _has(module):
-    try:
-        __import__(module)
-    except ImportError:
-        return False
-    return True
+def _der(data):
+    """The certificate in a PEM or DER file, in DER: not every port reads PEM."""
+    if b"-----BEGIN CERTIFICATE-----" not in data:
+        return data
+    text = data.split(b"-----BEGIN CERTIFICATE-----")[1].split(b"-----END CERTIFICATE-----")[0]
+    return a2b_base64(text)
 
 
 def _root(suite, config, directory, tell):

@@ -143,7 +143,8 @@ def test_no_error_repeats_what_was_typed():
     wrong["uid"] = wrong["channel"] = secret * 3
     wrong["password"] = [secret]
     text = "\n".join(settings.check(wrong))
-    text += "\n".join(settings.check(good(broker={"host": "h", "port": secret, "tls": secret}, wifi={"ssid": secret * 2, "password": {"x": secret}})))
+    more = good(broker={"host": "h", "port": secret, "tls": secret}, wifi={"ssid": secret * 2, "password": {"x": secret}})
+    text += "\n".join(settings.check(more))
     assert len(text.split("\n")) >= 15
     assert secret not in text
 

@@ -1,0 +1,387 @@
+"""The node's MQTT client on the real MicroPython, against the embedded broker, mosquitto, and servers that mean harm."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from host_support import Child, free_port, mosquitto, start_broker
+from node_support import DEADLINE_S, Program
+
+DRIVER = Path(__file__).with_name("mqtt_driver.py")
+MOSQUITTO = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+KINDS = ["embedded", pytest.param("mosquitto", marks=MOSQUITTO)]
+PACKET = 2816  # node.mqtt.PACKET
+
+
+@pytest.fixture(params=KINDS)
+def broker(request, tmp_path):
+    port = free_port()
+    with start_broker(request.param, port, tmp_path) as child:
+        child.port = port
+        child.again = lambda: start_broker(request.param, port, tmp_path)
+        yield child
+
+
+@pytest.fixture
+def driver(micropython):
+    """Starts MQTT clients in processes of their own; all are killed at the end."""
+    running = []
+
+    def start():
+        running.append(Driver(micropython))
+        return running[-1]
+
+    yield start
+    for program in running:
+        program.__exit__()
+
+
+class Driver(Program):
+    def __init__(self, micropython):
+        super().__init__(micropython, DRIVER)
+        self._answered = 0
+
+    def try_(self, do, **arguments):
+        """Carry out a command -> its answer: {"done"} or {"failed", "error", "kind"}."""
+        self.say(json.dumps({"do": do, **arguments}))
+        answers = []
+
+        def mine(event):
+            if "done" in event or "failed" in event:
+                answers.append(event)
+            return len(answers) > self._answered
+
+        def answer():
+            answers.clear()
+            return next((e for e in self.events() if mine(e)), None)
+
+        with self._more:
+            self._more.wait_for(lambda: self._ended or answer() is not None, DEADLINE_S)
+            event = answer()
+        assert event is not None, f"no answer to {do} in {self.lines}"
+        self._answered += 1
+        return event
+
+    def do(self, command, **arguments):
+        event = self.try_(command, **arguments)
+        assert event == {"done": command}, event
+        return self
+
+    def connect(self, port, **arguments):
+        return self.do("connect", port=port, **arguments)
+
+    def got(self, topic, **fields):
+        return self.wait(lambda e: e.get("topic") == topic and all(e.get(k) == v for k, v in fields.items()), f"{topic} {fields}")
+
+    def lost(self):
+        return self.wait(lambda e: "lost" in e, "lost link")["lost"]
+
+    def stats(self):
+        self.do("stats")
+        return [e["stats"] for e in self.events() if "stats" in e][-1]
+
+
+def test_both_qualities_of_service_and_the_retained_flag(broker, driver):
+    a, b = driver().connect(broker.port, id="a"), driver().connect(broker.port, id="b")
+    b.do("subscribe", filter="t/#", qos=1)
+    for qos in (0, 1):
+        a.do("publish", topic=f"t/{qos}", text=f"live {qos}", qos=qos, retain=False)
+        b.got(f"t/{qos}", text=f"live {qos}")
+        a.do("publish", topic=f"t/kept/{qos}", text="kept", qos=qos, retain=True)
+        b.got(f"t/kept/{qos}", text="kept")
+    c = driver().connect(broker.port, id="c").do("subscribe", filter="t/#", qos=0)
+    c.got("t/kept/0", text="kept")
+    c.got("t/kept/1", text="kept")
+    a.do("publish", topic="t/kept/0", text="", retain=True)
+    d = driver().connect(broker.port, id="d").do("subscribe", filter="t/#")
+    d.got("t/kept/1", text="kept")
+    a.do("publish", topic="t/end", text="end")
+    d.got("t/end")
+    assert [e["topic"] for e in d.events() if "topic" in e] == ["t/kept/1", "t/end"]
+    assert not [e for e in c.events() if e.get("topic") in ("t/0", "t/1")], "a live message was retained"
+
+
+def test_a_burst_arrives_whole_and_in_order(broker, driver):
+    a, b = driver().connect(broker.port, id="a"), driver().connect(broker.port, id="b")
+    b.do("subscribe", filter="t")
+    for i in range(100):
+        a.do("publish", topic="t", text=f"{i} {'ü' * (i % 40)}")
+    b.got("t", text="99 " + "ü" * 19)
+    assert [e["text"] for e in b.events() if "topic" in e] == [f"{i} {'ü' * (i % 40)}" for i in range(100)]
+
+
+def test_the_last_will_comes_at_sigkill_and_at_abort_but_not_at_close(broker, driver):
+    w = driver().connect(broker.port, id="w").do("subscribe", filter="will/#")
+    killed = driver().connect(broker.port, id="k", will=["will/killed", "gone"])
+    aborted = driver().connect(broker.port, id="a", will=["will/aborted", "gone"])
+    closed = driver().connect(broker.port, id="c", will=["will/closed", "wrong"])
+    closed.do("close")
+    aborted.do("abort")
+    w.got("will/aborted", text="gone")
+    killed.end(signal.SIGKILL)
+    w.got("will/killed", text="gone")
+    late = driver().connect(broker.port, id="l").do("subscribe", filter="will/#")
+    late.got("will/killed", text="gone")
+    late.got("will/aborted", text="gone")
+    assert "will/closed" not in [e.get("topic") for e in w.events() + late.events()]
+
+
+def test_a_broker_that_dies_is_a_lost_link_and_its_successor_is_found(broker, driver):
+    a = driver().connect(broker.port, id="a").do("subscribe", filter="t/#")
+    a.do("publish", topic="t/kept", text="kept", retain=True)
+    a.got("t/kept")
+    broker.stop(signal.SIGKILL)
+    assert a.lost()
+    assert a.try_("publish", topic="t", text="x")["kind"] == "OSError"
+    refused = a.try_("connect", port=broker.port)
+    assert refused["kind"] == "OSError", refused
+    with broker.again():
+        a.connect(broker.port, id="a").do("subscribe", filter="t/#")
+        before = len(a.events())
+        a.do("publish", topic="t/new", text="again")
+        a.wait(lambda e: e.get("topic") == "t/new", "t/new", before - 1)
+
+
+def test_packets_of_every_size_and_those_that_do_not_fit(broker, driver):
+    a, b = driver().connect(broker.port, id="a"), driver().connect(broker.port, id="b")
+    b.do("subscribe", filter="s/+")
+    sizes = [0, 1, 120, 127, 128, 1000, 2400, 2700, PACKET - 20]
+    for size in sizes:
+        a.do("publish", topic=f"s/{size}", size=size)
+        b.got(f"s/{size}")
+    assert a.try_("publish", topic="s/x", size=PACKET)["kind"] == "ValueError"
+    free = b.stats()["free"]
+    host_publish(broker.port, "s/large", bytes(60_000))
+    host_publish(broker.port, "s/edge", bytes(PACKET))
+    a.do("publish", topic="s/after", text="still here")
+    b.got("s/after", text="still here")
+    assert b.stats()["skipped"] == 2
+    assert abs(b.stats()["free"] - free) < 20_000
+    a.do("publish", topic="s/done", text="and acknowledged")
+    b.got("s/done")
+    assert "s/large" not in [e.get("topic") for e in b.events()]
+
+
+def host_publish(port, topic, payload):
+    """Publish with another implementation than ours."""
+    import asyncio
+
+    from sealcast_host.transport import MqttTransport
+
+    async def go():
+        t = MqttTransport("127.0.0.1", port)
+        await t.connect("none", b"")
+        await t.publish(topic, payload, False, 1)
+        await t.close()
+
+    asyncio.run(asyncio.wait_for(go(), DEADLINE_S))
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    """mosquitto with a user."""
+    port = free_port()
+    passwords = tmp_path / "passwords"
+    passwords.write_text("board:right\n")
+    tool = shutil.which("mosquitto_passwd", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
+    subprocess.run([tool, "-U", passwords], check=True)
+    config = tmp_path / "mosquitto.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nuser root\n")
+    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
+        child.wait_for("running")
+        yield port
+
+
+@MOSQUITTO
+def test_user_name_and_password(guarded, driver):
+    a = driver()
+    for wrong in ({"username": "board", "password": "wrong"}, {"username": "board"}, {}):
+        answer = a.try_("connect", port=guarded, **wrong)
+        assert answer["kind"] == "Refused"
+        assert "user name or password" in answer["error"] or "not authorised" in answer["error"]
+        assert "wrong" not in answer["error"].replace("wrong user name", "")
+    a.connect(guarded, username="board", password="right").do("subscribe", filter="t")
+    a.do("publish", topic="t", text="in")
+    a.got("t", text="in")
+
+
+@MOSQUITTO
+def test_tls_with_and_without_the_right_authority(tmp_path, micropython, driver):
+    probe = subprocess.run([micropython, "-c", "import tls"], capture_output=True)
+    if probe.returncode:
+        pytest.skip("this MicroPython is built without TLS")
+    port = free_port()
+    for name in ("right", "other"):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+            check=True, cwd=tmp_path, capture_output=True,
+        )  # fmt: skip
+    config = tmp_path / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} localhost\nallow_anonymous true\nuser root\ncertfile {tmp_path}/right.pem\nkeyfile {tmp_path}/right.key\n"
+    )
+    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
+        child.wait_for("running")
+        good = driver().connect(port, host="localhost", ca=str(tmp_path / "right.pem")).do("subscribe", filter="t")
+        good.do("publish", topic="t", size=2400)
+        good.got("t", size=2400)
+        driver().connect(port, host="localhost", id="b", ca=None).do("publish", topic="t", text="unchecked")
+        good.got("t", text="unchecked")
+        other = driver().try_("connect", port=port, host="localhost", ca=str(tmp_path / "other.pem"))
+        assert other["kind"] == "OSError"
+        assert "certificate" in other["error"]
+        assert driver().try_("connect", port=port, host="localhost")["kind"] == "OSError", "plain MQTT to a TLS port"
+        child.stop(signal.SIGKILL)
+        assert good.lost()
+
+
+class Server:
+    """A TCP server that sends each of `script`'s bytes after the client's first packet, and then keeps silent (or closes)."""
+
+    def __init__(self, script, close=False, answer_pings=False):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._script, self._close, self._pings = script, close, answer_pings
+        self.received = b""
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self):
+        try:
+            conn, _ = self._listener.accept()
+        except OSError:
+            return
+        with conn:
+            try:
+                self.received += conn.recv(4096)
+                for part in self._script:
+                    conn.sendall(part)
+                if self._close:
+                    return
+                while data := conn.recv(4096):
+                    self.received += data
+                    if self._pings and data.endswith(b"\xc0\x00"):
+                        conn.sendall(b"\xd0\x00")
+            except OSError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._listener.close()
+
+
+CONNACK = b"\x20\x02\x00\x00"
+
+
+def test_the_connect_packet_is_what_the_standard_says(driver):
+    with Server([CONNACK]) as server:
+        driver().connect(server.port, id="me", username="u", password="pw", keepalive=300, will=["w/t", "bye"])
+        assert server.received == b"\x10\x1f\x00\x04MQTT\x04\xee\x01\x2c\x00\x02me\x00\x03w/t\x00\x03bye\x00\x01u\x00\x02pw"
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x20\x02\x01\x00",  # session present after a clean connect
+        b"\x20\x03\x00\x00\x00",
+        b"\x30\x05\x00\x01tab",  # PUBLISH before CONNACK
+        b"\x20\xff\xff\xff\xff\x01",
+        b"\x20\x02\x00\x09",
+        b"",
+    ],
+)
+def test_no_greeting_but_a_good_connack_is_accepted(greeting, driver):
+    with Server([greeting], close=True) as server:
+        answer = driver().try_("connect", port=server.port)
+        assert answer["kind"] in ("OSError", "Refused"), answer
+
+
+@pytest.mark.parametrize(
+    ("name", "packet"),
+    [
+        ("QoS 2", b"\x34\x08\x00\x01t\x00\x01abc"),
+        ("QoS 3", b"\x36\x08\x00\x01t\x00\x01abc"),
+        ("no topic", b"\x30\x05\x00\x00abc"),
+        ("topic longer than the packet", b"\x30\x05\x00\x04abc"),
+        ("no room for the packet id", b"\x32\x03\x00\x01t"),
+        ("packet id 0", b"\x32\x06\x00\x01t\x00\x00x"),
+        ("topic not UTF-8", b"\x30\x05\x00\x02\xff\xfex"),
+        ("wildcard in a topic", b"\x30\x05\x00\x02t#x"),
+        ("NUL in a topic", b"\x30\x05\x00\x02t\x00x"),
+        ("five bytes of length", b"\x30\xff\xff\xff\xff\x7f"),
+        ("acknowledgement for nothing", b"\x40\x02\x00\x01"),
+        ("SUBACK for nothing", b"\x90\x03\x00\x01\x00"),
+        ("CONNACK again", CONNACK),
+        ("PUBREC", b"\x50\x02\x00\x01"),
+        ("PINGREQ from a broker", b"\xc0\x00"),
+        ("PINGRESP with a tail", b"\xd0\x01\x00"),
+        ("reserved type", b"\xf0\x00"),
+        ("type 0", b"\x00\x00"),
+    ],
+)
+def test_a_broker_that_breaks_the_rules_is_a_lost_link(name, packet, driver):
+    with Server([CONNACK, packet]) as server:
+        a = driver().connect(server.port)
+        assert "breaks the MQTT rules" in a.lost(), name
+
+
+def test_garbage_is_a_lost_link_and_nothing_worse(driver):
+    seed = os.urandom(4).hex()
+    print("seed", seed)
+    import random
+
+    rng = random.Random(seed)
+    for _ in range(20):
+        with Server([CONNACK, rng.randbytes(4000)], close=True) as server:
+            a = driver()
+            if "done" in a.try_("connect", port=server.port):
+                assert a.lost()
+            assert a.process.poll() is None
+            a.__exit__()
+
+
+def test_a_packet_byte_by_byte_and_cut_off(driver):
+    packet = b"\x30\x08\x00\x03t/1abc"
+    with Server([CONNACK] + [bytes([b]) for b in packet * 3] + [packet[:5]], close=True) as server:
+        a = driver().connect(server.port)
+        assert "closed the connection" in a.lost()
+        assert [e.get("text") for e in a.events() if "topic" in e] == ["abc"] * 3
+
+
+def test_a_silent_broker_is_noticed_by_the_keepalive(driver):
+    with Server([CONNACK]) as server:
+        a = driver()
+        begun = time.monotonic()
+        a.connect(server.port, keepalive=1)
+        assert "silent" in a.lost()
+        assert time.monotonic() - begun > 1
+        assert b"\xc0\x00" in server.received
+
+
+def test_a_broker_that_answers_pings_is_kept(driver):
+    with Server([CONNACK], answer_pings=True) as server:
+        a = driver().connect(server.port, keepalive=1)
+        answer = a.try_("publish", topic="t", text="never acknowledged")  # gives up after the keepalive time: the link is lost
+        assert "does not acknowledge" in answer["error"]
+        assert "does not acknowledge" in a.lost()
+        assert server.received.count(b"\xc0\x00") >= 2
+
+
+def test_a_server_that_never_greets_is_given_up(driver):
+    with Server([]) as server:
+        a = driver()
+        answer = a.try_("connect", port=server.port, patience_ms=500)
+        assert answer["kind"] == "OSError"
+        assert "does not answer" in answer["error"]
