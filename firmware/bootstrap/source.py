@@ -55,6 +55,8 @@ def _fetch(folder: Path) -> Path:
         ways.insert(0, (f"Debian {_RELEASE}'s source package", _from_debian))
     for name, way in ways:
         try:
+            if way is _from_debian:
+                debian.ensure(["dpkg-dev"])
             with told(f"      fetching MicroPython {VERSION} ({name})"):
                 tree = way(folder)
                 if ".".join(str(n) for n in version_of(tree)) != VERSION:
@@ -66,7 +68,6 @@ def _fetch(folder: Path) -> Path:
 
 
 def _from_debian(folder: Path) -> Path:
-    debian.ensure(["dpkg-dev"])
     try:
         _apt_source(folder)
     except Problem as e:
