@@ -12,7 +12,8 @@ is durable. Nothing here does I/O, reads a clock, or raises on what comes from t
 from .agreement import Agreement
 from .catchup import Catchup
 from .compat import const, hexlify
-from .errors import NoConversation, NotReady, Offline, Reject, TooLong
+from .errors import NoConversation, NoGroup, NotReady, Offline, Reject, TooLong
+from .group import APPLICATION, LEAVE, Group
 from .handshake import STALE
 from .identity import JOIN_SLOTS, Identity, Join, open_join, seal_join
 from .keys import Keys, Rng
@@ -28,13 +29,14 @@ ONLINE = const(2)
 MAX_SLOTS = const(512)  # retained messages a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
 LAMPORT_MAX = 0x7FFFFFFF
+QUIET = ("duplicate", "late", "outside")  # part of normal life: counted, not reported
 REPORT_MS = const(10000)  # the same complaint is reported at most this often
 MAX_INBOX = const(64)
 FLUSH_MS = const(5000)  # messages the application has taken leave the stored state within this time
 
 
 class Message:
-    """A delivered message. secrecy: note | conversation; origin: member (signed by its session) | group."""
+    """A delivered message. secrecy: note | conversation | ratchet; origin: member (proved by it) | group (by any who know the key)."""
 
     def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch):
         self.sender = sender
@@ -45,6 +47,7 @@ class Message:
         self.seq = seq
         self.historic = historic
         self.epoch = epoch  # hex, or None for a note
+        self.private = False  # for us alone (ratchet only)
         self.again = False  # may have been delivered before a power cut
 
 
@@ -77,6 +80,7 @@ class Channel:
         self.inbox = []  # delivered, not yet taken by the application
         self.agreement = Agreement(self)
         self.catchup = Catchup(self)
+        self.group = Group(self)
         self.dirty = False
         self.drops = {}  # reason -> count
         self._effects = []
@@ -122,6 +126,7 @@ class Channel:
         self.phase = OFFLINE
         self._keepalive_at = None
         self.catchup.stop()
+        self.group.stop()
         return self._finish(now)
 
     def acked(self, token, now):
@@ -150,18 +155,21 @@ class Channel:
             for m in self.members_by_tag.values():
                 if m.lapsed(now):
                     self.event("vanished", {"uid": m.uid})
+                    self.group.departed(m.tag)
             if now >= self._keepalive_at:
                 self._announce(AWAKE, 0, now)
             self.agreement.tick(now)
+            self.group.tick(now)
         if self._flush_at is not None and now >= self._flush_at:
             self._flush_at = None
             self.dirty = True
         return self._finish(now)
 
-    def send(self, body, mode, now, time=0):
-        """Seal and publish. mode: "note", "conversation", or None for the strongest available now.
+    def send(self, body, mode, now, time=0, to=None):
+        """Seal and publish. mode: "note", "conversation", "ratchet", or None for the strongest available now.
 
-        Raises TooLong, NotReady, Offline, NoConversation, OutboxFull; the state is as before then.
+        to: uid of the only receiver (mode "ratchet"). A ratchet message is sent when its turn comes, also after a reconnect.
+        Raises TooLong, NotReady, Offline, NoConversation, NoGroup, OutboxFull; the state is as before then.
         """
         if len(body) > MAX_BODY:
             raise TooLong("a message has at most %d bytes, this one has %d: split it" % (MAX_BODY, len(body)))
@@ -169,8 +177,13 @@ class Channel:
             raise NotReady("not joined yet: wait for the event online")
         live = self.phase == ONLINE and self.agreement.current is not None
         if mode is None:
-            mode = "conversation" if live else "note"
-        if mode == "note":
+            mode = "ratchet" if self.group.state or to is not None else "conversation" if live else "note"
+        if mode == "ratchet":
+            if to is None:
+                self.group.send(bytes((APPLICATION,)) + bytes(body), None, now)
+            else:
+                self.group.send(bytes(body), self._tag_of(to), now)
+        elif mode == "note":
             self._send_note(bytes(body), time)
         elif mode == "conversation":
             if self.phase != ONLINE:
@@ -179,7 +192,25 @@ class Channel:
                 raise NoConversation("no conversation yet: wait for the event rekeyed, or send a note")
             self._send_conversation(bytes(body), time)
         else:
-            raise NotReady("no such mode: use note or conversation")
+            raise NotReady("no such mode: use note, conversation or ratchet")
+        return self._finish(now)
+
+    def create_group(self, uids, now):
+        """Organize the group: ourselves and these members. Raises NoGroup."""
+        self.group.organizer.create([self._tag_of(uid) for uid in uids], now)
+        return self._finish(now)
+
+    def add_to_group(self, uid, now):
+        self.group.organizer.add(self._tag_of(uid), now)
+        return self._finish(now)
+
+    def remove_from_group(self, uid, now):
+        self.group.organizer.remove(self._tag_of(uid), now)
+        return self._finish(now)
+
+    def leave_group(self, now):
+        """Say goodbye to the group; another member removes us."""
+        self.group.send(bytes((LEAVE,)), None, now)
         return self._finish(now)
 
     def taken(self, message):
@@ -233,6 +264,19 @@ class Channel:
         out.append((self.uid, "awake" if self.phase == ONLINE else "offline"))
         return sorted(out)
 
+    def _tag_of(self, uid):
+        for m in self.members_by_tag.values():
+            if m.uid == uid and m.current:
+                return m.tag
+        raise NoGroup("no member of that name has joined this channel yet")
+
+    def pinned(self, tag):
+        """B(32) of a member's pinned identity, or None."""
+        if tag == self.tag:
+            return self.identity.B
+        m = self.members_by_tag.get(tag)
+        return m.public[:32] if m and m.public else None
+
     def uid_of(self, tag):
         m = self.members_by_tag.get(tag)
         return self.uid if tag == self.tag else m.uid if m else None
@@ -241,6 +285,10 @@ class Channel:
 
     def event(self, name, detail):
         self._effects.append(("event", name, detail))
+
+    def put(self, name, stream, frame, retain=False, slot=None):
+        """Publish under a group's name."""
+        self._effects.append(("publish", self.topics.make(name, stream, slot), frame, retain, 1, 0))
 
     def publish(self, stream, frame, retain=False, slot=None, token=0):
         self._effects.append(("publish", self.topics.make(self.name, stream, slot), frame, retain, 1, token))
@@ -274,6 +322,7 @@ class Channel:
             # While we were away nobody could be heard: give everyone the time of a missed keepalive.
             m.deadline = max(m.deadline, now + self.config["keepalive"] * 2500)
             self.catchup.want(m, now)
+        self.group.online(now)
         self.event("online", {"members": len(self.members_by_tag) + 1})
 
     def deliver(self, member, notes):
@@ -282,6 +331,13 @@ class Channel:
             live = note.session is member.current and note.named >= self.session.order
             origin = "member" if self.config["sign"] else "group"
             self._message(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
+
+    def deliver_ratchet(self, tag, body, epoch, private):
+        """A message of the group's stream; its header proves the sender to us, and to nobody else."""
+        message = Message(self.uid_of(tag), body, "ratchet", "member", 0, epoch, False, None)
+        message.private = private
+        self._message(message)
+        self.dirty = True
 
     # --- sending
 
@@ -352,6 +408,10 @@ class Channel:
             self._on_join(name, member, frame, now)
         elif self.phase != ONLINE:
             raise Reject("offline")
+        elif stream in "ge":
+            if name != self.group.name:
+                raise Reject("topic")
+            self.group.receive(stream, frame, now)
         elif member is None or member.name != name or not member.sessions:
             raise Reject("unknown")
         elif stream == "n":
@@ -362,6 +422,8 @@ class Channel:
             self._on_presence(member, frame, now)
         elif stream == "h":
             self._on_handshake(member, frame, now)
+        elif stream == "k":
+            self.group.organizer.received(member, frame)
         elif stream == "c":
             self._on_conversation(member, frame, now)
         else:
@@ -405,6 +467,7 @@ class Channel:
         self._note_join(join.order)
         self.dirty = True
         if newest:
+            self.group.organizer.renewed(member.tag)
             self.event("joined", {"uid": member.uid, "again": before is not None})
         elif self.phase == ONLINE:
             self._answer_stale(member, join, now)
@@ -413,7 +476,7 @@ class Channel:
 
     def _answer_stale(self, member, join, now):
         """Tell a member that came with too small a Lamport counter what it must exceed."""
-        if self._may_report("stale" + member.uid, now):
+        if self.may_report("stale" + member.uid, now):
             body = bytes((STALE,)) + join.sid + u32(self.lamport)
             self.publish("h", self.keys.seal(self.rng, header(HANDSHAKE, self.session.sid, 0), self.tag, body))
 
@@ -426,6 +489,8 @@ class Channel:
             member.silent_until = 0
         self.agreement.learn(p.attempt)
         if member.status != before:
+            if member.status not in PRESENT:
+                self.group.departed(member.tag)
             self.event(STATUS[member.status], {"uid": member.uid})
         if counter != WILL:
             if ring_matches(self.suite, member.current.window, p) is False:
@@ -473,11 +538,11 @@ class Channel:
     def complain(self, reason, uid, now):
         """Count what was not accepted; say so, but not more often than every ten seconds."""
         self.drops[reason] = self.drops.get(reason, 0) + 1
-        if reason != "duplicate" and self._may_report(reason, now):
+        if reason not in QUIET and self.may_report(reason, now):
             self.event("forged" if reason in ("forged", "signature", "ring") else "dropped",
                        {"reason": reason, "uid": uid, "count": self.drops[reason]})  # fmt: skip
 
-    def _may_report(self, what, now):
+    def may_report(self, what, now):
         if now - self._reported.get(what, -REPORT_MS) < REPORT_MS:
             return False
         self._reported[what] = now
@@ -507,7 +572,7 @@ class Channel:
         if self.phase != OFFLINE:
             times += self.catchup.times()
         if self.phase == ONLINE:
-            times += self.agreement.times(now)
+            times += self.agreement.times(now) + self.group.times()
             times += [m.deadline for m in self.members_by_tag.values() if m.status in PRESENT]
         times = [t for t in times if t is not None]
         return min(times) if times else None

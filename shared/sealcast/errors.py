@@ -44,6 +44,10 @@ class NoConversation(SealcastError):
     code = "no_conversation"
 
 
+class NoGroup(SealcastError):
+    code = "no_group"
+
+
 class Reject(Exception):
     """A peer's bytes are not acceptable. `reason` is one of the drop reasons of PROTOCOL.md section 13."""
 

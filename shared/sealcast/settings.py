@@ -240,6 +240,7 @@ _SENSOR = {
 _FIELDS = {
     "uid": (_REQUIRED, (_name, 'this member\'s name, like "uid": "greenhouse-1" (1 to 48 bytes)')),
     "channel": (_REQUIRED, (_name, 'the channel\'s name, like "channel": "greenhouse" (1 to 48 bytes)')),
+    "group": ("main", (_name, "the ratcheting group's name (1 to 48 bytes)")),
     "key": (None, _bytes(32, "the channel's key")),
     "password": (None, (lambda v: _text(v, 1024), "the channel's password")),
     "identity": (None, _bytes(32, "this member's secret")),

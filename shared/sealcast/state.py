@@ -3,11 +3,13 @@
 from .compat import const
 from .conversation import pack_epoch, unpack_epoch
 from .errors import BadState, Reject
+from .groupstate import pack_group, unpack_group
 from .identity import Join
 from .members import UNHEARD, Member, MySession
 from .wire import Reader, lv, u32
 
 FORMAT = const(1)
+_SECRECY = ("note", "conversation", "ratchet")
 
 
 def pack_state(ch):
@@ -28,6 +30,7 @@ def pack_state(ch):
     out.append(bytes((len(ch.inbox),)))
     for message in ch.inbox:
         out.append(_pack_message(message))
+    out.append(pack_group(ch.group))
     return b"".join(out)
 
 
@@ -64,6 +67,7 @@ def _unpack(ch, r):
         ch.members_by_tag[m.tag] = m
     for _ in range(r.uint(1)):
         ch.inbox.append(_unpack_message(r))
+    unpack_group(ch.group, r)
     r.end()
     return seed
 
@@ -91,7 +95,7 @@ def _unpack_member(ch, r):
 
 
 def _pack_message(m):
-    flags = bytes((1 if m.secrecy == "note" else 2, 1 if m.origin == "member" else 2, 1 if m.historic else 0))
+    flags = bytes((_SECRECY.index(m.secrecy), 1 if m.origin == "member" else 2, m.historic + 2 * m.private))
     return lv(m.sender.encode(), m.body, (m.epoch or "").encode()) + flags + u32(m.time) + u32(m.seq)
 
 
@@ -99,7 +103,9 @@ def _unpack_message(r):
     from .channel import Message
 
     sender, body, epoch = r.lv().decode(), r.lv(), r.lv().decode()
-    secrecy = "note" if r.uint(1) == 1 else "conversation"
+    secrecy = _SECRECY[r.uint(1) % len(_SECRECY)]
     origin = "member" if r.uint(1) == 1 else "group"
-    historic = r.uint(1) == 1
-    return Message(sender, body, secrecy, origin, r.uint(4), r.uint(4), historic, epoch or None)
+    flags = r.uint(1)
+    m = Message(sender, body, secrecy, origin, r.uint(4), r.uint(4), flags & 1 == 1, epoch or None)
+    m.private = flags & 2 == 2
+    return m

@@ -17,9 +17,11 @@ CONVERSATION = const(5)
 SYNC = const(6)
 AGREEMENT = const(7)
 RATCHET = const(8)
+CONTROL = const(9)
+PACKAGE = const(10)
 
-STREAMS = {"j": JOIN, "n": NOTE, "p": PRESENCE, "h": HANDSHAKE, "c": CONVERSATION, "s": SYNC}
-RETAINED_SLOTS = "jn"  # streams whose topics end in a slot number
+STREAMS = "jnphcsgek"
+RETAINED_SLOTS = "jnek"  # streams whose topics end in a slot number
 
 HEADER = const(22)  # version 1, kind 1, epoch 16, seq 4
 NONCE = const(24)

@@ -1,0 +1,131 @@
+"""The group's part of the stored state as bytes and back. PROTOCOL.md section 12."""
+
+from .compat import const
+from .group import NONE, REJOIN, SYNC, Pending
+from .private import Pair
+from .smmp import Package, State
+from .wire import lv, u32
+
+_FIXED = const(32)
+
+
+def pack_group(g):
+    """Keys, position, what is on its way, packages. Held frames and asks belong to a connection and are not stored."""
+    o = g.organizer
+    out = [bytes((REJOIN if g.phase == REJOIN else SYNC if g.state else NONE,))]
+    _optional(out, g.state, _pack_state)
+    _pack_pairs(out, g.pairs)
+    out.append(lv(g.last, g.last_by or b""))
+    _optional(out, g.undo, _pack_undo)
+    out.append(bytes((len(g.queue),)))
+    for message, to in g.queue:
+        out.append(lv(message, to or b""))
+    _optional(out, g.pending, _pack_pending)
+    out.append(u32(o.counter) + bytes((len(o.mine),)))
+    for number in o.mine:
+        out.append(u32(number) + o.mine[number].k + o.mine[number].r)
+    out.append(bytes((len(o.theirs),)))
+    for tag in o.theirs:
+        known = o.theirs[tag]
+        out.append(tag + u32(o.floor.get(tag, 0)) + bytes((len(known),)))
+        for number in known:
+            out.append(u32(number) + known[number][0] + known[number][1])
+    _optional(out, o.job, _pack_job)
+    return b"".join(out)
+
+
+def unpack_group(g, r):
+    suite, o = g.ch.suite, g.organizer
+    g.phase = r.uint(1)
+    g.state = _unpack_state(r) if r.uint(1) else None
+    g.pairs = _unpack_pairs(r)
+    g.last, g.last_by = r.lv(), r.lv() or None
+    if r.uint(1):
+        state, pairs, last, by = _unpack_state(r), _unpack_pairs(r), r.lv(), r.lv() or None
+        g.undo = (state, pairs, last, by, _unpack_pending(r) if r.uint(1) else None)
+    for _ in range(r.uint(1)):
+        message, to = r.lv(), r.lv() or None
+        g.queue.append((message, to))
+    g.pending = _unpack_pending(r) if r.uint(1) else None
+    o.counter = r.uint(4)
+    for _ in range(r.uint(1)):
+        number, k, secret = r.uint(4), r.take(32), r.take(32)
+        o.mine[number] = Package(suite, k, secret)
+    for _ in range(r.uint(1)):
+        tag, floor = r.take(16), r.uint(4)
+        o.floor[tag] = floor
+        o.theirs[tag] = {}
+        for _ in range(r.uint(1)):
+            number, K, R = r.uint(4), r.take(32), r.take(32)
+            o.theirs[tag][number] = (K, R)
+    if r.uint(1):
+        o.job = (r.uint(1), _tags(r), _tags(r))
+        o.job_at = 0
+
+
+def _optional(out, value, pack):
+    out.append(b"\x01" if value else b"\x00")
+    if value:
+        pack(out, value)
+
+
+def _pack_state(out, s):
+    out.append(s.group + bytes((s.N, s.index)) + s.r + u32(s.epoch) + s.head)
+    out.append(s.RK + s.HK + s.NHK + s.mk + s.v + s.digest)
+    for i in range(s.N):
+        out.append(s.tags[i] + s.R[i])
+
+
+def _unpack_state(r):
+    group, n, index = r.take(16), r.uint(1), r.uint(1)
+    secret, epoch, head = r.take(32), r.uint(4), r.take(32)
+    RK, HK, NHK, mk, v, digest = [r.take(_FIXED) for _ in range(6)]
+    tags, R = [], []
+    for _ in range(n):
+        tags.append(r.take(16))
+        R.append(r.take(32))
+    return State(group, tags, R, index, secret, epoch, head, RK, HK, NHK, mk, v, digest)
+
+
+def _pack_pairs(out, pairs):
+    out.append(bytes((len(pairs),)))
+    for tag in pairs:
+        out.append(tag + pairs[tag].s + pairs[tag].S + pairs[tag].PR)
+
+
+def _unpack_pairs(r):
+    pairs = {}
+    for _ in range(r.uint(1)):
+        tag, s, S, PR = r.take(16), r.take(32), r.take(32), r.take(32)
+        pairs[tag] = Pair(s, S, PR)
+    return pairs
+
+
+def _pack_undo(out, undo):
+    state, pairs, last, by, won = undo
+    _pack_state(out, state)
+    _pack_pairs(out, pairs)
+    out.append(lv(last, by or b""))
+    _optional(out, won, _pack_pending)
+
+
+def _pack_pending(out, p):
+    out.append(bytes((p.kind,)) + lv(p.frame, p.secret or b"", p.message or b"", p.to or b"", p.t or b""))
+    _optional(out, p.after, _pack_state)
+
+
+def _unpack_pending(r):
+    kind, frame, secret, message, to, t = r.uint(1), r.lv(), r.lv(), r.lv(), r.lv(), r.lv()
+    after = _unpack_state(r) if r.uint(1) else None
+    return Pending(kind, frame, secret or None, message, to or None, t or None, after)
+
+
+def _pack_job(out, job):
+    reason, add, remove = job
+    out.append(bytes((reason,)))
+    for tags in (add, remove):
+        out.append(bytes((len(tags),)) + b"".join(tags))
+
+
+def _tags(r):
+    return [r.take(16) for _ in range(r.uint(1))]

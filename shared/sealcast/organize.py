@@ -1,0 +1,197 @@
+"""One-time key packages, and who makes which agreement when: create, add, remove, leave, resync. PROTOCOL.md section 19.
+
+Any member can organize. An agreement is a frame like any other: if another frame comes first, it is made anew.
+"""
+
+from . import smmp
+from .compat import const
+from .errors import NoGroup, Reject
+from .members import AWAKE
+from .wire import PACKAGE, Reader, header
+
+PACKAGES = const(2)  # published ahead, so that a sleeping member survives two agreements
+STEP_MS = const(2000)  # who answers a rejoin, by place among the awake
+INTERVAL_MS = const(10000)  # between two agreements of ours
+
+# Reasons (the paper's housekeeping bytes)
+RESYNC = const(0x00)
+CREATE = const(0x01)
+ADD = const(0x02)
+REMOVE = const(0x03)
+
+
+class Organizer:
+    """Our packages, the others', and the change we want."""
+
+    def __init__(self, group):
+        self.group = group
+        self.ch = group.ch
+        self.mine = {}  # number -> Package
+        self.counter = 0
+        self.theirs = {}  # tag -> {number: (K, R)}
+        self.floor = {}  # tag -> numbers up to here are used
+        self.job = None  # (reason, tags to add, tags to remove)
+        self.job_at = None
+        self._not_before = 0
+
+    def stop(self):
+        if self.job and self.job[0] == RESYNC:
+            self.job = self.job_at = None
+
+    # --- packages
+
+    def publish_packages(self):
+        ch = self.ch
+        while len(self.mine) < PACKAGES:
+            self.counter += 1
+            self.mine[self.counter] = smmp.Package(ch.suite, ch.rng.bytes(32), ch.rng.bytes(32))
+            ch.dirty = True
+        for number in sorted(self.mine):
+            p = self.mine[number]
+            head = header(PACKAGE, ch.session.sid, number)
+            ch.publish("k", ch.keys.seal(ch.rng, head, ch.tag, p.K + p.R), True, number % PACKAGES)
+
+    def package(self, R):
+        for p in self.mine.values():
+            if p.R == R:
+                return p
+        raise Reject("package")
+
+    def received(self, member, frame):
+        """A package of another member. Raises Reject."""
+        _, sid, number, pt = self.ch.keys.open(frame, PACKAGE, member.tag)
+        if member.session(sid) is not member.current:
+            raise Reject("stale")
+        r = Reader(pt)
+        K, R = r.take(32), r.take(32)
+        r.end()
+        known = self.theirs.setdefault(member.tag, {})
+        if number in known or number <= self.floor.get(member.tag, 0):
+            raise Reject("duplicate")
+        known[number] = (K, R)
+        while len(known) > PACKAGES:
+            del known[min(known)]
+
+    def renewed(self, tag):
+        """A member began a new session: its numbers start again."""
+        self.theirs.pop(tag, None)
+        self.floor.pop(tag, None)
+
+    def used(self, a, now):
+        """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again."""
+        for i in range(len(a.tags)):
+            tag, R = a.tags[i], a.R[i]
+            if tag == self.ch.tag:
+                for number in [n for n in self.mine if self.mine[n].R == R]:
+                    for n in [n for n in self.mine if n <= number]:
+                        del self.mine[n]
+            else:
+                known = self.theirs.get(tag, {})
+                for number in [n for n in known if known[n][1] == R]:
+                    self.floor[tag] = number
+                    for n in [n for n in known if n <= number]:
+                        del known[n]
+        self.publish_packages()
+        if self.job:
+            reason, add, remove = self.job
+            add = [t for t in add if t not in a.tags]
+            remove = [t for t in remove if t in a.tags]
+            if add or remove:
+                self._want(reason, add, remove, now + STEP_MS)
+            else:
+                self.job = self.job_at = None
+
+    # --- changes
+
+    def create(self, tags, now):
+        if self.group.state is not None:
+            raise NoGroup("this member is in a group already: add or remove members, or leave it first")
+        self._want(CREATE, sorted(tags), [], now)
+
+    def add(self, tag, now):
+        self._inside()
+        self._want(ADD, [tag], [], now)
+
+    def remove(self, tag, now):
+        self._inside()
+        self._want(REMOVE, [], [tag], now)
+
+    def _inside(self):
+        if self.group.state is None:
+            raise NoGroup("this member is in no group: create one first")
+
+    def leaving(self, tag, now):
+        """A member said that it leaves: the first of those who stay removes it."""
+        if tag != self.ch.tag and self.group.state and tag in self.group.state.tags:
+            self._want(REMOVE, [], [tag], now + STEP_MS * self._place(tag))
+
+    def wanted(self, tag, now):
+        """A member cannot catch up: answer, unless somebody else does."""
+        if self.group.state and self.group.phase == self.group.LIVE and tag in self.group.state.tags:
+            at = max(now + STEP_MS * self._place(tag) + int.from_bytes(self.ch.rng.bytes(2), "big") % STEP_MS, self._not_before)
+            self._want(RESYNC, [tag], [], at)
+
+    def _place(self, without):
+        before = 0
+        for tag in self.group.state.tags:
+            m = self.ch.members_by_tag.get(tag)
+            if tag != without and tag < self.ch.tag and m and m.status == AWAKE:
+                before += 1
+        return before
+
+    def _want(self, reason, add, remove, at):
+        self.job = (reason, add, remove)
+        self.job_at = at
+
+    def again(self, now):
+        """Our agreement lost to another frame; the wish stands."""
+        if self.job:
+            self.job_at = now + STEP_MS
+
+    def tick(self, now):
+        if self.job_at is not None and now >= self.job_at and not self.group.pending:
+            self.job_at = None
+            self._make(now)
+
+    def _make(self, now):
+        """Build the agreement and send it. A member without a fresh package is told of; the wish waits for the package."""
+        ch, g = self.ch, self.group
+        reason, add, remove = self.job
+        if g.phase not in (g.LIVE, g.NONE):
+            self.job_at = now + STEP_MS
+            return
+        tags = set(g.state.tags if g.state else [ch.tag])
+        tags = sorted((tags | set(add) | {ch.tag}) - set(remove))
+        r = ch.rng.bytes(32)
+        parties = []
+        for tag in tags:
+            if tag == ch.tag:
+                parties.append(smmp.Party(tag, ch.identity.B, None, ch.suite.x25519_base(r)))
+                continue
+            known = self.theirs.get(tag)
+            B = ch.pinned(tag)
+            if not known or B is None:
+                ch.event("no_package", {"uid": ch.uid_of(tag)})
+                self.job_at = now + INTERVAL_MS
+                return
+            K, R = known[min(known)]
+            parties.append(smmp.Party(tag, B, K, R))
+        if len(parties) < 2:
+            ch.event("group_failed", {"reason": "a group has at least two members"})
+            self.job = None
+            return
+        st = g.state
+        epoch, head, v = (st.epoch, st.head, st.v) if st else (0, bytes(32), None)
+        try:
+            frame, after = smmp.agree(
+                ch.suite, g.id, epoch, head, reason, ch.tag, ch.identity.b, r, ch.rng.bytes(32), parties, v
+            )
+        except Reject:
+            ch.event("group_failed", {"reason": "a member's keys are not usable"})
+            self.job = None
+            return
+        self._not_before = now + INTERVAL_MS
+        g.propose(frame, after, now)
+
+    def times(self):
+        return [self.job_at]

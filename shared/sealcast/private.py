@@ -1,0 +1,66 @@
+"""Private messages between two members inside the group's ordered stream. PROTOCOL.md section 20.
+
+Both ends see the same messages in the same order, so one pair of keys a side is enough: each message is sealed under
+PR mixed with X25519(s, S), carries the sender's next public key T inside, and moves PR on. Nothing is skipped, ever.
+"""
+
+from .compat import const
+from .errors import Reject
+from .smmp import dh
+from .wire import NONCE, lv, pad, u32, unpad
+
+HINT = const(16)
+
+
+class Pair:
+    """Our end of the private ratchet with one other member. s: our secret; S: the peer's public key; PR: the root."""
+
+    def __init__(self, s, S, PR):
+        self.s = s
+        self.S = S
+        self.PR = PR
+
+
+def begin(suite, group, my_tag, peer_tag, b, B_peer, r, R_peer):
+    """The pair's first state after an agreement: from both the one-time keys and the pinned identities.
+
+    Without the identities an organizer could name keys of its own and sit in the middle.
+    """
+    names = lv(group, min(my_tag, peer_tag), max(my_tag, peer_tag))
+    return Pair(r, R_peer, suite.h(32, dh(suite, r, R_peer) + dh(suite, b, B_peer), b"", b"sc/p0", names))
+
+
+def hint(suite, pair, epoch, sender):
+    """16 bytes by which only the receiver sees that the payload is for it. sender: tag, 16 bytes."""
+    return suite.h(32, pair.PR, b"", b"sc/ph", u32(epoch), sender)[:HINT]
+
+
+def _key(suite, pair, z, epoch, sender):
+    """Serves once: z and PR move with every accepted message, an epoch accepts one frame, the two ends have two keys,
+    and a frame sealed again is sealed for a later epoch."""
+    return suite.h(32, pair.PR, b"", b"sc/pm", z, u32(epoch), sender)
+
+
+def seal(suite, pair, epoch, sender, t, message):
+    """-> payload. t: a fresh secret; the pair moves on with `moved` when the frame is accepted."""
+    key = _key(suite, pair, dh(suite, pair.s, pair.S), epoch, sender)
+    return hint(suite, pair, epoch, sender) + suite.secretbox(key, bytes(NONCE), suite.x25519_base(t) + pad(message))
+
+
+def open_payload(suite, pair, epoch, sender, payload):
+    """Payload from the peer -> (message, Pair after). Raises Reject("undecryptable" | "padding" | "neutral")."""
+    z = dh(suite, pair.s, pair.S)
+    pt = suite.secretbox_open(_key(suite, pair, z, epoch, sender), bytes(NONCE), payload[HINT:])
+    if pt is None or len(pt) < 32:
+        raise Reject("undecryptable")
+    return unpad(pt[32:]), Pair(pair.s, pt[:32], _move(suite, pair, z, pt[:32]))
+
+
+def moved(suite, pair, t):
+    """Our own message with the secret t was accepted: -> Pair after; the old s is gone."""
+    z = dh(suite, pair.s, pair.S)
+    return Pair(t, pair.S, _move(suite, pair, z, suite.x25519_base(t)))
+
+
+def _move(suite, pair, z, T):
+    return suite.h(32, pair.PR, b"", b"sc/pr", z, T)
