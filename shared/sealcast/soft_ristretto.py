@@ -84,7 +84,7 @@ def one_way_map(octets):
 def bd_sum(A, xs):
     """K = A + (A + X_1) + (A + X_1 + X_2) + ... over n elements, or None unless the n X add up to neutral.
 
-    A = n y_i Z_(i-1) and xs = X_i, X_(i+1), ..., X_(i-1), decoded. Written as K_i = A + acc_1 + ... + acc_(n-1).
+    A = y_i Z_(i-1) and xs = X_i, X_(i+1), ..., X_(i-1), decoded.
     Source: Burmester and Desmedt, EUROCRYPT 1994, in the additive form of docs/PROTOCOL.md.
     """
     acc = K = A
