@@ -7,7 +7,17 @@ from .compat import const, hexlify
 from .conversation import new_epoch
 from .errors import Reject
 from .handshake import (
-    CONFIRM, CONFIRMED, KEYED, MAX_MEMBERS, PROPOSE, RETRY, SHARE, SUM, Attempt, Proposal, read_proposal,
+    CONFIRM,
+    CONFIRMED,
+    KEYED,
+    MAX_MEMBERS,
+    PROPOSE,
+    RETRY,
+    SHARE,
+    SUM,
+    Attempt,
+    Proposal,
+    read_proposal,
 )  # fmt: skip
 from .identity import SIG
 from .members import AWAKE, LEFT, PRESENT

@@ -116,7 +116,7 @@ class Catchup:
                 return
             notes += s.window.ready()
             s.window.hole(self._head(member, s), now)
-        self.ch.deliver(member, notes[-1:] if latest else notes)
+        self.ch.talk.deliver(member, notes[-1:] if latest else notes)
         if notes:
             self.ch.dirty = True
 

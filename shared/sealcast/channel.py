@@ -15,40 +15,18 @@ from .compat import const, hexlify
 from .errors import NoConversation, NoGroup, NotReady, Offline, Reject, TooLong
 from .group import APPLICATION, LEAVE, Group
 from .handshake import STALE
-from .identity import JOIN_SLOTS, Identity, Join, open_join, seal_join
+from .identity import Identity
+from .joins import OFFLINE, ONLINE, READING, Joins
 from .keys import Keys, Rng
-from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL, Member, MySession, Presence, open_presence, seal_presence
-from .notes import Outbox, Ring, check_signed, frame_digest, open_note, ring_matches, seal_note
+from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL, Presence, open_presence, seal_presence
+from .notes import Outbox, Ring, ring_matches
 from .state import pack_state, unpack_state
-from .wire import HANDSHAKE, MAX_BODY, Reader, Topics, header, pad, u32, unpad
+from .talk import Talk
+from .wire import HANDSHAKE, MAX_BODY, Topics
 
-OFFLINE = const(0)
-READING = const(1)
-ONLINE = const(2)
-
-MAX_SLOTS = const(512)  # retained messages a channel may hold: members times ring
-LAMPORT_JUMP = const(65536)
-LAMPORT_MAX = 0x7FFFFFFF
 QUIET = ("duplicate", "late", "outside")  # part of normal life: counted, not reported
 REPORT_MS = const(10000)  # the same complaint is reported at most this often
-MAX_INBOX = const(64)
 FLUSH_MS = const(5000)  # messages the application has taken leave the stored state within this time
-
-
-class Message:
-    """A delivered message. secrecy: note | conversation | ratchet; origin: member (proved by it) | group (by any who know the key)."""
-
-    def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch):
-        self.sender = sender
-        self.body = body
-        self.secrecy = secrecy
-        self.origin = origin
-        self.time = time  # the sender's clock, Unix seconds; 0 when it had none
-        self.seq = seq
-        self.historic = historic
-        self.epoch = epoch  # hex, or None for a note
-        self.private = False  # for us alone (ratchet only)
-        self.again = False  # may have been delivered before a power cut
 
 
 class Channel:
@@ -79,6 +57,8 @@ class Channel:
         self.outbox = Outbox(config["ring"])
         self.inbox = []  # delivered, not yet taken by the application
         self.agreement = Agreement(self)
+        self.joins = Joins(self)
+        self.talk = Talk(self)
         self.catchup = Catchup(self)
         self.group = Group(self)
         self.dirty = False
@@ -109,7 +89,7 @@ class Channel:
     def connecting(self, now):
         """Before each connection: a number of its own, and the last will that names it."""
         if self.session is None:
-            self._new_session()
+            self.joins.begin()
         self.conn += 1
         self.counter = 0
         self.dirty = True
@@ -184,13 +164,13 @@ class Channel:
             else:
                 self.group.send(bytes(body), self._tag_of(to), now)
         elif mode == "note":
-            self._send_note(bytes(body), time)
+            self.talk.send_note(bytes(body), time)
         elif mode == "conversation":
             if self.phase != ONLINE:
                 raise Offline("no connection: a conversation message needs one; a note would wait")
             if not live:
                 raise NoConversation("no conversation yet: wait for the event rekeyed, or send a note")
-            self._send_conversation(bytes(body), time)
+            self.talk.send_conversation(bytes(body), time)
         else:
             raise NotReady("no such mode: use note, conversation or ratchet")
         return self._finish(now)
@@ -242,14 +222,7 @@ class Channel:
 
     def approve(self, uid, now):
         """A person has checked a member's changed identity: pin the new one. It is used when the member's join is read again."""
-        for m in self.members_by_tag.values():
-            if m.uid == uid and m.refused:
-                m.public, m.refused = m.refused, None
-                m.floor = m.current.lamport if m.current else m.floor
-                m.sessions = []
-                self.dirty = True
-                if self.phase == ONLINE:
-                    self._effects.append(("subscribe", self.topics.make(m.name, "j") + "/+", 1))
+        self.joins.approve(uid)
         return self._finish(now)
 
     @property
@@ -283,6 +256,9 @@ class Channel:
 
     # --- what the parts call
 
+    def emit(self, effect):
+        self._effects.append(effect)
+
     def event(self, name, detail):
         self._effects.append(("event", name, detail))
 
@@ -298,20 +274,9 @@ class Channel:
 
     def online(self, now, joins, own_order, own_seq):
         """The joins and our own ring have been read: take our place in the order and begin."""
-        for join, member in sorted(joins, key=lambda pair: pair[0].order):
-            try:
-                self._admit(member, join, now)
-            except Reject as e:
-                self.complain(e.reason, member.uid, now)
-        behind = own_order is not None and own_order > self.session.order and self.joined
-        if behind or own_seq >= self.ring.next and self.joined:
-            # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
-            self._new_session()
-        if not self.joined:
-            self.lamport = max(self.lamport, own_order[0] if own_order and own_order[0] < LAMPORT_MAX else 0)
-            self._join()
+        self.joins.settle(joins, own_order, own_seq, now)
         self.phase = ONLINE
-        self._publish_join()
+        self.joins.publish()
         self._announce(AWAKE, 0, now)
         for stream in "phc":
             self.subscribe(self.topics.everyone(stream))
@@ -325,47 +290,7 @@ class Channel:
         self.group.online(now)
         self.event("online", {"members": len(self.members_by_tag) + 1})
 
-    def deliver(self, member, notes):
-        """Notes of one member, in order."""
-        for note in notes:
-            live = note.session is member.current and note.named >= self.session.order
-            origin = "member" if self.config["sign"] else "group"
-            self._message(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
-
-    def deliver_ratchet(self, tag, body, epoch, private):
-        """A message of the group's stream; its header proves the sender to us, and to nobody else."""
-        message = Message(self.uid_of(tag), body, "ratchet", "member", 0, epoch, False, None)
-        message.private = private
-        self._message(message)
-        self.dirty = True
-
     # --- sending
-
-    def _send_note(self, body, time):
-        self.outbox.room()
-        seq = self.ring.next
-        frame = seal_note(
-            self.keys, self.rng, self.tag, self.session, seq, time, self.newest, body, self.config["sign"]
-        )
-        slot = seq % self.ring.size
-        token = self.outbox.add(self.topics.make(self.name, "n", slot), frame, True, seq)
-        self.ring.added(frame_digest(self.suite, frame))
-        self.dirty = True
-        self.publish("n", frame, True, slot, token)
-
-    def _send_conversation(self, body, time):
-        e = self.agreement.current
-        self.outbox.room()
-        session = self.session
-
-        def sign(ad, pt, extra):
-            return session.sign(self.keys, ad, pt, extra)
-
-        frame = e.seal(self.keys, self.rng, self.tag, u32(time) + pad(body), sign if self.config["sign"] else None)
-        e.messages += 1
-        token = self.outbox.add(self.topics.make(self.name, "c"), frame, False, None)
-        self.dirty = True
-        self.publish("c", frame, False, None, token)
 
     def _presence(self, status, sleep):
         head, digest = self.ring.head(self.suite, self.outbox)
@@ -377,35 +302,13 @@ class Channel:
         self._keepalive_at = now + self.config["keepalive"] * 1000
         self.publish("p", frame, True)
 
-    def _new_session(self):
-        self.session = MySession(self.suite, 0, self.rng.bytes(16), self.rng.bytes(32))
-        self.joined = False
-        self.ring = Ring(self.config["ring"])
-        self.dirty = True
-
-    def _join(self):
-        self.session.lamport = self.lamport + 1
-        self.joined = True
-        self._note_join(self.session.order)
-        self.dirty = True
-
-    def _publish_join(self):
-        s = self.session
-        join = Join(s.lamport, s.sid, self.identity.public, s.S, self.config["ring"])
-        frame = seal_join(self.keys, self.rng, self.identity, self.tag, join)
-        self.publish("j", frame, True, s.lamport % JOIN_SLOTS)
-
-    def _note_join(self, order):
-        self.lamport = max(self.lamport, order[0])
-        self.newest = max(self.newest, order)
-
     # --- receiving
 
     def _dispatch(self, name, member, stream, frame, now):
         if name == self.name:
             self.catchup.own(stream, frame, now)
         elif stream == "j":
-            self._on_join(name, member, frame, now)
+            self.joins.receive(name, member, frame, now)
         elif self.phase != ONLINE:
             raise Reject("offline")
         elif stream in "ge":
@@ -415,9 +318,7 @@ class Channel:
         elif member is None or member.name != name or not member.sessions:
             raise Reject("unknown")
         elif stream == "n":
-            note = open_note(self.keys, frame, member, self.config["sign"])
-            note.session.window.add(note.seq, note)
-            self.catchup.drain(member, now)
+            self.talk.on_note(member, frame, now)
         elif stream == "p":
             self._on_presence(member, frame, now)
         elif stream == "h":
@@ -425,60 +326,9 @@ class Channel:
         elif stream == "k":
             self.group.organizer.received(member, frame)
         elif stream == "c":
-            self._on_conversation(member, frame, now)
+            self.talk.on_conversation(member, frame, now)
         else:
             raise Reject("topic")
-
-    def _on_join(self, name, member, frame, now):
-        join = open_join(self.keys, frame, name[:16])
-        if member is None:
-            if len(self.members_by_tag) + 1 >= MAX_SLOTS // self.config["ring"]:
-                raise Reject("full")
-            member = Member(name, self.keys.uid(name).decode())
-            member.public = self.config["roster"].get(member.uid) if self.config["roster"] else None
-        elif member.name != name:
-            raise Reject("name")
-        if self.phase == READING:
-            self.catchup.hold(join, member)
-        else:
-            self._admit(member, join, now)
-
-    def _admit(self, member, join, now):
-        member = self.members_by_tag.get(member.tag, member)
-        if member.public is not None and member.public != join.public:
-            if member.refused != join.public:
-                member.refused = join.public
-                self.members_by_tag[member.tag] = member
-                self.event("identity_changed", {"uid": member.uid})
-            raise Reject("identity")
-        if join.lamport > LAMPORT_MAX or self.lamport and join.lamport > self.lamport + LAMPORT_JUMP:
-            raise Reject("jump")
-        before = member.current
-        try:
-            newest = member.admit(join)
-        except Reject as e:
-            if e.reason == "stale" and self.phase == ONLINE:
-                self._answer_stale(member, join, now)
-            raise
-        if member.public is None:
-            member.public = join.public
-            self.event("pinned", {"uid": member.uid})
-        self.members_by_tag[member.tag] = member
-        self._note_join(join.order)
-        self.dirty = True
-        if newest:
-            self.group.organizer.renewed(member.tag)
-            self.event("joined", {"uid": member.uid, "again": before is not None})
-        elif self.phase == ONLINE:
-            self._answer_stale(member, join, now)
-        if self.phase == ONLINE:
-            self.catchup.want(member, now)
-
-    def _answer_stale(self, member, join, now):
-        """Tell a member that came with too small a Lamport counter what it must exceed."""
-        if self.may_report("stale" + member.uid, now):
-            body = bytes((STALE,)) + join.sid + u32(self.lamport)
-            self.publish("h", self.keys.seal(self.rng, header(HANDSHAKE, self.session.sid, 0), self.tag, body))
 
     def _on_presence(self, member, frame, now):
         before = member.status
@@ -502,38 +352,8 @@ class Channel:
         if pt[0] != STALE:
             self.agreement.receive(member, ad, frame[2:18], seq, pt, now)
             return
-        r = Reader(pt)
-        _, sid, lamport = r.uint(1), r.take(16), r.uint(4)
-        r.end()
-        if sid != self.session.sid or lamport < self.session.lamport:
-            raise Reject("stale")
-        if lamport > self.lamport + LAMPORT_JUMP:
-            raise Reject("jump")
-        self.lamport = max(self.lamport, lamport)
-        self._new_session()
-        self._join()
-        self._publish_join()
+        self.joins.stale(pt)
         self._announce(AWAKE, 0, now)
-
-    def _on_conversation(self, member, frame, now):
-        e = self.agreement.find(frame[2:18])
-        ad, number, pt, commit = e.open(self.keys, frame, member.tag)
-        session = member.session(e.parties[e.index(member.tag)][1])
-        pt = check_signed(self.keys, session.S, ad, pt, e.hid, self.config["sign"])
-        r = Reader(pt)
-        time, body = r.uint(4), unpad(r.rest())
-        commit()
-        e.messages += 1
-        self.dirty = True
-        self.agreement.vouch(e, member.tag, now)
-        origin = "member" if self.config["sign"] else "group"
-        self._message(Message(member.uid, body, "conversation", origin, time, number, False, hexlify(e.id)))
-
-    def _message(self, message):
-        self.inbox.append(message)
-        if len(self.inbox) > MAX_INBOX:
-            self.inbox.pop(0)  # the application does not keep up: this one is no longer kept for after a power cut
-        self._effects.append(("message", message))
 
     def complain(self, reason, uid, now):
         """Count what was not accepted; say so, but not more often than every ten seconds."""

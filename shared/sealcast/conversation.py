@@ -7,7 +7,7 @@ chain is moved; the chain is then moved on a copy, and kept only when the box op
 from .compat import const
 from .errors import Reject
 from .keys import derive, open_box, seal_box
-from .wire import CONVERSATION, TAG, Reader, header, lv, split, u32
+from .wire import CONVERSATION, TAG, header, lv, split, u32
 
 MAX_JUMP = const(1024)
 MAX_SKIPPED = const(64)

@@ -308,9 +308,9 @@ class Group:
             self.write_slot()
             ch.event("sent", {"epoch": st.epoch})
         elif private_text is not None:
-            ch.deliver_ratchet(sender, private_text, st.epoch, True)
+            ch.talk.deliver_ratchet(sender, private_text, st.epoch, True)
         elif message[0] == APPLICATION:
-            ch.deliver_ratchet(sender, message[1:], st.epoch, False)
+            ch.talk.deliver_ratchet(sender, message[1:], st.epoch, False)
         elif message[0] == LEAVE:
             ch.event("leaving", {"uid": ch.uid_of(sender)})
             self.organizer.leaving(sender, now)

@@ -10,7 +10,7 @@ CONFIRMED (the epoch may be used for sending) or is thrown away. It knows no top
 from .compat import const
 from .errors import Reject
 from .keys import derive
-from .wire import Reader, lv, u32
+from .wire import lv, u32
 
 # States
 SHARES = const(0)

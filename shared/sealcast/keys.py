@@ -5,7 +5,7 @@
 
 from .compat import const
 from .errors import NoRandomness, Reject
-from .wire import HEADER, MAX_NAME, NONCE, TAG, lv, split, u32
+from .wire import MAX_NAME, NONCE, TAG, lv, split
 
 SCRYPT_N = const(32768)
 SCRYPT_R = const(8)

@@ -100,7 +100,7 @@ def _pack_message(m):
 
 
 def _unpack_message(r):
-    from .channel import Message
+    from .message import Message
 
     sender, body, epoch = r.lv().decode(), r.lv(), r.lv().decode()
     secrecy = _SECRECY[r.uint(1) % len(_SECRECY)]

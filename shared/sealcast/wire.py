@@ -3,7 +3,7 @@
 Nothing here knows a key. Every parser is strict: one encoding a value, exact lengths, `Reject` on anything else.
 """
 
-from .compat import const, a2b, b2a
+from .compat import a2b, b2a, const
 from .errors import Reject
 
 VERSION = const(1)
