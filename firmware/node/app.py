@@ -5,7 +5,7 @@ import gc
 import json
 import sys
 
-from sealcast.aio import sleep_ms
+from sealcast.aio import place, sleep_ms
 from sealcast.compat import const
 from sealcast.errors import BadSettings, SealcastError
 
@@ -87,7 +87,7 @@ async def guard(work, log):
         try:
             return await work()
         except Exception as e:
-            log.event("error", {"code": "internal", "where": "application", "type": type(e).__name__})
+            log.event("error", {"code": "internal", "where": "application", "type": type(e).__name__, "at": place(e)})
         await sleep_ms(_AGAIN_MS)
 
 

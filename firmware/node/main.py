@@ -1,6 +1,6 @@
 """Starts the node. A board runs it at boot (copied to /main.py, beside the packages sealcast and node); the unix port as
 
-    MICROPYPATH=.frozen:shared:firmware micropython firmware/node/main.py path/to/sealcast.json
+    MICROPYPATH=.frozen:shared:firmware/prebuilt/x64:firmware micropython firmware/node/main.py path/to/sealcast.json
 """
 
 import sys

@@ -2,13 +2,14 @@
 
 import json
 import os
+import sys
 from binascii import a2b_base64
 
-from sealcast import settings as rules
+import sealcast
 from sealcast.aio import Clock
 from sealcast.channel import Channel
 from sealcast.compat import best_suite
-from sealcast.errors import BadSettings, NoRandomness
+from sealcast.errors import BadSettings, BadState, NoRandomness
 from sealcast.session import Session
 
 from . import storage
@@ -42,7 +43,7 @@ def hardware(n):
 def member(values, directory, tell=None):
     """Settings -> (completed config, Session not yet started). tell(line): progress for people. Raises SealcastError."""
     tell = tell or (lambda line: None)
-    config = rules.complete(values)
+    config = completed(values)
     suite = best_suite()
     tell(SUITES.get(suite.NAME, "crypto: " + suite.NAME))
     if config["identity"] is None:
@@ -55,8 +56,23 @@ def member(values, directory, tell=None):
     blob = store.load()
     if store.damaged:
         tell("storage: the stored state cannot be used (other channel, other member, or broken flash); beginning anew")
-    channel = Channel(suite, config, blob, hardware)
+    try:
+        channel = Channel(suite, config, blob, hardware)
+    except BadState:  # nobody may be near this board: losing its state is what members recover from by themselves
+        tell("storage: the stored state is of another version; beginning anew")
+        channel = Channel(suite, config, None, hardware)
     return config, Session(channel, client(suite, config), store, Clock(), hardware if hardware(1) else None, 16)
+
+
+def completed(values):
+    """settings.complete(), and its module out of memory again: its rules and texts take 8 KB that a running node needs."""
+    from sealcast import settings
+
+    try:
+        return settings.complete(values)
+    finally:
+        del sys.modules["sealcast.settings"]
+        del sealcast.settings
 
 
 def client(suite, config):

@@ -4,7 +4,9 @@ MicroPython's asyncio has Event, Lock, create_task and wait_for_ms, but no Queue
 """
 
 import asyncio
+import io
 import os
+import sys
 import time
 
 from .compat import const
@@ -53,6 +55,29 @@ def explain(error):
     """An exception as one line for an event: its type and, for errors written for people, their text."""
     text = str(error).replace("\n", " ") if isinstance(error, OSError) else ""
     return type(error).__name__ + (": " + text if text else "")
+
+
+def place(error):
+    """Where an unexpected error arose, as "file:line"; its text is left out, it might hold anything."""
+    if hasattr(error, "__traceback__"):
+        trace = error.__traceback__
+        if trace is None:
+            return ""
+        while trace.tb_next:
+            trace = trace.tb_next
+        return _short(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+    out = io.StringIO()
+    sys.print_exception(error, out)
+    found = ""
+    for line in out.getvalue().split("\n"):  # lines like:  File "channel.py", line 12, in send
+        parts = line.split('"')
+        if line.startswith("  File ") and len(parts) > 2:
+            found = _short(parts[1], parts[2].split(",")[1][6:])
+    return found
+
+
+def _short(path, line):
+    return path.replace("\\", "/").split("/")[-1] + ":" + str(line)
 
 
 class Clock:

@@ -20,7 +20,7 @@ Events of the driver itself: connected {}, offline {reason, retry_ms}, overflow 
 
 import asyncio
 
-from .aio import Reply, explain, pause, sleep_ms, stop
+from .aio import Reply, explain, pause, place, sleep_ms, stop
 from .compat import const
 from .errors import Offline, SealcastError
 from .link import Link
@@ -174,8 +174,8 @@ class Session:
                     self.failed("callback for " + name, e)
 
     def failed(self, where, error):
-        """Report an unexpected error. Only its type is told: its text might hold anything."""
-        self.emit("error", {"code": "internal", "where": where, "type": type(error).__name__})
+        """Report an unexpected error: its type and place, not its text."""
+        self.emit("error", {"code": "internal", "where": where, "type": type(error).__name__, "at": place(error)})
 
     # The engine.
 
