@@ -34,9 +34,10 @@ BURN = {"curve25519": 0, "symcrypto": 1024}
 # -O2 where loops pay for it; the rest, and what a sensor calls once a join, for size.
 _FAST = {"blake2b.c", "salsa20.c", "curve25519.c"}
 
-_COMMON = ["-std=c99", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror", "-DNDEBUG",
-           "-DNO_QSTR",
-           "-DMICROPY_ENABLE_DYNRUNTIME", "-fpic", "-fno-common", "-fvisibility=hidden", "-fno-jump-tables", "-U_FORTIFY_SOURCE"]  # fmt: skip
+_COMMON = [
+    "-std=c99", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror", "-DNDEBUG", "-DNO_QSTR",
+    "-DMICROPY_ENABLE_DYNRUNTIME", "-fpic", "-fno-common", "-fvisibility=hidden", "-fno-jump-tables", "-U_FORTIFY_SOURCE",
+]  # fmt: skip
 _GCC = ["-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-ident"]
 _THUMB = [*_GCC, "-mthumb"]
 ARCHES = {

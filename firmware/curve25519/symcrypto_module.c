@@ -24,23 +24,21 @@ static void hash(uint8_t *out, size_t size, size_t n_args, const mp_obj_t *args)
     sc_burn();
 }
 
-// An int argument of 1..2^30 - 1: what MicroPython keeps in a small int on every port.
-static __attribute__((noinline)) uint32_t get_number(mp_obj_t o, const char *name) {
+// An int argument of 1..most, said in `text`. Up to 2^30 - 1: what every port keeps in a small int.
+static __attribute__((noinline)) uint32_t get_number(mp_obj_t o, const char *name, mp_int_t most, const char *text) {
     if (!mp_obj_is_small_int(o)) {
         fail_type(name, "must be an integer");
     }
     mp_int_t value = MP_OBJ_SMALL_INT_VALUE(o);
-    if (value < 1 || value > 0x3fffffff) {
-        fail_value(name, "must be 1 to 2**30 - 1");
+    if (value < 1 || value > most) {
+        fail_value(name, text);
     }
     return (uint32_t)value;
 }
+#define GET_NUMBER(o, name) get_number((o), (name), 0x3fffffff, "must be 1 to 1073741823")
 
 static mp_obj_t blake2b(size_t n_args, const mp_obj_t *args) {
-    uint32_t size = get_number(args[0], "size");
-    if (size > 64) {
-        fail_value("size", "must be 1 to 64");
-    }
+    uint32_t size = get_number(args[0], "size", 64, "must be 1 to 64");
     uint8_t digest[64];
     hash(digest, size, n_args, args);
     mp_obj_t result = mp_obj_new_bytes(digest, size);
@@ -117,9 +115,9 @@ SC_FUNCTION(xsalsa20_xor, 3, 4);
 
 // n, r, p from three arguments; returns the least memory they need.
 static size_t get_parameters(const mp_obj_t *args, uint32_t *n, uint32_t *r, uint32_t *p) {
-    *n = get_number(args[0], "n");
-    *r = get_number(args[1], "r");
-    *p = get_number(args[2], "p");
+    *n = GET_NUMBER(args[0], "n");
+    *r = GET_NUMBER(args[1], "r");
+    *p = GET_NUMBER(args[2], "p");
     if (*n < 2 || (*n & (*n - 1))) {
         fail_value("n", "must be a power of two above 1");
     }
@@ -150,7 +148,7 @@ static mp_obj_t scrypt_cost(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     uint32_t n, r, p;
     size_t least = get_parameters(args, &n, &r, &p);
-    uint32_t memory = get_number(args[3], "mem");
+    uint32_t memory = GET_NUMBER(args[3], "mem");
     if (memory < least) {
         fail_value("mem", "is too small for r and p");
     }
@@ -186,7 +184,7 @@ static __attribute__((noreturn)) void not_begun(void) {
 static mp_obj_t scrypt_step(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     sc_bytes memory = get_memory(args[0]);
-    int state = sc_scrypt_step(memory.p, memory.n, get_number(args[1], "mixes"));
+    int state = sc_scrypt_step(memory.p, memory.n, GET_NUMBER(args[1], "mixes"));
     sc_burn();
     if (state < 0) {
         not_begun();

@@ -49,8 +49,8 @@ def measure(folder, module, level, extra=""):
     burn = "-DBURN=sc_burn" if natmod.BURN[module] else "-DBURN()="
     binary = folder / "stack"
     # -z now: else the first call of a libc function runs the dynamic linker on the stack that is measured.
-    command = ["gcc", "-O1", "-Wl,-z,now", "-fno-stack-protector", "-fcf-protection=none", burn, f"-DSEED={seed}ull", f'-DSTACK_PROGRAM="{program}"',
-               f'-DSTACK_INCLUDES="{includes}"', f"{HERE}/stack.c", *objects, "-o", str(binary)]  # fmt: skip
+    command = ["gcc", "-O1", "-Wl,-z,now", "-fno-stack-protector", "-fcf-protection=none", burn, f"-DSEED={seed}ull"]
+    command += [f'-DSTACK_PROGRAM="{program}"', f'-DSTACK_INCLUDES="{includes}"', f"{HERE}/stack.c", *objects, "-o", str(binary)]
     subprocess.check_call(command)
     out = subprocess.run([binary], capture_output=True, text=True, timeout=300, check=True).stdout
     return {line.split()[0]: tuple(map(int, line.split()[1:])) for line in out.splitlines()}, seed
