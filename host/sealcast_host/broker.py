@@ -27,7 +27,7 @@ from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.mqtt.puback import PubackPacket
 from amqtt.mqtt.publish import PublishPacket
-from amqtt.session import Session
+from amqtt.session import OutgoingApplicationMessage, Session
 
 from sealcast_host.errors import UserError
 from sealcast_host.retained import RetainedStore
@@ -70,6 +70,15 @@ class _Handler(BrokerProtocolHandler):
         await self.accept(session, topic, data, qos, publish_packet.retain_flag)
         if qos == 1 and publish_packet.packet_id is not None:
             await self._send_packet(PubackPacket.build(publish_packet.packet_id))
+
+    async def mqtt_publish(
+        self, topic: str, data: bytes | bytearray, qos: int | None, retain: bool, ack_timeout: int | None = None
+    ) -> OutgoingApplicationMessage:
+        try:
+            return await super().mqtt_publish(topic, data, qos, retain, ack_timeout)
+        except (TimeoutError, AMQTTError, OSError):
+            # Slow to acknowledge, or gone. TCP has the message, and after a lost connection the client subscribes anew.
+            return OutgoingApplicationMessage(None, topic, qos, data, retain)
 
     def handle_read_timeout(self) -> None:
         # MQTT 3.1.1 section 3.1.2.10: a client silent for one and a half keepalives is gone, and its will is published.

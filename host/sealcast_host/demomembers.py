@@ -1,0 +1,184 @@
+"""The members of the demo: nodes as MicroPython processes of their own, and members on this computer, seen alike.
+
+Each records what happens to it; `Watch` wakes whoever waits for something to have happened.
+"""
+
+import asyncio
+import ctypes
+import json
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sealcast_host import channels
+from sealcast_host.client import HostSession, join_watched
+from sealcast_host.files import write_private
+from sealcast_host.shipped import core_dir, node_dir, prebuilt_dir
+
+STEP_S = 90.0
+
+
+class DemoFailed(Exception):
+    """A promise of the demo was not kept; the text says which."""
+
+
+class Watch:
+    """Lets a step wait until something holds, told by events, with a deadline."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+
+    def changed(self) -> None:
+        self._changed.set()
+
+    async def until(self, what: str, holds: Callable[[], bool], seconds: float = STEP_S) -> None:
+        """Returns once `holds()`. Raises DemoFailed(what) at the deadline."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not holds():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise DemoFailed(f"{what} (not within {seconds:.0f} s)") from None
+
+
+class Member:
+    """What is known of one member: its messages, its events, the epochs it took part in."""
+
+    def __init__(self, uid: str, watch: Watch) -> None:
+        self.uid = uid
+        self.messages: list[dict[str, Any]] = []
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.epochs: list[tuple[str, list[str]]] = []  # (epoch, its members), in the order agreed
+        self._watch = watch
+
+    def record(self, name: str, info: dict[str, Any]) -> None:
+        """Take down one event or message."""
+        if name == "message":
+            self.messages.append(info)
+        else:
+            self.events.append((name, info))
+            if name == "rekeyed":
+                self.epochs.append((str(info["epoch"]), sorted(info["members"])))
+        self._watch.changed()
+
+    def has(self, body: str, secrecy: str) -> bool:
+        return any(m["body"] == body and m["secrecy"] == secrecy for m in self.messages)
+
+    def saw(self, event: str, **info: Any) -> bool:
+        return any(name == event and all(i.get(k) == v for k, v in info.items()) for name, i in self.events)
+
+    def text_of(self, begin: str) -> str:
+        """The first line of progress that begins so, or nothing."""
+        return next((str(i["text"]) for _, i in self.events if str(i.get("text", "")).startswith(begin)), "")
+
+    async def send(self, body: str, mode: str) -> None:
+        """Returns when the broker has acknowledged it. Raises DemoFailed."""
+        raise NotImplementedError
+
+
+class HostMember(Member):
+    """A member on this computer, over aiomqtt."""
+
+    session: HostSession
+
+    async def join(self, settings: dict[str, Any]) -> None:
+        """settings: with the channel's password, from which this computer makes the key, or with the key."""
+        self.session = await join_watched(settings | {"uid": self.uid}, self._event, alias=False)
+        await self._watch.until(f"{self.uid} reaches the channel", lambda: any(n == "online" and "members" in i for n, i in self.events))
+
+    def _event(self, name: str, info: Any) -> None:
+        if name == "message":
+            fields = ("sender", "secrecy", "origin", "historic", "again", "seq", "epoch")
+            info = {f: getattr(info, f) for f in fields} | {"body": info.body.decode("utf-8", "replace")}
+        self.record(name, info)
+
+    async def send(self, body: str, mode: str) -> None:
+        try:
+            await asyncio.wait_for(self.session.send(body.encode(), mode), STEP_S)
+        except TimeoutError:
+            raise DemoFailed(f"the broker acknowledges what {self.uid} sends") from None
+
+
+class NodeMember(Member):
+    """A node: firmware/node and the core, run by MicroPython in a process of its own, spoken to through its console."""
+
+    process: asyncio.subprocess.Process
+
+    def __init__(self, uid: str, watch: Watch, micropython: Path, folder: Path) -> None:
+        super().__init__(uid, watch)
+        self._micropython = micropython
+        self._folder = folder
+        self._reader: asyncio.Task[None] | None = None
+
+    def provision(self, known: channels.ChannelFile) -> None:
+        """Write its sealcast.json, as `sealcast channel node` does, with a log that a program can read."""
+        self._folder.mkdir(mode=0o700)
+        settings = known.settings(self.uid) | {"log": "json", "keepalive": 20}
+        write_private(self._folder / "sealcast.json", json.dumps(settings), replace=False)
+
+    async def start(self) -> None:
+        """Switch the node on."""
+        # The modules first: in a checkout their sources' folder lies beside the node's and has the same name.
+        path = ":".join((".frozen", *native_modules(), str(core_dir().parent), str(node_dir().parent)))
+        self.process = await asyncio.create_subprocess_exec(
+            str(self._micropython),
+            str(node_dir() / "main.py"),
+            str(self._folder / "sealcast.json"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={"MICROPYPATH": path, "PATH": os.environ.get("PATH", "")},
+            preexec_fn=_die_with_parent,
+        )
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            try:
+                info = json.loads(line)
+                name = info.pop("event")
+            except (ValueError, KeyError, AttributeError):
+                # Not from the node's log: a traceback. Kept for the report of a failure.
+                name, info = "output", {"text": line.decode("utf-8", "replace").rstrip()}
+            self.record(name, info)
+        self.record("ended", {})
+
+    async def send(self, body: str, mode: str) -> None:
+        before = sum(n == "sent" for n, _ in self.events)
+        await self.command({"note": "note", "conversation": "conv"}[mode] + " " + body)
+        await self._watch.until(f"{self.uid} sends a {mode}", lambda: sum(n == "sent" for n, _ in self.events) > before)
+
+    async def command(self, line: str) -> None:
+        """One line for the node's console."""
+        if self.process.stdin is None or self.process.returncode is not None:
+            raise DemoFailed(f"{self.uid} runs")
+        self.process.stdin.write(line.encode() + b"\n")
+        await self.process.stdin.drain()
+
+    async def kill(self) -> None:
+        """SIGKILL: as if its battery had been pulled out."""
+        process: asyncio.subprocess.Process | None = getattr(self, "process", None)
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+        if self._reader is not None:
+            await self._reader
+            self._reader = None
+
+
+def native_modules() -> list[str]:
+    """The folder of the native crypto for MicroPython on this machine; none for machines it is not built for."""
+    folder = prebuilt_dir() / {"x86_64": "x64", "AMD64": "x64"}.get(platform.machine(), "none")
+    return [str(folder)] if folder.is_dir() else []
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: end with the demo, even when that is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
