@@ -9,7 +9,10 @@ above it. One integer operation then does the work of four, which is what makes 
 from .compat import const
 
 _BLOCK = const(128)
-_MASK = 0xFFFFFFFFFFFFFFFF << 384 | 0xFFFFFFFFFFFFFFFF << 256 | 0xFFFFFFFFFFFFFFFF << 128 | 0xFFFFFFFFFFFFFFFF
+_LANE_0 = 0xFFFFFFFFFFFFFFFF
+_LANE_2 = _LANE_0 << 256
+_LANE_3 = _LANE_0 << 384
+_MASK = _LANE_3 | _LANE_2 | _LANE_0 << 128 | _LANE_0
 
 
 def _row(words):
@@ -38,6 +41,7 @@ _SIGMA = (
 def _compress(h_a, h_b, block, count, last):
     """F of RFC 7693, section 3.2: the state's two rows, 128 bytes, the bytes hashed so far, 1 for the last block."""
     M = _MASK
+    lane_3 = _LANE_3
     m_0 = [int.from_bytes(block[i : i + 8], "little") for i in range(0, _BLOCK, 8)]  # the words, as lane 0
     m_1 = [w << 128 for w in m_0]  # and as lanes 1, 2, 3
     m_2 = [w << 256 for w in m_0]
@@ -45,7 +49,7 @@ def _compress(h_a, h_b, block, count, last):
     a = h_a
     b = h_b
     c = _IV_A
-    d = _IV_B ^ count ^ (0xFFFFFFFFFFFFFFFF << 256) * last
+    d = _IV_B ^ count ^ _LANE_2 * last
     for i in range(12):
         s = _SIGMA[i if i < 10 else i - 10]
         # columns
@@ -62,7 +66,7 @@ def _compress(h_a, h_b, block, count, last):
         b ^= c
         b = (b >> 63 | b << 1) & M
         # rows b, c, d turn by one, two and three lanes, so that the diagonals stand as columns
-        b = b >> 128 | (b << 384) & (0xFFFFFFFFFFFFFFFF << 384)
+        b = b >> 128 | (b << 384) & lane_3
         c = c >> 256 | (c << 256) & M
         d = d >> 384 | (d << 128) & M
         a = a + b + (m_0[s[8]] | m_1[s[10]] | m_2[s[12]] | m_3[s[14]]) & M
@@ -80,7 +84,7 @@ def _compress(h_a, h_b, block, count, last):
         # and back
         b = b >> 384 | (b << 128) & M
         c = c >> 256 | (c << 256) & M
-        d = d >> 128 | (d << 384) & (0xFFFFFFFFFFFFFFFF << 384)
+        d = d >> 128 | (d << 384) & lane_3
     return h_a ^ a ^ c, h_b ^ b ^ d
 
 

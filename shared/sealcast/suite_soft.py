@@ -8,7 +8,6 @@ names the primitives; the functions and their errors are the same in suite_host 
 from . import soft_ed25519, soft_edwards, soft_ristretto, soft_salsa
 from .soft_blake2b import blake2b
 from .soft_edwards import L
-from .soft_scrypt import scrypt as _scrypt
 from .soft_x25519 import x25519 as _x25519
 from .suite_check import chunks32, data, exact, hash_arguments, not_canonical, number, octets, scrypt_cost, writable
 
@@ -23,11 +22,13 @@ def h(size, key, salt, person, *parts):
 
 def scrypt(password, salt, n, r, p, size):
     """RFC 7914: `size` bytes."""
+    from .soft_scrypt import scrypt as derive  # rare, and a board has better uses for the memory
+
     password = data("password", password)
     salt = data("salt", salt)
     scrypt_cost(n, r, p)
     number("size", size, 1, (1 << 30) - 1)
-    return _scrypt(password, salt, n, r, p, size)
+    return derive(password, salt, n, r, p, size)
 
 
 def secretbox(key, nonce, pt):

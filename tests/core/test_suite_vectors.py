@@ -8,7 +8,7 @@ import sys
 from binascii import hexlify, unhexlify
 
 from check import raises, vectors
-from sealcast import soft_field, soft_sha512, suite_soft
+from sealcast import soft_edwards, soft_field, soft_sha512, suite_soft
 
 BOARD = sys.implementation.name == "micropython"
 
@@ -251,3 +251,16 @@ def test_sha512():
     for text, digest in vectors("primitives_symmetric")["sha512"]["cases"]:
         assert hexlify(soft_sha512.sha512(text.encode())).decode() == digest
         assert hexlify(soft_sha512.sha512(b"", text[:5].encode(), text[5:].encode())).decode() == digest
+
+
+def test_edwards_decode_is_canonical():
+    """No signature can show this: nobody can sign for the few points that have a second encoding."""
+    twice = 0
+    for y in range(19):
+        for sign in (0, 1 << 255):
+            twice += soft_edwards.decode((y | sign).to_bytes(32, "little")) is not None
+            assert soft_edwards.decode((y + soft_field.P | sign).to_bytes(32, "little")) is None
+    assert twice > 10
+    for y in (1, soft_field.P - 1):  # x = 0
+        assert soft_edwards.decode(y.to_bytes(32, "little")) == (0, y, 1, 0)
+        assert soft_edwards.decode((y | 1 << 255).to_bytes(32, "little")) is None
