@@ -119,7 +119,9 @@ class Agreement:
             out.append(self._retry_at)
             out.append(self._deadline)
         elif self.current:
-            out.append(self.current.since + self.ch.config["rekey_seconds"] * 1000)
+            due = self.current.since + self.ch.config["rekey_seconds"] * 1000
+            if due > now:  # when it has passed and nobody is there to agree with, somebody's presence brings us back
+                out.append(due)
         for m in self.ch.members_by_tag.values():
             if m.status == AWAKE and m.silent_until > now:
                 out.append(m.silent_until)

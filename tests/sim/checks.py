@@ -1,0 +1,155 @@
+"""The invariants of DESIGN.md that hold at every step of every schedule, whatever breaks. `Broken` names the one that fails."""
+
+from sealcast.state import pack_state
+from sim.recorder import Broken
+
+# What one frame made without keys may cost its receiver at most: opening a box, and nothing else that is dear.
+WORK = {"h": 4, "secretbox_open": 1, "xsalsa20_xor": 2, "ed25519_verify": 0, "ristretto_mul": 0, "ristretto_add": 0, "secretbox": 0}
+
+
+def snapshot(ch):
+    """Everything a member knows: what it would store, and what it only remembers."""
+    a, c = ch.agreement, ch.catchup
+    t = a.attempt
+    out = [pack_state(ch), ch.phase, a.rank, a.propose_at, a.not_before, a._retry_at, a._deadline, sorted(a._sent)]
+    out += [t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early)), a.pending and a.pending.hid]
+    out += [c._nonce, c._deadline, c.reading, list(c.queue), len(c._joins), ch.counter, ch._keepalive_at]
+    for m in ch.members_by_tag.values():
+        out.append((m.uid, m.public, m.refused, m.floor, m.conn, m.counter, m.willed, m.status, m.deadline, m.silent_until, m.strikes))
+        out += [(s.sid, s.window.next, sorted(s.window.held), s.window.gap_at, list(s.window.digests)) for s in m.sessions]
+    return out
+
+
+class Checks:
+    """Sees every entry into every channel. Knows who sent what, because the members tell it when they send."""
+
+    def __init__(self, world):
+        self.world = world
+        self.junk = set()  # (topic, payload) made without keys
+        self.epochs = {}  # hid -> hk
+        self.chains = {}  # (hid, sender, number) -> key
+        self.bodies = {}  # body -> (uid, secrecy, sid, seq)
+        self.got = {}  # (receiver, lineage) -> {body}
+        self.live = {}  # receiver -> {body: lineage}, delivered as live
+        self.order = {}  # (receiver, lineage, sid) -> last seq
+        self.gaps = {}  # (receiver, lineage, sender) -> [(first, last)]
+        self.owed_from = {}  # (receiver, lineage, sid) -> seq of the first note that is owed
+        self.sent = {}  # (sender, lineage, sid) -> number of notes that are durable
+        self.notes = self.talks = self.historic = self.again = self.gap_count = 0
+        self._before = None
+        self._fresh = ()
+
+    # --- around every call
+
+    def before(self, client, name, topic, payload):
+        self._before = None
+        ch = client.channel
+        if name == "receive" and (topic, payload) in self.junk:
+            self._before = snapshot(ch)
+            self.world.suite.calls = {}
+        self._fresh = [(m.uid, s) for m in ch.members_by_tag.values() for s in m.sessions if s.window.next is None]
+
+    def after(self, client, name, topic, payload, effects):
+        ch = client.channel
+        if self._before is not None:
+            if snapshot(ch) != self._before:
+                raise Broken("invariant 7: a frame made without keys changed the state")
+            for effect in effects:
+                if effect[0] not in ("event", "wake"):
+                    raise Broken("invariant 7: a frame made without keys caused " + effect[0])
+            for what, limit in WORK.items():
+                if self.world.suite.calls.get(what, 0) > limit:
+                    raise Broken("invariant 7: a frame made without keys cost %d %s" % (self.world.suite.calls[what], what))
+        self._epochs(ch, name == "send" or bool(topic) and topic.endswith("/c"))
+        self._baselines(client, effects)
+
+    def _epochs(self, ch, chains):
+        a = ch.agreement
+        for e in (a.current, a.pending, a.previous):
+            if e is None:
+                continue
+            new = e.hid not in self.epochs
+            if self.epochs.setdefault(e.hid, (e.hk, e.parties)) != (e.hk, e.parties):
+                raise Broken("two members hold different keys for one epoch")
+            if new or chains:
+                for i, (key, number) in enumerate(e.chains):
+                    if self.chains.setdefault((e.hid, i, number), bytes(key)) != key:
+                        raise Broken("two members hold different chain keys for one epoch")
+
+    def _baselines(self, client, effects):
+        """The moment a ring has been read for the first time says from where on its notes are owed."""
+        for uid, s in self._fresh:
+            if s.window.next is not None:
+                first = s.window.next
+                for e in effects:
+                    if e[0] == "message" and e[1].sender == uid and e[1].secrecy == "note":
+                        first = min(first, self.sender(e[1].body)[3] if self.sender(e[1].body)[2] == s.sid else first)
+                self.owed_from[(client.uid, client.lineage, s.sid)] = first
+
+    # --- messages
+
+    def sender(self, body):
+        if body not in self.bodies:
+            raise Broken("a message was delivered that nobody sent")
+        return self.bodies[body]
+
+    def delivered(self, client, m):
+        uid, secrecy, sid, seq = self.sender(m.body)
+        if (uid, secrecy, seq, "member") != (m.sender, m.secrecy, m.seq, m.origin):
+            raise Broken("a message was delivered under a wrong name, number or secrecy")
+        me = (client.uid, client.lineage)
+        got = self.got.setdefault(me, set())
+        self.again += m.again
+        if m.body in got and not m.again:
+            raise Broken("invariant 9: %s was delivered twice" % secrecy)
+        if not m.again and secrecy == "note":
+            if seq <= self.order.get(me + (sid,), -1):
+                raise Broken("a note was delivered out of order")
+            self.order[me + (sid,)] = seq
+        if not m.historic and not m.again:
+            live = self.live.setdefault(client.uid, {})
+            if live.get(m.body, client.lineage) != client.lineage and not client.rolled_back:
+                raise Broken("invariant 9: a replay was delivered as live")
+            live[m.body] = client.lineage
+        if m.body not in got:
+            self.notes += secrecy == "note"
+            self.talks += secrecy == "conversation"
+            self.historic += m.historic
+        got.add(m.body)
+
+    def event(self, client, name, detail):
+        if name == "gap":
+            self.gap_count += 1
+        if name == "gap" and detail["secrecy"] == "note":
+            if detail["first"] > detail["last"]:
+                raise Broken("an empty gap was reported")
+            self.gaps.setdefault((client.uid, client.lineage, detail["uid"]), []).append((detail["first"], detail["last"]))
+        if name in ("forged", "dropped"):
+            reason = detail["reason"]
+            if reason in ("signature", "identity") or reason == "ring" and not self.world.storage_lost:
+                raise Broken("an honest member was taken for a forger: " + reason)
+        if name == "error":
+            raise Broken("error " + str(detail))
+
+    # --- at the end
+
+    def settled(self, clients):
+        """Every note of a session whose sender kept its storage is delivered or reported missing (invariants 8 and 9)."""
+        for sender in clients:
+            if sender.channel.outbox.entries:
+                raise Broken("invariant 8: messages still wait for the broker")
+            for receiver in clients:
+                if receiver is not sender:
+                    self._settled(sender, receiver)
+
+    def _settled(self, sender, receiver):
+        me = (receiver.uid, receiver.lineage)
+        got = self.got.get(me, ())
+        gaps = self.gaps.get(me + (sender.uid,), ())
+        for body, (uid, secrecy, sid, seq) in self.bodies.items():
+            if uid != sender.uid or secrecy != "note" or seq >= self.sent.get((uid, sender.lineage, sid), 0):
+                continue
+            if seq < self.owed_from.get(me + (sid,), 1 << 40) or body in got:
+                continue
+            if not any(first <= seq <= last for first, last in gaps):
+                raise Broken("invariant 9: note %d of %s is missing at %s and was not reported" % (seq, uid, receiver.uid))
