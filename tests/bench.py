@@ -20,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "native"), str(HERE.parent / "shared"), str(HERE.parent / "host"), str(HERE.parent / "firmware")]
-PARTS = ["cores", "sizes", "x64", "board"]
+PARTS = ["cores", "sizes", "x64", "board", "protocol"]
 
 
 def main(wanted):

@@ -46,10 +46,12 @@ class Board:
     name    VIRT_RV32 (runs the rv32imc code of an ESP32-C3) or MPS2_AN385 (Cortex-M3)
     disk    file that holds the machine's memory, the disk in it: give the same one again to start where the power was cut
     icount  True: the clock counts instructions, one a nanosecond
+    heap_bytes  a heap of another size than that of a board with a radio
     """
 
-    def __init__(self, name="VIRT_RV32", disk=None, icount=False):
+    def __init__(self, name="VIRT_RV32", disk=None, icount=False, heap_bytes=port.HEAP_BYTES):
         self.name = name
+        self.heap_bytes = heap_bytes
         self.port = None
         self._icount = icount
         self._folder = None if disk else tempfile.mkdtemp(prefix="sealcast-board-")
@@ -68,7 +70,7 @@ class Board:
         """Switches the board on."""
         ours, theirs = socket.socketpair()
         command = MACHINES[self.name] + [
-            "-kernel", port.firmware(self.name), "-nographic", "-semihosting", "-m", "%dM" % (MEMORY_BYTES >> 20),
+            "-kernel", port.firmware(self.name, self.heap_bytes), "-nographic", "-semihosting", "-m", "%dM" % (MEMORY_BYTES >> 20),
             "-object", "memory-backend-file,id=disk,share=on,size=%d,mem-path=%s" % (MEMORY_BYTES, self._disk),
             "-serial", "pty", "-monitor", "none",
             "-chardev", "socket,id=qmp,fd=%d" % theirs.fileno(), "-mon", "chardev=qmp,mode=control"]

@@ -22,7 +22,7 @@ def missing(board):
     return [p for p in (BOARDS[board] + "gcc", "gcc", "make") if not shutil.which(p)]
 
 
-def _bootstrap(script, *arguments):
+def bootstrap(script, *arguments):
     """What one of the bootstrap's scripts prints: a path."""
     command = [sys.executable, os.path.join(HERE, "..", "bootstrap", script), *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -71,9 +71,9 @@ def _make(folder, variables, log):
                 raise RuntimeError("%s failed; %s ends:\n%s" % (" ".join(command[:3]), log, text.read()[-3000:]))
 
 
-def firmware(board):
+def firmware(board, heap_bytes=HEAP_BYTES):
     """Path of the board's firmware.elf, built if anything it depends on has changed. Raises RuntimeError."""
-    tree, folder = _bootstrap("source.py"), _cache("qemu-" + board)
+    tree, folder = bootstrap("source.py"), _cache("qemu-%s-%d" % (board, heap_bytes))
     os.makedirs(folder, exist_ok=True)
     elf, stamp = os.path.join(folder, "build", "firmware.elf"), os.path.join(folder, "stamp")
     with open(os.path.join(folder, "lock"), "w") as lock:
@@ -90,13 +90,13 @@ def firmware(board):
         no_library = os.path.join(folder, "no-library")
         os.makedirs(no_library, exist_ok=True)
         open(os.path.join(no_library, "README.md"), "w").close()
-        mpy_cross = _bootstrap("unix.py", "mpy-cross")
+        mpy_cross = bootstrap("unix.py", "mpy-cross")
         _make(os.path.join(tree, "ports", "qemu"), [
             "BOARD=" + board, "BUILD=" + os.path.join(folder, "build"), "FROZEN_MANIFEST=" + os.path.join(HERE, "manifest.py"),
             "MPY_LIB_DIR=" + no_library, "USER_C_MODULES=" + os.path.join(HERE, "modules"), "MICROPY_VFS_LFS2=1",
             "MICROPY_MPYCROSS=" + mpy_cross,
             "MICROPY_MPYCROSS_DEPENDENCY=" + mpy_cross,
-            "MICROPY_HEAP_SIZE=%d" % HEAP_BYTES,
+            "MICROPY_HEAP_SIZE=%d" % heap_bytes,
             "CFLAGS_EXTRA=-DMP_CONFIGFILE='\"%s\"'" % os.path.join(HERE, "boardconfig.h"),
             *_compiler_settings(board)], log)
         with open(stamp, "w") as file:

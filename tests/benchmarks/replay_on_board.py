@@ -1,0 +1,93 @@
+"""Runs on the emulated board: replays one member's calls, and tells for each the instructions, the heap and what came out.
+
+Serial protocol: a command is a length (2 bytes, big endian) and that many bytes of a JSON list [method, arguments],
+byte strings in it as {"b": base64}; the answer is one line.
+"""
+import gc
+import hashlib
+import json
+import sys
+import time
+from binascii import a2b_base64, hexlify
+
+import micropython
+
+# ruff: noqa: UP
+
+
+def hardware(seed):
+    state = [seed * 2654435761 + 1 & 0x3FFFFFFF]
+
+    def draw(n):
+        out = bytearray(n)
+        for i in range(n):
+            state[0] = state[0] * 1103515 + 12345 & 0x3FFFFFF
+            out[i] = state[0] >> 9 & 255
+        return bytes(out)
+
+    return draw
+
+
+def decode(value):
+    return a2b_base64(value["b"]) if isinstance(value, dict) and "b" in value else value
+
+
+def read(n):
+    data = bytearray(n)
+    sys.stdin.buffer.readinto(data)
+    return data
+
+
+def digest(effects):
+    """What the outside sees of the effects: what is published, in order."""
+    sha = hashlib.sha256()
+    for effect in effects:
+        if effect[0] == "publish":
+            sha.update(effect[1].encode() + b" ")
+            sha.update(effect[2])
+    return hexlify(sha.digest()[:8]).decode()
+
+
+def main():
+    micropython.kbd_intr(-1)
+    gc.collect()
+    bare = gc.mem_alloc()
+    from sealcast import suite_native
+    from sealcast.channel import Channel
+    from sealcast.settings import complete
+
+    gc.collect()
+    print("ready", bare, gc.mem_alloc(), gc.mem_free())
+    messages = []
+    while True:
+        size = read(2)
+        method, arguments = json.loads(read(size[0] << 8 | size[1]))
+        arguments = [decode(a) for a in arguments]
+        gc.collect()
+        if method == "quit":
+            return
+        if method == "new":
+            channel = None
+            gc.collect()
+            before = gc.mem_alloc()
+            config = arguments[0]
+            for name in ("key", "identity"):
+                config[name] = decode(config[name])
+            channel = Channel(suite_native, complete(config), None, hardware(arguments[1]))
+            gc.collect()
+            print("done", 0, gc.mem_alloc() - before, "-")
+            continue
+        if method == "taken":
+            arguments = [messages.pop(0)]
+        call = getattr(channel, method)
+        start = time.ticks_cpu()
+        effects = call(*arguments) or []
+        count = time.ticks_diff(time.ticks_cpu(), start)
+        messages += [effect[1] for effect in effects if effect[0] == "message"]
+        seen = digest(effects)
+        effects = arguments = call = None
+        gc.collect()
+        print("done", count, gc.mem_alloc() - before, seen)
+
+
+main()
