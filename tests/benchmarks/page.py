@@ -1,1 +1,102 @@
-def write(f,d): return []
+"""docs/PERFORMANCE.md and docs/performance.svg, drawn from the figures."""
+from operations import OPERATIONS
+
+from benchmarks.peers import PEERS, TARGETS
+
+CORES = {"rv32imc": "RV32IMC (ESP32-C3)", "armv7m": "Cortex-M3", "armv7emsp": "Cortex-M4 (RP2350)", "armv6m": "Cortex-M0+ (RP2040)"}
+CHARTS = ["rv32imc.x25519.instructions", "rv32imc.ristretto_mul.instructions", "rv32imc.ristretto_map.instructions",
+          "rv32imc.blake2b_64.instructions", "rv32imc.secretbox_256.instructions", "rv32imc.scrypt_n1024_r8.instructions",
+          "armv7m.x25519.instructions", "armv7emsp.x25519.instructions", "armv6m.x25519.instructions"]
+
+_TOP = """# Performance
+
+This page is written by `make bench` (tests/bench.py) from build/bench.json, whose keys stay the same from version to version.
+Instruction counts are exact: QEMU's `-icount` makes its counters count instructions, whatever else the machine does, and the
+code has the flags of the shipped modules. An ESP32-C3 runs about one instruction a cycle, at 160 MHz.
+
+![Instructions of our native modules and of others](performance.svg)
+"""
+_MISSING = "not measured in the last run"
+
+
+def _number(value):
+    return _MISSING if value is None else format(value, ",") if isinstance(value, int) else format(value, ".2f")
+
+
+def _table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" + "---:|" * (len(head) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def _title(key):
+    arch, operation = key.split(".")[:2]
+    return "%s, %s" % (operation, CORES.get(arch, arch))
+
+
+def _operations(figures):
+    def cell(arch, name):
+        key = "%s.%s.instructions" % (arch, name)
+        return _number(figures[key]) if key in figures else ""
+
+    rows = [[op.name] + [cell(arch, op.name) for arch in CORES] for op in OPERATIONS]
+    return "## Instructions of the native operations\n\n" + _table(["operation", *CORES.values()], rows)
+
+
+def _peers(figures):
+    rows = []
+    for key in TARGETS:
+        others = ["%s %s" % (who, format(count, ",")) for where, who, count, _, _ in PEERS if where == key]
+        ours, target = figures.get(key), TARGETS[key]
+        reached = "" if ours is None else "yes" if ours <= target else "no"
+        rows.append(["`%s`" % key, _number(ours), _number(target), reached, "; ".join(others)])
+    sources = sorted({"%s: %s" % (who, source) for _, who, _, _, source in PEERS})
+    table = _table(["figure", "ours", "target, at most", "reached", "others"], rows)
+    return ("## Ours, the target, the others\n\n" + table + "\nThe others were compiled and counted the same way (GCC 12, the better of -O2 and -Os): " + "; ".join(sources) + ".\n")
+
+
+def _rest(figures, title, prefixes, text):
+    rows = [["`%s`" % key, _number(figures[key])] for key in sorted(figures) if key.startswith(prefixes)]
+    return "## %s\n\n%s\n\n%s" % (title, text, _table(["key", "figure"], rows)) if rows else ""
+
+
+def _svg(figures):
+    """Horizontal bars, one group a chart; each group has its own scale."""
+    bars, y = [], 16
+    for key in CHARTS:
+        group = [("Sealcast", figures[key], "#0b7285")] if key in figures else []
+        group += [(who, count, "#adb5bd") for where, who, count, _, _ in PEERS if where == key]
+        largest = max(count for _, count, _ in group)
+        bars.append('<text x="8" y="%d" font-weight="bold">%s</text>' % (y + 4, _title(key)))
+        y += 12
+        for who, count, colour in group:
+            width = 460 * count / largest
+            bars.append('<text x="128" y="%d" text-anchor="end">%s</text>' % (y + 11, who))
+            bars.append('<rect x="136" y="%d" width="%.1f" height="13" fill="%s"/>' % (y + 1, width, colour))
+            bars.append('<text x="%.1f" y="%d">%s</text>' % (140 + width, y + 11, format(count, ",")))
+            y += 16
+        y += 14
+    return ('<svg xmlns="http://www.w3.org/2000/svg" width="700" height="%d"'
+            ' font-family="sans-serif" font-size="11">\n'
+            '<rect width="100%%" height="100%%" fill="#ffffff"/>\n%s\n</svg>\n' % (y, "\n".join(bars)))
+
+
+def write(figures, folder):
+    """Writes both files; returns their paths."""
+    parts = [
+        _TOP, _peers(figures), _operations(figures),
+        _rest(figures, "On the machine of the last run (x64)", tuple(key for key in figures if key.startswith("x64.") and "_bytes" not in key),
+              "Nanoseconds depend on the machine; the ratios less so: both sides are timed in turn, in one run. A ratio under 1 is\n"
+              "faster than libsodium. `portable` is its C code, the other what it chooses on this processor."),
+        _rest(figures, "Memory", ("rv32imc.import.", "armv7m.import.", "rv32imc.board.", "rv32imc.core.", "rv32imc.member_of_"),
+              "Heap bytes on an emulated board. `import` is the two native modules, `core` the protocol and its crypto suite with them,\n"
+              "`member_of_n` the state of one member of a group of n."),
+        _rest(figures, "The protocol on an ESP32-C3", ("rv32imc.join_", "rv32imc.handshake_", "rv32imc.note_", "rv32imc.conversation_"),
+              "Instructions of one member, MicroPython included: a member of a recorded group is replayed on the emulated board, which\n"
+              "must publish the same bytes. Messages carry 32 bytes and a signature, if not unsigned."),
+        _rest(figures, "On the wire", ("protocol.",),
+              "Payload bytes of a message of 32 bytes; frames and bytes of all members together in a handshake of n."),
+    ]  # fmt: skip
+    page, drawing = folder / "PERFORMANCE.md", folder / "performance.svg"
+    page.write_text("\n".join(part for part in parts if part))
+    drawing.write_text(_svg(figures))
+    return [page, drawing]

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 
-from benchmarks.group import Group, settings
 from operations import QEMU, natmod
+
+from benchmarks.group import Group, settings
 
 sys.path.append(QEMU)
 import board as emulated  # noqa: E402
@@ -59,7 +60,8 @@ class Replay:
         line = self.board.read_until(b"\n", 300)
         while not line.lstrip(b"OK").startswith(wanted):
             if b"Traceback" in line:
-                raise SystemExit("the replay failed on the board:\n" + (line + self.board.read_until(b"\x04>", 10)).decode(errors="replace"))
+                text = line + self.board.read_until(b"\x04>", 10)
+                raise SystemExit("the replay failed on the board:\n" + text.decode(errors="replace"))
             line = self.board.read_until(b"\n", 300)
         return line.split()[1:]
 
@@ -152,7 +154,8 @@ def _join(put, replay):
 def _agree(put, replay, n):
     group = complete_group(n)
     replay.new(group)
-    put("rv32imc.handshake_%d.instructions" % n, sum([count for count, ours in [(replay.step(s), _handshake(s)) for s in group.steps] if ours]))
+    counts = [(step, replay.step(step)) for step in group.steps]
+    put("rv32imc.handshake_%d.instructions" % n, sum(count for step, count in counts if _handshake(step)))
     put("rv32imc.member_of_%d.heap_bytes" % n, replay.heap_bytes)
     frames = [payload for topic, payload in group.published if topic.endswith("/h")]
     put("protocol.handshake_%d.messages" % n, len(frames))

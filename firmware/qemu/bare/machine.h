@@ -37,7 +37,11 @@ static void counter_start(void) {
 #elif defined(__arm__)
 
 __attribute__((naked)) void start(void) {
-    __asm__ volatile ("bl main\n1: b 1b");
+    #if defined(__ARM_FP)
+    // The floating-point unit is off after reset; compilers keep integers in its registers.
+    __asm__ volatile ("ldr r0, =0xe000ed88\nldr r1, [r0]\norr r1, #0xf00000\nstr r1, [r0]\ndsb\nisb");
+    #endif
+    __asm__ volatile ("bl main\n1: b 1b\n.ltorg");
 }
 extern char stack_top[];
 __attribute__((section(".vectors"), used)) static const void *const vectors[] = { stack_top, (const void *)start };

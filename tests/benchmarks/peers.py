@@ -1,0 +1,40 @@
+"""What others need for the same, measured the same way (GCC 12, QEMU -icount; best of -O2 and -Os) before our module was written.
+
+(figure's key, who, instructions, text and constants in KB or None, where it comes from)
+"""
+_SODIUM = "libsodium 1.0.18, portable C"
+_MONO = "Monocypher 4"
+PEERS = [
+    ("rv32imc.x25519.instructions", "wolfSSL", 2072492, 7.8, "wolfSSL's ref10"),
+    ("rv32imc.x25519.instructions", "libsodium", 2084961, 47, _SODIUM),
+    ("rv32imc.x25519.instructions", "Monocypher", 2209373, 8.1, _MONO),
+    ("rv32imc.x25519.instructions", "BearSSL m31", 3149386, 4.4, "BearSSL's c25519_m31"),
+    ("rv32imc.ristretto_mul.instructions", "libsodium", 2526765, 44, _SODIUM),
+    ("rv32imc.ristretto_map.instructions", "libsodium", 527116, 44, _SODIUM),
+    ("rv32imc.blake2b_64.instructions", "Monocypher", 9109, 19, _MONO + ", unrolled"),
+    ("rv32imc.blake2b_64.instructions", "Monocypher small", 9824, 3.6, _MONO + ", not unrolled"),
+    ("rv32imc.secretbox_256.instructions", "Monocypher", 18932, None, _MONO + " (XChaCha20-Poly1305)"),
+    ("rv32imc.secretbox_256.instructions", "libsodium", 21643, None, _SODIUM),
+    ("rv32imc.scrypt_n1024_r8.instructions", "libsodium", 70252053, None, _SODIUM),
+    ("armv7m.x25519.instructions", "libsodium", 1150120, None, _SODIUM),
+    ("armv7m.x25519.instructions", "Monocypher", 1193440, None, _MONO),
+    ("armv7emsp.x25519.instructions", "UMAAL assembly", 367000, None, "the published assembly for Cortex-M4"),
+    ("armv6m.x25519.instructions", "BearSSL m15", 5968600, None, "BearSSL's c25519_m15"),
+]
+# What we set out to reach.
+TARGETS = {
+    "rv32imc.x25519.instructions": 1450000,
+    "rv32imc.ristretto_mul.instructions": 1750000,
+    "rv32imc.ristretto_map.instructions": 380000,
+    "rv32imc.blake2b_64.instructions": 9000,
+    "rv32imc.secretbox_256.instructions": 17000,
+    "rv32imc.scrypt_n1024_r8.instructions": 55000000,
+    "armv7m.x25519.instructions": 1000000,
+    "armv7emsp.x25519.instructions": 600000,
+    "armv6m.x25519.instructions": 5500000,
+    "x64.x25519.ratio_to_libsodium_portable": 1.0,
+    "rv32imc.curve25519.text_bytes": 20480,
+    "rv32imc.symcrypto.text_bytes": 20480,
+    "rv32imc.native.text_bytes": 28672,
+    "rv32imc.import.heap_bytes": 35840,
+}
