@@ -96,7 +96,7 @@ def ristretto_sub(P, Q):
 
 
 def ristretto_valid(P):
-    return any(P) and bool(rbcl.crypto_core_ristretto255_is_valid_point(bytes(P)))
+    return any(P) and not P[31] & 0x80 and bool(rbcl.crypto_core_ristretto255_is_valid_point(bytes(P)))
 
 
 def scalar_reduce(b):
