@@ -20,9 +20,12 @@ ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
 
 
 def main(arguments):
-    """Run until the session is closed. Returns the exit code: 0, or 2 for settings that cannot work."""
+    """Run until the session is closed. Returns the exit code: 0, 2 for settings that cannot work, 130 after Ctrl-C."""
     gc.threshold(4096)
-    return asyncio.run(run(arguments[0] if arguments else "sealcast.json"))
+    try:
+        return asyncio.run(run(arguments[0] if arguments else "sealcast.json"))
+    except KeyboardInterrupt:  # like a power cut: the broker publishes the last will
+        return 130
 
 
 async def run(path):

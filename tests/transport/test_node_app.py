@@ -81,7 +81,14 @@ def test_wrong_settings_are_named_one_a_line_and_the_exit_code_is_2(micropython,
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [(None, "cannot be read"), ("uid: bob", "is not JSON"), ("{", "missing"), ("[]", "must be a JSON object"), ("5", "must be a JSON object")]
+    ("text", "says"),
+    [
+        (None, "cannot be read"),
+        ("uid: bob", "is not JSON"),
+        ("{", "missing"),
+        ("[]", "must be a JSON object"),
+        ("5", "must be a JSON object"),
+    ],
 )
 def test_a_file_that_is_no_settings(micropython, tmp_path, text, says):
     done = run_once(micropython, tmp_path, text)
