@@ -51,7 +51,8 @@ def _peers(figures):
         rows.append(["`%s`" % key, _number(ours), _number(target), reached, "; ".join(others)])
     sources = sorted({"%s: %s" % (who, source) for _, who, _, _, source in PEERS})
     table = _table(["figure", "ours", "target, at most", "reached", "others"], rows)
-    return ("## Ours, the target, the others\n\n" + table + "\nThe others were compiled and counted the same way (GCC 12, the better of -O2 and -Os): " + "; ".join(sources) + ".\n")
+    method = "\nThe others were compiled and counted by us in the same way (GCC 12, the better of -O2 and -Os): "
+    return "## Ours, the target, the others\n\n" + table + method + "; ".join(sources) + ".\n"
 
 
 def _rest(figures, title, prefixes, text):
@@ -84,7 +85,7 @@ def write(figures, folder):
     """Writes both files; returns their paths."""
     parts = [
         _TOP, _peers(figures), _operations(figures),
-        _rest(figures, "On the machine of the last run (x64)", tuple(key for key in figures if key.startswith("x64.") and "_bytes" not in key),
+        _rest(figures, "On the machine of the last run (x64)", tuple(key for key in figures if key[:4] == "x64." and "_bytes" not in key),
               "Nanoseconds depend on the machine; the ratios less so: both sides are timed in turn, in one run. A ratio under 1 is\n"
               "faster than libsodium. `portable` is its C code, the other what it chooses on this processor."),
         _rest(figures, "Memory", ("rv32imc.import.", "armv7m.import.", "rv32imc.board.", "rv32imc.core.", "rv32imc.member_of_"),

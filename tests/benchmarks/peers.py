@@ -2,13 +2,13 @@
 
 (figure's key, who, instructions, text and constants in KB or None, where it comes from)
 """
-_SODIUM = "libsodium 1.0.18, portable C"
-_MONO = "Monocypher 4"
+_SODIUM = "its portable C"
+_MONO = "its C"
 PEERS = [
-    ("rv32imc.x25519.instructions", "wolfSSL", 2072492, 7.8, "wolfSSL's ref10"),
+    ("rv32imc.x25519.instructions", "wolfSSL", 2072492, 7.8, "its ref10"),
     ("rv32imc.x25519.instructions", "libsodium", 2084961, 47, _SODIUM),
     ("rv32imc.x25519.instructions", "Monocypher", 2209373, 8.1, _MONO),
-    ("rv32imc.x25519.instructions", "BearSSL m31", 3149386, 4.4, "BearSSL's c25519_m31"),
+    ("rv32imc.x25519.instructions", "BearSSL m31", 3149386, 4.4, "c25519_m31"),
     ("rv32imc.ristretto_mul.instructions", "libsodium", 2526765, 44, _SODIUM),
     ("rv32imc.ristretto_map.instructions", "libsodium", 527116, 44, _SODIUM),
     ("rv32imc.blake2b_64.instructions", "Monocypher", 9109, 19, _MONO + ", unrolled"),
@@ -18,8 +18,8 @@ PEERS = [
     ("rv32imc.scrypt_n1024_r8.instructions", "libsodium", 70252053, None, _SODIUM),
     ("armv7m.x25519.instructions", "libsodium", 1150120, None, _SODIUM),
     ("armv7m.x25519.instructions", "Monocypher", 1193440, None, _MONO),
-    ("armv7emsp.x25519.instructions", "UMAAL assembly", 367000, None, "the published assembly for Cortex-M4"),
-    ("armv6m.x25519.instructions", "BearSSL m15", 5968600, None, "BearSSL's c25519_m15"),
+    ("armv7emsp.x25519.instructions", "UMAAL assembly", 367000, None, "published for Cortex-M4 and M33"),
+    ("armv6m.x25519.instructions", "BearSSL m15", 5968600, None, "c25519_m15"),
 ]
 # What we set out to reach.
 TARGETS = {

@@ -39,14 +39,15 @@ def memcheck(folder, module, operations, compiler, flags):
     includes = [part for header in INCLUDES for part in ("-include", header)]
     subprocess.check_call([compiler, "-O1", "-gdwarf-4", "-DSEED=%dull" % seed, '-DPROGRAM="%s"' % program, *includes,
                            os.path.join(HERE, "memcheck.c"), *objects, "-o", binary])
-    done = subprocess.run(["valgrind", "--quiet", "--track-origins=no", "--error-limit=no", binary], capture_output=True, text=True, timeout=500)
+    command = ["valgrind", "--quiet", "--track-origins=no", "--error-limit=no", binary]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-3000:]
-    return dict((name, int(n)) for name, n in re.findall(r"^(\w+) (\d+)$", done.stdout, re.M)), "seed %d\n%s" % (seed, done.stderr[-6000:])
+    return {name: int(n) for name, n in re.findall(r"^(\w+) (\d+)$", done.stdout, re.M)}, "seed %d\n%s" % (seed, done.stderr[-6000:])
 
 
 # gcc builds the shipped x64 module; clang makes other choices from the same source; and the other representations of field
 # elements are judged as C here, their machine code by the counts below.
-BUILDS = [("gcc", []), ("clang", []), ("gcc", ["-DSC_FE=29"]), ("gcc", ["-DSC_FE=13"])]
+BUILDS = [("gcc", []), ("clang", []), ("gcc", ["-DSC_FE=29"]), ("gcc", ["-DSC_FE=32"]), ("gcc", ["-DSC_FE=13"])]
 
 
 @pytest.mark.parametrize("compiler,variant", BUILDS, ids=lambda part: part if isinstance(part, str) else "".join(part).lower() or "fe51")
