@@ -4,7 +4,7 @@ PYTHON ?= python3
 SETUP = $(PYTHON) firmware/bootstrap/setup.py
 VENV = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint clean
+.PHONY: help demo test bench natmod lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -20,6 +20,10 @@ test: ## every test; style and types are among them
 bench: ## sizes, speeds and heap, written to build/bench.json
 	@$(SETUP) bench
 	@$(VENV)/python tests/bench.py
+
+natmod: ## the native modules for every chip whose compiler is here, into build/natmod
+	@$(SETUP) natmod
+	@$(VENV)/python firmware/curve25519/build.py
 
 lint: ## style and types alone
 	@$(SETUP) lint

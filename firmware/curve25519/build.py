@@ -40,14 +40,19 @@ _COMMON = [
 ]  # fmt: skip
 _GCC = ["-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-ident"]
 _THUMB = [*_GCC, "-mthumb"]
+_RV32 = [*_GCC, "-march=rv32imc", "-mabi=ilp32", "-misa-spec=2.2", "-mno-relax", "-msave-restore"]
 ARCHES = {
     "x64": ("gcc", [*_GCC, "-m64", "-march=x86-64", "-fcf-protection=none"], "DOUBLE"),
-    "rv32imc": ("riscv64-unknown-elf-gcc", [*_GCC, "-march=rv32imc", "-mabi=ilp32", "-misa-spec=2.2", "-mno-relax"], "NONE"),
+    "rv32imc": ("riscv64-unknown-elf-gcc", _RV32, "NONE"),
     "xtensawin": ("xtensa-esp32-elf-gcc", [*_GCC], "FLOAT"),
     "armv6m": ("arm-none-eabi-gcc", [*_THUMB, "-mcpu=cortex-m0plus"], "NONE"),
     "armv7m": ("arm-none-eabi-gcc", [*_THUMB, "-mcpu=cortex-m3"], "NONE"),
     "armv7emsp": ("arm-none-eabi-gcc", [*_THUMB, "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"], "FLOAT"),
 }
+
+
+# Sources that one architecture needs besides.
+EXTRA = {"rv32imc": ["save_rv32.S"]}
 
 
 class Problem(Exception):
@@ -74,6 +79,22 @@ def compiler(arch):
     return None
 
 
+def compiler_version(arch):
+    """One line that says which compiler builds an architecture here, or None."""
+    cc = compiler(arch)
+    if cc is None:
+        return None
+    if cc[0] == sys.executable:  # xtensa.py
+        return run(["clang-22", "--version"]).splitlines()[0]
+    return run([cc[0], "--version"]).splitlines()[0]
+
+
+def read_compilers():
+    """{arch: the compiler that made its prebuilt files}"""
+    lines = (PREBUILT / "COMPILERS").read_text().splitlines()
+    return {line.split(": ", 1)[0]: line.split(": ", 1)[1] for line in lines}
+
+
 def micropython_tree():
     """The MicroPython source tree, whose linker and headers are used."""
     return Path(run([sys.executable, ROOT / "firmware" / "bootstrap" / "source.py"]).strip().splitlines()[-1])
@@ -90,11 +111,15 @@ def compile_source(arch, cc, flags, source, output):
     if arch != "rv32imc":
         run([*cc, *flags, "-c", source, "-o", output])
         return
+    if source.suffix == ".S":
+        run([*cc, *ARCHES[arch][1], "-c", source, "-o", output])
+        return
     # Without linker relaxation (mpy_ld has none) GCC's `call` is two instructions that reach 2 GB; a module is
     # smaller than the 1 MB that one `jal` reaches. Saves 4 bytes a call, 2.6 KB in all.
     assembly = output.with_suffix(".s")
     run([*cc, *flags, "-S", source, "-o", assembly])
     text = re.sub(r"^\tcall\t([\w.$]+)(@plt)?$", r"\tjal\tra,\1", assembly.read_text(), flags=re.M)
+    text = re.sub(r"^\tcall\tt0,(\w+)$", r"\tjal\tt0,\1", text, flags=re.M)
     assembly.write_text(re.sub(r"^\ttail\t([\w.$]+)(@plt)?$", r"\tjal\tzero,\1", text, flags=re.M))
     run([*cc, *ARCHES[arch][1], "-c", assembly, "-o", output])
 
@@ -112,7 +137,7 @@ def build(arch, folder, tree=None):
     for module, sources in MODULES.items():
         run([*link, "--preprocess", "-o", folder / f"{module}.config.h", HERE / sources[0]])
         objects = []
-        for source in sources:
+        for source in [*sources, *EXTRA.get(arch, [])]:
             objects.append(f"{module}.{source[:-2]}.o")
             compile_source(arch, cc, flags_for(arch, module, source, tree, folder), HERE / source, folder / objects[-1])
         # Relative names: the output's name is written into the .mpy.
@@ -146,8 +171,11 @@ def text_bytes(mpy):
     return code + (number() if number() & 0x20 else 0)  # scope flag 0x20: rodata of its own
 
 
-def write_sums():
-    """SHA256SUMS over everything in firmware/prebuilt, in `sha256sum -c` form."""
+def write_lists(arches):
+    """SHA256SUMS over everything in firmware/prebuilt, in `sha256sum -c` form, and which compilers made it."""
+    compilers = read_compilers() if (PREBUILT / "COMPILERS").exists() else {}
+    compilers.update({arch: compiler_version(arch) for arch in arches})
+    (PREBUILT / "COMPILERS").write_text("".join(f"{arch}: {compilers[arch]}\n" for arch in ARCHES if arch in compilers))
     lines = []
     for path in sorted(PREBUILT.glob("*/*.mpy")):
         lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(PREBUILT).as_posix()}\n")
@@ -172,7 +200,7 @@ def main():
                 (PREBUILT / arch).mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, PREBUILT / arch / f"{module}.mpy")
     if args.prebuilt:
-        write_sums()
+        write_lists(present)
     absent = [f"{arch} ({ARCHES[arch][0]})" for arch in wanted if arch not in present]
     if absent:
         print("not built, no compiler: " + ", ".join(absent))

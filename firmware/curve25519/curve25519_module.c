@@ -18,7 +18,7 @@ static int decodes(const uint8_t *P) {
 
 // One call for every function with an optional `out`: arguments by specification, the result
 // aside (the curve code burns its stack), the result copied to out or a new bytes object.
-static __attribute__((noinline)) mp_obj_t call(int what, const char *specification, size_t n_args, const mp_obj_t *args) {
+static __attribute__((noinline)) mp_obj_t compute(int what, const char *specification, size_t n_args, const mp_obj_t *args) {
     sc_bytes v[3];
     uint8_t result[64];
     size_t n_values = get_all(specification, args, v), n = what == ED25519_SIGN ? 64 : 32;
@@ -77,70 +77,70 @@ static __attribute__((noinline)) mp_obj_t call(int what, const char *specificati
 /// def x25519(k: bytes, u: bytes, out: bytearray | None = None) -> bytes:
 ///     """X25519 (RFC 7748); an all-zero result is returned as it is. All 32 bytes."""
 static mp_obj_t x25519(size_t n_args, const mp_obj_t *args) {
-    return call(X25519, SC_ARG("k", "\x20") SC_ARG("u", "\x20"), n_args, args);
+    return compute(X25519, SC_ARG("k", "\x20") SC_ARG("u", "\x20"), n_args, args);
 }
 SC_FUNCTION(x25519, 2, 3);
 
 /// def x25519_base(k: bytes, out: bytearray | None = None) -> bytes:
 ///     """X25519 of the base point 9."""
 static mp_obj_t x25519_base(size_t n_args, const mp_obj_t *args) {
-    return call(X25519_BASE, SC_ARG("k", "\x20"), n_args, args);
+    return compute(X25519_BASE, SC_ARG("k", "\x20"), n_args, args);
 }
 SC_FUNCTION(x25519_base, 1, 2);
 
 /// def ed25519_public(seed: bytes, out: bytearray | None = None) -> bytes:
 ///     """The public key (32) of a secret seed (32), RFC 8032."""
 static mp_obj_t ed25519_public(size_t n_args, const mp_obj_t *args) {
-    return call(ED25519_PUBLIC, SC_ARG("seed", "\x20"), n_args, args);
+    return compute(ED25519_PUBLIC, SC_ARG("seed", "\x20"), n_args, args);
 }
 SC_FUNCTION(ed25519_public, 1, 2);
 
 /// def ed25519_sign(seed: bytes, public: bytes, msg: bytes, out: bytearray | None = None) -> bytes:
 ///     """The signature (64). public must be ed25519_public(seed): the caller keeps it, which halves the cost."""
 static mp_obj_t ed25519_sign(size_t n_args, const mp_obj_t *args) {
-    return call(ED25519_SIGN, SC_ARG("seed", "\x20") SC_ARG("public", "\x20") SC_ARG("msg", "\x00"), n_args, args);
+    return compute(ED25519_SIGN, SC_ARG("seed", "\x20") SC_ARG("public", "\x20") SC_ARG("msg", "\x00"), n_args, args);
 }
 SC_FUNCTION(ed25519_sign, 3, 4);
 
 /// def ristretto_map(uniform: bytes, out: bytearray | None = None) -> bytes:
 ///     """The one-way map of RFC 9496 from 64 bytes, encoded (32)."""
 static mp_obj_t ristretto_map(size_t n_args, const mp_obj_t *args) {
-    return call(RISTRETTO_MAP, SC_ARG("uniform", "\x40"), n_args, args);
+    return compute(RISTRETTO_MAP, SC_ARG("uniform", "\x40"), n_args, args);
 }
 SC_FUNCTION(ristretto_map, 1, 2);
 
 /// def ristretto_mul(s: bytes, P: bytes, out: bytearray | None = None) -> bytes:
 ///     """s P, with s little endian, reduced mod l first. Raises ValueError if P is not canonical."""
 static mp_obj_t ristretto_mul(size_t n_args, const mp_obj_t *args) {
-    return call(RISTRETTO_MUL, SC_ARG("s", "\x20") SC_ARG("P", "\x20"), n_args, args);
+    return compute(RISTRETTO_MUL, SC_ARG("s", "\x20") SC_ARG("P", "\x20"), n_args, args);
 }
 SC_FUNCTION(ristretto_mul, 2, 3);
 
 /// def ristretto_add(P: bytes, Q: bytes, out: bytearray | None = None) -> bytes:
 ///     """P + Q. Raises ValueError naming the one that is not canonical."""
 static mp_obj_t ristretto_add(size_t n_args, const mp_obj_t *args) {
-    return call(RISTRETTO_ADD, SC_ARG("P", "\x20") SC_ARG("Q", "\x20"), n_args, args);
+    return compute(RISTRETTO_ADD, SC_ARG("P", "\x20") SC_ARG("Q", "\x20"), n_args, args);
 }
 SC_FUNCTION(ristretto_add, 2, 3);
 
 /// def ristretto_sub(P: bytes, Q: bytes, out: bytearray | None = None) -> bytes:
 ///     """P - Q, likewise."""
 static mp_obj_t ristretto_sub(size_t n_args, const mp_obj_t *args) {
-    return call(RISTRETTO_SUB, SC_ARG("P", "\x20") SC_ARG("Q", "\x20"), n_args, args);
+    return compute(RISTRETTO_SUB, SC_ARG("P", "\x20") SC_ARG("Q", "\x20"), n_args, args);
 }
 SC_FUNCTION(ristretto_sub, 2, 3);
 
 /// def scalar_reduce(b: bytes, out: bytearray | None = None) -> bytes:
 ///     """64 bytes, little endian, mod l. May be zero: the caller tries again."""
 static mp_obj_t scalar_reduce(size_t n_args, const mp_obj_t *args) {
-    return call(SCALAR_REDUCE, SC_ARG("b", "\x40"), n_args, args);
+    return compute(SCALAR_REDUCE, SC_ARG("b", "\x40"), n_args, args);
 }
 SC_FUNCTION(scalar_reduce, 1, 2);
 
 /// def bd_key(A: bytes, xs: bytes, out: bytearray | None = None) -> bytes | None:
 ///     """Burmester-Desmedt: K from A = n y_i Z_(i-1) and xs = X_i .. X_(i-1) (n >= 2); None if the X do not sum to zero."""
 static mp_obj_t bd_key(size_t n_args, const mp_obj_t *args) {
-    return call(BD_KEY, SC_ARG("A", "\x20") SC_ARG("xs", "\x00"), n_args, args);
+    return compute(BD_KEY, SC_ARG("A", "\x20") SC_ARG("xs", "\x00"), n_args, args);
 }
 SC_FUNCTION(bd_key, 2, 3);
 

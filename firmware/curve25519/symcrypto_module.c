@@ -91,21 +91,27 @@ static __attribute__((noinline)) mp_obj_t cipher(int what, size_t n_args, const 
 }
 
 /// def secretbox(key: bytes, nonce: bytes, pt: bytes, out: bytearray | None = None) -> bytes:
-///     """XSalsa20-Poly1305 (NaCl): tag (16) || ciphertext. key 32, nonce 24, out len(pt) + 16 bytes. pt may overlap out in any way, e.g. be out[16:]."""
+///     """XSalsa20-Poly1305 (NaCl): tag (16) || ciphertext. key 32, nonce 24, out len(pt) + 16 bytes.
+///
+///     All arguments may overlap out in any way: to seal in place let pt be out[16:].
+///     """
 static mp_obj_t secretbox(size_t n_args, const mp_obj_t *args) {
     return cipher(SEAL, n_args, args);
 }
 SC_FUNCTION(secretbox, 3, 4);
 
 /// def secretbox_open(key: bytes, nonce: bytes, box: bytes, out: bytearray | None = None) -> bytes | None:
-///     """The text of a box (16 bytes or more), or None if it is not genuine: out is written only then, and may overlap box in any way."""
+///     """The text of a box of 16 bytes or more, or None if it is not genuine; then out is not written.
+///
+///     All arguments may overlap out in any way: to open in place let out be box[16:].
+///     """
 static mp_obj_t secretbox_open(size_t n_args, const mp_obj_t *args) {
     return cipher(OPEN, n_args, args);
 }
 SC_FUNCTION(secretbox_open, 3, 4);
 
 /// def xsalsa20_xor(key: bytes, nonce: bytes, data: bytes, out: bytearray | None = None) -> bytes:
-///     """data xor the XSalsa20 key stream. key 32, nonce 24, out len(data) bytes; data may overlap out in any way."""
+///     """data xor the XSalsa20 key stream. key 32, nonce 24, out len(data) bytes; all may overlap out in any way."""
 static mp_obj_t xsalsa20_xor(size_t n_args, const mp_obj_t *args) {
     return cipher(STREAM, n_args, args);
 }

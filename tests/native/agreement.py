@@ -77,6 +77,14 @@ def expected(suite, calls):
     return answers
 
 
+def compare(seed, calls, answers, expected):
+    assert len(answers) == len(calls)
+    for (name, arguments), got, wanted in zip(calls, answers, expected, strict=True):
+        if got != wanted:
+            shown = [a.hex() if isinstance(a, bytes) else a for a in arguments]
+            raise AssertionError(f"{name}{tuple(shown)} gives {got!r}, not {wanted!r} (seed {seed})")
+
+
 # --- inputs
 
 

@@ -52,4 +52,5 @@ def main(calls, answers):
                 name, arguments = read_call(source)
 
 
-main(sys.argv[1], sys.argv[2])
+if len(getattr(sys, "argv", ())) == 3:  # else a board imports this and calls main
+    main(sys.argv[1], sys.argv[2])

@@ -42,7 +42,7 @@ def test_agreement_with_the_host_suite(part, micropython, modules, tmp_path):
     seed = random.randrange(1 << 32)
     calls = agreement.calls(random.Random(seed), suite_host, PARTS[part])
     answers = agreement.native(micropython, modules, tmp_path, calls)
-    compare(seed, calls, answers, agreement.expected(suite_host, calls))
+    agreement.compare(seed, calls, answers, agreement.expected(suite_host, calls))
 
 
 def test_agreement_with_the_soft_suite(micropython, modules, tmp_path):
@@ -50,15 +50,7 @@ def test_agreement_with_the_soft_suite(micropython, modules, tmp_path):
     counts = {name: 20 for name in agreement.FUNCTIONS if name != "scrypt"}
     calls = agreement.calls(random.Random(seed), suite_host, counts)
     answers = agreement.native(micropython, modules, tmp_path, calls)
-    compare(seed, calls, answers, agreement.expected(suite_soft, calls))
-
-
-def compare(seed, calls, answers, expected):
-    assert len(answers) == len(calls)
-    for (name, arguments), got, wanted in zip(calls, answers, expected, strict=True):
-        if got != wanted:
-            shown = [a.hex() if isinstance(a, bytes) else a for a in arguments]
-            pytest.fail(f"{name}{tuple(shown)} gives {got!r}, not {wanted!r} (seed {seed})")
+    agreement.compare(seed, calls, answers, agreement.expected(suite_soft, calls))
 
 
 # --- errors: the same words as the suites, whatever is wrong
@@ -105,4 +97,4 @@ def test_errors_name_the_argument_in_the_words_of_the_suites(micropython, module
     answers = agreement.native(micropython, modules, tmp_path, calls)
     expected = agreement.expected(suite_soft, calls)
     assert sum(str(e).startswith("error ") for e in expected) > 100
-    compare("none", calls, answers, expected)
+    agreement.compare("none", calls, answers, expected)
