@@ -85,11 +85,11 @@ class Agreement:
         if tag == self.ch.tag:
             return sid == self.ch.session.sid
         m = self.ch.members_by_tag.get(tag)
-        return m is not None and m.status in PRESENT and m.current.sid == sid
+        return m is not None and m.status in PRESENT and m.current is not None and m.current.sid == sid
 
     def _left(self, tag, sid):
         m = self.ch.members_by_tag.get(tag)
-        return m is not None and (m.status == LEFT or m.current.sid != sid)
+        return m is not None and (m.status == LEFT or m.current is None or m.current.sid != sid)
 
     def running(self):
         return self.attempt is not None and self.attempt.state != CONFIRMED
@@ -309,6 +309,15 @@ class Agreement:
         if self.running() and a.state == KEYED and a.hid == epoch.hid:
             a.vouch(a.tags.index(tag))
             self._progress(now)
+
+    def orphan(self, now):
+        """Our session ends, and with it our place in an epoch: its chain may have been used by whom we no longer remember."""
+        if self.attempt:
+            self.attempt.forget()
+        self.attempt = self.pending = None
+        if self.current:
+            self._retire(now)
+            self.ch.event("rekeyed", {"epoch": None, "members": []})
 
     def _retire(self, now):
         self._drop_previous()

@@ -36,6 +36,7 @@ class Catchup:
         self.stop()
         ch = self.ch
         ch.subscribe(ch.topics.make(ch.name, "s"))
+        ch.lost.watch()
         ch.subscribe(ch.topics.ring(ch.name))
         ch.subscribe(ch.topics.everyone("j"))
         self._barrier(now)

@@ -7,6 +7,7 @@ is durable. Nothing here does I/O, reads a clock, or raises on what comes from t
 
     ("store", blob)  ("connect", will_topic, will_payload)  ("disconnect",)  ("subscribe", filter, qos)
     ("publish", topic, payload, retain, qos, token)  ("message", Message)  ("event", name, dict)  ("wake", at_ms)
+    ("reconnect",): drop the connection when what was published is out, and connect again
 """
 
 from .agreement import Agreement
@@ -18,13 +19,14 @@ from .handshake import STALE
 from .identity import Identity
 from .joins import OFFLINE, ONLINE, READING, Joins
 from .keys import Keys, Rng
+from .lost import Lost
 from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL, Presence, open_presence, seal_presence
 from .notes import Outbox, Ring, ring_matches
 from .state import pack_state, unpack_state
 from .talk import Talk
 from .wire import HANDSHAKE, MAX_BODY, Topics
 
-QUIET = ("duplicate", "late", "outside")  # part of normal life: counted, not reported
+QUIET = ("duplicate", "late", "outside", "topic")  # part of normal life: counted, not reported
 REPORT_MS = const(10000)  # the same complaint is reported at most this often
 FLUSH_MS = const(5000)  # messages the application has taken leave the stored state within this time
 
@@ -39,10 +41,27 @@ class Channel:
     def __init__(self, suite, config, blob, hardware):
         self.suite = suite
         self.config = config
-        self.keys = Keys(suite, config["key"], config["channel"].encode())
-        self.topics = Topics(self.keys.rp)
         self.identity = Identity(suite, config["identity"])
         self.uid = config["uid"]
+        self.inbox = []  # delivered, not yet taken by the application
+        self.lost = Lost(self, config["key"])
+        self.settle_at(config["key"])
+        self.joins = Joins(self)
+        self.talk = Talk(self)
+        self.dirty = False
+        self.drops = {}  # reason -> count
+        self._effects = []
+        self._reported = {}
+        self._flush_at = None
+        self._taken = False
+        self._wake = None
+        stored = unpack_state(self, blob) if blob else None
+        self.rng = Rng(suite, stored, hardware)
+
+    def settle_at(self, root):
+        """Begin at the place that this root key leads to, knowing nobody there yet."""
+        self.keys = Keys(self.suite, root, self.config["channel"].encode())
+        self.topics = Topics(self.keys.rp)
         self.name = self.keys.name(self.uid.encode())
         self.tag = self.name[:16]
         self.phase = OFFLINE
@@ -53,24 +72,13 @@ class Channel:
         self.conn = 0
         self.counter = 0
         self.members_by_tag = {}
-        self.ring = Ring(config["ring"])
-        self.outbox = Outbox(config["ring"])
-        self.inbox = []  # delivered, not yet taken by the application
+        self.ring = Ring(self.config["ring"])
+        self.outbox = Outbox(self.config["ring"])
         self.agreement = Agreement(self)
-        self.joins = Joins(self)
-        self.talk = Talk(self)
         self.catchup = Catchup(self)
         self.group = Group(self)
-        self.dirty = False
-        self.drops = {}  # reason -> count
-        self._effects = []
-        self._reported = {}
         self._keepalive_at = None
-        self._flush_at = None
-        self._taken = False
-        self._wake = None
-        stored = unpack_state(self, blob) if blob else None
-        self.rng = Rng(suite, stored, hardware)
+        self.dirty = True
 
     # --- what the driver calls
 
@@ -89,7 +97,7 @@ class Channel:
     def connecting(self, now):
         """Before each connection: a number of its own, and the last will that names it."""
         if self.session is None:
-            self.joins.begin()
+            self.joins.begin(now)
         self.conn += 1
         self.counter = 0
         self.dirty = True
@@ -119,6 +127,8 @@ class Channel:
         """A message from the broker, which may be anything. Never raises."""
         uid = None
         try:
+            if not topic.startswith(self.topics.prefix) and self.lost.at_old_place(topic, bytes(payload), now):
+                return self._finish(now)
             name, stream = self.topics.parse(topic)
             member = self.members_by_tag.get(name[:16])
             uid = member.uid if member else None
@@ -162,7 +172,7 @@ class Channel:
             if to is None:
                 self.group.send(bytes((APPLICATION,)) + bytes(body), None, now)
             else:
-                self.group.send(bytes(body), self._tag_of(to), now)
+                self.group.send(bytes(body), self.tag_of(to), now)
         elif mode == "note":
             self.talk.send_note(bytes(body), time)
         elif mode == "conversation":
@@ -175,22 +185,13 @@ class Channel:
             raise NotReady("no such mode: use note, conversation or ratchet")
         return self._finish(now)
 
-    def create_group(self, uids, now):
-        """Organize the group: ourselves and these members. Raises NoGroup."""
-        self.group.organizer.create([self._tag_of(uid) for uid in uids], now)
-        return self._finish(now)
-
-    def add_to_group(self, uid, now):
-        self.group.organizer.add(self._tag_of(uid), now)
-        return self._finish(now)
-
-    def remove_from_group(self, uid, now):
-        self.group.organizer.remove(self._tag_of(uid), now)
-        return self._finish(now)
-
-    def leave_group(self, now):
-        """Say goodbye to the group; another member removes us."""
-        self.group.send(bytes((LEAVE,)), None, now)
+    def change_group(self, action, uids, now):
+        """Organize the ratcheting group. action: "create" (ourselves and these), "add", "remove" (one uid), "leave". Raises NoGroup."""
+        tags = [self.tag_of(uid) for uid in uids]
+        if action == "leave":
+            self.group.send(bytes((LEAVE,)), None, now)
+        else:
+            self.group.organizer.change(action, tags, now)
         return self._finish(now)
 
     def taken(self, message):
@@ -198,6 +199,7 @@ class Channel:
         if message in self.inbox:
             self.inbox.remove(message)
             self._taken = True
+        return []
 
     def sleep(self, seconds, now):
         """Go offline on purpose and stay a member of the epoch for `seconds`."""
@@ -220,6 +222,11 @@ class Channel:
         self.dirty = True
         return self._finish(now)
 
+    def declare_lost(self, uid, admin_seed, now):
+        """Leave a member behind and move the channel to a new key. admin_seed: 32 bytes. Raises NoGroup."""
+        self.lost.declare(uid, admin_seed, now)
+        return self._finish(now)
+
     def approve(self, uid, now):
         """A person has checked a member's changed identity: pin the new one. It is used when the member's join is read again."""
         self.joins.approve(uid)
@@ -237,7 +244,7 @@ class Channel:
         out.append((self.uid, "awake" if self.phase == ONLINE else "offline"))
         return sorted(out)
 
-    def _tag_of(self, uid):
+    def tag_of(self, uid):
         for m in self.members_by_tag.values():
             if m.uid == uid and m.current:
                 return m.tag
@@ -307,6 +314,8 @@ class Channel:
     def _dispatch(self, name, member, stream, frame, now):
         if name == self.name:
             self.catchup.own(stream, frame, now)
+        elif stream == "x":
+            self.lost.receive(frame, now)
         elif stream == "j":
             self.joins.receive(name, member, frame, now)
         elif self.phase != ONLINE:
@@ -316,6 +325,8 @@ class Channel:
                 raise Reject("topic")
             self.group.receive(stream, frame, now)
         elif member is None or member.name != name or not member.sessions:
+            if stream == "p":
+                self.joins.seek(name, frame, now)
             raise Reject("unknown")
         elif stream == "n":
             self.talk.on_note(member, frame, now)
@@ -349,10 +360,10 @@ class Channel:
 
     def _on_handshake(self, member, frame, now):
         ad, _, seq, pt = self.keys.open(frame, HANDSHAKE, member.tag)
-        if pt[0] != STALE:
+        if pt[:1] != bytes((STALE,)):
             self.agreement.receive(member, ad, frame[2:18], seq, pt, now)
             return
-        self.joins.stale(pt)
+        self.joins.stale(pt, now)
         self._announce(AWAKE, 0, now)
 
     def complain(self, reason, uid, now):

@@ -4,9 +4,9 @@ from .compat import const
 from .errors import Reject
 from .handshake import STALE
 from .identity import JOIN_SLOTS, Join, open_join, seal_join
-from .members import Member, MySession
+from .members import GONE, Member, MySession
 from .notes import Ring
-from .wire import HANDSHAKE, Reader, header, u32
+from .wire import HANDSHAKE, PRESENCE, Reader, header, u32
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
@@ -26,12 +26,14 @@ class Joins:
 
     # --- our own
 
-    def begin(self):
+    def begin(self, now):
         """A new session, with numbers and keys that nobody has used; its place in the order comes with `take_place`."""
         ch = self.ch
         ch.session = MySession(ch.suite, 0, ch.rng.bytes(16), ch.rng.bytes(32))
         ch.joined = False
         ch.ring = Ring(ch.config["ring"])
+        ch.outbox.orphan()
+        ch.agreement.orphan(now)
         ch.dirty = True
 
     def take_place(self):
@@ -47,7 +49,7 @@ class Joins:
         join = Join(s.lamport, s.sid, ch.identity.public, s.S, ch.config["ring"])
         ch.publish("j", seal_join(ch.keys, ch.rng, ch.identity, ch.tag, join), True, s.lamport % JOIN_SLOTS)
 
-    def stale(self, pt):
+    def stale(self, pt, now):
         """A peer's answer: our join came with too small a counter. Begin anew above what it knows. Raises Reject."""
         ch = self.ch
         r = Reader(pt)
@@ -58,7 +60,7 @@ class Joins:
         if lamport > ch.lamport + LAMPORT_JUMP:
             raise Reject("jump")
         ch.lamport = max(ch.lamport, lamport)
-        self.begin()
+        self.begin(now)
         self.take_place()
         self.publish()
 
@@ -78,7 +80,7 @@ class Joins:
         behind = own_order is not None and own_order > ch.session.order
         if ch.joined and (behind or own_seq >= ch.ring.next):
             # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
-            self.begin()
+            self.begin(now)
         if not ch.joined:
             if own_order and own_order[0] < LAMPORT_MAX:
                 ch.lamport = max(ch.lamport, own_order[0])
@@ -94,6 +96,7 @@ class Joins:
                 m.public, m.refused = m.refused, None
                 m.floor = m.current.lamport if m.current else m.floor
                 m.sessions = []
+                m.status = GONE
                 ch.dirty = True
                 if ch.phase == ONLINE:
                     ch.subscribe(ch.topics.make(m.name, "j") + "/+")
@@ -104,14 +107,21 @@ class Joins:
         if member is None:
             if len(ch.members_by_tag) + 1 >= MAX_SLOTS // ch.config["ring"]:
                 raise Reject("full")
-            member = Member(name, ch.keys.uid(name).decode())
-            member.public = ch.config["roster"].get(member.uid) if ch.config["roster"] else None
+            member = Member(name, ch.keys.uid(name))
+            member.public = (ch.config["roster"] or {}).get(member.uid) or ch.lost.pins.get(member.uid)
         elif member.name != name:
             raise Reject("name")
         if ch.phase == READING:
             ch.catchup.hold(join, member)
         else:
             self.admit(member, join, now)
+
+    def seek(self, name, frame, now):
+        """Somebody who holds the channel's key is there, and we have no join of this session: read the joins again."""
+        ch = self.ch
+        ch.keys.open(frame, PRESENCE, name[:16])
+        if ch.may_report("seek", now):
+            ch.subscribe(ch.topics.everyone("j"))
 
     def admit(self, member, join, now):
         ch = self.ch
@@ -139,6 +149,7 @@ class Joins:
         ch.dirty = True
         if newest:
             ch.group.organizer.renewed(member.tag)
+            ch.lost.arrived(member.uid)
             ch.event("joined", {"uid": member.uid, "again": before is not None})
         elif ch.phase == ONLINE:
             self._answer_stale(member, join, now)

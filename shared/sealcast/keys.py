@@ -94,7 +94,11 @@ class Keys:
         return siv(self.suite, self.ckey, b"uid", uid)
 
     def uid(self, name):
-        return unsiv(self.suite, self.ckey, b"uid", name)
+        """The name a member chose, as text. Reject("name") when nobody with the key made `name`."""
+        try:
+            return unsiv(self.suite, self.ckey, b"uid", name).decode()
+        except ValueError:  # not UTF-8
+            raise Reject("name")
 
     def ad(self, head, tag):
         """Associated data: header(22) || channel tag(16) || sender tag(16)."""

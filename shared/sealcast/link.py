@@ -37,7 +37,7 @@ class Link:
         self.tried_at = 0
 
     def put(self, effect):
-        """Queue a subscribe, publish or disconnect effect; offline they vanish (the channel sends again by itself)."""
+        """Queue a subscribe, publish, disconnect or reconnect effect; offline they vanish (the channel sends again by itself)."""
         if effect[0] == "disconnect":
             self._ending = True
             if not self.up:
@@ -134,6 +134,9 @@ class Link:
                     self._session.post("acked", effect[5])
             elif effect[0] == "subscribe":
                 await self._transport.subscribe(effect[1], effect[2])
+            elif effect[0] == "reconnect":
+                self._fail(OSError("the channel has moved to a new key"))
+                return
             else:
                 self._lost.set()  # "disconnect": run() says goodbye to the broker
                 return

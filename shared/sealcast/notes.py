@@ -90,6 +90,11 @@ class Outbox:
         self.entries[self.last] = (topic, frame, retain, seq)
         return self.last
 
+    def orphan(self):
+        """Our session ends: what waits is still sent, but its numbers say nothing about the new session's ring."""
+        for token in self.entries:
+            self.entries[token] = self.entries[token][:3] + (None,)
+
     def pack(self):
         out = [bytes((len(self.entries),))]
         for token in sorted(self.entries):

@@ -72,6 +72,14 @@ class Organizer:
         while len(known) > PACKAGES:
             del known[min(known)]
 
+    def newest(self, tag):
+        """(number, K) of a member's last package, (0, zeros) when we have none."""
+        known = self.theirs.get(tag)
+        if not known:
+            return 0, smmp.ZERO
+        number = max(known)
+        return number, known[number][0]
+
     def renewed(self, tag):
         """A member began a new session: its numbers start again."""
         self.theirs.pop(tag, None)
@@ -103,22 +111,17 @@ class Organizer:
 
     # --- changes
 
-    def create(self, tags, now):
-        if self.group.state is not None:
+    def change(self, action, tags, now):
+        """What a user asks for: "create", "add" or "remove". Raises NoGroup."""
+        inside = self.group.state is not None
+        if action == "create" and inside:
             raise NoGroup("this member is in a group already: add or remove members, or leave it first")
-        self._want(CREATE, sorted(tags), [], now)
-
-    def add(self, tag, now):
-        self._inside()
-        self._want(ADD, [tag], [], now)
-
-    def remove(self, tag, now):
-        self._inside()
-        self._want(REMOVE, [], [tag], now)
-
-    def _inside(self):
-        if self.group.state is None:
+        if action != "create" and not inside:
             raise NoGroup("this member is in no group: create one first")
+        if action == "remove":
+            self._want(REMOVE, [], tags, now)
+        else:
+            self._want(CREATE if action == "create" else ADD, tags, [], now)
 
     def leaving(self, tag, now):
         """A member said that it leaves: the first of those who stay removes it."""

@@ -258,7 +258,7 @@ class Session:
             kind = effect[0]
             if kind == "store":
                 await self._store(effect[1])
-            elif kind in ("publish", "subscribe", "disconnect"):
+            elif kind in ("publish", "subscribe", "disconnect", "reconnect"):
                 self._link.put(effect)
             elif kind == "message":
                 self._deliver(effect[1])

@@ -15,7 +15,7 @@ _SECRECY = ("note", "conversation", "ratchet")
 def pack_state(ch):
     """Everything a member must not forget. Presence, running handshakes and held notes are not part of it."""
     s, a = ch.session, ch.agreement
-    out = [bytes((FORMAT,)), ch.rng.next_seed, u32(ch.lamport), u32(ch.newest[0]), ch.newest[1], u32(ch.conn)]
+    out = [bytes((FORMAT,)), ch.rng.next_seed, ch.lost.pack(), u32(ch.lamport), u32(ch.newest[0]), ch.newest[1], u32(ch.conn)]
     out.append(bytes((1 if s else 0, 1 if ch.joined else 0)))
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed)
@@ -48,6 +48,9 @@ def _unpack(ch, r):
     seed = r.take(32)
     if r.pos == len(r.data):
         return seed
+    ch.lost.unpack(r)
+    if ch.lost.generation:
+        ch.settle_at(ch.lost.root)
     a = ch.agreement
     ch.lamport = r.uint(4)
     ch.newest = (r.uint(4), r.take(16))

@@ -19,8 +19,9 @@ AGREEMENT = const(7)
 RATCHET = const(8)
 CONTROL = const(9)
 PACKAGE = const(10)
+NOTICE = const(11)
 
-STREAMS = "jnphcsgek"
+STREAMS = "jnphcsgekx"
 RETAINED_SLOTS = "jnek"  # streams whose topics end in a slot number
 
 HEADER = const(22)  # version 1, kind 1, epoch 16, seq 4

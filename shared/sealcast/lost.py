@@ -1,0 +1,192 @@
+"""A lost board: the channel moves to a key it never had. PROTOCOL.md section 22.
+
+The admin signs a notice that carries the new root key, sealed to each remaining member. Who has moved keeps the notice,
+goes on listening at the old place, and answers every member that still comes there, until all have been seen at the new one.
+"""
+
+from .compat import const
+from .errors import NoGroup, Reject
+from .identity import SIG
+from .keys import Keys, siv
+from .smmp import ZERO, dh
+from .wire import JOIN, NONCE, NOTICE, PRESENCE, Reader, Topics, header, lv, u32
+
+MAX_PARTIES = const(31)
+MAX_OLD = const(4)
+ANSWER_MS = const(2000)  # an answer reaches everyone who is at the old place then
+
+
+class Old:
+    """A place the channel has left: its keys, the notice that led away, and who has not been seen at the new place."""
+
+    def __init__(self, suite, root, channel, notice, waiting):
+        self.root = root
+        self.keys = Keys(suite, root, channel)
+        self.topics = Topics(self.keys.rp)
+        self.topic = notice_topic(self.keys, self.topics, channel)
+        self.notice = notice
+        self.waiting = waiting  # uids
+        self.answered = {}  # uid -> the frame that was answered last
+        self.answer_at = 0
+
+
+def notice_topic(keys, topics, channel):
+    return topics.make(siv(keys.suite, keys.ckey, b"notice", channel), "x")
+
+
+def _share(suite, rp, generation, W, tag, B, K, z1, z2):
+    """The key that seals the new root to one member: used once."""
+    return suite.h(32, b"", b"", b"sc/share", lv(rp, W, tag, B, K), u32(generation), z1, z2)
+
+
+def _signable(keys, ad, body):
+    return keys.suite.h(32, b"", b"", b"sc/notice", ad, body)
+
+
+class Lost:
+    """`ch` gives keys, members, packages and effects; see channel.Channel."""
+
+    def __init__(self, ch, root):
+        self.ch = ch
+        self.root = root
+        self.generation = 0
+        self.old = []  # [Old], oldest first
+        self.pins = {}  # uid -> B || E, carried over from the place we left
+
+    # --- the admin
+
+    def declare(self, uid, admin_seed, now):
+        """Make, publish and follow a notice that leaves `uid` behind. Raises NoGroup when it cannot be made."""
+        ch = self.ch
+        suite = ch.suite
+        admin = suite.ed25519_public(admin_seed)
+        if admin != ch.config.get("admin"):
+            raise NoGroup("this channel has another admin, or none: change the password instead")
+        if uid == ch.uid or uid not in [m.uid for m in ch.members_by_tag.values()]:
+            raise NoGroup("no other member of that name is known here")
+        stay = sorted([m.tag for m in ch.members_by_tag.values() if m.uid != uid and m.public])
+        if len(stay) + 1 > MAX_PARTIES:
+            raise NoGroup("a notice reaches at most %d members" % MAX_PARTIES)
+        generation = self.generation + 1
+        root, w = ch.rng.bytes(32), ch.rng.bytes(32)
+        W = suite.x25519_base(w)
+        out = [W, ch.tag_of(uid), bytes((len(stay),))]
+        for tag in stay:
+            B = ch.pinned(tag)
+            number, K = ch.group.organizer.newest(tag)
+            z2 = dh(suite, w, K) if number else ZERO
+            key = _share(suite, ch.keys.rp, generation, W, tag, B, K, dh(suite, w, B), z2)
+            out.append(tag + u32(number) + suite.secretbox(key, bytes(NONCE), root))
+        body = b"".join(out)
+        head = header(NOTICE, ch.keys.rp[:16], generation)
+        ad = ch.keys.ad(head, ch.keys.rp[:16])
+        sig = suite.ed25519_sign(admin_seed, admin, _signable(ch.keys, ad, body))
+        frame = ch.keys.seal(ch.rng, head, ch.keys.rp[:16], body + sig)
+        ch.emit(("publish", notice_topic(ch.keys, ch.topics, ch.config["channel"].encode()), frame, True, 1, 0))
+        self._move(root, generation, frame, uid, [ch.uid_of(tag) for tag in stay])
+
+    # --- everyone
+
+    def watch(self):
+        """Subscribe to the notice of where we are, and to what still comes where we were."""
+        ch = self.ch
+        ch.subscribe(notice_topic(ch.keys, ch.topics, ch.config["channel"].encode()))
+        for old in self.old:
+            ch.subscribe(old.topics.everyone("p"))
+            ch.subscribe(old.topics.everyone("j"))
+
+    def receive(self, frame, now):
+        """A notice for the place where we are. Raises Reject; then nothing has changed."""
+        ch = self.ch
+        suite = ch.suite
+        ad, place, generation, pt = ch.keys.open(frame, NOTICE, ch.keys.rp[:16])
+        if generation <= self.generation or place != ch.keys.rp[:16]:
+            raise Reject("stale")
+        admin = ch.config.get("admin")
+        if admin is None:
+            raise Reject("signature")
+        r = Reader(pt)
+        W, removed, n = r.take(32), r.take(16), r.uint(1)
+        shares = [(r.take(16), r.uint(4), r.take(48)) for _ in range(n)]
+        body, sig = pt[: r.pos], r.take(SIG)
+        r.end()
+        if not suite.ed25519_verify(admin, sig, _signable(ch.keys, ad, body)):
+            raise Reject("signature")
+        mine = [s for s in shares if s[0] == ch.tag]
+        if removed == ch.tag or not mine:
+            if ch.may_report("expelled", now):
+                ch.event("expelled", {"generation": generation})
+            return
+        _, number, box = mine[0]
+        K, z2 = ZERO, ZERO
+        if number:
+            package = ch.group.organizer.mine.get(number)
+            if package is None:
+                raise Reject("package")
+            K, z2 = package.K, dh(suite, package.k, W)
+        key = _share(suite, ch.keys.rp, generation, W, ch.tag, ch.identity.B, K, dh(suite, ch.identity.b, W), z2)
+        root = suite.secretbox_open(key, bytes(NONCE), box)
+        if root is None:
+            raise Reject("forged")
+        others = [ch.uid_of(s[0]) for s in shares if s[0] != ch.tag]
+        self._move(root, generation, frame, ch.uid_of(removed), [uid for uid in others if uid])
+
+    def _move(self, root, generation, frame, removed, others):
+        ch = self.ch
+        for m in ch.members_by_tag.values():
+            if m.public and m.uid != removed:
+                self.pins[m.uid] = m.public
+        self.pins.pop(removed, None)
+        for old in self.old:
+            old.waiting.discard(removed)
+        here = Old(ch.suite, self.root, ch.config["channel"].encode(), frame, set(others))
+        self.old = [o for o in self.old if o.waiting][-(MAX_OLD - 1) :] + [here]
+        self.root = root
+        self.generation = generation
+        ch.settle_at(root)
+        ch.event("moved", {"generation": generation, "removed": removed, "waiting": sorted(others)})
+        ch.emit(("reconnect",))
+
+    def at_old_place(self, topic, frame, now):
+        """Something at a place we left: whoever is still there is told. True when the topic was one of those."""
+        for old in self.old:
+            if topic.startswith(old.topics.prefix):
+                name, stream = old.topics.parse(topic)
+                if stream not in "jp":
+                    return True
+                uid = old.keys.uid(name)
+                if uid in old.waiting and now >= old.answer_at and old.answered.get(uid) != frame:
+                    old.keys.open(frame, JOIN if stream == "j" else PRESENCE, name[:16])
+                    old.answered[uid] = frame
+                    old.answer_at = now + ANSWER_MS
+                    self.ch.emit(("publish", old.topic, old.notice, True, 1, 0))
+                return True
+        return False
+
+    def arrived(self, uid):
+        """A member has joined where we are."""
+        for old in self.old:
+            if uid in old.waiting:
+                old.waiting.discard(uid)
+                self.ch.dirty = True
+                self.ch.event("followed", {"uid": uid, "waiting": sorted(old.waiting)})
+        self.old = [o for o in self.old if o.waiting]
+
+    def pack(self):
+        out = [u32(self.generation), self.root, bytes((len(self.old),))]
+        for old in self.old:
+            out.append(old.root + lv(old.notice) + bytes((len(old.waiting),)) + lv(*[u.encode() for u in sorted(old.waiting)]))
+        out.append(bytes((len(self.pins),)))
+        for uid in self.pins:
+            out.append(lv(uid.encode(), self.pins[uid]))
+        return b"".join(out)
+
+    def unpack(self, r):
+        self.generation, self.root = r.uint(4), r.take(32)
+        for _ in range(r.uint(1)):
+            root, notice = r.take(32), r.lv()
+            waiting = set([r.lv().decode() for _ in range(r.uint(1))])
+            self.old.append(Old(self.ch.suite, root, self.ch.config["channel"].encode(), notice, waiting))
+        for _ in range(r.uint(1)):
+            uid, public = r.lv().decode(), r.lv()
+            self.pins[uid] = public
