@@ -6,12 +6,14 @@ erases each) lasts about 48 years, a 64 KB one about 18 months.
 """
 
 from sealcast.filestore import FileStore
+from sealcast.slots import key_for
+from sealcast.wire import lv
 
 
 def state(suite, config, directory):
-    """The store of a channel's state. Its check is keyed with the identity, channel and name: no other member's state passes."""
-    name = config["channel"].encode() + b"\x00" + config["uid"].encode()
-    return FileStore(suite, suite.h(32, config["identity"], b"", b"sc/store-key", name), directory + "state")
+    """The store of a member's state in a channel; no other member's or channel's state passes its check."""
+    key = key_for(suite, config["identity"], config["channel"].encode(), config["uid"].encode())
+    return FileStore(suite, key, directory + "state")
 
 
 def identity(suite, directory, hardware):
@@ -30,7 +32,8 @@ def root(suite, password, channel, directory, slow):
     """password, channel (bytes) -> the channel's root key, worked out once and kept: scrypt is slow here. slow(): it begins."""
     from sealcast.keys import root_key
 
-    store = FileStore(suite, suite.h(32, password, b"", b"sc/root-check", channel), directory + "root")
+    # The check tells a changed password. It is a fast hash of it, which gives nothing away: the password lies beside it.
+    store = FileStore(suite, suite.h(32, b"", b"", b"sc/root-check", lv(password, channel)), directory + "root")
     key = store.load()
     if key is None:
         slow()

@@ -4,6 +4,7 @@ MicroPython's asyncio has Event, Lock, create_task and wait_for_ms, but no Queue
 """
 
 import asyncio
+import errno
 import io
 import os
 import sys
@@ -52,9 +53,30 @@ async def stop(task):
 
 
 def explain(error):
-    """An exception as one line for an event: its type and, for errors written for people, their text."""
+    """An exception as one line for an event: what it means and what to do for the system's usual errors, else its type,
+    with the text of errors that are written for people."""
+    if isinstance(error, OSError):
+        known = _meaning(error.errno)
+        if known:
+            return known
     text = str(error).replace("\n", " ") if isinstance(error, OSError) else ""
     return type(error).__name__ + (": " + text if text else "")
+
+
+def _meaning(number):
+    """Errno numbers differ by port, so that they are compared by name; -2 is how getaddrinfo says "no such name"."""
+    if number == -2:
+        return "no such host: check broker.host and the network"
+    for name, meaning in (
+        ("ECONNREFUSED", "nothing listens there: check broker.host and broker.port"),
+        ("EHOSTUNREACH", "no way to the broker: check the network and broker.host"),
+        ("ENETUNREACH", "no network"),
+        ("ECONNRESET", "the broker closed the connection"),
+        ("ENOSPC", "the storage is full"),
+    ):
+        if number is not None and number == getattr(errno, name, None):
+            return meaning
+    return None
 
 
 def place(error):

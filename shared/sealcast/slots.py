@@ -11,13 +11,18 @@ Nothing here touches a file: filestore.py has the policy.
 
 from .compat import const
 from .errors import BadState
-from .wire import u32
+from .wire import lv, u32
 
 FORMAT = const(1)
 HEADER = const(13)
 CHECK = const(16)
 MAX_BODY = const(65535)  # far above any state; bounds what a broken header can ask for
 _MAGIC = b"SCst"
+
+
+def key_for(suite, identity, channel, uid):
+    """The check's key for a member's state, bound to who and where it is. identity: 32 bytes; channel, uid: bytes."""
+    return suite.h(32, identity, b"", b"sc/store-key", lv(channel, uid))
 
 
 def header(generation, length):

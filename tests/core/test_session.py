@@ -5,6 +5,7 @@ seen alone; tests/transport runs the driver with the real channel against real b
 """
 
 import asyncio
+import errno
 
 from sealcast import aio, link
 from sealcast.errors import NotReady, Offline
@@ -616,3 +617,6 @@ def test_within():
 def test_explain_shows_no_text_but_that_of_system_errors():
     assert aio.explain(OSError("no\nroute")) == "OSError: no route"
     assert aio.explain(ValueError("hidden")) == "ValueError"
+    assert aio.explain(OSError(errno.ECONNREFUSED, "x")) == "nothing listens there: check broker.host and broker.port"
+    assert aio.explain(OSError(-2, "x")) == "no such host: check broker.host and the network"
+    assert "9999" in aio.explain(OSError(9999))

@@ -25,6 +25,13 @@ def test_layout():
     assert data[17:] == S.h(16, KEY, b"", b"sc/store", data[:17])
 
 
+def test_the_states_of_other_members_and_channels_have_other_keys():
+    keys = [slots.key_for(S, KEY, c, u) for c, u in ((b"c", b"u"), (b"c", b"v"), (b"d", b"u"), (b"cu", b""), (b"", b"cu"))]
+    keys.append(slots.key_for(S, bytes(32), b"c", b"u"))
+    assert len(set(keys)) == 6
+    assert [len(k) for k in keys] == [32] * 6
+
+
 def test_any_changed_byte_is_seen():
     data = slots.pack(S, KEY, 7, b"some state")
     for i in range(len(data)):

@@ -10,6 +10,8 @@ import pytest
 
 from host_support import mosquitto, start_broker
 from node_support import PATH, ROOT, SOFT_PATH, Program
+from sealcast import suite_host
+from sealcast.keys import root_key
 from sealcast.wire import b64
 
 MAIN = ROOT / "firmware" / "node" / "main.py"
@@ -165,6 +167,21 @@ def test_notes_sent_while_the_broker_is_dead_arrive_when_it_is_back(group, mosqu
         b.message("into the void", sender="ann")
         a.event("sent", text="into the void")
         assert b.said().count("into the void") == 1
+
+
+@pytest.mark.skipif(PATH == SOFT_PATH, reason="scrypt in pure Python takes minutes")
+def test_the_password_gives_the_key_that_the_host_works_out(group):
+    password = "kölsch and nine other words " * 4
+    key = root_key(suite_host, password.encode(), b"greenhouse")
+    a, b = group("ann", key=None, password=password), group("bob", key=b64(key))
+    a.event("online"), b.event("online")
+    a.say("note same key")
+    b.message("same key", sender="ann")
+    a.end(signal.SIGKILL)
+    a = group("ann", key=None, password=password)
+    a.event("online")
+    assert not [e for e in a.events() if "password" in str(e)], "worked out again"
+    assert password not in "\n".join(a.lines)
 
 
 def test_a_sensor_publishes_by_itself_and_commands_are_checked(group):
