@@ -37,12 +37,13 @@ def mosquitto() -> str | None:
 class Child:
     """A process whose output lines can be waited for. Always killed at the end of the block."""
 
-    def __init__(self, argv: list[str], **kwargs: object) -> None:
+    def __init__(self, argv: list[str], extra_env: dict[str, str] | None = None, **kwargs: object) -> None:
         self.lines: list[str] = []
         self._more = threading.Condition()
         self._ended = False
+        env = environment(**(extra_env or {}))
         self.process = subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment(), **kwargs
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=env, **kwargs
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -64,6 +65,16 @@ class Child:
                 if text in line:
                     return line
         raise AssertionError(f"no line with {text!r} in {self.lines}")
+
+    def type(self, line: str) -> None:
+        """One line for the process's standard input (started with stdin=subprocess.PIPE)."""
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def lines_at_end(self) -> list[str]:
+        """All it said, once it has ended."""
+        self._reader.join(DEADLINE_S)
+        return self.lines
 
     def stop(self, signum: int = signal.SIGTERM) -> int:
         """Send the signal and wait for the end; the exit code."""

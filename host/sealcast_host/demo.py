@@ -31,7 +31,7 @@ from sealcast import compat, keys
 from sealcast_host import channels, words
 from sealcast_host.broker import running_broker
 from sealcast_host.demobroker import Recorder
-from sealcast_host.demomembers import DemoFailed, HostMember, Member, NodeMember, Watch
+from sealcast_host.demomembers import DemoFailed, HostMember, Member, NodeMember, Watch, has_native_crypto
 from sealcast_host.errors import UserError
 
 CHANNEL = "greenhouse"
@@ -44,7 +44,7 @@ class Demo:
     """The story. Each step is a method; `counts` fills as promises are kept."""
 
     def __init__(self, micropython: Path, folder: Path) -> None:
-        self.folder = folder
+        self.micropython = micropython
         self.watch = Watch()
         self.recorder = Recorder()
         self.begin = time.monotonic()
@@ -93,10 +93,12 @@ class Demo:
         self.phrase = words.new_phrase()
         self.tell(f'channel "{CHANNEL}" made; its phrase for this run: {self.phrase}')
         known = channels.create(CHANNEL, self.phrase, self.broker, HOST)
+        native = await has_native_crypto(self.micropython)
         for node in self.nodes:
-            node.provision(known)
+            node.provision(known, self.phrase if native else None)
             await node.start()
-        self.tell(f"{len(NODES)} nodes started, each a MicroPython process, with the key that the host made from the phrase")
+        have = "the phrase (making the key of it in little memory takes some seconds)" if native else "the key made from the phrase"
+        self.tell(f"{len(NODES)} nodes started, each a MicroPython process, each given {have}")
         await self.watch.until("a node tells its crypto", lambda: bool(self.nodes[0].text_of("crypto: ")))
         self.tell("    " + self.nodes[0].text_of("crypto: "))
         await self.host.join(self._by_password(self.phrase))

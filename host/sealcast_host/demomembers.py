@@ -115,16 +115,17 @@ class NodeMember(Member):
         self._folder = folder
         self._reader: asyncio.Task[None] | None = None
 
-    def provision(self, known: channels.ChannelFile) -> None:
-        """Write its sealcast.json, as `sealcast channel node` does, with a log that a program can read."""
+    def provision(self, known: channels.ChannelFile, phrase: str | None) -> None:
+        """Write its sealcast.json: with the phrase, or, without one, with the key as `sealcast channel node` does."""
         self._folder.mkdir(mode=0o700)
         settings = known.settings(self.uid) | {"log": "json", "keepalive": 20}
+        if phrase is not None:
+            del settings["key"]
+            settings["password"] = phrase
         write_private(self._folder / "sealcast.json", json.dumps(settings), replace=False)
 
     async def start(self) -> None:
         """Switch the node on."""
-        # The modules first: in a checkout their sources' folder lies beside the node's and has the same name.
-        path = ":".join((".frozen", *native_modules(), str(core_dir().parent), str(node_dir().parent)))
         self.process = await asyncio.create_subprocess_exec(
             str(self._micropython),
             str(node_dir() / "main.py"),
@@ -132,7 +133,7 @@ class NodeMember(Member):
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={"MICROPYPATH": path, "PATH": os.environ.get("PATH", "")},
+            env=node_environment(),
             preexec_fn=_die_with_parent,
         )
         self._reader = asyncio.create_task(self._read())
@@ -172,10 +173,27 @@ class NodeMember(Member):
             self._reader = None
 
 
-def native_modules() -> list[str]:
-    """The folder of the native crypto for MicroPython on this machine; none for machines it is not built for."""
-    folder = prebuilt_dir() / {"x86_64": "x64", "AMD64": "x64"}.get(platform.machine(), "none")
-    return [str(folder)] if folder.is_dir() else []
+def node_environment() -> dict[str, str]:
+    """Where MicroPython finds the node, the core, and the native crypto for this machine if there is one."""
+    native = prebuilt_dir() / {"x86_64": "x64", "AMD64": "x64"}.get(platform.machine(), "none")
+    # The modules first: in a checkout their sources' folder lies beside the node's and has the same name.
+    folders = ([native] if native.is_dir() else []) + [core_dir().parent, node_dir().parent]
+    return {"MICROPYPATH": ":".join([".frozen", *map(str, folders)]), "PATH": os.environ.get("PATH", "")}
+
+
+async def has_native_crypto(micropython: Path) -> bool:
+    """Does this MicroPython load the native modules? Without them a node takes minutes to make a key from a phrase."""
+    process = await asyncio.create_subprocess_exec(
+        str(micropython),
+        "-c",
+        "from sealcast import suite_native",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=node_environment(),
+        preexec_fn=_die_with_parent,
+    )
+    return await process.wait() == 0
 
 
 def _die_with_parent() -> None:

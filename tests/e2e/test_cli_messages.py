@@ -1,0 +1,230 @@
+"""Two users' real commands talk over real brokers: notes, a conversation, history, JSON, pipes, signals."""
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from host_support import Child, environment, free_port, mosquitto, start_broker
+
+KINDS = ["embedded", pytest.param("mosquitto", marks=pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed"))]
+
+
+class User:
+    """Somebody with a home directory of his own."""
+
+    def __init__(self, home, port):
+        self.home = home
+        self.port = port
+        self.env = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
+
+    def run(self, *args, stdin=""):
+        argv = [sys.executable, "-m", "sealcast_host", *args]
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environment(**self.env), timeout=180)
+
+    def ok(self, *args, stdin=""):
+        done = self.run(*args, stdin=stdin)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return done.stdout
+
+    def start(self, *args, **kwargs):
+        return Child([sys.executable, "-m", "sealcast_host", *args], extra_env=self.env, **kwargs)
+
+    def new(self, channel="g", uid="anna"):
+        """Make the channel; its phrase."""
+        out = self.ok("channel", "new", channel, "--uid", uid, "--broker", f"127.0.0.1:{self.port}")
+        return next(line.split()[1] for line in out.splitlines() if line.startswith("phrase"))
+
+    def join(self, phrase, channel="g", uid="ben"):
+        where = f"127.0.0.1:{self.port}"
+        self.ok("channel", "join", channel, "--uid", uid, "--broker", where, "--password-stdin", stdin=phrase + "\n")
+
+
+@pytest.fixture(params=KINDS)
+def broker(request, tmp_path):
+    port = free_port()
+    with start_broker(request.param, port, tmp_path) as child:
+        child.port = port
+        yield child
+
+
+@pytest.fixture
+def users(broker, tmp_path):
+    """Anna, who made the channel, and Ben, who joined it by its phrase."""
+    anna, ben = User(tmp_path / "anna", broker.port), User(tmp_path / "ben", broker.port)
+    ben.join(anna.new())
+    return anna, ben
+
+
+def messages(lines):
+    return [m for m in map(json.loads, lines) if m["type"] == "message"]
+
+
+def test_notes_and_a_conversation_between_two_users(users):
+    anna, ben = users
+    with anna.start("listen", "g", "--json") as listening:
+        listening.wait_for('"online"')
+        ben.ok("send", "g", "--mode", "note", "first: grüße")
+        listening.wait_for("first: gr")
+        ben.ok("send", "g", "--mode", "conversation", "second")
+        listening.wait_for('"second"')
+        assert listening.stop(signal.SIGTERM) == 0
+    got = messages(listening.lines)
+    assert [(m["sender"], m["secrecy"], m["origin"], m["historic"], m["text"]) for m in got] == [
+        ("ben", "note", "member", False, "first: grüße"),
+        ("ben", "conversation", "member", False, "second"),
+    ]
+    assert got[0]["epoch"] is None and len(got[1]["epoch"]) == 32
+    assert all(set(m) == {"type", "sender", "secrecy", "origin", "time", "seq", "historic", "again", "epoch", "text"} for m in got)
+    assert all(m["time"] > 1_700_000_000 for m in got)
+    assert not [line for line in listening.lines if "Traceback" in line]
+
+
+def test_a_late_listener_reads_the_history_in_order(users):
+    anna, ben = users
+    ben.ok("send", "g", "-", stdin="one\n\ntwo\nthree\n")
+    with anna.start("listen", "g", "--json", "--count", "3") as listening:
+        assert listening.process.wait(120) == 0
+    got = messages(listening.lines_at_end())
+    assert [(m["text"], m["secrecy"], m["historic"]) for m in got] == [(t, "note", True) for t in ("one", "two", "three")]
+
+
+def test_the_plain_lines_tell_who_how_and_what_and_cannot_be_forged(users):
+    anna, ben = users
+    with anna.start("listen", "g") as listening:
+        listening.wait_for("listening on")
+        ben.ok("send", "g", "--mode", "note", "evil\x1b[2J\rline\u202e\nanna  [conversation, member]  forged")
+        line = listening.wait_for("evil")
+        listening.stop(signal.SIGINT)
+    assert "  ben  [note, member]  evil" in line and "forged" in line
+    assert "\x1b" not in "".join(listening.lines) and "\r" not in "".join(listening.lines) and "\u202e" not in line
+
+
+def test_bytes_that_are_not_text_arrive_as_base64(users):
+    anna, ben = users
+    with anna.start("listen", "g", "--json") as listening:
+        listening.wait_for('"online"')
+        argv = [sys.executable, "-m", "sealcast_host", "send", "g", "-"]
+        subprocess.run(argv, input=b"\xff\xfe\x00x\n", env=environment(**ben.env), check=True, timeout=120)
+        listening.wait_for("body_b64")
+        listening.stop()
+    assert [m.get("body_b64") for m in messages(listening.lines)] == ["//4AeA=="]
+
+
+def test_a_mistyped_phrase_is_another_channel(users, tmp_path):
+    anna, ben = users
+    eve = User(tmp_path / "eve", anna.port)
+    eve.join("abandon-" * 6 + "zero", uid="eve")
+    ben.ok("send", "g", "--mode", "note", "not for eve")
+    with eve.start("listen", "g", "--json") as spying, anna.start("listen", "g", "--json") as listening:
+        spying.wait_for('"online"')
+        listening.wait_for("not for eve")
+        ben.ok("send", "g", "--mode", "note", "nor this")
+        listening.wait_for("nor this")
+        eve.ok("send", "g", "--mode", "note", "--uid", "eve2", "to those with the same wrong phrase")
+        spying.wait_for("wrong phrase")
+        spying.stop()
+        listening.stop()
+    assert [m["sender"] for m in messages(spying.lines)] == ["eve2"]
+    assert [m["sender"] for m in messages(listening.lines)] == ["ben", "ben"]
+
+
+def test_nobody_to_converse_with_is_told(users):
+    anna, _ = users
+    done = anna.run("send", "g", "--mode", "conversation", "--timeout", "3", "hello?")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "--mode note" in done.stderr
+
+
+def test_a_member_at_work_elsewhere_gets_another_name_unless_one_was_asked_for(users):
+    anna, _ = users
+    with anna.start("listen", "g", "--json") as listening:
+        listening.wait_for('"online"')
+        anna.ok("send", "g", "--mode", "note", "from the side")
+        listening.wait_for("from the side")
+        busy = anna.run("send", "g", "--uid", "anna", "x")
+        listening.stop()
+    assert [m["sender"] for m in messages(listening.lines)] == ["anna-2"]
+    assert busy.returncode == 2 and busy.stderr.count("\n") == 1 and "--uid" in busy.stderr
+
+
+def test_a_listener_outlives_the_broker(tmp_path):
+    port = free_port()
+    anna, ben = User(tmp_path / "anna", port), User(tmp_path / "ben", port)
+    ben.join(anna.new())
+    with start_broker("embedded", port, tmp_path) as first, anna.start("listen", "g", "--json") as listening:
+        listening.wait_for('"online"')
+        ben.ok("send", "g", "--mode", "note", "before")
+        listening.wait_for('"before"')
+        first.stop(signal.SIGKILL)
+        listening.wait_for('"offline"')
+        with start_broker("embedded", port, tmp_path):
+            ben.ok("send", "g", "--mode", "note", "after")
+            listening.wait_for('"after"')
+            listening.stop()
+    assert [m["text"] for m in messages(listening.lines)] == ["before", "after"]
+
+
+def test_chat_through_pipes(users):
+    anna, ben = users
+    with anna.start("chat", "g", stdin=subprocess.PIPE) as a, ben.start("chat", "g", stdin=subprocess.PIPE) as b:
+        a.wait_for('you are "anna"')
+        b.wait_for('you are "ben"')
+        a.wait_for("new conversation key")
+        b.wait_for("new conversation key")
+        a.type("hello ben")
+        assert "[conversation, member]  hello ben" in b.wait_for("  anna  ")
+        assert "[conversation, acknowledged]  hello ben" in a.wait_for("  you  ")
+        b.type("/note for later")
+        assert "[note, member]  for later" in a.wait_for("  ben  ")
+        b.type("//slash")
+        a.wait_for("]  /slash")
+        b.type("/members")
+        b.wait_for("anna  awake")
+        b.wait_for("ben  awake")
+        b.type("/help")
+        b.wait_for("/rekey")
+        b.type("/nonsense")
+        b.type("/rekey")
+        b.type("/leave")
+        assert b.process.wait(60) == 0
+        a.wait_for("* ben left")
+        a.process.stdin.close()  # the end of the input is a goodbye as well
+        assert a.process.wait(60) == 0
+    assert not [line for line in a.lines + b.lines if "Traceback" in line]
+
+
+def test_files_are_for_the_owner_only(users, tmp_path):
+    anna, _ = users
+    anna.ok("send", "g", "--mode", "note", "x")
+    out = tmp_path / "sealcast.json"
+    with out.open("w") as f:
+        argv = [sys.executable, "-m", "sealcast_host", "channel", "node", "g", "--uid", "bench-1"]
+        subprocess.run(argv, stdout=f, env=environment(**anna.env), check=True, timeout=120)
+    named = tmp_path / "named.json"
+    anna.ok("channel", "node", "g", "--uid", "bench-2", "--output", str(named))
+    settings = json.loads(out.read_text())
+    assert settings["uid"] == "bench-1" and settings["channel"] == "g" and len(settings["key"]) == 43 and len(settings["admin"]) == 43
+    assert set(settings) == {"uid", "channel", "key", "admin", "broker"}
+    files = [p for p in anna.home.rglob("*") if p.is_file()] + [out, named]
+    assert len(files) >= 5
+    for path in files:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    for path in (anna.home / "config/sealcast", anna.home / "state/sealcast/g/anna"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700, path
+
+
+def test_the_phrase_is_shown_once_and_kept_nowhere(broker, tmp_path):
+    anna = User(tmp_path / "anna", broker.port)
+    phrase = anna.new()
+    assert len(phrase.split("-")) == 7
+    kept = b"".join(p.read_bytes() for p in anna.home.rglob("*") if p.is_file())
+    assert phrase.encode() not in kept
+    secrets = json.loads((anna.home / "config/sealcast/g.json").read_text())
+    shown = anna.ok("channel", "show", "g") + anna.ok("channel", "list")
+    for secret in (phrase, secrets["key"], secrets["admin_secret"]):
+        assert secret not in shown
+    assert secrets["admin_secret"] not in anna.ok("channel", "node", "g", "--uid", "n")
