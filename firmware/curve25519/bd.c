@@ -1,6 +1,7 @@
 // bd.c: the Burmester-Desmedt key (docs/PROTOCOL.md, handshake) as one pass over the
 // encodings: n + 1 decodings, one encoding, 2 n additions.
-//     K = A + (A + X_1) + (A + X_1 + X_2) + ..      A = n y_i Z_{i-1}, a secret
+//     K = A + (A + X_i) + (A + X_i + X_{i+1}) + ..      A = y_i Z_{i-1}, a secret
+//       = n A + (n - 1) X_i + .. + X_{i+n-2}
 // and the X of all members must add up to the neutral element.
 
 static __attribute__((noinline)) int bd_key(uint8_t out[32], const uint8_t A[32], const uint8_t *xs, size_t n) {

@@ -43,7 +43,7 @@ void sc_scalar_reduce(uint8_t out[32], const uint8_t in[64]);
 //     1 if any of the 32 bytes is not zero, else 0 (constant time)
 int sc_scalar_nonzero(const uint8_t s[32]);
 
-// --- Burmester-Desmedt key in one pass: A = n*y_i*Z_{i-1} encoded, xs = n
+// --- Burmester-Desmedt key in one pass: A = y_i Z_{i-1} encoded, xs = n
 //     encodings X_i, X_{i+1}, .., X_{i-1}, n >= 2.
 //     acc = K = A; for X in the first n-1: acc += X, K += acc.
 //     SC_OK (K in out), SC_BAD_POINT, or SC_BAD_SUM if acc + X_last != A.

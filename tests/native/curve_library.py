@@ -2,8 +2,6 @@
 import ctypes
 import os
 import subprocess
-import sysconfig
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "..", "..", "firmware", "curve25519")

@@ -43,7 +43,7 @@ def x25519(k, u):
 def add(p, q):
     (x1, y1), (x2, y2) = p, q
     k = D * x1 * x2 * y1 * y2 % P
-    inverse = pow((1 + k) * (1 - k), P - 2, P)
+    inverse = pow((1 + k) * (1 - k), -1, P)
     return (x1 * y2 + x2 * y1) * (1 - k) * inverse % P, (y1 * y2 + x1 * x2) * (1 + k) * inverse % P
 
 
@@ -128,7 +128,7 @@ def elligator(t):
         s, c = -absolute(s * t), r
     n = c * (r - 1) * (D - 1)**2 - v
     w0, w1, w2, w3 = 2 * s * v, n * SQRT_AD_MINUS_ONE, 1 - s * s, 1 + s * s
-    z = pow(w1 * w3, P - 2, P)
+    z = pow(w1 * w3, -1, P)
     return w0 * w3 * z % P, w2 * w1 * z % P
 
 
