@@ -35,6 +35,9 @@ class Catchup:
     def begin(self, now):
         self.stop()
         ch = self.ch
+        for m in ch.members_by_tag.values():
+            for s in m.sessions:
+                s.window.calm()
         ch.subscribe(ch.topics.make(ch.name, "s"))
         ch.lost.watch()
         ch.subscribe(ch.topics.ring(ch.name))
@@ -101,7 +104,7 @@ class Catchup:
             return
         for s in member.sessions:
             if s.window.next is None:
-                s.window.baseline(member.head() if s is member.current else 0)
+                s.window.baseline()
                 self.ch.dirty = True
         self.drain(member, now, self.ch.config["history"] == "latest")
         self._next(now)
@@ -116,13 +119,10 @@ class Catchup:
                 self.want(member, now)
                 return
             notes += s.window.ready()
-            s.window.hole(self._head(member, s), now)
+            s.window.hole(now)
         self.ch.talk.deliver(member, notes[-1:] if latest else notes)
         if notes:
             self.ch.dirty = True
-
-    def _head(self, member, session):
-        return member.head() if session is member.current else 0
 
     def tick(self, now):
         if self._deadline is not None and now >= self._deadline:
@@ -137,7 +137,7 @@ class Catchup:
                     w.gap_at = now + GAP_MS
                     self.want(member, now)
                 else:
-                    first, last = w.skip(self._head(member, s))
+                    first, last = w.skip()
                     self.ch.event("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "note"})
                     self.ch.dirty = True
                     self.drain(member, now)

@@ -325,9 +325,7 @@ class Channel:
                 raise Reject("topic")
             self.group.receive(stream, frame, now)
         elif member is None or member.name != name or not member.sessions:
-            if stream == "p":
-                self.joins.seek(name, frame, now)
-            raise Reject("unknown")
+            self.joins.seek(name, stream, frame, now)
         elif stream == "n":
             self.talk.on_note(member, frame, now)
         elif stream == "p":
@@ -342,6 +340,8 @@ class Channel:
             raise Reject("topic")
 
     def _on_presence(self, member, frame, now):
+        if frame[2:18] not in [s.sid for s in member.sessions]:
+            self.joins.seek(member.name, "p", frame, now)
         before = member.status
         conn = member.conn
         _, counter, p = open_presence(self.keys, frame, member)

@@ -116,12 +116,14 @@ class Joins:
         else:
             self.admit(member, join, now)
 
-    def seek(self, name, frame, now):
-        """Somebody who holds the channel's key is there, and we have no join of this session: read the joins again."""
+    def seek(self, name, stream, frame, now):
+        """Nobody we know. When a presence shows that it holds the channel's key, its join was lost: read the joins again."""
         ch = self.ch
-        ch.keys.open(frame, PRESENCE, name[:16])
-        if ch.may_report("seek", now):
-            ch.subscribe(ch.topics.everyone("j"))
+        if stream == "p":
+            ch.keys.open(frame, PRESENCE, name[:16])
+            if ch.may_report("seek", now):
+                ch.subscribe(ch.topics.everyone("j"))
+        raise Reject("unknown")
 
     def admit(self, member, join, now):
         ch = self.ch

@@ -86,6 +86,7 @@ class Window:
     def __init__(self, ring):
         self.ring = ring
         self.next = None  # None until the ring has been read once
+        self.head = 0  # the highest signed head heard of
         self.held = {}  # seq -> note: arrived ahead of a hole, or while the ring is being read
         self.digests = []  # of the last `ring` notes delivered without a hole
         self.gap_at = None
@@ -100,11 +101,12 @@ class Window:
             raise Reject("window")
         self.held[seq] = note
 
-    def baseline(self, head):
+    def baseline(self):
         """After the first reading: everything that the ring could still hold is expected, no more."""
         if self.next is None:
             top = max(self.held) + 1 if self.held else 0
-            self.next = max(0, max(head, top) - self.ring)
+            self.next = max(0, max(self.head, top) - self.ring)
+            self.held = {seq: self.held[seq] for seq in self.held if seq >= self.next}
 
     def ready(self):
         """Notes that can be delivered now, in order."""
@@ -116,23 +118,24 @@ class Window:
             self.next += 1
         return out
 
-    def hole(self, head, now):
-        """Start, keep or stop the clock of a hole; True while there is one."""
-        if self.next is None or not (self.held or head > self.next):
-            self.gap_at = None
-            self.reread = False
-            return False
-        if self.gap_at is None:
+    def hole(self, now):
+        """Start, keep or stop the clock of a hole."""
+        if self.next is None or not (self.held or self.head > self.next):
+            self.calm()
+        elif self.gap_at is None:
             self.gap_at = now + GAP_MS
-        return True
 
-    def skip(self, head):
-        """Give a hole up: -> (first, last) missing. `next` moves past it."""
-        first = self.next
-        self.next = min(self.held) if self.held else head
-        self.digests = []
+    def calm(self):
+        """No hole that we know of, or a new connection: the ring is read before anything is missed."""
         self.gap_at = None
         self.reread = False
+
+    def skip(self):
+        """Give a hole up: -> (first, last) missing. `next` moves past it."""
+        first = self.next
+        self.next = min(self.held) if self.held else self.head
+        self.digests = []
+        self.calm()
         return first, self.next - 1
 
 
@@ -166,7 +169,6 @@ class Member:
         self.willed = -1  # a last will counts once, for its own connection
         self.status = GONE
         self.deadline = 0
-        self.presence = None
         self.silent_until = 0  # left out of handshakes until then
         self.strikes = 0
 
@@ -198,7 +200,6 @@ class Member:
         if self.current is not session:
             return False
         self.conn, self.counter, self.willed = 0, -1, -1
-        self.presence = None
         return True
 
     def fresh(self, p, counter):
@@ -215,14 +216,11 @@ class Member:
                 self.conn, self.counter = p.conn, -1
         else:
             self.conn, self.counter = p.conn, counter
-            self.presence = p
+            self.current.window.head = max(self.current.window.head, p.head)
         self.status = p.status
         self.deadline = now + p.sleep * 1000 * (p.status == ASLEEP) + p.keepalive * 2500
         if p.status == LEFT:
             self.deadline = 0
-
-    def head(self):
-        return self.presence.head if self.presence else 0
 
     def lapsed(self, now):
         """True once when a member that was present has not been heard of in time; it is GONE from then on."""

@@ -14,9 +14,9 @@ _SECRECY = ("note", "conversation", "ratchet")
 
 def pack_state(ch):
     """Everything a member must not forget. Presence, running handshakes and held notes are not part of it."""
-    s, a = ch.session, ch.agreement
+    s, a = ch.session if ch.joined else None, ch.agreement
     out = [bytes((FORMAT,)), ch.rng.next_seed, ch.lost.pack(), u32(ch.lamport), u32(ch.newest[0]), ch.newest[1], u32(ch.conn)]
-    out.append(bytes((1 if s else 0, 1 if ch.joined else 0)))
+    out.append(bytes((1 if s else 0,)))
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed)
     out.append(ch.ring.pack())
@@ -55,8 +55,8 @@ def _unpack(ch, r):
     ch.lamport = r.uint(4)
     ch.newest = (r.uint(4), r.take(16))
     ch.conn = r.uint(4)
-    has, ch.joined = r.uint(1), r.uint(1) == 1
-    if has:
+    ch.joined = r.uint(1) == 1
+    if ch.joined:
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
         ch.session = MySession(ch.suite, lamport, sid, signer)
     ch.ring.unpack(r)

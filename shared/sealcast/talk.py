@@ -18,7 +18,7 @@ class Talk:
         """Notes of one member, in order."""
         ch = self.ch
         for note in notes:
-            live = note.session is member.current and note.named >= ch.session.order
+            live = note.session is member.current and ch.session.order <= note.named <= ch.newest
             origin = "member" if ch.config["sign"] else "group"
             self._message(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
 

@@ -133,9 +133,9 @@ class World:
             sid = e.hid if e else None
             seq = e.chains[e.index(ch.tag)][1] if e else 0
         self.checks.bodies[body] = (client.uid, mode, sid, seq)
-        client.sending = (sid, seq) if mode == "note" else None
-        if not client.send(body, mode):
-            del self.checks.bodies[body]
+        client.sending = (sid, seq)
+        if not client.send(body, mode) or client.sending:
+            del self.checks.bodies[body]  # refused, or the power went before it was durable
         client.sending = None
 
     def partition(self, uids, ms):
@@ -191,7 +191,9 @@ class World:
         if self.tracing:
             from sim import trace
 
+            calls = dict(self.suite.calls)
             self.tracing(trace.line(self, what, uid, *args))
+            self.suite.calls = calls
 
 
 __all__ = ["Broken", "World"]
