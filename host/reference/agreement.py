@@ -1,0 +1,158 @@
+"""The group agreement: PROTOCOL.md section 16.2 to 16.4, in its own letters."""
+
+from dataclasses import dataclass
+
+from .encoding import Reader, Reject, lv, u8, u32, xor
+from .frames import AGREEMENT, Header, parse_header
+from .packages import Package
+from .primitives import ZERO32, H, derive, x25519_base
+from .ratchet import Group, frame_hash, shared
+
+RESYNC, CREATE, ADD, REMOVE = range(4)
+MAX_MEMBERS = 20
+NO_MAC = bytes(16)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One member in an agreement."""
+
+    tag: bytes
+    R: bytes
+    G: bytes
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A frame of section 16.2 taken apart."""
+
+    group: bytes
+    epoch: int
+    head: bytes
+    reason: int
+    organizer: bytes
+    W: bytes
+    rows: tuple[Row, ...]
+    tag: bytes
+    mac: bytes
+    frame: bytes
+
+    def index(self, tag: bytes) -> int:
+        for i, row in enumerate(self.rows):
+            if row.tag == tag:
+                return i
+        raise Reject("members")
+
+    def check_mac(self, group: Group) -> None:
+        """As a member of the group takes it (16.4): in its place, and from one who knows the group's v."""
+        if (self.group, self.epoch, self.head) != (group.id, group.epoch, group.head):
+            raise Reject("epoch")
+        if self.mac != group.frame_mac(self.frame[:-16]):
+            raise Reject("bad_hmac")
+
+
+def parse_agreement(frame: bytes) -> Agreement:
+    header = parse_header("g", frame)
+    if header.kind != AGREEMENT:
+        raise Reject("kind")
+    r = Reader(frame[22:])
+    head, reason, n = r.take(32), r.number(1), r.number(1)
+    organizer, W = r.take(16), r.take(32)
+    rows = tuple(Row(r.take(16), r.take(32), r.take(32)) for _ in range(n))
+    parsed = Agreement(header.epoch, header.seq, head, reason, organizer, W, rows, r.take(32), r.take(16), frame)
+    r.end()
+    tags = [row.tag for row in rows]
+    if reason > REMOVE or not 2 <= n <= MAX_MEMBERS or any(a >= b for a, b in zip(tags, tags[1:], strict=False)):
+        raise Reject("members")
+    if parsed.rows[parsed.index(organizer)].G != ZERO32:
+        raise Reject("format", "the organizer's G")
+    return parsed
+
+
+def _L(group: bytes, W: bytes, tag_j: bytes, tag_i: bytes, B_i: bytes, p: tuple[bytes, bytes], dhs: tuple[bytes, ...]) -> bytes:
+    """L_i from the public values, the package's K and R, and X25519(u, K_i), X25519(w, B_i), X25519(w, K_i)."""
+    return H(b"", lv(group, W, tag_j, tag_i, B_i, *p), *dhs, person=b"sc/L")
+
+
+def _blind(W: bytes, R_i: bytes, dh: bytes) -> bytes:
+    return H(b"", W, R_i, dh, person=b"sc/G")
+
+
+def _transcript(front: "Front", rows: tuple[Row, ...], pins: dict[bytes, bytes]) -> bytes:
+    listed = b"".join(row.tag + pins[row.tag] + row.R + row.G for row in rows)
+    fixed = u8(front.reason) + u8(len(rows)) + front.organizer + front.W
+    return front.group + u32(front.epoch) + front.head + fixed + listed
+
+
+@dataclass(frozen=True)
+class Front:
+    """What stands before the rows."""
+
+    group: bytes
+    epoch: int
+    head: bytes
+    reason: int
+    organizer: bytes
+    W: bytes
+
+
+def _front(a: Agreement) -> Front:
+    return Front(a.group, a.epoch, a.head, a.reason, a.organizer, a.W)
+
+
+def _master(S: bytes, T: bytes) -> tuple[bytes, bytes]:
+    """(MK, tag)."""
+    MK = H(S, lv(T), person=b"sc/mk")
+    return MK, derive(MK, b"sc/kc", T)
+
+
+def _state(MK: bytes, a: Agreement) -> Group:
+    RK, HK, NHK, mk, v = (derive(MK, b"sc/kdf", u8(i)) for i in range(5))
+    tags, R = tuple(row.tag for row in a.rows), tuple(row.R for row in a.rows)
+    return Group(a.group, a.epoch + 1, frame_hash(a.frame), RK, HK, NHK, mk, v, ZERO32, tags, R)
+
+
+def build_agreement(
+    group: bytes,
+    before: Group | None,
+    reason: int,
+    organizer: bytes,
+    u: bytes,
+    w: bytes,
+    r: bytes,
+    packages: dict[bytes, Package],
+    pins: dict[bytes, bytes],
+    place: tuple[int, bytes] = (0, ZERO32),
+) -> tuple[bytes, Group]:
+    """The agreement that the member with tag `organizer` and identity u = b_j makes, and the state after it.
+
+    `packages` holds one of every other member, `pins` everyone's B, both by tag; w and r are the organizer's fresh secrets.
+    `place` is (epoch, head) when there is no group before, or the organizer does not know its state.
+    """
+    front = Front(group, *((before.epoch, before.head) if before else place), reason, organizer, x25519_base(w))
+    L = {}
+    for tag, p in packages.items():
+        dhs = (shared(u, p.K), shared(w, pins[tag]), shared(w, p.K))
+        L[tag] = _L(group, front.W, organizer, tag, pins[tag], (p.K, p.R), dhs)
+    S = xor(*L.values())
+    rows = [Row(organizer, x25519_base(r), ZERO32)]
+    for tag, p in packages.items():
+        rows.append(Row(tag, p.R, xor(_blind(front.W, p.R, shared(w, p.R)), S, L[tag])))
+    ordered = tuple(sorted(rows, key=lambda row: row.tag))
+    MK, tag = _master(S, _transcript(front, ordered, pins))
+    frame = Header(AGREEMENT, group, front.epoch).pack() + front.head + u8(reason) + u8(len(rows)) + organizer + front.W
+    frame += b"".join(row.tag + row.R + row.G for row in ordered) + tag
+    frame += before.frame_mac(frame) if before else NO_MAC
+    return frame, _state(MK, parse_agreement(frame))
+
+
+def accept_agreement(a: Agreement, tag: bytes, b: bytes, k: bytes, r: bytes, K: bytes, pins: dict[bytes, bytes]) -> Group:
+    """The state that member `tag` computes from its identity b and its package (k, r, K); Reject(`undecryptable`) if the tag is wrong."""
+    row = a.rows[a.index(tag)]
+    dhs = (shared(k, pins[a.organizer]), shared(b, a.W), shared(k, a.W))
+    L_i = _L(a.group, a.W, a.organizer, tag, pins[tag], (K, row.R), dhs)
+    S = xor(L_i, row.G, _blind(a.W, row.R, shared(r, a.W)))
+    MK, expected = _master(S, _transcript(_front(a), a.rows, pins))
+    if expected != a.tag:
+        raise Reject("undecryptable", "tag")
+    return _state(MK, a)

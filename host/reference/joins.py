@@ -1,0 +1,93 @@
+"""Identities, sessions, joins and stale answers: PROTOCOL.md section 6."""
+
+from dataclasses import dataclass
+
+from .encoding import Reader, Reject, u8, u32
+from .frames import HANDSHAKE, JOIN, Header, associated, open_sealed, parse_header, seal
+from .names import ChannelKeys
+from .primitives import H, derive, ed25519_public, ed25519_sign, ed25519_verify, x25519_base
+
+LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+MAX_LAMPORT, JUMP = 2**31 - 1, 65536
+SESSIONS_KEPT = 3
+STALE = 5
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The public identity B || E of section 6.1."""
+
+    B: bytes
+    E: bytes
+
+    def fingerprint(self) -> str:
+        bits = int.from_bytes(H(b"", self.B, self.E, person=b"sc/fp"), "big") >> (256 - 100)
+        letters = "".join(LETTERS[bits >> shift & 31] for shift in range(95, -1, -5))
+        return " ".join(letters[i : i + 4] for i in range(0, 20, 4))
+
+
+class SecretIdentity:
+    """What the 32-byte secret `s` gives."""
+
+    def __init__(self, s: bytes) -> None:
+        self.b = derive(s, b"sc/id-x25519")
+        self.e = derive(s, b"sc/id-ed25519")
+        self.public = Identity(x25519_base(self.b), ed25519_public(self.e))
+
+
+@dataclass(frozen=True)
+class Join:
+    """A join that was accepted as far as its own bytes go; `sid` names the session, `S` is its public key."""
+
+    uid: str
+    name: bytes
+    sid: bytes
+    lamport: int
+    identity: Identity
+    S: bytes
+    K: int
+
+    @property
+    def rank(self) -> tuple[int, bytes]:
+        return self.lamport, self.sid
+
+
+def _join_hash(ad: bytes, body: bytes) -> bytes:
+    return H(b"", ad, body, person=b"sc/join")
+
+
+def build_join(keys: ChannelKeys, uid: str, secret: SecretIdentity, sid: bytes, S: bytes, lamport: int, K: int, nonce: bytes) -> bytes:
+    ad = associated(Header(JOIN, sid, lamport), keys.rp, keys.name(uid))
+    body = u32(lamport) + secret.public.B + secret.public.E + S + u8(K)
+    return seal(keys.msgkey, ad, nonce, body + ed25519_sign(secret.e, _join_hash(ad, body)))
+
+
+def parse_join(keys: ChannelKeys, name: bytes, slot: int, frame: bytes) -> Join:
+    """A join up to its signature (6.3); pins, jumps and order are for who keeps the members (zpinc.py)."""
+    header = parse_header("j", frame)
+    ad = associated(header, keys.rp, name)
+    pt = open_sealed(keys.msgkey, ad, frame)
+    reader = Reader(pt)
+    lamport = reader.number(4)
+    identity = Identity(reader.take(32), reader.take(32))
+    S, K = reader.take(32), reader.number(1)
+    signature = reader.take(64)
+    reader.end()
+    if lamport != header.seq or slot != lamport % 4 or not 1 <= K <= 64:
+        raise Reject("format")
+    if not ed25519_verify(identity.E, signature, _join_hash(ad, pt[:-64])):
+        raise Reject("signature")
+    return Join(keys.uid(name), name, header.epoch, lamport, identity, S, K)
+
+
+@dataclass(frozen=True)
+class Stale:
+    """The answer of section 6.4: the sid of the join that is older than what the sender knows, and the largest lamport it knows."""
+
+    sid: bytes
+    lamport: int
+
+
+def build_stale(keys: ChannelKeys, uid: str, sid: bytes, stale: Stale, nonce: bytes) -> bytes:
+    ad = associated(Header(HANDSHAKE, sid, 0), keys.rp, keys.name(uid))
+    return seal(keys.msgkey, ad, nonce, u8(STALE) + stale.sid + u32(stale.lamport))

@@ -1,0 +1,95 @@
+"""Notes, their windows and the signed head of a ring: PROTOCOL.md section 7."""
+
+from dataclasses import dataclass, field
+
+from .encoding import Reader, Reject, lv, pad, u32, unpad
+from .frames import NOTE, Header, associated, open_sealed, parse_header, seal, sign, verify
+from .joins import Join
+from .names import ChannelKeys
+from .primitives import H
+
+WINDOW = 65535
+
+
+@dataclass(frozen=True)
+class Note:
+    """`named` is the (lamport, sid) of the newest join that the sender had accepted."""
+
+    sid: bytes
+    seq: int
+    time: int
+    named: tuple[int, bytes]
+    body: bytes
+
+    def live_for(self, current_sid: bytes, own: tuple[int, bytes]) -> bool:
+        """Section 7.3: in the sender's current session, and made by one who knew the receiver's session or a later one."""
+        return self.sid == current_sid and self.named >= own
+
+
+def build_note(keys: ChannelKeys, uid: str, note: Note, nonce: bytes, session_seed: bytes | None) -> bytes:
+    """Signed if a seed of the session is given."""
+    ad = associated(Header(NOTE, note.sid, note.seq), keys.rp, keys.name(uid))
+    body = u32(note.time) + u32(note.named[0]) + note.named[1] + pad(note.body)
+    return seal(keys.msgkey, ad, nonce, sign(session_seed, ad, body) if session_seed is not None else body)
+
+
+def parse_note(keys: ChannelKeys, name: bytes, slot: int, frame: bytes, sessions: dict[bytes, Join], signed: bool = True) -> Note:
+    """`sessions` holds the joins of this member by sid; a note of another session is Reject(`unknown`)."""
+    header = parse_header("n", frame)
+    session = sessions.get(header.epoch)
+    if session is None:
+        raise Reject("unknown")
+    if header.seq % session.K != slot:
+        raise Reject("topic", "not the slot of this number")
+    ad = associated(header, keys.rp, name)
+    pt = open_sealed(keys.msgkey, ad, frame)
+    if signed and len(pt) < 24 + 32 + 64:
+        raise Reject("signature", "too short for one")
+    reader = Reader(pt[:-64] if signed else pt)
+    time, named = reader.number(4), (reader.number(4), reader.take(16))
+    body = unpad(reader.rest())
+    if signed:
+        verify(session.S, ad, pt)
+    return Note(header.epoch, header.seq, time, named, body)
+
+
+def slot_digest(frame: bytes) -> bytes:
+    return H(b"", frame, person=b"sc/slot")[:8]
+
+
+def ring_digest(frames: list[bytes], K: int) -> bytes:
+    """The digest of section 7.5; `frames` are all notes of the session below head, oldest first."""
+    return H(b"", lv(*(slot_digest(frame) for frame in frames[-K:])), person=b"sc/ring")[:16]
+
+
+@dataclass
+class Window:
+    """The receiver's window of one session (7.3): which numbers are still to come."""
+
+    K: int
+    next: int = 0
+    held: dict[int, Note] = field(default_factory=dict)
+
+    def check(self, seq: int) -> None:
+        if seq < self.next or seq in self.held:
+            raise Reject("duplicate")
+        if seq - self.next > WINDOW or len(self.held) >= 2 * self.K:
+            raise Reject("window")
+
+    def take(self, note: Note) -> list[Note]:
+        """The notes that can be handed over now, in order."""
+        self.check(note.seq)
+        self.held[note.seq] = note
+        return self._ready()
+
+    def skip_gap(self) -> tuple[int, int, list[Note]]:
+        """Give up the hole before the first held note: (first, last) of the missing numbers, and the notes behind it."""
+        first, self.next = self.next, min(self.held)
+        return first, self.next - 1, self._ready()
+
+    def _ready(self) -> list[Note]:
+        ready = []
+        while self.next in self.held:
+            ready.append(self.held.pop(self.next))
+            self.next += 1
+        return ready

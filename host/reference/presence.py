@@ -1,0 +1,56 @@
+"""Presence: PROTOCOL.md section 8."""
+
+from dataclasses import dataclass
+
+from .encoding import Reader, Reject, u8, u16, u32
+from .frames import PRESENCE, Header, associated, open_sealed, parse_header, seal, sign, verify
+from .joins import Join
+from .names import ChannelKeys
+
+AWAKE, ASLEEP, LEFT = 1, 2, 3
+WILL_COUNTER = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Presence:
+    sid: bytes
+    counter: int
+    status: int
+    conn: int
+    keepalive: int
+    sleep: int
+    head: int
+    digest: bytes
+    attempt: int
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Newer is larger; a last will is judged by its conn alone."""
+        return self.conn, self.counter
+
+    def is_will(self) -> bool:
+        return self.status == LEFT and self.counter == WILL_COUNTER
+
+
+def build_presence(keys: ChannelKeys, uid: str, p: Presence, nonce: bytes, session_seed: bytes) -> bytes:
+    ad = associated(Header(PRESENCE, p.sid, p.counter), keys.rp, keys.name(uid))
+    body = u8(p.status) + u32(p.conn) + u16(p.keepalive) + u32(p.sleep) + u32(p.head) + p.digest + u32(p.attempt)
+    return seal(keys.msgkey, ad, nonce, sign(session_seed, ad, body))
+
+
+def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[bytes, Join]) -> Presence:
+    header = parse_header("p", frame)
+    session = sessions.get(header.epoch)
+    if session is None:
+        raise Reject("unknown")
+    ad = associated(header, keys.rp, name)
+    pt = open_sealed(keys.msgkey, ad, frame)
+    r = Reader(pt)
+    status, conn, keepalive, sleep, head = r.number(1), r.number(4), r.number(2), r.number(4), r.number(4)
+    digest, attempt = r.take(16), r.number(4)
+    r.take(64)
+    r.end()
+    if status not in (AWAKE, ASLEEP, LEFT):
+        raise Reject("format", "status")
+    verify(session.S, ad, pt)
+    return Presence(header.epoch, header.seq, status, conn, keepalive, sleep, head, digest, attempt)

@@ -1,0 +1,49 @@
+"""Private messages of two members inside a group: PROTOCOL.md section 20."""
+
+from dataclasses import dataclass, replace
+
+from .encoding import Reject, lv, pad, u8, u32, unpad
+from .primitives import H, derive, secretbox, secretbox_open, x25519_base
+from .ratchet import PRIVATE, ZERO_NONCE, shared
+
+HINT = 16
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What one member keeps for one other: PR, its own secret s, the other's public S."""
+
+    PR: bytes
+    s: bytes
+    S: bytes
+
+    def _hint(self, epoch: int, sender: bytes) -> bytes:
+        return derive(self.PR, b"sc/ph", u32(epoch) + sender)[:HINT]
+
+    def _key(self, epoch: int, sender: bytes) -> bytes:
+        return H(self.PR, shared(self.s, self.S), u32(epoch), sender, person=b"sc/pm")
+
+    def _next(self, T: bytes) -> bytes:
+        return H(self.PR, shared(self.s, self.S), T, person=b"sc/pr")
+
+    def build(self, epoch: int, sender: bytes, t: bytes, message: bytes) -> tuple[bytes, "Pair"]:
+        """m for the ratchet, and the sender's pair once the frame is accepted."""
+        T = x25519_base(t)
+        box = secretbox(self._key(epoch, sender), ZERO_NONCE, T + pad(message))
+        return u8(PRIVATE) + self._hint(epoch, sender) + box, replace(self, PR=self._next(T), s=t)
+
+    def receive(self, epoch: int, sender: bytes, m: bytes) -> tuple[bytes, "Pair"] | None:
+        """(message, the receiver's pair after it), or None if this m is not for this pair."""
+        if m[0] != PRIVATE or m[1 : 1 + HINT] != self._hint(epoch, sender):
+            return None
+        pt = secretbox_open(self._key(epoch, sender), ZERO_NONCE, m[1 + HINT :])
+        if pt is None or len(pt) < 32:
+            raise Reject("undecryptable", "private")
+        return unpad(pt[32:]), replace(self, PR=self._next(pt[:32]), S=pt[:32])
+
+
+def start_pair(group: bytes, own_tag: bytes, peer_tag: bytes, r: bytes, R_peer: bytes, b: bytes, B_peer: bytes) -> Pair:
+    """The pair as an agreement starts it, from both members' r and identities."""
+    ends = lv(group, min(own_tag, peer_tag), max(own_tag, peer_tag))
+    PR = H(shared(r, R_peer) + shared(b, B_peer), ends, person=b"sc/p0")
+    return Pair(PR, r, R_peer)

@@ -1,0 +1,199 @@
+"""The SMMP half at work: a reader of a group's stream that checks every frame on it (PROTOCOL.md sections 16 to 20).
+
+It stands on zpinc.View for members, pins and packages, and follows the group through the members whose secrets it is told:
+each of them is computed for itself, and all must come to the same. Frames are given to it in the broker's order.
+"""
+
+from dataclasses import dataclass, field
+
+from . import agreement as ag
+from .control import Control, build_control, parse_control
+from .encoding import Reject
+from .frames import AGREEMENT, CONTROL, RATCHET, nonce_of, parse_header
+from .known import expect, expect_true
+from .names import Topic
+from .packages import Package
+from .private import Pair, start_pair
+from .ratchet import PRIVATE, Group, Received, parse_ratchet
+from .zpinc import View
+
+SLOTS = 64
+
+
+@dataclass(frozen=True)
+class Private:
+    """A private message, and between whom (uids)."""
+
+    sender: str
+    receiver: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """An accepted ratchet frame: m as it stands (first byte included), and the private message in it if that could be read."""
+
+    sender: str
+    m: bytes
+    private: Private | None
+
+
+@dataclass(frozen=True)
+class Founded:
+    """An accepted agreement; `by` are the uids whose secrets led to the state."""
+
+    agreement: ag.Agreement
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Late:
+    """A frame of an epoch that another one has won, or a copy of the winner."""
+
+    copy: bool
+
+
+@dataclass(frozen=True)
+class Commanded:
+    sender: str
+    control: Control
+
+
+@dataclass(frozen=True)
+class GroupSeen:
+    topic: Topic
+    what: Spoken | Founded | Late | Commanded
+
+
+@dataclass
+class GroupView:
+    """One group; `state` is None before its set-up."""
+
+    view: View
+    name: bytes
+    state: Group | None = None
+    accepted: dict[int, bytes] = field(default_factory=dict)
+    pairs: dict[tuple[bytes, bytes], Pair] = field(default_factory=dict)
+    """(own tag, peer's tag): that member's end of the pair."""
+
+    @property
+    def id(self) -> bytes:
+        return self.name[:16]
+
+    def receive(self, topic: str, frame: bytes) -> GroupSeen:
+        t = self.view.keys.parse_topic(topic)
+        if t.name != self.name:
+            raise Reject("topic", "another group")
+        header = parse_header(t.stream, frame)
+        if header.kind == CONTROL:
+            tag, control = parse_control(self.view.keys, self.name, frame)
+            expect("18.2", "control frame", build_control(self.view.keys, self.name, tag, control, nonce_of(frame)), frame)
+            return GroupSeen(t, Commanded(self.view.by_tag(tag).uid, control))
+        if header.epoch != self.id:
+            raise Reject("epoch", "another group's id")
+        if t.stream == "e":
+            expect_true("18.4", "a slot is its epoch's", t.slot == header.seq % SLOTS)
+            expect("18.4", "a slot holds the accepted frame", self.accepted.get(header.seq, b""), frame)
+            return GroupSeen(t, Late(True))
+        if self.state and header.seq < self.state.epoch:
+            return GroupSeen(t, Late(self.accepted.get(header.seq) == frame))
+        what: Founded | Spoken
+        if header.kind == AGREEMENT:
+            what = self._agreement(ag.parse_agreement(frame))
+        elif header.kind == RATCHET:
+            what = self._ratchet(frame)
+        else:
+            raise Reject("kind")
+        self.accepted[header.seq] = frame
+        return GroupSeen(t, what)
+
+    def _pins(self) -> dict[bytes, bytes]:
+        return {m.tag: m.pinned.B for m in self.view.members.values() if m.pinned}
+
+    def _packages(self, a: ag.Agreement) -> dict[bytes, Package]:
+        """The packages that an agreement used, by tag; Reject(`package`) for an R that nobody published."""
+        used = {}
+        for row in a.rows:
+            if row.tag != a.organizer:
+                package = self.view.by_tag(row.tag).packages.get(row.R)
+                if package is None:
+                    raise Reject("package")
+                used[row.tag] = package
+        return used
+
+    def _agreement(self, a: ag.Agreement) -> Founded:
+        if self.state:
+            a.check_mac(self.state)
+        known, pins, packages = self.view.known, self._pins(), self._packages(a)
+        after: Group | None = None
+        by = []
+        identities = {self.view.keys.name(uid)[:16]: secret for uid, secret in known.identities.items()}
+        for tag, package in packages.items():
+            k, r, secret = known.x.get(package.K), known.x.get(package.R), identities.get(tag)
+            if k and r and secret:
+                state = ag.accept_agreement(a, tag, secret.b, k, r, package.K, pins)
+                expect("16.3", "one RK for all", state.RK, (after or state).RK)
+                after = state
+                by.append(self.view.by_tag(tag).uid)
+        w, own_r, organizer = known.x.get(a.W), known.x.get(a.rows[a.index(a.organizer)].R), identities.get(a.organizer)
+        if w and own_r and organizer:
+            place = (a.epoch, a.head)
+            built, state = ag.build_agreement(a.group, self.state, a.reason, a.organizer, organizer.b, w, own_r, packages, pins, place)
+            expect("16.2", "agreement", built, a.frame)
+            expect("16.3", "one RK for all", state.RK, (after or state).RK)
+            after = state
+            by.append(self.view.by_tag(a.organizer).uid)
+        if after is None:
+            raise Reject("package", "no secret of any member is known")
+        self.state = after
+        self._start_pairs(after)
+        return Founded(a, tuple(by))
+
+    def _start_pairs(self, group: Group) -> None:
+        known = self.view.known
+        self.pairs = {}
+        pins = self._pins()
+        identities = {self.view.keys.name(uid)[:16]: secret for uid, secret in known.identities.items()}
+        for tag, R in zip(group.tags, group.R, strict=True):
+            r, secret = known.x.get(R), identities.get(tag)
+            for peer, R_peer in zip(group.tags, group.R, strict=True):
+                if r and secret and peer != tag:
+                    self.pairs[tag, peer] = start_pair(group.id, tag, peer, r, R_peer, secret.b, pins[peer])
+
+    def _ratchet(self, frame: bytes) -> Spoken:
+        state, known = self.state, self.view.known
+        if state is None:
+            raise Reject("epoch", "no group yet")
+        j = parse_ratchet(frame).j
+        received: Received | None = None
+        for i, R in enumerate(state.R):
+            r = known.x.get(R)
+            if i != j and r:
+                one = state.receive(i, r, frame)
+                expect("17.3", "one RK for all", one.after.RK, (received or one).after.RK)
+                received = one
+        if received is None:
+            raise Reject("undecryptable", "no secret of any receiver is known")
+        r_j, r_new = known.x.get(state.R[j]), known.x.get(received.R_new)
+        if r_j and r_new:
+            rebuilt, _ = state.build(j, r_j, r_new, received.nonce, received.m)
+            expect("17.2", "ratchet frame", rebuilt, frame)
+        private = self._private(state, j, received.m) if received.m[:1] == bytes((PRIVATE,)) else None
+        self.state = received.after
+        return Spoken(self.view.by_tag(state.tags[j]).uid, received.m, private)
+
+    def _private(self, state: Group, j: int, m: bytes) -> Private | None:
+        sender = state.tags[j]
+        for i, tag in enumerate(state.tags):
+            pair = self.pairs.get((tag, sender))
+            opened = pair.receive(state.epoch, sender, m) if pair and i != j else None
+            if not opened:
+                continue
+            body, self.pairs[tag, sender] = opened
+            # The sender's end: T is the receiver's new S, and its secret t may be known.
+            t, own = self.view.known.x.get(self.pairs[tag, sender].S), self.pairs.get((sender, tag))
+            if t and own:
+                built, self.pairs[sender, tag] = own.build(state.epoch, sender, t, body)
+                expect("20", "private message", built, m)
+            return Private(self.view.by_tag(sender).uid, self.view.by_tag(tag).uid, body)
+        return None

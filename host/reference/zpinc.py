@@ -1,0 +1,273 @@
+"""The Zpinc half at work: a reader of a whole channel that checks every frame on it (PROTOCOL.md sections 6 to 10).
+
+It needs the channel's key and is told the secrets of members (known.py); what those let it predict it predicts to the last
+byte, by building the frame again from its fields, its nonce and the secrets. It keeps no time: windows, waits and order of
+events are the members' business, and `Reject` says only that a frame is not acceptable in itself.
+"""
+
+import copy
+from dataclasses import dataclass, field
+
+from . import handshake as hs
+from .conversations import Conversation, Said
+from .cpace import Computation, Epoch, handshake_id
+from .encoding import Reject
+from .frames import Header, associated, nonce_of, open_sealed, parse_header, seal
+from .joins import Identity, Join, Stale, build_join, build_stale, parse_join
+from .known import Known, expect, expect_true
+from .names import ChannelKeys, Topic
+from .notes import Note, build_note, parse_note, ring_digest
+from .packages import Package, build_package, parse_package
+from .presence import WILL_COUNTER, Presence, build_presence, parse_presence
+
+
+@dataclass
+class Member:
+    """What the channel shows of one member."""
+
+    uid: str
+    name: bytes
+    sessions: dict[bytes, Join] = field(default_factory=dict)
+    pinned: Identity | None = None
+    ring: dict[tuple[bytes, int], bytes] = field(default_factory=dict)
+    presence: Presence | None = None
+    packages: dict[bytes, Package] = field(default_factory=dict)
+    """By R."""
+
+    @property
+    def tag(self) -> bytes:
+        return self.name[:16]
+
+    @property
+    def current(self) -> Join:
+        if not self.sessions:
+            raise Reject("unknown")
+        return max(self.sessions.values(), key=lambda j: j.rank)
+
+
+@dataclass
+class Attempt:
+    """One hid, as its frames show it; `epoch` once K could be computed."""
+
+    number: int
+    proposer: bytes
+    proposal: hs.Propose
+    computation: Computation
+    epoch: Epoch | None = None
+    confirmed: set[bytes] = field(default_factory=set)
+
+
+What = Join | Note | Presence | hs.Message | Said | Package | bytes
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame that was checked: where it came, who sent it, and what it is (`bytes`: a barrier's 16)."""
+
+    topic: Topic
+    uid: str
+    what: What
+
+
+class View:
+    """All of a channel but its groups (smmp.py)."""
+
+    def __init__(self, keys: ChannelKeys, known: Known | None = None, signed: bool = True) -> None:
+        self.keys, self.known, self.signed = keys, known or Known(), signed
+        self.members: dict[bytes, Member] = {}
+        self.attempts: dict[bytes, Attempt] = {}
+        self.conversations: dict[bytes, Conversation] = {}
+
+    def member(self, name: bytes) -> Member:
+        if name not in self.members:
+            self.members[name] = Member(self.keys.uid(name), name)
+        return self.members[name]
+
+    def by_uid(self, uid: str) -> Member:
+        return self.member(self.keys.name(uid))
+
+    def by_tag(self, tag: bytes) -> Member:
+        for member in self.members.values():
+            if member.tag == tag:
+                return member
+        raise Reject("members")
+
+    def receive(self, topic: str, frame: bytes) -> Seen:
+        """Check one frame. Raises Reject for what nobody may accept, Deviation for what differs from the prediction."""
+        t = self.keys.parse_topic(topic)
+        member = self.member(t.name)
+        what: What
+        match t.stream:
+            case "j":
+                what = self._join(member, t.slot or 0, frame)
+            case "n":
+                what = self._note(member, t.slot or 0, frame)
+            case "p":
+                what = self._presence(member, frame)
+            case "h":
+                what = self._handshake(member, frame)
+            case "c":
+                what = self._conversation(member, frame)
+            case "s":
+                what = self._barrier(member, frame)
+            case "k":
+                what = self._package(member, t.slot or 0, frame)
+            case _:
+                raise Reject("topic", "a group's")
+        return Seen(t, member.uid, what)
+
+    def _seed(self, session: Join) -> bytes | None:
+        return self.known.seeds.get(session.S)
+
+    def _join(self, member: Member, slot: int, frame: bytes) -> Join:
+        join = parse_join(self.keys, member.name, slot, frame)
+        if member.pinned not in (None, join.identity):
+            raise Reject("identity")
+        known = member.sessions.get(join.sid)
+        expect_true("6.2", "one session, one join", known in (None, join))
+        if member.sessions and known is None:
+            largest = max(m.current.lamport for m in self.members.values() if m.sessions)
+            expect_true("6.2", "a new session's counter is above the member's own", join.lamport > member.current.lamport)
+            expect_true("6.2", "a new session's counter is at most 1 above all", join.lamport <= largest + 1)
+        member.pinned = join.identity
+        member.sessions[join.sid] = join
+        secret = self.known.identities.get(member.uid)
+        if secret:
+            rebuilt = build_join(self.keys, member.uid, secret, join.sid, join.S, join.lamport, join.K, nonce_of(frame))
+            expect("6.2", "join", rebuilt, frame)
+        return join
+
+    def _note(self, member: Member, slot: int, frame: bytes) -> Note:
+        note = parse_note(self.keys, member.name, slot, frame, member.sessions, self.signed)
+        before = member.ring.setdefault((note.sid, note.seq), frame)
+        expect("7.2", "never other bytes under a number", before, frame)
+        seed = self._seed(member.sessions[note.sid])
+        if seed or not self.signed:
+            expect("7.1", "note", build_note(self.keys, member.uid, note, nonce_of(frame), seed if self.signed else None), frame)
+        if note.named != (0, bytes(16)):
+            named = [j for m in self.members.values() for j in m.sessions.values() if j.rank == note.named]
+            expect_true("7.1", "`named` is somebody's join", bool(named))
+        return note
+
+    def _presence(self, member: Member, frame: bytes) -> Presence:
+        p = parse_presence(self.keys, member.name, frame, member.sessions)
+        seed = self._seed(member.sessions[p.sid])
+        if seed:
+            expect("8", "presence", build_presence(self.keys, member.uid, p, nonce_of(frame), seed), frame)
+        if p.counter == WILL_COUNTER:
+            expect_true("8", "a last will says `left`", p.is_will())
+            return p
+        if member.presence and p.sid == member.presence.sid and p.order <= member.presence.order:
+            raise Reject("stale")
+        member.presence = p
+        # 7.5: what was published below head is all there, and the digest is over it.
+        ring = [member.ring.get((p.sid, seq)) for seq in range(max(0, p.head - member.sessions[p.sid].K), p.head)]
+        frames = [f for f in ring if f is not None]
+        expect_true("7.5", "head stands above published notes only", len(frames) == len(ring))
+        expect("7.5", "digest of the ring", ring_digest(frames, member.sessions[p.sid].K), p.digest)
+        return p
+
+    def _barrier(self, member: Member, frame: bytes) -> bytes:
+        header = parse_header("s", frame)
+        ad = associated(header, self.keys.rp, member.name)
+        pt = open_sealed(self.keys.msgkey, ad, frame)
+        if len(pt) != 16 or header.seq:
+            raise Reject("format")
+        return pt
+
+    def _package(self, member: Member, slot: int, frame: bytes) -> Package:
+        package = parse_package(self.keys, member.name, slot, frame)
+        expect("16.1", "package", build_package(self.keys, member.uid, package, nonce_of(frame)), frame)
+        member.packages[package.R] = package
+        return package
+
+    def _handshake(self, member: Member, frame: bytes) -> hs.Message:
+        message = hs.parse(self.keys, member.name, frame, member.sessions)
+        match message.body:
+            case hs.Propose():
+                self._propose(member, message, message.body)
+            case hs.Share() | hs.Sum() as said:
+                self._said(member, message, said)
+            case hs.Confirm():
+                self._confirm(member, message, message.body)
+            case Stale():
+                expect("6.4", "stale answer", build_stale(self.keys, member.uid, message.sid, message.body, nonce_of(frame)), frame)
+        if not isinstance(message.body, Stale | hs.Confirm):
+            # A message without a signature is its header, its nonce and its plaintext.
+            ad = associated(Header(4, message.sid, message.attempt), self.keys.rp, member.name)
+            again = seal(self.keys.msgkey, ad, nonce_of(frame), hs.encode_body(message.body, message.again))
+            expect("9.2", "handshake message", again, frame)
+        return message
+
+    def _propose(self, member: Member, message: hs.Message, proposal: hs.Propose) -> None:
+        proposal.check(member.tag)
+        parties = [self.by_tag(tag).sessions.get(sid) for tag, sid in proposal.parties]
+        joins = [join for join in parties if join is not None]
+        if len(joins) != len(parties):
+            raise Reject("members", "a session that nobody has")
+        hid = handshake_id(self.keys.msgkey, joins, message.attempt, member.tag, proposal)
+        if hid in self.attempts:
+            return
+        expect_true("9.2", "previous hid is known", proposal.previous == hs.NO_EPOCH or proposal.previous in self.attempts)
+        self.attempts[hid] = Attempt(message.attempt, member.name, proposal, Computation(self.keys.msgkey, joins, hid))
+
+    def _attempt(self, member: Member, message: hs.Message, hid: bytes) -> tuple[Attempt, int]:
+        attempt = self.attempts.get(hid)
+        if attempt is None or message.attempt != attempt.number:
+            raise Reject("epoch", "no such attempt")
+        i = attempt.computation.index(member.name)
+        if attempt.computation.parties[i].sid != message.sid:
+            raise Reject("members", "another session")
+        return attempt, i
+
+    def _said(self, member: Member, message: hs.Message, said: hs.Share | hs.Sum) -> None:
+        attempt, i = self._attempt(member, message, said.hid)
+        c = attempt.computation
+        if isinstance(said, hs.Share):
+            c.put(c.Z, i, said.Z)
+        else:
+            c.put(c.X, i, said.X)
+            y = self.known.scalar_of(c.Z[i] or bytes(32), c.G)
+            if y is not None:
+                expect("9.4", "X_i", c.sum(i, y), said.X)
+        if attempt.epoch is None and None not in c.Z and (c.n == 2 or None not in c.X):
+            attempt.epoch = self._epoch(attempt)
+
+    def _epoch(self, attempt: Attempt) -> Epoch | None:
+        """The epoch by everyone whose y is known: all must come to the same."""
+        c = attempt.computation
+        ys = [self.known.scalar_of(Z or bytes(32), c.G) for Z in c.Z]
+        found: Epoch | None = None
+        for i, y in enumerate(ys):
+            if y is not None:
+                epoch = c.epoch(c.key_point(i, y))
+                expect("9.4", "one ISK for all", epoch.ISK, (found or epoch).ISK)
+                found = epoch
+        all_ys = [y for y in ys if y is not None]
+        if found and len(all_ys) == c.n:
+            expect("9.4", "K as the sum of products", c.epoch(c.key_point_of_all(all_ys)).ISK, found.ISK)
+        if found:
+            self.conversations[found.hid[:16]] = Conversation(self.keys, found, self.signed)
+        return found
+
+    def _confirm(self, member: Member, message: hs.Message, confirm: hs.Confirm) -> None:
+        attempt, i = self._attempt(member, message, confirm.hid)
+        if attempt.epoch is None:
+            return
+        party = attempt.computation.parties[i]
+        expect("9.4", "proof_i", attempt.epoch.proof(party), confirm.proof)
+        message.verify_confirm(party.S, attempt.epoch.transcript)
+        attempt.confirmed.add(member.name)
+
+    def _conversation(self, member: Member, frame: bytes) -> Said:
+        header = parse_header("c", frame)
+        conversation = self.conversations.get(header.epoch)
+        if conversation is None:
+            raise Reject("epoch")
+        session = conversation.parties.get(member.name)
+        seed = self._seed(session) if session else None
+        before = copy.deepcopy(conversation)
+        said = conversation.receive(member.name, frame)
+        if session and seed:
+            expect("10.2", "conversation frame", before.build(session, said, nonce_of(frame), seed), frame)
+        return said
