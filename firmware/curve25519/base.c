@@ -6,7 +6,7 @@
 // of c; tables of both signs of the top tooth differ by the sign of the point only, so
 // eight points (768 bytes) serve, at 64 doublings instead of 256.
 
-static void unpack_coordinate(fe_packed *h, const uint32_t words[8]) {
+FE_FUNCTION void unpack_coordinate(fe_packed *h, const uint32_t words[8]) {
     fe f;
     fe_fromwords(&f, words);
     fe_pack(h, &f);

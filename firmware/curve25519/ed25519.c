@@ -1,7 +1,7 @@
 // ed25519.c: RFC 8032 section 5.1, signatures without context.
 
 // Secret scalar (clamped, mod l) in h[0..32), prefix in h[32..64).
-static void expand_seed(uint8_t h[64], const uint8_t seed[32]) {
+FE_FUNCTION void expand_seed(uint8_t h[64], const uint8_t seed[32]) {
     sc_sha512(h, seed, 32, seed, 0, seed, 0);
     h[0] &= 248;
     h[31] = (h[31] & 63) | 64;

@@ -16,7 +16,7 @@ typedef struct {
 typedef uint32_t __attribute__((may_alias)) word;
 
 // Exchanges n words if bit is 1.
-static void swap(void *a, void *b, size_t n, uint32_t bit) {
+FE_FUNCTION void swap(void *a, void *b, size_t n, uint32_t bit) {
     word *x = a, *y = b;
     uint32_t t, mask = -bit;
     __asm__("" : "+r"(mask));
@@ -30,7 +30,7 @@ static void swap(void *a, void *b, size_t n, uint32_t bit) {
 
 // out = entry `index` of a table of 8 entries of n words, zeros for an index of 8 .. 15;
 // reads all of it, whatever the index.
-static void pick(void *out, const void *table, size_t n, uint32_t index) {
+FE_FUNCTION void pick(void *out, const void *table, size_t n, uint32_t index) {
     const word *in = table;
     word *to = out;
     uint32_t mask[8];
@@ -44,7 +44,7 @@ static void pick(void *out, const void *table, size_t n, uint32_t index) {
     }
 }
 
-static void ge_neutral(ge *p) {
+FE_FUNCTION void ge_neutral(ge *p) {
     fe_small(&p->X, 0);
     fe_small(&p->Y, 1);
     fe_small(&p->Z, 1);
@@ -53,7 +53,7 @@ static void ge_neutral(ge *p) {
 
 // The common end of doubling and addition: (X:Y:Z:T) = (E F : G H : F G : E H).
 // With 13-bit limbs E F would not fit: they define FE_CARRY_F, and F is carried first.
-static void ge_finish(ge *r, const fe *e, fe *f, const fe *g, const fe *h, int want_t) {
+FE_FUNCTION void ge_finish(ge *r, const fe *e, fe *f, const fe *g, const fe *h, int want_t) {
 #ifdef FE_CARRY_F
     fe_carry(f);
 #endif
@@ -100,7 +100,7 @@ static void ge_add(ge *r, const ge *p, const ge_cached *q, uint32_t negate, int 
     ge_finish(r, &c, &t, &d, &b, want_t);
 }
 
-static void ge_cache(ge_cached *c, const ge *p) {
+FE_FUNCTION void ge_cache(ge_cached *c, const ge *p) {
     fe t;
     fe_add(&t, &p->Y, &p->X);
     fe_pack(&c->plus, &t);
