@@ -57,6 +57,7 @@ class Board:
         self._folder = None if disk else tempfile.mkdtemp(prefix="sealcast-board-")
         self._disk = disk or os.path.join(self._folder, "memory")
         self._process = self._qmp = self._fd = None
+        self._raw = False       # in the raw REPL, as far as we know
         self._buffer = bytearray()
 
     def __enter__(self):
@@ -104,6 +105,7 @@ class Board:
 
     def cut_power(self):
         """Stops at once, wherever the program is; start() goes on with the same disk."""
+        self._raw = False
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -116,6 +118,7 @@ class Board:
 
     def reset(self):
         """The reset button."""
+        self._raw = False
         self._command("system_reset")
         self._buffer.clear()
 
@@ -165,8 +168,6 @@ class Board:
         self.write(b"\x04")
         self.read_until(b"raw REPL; CTRL-B to exit\r\n>", timeout)
         self._raw = True
-
-    _raw = False
 
     def run(self, code, timeout=60):
         """What the program printed. Raises BoardError with the board's traceback when it raised."""

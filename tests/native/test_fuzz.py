@@ -73,8 +73,8 @@ def test_a_planted_fault_is_found(tmp_path):
     fault = "void sc_wipe(void *p, size_t n) {"
     assert fault in text
     (tmp_path / "memory.c").write_text(text.replace(fault, fault + " n++;"))
-    command = ["clang", *SANITIZE, "-fsanitize=fuzzer-no-link", "-I", SOURCE, "-c", str(tmp_path / "memory.c"), "-o", str(tmp_path / "bad.o")]
-    subprocess.check_call(command)
+    command = ["clang", *SANITIZE, "-fsanitize=fuzzer-no-link", "-I", SOURCE, "-c", str(tmp_path / "memory.c")]
+    subprocess.check_call([*command, "-o", str(tmp_path / "bad.o")])
     build(str(tmp_path), PAIRS[0])
     objects = [str(p) for p in tmp_path.glob("*.o") if p.name != "memory.c.o"]
     fuzzer = str(tmp_path / "faulty")
