@@ -31,6 +31,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
+        self.broken = ""  # what cannot be put right any more
 
     def changed(self) -> None:
         self._changed.set()
@@ -40,6 +41,8 @@ class Watch:
         try:
             async with asyncio.timeout(seconds):
                 while not holds():
+                    if self.broken:
+                        raise DemoFailed(self.broken)
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
@@ -114,6 +117,7 @@ class NodeMember(Member):
         self._micropython = micropython
         self._folder = folder
         self._reader: asyncio.Task[None] | None = None
+        self._killed = False
 
     def provision(self, known: channels.ChannelFile, phrase: str | None) -> None:
         """Write its sealcast.json: with the phrase, or, without one, with the key as `sealcast channel node` does."""
@@ -126,6 +130,7 @@ class NodeMember(Member):
 
     async def start(self) -> None:
         """Switch the node on."""
+        self._killed = False
         self.process = await asyncio.create_subprocess_exec(
             str(self._micropython),
             str(node_dir() / "main.py"),
@@ -148,6 +153,8 @@ class NodeMember(Member):
                 # Not from the node's log: a traceback. Kept for the report of a failure.
                 name, info = "output", {"text": line.decode("utf-8", "replace").rstrip()}
             self.record(name, info)
+        if not self._killed:
+            self._watch.broken = f"{self.uid} ended by itself"
         self.record("ended", {})
 
     async def send(self, body: str, mode: str) -> None:
@@ -164,6 +171,7 @@ class NodeMember(Member):
 
     async def kill(self) -> None:
         """SIGKILL: as if its battery had been pulled out."""
+        self._killed = True
         process: asyncio.subprocess.Process | None = getattr(self, "process", None)
         if process is not None and process.returncode is None:
             process.kill()

@@ -1,0 +1,86 @@
+"""`make demo` keeps its promises, says so in its last line and in build/demo.json, and leaves nothing running."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from host_support import Child, environment
+
+KEYS = {
+    "members", "notes_sent", "notes_delivered", "history_delivered", "handshakes", "conversation_messages", "rekeys",
+    "wrong_password_readable", "plaintext_hits_at_broker",
+}  # fmt: skip
+
+
+def demo(micropython, path, **kwargs):
+    env = {"MICROPYTHON": str(micropython), "TMPDIR": str(path.parent)}
+    return Child([sys.executable, "-m", "sealcast_host.demo", "--json", str(path)], extra_env=env, **kwargs)
+
+
+def children(folder):
+    """Processes that name the folder in their command line: the nodes get their settings from there."""
+    out = []
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if entry.name.isdigit() and int(entry.name) != os.getpid() and str(folder).encode() in command:
+            out.append(int(entry.name))
+    return out
+
+
+def ended(pid):
+    """Has it ended within the deadline?"""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([fd], [], [], 30)[0])
+    finally:
+        os.close(fd)
+
+
+def test_the_demo_keeps_its_promises(micropython, tmp_path):
+    with demo(micropython, tmp_path / "demo.json") as running:
+        code = running.process.wait(280)
+        lines = running.lines_at_end()
+    assert code == 0, lines
+    counts = json.loads((tmp_path / "demo.json").read_text())
+    assert lines[-1].startswith("demo: OK ")
+    assert all(f"{key}={counts[key]}" in lines[-1].split() for key in KEYS)
+    assert counts["ok"] is True and KEYS | {"ok", "seconds"} == set(counts)
+    expected = {"members": 5, "notes_sent": 9, "notes_delivered": 28, "history_delivered": 8, "conversation_messages": 27}
+    assert {key: counts[key] for key in expected} == expected
+    assert counts["rekeys"] >= 3 and counts["handshakes"] == counts["rekeys"] + 1
+    assert counts["wrong_password_readable"] == counts["plaintext_hits_at_broker"] == 0
+    assert all(map(ended, children(tmp_path)))
+
+
+def test_a_demo_that_is_ended_early_fails_and_leaves_nothing_running(micropython, tmp_path):
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        path = tmp_path / f"{signum}.json"
+        with demo(micropython, path) as running:
+            running.wait_for("nodes started")
+            code = running.stop(signum)
+            if signum != signal.SIGKILL:  # after that it is the kernel that ends the nodes with their parent
+                assert (code, running.lines[-1]) == (1, "demo: FAILED interrupted")
+                assert json.loads(path.read_text())["ok"] is False
+        assert all(map(ended, children(tmp_path)))
+
+
+def test_a_demo_without_a_working_micropython_says_what_failed(tmp_path):
+    broken = tmp_path / "micropython"
+    broken.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    broken.chmod(0o755)
+    env = environment(MICROPYTHON=str(broken), TMPDIR=str(tmp_path))
+    argv = [sys.executable, "-m", "sealcast_host.demo", "--json", str(tmp_path / "demo.json")]
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=280)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("demo: FAILED ")
+    assert "Traceback" not in done.stderr + done.stdout
