@@ -21,6 +21,16 @@ static __attribute__((noinline)) void burn(void) {
     sc_wipe(frame, sizeof frame);
 }
 
+// 1 if x = 0, else 0. The asm hides where n and the result come from: compilers know
+// (x | -x) >> 31 for a comparison with zero, and LLVM made branches of that on Xtensa.
+static inline uint32_t is_zero(uint32_t x) {
+    uint32_t n = -x;
+    __asm__("" : "+r"(n));
+    n = 1 ^ ((x | n) >> 31);
+    __asm__("" : "+r"(n));
+    return n;
+}
+
 #include "fe.c"
 #include "scalar.c"
 #include "edwards.c"

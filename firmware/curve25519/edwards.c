@@ -28,14 +28,14 @@ FE_FUNCTION void swap(void *a, void *b, size_t n, uint32_t bit) {
     }
 }
 
-// out = entry `index` of a table of 8 entries of n words, zeros for an index of 8 .. 15;
+// out = entry `index` of a table of 8 entries of n words, zeros for any other index;
 // reads all of it, whatever the index.
 FE_FUNCTION void pick(void *out, const void *table, size_t n, uint32_t index) {
     const word *in = table;
     word *to = out;
     uint32_t mask[8];
     for (uint32_t j = 0; j < 8; j++) {
-        mask[j] = -(((j ^ index) - 1) >> 31);
+        mask[j] = -is_zero(j ^ index);
         __asm__("" : "+r"(mask[j]));
     }
     for (size_t i = n; i; i--, in++) {
@@ -138,9 +138,10 @@ static void ge_mul(ge *r, const uint8_t s[32], const ge *p) {
         }
         digit = (uint32_t)(e[i >> 1] >> (4 * (i & 1)) & 15) - 8;
         sign = digit >> 31;
+        __asm__("" : "+r"(sign));        // else LLVM sees an absolute value: a branch on Xtensa
         digit = (digit ^ -sign) + sign;  // |digit|, 0 .. 8
-        pick(&c, table, sizeof c / 4, (digit - 1) & 15);
-        digit = (digit - 1) >> 31;       // 0 stands for the neutral element: (1, 1, 2, 0)
+        pick(&c, table, sizeof c / 4, digit - 1);
+        digit = is_zero(digit);          // 0 stands for the neutral element: (1, 1, 2, 0)
         c.plus.v[0] += digit;
         c.minus.v[0] += digit;
         c.z2.v[0] += 2 * digit;

@@ -81,8 +81,7 @@ FE_FUNCTION uint32_t fe_iszero(const fe *f) {
     for (int i = 0; i < 8; i++) {
         d |= w[i];
     }
-    __asm__("" : "+r"(d));
-    return 1 ^ ((d | -d) >> 31);
+    return is_zero(d);
 }
 
 FE_FUNCTION void fe_sqrn(fe *h, const fe *f, int n) {

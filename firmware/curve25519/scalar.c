@@ -89,5 +89,5 @@ int sc_scalar_nonzero(const uint8_t s[32]) {
     for (int i = 0; i < 32; i++) {
         d |= s[i];
     }
-    return (int)(1 ^ ((d - 1) >> 31));
+    return (int)(1 ^ is_zero(d));
 }
