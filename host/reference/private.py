@@ -26,20 +26,27 @@ class Pair:
     def _next(self, T: bytes) -> bytes:
         return H(self.PR, shared(self.s, self.S), T, person=b"sc/pr")
 
-    def build(self, epoch: int, sender: bytes, t: bytes, message: bytes) -> tuple[bytes, "Pair"]:
-        """m for the ratchet, and the sender's pair once the frame is accepted."""
-        T = x25519_base(t)
-        box = secretbox(self._key(epoch, sender), ZERO_NONCE, T + pad(message))
-        return u8(PRIVATE) + self._hint(epoch, sender) + box, replace(self, PR=self._next(T), s=t)
+    def build(self, epoch: int, sender: bytes, t: bytes, message: bytes) -> bytes:
+        """m for the ratchet."""
+        box = secretbox(self._key(epoch, sender), ZERO_NONCE, x25519_base(t) + pad(message))
+        return u8(PRIVATE) + self._hint(epoch, sender) + box
 
-    def receive(self, epoch: int, sender: bytes, m: bytes) -> tuple[bytes, "Pair"] | None:
-        """(message, the receiver's pair after it), or None if this m is not for this pair."""
+    def open(self, epoch: int, sender: bytes, m: bytes) -> tuple[bytes, bytes] | None:
+        """(message, T), at either end of the pair; None if this m is not for it."""
         if m[0] != PRIVATE or m[1 : 1 + HINT] != self._hint(epoch, sender):
             return None
         pt = secretbox_open(self._key(epoch, sender), ZERO_NONCE, m[1 + HINT :])
         if pt is None or len(pt) < 32:
             raise Reject("undecryptable", "private")
-        return unpad(pt[32:]), replace(self, PR=self._next(pt[:32]), S=pt[:32])
+        return unpad(pt[32:]), pt[:32]
+
+    def received(self, T: bytes) -> "Pair":
+        """The receiver's end once the frame is accepted."""
+        return replace(self, PR=self._next(T), S=T)
+
+    def sent(self, T: bytes, t: bytes) -> "Pair":
+        """The sender's end once the frame is accepted."""
+        return replace(self, PR=self._next(T), s=t)
 
 
 def start_pair(group: bytes, own_tag: bytes, peer_tag: bytes, r: bytes, R_peer: bytes, b: bytes, B_peer: bytes) -> Pair:

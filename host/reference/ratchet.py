@@ -83,16 +83,30 @@ class Group:
 
     def receive(self, i: int, r_i: bytes, frame: bytes) -> "Received":
         """The checks of 17.3 as member i makes them, in their order."""
+        f = self._in_place(frame)
+        if i == f.j:
+            raise Reject("undecryptable", "its own")
+        return self._open(f, i, shared(r_i, self.R[f.j]), frame)
+
+    def reread(self, r_j: bytes, frame: bytes) -> "Received":
+        """The same by the sender, from its r_j of before: it can open any header that it made."""
+        f = self._in_place(frame)
+        i = 0 if f.j else 1
+        return self._open(f, i, shared(r_j, self.R[i]), frame)
+
+    def _in_place(self, frame: bytes) -> "RatchetFrame":
         f = parse_ratchet(frame)
         if f.group != self.id or f.epoch != self.epoch or f.prev != self.head:
             raise Reject("epoch")
         if frame[-16:] != self.frame_mac(frame[:-16]):
             raise Reject("bad_hmac")
-        if f.j >= len(self.tags) or len(f.headers) != len(self.tags) - 1 or i == f.j:
+        if f.j >= len(self.tags) or len(f.headers) != len(self.tags) - 1:
             raise Reject("undecryptable", "places")
-        sealed = f.headers[i if i < f.j else i - 1]
-        key = self._header_key(shared(r_i, self.R[f.j]), f.j, i, f.nonce, f.body)
-        R_new = secretbox_open(key, ZERO_NONCE, sealed)
+        return f
+
+    def _open(self, f: "RatchetFrame", i: int, dh: bytes, frame: bytes) -> "Received":
+        key = self._header_key(dh, f.j, i, f.nonce, f.body)
+        R_new = secretbox_open(key, ZERO_NONCE, f.headers[i if i < f.j else i - 1])
         padded = secretbox_open(self._body_key(f.j, f.nonce), f.nonce, f.body)
         if R_new is None or padded is None:
             raise Reject("undecryptable")

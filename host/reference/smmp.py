@@ -40,7 +40,7 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Founded:
-    """An accepted agreement; `by` are the uids whose secrets led to the state."""
+    """An accepted agreement; `by` are the uids whose secrets led to the state (none: those that are known were removed)."""
 
     agreement: ag.Agreement
     by: tuple[str, ...]
@@ -143,15 +143,19 @@ class GroupView:
             expect("16.3", "one RK for all", state.RK, (after or state).RK)
             after = state
             by.append(self.view.by_tag(a.organizer).uid)
-        if after is None:
+        if after is None and self.state is None:
             raise Reject("package", "no secret of any member is known")
+        # Known members that are not in the new set are out (16.4): the group goes on where this view cannot follow.
         self.state = after
-        self._start_pairs(after)
+        self.pairs = {}
+        if after:
+            self._start_pairs(after)
+        for tag, package in packages.items():
+            self.view.by_tag(tag).forget_packages(package)
         return Founded(a, tuple(by))
 
     def _start_pairs(self, group: Group) -> None:
         known = self.view.known
-        self.pairs = {}
         pins = self._pins()
         identities = {self.view.keys.name(uid)[:16]: secret for uid, secret in known.identities.items()}
         for tag, R in zip(group.tags, group.R, strict=True):
@@ -165,7 +169,8 @@ class GroupView:
         if state is None:
             raise Reject("epoch", "no group yet")
         j = parse_ratchet(frame).j
-        received: Received | None = None
+        r_j = known.x.get(state.R[j]) if j < len(state.R) else None
+        received: Received | None = state.reread(r_j, frame) if r_j else None
         for i, R in enumerate(state.R):
             r = known.x.get(R)
             if i != j and r:
@@ -173,8 +178,8 @@ class GroupView:
                 expect("17.3", "one RK for all", one.after.RK, (received or one).after.RK)
                 received = one
         if received is None:
-            raise Reject("undecryptable", "no secret of any receiver is known")
-        r_j, r_new = known.x.get(state.R[j]), known.x.get(received.R_new)
+            raise Reject("undecryptable", "no secret of any member is known")
+        r_new = known.x.get(received.R_new)
         if r_j and r_new:
             rebuilt, _ = state.build(j, r_j, r_new, received.nonce, received.m)
             expect("17.2", "ratchet frame", rebuilt, frame)
@@ -183,17 +188,20 @@ class GroupView:
         return Spoken(self.view.by_tag(state.tags[j]).uid, received.m, private)
 
     def _private(self, state: Group, j: int, m: bytes) -> Private | None:
+        """Read at whichever ends are known, and move them on."""
         sender = state.tags[j]
-        for i, tag in enumerate(state.tags):
-            pair = self.pairs.get((tag, sender))
-            opened = pair.receive(state.epoch, sender, m) if pair and i != j else None
+        for tag in state.tags:
+            receiver_end, sender_end = self.pairs.get((tag, sender)), self.pairs.get((sender, tag))
+            end = receiver_end or sender_end
+            opened = end.open(state.epoch, sender, m) if end else None
             if not opened:
                 continue
-            body, self.pairs[tag, sender] = opened
-            # The sender's end: T is the receiver's new S, and its secret t may be known.
-            t, own = self.view.known.x.get(self.pairs[tag, sender].S), self.pairs.get((sender, tag))
-            if t and own:
-                built, self.pairs[sender, tag] = own.build(state.epoch, sender, t, body)
-                expect("20", "private message", built, m)
+            body, T = opened
+            t = self.view.known.x.get(T)
+            if receiver_end:
+                self.pairs[tag, sender] = receiver_end.received(T)
+            if sender_end and t:
+                expect("20", "private message", sender_end.build(state.epoch, sender, t, body), m)
+                self.pairs[sender, tag] = sender_end.sent(T, t)
             return Private(self.view.by_tag(sender).uid, self.view.by_tag(tag).uid, body)
         return None

@@ -34,6 +34,18 @@ class Member:
     packages: dict[bytes, Package] = field(default_factory=dict)
     """By R."""
 
+    def forget_packages(self, used: Package) -> None:
+        """An accepted agreement used this one: everything numbered up to it goes with it (16.1)."""
+        left = {R: p for R, p in self.packages.items() if p.sid != used.sid or p.number > used.number}
+        self.packages = left
+
+    def next_package(self) -> Package:
+        """The lowest number of its present session, which is what an organizer takes."""
+        mine = [p for p in self.packages.values() if p.sid == self.current.sid]
+        if not mine:
+            raise Reject("package", "none is known")
+        return min(mine, key=lambda p: p.number)
+
     @property
     def tag(self) -> bytes:
         return self.name[:16]

@@ -1,0 +1,121 @@
+"""What a Peer does in a ratcheting group (PROTOCOL.md sections 16 to 20), moved by hand as well."""
+
+from . import agreement as ag
+from .control import Control, Head, Need, Rejoin, Sync, build_control
+from .names import RETAINED
+from .packages import AHEAD, Package, build_package
+from .peer import Peer, Publication
+from .primitives import x25519_base
+from .ratchet import APPLICATION, Group
+from .smmp import Commanded, Founded, GroupSeen, GroupView, Spoken
+
+
+class GroupPeer:
+    """One group, as `peer` takes part in it. Messages of others go to peer.inbox, under the stream `g`, private ones under `private`."""
+
+    def __init__(self, peer: Peer, group: str) -> None:
+        self.peer = peer
+        self.name = peer.keys.group_name(group)
+        self.view = GroupView(peer.view, self.name)
+        self.next_package = 1
+        self.own: list[Package] = []
+        self.waiting: bytes | None = None
+        """m that was published and did not yet come back as a frame of the group."""
+
+    def put(self, stream: str, frame: bytes, slot: int | None = None) -> Publication:
+        return Publication(self.peer.keys.topic(self.name, stream, slot), frame, stream in RETAINED)
+
+    def secret(self) -> bytes:
+        """A fresh X25519 secret, noted as known."""
+        secret = self.peer.draw(32)
+        self.peer.known.add_x25519(secret)
+        return secret
+
+    def packages(self) -> list[Publication]:
+        """Fill up to two packages; returns those that are new."""
+        new = []
+        while len(self.own) < AHEAD:
+            package = Package(self.peer.sid, self.next_package, x25519_base(self.secret()), x25519_base(self.secret()))
+            frame = build_package(self.peer.keys, self.peer.uid, package, self.peer.draw(24))
+            new.append(self.peer.put("k", frame, package.number % AHEAD))
+            self.own.append(package)
+            self.next_package += 1
+        return new
+
+    def control(self, control: Control) -> list[Publication]:
+        return [self.put("g", build_control(self.peer.keys, self.name, self.peer.name[:16], control, self.peer.draw(24)))]
+
+    def sync(self) -> list[Publication]:
+        return self.control(Sync(self.peer.draw(16)))
+
+    def rejoin(self) -> list[Publication]:
+        return self.control(Rejoin())
+
+    @property
+    def state(self) -> Group:
+        if self.view.state is None:
+            raise ValueError("there is no group")
+        return self.view.state
+
+    def index(self) -> int:
+        return self.state.index(self.peer.name[:16])
+
+    def organize(self, reason: int, uids: list[str]) -> list[Publication]:
+        """An agreement over these members and ourselves."""
+        tag = self.peer.name[:16]
+        members = [self.peer.view.by_uid(uid) for uid in uids if uid != self.peer.uid]
+        used = {m.tag: m.next_package() for m in members}
+        pins = {m.tag: m.pinned.B for m in members if m.pinned} | {tag: self.peer.secret.public.B}
+        u, w, r = self.peer.secret.b, self.secret(), self.secret()
+        frame, _ = ag.build_agreement(self.view.id, self.view.state, reason, tag, u, w, r, used, pins)
+        return [self.put("g", frame)]
+
+    def say(self, m: bytes) -> list[Publication]:
+        """m whole, its first byte included; said again on the new state if another frame comes first."""
+        self.waiting = m
+        r_j = self.peer.known.x[self.state.R[self.index()]]
+        frame, _ = self.state.build(self.index(), r_j, self.secret(), self.peer.draw(24), m)
+        return [self.put("g", frame)]
+
+    def send(self, body: bytes) -> list[Publication]:
+        return self.say(bytes((APPLICATION,)) + body)
+
+    def send_private(self, uid: str, body: bytes) -> list[Publication]:
+        """Not said again if another frame comes first: it is bound to its epoch."""
+        tag = self.peer.name[:16]
+        pair = self.view.pairs[tag, self.peer.keys.name(uid)[:16]]
+        return self.say(pair.build(self.state.epoch, tag, self.secret(), body))
+
+    def slot(self, epoch: int) -> list[Publication]:
+        """The accepted frame of an epoch, for its slot (18.4)."""
+        return [self.put("e", self.view.accepted[epoch], epoch % 64)]
+
+    def receive(self, topic: str, frame: bytes) -> list[Publication]:
+        return self._answer(self.view.receive(topic, frame))
+
+    def _answer(self, seen: GroupSeen) -> list[Publication]:
+        match seen.what:
+            case Founded(agreement=agreement):
+                return self._founded(agreement)
+            case Spoken(sender=sender, m=m, private=private):
+                if sender != self.peer.uid:
+                    stream, body = ("private", private.body) if private and private.receiver == self.peer.uid else ("g", m[1:])
+                    if m[0] == APPLICATION or stream == "private":
+                        self.peer.inbox.append((stream, sender, body))
+                    return self.say(self.waiting) if self.waiting else []
+                if m == self.waiting:
+                    self.waiting = None
+                return self.slot(self.state.epoch - 1)
+            case Commanded(sender=sender, control=Sync(nonce=nonce)) if sender != self.peer.uid and self.view.state:
+                return self.control(Head(nonce, self.state.epoch, self.state.head))
+            case Commanded(control=Need(epoch=epoch)) if epoch in self.view.accepted:
+                return self.slot(epoch)
+        return []
+
+    def _founded(self, agreement: ag.Agreement) -> list[Publication]:
+        used = {row.R for row in agreement.rows}
+        numbers = [p.number for p in self.own if p.R in used]
+        if numbers:
+            self.own = [p for p in self.own if p.number > numbers[0]]
+        ours = agreement.organizer == self.peer.name[:16]
+        return self.packages() + (self.slot(agreement.epoch) if ours else [])

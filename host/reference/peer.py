@@ -1,0 +1,165 @@
+"""A member made of the reference's pieces and moved by hand: for runs against another implementation.
+
+It has no timers: it says what it is told to say, and answers at once what a frame calls for. It reads the channel through a
+`View` that knows its own secrets, so it checks, as a View does, everything that it hears (its own echo too). Every method
+returns the publications to make, in order; whoever drives it gives it everything below zp/1/<rp>/ with `receive`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import handshake as hs
+from .conversations import Said
+from .cpace import scalar
+from .encoding import Reject
+from .frames import SYNC, Header, associated, seal
+from .joins import SecretIdentity, Stale, build_join, build_stale
+from .known import Known
+from .names import RETAINED, ChannelKeys
+from .notes import Note, build_note, ring_digest
+from .presence import AWAKE, LEFT, Presence, build_presence
+from .primitives import ed25519_public
+from .zpinc import Attempt, Seen, View
+
+
+@dataclass(frozen=True)
+class Publication:
+    topic: str
+    frame: bytes
+    retain: bool
+
+
+class Peer:
+    """`draw(n)` gives its randomness; the same draws give the same run."""
+
+    def __init__(
+        self, keys: ChannelKeys, uid: str, identity: bytes, draw: Callable[[int], bytes], K: int = 16, signed: bool = True
+    ) -> None:
+        self.keys, self.uid, self.draw, self.K, self.signed = keys, uid, draw, K, signed
+        self.name = keys.name(uid)
+        self.secret = SecretIdentity(identity)
+        self.known = Known()
+        self.known.identities[uid] = self.secret
+        self.view = View(keys, self.known, signed)
+        self.conn = self.counter = self.seq = self.attempt = 0
+        self.sent: dict[bytes, int] = {}
+        self.mine: dict[bytes, list[hs.Share | hs.Sum | hs.Confirm]] = {}
+        self.inbox: list[tuple[str, str, bytes]] = []
+        """(stream, uid, body) of what others said."""
+        self.new_session()
+
+    def new_session(self) -> None:
+        self.sid, self.seed = self.draw(16), self.draw(32)
+        self.known.add_seed(self.seed)
+        self.lamport = self.seq = 0
+
+    def put(self, stream: str, frame: bytes, slot: int | None = None) -> Publication:
+        return Publication(self.keys.topic(self.name, stream, slot), frame, stream in RETAINED)
+
+    # Sections 6 to 8.
+
+    def barrier(self) -> list[Publication]:
+        ad = associated(Header(SYNC, self.sid, 0), self.keys.rp, self.name)
+        return [self.put("s", seal(self.keys.msgkey, ad, self.draw(24), self.draw(16)))]
+
+    def join(self) -> list[Publication]:
+        """Take a place above everything read so far (or the same again), with a first keepalive of a new connection."""
+        if not self.lamport:
+            self.lamport = 1 + max((m.current.lamport for m in self.view.members.values() if m.sessions), default=0)
+        public = ed25519_public(self.seed)
+        frame = build_join(self.keys, self.uid, self.secret, self.sid, public, self.lamport, self.K, self.draw(24))
+        self.conn, self.counter = self.conn + 1, 0
+        return [self.put("j", frame, self.lamport % 4), *self.presence()]
+
+    def presence(self, status: int = AWAKE, sleep: int = 0, keepalive: int = 30) -> list[Publication]:
+        self.counter += 1
+        ring = self.view.member(self.name).ring
+        digest = ring_digest([ring[self.sid, i] for i in range(self.seq)], self.K)
+        p = Presence(self.sid, self.counter, status, self.conn, keepalive, sleep, self.seq, digest, self.attempt)
+        return [self.put("p", build_presence(self.keys, self.uid, p, self.draw(24), self.seed))]
+
+    def goodbye(self) -> list[Publication]:
+        return self.presence(LEFT)
+
+    def note(self, body: bytes, time: int = 0) -> list[Publication]:
+        named = max((m.current for m in self.view.members.values() if m.sessions), key=lambda join: join.rank)
+        note = Note(self.sid, self.seq, time, named.rank, body)
+        frame = build_note(self.keys, self.uid, note, self.draw(24), self.seed if self.signed else None)
+        self.view.member(self.name).ring[self.sid, self.seq] = frame
+        self.seq += 1
+        return [self.put("n", frame, note.seq % self.K)]
+
+    def stale(self, sid: bytes, lamport: int) -> list[Publication]:
+        """Tell the session `sid` that joins up to `lamport` are known (6.4)."""
+        return [self.put("h", build_stale(self.keys, self.uid, self.sid, Stale(sid, lamport), self.draw(24)))]
+
+    # Sections 9 and 10.
+
+    def propose(self, uids: list[str]) -> list[Publication]:
+        """A handshake among these members and ourselves, above every attempt heard of."""
+        heard = [m.presence.attempt for m in self.view.members.values() if m.presence]
+        self.attempt = 1 + max([self.attempt, *heard, *(a.number for a in self.view.attempts.values())])
+        members = [self.view.by_uid(uid) for uid in {*uids, self.uid}]
+        parties = sorted((m.tag, m.current.sid) for m in members)
+        current = self.epoch
+        proposal = hs.Propose(self.draw(16), current.computation.hid if current else hs.NO_EPOCH, tuple(parties))
+        return [self._handshake(self.attempt, proposal)]
+
+    def _handshake(self, attempt: int, body: hs.Propose | hs.Share | hs.Sum | hs.Confirm, transcript: bytes = b"") -> Publication:
+        frame = hs.build(self.keys, self.uid, self.sid, attempt, body, self.draw(24), False, self.seed, transcript)
+        return self.put("h", frame)
+
+    @property
+    def epoch(self) -> Attempt | None:
+        """The newest attempt that all its parties confirmed."""
+        done = [a for a in self.view.attempts.values() if len(a.confirmed) == a.computation.n]
+        return max(done, key=lambda a: (a.number, a.proposer), default=None)
+
+    def say(self, body: bytes, time: int = 0) -> list[Publication]:
+        """A message of the present conversation."""
+        epoch = self.epoch
+        if epoch is None or epoch.epoch is None:
+            raise ValueError("there is no epoch")
+        conversation = self.view.conversations[epoch.computation.hid[:16]]
+        seq = self.sent.get(epoch.computation.hid, 0)
+        self.sent[epoch.computation.hid] = seq + 1
+        frame = conversation.build(conversation.parties[self.name], Said(seq, time, body), self.draw(24), self.seed)
+        return [self.put("c", frame)]
+
+    def receive(self, topic: str, frame: bytes) -> list[Publication]:
+        """Take what the broker delivers. Raises Reject for what nobody may accept."""
+        return self._answer(self.view.receive(topic, frame))
+
+    def _answer(self, seen: Seen) -> list[Publication]:
+        what: Any = seen.what
+        if isinstance(what, Note | Said) and seen.uid != self.uid:
+            self.inbox.append((seen.topic.stream, seen.uid, what.body))
+        if isinstance(what, hs.Message) and not isinstance(what.body, Stale):
+            for attempt in self.view.attempts.values():
+                if attempt.number == what.attempt and self.name in (p.name for p in attempt.computation.parties):
+                    return self._step(attempt, what.again and seen.uid != self.uid)
+        return []
+
+    def _step(self, attempt: Attempt, again: bool) -> list[Publication]:
+        """Say what is due in an attempt; all that was said, if somebody still waits."""
+        c = attempt.computation
+        i = c.index(self.name)
+        if c.parties[i].sid != self.sid:
+            raise Reject("members", "another session of ours")
+        self.attempt = max(self.attempt, attempt.number)
+        said = self.mine.setdefault(c.hid, [])
+        due: list[hs.Share | hs.Sum | hs.Confirm] = []
+        kinds = {type(body) for body in said}
+        if hs.Share not in kinds:
+            self.known.scalars.append(scalar(self.draw(64)))
+            due.append(hs.Share(c.hid, c.share(self.known.scalars[-1])))
+        elif hs.Sum not in kinds and c.n > 2 and None not in c.Z:
+            y = self.known.scalar_of(c.Z[i] or b"", c.G)
+            if y is not None:
+                due.append(hs.Sum(c.hid, c.sum(i, y)))
+        elif hs.Confirm not in kinds and attempt.epoch:
+            due.append(hs.Confirm(c.hid, attempt.epoch.proof(c.parties[i])))
+        said += due
+        transcript = attempt.epoch.transcript if attempt.epoch else b""
+        return [self._handshake(attempt.number, body, transcript) for body in (said if again else due)]
