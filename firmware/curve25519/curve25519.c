@@ -13,8 +13,10 @@
 // tests/native/test_stack_wiped.py measures that it reaches deep enough.
 #if SC_FE == 51
 #define BURN 4096
+#elif SC_FE == 13
+#define BURN 3200
 #else
-#define BURN 3072
+#define BURN 2560
 #endif
 static __attribute__((noinline)) void burn(void) {
     uint8_t frame[BURN];

@@ -11,15 +11,16 @@
 
 #define M13 0x1fff
 
-// x[0..19] + 608 * x[20..39] -> reduced. x[20..39] are below 2^13 (x[39] is small).
-static inline void fe_fold(fe *h, const int32_t x[40]) {
+// One balanced chain, limb 19 folded at bit 255, and the first limbs again.
+// |limbs| < 2^31 - 2^19 before.
+FE_FUNCTION void fe_carry(fe *h) {
     int32_t c = 0, t;
     for (int i = 0; i < 19; i++) {
-        t = x[i] + 608 * x[i + 20] + c;
+        t = h->v[i] + c;
         c = (t + 4096) >> 13;
         h->v[i] = t - c * 8192;
     }
-    t = x[19] + 608 * x[39] + c;
+    t = h->v[19] + c;
     c = (t + 128) >> 8;          // bit 255 is bit 8 of limb 19
     h->v[19] = t - c * 256;
     t = h->v[0] + 19 * c;        // |c| < 2^23.1
@@ -28,21 +29,22 @@ static inline void fe_fold(fe *h, const int32_t x[40]) {
     t = h->v[1] + c;             // |c| < 2^15
     c = (t + 4096) >> 13;
     h->v[1] = t - c * 8192;
-    h->v[2] += c;                // |c| <= 3... limb 2 is 2^12 + 3 at most
+    h->v[2] += c;                // |c| <= 3
 }
 
 #if defined(__ARM_ARCH_6M__) && !defined(FE_PLAIN_C)
 #include "fe_13_armv6m.h"
 #else
 
-// Columns 20..38 of x to 13-bit limbs 20..39.
-static inline void fe_high(int32_t x[40]) {
+// Columns 20..38 to 13-bit limbs 20..39, these times 608 onto the low columns.
+static inline void fe_fold(fe *h, const int32_t x[40]) {
     int32_t c = 0;
     for (int i = 20; i < 40; i++) {
         c += x[i];
-        x[i] = i < 39 ? c & M13 : c;
+        h->v[i - 20] = x[i - 20] + 608 * (i < 39 ? c & M13 : c);
         c >>= 13;
     }
+    fe_carry(h);
 }
 
 static void fe_mul(fe *h, const fe *f, const fe *g) {
@@ -52,7 +54,6 @@ static void fe_mul(fe *h, const fe *f, const fe *g) {
             x[i + j] += f->v[i] * g->v[j];
         }
     }
-    fe_high(x);
     fe_fold(h, x);
 }
 
@@ -64,7 +65,6 @@ static void fe_sqr(fe *h, const fe *f) {
             x[i + j] += f->v[i] * (2 * f->v[j]);
         }
     }
-    fe_high(x);
     fe_fold(h, x);
 }
 #endif
@@ -81,27 +81,6 @@ FE_FUNCTION void fe_sub(fe *h, const fe *f, const fe *g) {
     for (int i = 0; i < 20; i++) {
         h->v[i] = f->v[i] - g->v[i];
     }
-}
-
-// One balanced chain, limb 19 folded at bit 255, and the first limbs again.
-// |limbs| < 2^30 before.
-FE_FUNCTION void fe_carry(fe *h) {
-    int32_t c = 0, t;
-    for (int i = 0; i < 19; i++) {
-        t = h->v[i] + c;
-        c = (t + 4096) >> 13;
-        h->v[i] = t - c * 8192;
-    }
-    t = h->v[19] + c;
-    c = (t + 128) >> 8;
-    h->v[19] = t - c * 256;
-    t = h->v[0] + 19 * c;
-    c = (t + 4096) >> 13;
-    h->v[0] = t - c * 8192;
-    t = h->v[1] + c;
-    c = (t + 4096) >> 13;
-    h->v[1] = t - c * 8192;
-    h->v[2] += c;
 }
 
 // |121665 g| < 2^17 * 3 * 2^12.1 < 2^31 for weight 3 at most; f adds little.

@@ -35,7 +35,7 @@ __asm__(
     "push {r4-r7,lr}\n mov r4,r8\n mov r5,r9\n mov r6,r10\n mov r7,r11\n push {r0,r4-r7}\n sub sp,#240\n"
     "mov r5,r1\n add r6,sp,#232\n mov r7,sp\n movs r0,#0\n mov r8,r0\n mov r9,r0\n mov r10,r0\n mov r11,r0\n"
     ".endm\n"
-    // Columns and high limbs to the reduced element (fe_fold): x_i + 608 x_(i+20), balanced.
+    // Columns and high limbs to the reduced element (fe_fold and fe_carry): x_i + 608 x_(i+20), balanced.
     ".macro sc_leave\n"
     "mov r0,r8\n add r0,r11\n asrs r1,r0,#13\n lsls r0,r0,#19\n lsrs r0,r0,#19\n stmia r7!,{r0,r1}\n"
     "mov r5,sp\n mov r7,sp\n movs r6,#76\n lsls r6,r6,#3\n movs r3,#1\n lsls r3,r3,#12\n movs r2,#0\n"

@@ -1,11 +1,14 @@
 // fe_29.h: 9 limbs of 29 bits (radix 2^29, 261 bits of room; 2^261 = 1216 mod p).
 //
-// Reduced: limbs 0..7 < 2^29 exactly, limb 8 < 2^23 + 2^11. fe_add and fe_sub carry, so
-// limbs 0..7 are always < 2^29; weight w means limb 8 < w * (2^23 + 2^11).
+// Reduced: limbs 0..7 < 2^29 exactly, limb 8 < 2^23 + 2^17. fe_add and fe_sub carry, so
+// limbs 0..7 are always < 2^29; weight w means limb 8 < w * (2^23 + 2^17).
 //
 // Two ways to add up the products of a column T = sum of a_i * b_j:
 //
-//   FE_WIDE    a 64-bit accumulator, for cores that multiply-accumulate (UMLAL).
+//   FE_WIDE    a 64-bit accumulator, for cores that multiply-accumulate (UMLAL). Mind that a
+//     Cortex-M3 (not M4, M7, M33) takes 3 to 5 cycles for UMULL and up to 7 for UMLAL,
+//     fewer for small operands: equal instructions, not quite equal time. No other
+//     instruction of that core makes a long product.
 //
 //   otherwise  for cores without carry flag and accumulator (rv32, Xtensa). Adding two
 //     words would need the carry, which costs two instructions a product on rv32 and
@@ -55,7 +58,7 @@
 // between splits): products + 1 carried in + 1 folded. H stays below 2^32, because in
 // column 7 it is at most 8 * (2^29 - 2), and in column 8 and up two products have a
 // small factor (limb 8 < 2^25.4). c_17 < 2^21.4 as weight(f) * weight(g) <= 20, so
-// w = limb 8 + 1216 * c_17 < 2^29 + 2^31.7 < 2^32.
+// limb 8 + 1216 * c_17 < 2^29 + 2^31.65 < 2^32.
 #define FE_COLUMNS(h)                                                        \
     FE_BEGIN;                                                                \
     uint32_t x7, x8, c9, c10, c11, c12, c13, c14, c15, c16, c17;             \
@@ -179,7 +182,7 @@ FE_FUNCTION void fe_add(fe *h, const fe *f, const fe *g) {
     h->v[8] = f->v[8] + g->v[8] + t;
 }
 
-// f - g + 2p, where 2p = 2^24 * 2^232 - 38. g < 2^255 + 2^243 < 2p, so it is not negative,
+// f - g + 2p, where 2p = 2^24 * 2^232 - 38. g < 2^255 + 2^249 < 2p, so it is not negative,
 // and neither is limb 8. (>> of a negative number is arithmetic in every compiler we use.)
 FE_FUNCTION void fe_sub(fe *h, const fe *f, const fe *g) {
     int32_t t = -38;
@@ -193,9 +196,8 @@ FE_FUNCTION void fe_sub(fe *h, const fe *f, const fe *g) {
 }
 
 // 121665 g: the low 29 bits from the low word, the rest from mulhu(8 g_i, 121665) < 2^17.
-// Limb 8 first, so that the fold at bit 255 precedes the carry chain, as in FE_COLUMNS:
-// 3 * 2^23.1 * 121665 < 2^42 is split at bit 23 likewise (limb 8 << 9 < 2^34 would not
-// fit: << 6 and a shift by 3 instead).
+// Limb 8 first, so that the fold at bit 255 precedes the carry chain, as in FE_COLUMNS. Its
+// product (< 2^42) is cut at bit 27, where both parts fit in words, then at bit 23.
 FE_FUNCTION void fe_addmul_a24(fe *h, const fe *f, const fe *g) {
     uint32_t g8 = g->v[8], f8 = f->v[8];
     uint32_t top = (uint32_t)((uint64_t)(g8 << 5) * 121665 >> 32);  // g8 * 121665 >> 27
@@ -209,7 +211,7 @@ FE_FUNCTION void fe_addmul_a24(fe *h, const fe *f, const fe *g) {
         h->v[i] = t & M29;
         t = (t >> 29) + (uint32_t)((uint64_t)(a << 3) * 121665 >> 32);
     }
-    h->v[8] = x8 + t;  // t < 121665 + 8: see fe_carry
+    h->v[8] = x8 + t;  // t < 2^17
 }
 
 // Folds limb 8 at bit 255, then one carry chain.

@@ -18,8 +18,8 @@
 // A product whose 8 g is not kept in a register.
 #define ADD8(f, g) S("mul t6," f "," g) S("add t4,t4,t6") S("slli t6," g ",3") S("mulhu t6," f ",t6") S("add t5,t5,t6")
 #define SPLIT S("slli t6,t5,29") S("sub t6,t4,t6") S("srli t6,t6,29") S("add t5,t5,t6")
-// The end of a column: limb in t6, carry in L (and H, so that L is less than 2^29 again;
-// not needed where the next column's terms and the whole carry stay below 2^32: NEXT_SMALL).
+// The end of a column: limb in t6, carry in L and, by NEXT, what it has above 2^29 in H.
+// NEXT is left out where the next column's terms and the whole carry stay below 2^32.
 #define END S("slli t6,t5,29") S("sub t4,t4,t6") S("and t6,t4,a0") S("srli t4,t4,29") S("add t4,t4,t5")
 #define TO_STACK(k) S("sw t6," SLOT(k))
 #define TO_H(base, k) S("sw t6,4*" #k "(" base ")")

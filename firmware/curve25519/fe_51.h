@@ -25,8 +25,7 @@ static inline void fe_finish(fe *h, u128 r0, u128 r1, u128 r2, u128 r3, u128 r4)
     h->v[0] = h0, h->v[1] = h1, h->v[2] = h2, h->v[3] = h3, h->v[4] = h4;
 }
 
-// Limbs < 2^54: a column is at most 2^108 + 4 * 19 * 2^108 < 2^114.3.
-// weight(f) * weight(g) <= 20 keeps it below 2^110.
+// Limbs < 2^54, so a column is at most (1 + 4 * 19) 2^108 < 2^114.3.
 static void fe_mul(fe *h, const fe *f, const fe *g) {
     uint64_t f0 = f->v[0], f1 = f->v[1], f2 = f->v[2], f3 = f->v[3], f4 = f->v[4];
     uint64_t g0 = g->v[0], g1 = g->v[1], g2 = g->v[2], g3 = g->v[3], g4 = g->v[4];
