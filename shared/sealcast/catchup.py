@@ -7,8 +7,9 @@ ourselves after subscribing comes back behind them. One ring is read at a time, 
 from .compat import const
 from .errors import Reject
 from .identity import open_join
-from .members import GAP_MS
-from .wire import NOTE, SYNC, header
+from .members import GAP_MS, WILL, presence_conn
+from .notes import check_signed
+from .wire import NOTE, PRESENCE, SYNC, header
 
 BARRIER_MS = const(5000)  # a broker that does not answer in this time is taken to have nothing more
 MAX_HELD_JOINS = const(128)
@@ -28,7 +29,7 @@ class Catchup:
         self._deadline = None
         self._joins = []
         self._own_order = None
-        self._own_seq = -1
+        self._used = False
 
     # --- the first reading: joins, and our own ring
 
@@ -41,6 +42,7 @@ class Catchup:
         ch.subscribe(ch.topics.make(ch.name, "s"))
         ch.lost.watch()
         ch.subscribe(ch.topics.ring(ch.name))
+        ch.subscribe(ch.topics.make(ch.name, "p"))
         ch.subscribe(ch.topics.everyone("j"))
         self._barrier(now)
 
@@ -65,9 +67,15 @@ class Catchup:
             elif self._first():
                 self._own_order = max(self._own_order or join.order, join.order)
         elif stream == "n" and self._first():
-            _, sid, seq, _ = ch.keys.open(frame, NOTE, ch.tag)
-            if sid == ch.session.sid:
-                self._own_seq = max(self._own_seq, seq)
+            ad, sid, seq, pt = ch.keys.open(frame, NOTE, ch.tag)
+            if sid == ch.session.sid and seq >= ch.ring.next:
+                check_signed(ch.keys, ch.session.S, ad, pt, b"", ch.config["sign"])
+                self._used = True
+        elif stream == "p" and self._first():
+            ad, sid, counter, pt = ch.keys.open(frame, PRESENCE, ch.tag)
+            if sid == ch.session.sid and presence_conn(pt) >= ch.conn + (counter == WILL):  # the broker has this one's will
+                check_signed(ch.keys, ch.session.S, ad, pt, b"", True)
+                self._used = True
 
     def _first(self):
         return self.reading is None and self._nonce is not None
@@ -100,7 +108,7 @@ class Catchup:
         self.reading = None
         if first:
             joins, self._joins = self._joins, []
-            self.ch.online(now, joins, self._own_order, self._own_seq)
+            self.ch.online(now, joins, self._own_order, self._used)
             return
         for s in member.sessions:
             if s.window.next is None:

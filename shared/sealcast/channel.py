@@ -279,9 +279,9 @@ class Channel:
     def subscribe(self, topic):
         self._effects.append(("subscribe", topic, 1))
 
-    def online(self, now, joins, own_order, own_seq):
+    def online(self, now, joins, own_order, used):
         """The joins and our own ring have been read: take our place in the order and begin."""
-        self.joins.settle(joins, own_order, own_seq, now)
+        self.joins.settle(joins, own_order, used, now)
         self.phase = ONLINE
         self.joins.publish()
         self._announce(AWAKE, 0, now)
@@ -344,7 +344,12 @@ class Channel:
             self.joins.seek(member.name, "p", frame, now)
         before = member.status
         conn = member.conn
-        _, counter, p = open_presence(self.keys, frame, member)
+        try:
+            _, counter, p = open_presence(self.keys, frame, member)
+        except Reject as e:
+            if e.reason == "behind":
+                self.joins.answer_stale(member, member.current.sid, 0, conn, now)
+            raise
         member.see(p, counter, now)
         if member.conn != conn:
             member.silent_until = 0

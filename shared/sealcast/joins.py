@@ -50,12 +50,12 @@ class Joins:
         ch.publish("j", seal_join(ch.keys, ch.rng, ch.identity, ch.tag, join), True, s.lamport % JOIN_SLOTS)
 
     def stale(self, pt, now):
-        """A peer's answer: our join came with too small a counter. Begin anew above what it knows. Raises Reject."""
+        """A peer's answer: our join or our connection came with too small a number. Begin anew above it. Raises Reject."""
         ch = self.ch
         r = Reader(pt)
-        _, sid, lamport = r.uint(1), r.take(16), r.uint(4)
+        _, sid, lamport, conn = r.uint(1), r.take(16), r.uint(4), r.uint(4)
         r.end()
-        if sid != ch.session.sid or lamport < ch.session.lamport:
+        if sid != ch.session.sid or lamport < ch.session.lamport and conn <= ch.conn:
             raise Reject("stale")
         if lamport > ch.lamport + LAMPORT_JUMP:
             raise Reject("jump")
@@ -69,8 +69,8 @@ class Joins:
         ch.lamport = max(ch.lamport, order[0])
         ch.newest = max(ch.newest, order)
 
-    def settle(self, joins, own_order, own_seq, now):
-        """The first reading is done. joins: [(Join, Member)] that came; own_order, own_seq: the newest under our own name."""
+    def settle(self, joins, own_order, used, now):
+        """The first reading is done. joins: [(Join, Member)] that came; own_order: our newest; used: were our next numbers?"""
         ch = self.ch
         for join, member in sorted(joins, key=lambda pair: pair[0].order):
             try:
@@ -78,7 +78,7 @@ class Joins:
             except Reject as e:
                 ch.complain(e.reason, member.uid, now)
         behind = own_order is not None and own_order > ch.session.order
-        if ch.joined and (behind or own_seq >= ch.ring.next):
+        if ch.joined and (behind or used):
             # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
             self.begin(now)
         if not ch.joined:
@@ -141,7 +141,7 @@ class Joins:
             newest = member.admit(join)
         except Reject as e:
             if e.reason == "stale" and ch.phase == ONLINE:
-                self._answer_stale(member, join, now)
+                self.answer_stale(member, join.sid, ch.lamport, 0, now)
             raise
         if member.public is None:
             member.public = join.public
@@ -154,13 +154,13 @@ class Joins:
             ch.lost.arrived(member.uid)
             ch.event("joined", {"uid": member.uid, "again": before is not None})
         elif ch.phase == ONLINE:
-            self._answer_stale(member, join, now)
+            self.answer_stale(member, join.sid, ch.lamport, 0, now)
         if ch.phase == ONLINE:
             ch.catchup.want(member, now)
 
-    def _answer_stale(self, member, join, now):
-        """Tell a member that came with too small a Lamport counter what it must exceed."""
+    def answer_stale(self, member, sid, lamport, conn, now):
+        """Tell a member that came with a Lamport counter or a connection number of the past (0: not that) what we know."""
         ch = self.ch
         if ch.may_report("stale" + member.uid, now):
-            body = bytes((STALE,)) + join.sid + u32(ch.lamport)
+            body = bytes((STALE,)) + sid + u32(lamport) + u32(conn)
             ch.publish("h", ch.keys.seal(ch.rng, header(HANDSHAKE, ch.session.sid, 0), ch.tag, body))

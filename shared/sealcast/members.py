@@ -57,10 +57,15 @@ def open_presence(keys, frame, member):
     if p.status not in (AWAKE, ASLEEP, LEFT) or counter == WILL and p.status != LEFT or not 5 <= p.keepalive <= 3600:
         raise Reject("format")
     if not member.fresh(p, counter):
-        raise Reject("stale")
+        raise Reject("behind" if p.conn < member.conn and counter != WILL else "stale")
     if not keys.suite.ed25519_verify(session.S, sig, keys.signable(ad, body)):
         raise Reject("signature")
     return session, counter, p
+
+
+def presence_conn(pt):
+    """The connection number in an opened presence."""
+    return int.from_bytes(pt[1:5], "big")
 
 
 class MySession:

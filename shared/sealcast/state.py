@@ -76,10 +76,11 @@ def _unpack(ch, r):
 
 
 def _pack_member(m):
-    out = [lv(m.name, m.uid.encode(), m.public or b""), u32(m.floor), bytes((len(m.sessions),))]
+    out = [lv(m.name, m.uid.encode(), m.public or b""), u32(m.floor), u32(m.conn), u32(max(m.counter, 0))]
+    out.append(bytes((len(m.sessions),)))
     for s in m.sessions:
         w = s.window
-        out.append(u32(s.lamport) + s.sid + s.S + bytes((w.ring, 0 if w.next is None else 1)) + u32(w.next or 0))
+        out.append(u32(s.lamport) + s.sid + s.S + bytes((w.ring, 0 if w.next is None else 1)) + u32(w.next or 0) + u32(w.head))
     return b"".join(out)
 
 
@@ -87,13 +88,18 @@ def _unpack_member(ch, r):
     name, uid, public = r.lv(), r.lv().decode(), r.lv()
     m = Member(name, uid)
     m.public = (ch.config["roster"] or {}).get(uid) or public or None
+    kept = m.public == public  # else the roster names another identity now: what the old one said is forgotten
     m.floor = r.uint(4)
-    m.status = UNHEARD
+    conn, counter = r.uint(4), r.uint(4)
     for _ in range(r.uint(1)):
-        lamport, sid, S, ring, has, upto = r.uint(4), r.take(16), r.take(32), r.uint(1), r.uint(1), r.uint(4)
-        m.admit(Join(lamport, sid, public, S, ring))
-        if has:
-            m.session(sid).window.next = upto
+        lamport, sid, S, ring, has, upto, head = r.uint(4), r.take(16), r.take(32), r.uint(1), r.uint(1), r.uint(4), r.uint(4)
+        if kept:
+            m.admit(Join(lamport, sid, public, S, ring))
+            window = m.current.window
+            window.next, window.head = upto if has else None, head
+    if m.current:
+        m.status = UNHEARD
+        m.conn, m.counter = conn, counter - 1  # the presence that the broker kept counts once more, none before it
     return m
 
 

@@ -28,7 +28,7 @@ class Checks:
         self.junk = set()  # (topic, payload) made without keys
         self.epochs = {}  # hid -> hk
         self.chains = {}  # (hid, sender, number) -> key
-        self.bodies = {}  # body -> (uid, secrecy, sid, seq)
+        self.bodies = {}  # body -> (uid, secrecy, sid, seq, lineage)
         self.got = {}  # (receiver, lineage) -> {body}
         self.live = {}  # receiver -> {body: lineage}, delivered as live
         self.order = {}  # (receiver, lineage, sid) -> last seq
@@ -94,7 +94,7 @@ class Checks:
         return self.bodies[body]
 
     def delivered(self, client, m):
-        uid, secrecy, sid, seq = self.sender(m.body)
+        uid, secrecy, sid, seq, _ = self.sender(m.body)
         if (uid, secrecy, seq, "member") != (m.sender, m.secrecy, m.seq, m.origin):
             raise Broken("a message was delivered under a wrong name, number or secrecy")
         me = (client.uid, client.lineage)
@@ -146,8 +146,8 @@ class Checks:
         me = (receiver.uid, receiver.lineage)
         got = self.got.get(me, ())
         gaps = self.gaps.get(me + (sender.uid,), ())
-        for body, (uid, secrecy, sid, seq) in self.bodies.items():
-            if uid != sender.uid or secrecy != "note" or seq >= self.sent.get((uid, sender.lineage, sid), 0):
+        for body, (uid, secrecy, sid, seq, lineage) in self.bodies.items():
+            if uid != sender.uid or lineage != sender.lineage or secrecy != "note" or seq >= self.sent.get((uid, sender.lineage, sid), 0):
                 continue
             if seq < self.owed_from.get(me + (sid,), 1 << 40) or body in got:
                 continue

@@ -132,7 +132,7 @@ class World:
             e = ch.agreement.current
             sid = e.hid if e else None
             seq = e.chains[e.index(ch.tag)][1] if e else 0
-        self.checks.bodies[body] = (client.uid, mode, sid, seq)
+        self.checks.bodies[body] = (client.uid, mode, sid, seq, client.lineage)
         client.sending = (sid, seq)
         if not client.send(body, mode) or client.sending:
             del self.checks.bodies[body]  # refused, or the power went before it was durable
