@@ -6,14 +6,8 @@ import sys
 from binascii import a2b_base64
 
 import sealcast
-from sealcast.aio import Clock
-from sealcast.channel import Channel
 from sealcast.compat import best_suite
 from sealcast.errors import BadSettings, BadState, NoRandomness
-from sealcast.session import Session
-
-from . import storage
-from .mqtt import Client
 
 SUITES = {
     "native": "crypto: native (the C module: a scalar multiplication takes milliseconds)",
@@ -43,7 +37,13 @@ def hardware(n):
 def member(values, directory, tell=None):
     """Settings -> (completed config, Session not yet started). tell(line): progress for people. Raises SealcastError."""
     tell = tell or (lambda line: None)
-    config = completed(values)
+    config = completed(values)  # before the imports: both together would not fit a small board
+    from sealcast.aio import Clock
+    from sealcast.channel import Channel
+    from sealcast.session import Session
+
+    from . import storage
+
     suite = best_suite()
     tell(SUITES.get(suite.NAME, "crypto: " + suite.NAME))
     if config["identity"] is None:
@@ -51,7 +51,7 @@ def member(values, directory, tell=None):
     if config["identity"] is None:
         raise NoRandomness("this port has no randomness to make an identity from: provision the board with one")
     if config["key"] is None:
-        config["key"] = _root(suite, config, directory, tell)
+        config["key"] = _root(storage, suite, config, directory, tell)
     store = storage.state(suite, config, directory)
     blob = store.load()
     if store.damaged:
@@ -61,7 +61,12 @@ def member(values, directory, tell=None):
     except BadState:  # nobody may be near this board: losing its state is what members recover from by themselves
         tell("storage: the stored state is of another version; beginning anew")
         channel = Channel(suite, config, None, hardware)
-    return config, Session(channel, client(suite, config), store, Clock(), hardware if hardware(1) else None, 16)
+
+    def remake():
+        return Channel(suite, config, store.load(), hardware)
+
+    jitter = hardware if hardware(1) else lambda n: suite.h(n, config["identity"], b"", b"sc/jitter")
+    return config, Session(channel, client(suite, config), store, Clock(), jitter, 16, remake)
 
 
 def completed(values):
@@ -77,6 +82,8 @@ def completed(values):
 
 def client(suite, config):
     """The MQTT client for config["broker"]. Its id is a pseudonym, the same at every connect: the broker then drops a dead one."""
+    from .mqtt import Client
+
     broker = config["broker"]
     name = suite.h(9, config["identity"], b"", b"sc/mqtt-id", config["channel"].encode())
     text = "".join(["%02x" % b for b in name])
@@ -112,7 +119,7 @@ def _der(data):
     return a2b_base64(text)
 
 
-def _root(suite, config, directory, tell):
+def _root(storage, suite, config, directory, tell):
     def slow():
         tell("password: making the channel's key from it, once; this takes a while (a provisioned board has the key)")
 

@@ -34,6 +34,7 @@ class Link:
         self.up = False
         self.ended = asyncio.Event()  # a "disconnect" effect was carried out, or could not be: no link any more
         self._ending = False
+        self._drops = 0
         self.tried_at = 0
 
     def put(self, effect):
@@ -56,15 +57,24 @@ class Link:
         """The engine took a received frame: there is room for another."""
         self._room.set()
 
+    def drop(self):
+        """Give this connection up, made or in the making: the channel was begun anew and knows nothing of it."""
+        self._drops += 1
+        self._outbox = []
+        self._fail(OSError("begun anew after an internal error"))
+
     async def run(self):
         """Connected as much of the time as possible, until a "disconnect" effect."""
         while not self._ending:
             self._lost.clear()
             self._reason = None
             self.tried_at = self._session.clock.now()
+            drops = self._drops
             await self._session.ask("connecting")
             try:
                 await self._transport.connect(*self.will)
+                if drops != self._drops:
+                    raise OSError("begun anew after an internal error")
                 await self._live()
             except (OSError, EOFError, MemoryError) as e:
                 self._reason = e

@@ -19,6 +19,7 @@ Events of the driver itself: connected {}, offline {reason, retry_ms}, overflow 
 """
 
 import asyncio
+import gc
 
 from .aio import Reply, explain, pause, place, sleep_ms, stop
 from .compat import const
@@ -36,9 +37,15 @@ _RESTART_MOST_MS = const(30000)
 class Session:
     """A member at work. `await start()` first; then send(), `async for m in session`, on(), leave() or close()."""
 
-    def __init__(self, channel, transport, storage, clock, random=None, backlog=32):
-        """random(n) -> n bytes, for the jitter of reconnects only (default: os.urandom)."""
+    def __init__(self, channel, transport, storage, clock, random=None, backlog=32, remake=None):
+        """random(n) -> n bytes, for the jitter of reconnects only (default: os.urandom).
+
+        remake() -> a channel from the stored state. With it an internal error (say MemoryError) is survived like a power cut:
+        what was in the middle of a step is thrown away. Without it the engine goes on with the channel as it is.
+        """
         self.channel = channel
+        self._remake = remake
+        self._begun = False
         self.clock = clock
         self._storage = storage
         self._link = Link(self, transport, random)
@@ -112,11 +119,11 @@ class Session:
 
     @property
     def members(self):
-        return self.channel.members
+        return self.channel.members if self.channel else []
 
     @property
     def epoch(self):
-        return self.channel.epoch
+        return self.channel.epoch if self.channel else None
 
     @property
     def online(self):
@@ -175,7 +182,10 @@ class Session:
 
     def failed(self, where, error):
         """Report an unexpected error: its type and place, not its text."""
-        self.emit("error", {"code": "internal", "where": where, "type": type(error).__name__, "at": place(error)})
+        try:
+            self.emit("error", {"code": "internal", "where": where, "type": type(error).__name__, "at": place(error)})
+        except MemoryError:
+            pass  # not even room for the report; what comes next must not depend on it
 
     # The engine.
 
@@ -201,6 +211,9 @@ class Session:
             wait = min(2 * wait, _RESTART_MOST_MS)
 
     async def _engine(self):
+        if self._begun and self._remake:
+            await self._revive()
+        self._begun = True
         while True:
             now = self.clock.now()
             self._beat = now
@@ -214,6 +227,23 @@ class Session:
                     self._wake = now + _IDLE_MS  # whatever the channel asks for, it is never left alone for longer
                 self._input.clear()
                 await pause(self._input, min(_IDLE_MS, self._wake - now))
+
+    async def _revive(self):
+        """Begin again from the stored state, on a new connection."""
+        self._link.drop()
+        for reply in self._unacked.values():
+            reply.fail(Offline("interrupted by an internal error: the message may or may not be sent"))
+        self._unacked = {}
+        self._inbox = [item for item in self._inbox if item[2]]  # what users wait for; the rest belongs to the old connection
+        self._frames = 0
+        self._link.took()
+        self._wake = None
+        self._messages = []  # the stored state still has those that were not taken
+        self._reading = None
+        self.channel = None  # there is no room for two
+        gc.collect()
+        self.channel = self._remake()
+        await self._perform(self.channel.start(self.clock.now()))
 
     async def _handle(self, name, args, reply):
         """One input: enter the channel, carry out what it wants, answer who waits for it."""

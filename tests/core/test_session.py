@@ -331,6 +331,66 @@ def test_a_failing_channel_is_reported_and_the_engine_goes_on():
     run(test())
 
 
+def test_an_internal_error_is_survived_like_a_power_cut():
+    """A new channel from the stored state, on a new connection; whoever waited for an acknowledgement is told."""
+
+    async def test():
+        wire, made_channels = Wire(), []
+
+        def remake():
+            if not made_channels:
+                made_channels.append(None)
+                raise MemoryError
+            made_channels.append(Script())
+            return made_channels[-1]
+
+        def receive(topic, payload):
+            raise MemoryError
+
+        ch = Script(receive=receive, send=lambda body, mode: [publish(7, 42)])
+        s = await running(ch, wire, remake=remake)
+        wire.ack.clear()
+        task = asyncio.create_task(s.send(b"x"))
+        await until(lambda: len(wire.log) == 2)
+        wire.give(("t", b"a"), ("t", b"b"))
+        try:
+            await task
+            raise AssertionError("no error")
+        except Offline:
+            pass
+        wire.ack.set()
+        await until(lambda: len(made_channels) == 2 and "connected" in made_channels[1].names())
+        assert made_channels[1].names()[0] == "start"
+        assert made_channels[1].names().index("connecting") < made_channels[1].names().index("connected")
+        assert "receive" not in made_channels[1].names()
+        assert [e[:2] for e in internal(s)] == [("engine", "MemoryError")] * 2
+        assert s.channel is made_channels[1]
+        await s.rekey()
+        assert "rekey" in made_channels[1].names()
+        await s.close()
+
+    run(test())
+
+
+def test_an_error_that_cannot_even_be_reported_ends_nothing():
+    async def test():
+        ch = Script(receive=lambda topic, payload: 1 // 0)
+        wire = Wire()
+        s = await running(ch, wire)
+
+        def full(name, info):
+            raise MemoryError
+
+        s.on("error", full)
+        s.emit = full
+        wire.give(("t", b"a"))
+        await until(lambda: "receive" in ch.names())
+        await s.rekey()
+        await s.close()
+
+    run(test())
+
+
 def test_a_failing_callback_is_reported_and_harms_nobody():
     async def test():
         s = await made(Script(start=lambda: [("event", "x", {})]))
