@@ -65,7 +65,7 @@ class Member:
             self.messages.append(info)
         else:
             self.events.append((name, info))
-            if name == "rekeyed":
+            if name == "rekeyed" and info["epoch"] is not None:
                 self.epochs.append((str(info["epoch"]), sorted(info["members"])))
         self._watch.changed()
 

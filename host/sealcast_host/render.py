@@ -9,17 +9,26 @@ from typing import Any
 _EVENTS = {
     "joined": "{uid} joined",
     "left": "{uid} left",
+    "gone": "{uid} is gone",
     "vanished": "{uid} vanished (no sign of life)",
     "asleep": "{uid} sleeps",
     "awake": "{uid} is awake",
     "rekeyed": "new conversation key, epoch {epoch}",
-    "gap": "notes of {uid} are missing{missing}",
+    "gap": "messages of {uid} are missing",
     "identity_changed": "{uid} has ANOTHER identity than before: its messages are refused until you approve it",
     "pinned": "{uid} is known from now on by its identity",
     "forged": "a message that claims to be from {uid} was refused",
     "handshake_failed": "no new conversation key yet",
+    "removed": "{by} removed this member from the group",
+    "expelled": "this member was declared lost: the others have moved to another key",
+    "moved": "a lost member was declared; the channel has a new key",
+    "forked": "the group's order has split: somebody, or the broker, shows different histories",
+    "desync": "out of step with the group; asking to be taken in again",
+    "resynced": "in step with the group again",
+    "undeliverable": "a message could not be delivered: {reason}",
     "offline": "the broker is not reachable; trying again",
     "overflow": "messages of {sender} were given up: they came too fast",
+    "error": "trouble here: {text}",
 }
 
 
@@ -55,12 +64,15 @@ def message_line(message: Any) -> str:
 
 def event_line(name: str, info: dict[str, Any]) -> str | None:
     """An event in words, or None for one that only programs care about."""
+    if name == "rekeyed" and info.get("epoch") is None:
+        return "* no conversation key now: messages are notes"
     template = _EVENTS.get(name)
     if template is None:
         return None
-    values = {key: clean(str(value)) for key, value in info.items() if not isinstance(value, bytes)}
-    known = {"uid": "somebody", "sender": "somebody", "epoch": "", "missing": ""}
-    return "* " + template.format_map(known | {k: v for k, v in values.items() if k in known})
+    somebody = dict.fromkeys(("uid", "sender", "by"), "somebody")
+    known = somebody | {"epoch": "", "reason": "", "text": str(info.get("code", "unknown"))}
+    values = {key: clean(str(value)) for key, value in info.items() if key in known and value is not None}
+    return "* " + template.format_map(known | values)
 
 
 def message_json(message: Any) -> str:

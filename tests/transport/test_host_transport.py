@@ -2,11 +2,12 @@
 
 import asyncio
 import signal
+import subprocess
 
 import pytest
 
-from host_support import free_port, mosquitto, start_broker
-from sealcast_host.transport import LinkError, MqttTransport
+from host_support import Child, free_port, mosquitto, start_broker
+from sealcast_host.transport import LinkError, MqttTransport, tls_context
 
 KINDS = ["embedded", pytest.param("mosquitto", marks=pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed"))]
 DEADLINE_S = 30
@@ -176,3 +177,39 @@ def test_calls_before_connecting_fail_as_a_lost_link():
         await t.close()
 
     run(go())
+
+
+@pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+def test_tls_checks_the_certificate_and_its_name(tmp_path):
+    for name in ("right", "other"):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+            check=True, cwd=tmp_path, capture_output=True,
+        )  # fmt: skip
+    port = free_port()
+    config = tmp_path / "tls.conf"
+    certificate = f"certfile {tmp_path}/right.pem\nkeyfile {tmp_path}/right.key\n"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{certificate}")
+
+    async def refused(host, ca):
+        with pytest.raises(LinkError) as e:
+            await MqttTransport(host, port, tls=tls_context(ca and str(ca))).connect("w", b"gone")
+        return e.value.kind
+
+    async def go():
+        good = MqttTransport("localhost", port, tls=tls_context(str(tmp_path / "right.pem")))
+        await good.connect("w", b"gone")
+        await good.subscribe("t", 1)
+        await good.publish("t", bytes(60000), True, 1)
+        assert await good.receive() == ("t", bytes(60000))
+        await good.close()
+        assert await refused("localhost", tmp_path / "other.pem") == "tls"
+        assert await refused("127.0.0.1", tmp_path / "right.pem") == "tls", "the name must match"
+        assert await refused("localhost", None) == "tls"
+        with pytest.raises(LinkError):
+            await link(port)
+
+    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
+        child.wait_for("running")
+        run(go())

@@ -1,0 +1,209 @@
+"""`sealcast.join` on a computer: the same API as on a board, over a real broker; state, identity and lock kept on disk."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+
+from host_support import environment
+from sealcast.errors import NoConversation, TooLong
+from sealcast_host.broker import running_broker
+from sealcast_host.client import MemberBusy, join
+from sealcast_host.errors import UserError
+
+DEADLINE_S = 90
+KEY = "A" * 42 + "E"
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+
+
+def run(coroutine):
+    return asyncio.run(asyncio.wait_for(coroutine, DEADLINE_S))
+
+
+def settings(uid, port, **more):
+    return {"uid": uid, "channel": "barn", "key": KEY, "broker": {"host": "127.0.0.1", "port": port}} | more
+
+
+class Ready:
+    """Waits for the events of a session."""
+
+    def __init__(self, session):
+        self.events = []
+        self._more = asyncio.Event()
+        session.on("*", self._note)
+
+    def _note(self, name, info):
+        if name != "message":
+            self.events.append((name, info))
+        self._more.set()
+
+    async def until(self, holds):
+        while not holds():
+            self._more.clear()
+            await self._more.wait()
+
+
+async def member(uid, port, **more):
+    session = await join(settings=settings(uid, port, **more))
+    ready = Ready(session)
+    await ready.until(lambda: session.channel.joined and session.online)
+    return session, ready
+
+
+def test_two_members_talk_and_the_messages_say_how_secret_they_are():
+    async def go():
+        async with running_broker() as broker:
+            a, ready_a = await member("a", broker.port)
+            with pytest.raises(NoConversation):
+                await a.send(b"too early", mode="conversation")
+            with pytest.raises(TooLong):
+                await a.send(bytes(2001))
+            await a.send(b"a note")
+            b, ready_b = await member("b", broker.port)
+            got = [await anext(b)]
+            await ready_a.until(lambda: a.epoch)
+            await ready_b.until(lambda: b.epoch == a.epoch)
+            await b.send(b"secret")
+            got.append(await anext(a))
+            members = a.members, b.members
+            await b.leave()
+            await ready_a.until(lambda: ("left", {"uid": "b"}) in ready_a.events)
+            await a.close()
+            with pytest.raises(StopAsyncIteration):
+                await anext(b)
+            return got, members
+
+    got, members = run(go())
+    assert [(m.sender, m.body, m.secrecy, m.origin, m.historic) for m in got] == [
+        ("a", b"a note", "note", "member", True),
+        ("b", b"secret", "conversation", "member", False),
+    ]
+    assert members[0] == members[1] == [("a", "awake"), ("b", "awake")]
+
+
+def test_a_password_leads_to_the_same_channel_as_its_key():
+    async def go():
+        async with running_broker() as broker:
+            a, _ = await member("a", broker.port, key=None, password="one phrase")
+            b, _ = await member("b", broker.port, key=None, password="one phrase")
+            await a.send(b"hello", mode="note")
+            got = await anext(b)
+            await a.close()
+            await b.close()
+            return got
+
+    assert run(go()).body == b"hello"
+
+
+def test_a_message_that_was_not_finished_with_comes_again_after_a_crash():
+    async def go():
+        async with running_broker() as broker:
+            a, _ = await member("a", broker.port)
+            b, _ = await member("b", broker.port)
+            await a.send(b"one", mode="note")
+            assert (await anext(b)).body == b"one"  # never comes back for another: it is still at work on this one
+            await b.close()
+            b, _ = await member("b", broker.port)
+            await a.send(b"two", mode="note")
+            got = [await anext(b)]
+            while got[-1].body != b"two":
+                got.append(await anext(b))
+            await a.close()
+            await b.close()
+            return [(m.body, m.again) for m in got]
+
+    assert run(go()) == [(b"one", True), (b"two", False)]
+
+
+def test_a_message_counts_as_taken_when_a_session_ends_in_good_order():
+    async def go():
+        async with running_broker() as broker:
+            a, _ = await member("a", broker.port)
+            b, _ = await member("b", broker.port)
+            await a.send(b"one", mode="note")
+            assert (await anext(b)).body == b"one"
+            await b.sleep(60)
+            b, _ = await member("b", broker.port)
+            await a.send(b"two", mode="note")
+            got = await anext(b)
+            await a.close()
+            await b.close()
+            return got.body, got.again
+
+    assert run(go()) == (b"two", False)
+
+
+def test_an_identity_lasts_and_the_session_goes_on_after_sleep():
+    async def go():
+        async with running_broker() as broker:
+            a, ready = await member("a", broker.port)
+            for _ in range(3):
+                b, _ = await member("b", broker.port)
+                public, sid = b.channel.identity.public, b.channel.session.sid
+                await b.sleep(60)
+                await ready.until(lambda: ready.events and ready.events[-1][0] != "offline" and ("asleep", {"uid": "b"}) in ready.events)
+            joined = [info for name, info in ready.events if name == "joined"]
+            await a.close()
+            return joined, public, sid
+
+    joined, public, sid = run(go())
+    assert joined == [{"uid": "b", "again": False}], "one session, however often it slept"
+    assert len(public) == 64 and len(sid) == 16
+
+
+def test_one_member_is_one_process(tmp_path):
+    async def go():
+        async with running_broker() as broker:
+            a, _ = await member("a", broker.port)
+            with pytest.raises(MemberBusy):
+                await join(settings=settings("a", broker.port))
+            code = "import asyncio, sys; from sealcast_host.client import MemberBusy, MemberState\n"
+            code += "try: MemberState('barn', 'a')\nexcept MemberBusy: sys.exit(7)"
+            other = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], env=environment(), check=False)
+            await a.close()
+            again, _ = await member("a", broker.port)
+            await again.close()
+            return other.returncode
+
+    assert run(go()) == 7
+
+
+def test_wrong_settings_are_refused_without_a_trace():
+    for wrong in ({"uid": ""}, {"key": "x"}, {"password": "both"}, {"broker": {}}, {"unknown": 1}):
+        with pytest.raises(UserError):
+            run(join(settings=settings("a", 1) | wrong))
+    with pytest.raises(UserError, match="another channel"):
+        run(join("stable", settings=settings("a", 1)))
+    with pytest.raises(UserError, match="channel new"):
+        run(join("stable"))
+    assert not os.path.exists("state/sealcast/barn")
+
+
+def test_settings_come_from_sealcast_json_in_this_directory(tmp_path):
+    import json
+
+    async def go():
+        async with running_broker() as broker:
+            path = tmp_path / "sealcast.json"
+            path.write_text(json.dumps(settings("a", broker.port)))
+            path.chmod(0o600)
+            by_default = await join()
+            uid = by_default.channel.uid
+            await by_default.close()
+            by_override = await join("barn", uid="c")
+            other = by_override.channel.uid
+            await by_override.close()
+            path.chmod(0o644)
+            with pytest.raises(UserError, match="chmod 600"):
+                await join("barn")
+            return uid, other
+
+    assert run(go()) == ("a", "c")
