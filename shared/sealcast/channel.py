@@ -14,7 +14,7 @@ from .agreement import Agreement
 from .catchup import Catchup
 from .compat import const, hexlify
 from .errors import NoConversation, NoGroup, NotReady, Offline, Reject, TooLong
-from .group import APPLICATION, LEAVE, Group
+from .group import Group
 from .handshake import STALE
 from .identity import Identity
 from .joins import OFFLINE, ONLINE, READING, Joins
@@ -22,6 +22,7 @@ from .keys import Keys, Rng
 from .lost import Lost
 from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL, Presence, open_presence, seal_presence
 from .notes import Outbox, Ring, ring_matches
+from .speech import APPLICATION, LEAVE, PRIVATE
 from .state import pack_state, unpack_state
 from .talk import Talk
 from .wire import HANDSHAKE, MAX_BODY, Topics
@@ -170,9 +171,9 @@ class Channel:
             mode = "ratchet" if self.group.state or to is not None else "conversation" if live else "note"
         if mode == "ratchet":
             if to is None:
-                self.group.send(bytes((APPLICATION,)) + bytes(body), None, now)
+                self.group.speech.send(APPLICATION, bytes(body), None, now)
             else:
-                self.group.send(bytes(body), self.tag_of(to), now)
+                self.group.speech.send(PRIVATE, bytes(body), self.tag_of(to), now)
         elif mode == "note":
             self.talk.send_note(bytes(body), time)
         elif mode == "conversation":
@@ -186,10 +187,10 @@ class Channel:
         return self._finish(now)
 
     def change_group(self, action, uids, now):
-        """Organize the ratcheting group. action: "create" (ourselves and these), "add", "remove" (one uid), "leave". Raises NoGroup."""
+        """The ratcheting group. action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
         tags = [self.tag_of(uid) for uid in uids]
         if action == "leave":
-            self.group.send(bytes((LEAVE,)), None, now)
+            self.group.speech.send(LEAVE, b"", None, now)
         else:
             self.group.organizer.change(action, tags, now)
         return self._finish(now)

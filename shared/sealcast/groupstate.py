@@ -1,9 +1,11 @@
 """The group's part of the stored state as bytes and back. PROTOCOL.md section 12."""
 
 from .compat import const
-from .group import NONE, REJOIN, SYNC, Pending
+from .group import Undo
+from .position import FORKED, NONE, REJOIN, SYNC
 from .private import Pair
 from .smmp import Package, State
+from .speech import Pending
 from .wire import lv, u32
 
 _FIXED = const(32)
@@ -12,18 +14,21 @@ _FIXED = const(32)
 def pack_group(g):
     """Keys, position, what is on its way, packages. Held frames and asks belong to a connection and are not stored."""
     o = g.organizer
-    out = [bytes((REJOIN if g.phase == REJOIN else SYNC if g.state else NONE,))]
+    s = g.speech
+    out = [bytes((g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE,))]
     _optional(out, g.state, _pack_state)
     _pack_pairs(out, g.pairs)
     out.append(lv(g.last, g.last_by or b""))
     _optional(out, g.undo, _pack_undo)
-    out.append(bytes((len(g.queue),)))
-    for message, to in g.queue:
-        out.append(lv(message, to or b""))
-    _optional(out, g.pending, _pack_pending)
-    out.append(u32(o.counter) + bytes((len(o.mine),)))
-    for number in o.mine:
-        out.append(u32(number) + o.mine[number].k + o.mine[number].r)
+    out.append(u32(s.count) + bytes((len(s.queue),)))
+    for lead, text, to in s.queue:
+        out.append(lv(lead, text, to or b""))
+    _optional(out, s.pending, _pack_pending)
+    out.append(bytes((len(g.heard),)))
+    for tag in g.heard:
+        out.append(tag + g.heard[tag])
+    out.append(u32(o.counter))
+    _pack_packages(out, o.mine)
     out.append(bytes((len(o.theirs),)))
     for tag in o.theirs:
         known = o.theirs[tag]
@@ -41,16 +46,19 @@ def unpack_group(g, r):
     g.pairs = _unpack_pairs(r)
     g.last, g.last_by = r.lv(), r.lv() or None
     if r.uint(1):
-        state, pairs, last, by = _unpack_state(r), _unpack_pairs(r), r.lv(), r.lv() or None
-        g.undo = (state, pairs, last, by, _unpack_pending(r) if r.uint(1) else None)
+        g.undo = _unpack_undo(g, r)
+    if g.state:
+        g.recent = {g.state.epoch - 1: (g.last, g.last_by)}
+    g.speech.count = r.uint(4)
     for _ in range(r.uint(1)):
-        message, to = r.lv(), r.lv() or None
-        g.queue.append((message, to))
-    g.pending = _unpack_pending(r) if r.uint(1) else None
+        lead, text, to = r.lv(), r.lv(), r.lv() or None
+        g.speech.queue.append((lead, text, to))
+    g.speech.pending = _unpack_pending(r) if r.uint(1) else None
+    for _ in range(r.uint(1)):
+        tag = r.take(16)
+        g.heard[tag] = r.take(8)
     o.counter = r.uint(4)
-    for _ in range(r.uint(1)):
-        number, k, secret = r.uint(4), r.take(32), r.take(32)
-        o.mine[number] = Package(suite, k, secret)
+    o.mine = _unpack_packages(suite, r)
     for _ in range(r.uint(1)):
         tag, floor = r.take(16), r.uint(4)
         o.floor[tag] = floor
@@ -59,7 +67,7 @@ def unpack_group(g, r):
             number, K, R = r.uint(4), r.take(32), r.take(32)
             o.theirs[tag][number] = (K, R)
     if r.uint(1):
-        o.job = (r.uint(1), _tags(r), _tags(r))
+        o.job = _unpack_job(r)
         o.job_at = 0
 
 
@@ -101,23 +109,53 @@ def _unpack_pairs(r):
     return pairs
 
 
-def _pack_undo(out, undo):
-    state, pairs, last, by, won = undo
-    _pack_state(out, state)
-    _pack_pairs(out, pairs)
-    out.append(lv(last, by or b""))
-    _optional(out, won, _pack_pending)
+def _pack_packages(out, packages):
+    out.append(bytes((len(packages),)))
+    for number in packages:
+        out.append(u32(number) + packages[number].k + packages[number].r)
+
+
+def _unpack_packages(suite, r):
+    out = {}
+    for _ in range(r.uint(1)):
+        number, k, secret = r.uint(4), r.take(32), r.take(32)
+        out[number] = Package(suite, k, secret)
+    return out
+
+
+def _pack_undo(out, u):
+    out.append(bytes((255 if u.outside is None else u.outside,)))
+    _optional(out, u.state, _pack_state)
+    _pack_pairs(out, u.pairs)
+    out.append(lv(u.last, u.last_by or b""))
+    _optional(out, u.won, _pack_pending)
+    _pack_packages(out, u.spent)
+    _optional(out, u.job, _pack_job)
+
+
+def _unpack_undo(g, r):
+    u = Undo(g, None)
+    outside = r.uint(1)
+    u.outside = None if outside == 255 else outside
+    u.state = _unpack_state(r) if r.uint(1) else None
+    u.pairs = _unpack_pairs(r)
+    u.last, u.last_by = r.lv(), r.lv() or None
+    u.won = _unpack_pending(r) if r.uint(1) else None
+    u.spent = _unpack_packages(g.ch.suite, r)
+    u.job = _unpack_job(r) if r.uint(1) else None
+    return u
 
 
 def _pack_pending(out, p):
-    out.append(bytes((p.kind,)) + lv(p.frame, p.secret or b"", p.message or b"", p.to or b"", p.t or b""))
+    lead, text, to = p.entry or (b"", b"", None)
+    out.append(bytes((p.kind,)) + lv(p.frame, p.secret or b"", lead, text, to or b"", p.t or b""))
     _optional(out, p.after, _pack_state)
 
 
 def _unpack_pending(r):
-    kind, frame, secret, message, to, t = r.uint(1), r.lv(), r.lv(), r.lv(), r.lv(), r.lv()
+    kind, frame, secret, lead, text, to, t = r.uint(1), r.lv(), r.lv(), r.lv(), r.lv(), r.lv(), r.lv()
     after = _unpack_state(r) if r.uint(1) else None
-    return Pending(kind, frame, secret or None, message, to or None, t or None, after)
+    return Pending(kind, frame, secret or None, (lead, text, to or None) if lead else None, t or None, after)
 
 
 def _pack_job(out, job):
@@ -125,6 +163,10 @@ def _pack_job(out, job):
     out.append(bytes((reason,)))
     for tags in (add, remove):
         out.append(bytes((len(tags),)) + b"".join(tags))
+
+
+def _unpack_job(r):
+    return r.uint(1), _tags(r), _tags(r)
 
 
 def _tags(r):

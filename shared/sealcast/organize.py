@@ -7,11 +7,14 @@ from . import smmp
 from .compat import const
 from .errors import NoGroup, Reject
 from .members import AWAKE
-from .wire import PACKAGE, Reader, header
+from .position import LIVE, NONE
+from .speech import Pending
+from .wire import AGREEMENT, PACKAGE, Reader, header
 
 PACKAGES = const(2)  # published ahead, so that a sleeping member survives two agreements
 STEP_MS = const(2000)  # who answers a rejoin, by place among the awake
 INTERVAL_MS = const(10000)  # between two agreements of ours
+ASK_MS = const(4000)  # before a group is set up: does anyone know it already?
 
 # Reasons (the paper's housekeeping bytes)
 RESYNC = const(0x00)
@@ -43,13 +46,27 @@ class Organizer:
     def publish_packages(self):
         ch = self.ch
         while len(self.mine) < PACKAGES:
-            self.counter += 1
-            self.mine[self.counter] = smmp.Package(ch.suite, ch.rng.bytes(32), ch.rng.bytes(32))
-            ch.dirty = True
-        for number in sorted(self.mine):
+            self._new()
+        for number in sorted(self.mine)[-PACKAGES:]:
             p = self.mine[number]
             head = header(PACKAGE, ch.session.sid, number)
             ch.publish("k", ch.keys.seal(ch.rng, head, ch.tag, p.K + p.R), True, number % PACKAGES)
+
+    def renew(self):
+        """Ours may be spent in agreements that we missed: add new ones, and keep the newest of the old in case we find those."""
+        for number in sorted(self.mine)[:-PACKAGES]:
+            del self.mine[number]
+        for _ in range(PACKAGES):
+            self._new()
+
+    def _new(self):
+        ch = self.ch
+        self.counter += 1
+        self.mine[self.counter] = smmp.Package(ch.suite, ch.rng.bytes(32), ch.rng.bytes(32))
+        ch.dirty = True
+
+    def has(self, R):
+        return any(p.R == R for p in self.mine.values())
 
     def package(self, R):
         for p in self.mine.values():
@@ -86,13 +103,17 @@ class Organizer:
         self.floor.pop(tag, None)
 
     def used(self, a, now):
-        """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again."""
+        """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again.
+
+        -> those of ours that are gone, {number: Package}: kept for one epoch.
+        """
+        spent = {}
         for i in range(len(a.tags)):
             tag, R = a.tags[i], a.R[i]
             if tag == self.ch.tag:
                 for number in [n for n in self.mine if self.mine[n].R == R]:
                     for n in [n for n in self.mine if n <= number]:
-                        del self.mine[n]
+                        spent[n] = self.mine.pop(n)
             else:
                 known = self.theirs.get(tag, {})
                 for number in [n for n in known if known[n][1] == R]:
@@ -108,20 +129,39 @@ class Organizer:
                 self._want(reason, add, remove, now + STEP_MS)
             else:
                 self.job = self.job_at = None
+        return spent
+
+    def restore(self, spent, job):
+        """The agreement that took them was not the group's."""
+        self.mine.update(spent)
+        if job and not self.job:
+            self.job = job
 
     # --- changes
 
     def change(self, action, tags, now):
-        """What a user asks for: "create", "add" or "remove". Raises NoGroup."""
+        """What a user asks for. Raises NoGroup."""
         inside = self.group.state is not None
         if action == "create" and inside:
             raise NoGroup("this member is in a group already: add or remove members, or leave it first")
         if action != "create" and not inside:
             raise NoGroup("this member is in no group: create one first")
-        if action == "remove":
+        if action == "rejoin":
+            self.group.where.rejoin(now)
+        elif action == "resync":
+            self.group.where.decree(now)
+            self._want(RESYNC, [], [], now)
+        elif action == "remove":
             self._want(REMOVE, [], tags, now)
         else:
-            self._want(CREATE if action == "create" else ADD, tags, [], now)
+            self._want(CREATE if action == "create" else ADD, tags, [], now + (0 if inside else ASK_MS))
+            if not inside:
+                self.group.where.sync(now)  # is there one already?
+
+    def exists(self):
+        if self.job and self.job[0] == CREATE:
+            self.job = self.job_at = None
+            self.ch.event("group_failed", {"reason": "a group of this name exists: ask one of its members to add this one"})
 
     def leaving(self, tag, now):
         """A member said that it leaves: the first of those who stay removes it."""
@@ -130,7 +170,7 @@ class Organizer:
 
     def wanted(self, tag, now):
         """A member cannot catch up: answer, unless somebody else does."""
-        if self.group.state and self.group.phase == self.group.LIVE and tag in self.group.state.tags:
+        if self.group.state and self.group.phase == LIVE and tag in self.group.state.tags:
             at = max(now + STEP_MS * self._place(tag) + int.from_bytes(self.ch.rng.bytes(2), "big") % STEP_MS, self._not_before)
             self._want(RESYNC, [tag], [], at)
 
@@ -152,7 +192,7 @@ class Organizer:
             self.job_at = now + STEP_MS
 
     def tick(self, now):
-        if self.job_at is not None and now >= self.job_at and not self.group.pending:
+        if self.job_at is not None and now >= self.job_at and not self.group.speech.pending:
             self.job_at = None
             self._make(now)
 
@@ -160,7 +200,7 @@ class Organizer:
         """Build the agreement and send it. A member without a fresh package is told of; the wish waits for the package."""
         ch, g = self.ch, self.group
         reason, add, remove = self.job
-        if g.phase not in (g.LIVE, g.NONE):
+        if g.phase not in (LIVE, NONE):
             self.job_at = now + STEP_MS
             return
         tags = set(g.state.tags if g.state else [ch.tag])
@@ -173,11 +213,14 @@ class Organizer:
                 continue
             known = self.theirs.get(tag)
             B = ch.pinned(tag)
-            if not known or B is None:
+            if known:
+                K, R = known[max(known) if tag in add else min(known)]
+            elif tag not in add:
+                K = R = g.state.R[g.state.tags.index(tag)]  # asleep for long: its present ratchet key serves, until it wakes
+            if B is None or not known and tag in add:
                 ch.event("no_package", {"uid": ch.uid_of(tag)})
                 self.job_at = now + INTERVAL_MS
                 return
-            K, R = known[min(known)]
             parties.append(smmp.Party(tag, B, K, R))
         if len(parties) < 2:
             ch.event("group_failed", {"reason": "a group has at least two members"})
@@ -194,7 +237,7 @@ class Organizer:
             self.job = None
             return
         self._not_before = now + INTERVAL_MS
-        g.propose(frame, after, now)
+        g.speech.submit(Pending(AGREEMENT, frame, None, None, None, after), now)
 
     def times(self):
         return [self.job_at]

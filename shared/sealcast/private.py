@@ -7,7 +7,7 @@ PR mixed with X25519(s, S), carries the sender's next public key T inside, and m
 from .compat import const
 from .errors import Reject
 from .smmp import dh
-from .wire import NONCE, lv, pad, u32, unpad
+from .wire import lv, pad, u32, unpad
 
 HINT = const(16)
 
@@ -36,21 +36,20 @@ def hint(suite, pair, epoch, sender):
 
 
 def _key(suite, pair, z, epoch, sender):
-    """Serves once: z and PR move with every accepted message, an epoch accepts one frame, the two ends have two keys,
-    and a frame sealed again is sealed for a later epoch."""
+    """Moves with every accepted message. One sealed again for the same epoch, after a roll-back, has its frame's fresh nonce."""
     return suite.h(32, pair.PR, b"", b"sc/pm", z, u32(epoch), sender)
 
 
-def seal(suite, pair, epoch, sender, t, message):
-    """-> payload. t: a fresh secret; the pair moves on with `moved` when the frame is accepted."""
+def seal(suite, pair, epoch, sender, nonce, t, message):
+    """-> payload. nonce: that of the frame's body; t: a fresh secret. The pair moves on with `moved` when the frame is accepted."""
     key = _key(suite, pair, dh(suite, pair.s, pair.S), epoch, sender)
-    return hint(suite, pair, epoch, sender) + suite.secretbox(key, bytes(NONCE), suite.x25519_base(t) + pad(message))
+    return hint(suite, pair, epoch, sender) + suite.secretbox(key, nonce, suite.x25519_base(t) + pad(message))
 
 
-def open_payload(suite, pair, epoch, sender, payload):
+def open_payload(suite, pair, epoch, sender, nonce, payload):
     """Payload from the peer -> (message, Pair after). Raises Reject("undecryptable" | "padding" | "neutral")."""
     z = dh(suite, pair.s, pair.S)
-    pt = suite.secretbox_open(_key(suite, pair, z, epoch, sender), bytes(NONCE), payload[HINT:])
+    pt = suite.secretbox_open(_key(suite, pair, z, epoch, sender), nonce, payload[HINT:])
     if pt is None or len(pt) < 32:
         raise Reject("undecryptable")
     return unpad(pt[32:]), Pair(pair.s, pt[:32], _move(suite, pair, z, pt[:32]))

@@ -70,6 +70,21 @@ def frame_hash(suite, frame):
     return suite.h(32, b"", b"", b"sc/frame", frame)
 
 
+def frame_epoch(frame):
+    return int.from_bytes(frame[18:22], "big")
+
+
+def frame_prev(frame):
+    """The head that the frame was made on."""
+    return frame[22:54]
+
+
+def body_nonce(frame, n):
+    """The fresh nonce of a ratchet frame of n members."""
+    at = 56 + HEADER_BOX * (n - 1)
+    return frame[at : at + NONCE]
+
+
 # --- agreement: set-up, resync, add, remove
 
 
