@@ -5,7 +5,7 @@ import gc
 import json
 import sys
 
-from sealcast.aio import place, sleep_ms
+from sealcast.aio import sleep_ms
 from sealcast.compat import const
 from sealcast.errors import BadSettings, SealcastError
 
@@ -72,7 +72,7 @@ async def node(values, directory):
     gc.collect()
     log.event("start", {"uid": config["uid"], "heap_free": gc.mem_free(), "heap_used": gc.mem_alloc()})
     await session.start()
-    running = [asyncio.create_task(guard(work, log)) for work in tasks]
+    running = [asyncio.create_task(guard(work, session)) for work in tasks]
     dog = watchdog(session.channel.suite, log)
     while not session.closed:
         if dog and session.healthy():
@@ -84,13 +84,13 @@ async def node(values, directory):
     return 0
 
 
-async def guard(work, log):
+async def guard(work, session):
     """Run a task of the application again when it fails, and say so."""
     while True:
         try:
             return await work()
         except Exception as e:
-            log.event("error", {"code": "internal", "where": "application", "type": type(e).__name__, "at": place(e)})
+            session.failed("application", e)
         await sleep_ms(_AGAIN_MS)
 
 
