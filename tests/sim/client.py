@@ -19,6 +19,7 @@ class Client:
         self.world = world
         self.uid = uid
         self.config = config
+        self.suite = world.suite
         self.hardware = hardware
         self.stored = []
         self.channel = None
@@ -45,7 +46,7 @@ class Client:
         self.run += 1
         self.wanted = True
         blob = self.stored[-1] if self.stored else None
-        self.channel = Channel(w.suite, self.config, blob, self.hardware)
+        self.channel = Channel(self.suite, self.config, blob, self.hardware)
         w.switched_on(self)
         self.wake = None
         self.backoff = 500

@@ -54,6 +54,10 @@ class Recorder:
         self.count("ed25519_sign")
         return sodium.ed25519_sign(seed, public, msg)
 
+    def ristretto_map(self, uniform):
+        self.count("ristretto_map")
+        return sodium.ristretto_map(uniform)
+
     def ristretto_mul(self, s, P):
         self.count("ristretto_mul")
         points = self.met.setdefault(bytes(s), set())
