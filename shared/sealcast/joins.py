@@ -120,6 +120,7 @@ class Joins:
         """Nobody we know. When a presence shows that it holds the channel's key, its join was lost: read the joins again."""
         ch = self.ch
         if stream == "p":
+            ch.keys.uid(name)
             ch.keys.open(frame, PRESENCE, name[:16])
             if ch.may_report("seek", now):
                 ch.subscribe(ch.topics.everyone("j"))
