@@ -127,8 +127,8 @@ class EmbeddedBroker(Broker):
         self, reader: ReaderAdapter, writer: WriterAdapter, remote_address: str, remote_port: int
     ) -> tuple[BrokerProtocolHandler, Session]:
         try:
-            connecting = _Handler.init_from_connect(reader, writer, self.plugins_manager)
-            handler, session = await asyncio.wait_for(connecting, CONNECT_TIMEOUT_S)
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                handler, session = await _Handler.init_from_connect(reader, writer, self.plugins_manager)
         except Exception as e:  # whatever a stranger's bytes do to the parser, only his connection ends
             await writer.close()
             raise AMQTTError("no valid CONNECT") from e

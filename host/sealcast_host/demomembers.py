@@ -102,7 +102,8 @@ class HostMember(Member):
 
     async def send(self, body: str, mode: str) -> None:
         try:
-            await asyncio.wait_for(self.session.send(body.encode(), mode), STEP_S)
+            async with asyncio.timeout(STEP_S):
+                await self.session.send(body.encode(), mode)
         except TimeoutError:
             raise DemoFailed(f"the broker acknowledges what {self.uid} sends") from None
 

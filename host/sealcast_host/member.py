@@ -54,8 +54,8 @@ async def member(
     finally:
         # A member that only goes away keeps the others waiting for it.
         with contextlib.suppress(SealcastError, TimeoutError):
-            parting = session.leave() if sleep_s is None else session.sleep(sleep_s)
-            await asyncio.wait_for(parting, GOODBYE_S)
+            async with asyncio.timeout(GOODBYE_S):
+                await (session.leave() if sleep_s is None else session.sleep(sleep_s))
         await session.close()
 
 
@@ -101,6 +101,7 @@ def run(work: Coroutine[Any, Any, int]) -> int:
 async def within(seconds: float, what: Awaitable[Any], error: str) -> Any:
     """Await with a limit. Raises UserError(error) when it passes."""
     try:
-        return await asyncio.wait_for(what, seconds)
+        async with asyncio.timeout(seconds):
+            return await what
     except TimeoutError:
         raise UserError(error) from None

@@ -26,7 +26,9 @@ async def within(awaitable, ms, what):
     try:
         if hasattr(asyncio, "wait_for_ms"):
             return await asyncio.wait_for_ms(awaitable, ms)
-        return await asyncio.wait_for(awaitable, ms / 1000)
+        # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the result, and close() hangs.
+        async with asyncio.timeout(ms / 1000):
+            return await awaitable
     except asyncio.TimeoutError:
         raise OSError(what)
 

@@ -176,6 +176,25 @@ def test_one_member_is_one_process(tmp_path):
     assert run(go()) == 7
 
 
+def test_closing_never_hangs():
+    """A cancellation that comes together with a result must not be lost (asyncio.wait_for before 3.12 does lose it)."""
+
+    async def go():
+        loop = asyncio.get_running_loop()
+        async with running_broker() as broker:
+            longest = 0.0
+            for _ in range(15):
+                a, _ = await member("a", broker.port)
+                with pytest.raises(MemberBusy):
+                    await join(settings=settings("a", broker.port))
+                begin = loop.time()
+                await a.close()
+                longest = max(longest, loop.time() - begin)
+            return longest
+
+    assert run(go()) < 8
+
+
 def test_wrong_settings_are_refused_without_a_trace():
     for wrong in ({"uid": ""}, {"key": "x"}, {"password": "both"}, {"broker": {}}, {"unknown": 1}):
         with pytest.raises(UserError):
