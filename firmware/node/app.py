@@ -65,10 +65,12 @@ async def node(values, directory):
         from .wifi import Wifi
 
         Wifi(config["wifi"], log.event).start()
-    if not ON_BOARD:
+    serial = config["transport"] == "serial"
+    if serial or not ON_BOARD:
         from . import console
 
-        tasks.append(lambda: console.serve(session, log))
+        lines = console.Lines(session.transport) if serial else console.stdin()
+        tasks.append(lambda: console.serve(session, log, lines))
     gc.collect()
     log.event("start", {"uid": config["uid"], "heap_free": gc.mem_free(), "heap_used": gc.mem_alloc()})
     await session.start()

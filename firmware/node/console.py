@@ -1,4 +1,4 @@
-"""Commands on standard input, a line each, for the unix port: what a person or a test wants a node to do.
+"""Commands, a line each, on standard input (unix port) or on a serial link: what a person or a test wants a node to do.
 
     send TEXT    note TEXT    conv TEXT    rekey    members    sleep SECONDS    leave
 """
@@ -11,11 +11,36 @@ from sealcast.errors import SealcastError
 _MODES = {"send": None, "note": "note", "conv": "conversation"}
 
 
-async def serve(session, log):
+def stdin():
+    """The lines of standard input."""
+    return asyncio.StreamReader(sys.stdin)
+
+
+class Lines:
+    """The lines on a serial link that are no packets, one at a time: who types faster than we work loses the last."""
+
+    def __init__(self, transport):
+        self._line = None
+        self._arrived = asyncio.Event()
+        transport.on_text = self._put
+
+    def _put(self, line):
+        if self._line is None:
+            self._line = line
+            self._arrived.set()
+
+    async def readline(self):
+        self._arrived.clear()
+        while self._line is None:
+            await self._arrived.wait()
+        line, self._line = self._line, None
+        return line
+
+
+async def serve(session, log, lines):
     """Carry out commands until the input ends; `sleep` and `leave` close the session."""
-    reader = asyncio.StreamReader(sys.stdin)
     while True:
-        line = await reader.readline()
+        line = await lines.readline()
         if not line:
             return
         if isinstance(line, bytes):

@@ -66,7 +66,7 @@ def member(values, directory, tell=None):
         return Channel(suite, config, store.load(), hardware)
 
     jitter = hardware if hardware(1) else lambda n: suite.h(n, config["identity"], b"", b"sc/jitter")
-    return config, Session(channel, client(suite, config), store, Clock(), jitter, 16, remake)
+    return config, Session(channel, transport(suite, config), store, Clock(), jitter, 16, remake)
 
 
 def completed(values):
@@ -78,6 +78,15 @@ def completed(values):
     finally:
         del sys.modules["sealcast.settings"]
         del sealcast.settings
+
+
+def transport(suite, config):
+    """The way to the broker that the settings name."""
+    if config["transport"] == "serial":
+        from .serialport import Serial, stream
+
+        return Serial(stream(config["serial"]), config["keepalive"], config["serial"]["window"])
+    return client(suite, config)
 
 
 def client(suite, config):

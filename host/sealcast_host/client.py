@@ -213,6 +213,8 @@ def _ignore(name: str, info: Any) -> None:
 
 def transport_for(config: dict[str, Any]) -> MqttTransport:
     """The link described by completed settings. Raises UserError when the CA file cannot be used."""
+    if config["transport"] == "serial":
+        raise UserError('transport: "serial" is for boards; this computer needs a broker')
     broker = config["broker"]
     context = None
     if broker["tls"]:

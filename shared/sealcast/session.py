@@ -46,6 +46,7 @@ class Session:
         self.channel = channel
         self._remake = remake
         self._begun = False
+        self.transport = transport
         self.clock = clock
         self._storage = storage
         self._link = Link(self, transport, random)

@@ -21,6 +21,8 @@ def check(settings):
         errors.append("key, password: give one of them, not both; a provisioned board has the key")
     elif settings.get("key") is None and settings.get("password") is None:
         errors.append("key: missing; give the channel's key (from `sealcast provision`) or its password")
+    if settings.get("broker") is None and settings.get("transport") != "serial":
+        errors.append("broker: missing; add an object with " + _listing(_BROKER))
     sensor = settings.get("sensor")
     if isinstance(sensor, dict) and sensor.get("kind") in ("dht22", "ds18b20", "adc") and "pin" not in sensor:
         errors.append("sensor.pin: missing; give the pin number that the sensor is connected to")
@@ -36,7 +38,9 @@ def complete(settings):
     if errors:
         raise BadSettings("\n".join(errors))
     out = _fill(settings, _FIELDS)
-    if out["broker"]["port"] is None:
+    if out["transport"] == "serial" and out["serial"] is None:
+        out["serial"] = _fill({}, _SERIAL)
+    if out["broker"] and out["broker"]["port"] is None:
         out["broker"]["port"] = 8883 if out["broker"]["tls"] else 1883
     return out
 
@@ -46,8 +50,8 @@ def public(settings):
     broker, sensor = settings["broker"], settings["sensor"]
     return {
         "uid": settings["uid"],
-        "broker": broker["host"] + ":" + str(broker["port"]),
-        "tls": broker["tls"],
+        "broker": broker["host"] + ":" + str(broker["port"]) if broker else "serial",
+        "tls": bool(broker and broker["tls"]),
         "sensor": sensor["kind"] if sensor else None,
     }
 
@@ -227,6 +231,13 @@ _BROKER = {
     "tls": (False, _switch("encrypt the connection, which hides the traffic's shape as well")),
     "ca": (None, (_text, "the path of the broker's CA certificate")),
 }
+_SERIAL = {
+    "uart": (None, (lambda v: _number(v, 0, 9), "the number of a UART; without it, the console (USB)")),
+    "baud": (115200, _between(1200, 3000000, "bits a second,")),
+    "tx": (None, (_pin, "the pin's number or name")),
+    "rx": (None, (_pin, "the pin's number or name")),
+    "window": (1, _between(1, 32, "packets of 192 bytes that the port buffers while the board is busy,")),
+}
 _WIFI = {
     "ssid": (_REQUIRED, (lambda v: _text(v, 32, True), "the name of the Wi-Fi network")),
     "password": (None, (lambda v: _text(v, 64, True), "the password of the Wi-Fi network")),
@@ -244,7 +255,9 @@ _FIELDS = {
     "key": (None, _bytes(32, "the channel's key")),
     "password": (None, (lambda v: _text(v, 1024), "the channel's password")),
     "identity": (None, _bytes(32, "this member's secret")),
-    "broker": (_REQUIRED, _BROKER),
+    "transport": ("mqtt", _choice("mqtt", "serial")),
+    "broker": (None, _BROKER),
+    "serial": (None, _SERIAL),
     "wifi": (None, _WIFI),
     "roster": (None, (_roster, 'an object like {"<name>": "<identity>"}, identities as `sealcast id` shows them', _unroster)),
     "admin": (None, _bytes(32, "the admin's public key")),
@@ -255,6 +268,7 @@ _FIELDS = {
     "rekey_messages": (1000, _between(1, 1000000, "messages")),
     "history": ("all", _choice("all", "latest")),
     "sensor": (None, _SENSOR),
+    "duty": (None, _between(1, 604800, "seconds from one waking to the next,")),
     "led": (None, (_pin, "the pin's number or name")),
     "log": ("lines", _choice("lines", "json")),
 }

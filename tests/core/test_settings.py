@@ -161,3 +161,29 @@ def test_public_holds_no_secret():
     assert "hidden" not in shown
     assert str(bytes(range(32))) not in shown
     assert KEY not in shown
+
+
+def test_a_board_on_a_serial_port_needs_no_broker():
+    d = good(transport="serial")
+    del d["broker"]
+    assert settings.check(d) == []
+    c = settings.complete(d)
+    assert c["broker"] is None
+    assert c["serial"] == {"uart": None, "baud": 115200, "tx": None, "rx": None, "window": 1}
+    assert settings.complete(c) == c
+    assert settings.public(c) == {"uid": "bob", "broker": "serial", "tls": False, "sensor": None}
+    assert settings.complete(good())["serial"] is None
+    assert settings.complete(good())["transport"] == "mqtt"
+
+
+def test_every_other_board_needs_one():
+    d = good()
+    del d["broker"]
+    assert only(d, "broker: missing").endswith("add an object with ca, host, password, port, tls, username")
+    assert only(good(transport="pigeon"), "transport: is a text of 6 characters").endswith('give "mqtt" or "serial"')
+
+
+def test_serial_and_duty_have_limits():
+    d = good(transport="serial", serial={"uart": 10, "baud": 1, "window": 0, "speed": 1}, duty=0)
+    assert sorted([e.split(":")[0] for e in settings.check(d)]) == ["duty", "serial.baud", "serial.speed", "serial.uart", "serial.window"]
+    assert settings.check(good(transport="serial", serial={"uart": 1, "tx": 4, "rx": "GP5", "window": 8}, duty=600)) == []
