@@ -1,7 +1,7 @@
 """Machine code for the ESP32, S2 and S3: every conditional branch in the code that handles secrets is one of those listed here.
 
-Xtensa has no carry flag and no conditional set, so compilers like to make branches of carries and comparisons. Neither valgrind
-nor an emulator with exact counts reaches this core: the disassembly is looked at instead. A new branch fails the test; add
+Xtensa has no carry flag and no conditional set, so compilers like to make branches of carries and comparisons. Valgrind does
+not reach this core, and no emulator has it as it is: the disassembly is looked at instead. A new branch fails the test; add
 it to the list only if what it decides by is public: a counter, a length, the validity of an encoding.
 """
 import os
@@ -103,6 +103,5 @@ def test_a_comparison_of_secrets_is_seen(llvm, tmp_path):
 
 def test_all_code_is_judged():
     sources = {source for module in natmod.MODULES.values() for source in module if not source.endswith("_module.c")}
-    # sha256 serves scrypt's PBKDF2 only; scrypt's memory is read by the password, by its design. Counts in test_constant_time.py
-    # hold for what they have in common with the others.
+    # scrypt's memory is read where the password says, by its design; sha256 serves its PBKDF2 alone.
     assert sources - set(ALLOWED) == {"sha256.c", "scrypt.c"}
