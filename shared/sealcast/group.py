@@ -240,32 +240,41 @@ class Group:
             ch.event("removed", {"by": ch.uid_of(a.organizer)})
             self.forget()
             return
-        R = a.R[a.tags.index(ch.tag)]
-        asleep = not mine and R == st.R[st.index]  # our packages had run out: our present key served
+        at = a.tags.index(ch.tag)
+        number, staying = a.numbers[at], a.R[at] == st.R[st.index]
         if mine:
             after = mine.after
+        elif number == 0 and staying:  # our packages had run out: our present key serves
+            after = a.accept(ch.suite, ch.tag, ch.identity.b, st.r, a.R[at], st.r, ch.pinned)
         else:
-            package = smmp.Package(ch.suite, st.r, st.r) if asleep else self.organizer.package(R)
-            after = a.accept(ch.suite, ch.tag, ch.identity.b, package, ch.pinned)
+            after = self._taken(a, number, st.r if staying else None)
         self._begin(a, after, mine, now)
-        if asleep:
+        if not mine and number == 0:
             self.speech.refresh_soon(now)
+
+    def _taken(self, a, number, r):
+        """The state an agreement gives us by our package of that number. r: our present secret, None: the package's."""
+        ch = self.ch
+        package = self.organizer.package(number)
+        if r is None and package.R != a.R[a.tags.index(ch.tag)]:
+            raise Reject("package")
+        return a.accept(ch.suite, ch.tag, ch.identity.b, package.k, package.K, r or package.r, ch.pinned)
 
     def _take_in(self, frame, live, now):
         """We are in no group, or cannot catch up: an agreement on our own unused package needs no other proof. Raises Reject."""
         if frame[1] != AGREEMENT:
             raise Reject("outside")
-        ch = self.ch
         a = smmp.Agreement(frame)
         mine = self.speech.own(frame)
+        at = a.tags.index(self.ch.tag) if self.ch.tag in a.tags else None
         if mine:
             after = mine.after
-        elif ch.tag not in a.tags or not self.organizer.has(a.R[a.tags.index(ch.tag)]):
+        elif at is None or not self.organizer.fits(a.numbers[at], a.R[at]):
             raise Reject("outside")
         elif self.state is not None and a.epoch < self.state.epoch:
             raise Reject("late")
         else:
-            after = a.accept(ch.suite, ch.tag, ch.identity.b, self.organizer.package(a.R[a.tags.index(ch.tag)]), ch.pinned)
+            after = self._taken(a, a.numbers[at], None)
         self._begin(a, after, mine, now)
         self.phase = SYNC
         if mine and live:

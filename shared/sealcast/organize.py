@@ -31,6 +31,7 @@ class Organizer:
         self.ch = group.ch
         self.mine = {}  # number -> Package
         self.counter = 0
+        self.fresh = 0  # number of the first package that we made to be taken in again
         self.theirs = {}  # tag -> {number: (K, R)}
         self.floor = {}  # tag -> numbers up to here are used
         self.job = None  # (reason, tags to add, tags to remove)
@@ -56,6 +57,7 @@ class Organizer:
         """Ours may be spent in agreements that we missed: add new ones, and keep the newest of the old in case we find those."""
         for number in sorted(self.mine)[:-PACKAGES]:
             del self.mine[number]
+        self.fresh = self.counter + 1
         for _ in range(PACKAGES):
             self._new()
 
@@ -65,14 +67,15 @@ class Organizer:
         self.mine[self.counter] = smmp.Package(ch.suite, ch.rng.bytes(32), ch.rng.bytes(32))
         ch.dirty = True
 
-    def has(self, R):
-        return any(p.R == R for p in self.mine.values())
+    def fits(self, number, R):
+        """Is this our unused package?"""
+        return number in self.mine and self.mine[number].R == R
 
-    def package(self, R):
-        for p in self.mine.values():
-            if p.R == R:
-                return p
-        raise Reject("package")
+    def package(self, number):
+        """Ours of that number. Raises Reject("package")."""
+        if number not in self.mine:
+            raise Reject("package")
+        return self.mine[number]
 
     def received(self, member, frame):
         """A package of another member. Raises Reject."""
@@ -109,17 +112,16 @@ class Organizer:
         """
         spent = {}
         for i in range(len(a.tags)):
-            tag, R = a.tags[i], a.R[i]
+            tag, number = a.tags[i], a.numbers[i]
             if tag == self.ch.tag:
-                for number in [n for n in self.mine if self.mine[n].R == R]:
-                    for n in [n for n in self.mine if n <= number]:
-                        spent[n] = self.mine.pop(n)
-            else:
-                known = self.theirs.get(tag, {})
-                for number in [n for n in known if known[n][1] == R]:
-                    self.floor[tag] = number
-                    for n in [n for n in known if n <= number]:
-                        del known[n]
+                for n in [n for n in self.mine if n <= number]:
+                    spent[n] = self.mine.pop(n)
+                continue
+            known = self.theirs.get(tag, {})
+            if number in known:
+                self.floor[tag] = number
+                for n in [n for n in known if n <= number]:
+                    del known[n]
         self.publish_packages()
         if self.job:
             reason, add, remove = self.job
@@ -168,8 +170,10 @@ class Organizer:
         if tag != self.ch.tag and self.group.state and tag in self.group.state.tags:
             self._want(REMOVE, [], [tag], now + STEP_MS * self._place(tag))
 
-    def wanted(self, tag, now):
-        """A member cannot catch up: answer, unless somebody else does."""
+    def wanted(self, tag, number, now):
+        """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for this."""
+        for n in [n for n in self.theirs.get(tag, {}) if n < number]:
+            del self.theirs[tag][n]
         if self.group.state and self.group.phase == LIVE and tag in self.group.state.tags:
             at = max(now + STEP_MS * self._place(tag) + int.from_bytes(self.ch.rng.bytes(2), "big") % STEP_MS, self._not_before)
             self._want(RESYNC, [tag], [], at)
@@ -209,19 +213,22 @@ class Organizer:
         parties = []
         for tag in tags:
             if tag == ch.tag:
-                parties.append(smmp.Party(tag, ch.identity.B, None, ch.suite.x25519_base(r)))
+                parties.append(smmp.Party(tag, ch.identity.B, 0, None, ch.suite.x25519_base(r)))
                 continue
             known = self.theirs.get(tag)
             B = ch.pinned(tag)
+            number, K, R = 0, None, None
             if known:
-                K, R = known[max(known) if tag in add else min(known)]
-            elif tag not in add:
-                K = R = g.state.R[g.state.tags.index(tag)]  # asleep for long: its present ratchet key serves, until it wakes
-            if B is None or not known and tag in add:
+                number = max(known) if tag in add else min(known)
+                K, R = known[number]
+            if tag not in add:
+                R = g.state.R[g.state.tags.index(tag)]
+                K = K or R  # asleep for long: its packages have run out
+            if B is None or R is None:
                 ch.event("no_package", {"uid": ch.uid_of(tag)})
                 self.job_at = now + INTERVAL_MS
                 return
-            parties.append(smmp.Party(tag, B, K, R))
+            parties.append(smmp.Party(tag, B, number, K, R))
         if len(parties) < 2:
             ch.event("group_failed", {"reason": "a group has at least two members"})
             self.job = None

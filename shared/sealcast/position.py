@@ -71,7 +71,7 @@ class Position:
 
     def begin(self, now):
         if self.g.phase == REJOIN:
-            self._want(now)
+            self.rejoin(now)
         elif self.g.phase == SYNC:
             self.sync(now)
 
@@ -152,9 +152,10 @@ class Position:
             if g.phase in (LIVE, SYNC) and epoch in g.recent and self.ch.may_report("need%d" % (epoch % SLOTS), now):
                 g.publish(g.recent[epoch][0], epoch % SLOTS)
         elif kind == WANT:
+            number = r.uint(4)
             r.end()
             if tag != self.ch.tag:
-                g.organizer.wanted(tag, now)
+                g.organizer.wanted(tag, number, now)
         else:
             raise Reject("format")
 
@@ -334,7 +335,7 @@ class Position:
         self.look()
         self._deadline = now + REJOIN_MS
         self.g.organizer.publish_packages()
-        self._control(bytes((WANT,)))
+        self._control(bytes((WANT,)) + u32(self.g.organizer.fresh))
 
     def times(self):
         return [self._ask_at, self._deadline] + [a[1] for a in self._answers]

@@ -89,25 +89,31 @@ def body_nonce(frame, n):
 
 
 class Party:
-    """A member as the organizer sees it: tag, pinned B, and its package's K and R (None for the organizer itself)."""
+    """A member as the organizer sees it: tag, pinned B, K of its package of that number, and R.
 
-    def __init__(self, tag, B, K, R):
+    R is the package's for who comes in, and the present ratchet key of who stays: a thief that held the packages once, and
+    was locked out since, stays out. Number 0: no package is known, K is R. The organizer itself has number 0 and no K.
+    """
+
+    def __init__(self, tag, B, number, K, R):
         self.tag = tag
         self.B = B
+        self.number = number
         self.K = K
         self.R = R
 
 
-def _link(suite, group, W, organizer, party_tag, B, K, R, z1, z2, z3):
-    """L_i: only the organizer and party i can compute it, both with their pinned identities."""
-    return suite.h(32, b"", b"", b"sc/L", lv(group, W, organizer, party_tag, B, K, R), z1, z2, z3)
+def _link(suite, group, W, organizer, party_tag, B, K, R, z):
+    """L_i: only the organizer and party i can compute it, both with their pinned identities. z: the four shared secrets."""
+    return suite.h(32, b"", b"", b"sc/L", lv(group, W, organizer, party_tag, B, K, R), *z)
 
 
 def transcript(group, epoch, head, reason, organizer, W, parties, G):
-    """parties: [(tag, B, R)] ascending; G: one 32-byte value a party, zeros for the organizer."""
+    """parties: [(tag, B, number, R)] ascending; G: one 32-byte value a party, zeros for the organizer."""
     out = [group, u32(epoch), head, bytes((reason, len(parties))), organizer, W]
     for i in range(len(parties)):
-        out.append(parties[i][0] + parties[i][1] + parties[i][2] + G[i])
+        tag, B, number, R = parties[i]
+        out.append(tag + B + u32(number) + R + G[i])
     return b"".join(out)
 
 
@@ -118,31 +124,25 @@ def agree(suite, group, epoch, head, reason, me, b, r, w, parties, v):
     Raises Reject("neutral") when a party's keys are of low order.
     """
     W = suite.x25519_base(w)
-    links = []
+    G = []
     total = ZERO
     for p in parties:
         if p.tag == me:
-            links.append(ZERO)
-            continue
-        link = _link(
-            suite, group, W, me, p.tag, p.B, p.K, p.R, dh(suite, b, p.K), dh(suite, w, p.B), dh(suite, w, p.K)
-        )
-        links.append(link)
-        total = xor(total, link)
-    G = []
-    for i in range(len(parties)):
-        p = parties[i]
-        if p.tag == me:
             G.append(ZERO)
-        else:
-            blind = suite.h(32, b"", b"", b"sc/G", W, p.R, dh(suite, w, p.R))
-            G.append(xor(blind, xor(total, links[i])))
-    listed = [(p.tag, p.B, p.R) for p in parties]
+            continue
+        z = [dh(suite, b, p.K), dh(suite, w, p.B), dh(suite, w, p.K), dh(suite, w, p.R)]
+        link = _link(suite, group, W, me, p.tag, p.B, p.K, p.R, z)
+        total = xor(total, link)
+        G.append(xor(link, suite.h(32, b"", b"", b"sc/G", W, p.R, z[3])))
+    for i in range(len(parties)):
+        if parties[i].tag != me:
+            G[i] = xor(G[i], total)
+    listed = [(p.tag, p.B, p.number, p.R) for p in parties]
     t = transcript(group, epoch, head, reason, me, W, listed, G)
     MK = suite.h(32, total, b"", b"sc/mk", lv(t))
     out = [header(AGREEMENT, group, epoch), head, bytes((reason, len(parties))), me, W]
     for i in range(len(parties)):
-        out.append(parties[i].tag + parties[i].R + G[i])
+        out.append(parties[i].tag + u32(parties[i].number) + parties[i].R + G[i])
     out.append(derive(suite, MK, b"sc/kc", t))
     frame = _close(suite, b"".join(out), v)
     tags = [p.tag for p in parties]
@@ -159,9 +159,10 @@ class Agreement:
         self.group, self.epoch = head[2:18], int.from_bytes(head[18:], "big")
         self.head, self.reason, n = r.take(32), r.uint(1), r.uint(1)
         self.organizer, self.W = r.take(16), r.take(32)
-        self.tags, self.R, self.G = [], [], []
+        self.tags, self.numbers, self.R, self.G = [], [], [], []
         for _ in range(n):
             self.tags.append(r.take(16))
+            self.numbers.append(r.uint(4))
             self.R.append(r.take(32))
             self.G.append(r.take(32))
         self.tag = r.take(32)
@@ -173,34 +174,30 @@ class Agreement:
             if self.tags[i - 1] >= self.tags[i]:
                 raise Reject("members")
 
-    def accept(self, suite, me, b, package, pinned):
-        """Our side -> State. pinned(tag) -> B or None. Nothing is believed before the tag under MK is verified.
+    def accept(self, suite, me, b, k, K, r, pinned):
+        """Our side -> State. k, K: of the package that it names; r: the secret of R_i. pinned(tag) -> B or None.
 
-        Raises Reject("members" | "identity" | "package" | "neutral" | "forged").
+        Nothing is believed before the tag under MK is verified. Raises Reject("members" | "identity" | "neutral" | "forged").
         """
         if me not in self.tags or me == self.organizer:
             raise Reject("members")
         i = self.tags.index(me)
-        if self.R[i] != package.R:
-            raise Reject("package")
         listed = []
         for j in range(len(self.tags)):
             B = pinned(self.tags[j])
             if B is None:
                 raise Reject("identity")
-            listed.append((self.tags[j], B, self.R[j]))
-        B_j, B_i = pinned(self.organizer), listed[i][1]
-        link = _link(
-            suite, self.group, self.W, self.organizer, me, B_i, package.K, package.R,
-            dh(suite, package.k, B_j), dh(suite, b, self.W), dh(suite, package.k, self.W),
-        )  # fmt: skip
-        blind = suite.h(32, b"", b"", b"sc/G", self.W, package.R, dh(suite, package.r, self.W))
+            listed.append((self.tags[j], B, self.numbers[j], self.R[j]))
+        B_j, B_i, W = pinned(self.organizer), listed[i][1], self.W
+        z = [dh(suite, k, B_j), dh(suite, b, W), dh(suite, k, W), dh(suite, r, W)]
+        link = _link(suite, self.group, W, self.organizer, me, B_i, K, self.R[i], z)
+        blind = suite.h(32, b"", b"", b"sc/G", W, self.R[i], z[3])
         total = xor(link, xor(blind, self.G[i]))
-        t = transcript(self.group, self.epoch, self.head, self.reason, self.organizer, self.W, listed, self.G)
+        t = transcript(self.group, self.epoch, self.head, self.reason, self.organizer, W, listed, self.G)
         MK = suite.h(32, total, b"", b"sc/mk", lv(t))
         if not suite.equal(self.tag, derive(suite, MK, b"sc/kc", t)):
             raise Reject("forged")
-        return _begin(suite, self.group, self.tags, self.R, i, package.r, self.epoch, self.frame, MK)
+        return _begin(suite, self.group, self.tags, self.R, i, r, self.epoch, self.frame, MK)
 
 
 def _begin(suite, group, tags, R, index, r, epoch, frame, MK):
