@@ -10,6 +10,7 @@ from .handshake import (
     CONFIRM,
     CONFIRMED,
     KEYED,
+    MAX_ATTEMPT,
     MAX_MEMBERS,
     PROPOSE,
     RETRY,
@@ -113,7 +114,7 @@ class Agreement:
             self.propose_at = max(now + DEBOUNCE_MS, self.not_before) + place * STEP_MS
 
     def times(self, now):
-        """When `tick` has something to do."""
+        """When `tick` has something to do while we are online."""
         out = [self.propose_at]
         if self.running():
             out.append(self._retry_at)
@@ -125,13 +126,14 @@ class Agreement:
         for m in self.ch.members_by_tag.values():
             if m.status == AWAKE and m.silent_until > now:
                 out.append(m.silent_until)
-        if self.previous:
-            out.append(self.previous_until)
         return out
 
-    def tick(self, now):
+    def expire(self, now):
+        """The previous epoch's grace ends, online or not: its keys are erased."""
         if self.previous and now >= self.previous_until:
             self._drop_previous()
+
+    def tick(self, now):
         if self.running() and now >= self._deadline:
             self._silent(self.attempt.waiting_for(), now)
             self.abort("timeout", now)
@@ -155,7 +157,7 @@ class Agreement:
 
     def propose(self, target, now):
         previous = self.current.hid if self.current else bytes(32)
-        proposal = Proposal(self.ch.tag, self.rank[0] + 1, self.ch.rng.bytes(16), previous, target)
+        proposal = Proposal(self.ch.tag, min(self.rank[0] + 1, MAX_ATTEMPT), self.ch.rng.bytes(16), previous, target)
         self.begin(proposal, now)
 
     def begin(self, proposal, now):
@@ -260,7 +262,8 @@ class Agreement:
 
     def _proposed(self, proposal, now):
         if proposal.rank <= self.rank:
-            if not self.attempt or proposal.rank != self.attempt.proposal.rank:
+            a = self.attempt
+            if not a or proposal.rank != a.proposal.rank or proposal.body() != a.proposal.body():
                 raise Reject("stale")
             return  # a repetition of the one we are in
         if proposal.attempt > self.rank[0] + JUMP:
@@ -336,5 +339,5 @@ class Agreement:
     def learn(self, attempt):
         """A member's presence names a higher attempt than we knew: catch up, by at most JUMP."""
         if not self.running() and attempt > self.rank[0]:
-            self.rank = (min(attempt, self.rank[0] + JUMP), bytes(16))
+            self.rank = (min(attempt, self.rank[0] + JUMP, MAX_ATTEMPT), bytes(16))
             self.ch.dirty = True

@@ -140,6 +140,7 @@ class Channel:
 
     def tick(self, now):
         self._wake = None  # the driver has used it up
+        self.agreement.expire(now)
         if self.phase != OFFLINE:
             self.catchup.tick(now)
         if self.phase == ONLINE:
@@ -405,7 +406,7 @@ class Channel:
         return effects
 
     def _next_wake(self, now):
-        times = [self._flush_at, self._keepalive_at]
+        times = [self._flush_at, self._keepalive_at, self.agreement.previous_until if self.agreement.previous else None]
         if self.phase != OFFLINE:
             times += self.catchup.times()
         if self.phase == ONLINE:

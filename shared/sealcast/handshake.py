@@ -27,6 +27,7 @@ STALE = const(5)
 RETRY = const(0x80)
 
 MAX_MEMBERS = const(32)
+MAX_ATTEMPT = 0x7FFFFFFF
 
 
 class Proposal:
@@ -58,7 +59,7 @@ def read_proposal(tag, attempt, r):
     parties = [(r.take(16), r.take(16)) for _ in range(n)]
     r.end()
     tags = [t for t, _ in parties]
-    if not 2 <= n <= MAX_MEMBERS or attempt == 0 or tag not in tags:
+    if not 2 <= n <= MAX_MEMBERS or not 0 < attempt <= MAX_ATTEMPT or tag not in tags:
         raise Reject("members")
     for i in range(1, n):
         if tags[i - 1] >= tags[i]:

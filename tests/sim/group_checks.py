@@ -1,0 +1,164 @@
+"""What must hold for the ratcheting group at every step, whatever breaks: DESIGN.md's invariants 1 to 9 on it."""
+
+from sealcast.smmp import frame_epoch, frame_hash
+from sealcast.wire import TAG
+from sim import sodium
+from sim.checks import Checks
+from sim.group_attacker import Thief
+from sim.recorder import Broken
+
+LIVE = 2
+
+
+class Node:
+    """A frame that somebody accepted: the state after it."""
+
+    def __init__(self, epoch, prev, sender, frame, tags):
+        self.epoch = epoch
+        self.prev = prev
+        self.sender = sender
+        self.frame = frame
+        self.tags = tags
+
+
+class GroupChecks(Checks):
+    def __init__(self, world):
+        super().__init__(world)
+        self.states = {}  # (epoch, head) -> what all must have alike
+        self.nodes = {}  # head -> Node
+        self.at = {}  # uid -> (epoch, head)
+        self.owed = set()  # bodies that are durable at their sender
+        self.secret_to = {}  # body -> uid of its only receiver
+        self.unsteady = set()  # uids that fell out, came late, were removed or forked
+        self.counts = {}
+
+    def count(self, what):
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    # --- at every step
+
+    def after(self, client, name, topic, payload, effects):
+        super().after(client, name, topic, payload, effects)
+        g = client.channel.group
+        st = g.state
+        where = (st.epoch, st.head) if st else None
+        if where != self.at.get(client.uid):
+            self._moved(client, g, where)
+        if st and g.speech.pending is None and len(g.speech.queue) > 17:
+            raise Broken("the queue grows beyond its bound")
+
+    def _moved(self, client, g, where):
+        self.at[client.uid] = where
+        if where is None:
+            return
+        self._same(g.state)
+        if g.state.head not in self.nodes:
+            self.nodes[g.state.head] = Node(
+                g.state.epoch, g.last[22:54], client.channel.uid_of(g.last_by), g.last, [client.channel.uid_of(t) for t in g.state.tags]
+            )
+
+    def _same(self, st):
+        """Invariant 2: equal epoch and head mean equal keys."""
+        what = (st.RK, st.HK, st.NHK, st.mk, st.v, tuple(st.R), st.digest, tuple(st.tags))
+        if self.states.setdefault((st.epoch, st.head), what) != what:
+            raise Broken("invariant 2: equal epoch and head, different states")
+        if sodium.x25519_base(st.r) != st.R[st.index]:
+            raise Broken("a member holds a secret that is not that of its public key")
+
+    def slots(self):
+        """Invariant 3: a slot holds a frame that was accepted, in its epoch's place, or nothing."""
+        for topic, wrapped in self.world.broker.retained.items():
+            parts = topic.split("/")
+            if parts[4] == "e":
+                frame = wrapped[:-TAG]
+                if frame_hash(sodium, frame) not in self.nodes or frame_epoch(frame) % 64 != int(parts[5]):
+                    raise Broken("invariant 3: a slot holds what nobody accepted")
+
+    # --- messages
+
+    def delivered(self, client, m):
+        if m.secrecy != "ratchet":
+            super().delivered(client, m)
+            return
+        uid, secrecy, _, _ = self.sender(m.body)
+        if (uid, secrecy) != (m.sender, "ratchet") or m.origin != "member" or m.historic:
+            raise Broken("invariant 6: a message was delivered under a wrong name")
+        if self.secret_to.get(m.body, client.uid) != client.uid or m.private != (m.body in self.secret_to):
+            raise Broken("a private message reached somebody else")
+        got = self.got.setdefault((client.uid, client.lineage), set())
+        if m.body in got and not m.again and not client.rolled_back:
+            raise Broken("invariant 9: a group message was delivered twice")
+        got.add(m.body)
+        self.count("delivered")
+
+    def event(self, client, name, detail):
+        if name in ("forged", "dropped") and detail["reason"] in ("bad_hmac", "undecryptable", "epoch", "members", "package", "forged"):
+            self.count(detail["reason"])
+            return
+        super().event(client, name, detail)
+        if name in ("desync", "forked", "removed", "resynced", "collision", "message_undecryptable", "undeliverable"):
+            self.count(name)
+        if name in ("desync", "forked", "removed", "undeliverable") or name == "group" and detail["reason"] != 1 and client.uid in detail["added"]:
+            self.unsteady.add(client.uid)
+        if name == "message_undecryptable":
+            raise Broken("a private message could not be opened")
+
+    # --- at the end
+
+    def settled_group(self, clients):
+        """All in one state; what one had, all who were there had (invariants 2, 8, 9)."""
+        first = clients[0].channel.group.state
+        for c in clients:
+            g = c.channel.group
+            if g.state.head != first.head or g.phase != LIVE:
+                raise Broken("invariant 2: the members are not in one state")
+            if g.speech.queue or g.speech.pending:
+                raise Broken("invariant 10: a message still waits")
+        steady = [c for c in clients if c.uid not in self.unsteady and c.lineage == 0]
+        for body in sorted(self.owed):
+            uid = self.bodies[body][0]
+            for c in steady:
+                if c.uid != uid and any(s.uid == uid for s in steady) and self.secret_to.get(body, c.uid) == c.uid:
+                    if body not in self.got.get((c.uid, c.lineage), ()):
+                        raise Broken("invariant 8: %s is missing at %s" % (body[:20], c.uid))
+        self.slots()
+
+    # --- secrecy
+
+    def thief(self, client):
+        """Take everything that this member knows now."""
+        if client.channel is None or client.channel.group.state is None or not client.stored:
+            return None
+        g = client.channel.group
+        known = [p.frame for p in (g.speech.pending, g.undo and g.undo.won) if p]
+        thief = Thief(client.config, client.stored[-1], client.hardware)
+        g = thief.group
+        if g.state is None:
+            return None
+        return client.uid, g.state.epoch, g.state.head, thief, known + [p.frame for p in (g.speech.pending, g.undo and g.undo.won) if p]
+
+    def secrecy(self, taken):
+        """Invariant 4: nothing before but the one epoch kept; nothing from the second message after the victim has sent."""
+        uid, epoch, head, thief, known = taken
+        thief.work(self.world.broker.seen)
+        for frame in thief.opened:
+            if frame_hash(sodium, frame) not in self.nodes:
+                continue  # it lost: nobody took it
+            if uid not in self.nodes[frame_hash(sodium, frame)].tags:
+                raise Broken("invariant 5: a message of a group without the victim was opened")
+            if frame_epoch(frame) < epoch - 1:
+                raise Broken("invariant 4: a stolen state opened an earlier message")
+            back, at, since = [], frame[22:54], 0
+            while at != head and at in self.nodes and self.nodes[at].epoch > epoch:
+                back.append(self.nodes[at])
+                at = self.nodes[at].prev
+            if at != head or any(uid not in node.tags for node in back):
+                continue  # a branch that began before, or the victim came in anew
+            for node in reversed(back):
+                since += since > 0
+                if since == 0 and node.sender == uid and node.frame not in known:
+                    since = 1
+            if since > 1:
+                raise Broken("invariant 4: a thief followed %d messages after its victim had sent" % since)
+        self.count("thefts")
+        return thief
