@@ -11,7 +11,8 @@ from pathlib import Path
 
 from common import BUILD, Problem, lock, run, told
 
-# Debian package -> what shows that it is there: "command:x", "file:x" (any of several, separated by a space), "python:x"
+# Debian package -> what shows that it is there: "command:x", "file:x" (any of several, separated by a space),
+# "glob:x" (below /), "python:x"
 NEEDS = {
     "gcc": "command:gcc",
     "libc6-dev": "file:/usr/include/stdio.h",
@@ -24,6 +25,7 @@ NEEDS = {
     "valgrind": "command:valgrind",
     "libc6-dbg": "file:/usr/lib/debug/.build-id",  # valgrind cannot follow libc without
     "clang": "command:clang",
+    "libclang-rt-dev": "glob:usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a",
     "qemu-system-misc": "command:qemu-system-riscv32",
     "qemu-system-arm": "command:qemu-system-arm",
     "gcc-riscv64-unknown-elf": "command:riscv64-unknown-elf-gcc",
@@ -41,7 +43,7 @@ _BOARDS = [*_RISCV, *_ARM, "qemu-system-misc", "qemu-system-arm"]
 GROUPS = {
     "lint": _PYTHON,
     "demo": _PYTHON + _UNIX_PORT,
-    "test": _PYTHON + _UNIX_PORT + ["mosquitto", "valgrind", "libc6-dbg", "clang"] + _BOARDS,
+    "test": _PYTHON + _UNIX_PORT + ["mosquitto", "valgrind", "libc6-dbg", "clang", "libclang-rt-dev"] + _BOARDS,
     "bench": _PYTHON + _UNIX_PORT + ["mosquitto"] + _BOARDS,
     "natmod": _PYTHON + _UNIX_PORT + _RISCV + _ARM,
 }
@@ -57,6 +59,8 @@ def present(package: str) -> bool:
         return shutil.which(what, path=_PATH) is not None
     if kind == "python":
         return importlib.util.find_spec(what) is not None
+    if kind == "glob":
+        return any(Path("/").glob(what))
     return any(Path(name).exists() for name in what.split())
 
 
