@@ -89,8 +89,8 @@ def write(figures, folder):
               "Nanoseconds depend on the machine; the ratios less so: both sides are timed in turn, in one run. A ratio under 1 is\n"
               "faster than libsodium. `portable` is its C code, the other what it chooses on this processor."),
         _rest(figures, "Memory", ("rv32imc.import.", "armv7m.import.", "rv32imc.board.", "rv32imc.core.", "rv32imc.member_of_"),
-              "Heap bytes on an emulated board. `import` is the two native modules, `core` the protocol and its crypto suite with them,\n"
-              "`member_of_n` the state of one member of a group of n."),
+              "Heap bytes on an emulated board. `import` is the two native modules, `core` the protocol and its crypto suite with them\n"
+              "(a negative `heap_free`: it does not fit), `member_of_n` the state of one member of a group of n."),
         _rest(figures, "The protocol on an ESP32-C3", ("rv32imc.join_", "rv32imc.handshake_", "rv32imc.note_", "rv32imc.conversation_"),
               "Instructions of one member, MicroPython included: a member of a recorded group is replayed on the emulated board, which\n"
               "must publish the same bytes. Messages carry 32 bytes and a signature, if not unsigned."),
