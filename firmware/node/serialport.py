@@ -181,8 +181,9 @@ class Serial:
                 await self._event()
             self._link.send([bytes((_BYE, 0))], self._clock.now())
             self._flush()
-            while self._link.up and not self._link.idle:
-                await self._event()
+            message = None
+            while message is None or message[0] != _RESULT or message[1]:
+                message = await self._event()
 
     # --- inside
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from sealcast_host import __version__
 from sealcast_host.errors import UserError
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, INTERRUPTED = 0, 1, 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except UserError as e:
         _complain(str(e))
-        return BAD_INPUT
+        return e.code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_listen(commands)
     _add_send(commands)
     _add_chat(commands)
+    _add_bridge(commands)
     return parser
 
 
@@ -137,6 +138,14 @@ def _add_chat(commands: Any) -> None:
     p.set_defaults(run=_run_chat)
 
 
+def _add_bridge(commands: Any) -> None:
+    p = commands.add_parser("bridge", help="connect boards on serial ports to the broker", description=_BRIDGE, epilog=_BRIDGE_EXAMPLES)
+    p.add_argument("--port", action="append", required=True, metavar="PORT", help="a board's port; again for each further board")
+    p.add_argument("--baud", type=_baud, default=115200, metavar="N", help="speed of UART ports (default: %(default)s; USB has none)")
+    _add_broker_options(p)
+    p.set_defaults(run=_run_bridge)
+
+
 def _add_member_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("channel", metavar="NAME", help="the channel")
     p.add_argument("--uid", help="take part under this name (default: the one of `channel new`)")
@@ -155,6 +164,12 @@ def _add_broker_options(p: argparse.ArgumentParser) -> None:
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not 0 <= int(text[:6]) <= 65535:
         raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
+    return int(text)
+
+
+def _baud(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1200 <= int(text[:9]) <= 4_000_000:
+        raise argparse.ArgumentTypeError("must be a number from 1200 to 4000000")
     return int(text)
 
 
@@ -232,6 +247,15 @@ def _run_chat(args: argparse.Namespace) -> int:
     from sealcast_host.chatcmd import chat
 
     return chat(args.channel, args.uid, _broker_options(args))
+
+
+def _run_bridge(args: argparse.Namespace) -> int:
+    from sealcast_host.bridge import bridge
+
+    double = [port for i, port in enumerate(args.port) if port in args.port[:i]]
+    if double:
+        raise UserError(f"--port {double[0]} is given twice; name each board's port once")
+    return bridge(args.port, args.baud, _broker_options(args))
 
 
 _TOP = """Secure group messaging for microcontrollers and computers, over a broker that nobody has to trust."""
@@ -320,4 +344,16 @@ _CHAT_EXAMPLES = """\
 examples:
   sealcast chat greenhouse
   sealcast chat greenhouse --uid anna --broker 192.168.1.10
+"""
+_BRIDGE = """\
+Connect boards without radio (and emulated ones) to the broker: each talks over its serial port, USB or UART, and gets a
+connection of its own to the broker, with its own last will. The bridge relays sealed frames; it holds no key and can read
+nothing. A board's settings say "transport": "serial". Its log lines are shown behind the port's name. Stop with Ctrl-C."""
+_BRIDGE_EXAMPLES = """\
+examples:
+  sealcast bridge --port /dev/ttyACM0                                   to the broker on this computer
+  sealcast bridge --port /dev/ttyACM0 --port /dev/ttyUSB0 --broker 192.168.1.10
+  sealcast bridge --port /dev/pts/7                                     an emulated board
+
+a board that is unplugged, switched off or silent is told to the others by the broker; plug it in again and it goes on
 """

@@ -49,7 +49,7 @@ async def member(
     try:
         failure = await ready
         if failure is not None:
-            raise UserError(_way_out(failure, known.broker))
+            raise UserError(way_out(failure, known.broker))
         yield session
     finally:
         # A member that only goes away keeps the others waiting for it.
@@ -59,7 +59,8 @@ async def member(
         await session.close()
 
 
-def _way_out(error: LinkError, broker: dict[str, Any]) -> str:
+def way_out(error: LinkError, broker: dict[str, Any]) -> str:
+    """The line for a connection that could not be made."""
     where = f"{broker['host']} port {broker.get('port') or (8883 if broker.get('tls') else 1883)}"
     hints = {
         "refused": "start one with: sealcast broker, or name another with --broker HOST[:PORT]",

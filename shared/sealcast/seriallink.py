@@ -50,10 +50,13 @@ def unline(text):
 
 
 class Lines:
-    """Takes a serial port's bytes one by one; returns ("packet", bytes) or ("text", bytes) when one is complete."""
+    """Takes a serial port's bytes one by one; returns ("packet", bytes) or ("text", bytes) when one is complete.
 
-    def __init__(self):
-        self._buf = bytearray(LINE)
+    text: how long a line of text may be before it comes in pieces; at least LINE.
+    """
+
+    def __init__(self, text=LINE):
+        self._buf = bytearray(text)
         self._len = 0
         self._packet = False
         self.damaged = 0
@@ -65,11 +68,11 @@ class Lines:
             return found
         if byte == _LF:
             return self._end() if self._packet else self._text()
-        if self._len == LINE:
-            if self._packet:  # no packet is as long as this: its end was lost
-                self._packet, self._len = False, 0
-                self.damaged += 1
-                return None
+        if self._packet and self._len == LINE:  # no packet is as long as this: its end was lost
+            self._packet, self._len = False, 0
+            self.damaged += 1
+            return None
+        if self._len == len(self._buf):
             found = self._text()
             self._buf[0] = byte
             self._len = 1

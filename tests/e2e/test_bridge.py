@@ -1,0 +1,217 @@
+"""Boards on serial ports reach a real broker through the bridge: a group forms, boards and ports and brokers come and go."""
+
+import asyncio
+import os
+import random
+import signal
+
+import pytest
+
+from host_support import free_port, sealcast, start_broker
+from sealcast_host.demomembers import HostMember, Watch
+from serial_support import KEY, Lab, SerialNode
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path
+
+
+async def host_member(lab):
+    host = HostMember("host", lab.watch)
+    await host.join({"channel": "greenhouse", "key": KEY, "broker": lab.broker, "keepalive": 5})
+    return host
+
+
+async def one_epoch(lab, members):
+    names = sorted(m.uid for m in members)
+
+    def agreed():
+        newest = {m.epochs[-1][0] if m.epochs else None for m in members}
+        return len(newest) == 1 and all(m.epochs and m.epochs[-1][1] == names for m in members)
+
+    await lab.watch.until(f"one epoch for {names}", agreed)
+    return members[0].epochs[-1][0]
+
+
+async def talk(lab, sender, body, mode, hearers):
+    await sender.send(body, mode)
+    for m in hearers:
+        await lab.watch.until(f"{m.uid} hears {body}", lambda m=m: m.has(body, mode))
+
+
+def test_two_boards_and_a_host_are_one_group(micropython, mosquitto, home):
+    async def story():
+        async with Lab(mosquitto.port) as lab:
+            host = await host_member(lab)
+            boards = [SerialNode(micropython, home / uid, uid, lab.watch) for uid in ("ann", "bob")]
+            for board in boards:
+                board.start()
+                lab.add(board)
+            members = [*boards, host]
+            await one_epoch(lab, members)
+            for i, sender in enumerate(members):
+                others = [m for m in members if m is not sender]
+                await talk(lab, sender, f"note {i}", "note", others)
+                await talk(lab, sender, f"said {i}", "conversation", others)
+            await talk(lab, host, "x" * 1000, "note", boards)
+            await host.session.close()
+
+    asyncio.run(story())
+
+
+def test_a_killed_board_a_pulled_cable_and_a_bridge_that_starts_again(micropython, mosquitto, home):
+    async def story():
+        async with Lab(mosquitto.port) as lab:
+            host = await host_member(lab)
+            board = SerialNode(micropython, home / "ann", "ann", lab.watch)
+            board.start()
+            lab.add(board)
+            await one_epoch(lab, [board, host])
+
+            def left(times):
+                return lambda: sum(n == "left" and i["uid"] == "ann" for n, i in host.events) >= times
+
+            # A board without power: the bridge finds it silent, the broker publishes its last will.
+            board.kill()
+            await lab.watch.until("the will of a silent board", left(1))
+            board.start()
+            await one_epoch(lab, [board, host])
+            await talk(lab, board, "awake again", "conversation", [host])
+
+            # The cable: the port is gone at once, and so is the board; later it comes back under the same name.
+            board.kill()
+            board.plug.pull_out()
+            await lab.watch.until("the will of an unplugged board", left(2))
+            assert any("the port is gone" in line for line in lab.said)
+            board.start()
+            await lab.watch.until("the port is back", lambda: any("it is back" in line for line in lab.said))
+            await one_epoch(lab, [board, host])
+            await talk(lab, board, "plugged in again", "note", [host])
+
+            # The bridge: it knows nothing of the board's session any more, and says so.
+            before = len(board.events)
+            await lab.leave(board)
+            await lab.watch.until("the will when the bridge stops", left(3))
+            lab.attend(board)
+            await lab.watch.until("the board is online", lambda: any(n == "online" for n, _ in board.events[before:]))
+            await talk(lab, board, "a new bridge", "note", [host])
+            await host.session.close()
+
+    asyncio.run(story())
+
+
+def test_the_broker_dies_and_comes_back(micropython, mosquitto, tmp_path, home):
+    async def story():
+        async with Lab(mosquitto.port) as lab:
+            board = SerialNode(micropython, home / "ann", "ann", lab.watch)
+            board.start()
+            lab.add(board)
+            await lab.watch.until("online", lambda: board.saw("online"))
+            mosquitto.stop(signal.SIGKILL)
+            await lab.watch.until("the board hears of it", lambda: board.saw("offline"))
+            reason = [i for n, i in board.events if n == "offline"][0]["reason"]
+            assert reason == "OSError: the link to the broker was lost"
+            await lab.watch.until("it tries again", lambda: sum(n == "offline" for n, _ in board.events) >= 2)
+            assert "nothing listens there" in [i for n, i in board.events if n == "offline"][1]["reason"]
+            with start_broker("mosquitto", mosquitto.port, tmp_path):
+                before = len(board.events)
+                await lab.watch.until("online again", lambda: any(n == "online" for n, _ in board.events[before:]))
+                host = await host_member(lab)
+                await one_epoch(lab, [board, host])
+                await host.session.close()
+            board.kill()
+
+    asyncio.run(story())
+
+
+def test_noise_on_the_port_costs_nothing_but_time(micropython, mosquitto, home):
+    dice = random.Random(7)
+
+    async def story():
+        async with Lab(mosquitto.port) as lab:
+            host = await host_member(lab)
+            board = SerialNode(micropython, home / "ann", "ann", lab.watch)
+            board.start()
+            lab.add(board)
+            to_board = os.open(os.path.realpath(board.plug.path), os.O_WRONLY | os.O_NOCTTY)
+
+            async def disturb():
+                while True:
+                    # No Ctrl-C, which stops a program on a board's console on purpose.
+                    noise = bytes(b for b in dice.randbytes(dice.randrange(1, 60)) if b != 3)
+                    os.write(dice.choice((to_board, board.plug.board_end)), noise)
+                    await asyncio.sleep(0.02)
+
+            storm = asyncio.create_task(disturb())
+            await one_epoch(lab, [board, host])
+            for i in range(5):
+                await talk(lab, host, f"through the noise {i} " + "y" * 300, "note", [board])
+            storm.cancel()
+            await talk(lab, board, "and back", "conversation", [host])
+            os.close(to_board)
+            await host.session.close()
+
+    asyncio.run(story())
+
+
+def test_a_parting_board_is_not_mourned(micropython, mosquitto, home):
+    """`sleep` ends with a clean disconnect: no last will, the epoch stays."""
+
+    async def story():
+        async with Lab(mosquitto.port) as lab:
+            host = await host_member(lab)
+            board = SerialNode(micropython, home / "ann", "ann", lab.watch)
+            board.start()
+            lab.add(board)
+            epoch = await one_epoch(lab, [board, host])
+            board.say("sleep 600")
+            await lab.watch.until("asleep", lambda: host.saw("asleep", uid="ann"))
+            await asyncio.to_thread(board.process.wait, 30)
+            await talk(lab, host, "while you sleep", "note", [])
+            assert not host.saw("left", uid="ann") and host.session.epoch == epoch
+            await host.session.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "--port"),
+        (["--port", "/dev/no-such-port"], "no such port"),
+        (["--port", "/dev/null"], "/dev/null: it is no serial port"),
+        (["--port", "a", "--port", "a"], "given twice"),
+        (["--port", "a", "--baud", "9"], "--baud"),
+        (["--port", "a", "--broker", "x:y"], "--broker"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(mosquitto, arguments, says):
+    broker = [] if "--broker" in arguments else ["--broker", f"127.0.0.1:{mosquitto.port}"]
+    with sealcast("bridge", *arguments, *broker) as child:
+        assert child.process.wait(60) == 2
+        lines = child.lines_at_end()
+        assert len(lines) == 1 and lines[0].startswith("sealcast: ") and says in lines[0], lines
+
+
+def test_a_broker_that_is_not_there_is_told_at_once():
+    with sealcast("bridge", "--port", "a", "--broker", f"127.0.0.1:{free_port()}") as child:
+        assert child.process.wait(60) == 2
+        assert "nothing listens there; start one with: sealcast broker" in child.lines_at_end()[0]
+
+
+def test_the_command_shows_boards_and_stops_on_a_signal(micropython, mosquitto, home):
+    board = SerialNode(micropython, home / "ann", "ann", Watch(), log="lines")
+    try:
+        board.start()
+        with sealcast("bridge", "--port", board.plug.path, "--broker", f"127.0.0.1:{mosquitto.port}") as child:
+            child.wait_for("no key is here")
+            assert child.wait_for(" online ").startswith(board.plug.path + ": ")
+            assert child.stop() == 0
+            assert child.lines_at_end()[-1] == "sealcast bridge: stopped"
+            assert KEY not in "".join(child.lines_at_end())
+    finally:
+        board.kill()
+        board.plug.pull_out()
