@@ -285,7 +285,8 @@ class Group:
     def _begin(self, a, after, mine, now):
         """From here on with an agreement's keys."""
         ch = self.ch
-        before = self.state.tags if self.state else []
+        old = self.state
+        before = old.tags if old else []
         if mine:
             self.speech.pending = None
         elif self.speech.pending:
@@ -300,7 +301,7 @@ class Group:
         for tag in [t for t in self.heard if t not in a.tags]:
             del self.heard[tag]
         self.undo.job = job
-        self.undo.spent = self.organizer.used(a, now)
+        self.undo.spent = self.organizer.used(a, old, now)
         ch.event("group", {
             "reason": a.reason, "by": ch.uid_of(a.organizer), "members": [ch.uid_of(t) for t in a.tags],
             "added": [ch.uid_of(t) for t in a.tags if t not in before], "removed": [ch.uid_of(t) for t in before if t not in a.tags],

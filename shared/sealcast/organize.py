@@ -54,7 +54,7 @@ class Organizer:
             ch.publish("k", ch.keys.seal(ch.rng, head, ch.tag, p.K + p.R), True, number % PACKAGES)
 
     def renew(self):
-        """Ours may be spent in agreements that we missed: add new ones, and keep the newest of the old in case we find those."""
+        """New ones. The newest of the old are kept a while: an agreement on its way, or one that we missed, may name them."""
         for number in sorted(self.mine)[:-PACKAGES]:
             del self.mine[number]
         self.fresh = self.counter + 1
@@ -105,10 +105,10 @@ class Organizer:
         self.theirs.pop(tag, None)
         self.floor.pop(tag, None)
 
-    def used(self, a, now):
+    def used(self, a, before, now):
         """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again.
 
-        -> those of ours that are gone, {number: Package}: kept for one epoch.
+        before: State or None. -> those of ours that are gone, {number: Package}: kept for one epoch.
         """
         spent = {}
         for i in range(len(a.tags)):
@@ -125,12 +125,11 @@ class Organizer:
         self.publish_packages()
         if self.job:
             reason, add, remove = self.job
-            add = [t for t in add if t not in a.tags]
+            self.job = self.job_at = None
+            add = [t for t in add if t not in a.tags or before and _stayed(t, a, before)]
             remove = [t for t in remove if t in a.tags]
             if add or remove:
                 self._want(reason, add, remove, now + STEP_MS)
-            else:
-                self.job = self.job_at = None
         return spent
 
     def restore(self, spent, job):
@@ -148,6 +147,8 @@ class Organizer:
             raise NoGroup("this member is in a group already: add or remove members, or leave it first")
         if action != "create" and not inside:
             raise NoGroup("this member is in no group: create one first")
+        if action == "add" and tags[0] in self.group.state.tags:
+            raise NoGroup("a member of the group already: remove it first if it has lost its state")
         if action == "rejoin":
             self.group.where.rejoin(now)
         elif action == "resync":
@@ -187,6 +188,13 @@ class Organizer:
         return before
 
     def _want(self, reason, add, remove, at):
+        """One more wish: the next agreement fulfils all of them."""
+        if self.job:
+            reason = max(reason, self.job[0])
+            add = add + [t for t in self.job[1] if t not in add + remove]
+            remove = remove + [t for t in self.job[2] if t not in add + remove]
+            if self.job_at is not None:
+                at = min(at, self.job_at)
         self.job = (reason, add, remove)
         self.job_at = at
 
@@ -247,4 +255,9 @@ class Organizer:
         g.speech.submit(Pending(AGREEMENT, frame, None, None, None, after), now)
 
     def times(self):
-        return [self.job_at]
+        return [] if self.group.speech.pending else [self.job_at]
+
+
+def _stayed(tag, a, before):
+    """Did the agreement take the member for one that can follow?"""
+    return tag in before.tags and before.R[before.tags.index(tag)] == a.R[a.tags.index(tag)]

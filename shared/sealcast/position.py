@@ -318,7 +318,6 @@ class Position:
         g = self.g
         g.phase = REJOIN
         self.stop()
-        g.organizer.renew()
         self._want(now)
 
     def decree(self, now):
@@ -334,6 +333,7 @@ class Position:
     def _want(self, now):
         self.look()
         self._deadline = now + REJOIN_MS
+        self.g.organizer.renew()
         self.g.organizer.publish_packages()
         self._control(bytes((WANT,)) + u32(self.g.organizer.fresh))
 

@@ -154,6 +154,8 @@ class Speech:
             self.submit(self.pending, now)
         if self._refresh_at is not None and now >= self._refresh_at and g.phase == LIVE:
             self._refresh_at = now + REFRESH_MS + self.jitter(REFRESH_MS)
+            g.organizer.renew()
+            g.organizer.publish_packages()
             if not self.queue and not self.pending:
                 self.send(REFRESH, b"", None, now)
 

@@ -44,7 +44,7 @@ class GroupChecks(Checks):
         where = (st.epoch, st.head) if st else None
         if where != self.at.get(client.uid):
             self._moved(client, g, where)
-        if st and g.speech.pending is None and len(g.speech.queue) > 17:
+        if st and g.speech.pending is None and len(g.speech.queue) > 18:
             raise Broken("the queue grows beyond its bound")
 
     def _moved(self, client, g, where):

@@ -45,6 +45,7 @@ class GroupStory(Story):
         self.calm = r.random() < 0.15  # nothing breaks but the power
         self.splits = r.random() < 0.1
         self.taken = []
+        self.over = False
         self.outsiders = set()
         for i in range(self.n + (r.random() < 0.5)):
             c = w.add("m%02d" % i, hardware=True)
@@ -129,7 +130,9 @@ class GroupStory(Story):
             c.cut_in = None
             if not c.wanted or c.channel is None:
                 self.back(c)
+        self.over = True
         begin = w.now
+        w.run_until(begin + 10000)  # connections that stalled before
         # What a person does who sees that somebody ought to be in the group and is not
         w.at(begin + 60000, self.look)
         if not w.run_until(begin + BOUND_MS, self.settled):
@@ -147,6 +150,10 @@ class GroupStory(Story):
         for taken in self.taken:
             w.checks.secrecy(taken)
         return w
+
+    def back(self, client):
+        if not self.over or client.channel is None or not client.wanted:
+            super().back(client)
 
     def look(self):
         """Nobody is in a group any more (all have left), or a member of it does not know: a person sets that right."""
