@@ -8,7 +8,7 @@ from .compat import const
 from .errors import Reject
 from .identity import open_join
 from .members import GAP_MS, WILL, presence_conn
-from .notes import check_signed
+from .notes import check_signed, frame_digest
 from .wire import NOTE, PRESENCE, SYNC, header
 
 BARRIER_MS = const(5000)  # a broker that does not answer in this time is taken to have nothing more
@@ -68,7 +68,7 @@ class Catchup:
                 self._own_order = max(self._own_order or join.order, join.order)
         elif stream == "n" and self._first():
             ad, sid, seq, pt = ch.keys.open(frame, NOTE, ch.tag)
-            if sid == ch.session.sid and seq >= ch.ring.next:
+            if sid == ch.session.sid and not ch.ring.wrote(seq, frame_digest(ch.suite, frame)):
                 check_signed(ch.keys, ch.session.S, ad, pt, b"", ch.config["sign"])
                 self._used = True
         elif stream == "p" and self._first():

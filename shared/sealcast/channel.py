@@ -7,6 +7,7 @@ is durable. Nothing here does I/O, reads a clock, or raises on what comes from t
 
     ("store", blob)  ("connect", will_topic, will_payload)  ("disconnect",)  ("subscribe", filter, qos)
     ("publish", topic, payload, retain, qos, token)  ("message", Message)  ("event", name, dict)  ("wake", at_ms)
+    ("queued", token): a note waits until we are online; acked(token) ends that, as for a publish
     ("reconnect",): drop the connection when what was published is out, and connect again
 """
 
@@ -120,7 +121,8 @@ class Channel:
 
     def acked(self, token, now):
         """The broker has taken what was published with this token."""
-        if self.outbox.entries.pop(token, None):
+        entry = self.outbox.entries.pop(token, None)
+        if entry and not (entry[2] and entry[3] is None):  # a group's slot: written twice it is the same
             self.dirty = True
         return self._finish(now)
 
@@ -350,7 +352,9 @@ class Channel:
             _, counter, p = open_presence(self.keys, frame, member)
         except Reject as e:
             if e.reason == "behind":
-                self.joins.answer_stale(member, member.current.sid, 0, conn, now)
+                sid = frame[2:18]
+                old = sid != member.current.sid
+                self.joins.answer_stale(member, sid, self.lamport if old else 0, 0 if old else conn, now)
             raise
         member.see(p, counter, now)
         if member.conn != conn:

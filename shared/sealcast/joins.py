@@ -80,11 +80,15 @@ class Joins:
         behind = own_order is not None and own_order > ch.session.order
         if ch.joined and (behind or used):
             # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
+            unsent = ch.talk.unsent()
             self.begin(now)
+        else:
+            unsent = []
         if not ch.joined:
             if own_order and own_order[0] < LAMPORT_MAX:
                 ch.lamport = max(ch.lamport, own_order[0])
             self.take_place()
+        ch.talk.renew(unsent)
 
     # --- the others'
 

@@ -49,7 +49,7 @@ def open_presence(keys, frame, member):
     ad, sid, counter, pt = keys.open(frame, PRESENCE, member.tag)
     session = member.session(sid)
     if session is not member.current:
-        raise Reject("stale")
+        raise Reject("behind")
     r = Reader(pt)
     p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4))
     body, sig = pt[: r.pos], r.take(SIG)

@@ -116,7 +116,13 @@ class Ring:
     def __init__(self, size):
         self.size = size
         self.next = 0
+        self.begun = 0  # `next` when this run began
         self.digests = []  # of the last 2 * size notes: the head may lag behind by what the outbox holds
+
+    def wrote(self, seq, digest):
+        """Could this be a note of ours? False when this number is still to come, or was given to another note."""
+        at = len(self.digests) - (self.next - seq)
+        return seq < self.next and (at < 0 or self.digests[at] == digest)
 
     def added(self, digest):
         self.digests = (self.digests + [digest])[-2 * self.size :]
@@ -133,7 +139,7 @@ class Ring:
         return u32(self.next) + bytes((len(self.digests),)) + b"".join(self.digests)
 
     def unpack(self, r):
-        self.next = r.uint(4)
+        self.next = self.begun = r.uint(4)
         self.digests = [r.take(8) for _ in range(r.uint(1))]
 
 

@@ -272,8 +272,8 @@ class Session:
         token = 0
         if name == "send":
             for effect in effects:  # the one publish with a token is ours
-                if effect[0] == "publish" and effect[5]:
-                    token = effect[5]
+                if effect[0] in ("publish", "queued") and effect[-1]:
+                    token = effect[-1]
             if token:
                 self._unacked[token] = reply
         await self._perform(effects)
@@ -299,7 +299,7 @@ class Session:
                 self._wake = effect[1]
             elif kind == "connect":
                 self._link.will = (effect[1], effect[2])
-            else:
+            elif kind != "queued":
                 raise ValueError("unknown effect " + kind)
 
     async def _store(self, blob):

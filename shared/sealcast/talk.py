@@ -1,9 +1,11 @@
 """Messages in and out: notes, conversations, and what the application has not taken yet. PROTOCOL.md sections 7, 10, 11."""
 
 from .compat import const, hexlify
+from .identity import SIG
+from .joins import ONLINE
 from .message import Message
 from .notes import check_signed, frame_digest, open_note, seal_note
-from .wire import Reader, pad, u32, unpad
+from .wire import NOTE, Reader, pad, u32, unpad
 
 MAX_INBOX = const(64)
 
@@ -33,17 +35,40 @@ class Talk:
     # --- sending
 
     def send_note(self, body, time):
+        """What is written before we are online waits in the outbox: our place and numbers may still turn out to be used."""
         ch = self.ch
         ch.outbox.room()
+        entry = self._seal_note(body, time)
+        token = ch.outbox.add(*entry)
+        ch.emit(("publish", entry[0], entry[1], True, 1, token) if ch.phase == ONLINE else ("queued", token))
+
+    def unsent(self):
+        """[(token, time, body)] of the notes written in this run, before its first connection was online."""
+        ch = self.ch
+        out = []
+        for token in sorted(ch.outbox.entries):
+            _, frame, _, seq = ch.outbox.entries[token]
+            if seq is not None and seq >= ch.ring.begun:
+                pt = ch.keys.open(frame, NOTE, ch.tag)[3]
+                body = pt[24:-SIG] if ch.config["sign"] else pt[24:]
+                out.append((token, int.from_bytes(pt[:4], "big"), unpad(body)))
+        return out
+
+    def renew(self, unsent):
+        """The session they were sealed in is given up: seal them in the new one, under the tokens that the driver knows."""
+        for token, time, body in unsent:
+            self.ch.outbox.entries[token] = self._seal_note(body, time)
+
+    def _seal_note(self, body, time):
+        """-> the outbox entry of our next note."""
+        ch = self.ch
         seq = ch.ring.next
         frame = seal_note(
             ch.keys, ch.rng, ch.tag, ch.session, seq, time, ch.newest, body, ch.config["sign"]
         )
-        slot = seq % ch.ring.size
-        token = ch.outbox.add(ch.topics.make(ch.name, "n", slot), frame, True, seq)
         ch.ring.added(frame_digest(ch.suite, frame))
         ch.dirty = True
-        ch.publish("n", frame, True, slot, token)
+        return ch.topics.make(ch.name, "n", seq % ch.ring.size), frame, True, seq
 
     def send_conversation(self, body, time):
         ch = self.ch

@@ -43,7 +43,8 @@ def test_an_older_session_does_not_replace_a_newer_one():
     solo.give(*old.join())
     solo.barrier()
     assert solo.ch.members_by_tag[new.tag].current.sid == new.session.sid
-    solo.refuses(*(old.presence() + ("stale",)))
+    solo.give(*old.presence())
+    assert solo.ch.drops == {"behind": 1}
     solo.give(*old.note(0, b"from the past", named=newest(solo)))
     assert [m.historic for m in solo.messages] == [True]
 
@@ -208,3 +209,48 @@ def test_sync_nonces_of_others_and_of_the_past():
     old = [f for f in solo.published if f[0].endswith("/s")][-1]
     solo.barrier()
     solo.refuses(*(old + ("stale",)))
+
+
+def test_rolled_back_storage_and_a_note_written_at_once_is_not_lost():
+    """The number it was first given had been used: it is sealed anew before it leaves, under the token that the driver has."""
+    peer = Peer("anna")
+    solo = online(peer.join())
+    old = solo.blob
+    solo.run(solo.ch.send(b"used", "note", solo.now))
+    used = [f for f in solo.published if "/n/" in f[0]][-1]
+    again = Solo(blob=old)
+    again.run(again.ch.connecting(again.now))
+    again.run(again.ch.connected(again.now))
+    effects = again.run(again.ch.send(b"new", "note", again.now))
+    (token,) = [e[1] for e in effects if e[0] == "queued"]
+    assert not [f for f in again.published if "/n/" in f[0]]
+    again.give(*own_join(solo))
+    again.give(*used)
+    again.barrier()
+    assert again.ch.session.sid != solo.ch.session.sid
+    (note,) = [f for f in again.published if "/n/" in f[0]]
+    assert note[1][2:18] == again.ch.session.sid and note[1][18:22] == bytes(4)
+    assert list(again.ch.outbox.entries) == [token]
+
+
+def test_our_own_ring_as_we_left_it_is_no_reason_to_begin_anew():
+    solo = online()
+    solo.run(solo.ch.send(b"one", "note", solo.now))
+    solo.run(solo.ch.send(b"two", "note", solo.now))
+    notes = [f for f in solo.published if "/n/" in f[0]]
+    again = Solo(blob=solo.blob).connect(own_join(solo), *notes)
+    assert again.ch.session.sid == solo.ch.session.sid
+    assert [f for f in again.published if "/n/" in f[0]] == notes  # byte for byte
+
+
+def test_a_lost_answer_about_a_stale_join_is_given_again():
+    """Storage lost, the old join not seen: the new one sorts before it. Its presence is answered, each time."""
+    old, new = Peer("anna", 3, session=1), Peer("anna", 2, session=2)
+    solo = online(old.join())
+    solo.published = []
+    solo.give(*new.join())
+    solo.later(11000)
+    solo.published = []
+    solo.give(*new.presence())
+    assert [f[0][-2:] for f in solo.published] == ["/h"]
+    assert solo.ch.drops["behind"] == 1

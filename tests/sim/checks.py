@@ -1,6 +1,7 @@
 """The invariants of DESIGN.md that hold at every step of every schedule, whatever breaks. `Broken` names the one that fails."""
 
 from sealcast.state import pack_state
+from sealcast.wire import NOTE, unpad
 from sim.recorder import Broken
 
 # What one frame made without keys may cost its receiver at most: opening a box, and nothing else that is dear.
@@ -47,6 +48,7 @@ class Checks:
         if name == "receive" and (topic, payload) in self.junk:
             self._before = snapshot(ch)
             self.world.suite.calls = {}
+        self._sid = ch.session and ch.session.sid
         self._fresh = [(m.uid, s) for m in ch.members_by_tag.values() for s in m.sessions if s.window.next is None]
 
     def after(self, client, name, topic, payload, effects):
@@ -62,6 +64,16 @@ class Checks:
                     raise Broken("invariant 7: a frame made without keys cost %d %s" % (self.world.suite.calls[what], what))
         self._epochs(ch, name == "send" or bool(topic) and topic.endswith("/c"))
         self._baselines(client, effects)
+        if ch.session and ch.session.sid != self._sid:
+            self._renewed(client, ch)
+
+    def _renewed(self, client, ch):
+        """A new session: notes that were never out are sealed again in it, under other numbers."""
+        for _, frame, _, seq in ch.outbox.entries.values():
+            if seq is not None:
+                body = unpad(ch.keys.open(frame, NOTE, ch.tag)[3][24:-64])
+                self.bodies[body] = (client.uid, "note", ch.session.sid, seq, client.lineage)
+                self.sent[(client.uid, client.lineage, ch.session.sid)] = seq + 1
 
     def _epochs(self, ch, chains):
         a = ch.agreement

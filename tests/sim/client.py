@@ -193,14 +193,15 @@ class Client:
                 self.out.append(effect)
             elif kind == "disconnect":
                 self.wanted = False
+        elif kind == "queued":
+            pass
         elif kind == "message":
             w.delivered(self, effect[1])
         elif kind == "event":
             w.event(self, effect[1], effect[2])
         elif kind == "wake":
-            if self.wake is None or effect[1] < self.wake:
-                self.wake = effect[1]
-                w.at(max(effect[1], w.now), self._tick, self.run, effect[1])
+            self.wake = effect[1]
+            w.at(max(effect[1], w.now), self._tick, self.run, effect[1])
         elif kind == "connect":
             self.connection = Connection(self, (effect[1], effect[2]))
             w.at(w.now + w.random.randint(1, 50), self._established, self.connection)

@@ -141,12 +141,16 @@ class GroupChecks(Checks):
         """Invariant 4: nothing before but the one epoch kept; nothing from the second message after the victim has sent."""
         uid, epoch, head, thief, known = taken
         thief.work(self.world.broker.seen)
+        before, at = set(), self.nodes[head].prev if head in self.nodes else None
+        while at in self.nodes:
+            before.add(at)
+            at = self.nodes[at].prev
         for frame in thief.opened:
             if frame_hash(sodium, frame) not in self.nodes:
                 continue  # it lost: nobody took it
             if uid not in self.nodes[frame_hash(sodium, frame)].tags:
                 raise Broken("invariant 5: a message of a group without the victim was opened")
-            if frame_epoch(frame) < epoch - 1:
+            if frame_hash(sodium, frame) in before:
                 raise Broken("invariant 4: a stolen state opened an earlier message")
             back, at, since = [], frame[22:54], 0
             while at != head and at in self.nodes and self.nodes[at].epoch > epoch:
