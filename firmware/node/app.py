@@ -21,7 +21,8 @@ ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
 
 def main(arguments):
     """Run until the session is closed. Returns the exit code: 0, 2 for settings that cannot work, 130 after Ctrl-C."""
-    gc.threshold(4096)
+    if ON_BOARD:  # elsewhere the heap is large, and collecting every 4 KB makes the soft suite ten times slower
+        gc.threshold(4096)
     try:
         return asyncio.run(run(arguments[0] if arguments else "sealcast.json"))
     except KeyboardInterrupt:  # like a power cut: the broker publishes the last will
