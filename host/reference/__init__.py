@@ -7,9 +7,9 @@ of another implementation. It is not constant time and wipes nothing: it is a me
     encoding, primitives, ristretto      sections 1, 3.4
     names, frames, randomness, storage   sections 2 to 5, 12
     joins, notes, presence               sections 6 to 8
-    handshake, conversations             sections 9, 10
+    handshake, cpace, conversations      sections 9, 10
     packages, agreement, ratchet         sections 16, 17
-    private, control                     sections 18.2, 20
+    private, control, notice             sections 18.2, 20, 22
     zpinc, smmp                          the halves at work: who reads a whole channel, or a whole group, and checks it
-    peer                                 a member made of these pieces, moved by hand: for runs against another implementation
+    peer, group_peer                     a member made of these pieces, moved by hand: for runs against another implementation
 """

@@ -88,7 +88,7 @@ class Conversation:
             raise Reject("members")
         chain = self.chains[name]
         pt = open_sealed(chain.key_for(header.seq), ad, sealed)
-        if self.signed and len(pt) < 4 + 32 + 64:
+        if self.signed and len(pt) < 4 + 64:
             raise Reject("signature", "too short for one")
         reader = Reader(pt[:-64] if self.signed else pt)
         said = Said(header.seq, reader.number(4), unpad(reader.rest()))

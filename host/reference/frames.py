@@ -6,7 +6,7 @@ from .encoding import Reject, lv, u8, u32
 from .primitives import H, ed25519_sign, ed25519_verify, secretbox, secretbox_open
 
 VERSION = 1
-JOIN, NOTE, PRESENCE, HANDSHAKE, CONVERSATION, SYNC, AGREEMENT, RATCHET, CONTROL, PACKAGE = range(1, 11)
+JOIN, NOTE, PRESENCE, HANDSHAKE, CONVERSATION, SYNC, AGREEMENT, RATCHET, CONTROL, PACKAGE, NOTICE = range(1, 12)
 # The kinds that a stream carries (section 2).
 KINDS = {
     "j": (JOIN,),
@@ -18,6 +18,7 @@ KINDS = {
     "k": (PACKAGE,),
     "g": (AGREEMENT, RATCHET, CONTROL),
     "e": (AGREEMENT, RATCHET),
+    "x": (NOTICE,),
 }
 HEADER = 22
 MIN_FRAME, MAX_FRAME = 62, 2400

@@ -28,6 +28,11 @@ def expect_true(section: str, what: str, condition: bool) -> None:
         raise Deviation(section, what, b"", b"")
 
 
+def expect_number(section: str, what: str, expected: int, found: int | None) -> None:
+    if expected != found:
+        raise Deviation(section, f"{what}: {expected}, not {found}", b"", b"")
+
+
 class Known:
     """Secrets by their public halves."""
 

@@ -8,10 +8,11 @@ from .encoding import Reject, lv
 from .primitives import H, derive, scrypt, xsalsa20_xor
 
 # stream: (number of slots, 0 for a topic without one). The ring's slots depend on K; 64 is the most there can be (7.2).
-SLOTS = {"j": 4, "n": 64, "p": 0, "h": 0, "c": 0, "s": 0, "k": 2, "g": 0, "e": 64}
-# The streams that stand below a group's name, not a member's (section 2).
+SLOTS = {"j": 4, "n": 64, "p": 0, "h": 0, "c": 0, "s": 0, "k": 2, "g": 0, "e": 64, "x": 0}
+# Whose hidden name stands in a topic (section 2): the label of it for the streams that are not a member's.
+LABELS = {"g": b"group", "e": b"group", "x": b"notice"}
 GROUP_STREAMS = "ge"
-RETAINED = "jnpke"
+RETAINED = "jnpkex"
 
 
 def root_key(password: str, channel: str) -> bytes:
@@ -36,7 +37,7 @@ def unbase64url(text: str) -> bytes:
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic taken apart; `name` is the hidden name P_i of the member, or of the group in the streams `g` and `e`."""
+    """A topic taken apart; `name` is the hidden name P_i of the member; of the group in `g` and `e`, of the channel in `x`."""
 
     name: bytes
     stream: str
@@ -48,11 +49,18 @@ class ChannelKeys:
 
     def __init__(self, root: bytes, channel: str) -> None:
         self.channel = channel
+        self._known: dict[tuple[bytes, str], bytes] = {}
         self.ckey = derive(root, b"sc/ckey", lv(channel.encode()))
         self.msgkey = derive(root, b"sc/msgkey", lv(channel.encode()))
         self.rp = self.siv(b"channel", channel)
 
     def siv(self, label: bytes, text: str) -> bytes:
+        """The hidden name of a text. Kept, because a reader asks for the same few again and again."""
+        if (label, text) not in self._known:
+            self._known[label, text] = self._siv(label, text)
+        return self._known[label, text]
+
+    def _siv(self, label: bytes, text: str) -> bytes:
         raw = text.encode()
         if not 1 <= len(raw) <= 48 or b"\0" in raw:
             raise ValueError("a name has 1 to 48 bytes of UTF-8, without NUL")
@@ -62,6 +70,9 @@ class ChannelKeys:
 
     def unsiv(self, label: bytes, name: bytes) -> str:
         """The text under a hidden name; Reject(`name`) if it is not the one that siv gives."""
+        for (kind, text), known in self._known.items():
+            if (kind, known) == (label, name):
+                return text
         if len(name) not in (32, 48, 64):
             raise Reject("name", "wrong length")
         try:
@@ -87,6 +98,9 @@ class ChannelKeys:
         """The hidden name of a group; its first 16 bytes are the group's id."""
         return self.siv(b"group", name)
 
+    def notice_name(self) -> bytes:
+        return self.siv(b"notice", self.channel)
+
     def topic(self, name: bytes, stream: str, slot: int | None = None) -> str:
         tail = "" if slot is None else f"/{slot}"
         return f"zp/1/{base64url(self.rp)}/{base64url(name)}/{stream}{tail}"
@@ -106,5 +120,5 @@ class ChannelKeys:
         if (slot is None) != (slots == 0):
             raise Reject("topic", "a slot too many or too few")
         found = Topic(unbase64url(parts[3]), parts[4], slot)
-        self.unsiv(b"group" if found.stream in GROUP_STREAMS else b"uid", found.name)
+        self.unsiv(LABELS.get(found.stream, b"uid"), found.name)
         return found

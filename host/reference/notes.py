@@ -33,17 +33,15 @@ def build_note(keys: ChannelKeys, uid: str, note: Note, nonce: bytes, session_se
     return seal(keys.msgkey, ad, nonce, sign(session_seed, ad, body) if session_seed is not None else body)
 
 
-def parse_note(keys: ChannelKeys, name: bytes, slot: int, frame: bytes, sessions: dict[bytes, Join], signed: bool = True) -> Note:
+def parse_note(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[bytes, Join], signed: bool = True) -> Note:
     """`sessions` holds the joins of this member by sid; a note of another session is Reject(`unknown`)."""
     header = parse_header("n", frame)
     session = sessions.get(header.epoch)
     if session is None:
         raise Reject("unknown")
-    if header.seq % session.K != slot:
-        raise Reject("topic", "not the slot of this number")
     ad = associated(header, keys.rp, name)
     pt = open_sealed(keys.msgkey, ad, frame)
-    if signed and len(pt) < 24 + 32 + 64:
+    if signed and len(pt) < 24 + 64:
         raise Reject("signature", "too short for one")
     reader = Reader(pt[:-64] if signed else pt)
     time, named = reader.number(4), (reader.number(4), reader.take(16))

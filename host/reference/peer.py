@@ -41,7 +41,7 @@ class Peer:
         self.secret = SecretIdentity(identity)
         self.known = Known()
         self.known.identities[uid] = self.secret
-        self.view = View(keys, self.known, signed)
+        self.view = View(keys, self.known, signed, complete=False)
         self.conn = self.counter = self.seq = self.attempt = 0
         self.sent: dict[bytes, int] = {}
         self.mine: dict[bytes, list[hs.Share | hs.Sum | hs.Confirm]] = {}

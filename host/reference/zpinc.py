@@ -14,7 +14,7 @@ from .cpace import Computation, Epoch, handshake_id
 from .encoding import Reject
 from .frames import Header, associated, nonce_of, open_sealed, parse_header, seal
 from .joins import Identity, Join, Stale, build_join, build_stale, parse_join
-from .known import Known, expect, expect_true
+from .known import Known, expect, expect_number, expect_true
 from .names import ChannelKeys, Topic
 from .notes import Note, build_note, parse_note, ring_digest
 from .packages import Package, build_package, parse_package
@@ -82,10 +82,10 @@ class Seen:
 
 
 class View:
-    """All of a channel but its groups (smmp.py)."""
+    """All of a channel but its groups (smmp.py). `complete`: it has read everything since the channel began, in order."""
 
-    def __init__(self, keys: ChannelKeys, known: Known | None = None, signed: bool = True) -> None:
-        self.keys, self.known, self.signed = keys, known or Known(), signed
+    def __init__(self, keys: ChannelKeys, known: Known | None = None, signed: bool = True, complete: bool = True) -> None:
+        self.keys, self.known, self.signed, self.complete = keys, known or Known(), signed, complete
         self.members: dict[bytes, Member] = {}
         self.attempts: dict[bytes, Attempt] = {}
         self.conversations: dict[bytes, Conversation] = {}
@@ -111,9 +111,11 @@ class View:
         what: What
         match t.stream:
             case "j":
-                what = self._join(member, t.slot or 0, frame)
+                what = self._join(member, frame)
+                expect_number("6.2", "slot of a join", what.lamport % 4, t.slot)
             case "n":
-                what = self._note(member, t.slot or 0, frame)
+                what = self._note(member, frame)
+                expect_number("7.2", "slot of a note", what.seq % member.sessions[what.sid].K, t.slot)
             case "p":
                 what = self._presence(member, frame)
             case "h":
@@ -123,7 +125,8 @@ class View:
             case "s":
                 what = self._barrier(member, frame)
             case "k":
-                what = self._package(member, t.slot or 0, frame)
+                what = self._package(member, frame)
+                expect_number("16.1", "slot of a package", what.number % 2, t.slot)
             case _:
                 raise Reject("topic", "a group's")
         return Seen(t, member.uid, what)
@@ -131,13 +134,13 @@ class View:
     def _seed(self, session: Join) -> bytes | None:
         return self.known.seeds.get(session.S)
 
-    def _join(self, member: Member, slot: int, frame: bytes) -> Join:
-        join = parse_join(self.keys, member.name, slot, frame)
+    def _join(self, member: Member, frame: bytes) -> Join:
+        join = parse_join(self.keys, member.name, frame)
         if member.pinned not in (None, join.identity):
             raise Reject("identity")
         known = member.sessions.get(join.sid)
         expect_true("6.2", "one session, one join", known in (None, join))
-        if member.sessions and known is None:
+        if self.complete and known is None and member.sessions:
             largest = max(m.current.lamport for m in self.members.values() if m.sessions)
             expect_true("6.2", "a new session's counter is above the member's own", join.lamport > member.current.lamport)
             expect_true("6.2", "a new session's counter is at most 1 above all", join.lamport <= largest + 1)
@@ -149,14 +152,14 @@ class View:
             expect("6.2", "join", rebuilt, frame)
         return join
 
-    def _note(self, member: Member, slot: int, frame: bytes) -> Note:
-        note = parse_note(self.keys, member.name, slot, frame, member.sessions, self.signed)
+    def _note(self, member: Member, frame: bytes) -> Note:
+        note = parse_note(self.keys, member.name, frame, member.sessions, self.signed)
         before = member.ring.setdefault((note.sid, note.seq), frame)
         expect("7.2", "never other bytes under a number", before, frame)
         seed = self._seed(member.sessions[note.sid])
         if seed or not self.signed:
             expect("7.1", "note", build_note(self.keys, member.uid, note, nonce_of(frame), seed if self.signed else None), frame)
-        if note.named != (0, bytes(16)):
+        if self.complete and note.named != (0, bytes(16)):
             named = [j for m in self.members.values() for j in m.sessions.values() if j.rank == note.named]
             expect_true("7.1", "`named` is somebody's join", bool(named))
         return note
@@ -172,12 +175,16 @@ class View:
         if member.presence and p.sid == member.presence.sid and p.order <= member.presence.order:
             raise Reject("stale")
         member.presence = p
-        # 7.5: what was published below head is all there, and the digest is over it.
+        if self.complete:
+            self._ring(member, p)
+        return p
+
+    def _ring(self, member: Member, p: Presence) -> None:
+        """7.5: what was published below head is all there, and the digest is over it."""
         ring = [member.ring.get((p.sid, seq)) for seq in range(max(0, p.head - member.sessions[p.sid].K), p.head)]
         frames = [f for f in ring if f is not None]
         expect_true("7.5", "head stands above published notes only", len(frames) == len(ring))
         expect("7.5", "digest of the ring", ring_digest(frames, member.sessions[p.sid].K), p.digest)
-        return p
 
     def _barrier(self, member: Member, frame: bytes) -> bytes:
         header = parse_header("s", frame)
@@ -187,8 +194,8 @@ class View:
             raise Reject("format")
         return pt
 
-    def _package(self, member: Member, slot: int, frame: bytes) -> Package:
-        package = parse_package(self.keys, member.name, slot, frame)
+    def _package(self, member: Member, frame: bytes) -> Package:
+        package = parse_package(self.keys, member.name, frame)
         expect("16.1", "package", build_package(self.keys, member.uid, package, nonce_of(frame)), frame)
         member.packages[package.R] = package
         return package
@@ -220,13 +227,14 @@ class View:
         hid = handshake_id(self.keys.msgkey, joins, message.attempt, member.tag, proposal)
         if hid in self.attempts:
             return
-        expect_true("9.2", "previous hid is known", proposal.previous == hs.NO_EPOCH or proposal.previous in self.attempts)
+        if self.complete:
+            expect_true("9.2", "previous hid is known", proposal.previous == hs.NO_EPOCH or proposal.previous in self.attempts)
         self.attempts[hid] = Attempt(message.attempt, member.name, proposal, Computation(self.keys.msgkey, joins, hid))
 
     def _attempt(self, member: Member, message: hs.Message, hid: bytes) -> tuple[Attempt, int]:
         attempt = self.attempts.get(hid)
         if attempt is None or message.attempt != attempt.number:
-            raise Reject("epoch", "no such attempt")
+            raise Reject("stale", "no such attempt")
         i = attempt.computation.index(member.name)
         if attempt.computation.parties[i].sid != message.sid:
             raise Reject("members", "another session")

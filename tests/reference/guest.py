@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 
+from world import CHANNEL, ROOT, World, identity_secret
+
 from reference.group_peer import GroupPeer
 from reference.names import GROUP_STREAMS, ChannelKeys
 from reference.peer import Peer, Publication
-from world import CHANNEL, ROOT, World, identity_secret
 
 GROUP = "main"
 

@@ -48,9 +48,9 @@ def identity_secret(uid: str) -> bytes:
     return uid.encode().ljust(32, b"!")
 
 
-def hardware(uid: str) -> Callable[[int], bytes]:
-    """A generator that is constant for a member: enough, because what is drawn is bound to a count and a seed as well."""
-    return lambda n: (uid.encode() + b"/hardware").ljust(n, b"#")[:n]
+def hardware(uid: str, boot: int) -> Callable[[int], bytes]:
+    """A generator that is constant for one boot: enough, because what is drawn is bound to a count as well."""
+    return lambda n: (b"%d %s" % (boot, uid.encode())).ljust(n, b"#")[:n]
 
 
 def matches(pattern: str, topic: str) -> bool:
@@ -71,6 +71,8 @@ class World:
         self.queue: list[tuple[str, str | None, Any]] = []
         self.log: list[tuple[str, bytes, bool]] = []
         self.channels: dict[str, Any] = {}
+        self.booted: dict[str, list[bytes | None]] = {}
+        self.loses: Callable[[str], bool] = lambda topic: False
         self.wakes: dict[str, int] = {}
         self.stored: dict[str, bytes] = {}
         self.messages: dict[str, list[Any]] = {}
@@ -79,14 +81,16 @@ class World:
         self.listeners: list[Callable[[str, bytes], None]] = []
 
     def config(self, uid: str) -> dict[str, Any]:
-        config: dict[str, Any] = dict(uid=uid, channel=CHANNEL, key=ROOT, identity=identity_secret(uid), roster=None, sign=True, ring=16)
-        config.update(keepalive=30, rekey_seconds=3600, rekey_messages=1000, history="all")
-        return config | self.settings
+        who = {"uid": uid, "channel": CHANNEL, "key": ROOT, "identity": identity_secret(uid), "roster": None}
+        how = {"sign": True, "ring": 16, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all"}
+        return who | how | self.settings
 
     def add(self, uid: str, blob: bytes | None = None) -> Any:
         """Start a member, or start it again with the state it stored."""
         self.known.identities[uid] = SecretIdentity(identity_secret(uid))
-        channel = self.channels[uid] = Channel(self.suite, self.config(uid), blob, hardware(uid))
+        boots = self.booted.setdefault(uid, [])
+        boots.append(blob)
+        channel = self.channels[uid] = Channel(self.suite, self.config(uid), blob, hardware(uid, len(boots)))
         self.messages.setdefault(uid, [])
         self.events.setdefault(uid, [])
         self.run(uid, channel.start(self.now))
@@ -141,6 +145,8 @@ class World:
         self.log.append((topic, payload, retain))
         if retain:
             self.retained[topic] = payload
+        if self.loses(topic):
+            return
         for uid, patterns in self.subscriptions.items():
             if any(matches(pattern, topic) for pattern in patterns):
                 self.queue.append((uid, topic, payload))
@@ -155,11 +161,15 @@ class World:
 
     def advance(self, ms: int) -> None:
         end = self.now + ms
+        ticks = 0
         self.pump()
         while self.wakes:
             uid, at = min(self.wakes.items(), key=lambda item: item[1])
             if at > end:
                 break
+            ticks = ticks + 1 if at <= self.now else 0
+            if ticks > 1000:
+                raise RuntimeError(f"{uid} spins: it wants to be woken at {at}, again and again")
             self.now = max(self.now, at)
             del self.wakes[uid]
             self.run(uid, self.channels[uid].tick(self.now))

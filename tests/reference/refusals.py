@@ -1,0 +1,200 @@
+"""What both implementations must refuse, and under which name (PROTOCOL.md sections 3, 6 to 10, 13): a list of wrong frames.
+
+Each entry is (what is wrong, reason, topic, frame), made by a guest that has joined and is in a conversation with the others.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+
+from guest import Guest
+
+from reference import handshake as hs
+from reference import ristretto
+from reference.conversations import Said
+from reference.encoding import pad, u8, u16, u32
+from reference.frames import HANDSHAKE, JOIN, NOTE, PRESENCE, Header, associated, seal, sign
+from reference.joins import JUMP, SecretIdentity, build_join
+from reference.names import ChannelKeys, base64url
+from reference.presence import AWAKE, Presence, build_presence
+from reference.primitives import H, ed25519_public, ed25519_sign
+
+Case = tuple[str, str, str, bytes]
+
+
+def flipped(frame: bytes, at: int, bits: int = 1) -> bytes:
+    return frame[:at] + bytes((frame[at] ^ bits,)) + frame[at + 1 :]
+
+
+class Forge:
+    """Seals what it likes under the guest's name."""
+
+    def __init__(self, guest: Guest) -> None:
+        self.peer = guest.peer
+        self.keys = self.peer.keys
+
+    def topic(self, stream: str, slot: int | None = None) -> str:
+        return self.keys.topic(self.peer.name, stream, slot)
+
+    def sealed(self, kind: int, seq: int, pt: bytes, signed: bool = True, extra: bytes = b"", epoch: bytes | None = None) -> bytes:
+        ad = associated(Header(kind, epoch or self.peer.sid, seq), self.keys.rp, self.peer.name)
+        return seal(self.keys.msgkey, ad, self.peer.draw(24), sign(self.peer.seed, ad, pt, extra) if signed else pt)
+
+    def note(self, seq: int, body: bytes = b"x", signed: bool = True, padded: bytes | None = None) -> bytes:
+        return self.sealed(NOTE, seq, bytes(8) + bytes(16) + (pad(body) if padded is None else padded), signed)
+
+
+def of_frames(forge: Forge) -> Iterator[Case]:
+    """Section 2 and 3: topics, lengths, versions, kinds, seals, padding, signatures."""
+    good, topic = forge.note(5), forge.topic("n", 5)
+    name, rp = base64url(forge.peer.name), base64url(forge.keys.rp)
+    yield "no slot", "topic", forge.topic("n"), good
+    yield "slot with a leading zero", "topic", forge.topic("n") + "/05", good
+    yield "a level too many", "topic", topic + "/5", good
+    yield "slot where there is none", "topic", forge.topic("p", 0), good
+    yield "unknown stream", "topic", forge.topic("q", 5), good
+    yield "padded base64", "topic", f"zp/1/{rp}/{name}=/n/5", good
+    yield "base64 with stray bits", "topic", f"zp/1/{rp}/{name[:-1]}{chr(ord(name[-1]) + 1)}/n/5", good
+    wrong_name = base64url(flipped(forge.peer.name, 20))
+    yield "a name that is none", "name", f"zp/1/{rp}/{wrong_name}/n/5", good
+    short_name = base64url(forge.peer.name[:16])
+    yield "a name too short", "name", f"zp/1/{rp}/{short_name}/n/5", good
+    other = ChannelKeys(bytes(32), forge.keys.channel)
+    yield "a name of another channel", "name", f"zp/1/{rp}/{base64url(other.name('guest'))}/n/5", good
+    yield "too short", "length", topic, good[:61]
+    yield "too long", "length", topic, good.ljust(2401, b"\0")
+    yield "version 2", "version", topic, b"\x02" + good[1:]
+    yield "a presence in the ring", "kind", topic, flipped(good, 1, NOTE ^ PRESENCE)
+    yield "kind 0", "kind", topic, flipped(good, 1, NOTE)
+    yield "number changed", "forged", forge.topic("n", 4), flipped(good, 21, 1)
+    yield "nonce changed", "forged", topic, flipped(good, 30)
+    yield "tag changed", "forged", topic, flipped(good, 46)
+    yield "text changed", "forged", topic, flipped(good, len(good) - 1)
+    yield "cut off", "forged", topic, good[:-1]
+    yield "without a signature", "signature", topic, forge.note(5, signed=False)
+    yield "shorter than a signature", "signature", topic, forge.sealed(NOTE, 5, bytes(4), signed=False)
+    yield "signed with another extra", "signature", topic, forge.sealed(NOTE, 5, bytes(24) + pad(b"x"), extra=b"x")
+    yield "padding of the wrong length", "padding", topic, forge.note(5, padded=pad(b"x") + bytes(4))
+    yield "padding too short", "padding", topic, forge.note(5, padded=b"x\x80")
+    yield "no mark in the padding", "padding", topic, forge.note(5, padded=bytes(32))
+    yield "a body too long", "padding", topic, forge.note(5, padded=(bytes(2001) + b"\x80").ljust(2048, b"\0"))
+    yield "a session that never joined", "unknown", topic, forge.sealed(NOTE, 5, bytes(24) + pad(b"x"), epoch=bytes(16))
+    yield "far ahead of the window", "window", forge.topic("n", 0), forge.note(65552)
+
+
+def of_joins(forge: Forge, other: str) -> Iterator[Case]:
+    """Section 6.3; `other` is a member with a lamport known to all."""
+    peer, keys = forge.peer, forge.keys
+    S, sid, nonce = ed25519_public(bytes(32)), bytes(range(16)), peer.draw(24)
+    largest = max(m.current.lamport for m in peer.view.members.values())
+
+    def join(lamport: int, secret: SecretIdentity = peer.secret, K: int = 16) -> tuple[str, bytes]:
+        return forge.topic("j", lamport % 4), build_join(keys, peer.uid, secret, sid, S, lamport, K, nonce)
+
+    yield "far above all", "jump", *join(largest + JUMP + 1)
+    yield "above 2^31 - 1", "jump", *join(2**31)
+    yield "another identity", "identity", *join(largest + 1, SecretIdentity(b"?" * 32))
+    yield "K = 0", "format", *join(largest + 1, K=0)
+    yield "K = 65", "format", *join(largest + 1, K=65)
+    ad = associated(Header(JOIN, sid, largest + 1), keys.rp, peer.name)
+    body = u32(largest + 1) + peer.secret.public.B + peer.secret.public.E + S + u8(16)
+    by_session = body + ed25519_sign(peer.seed, H(b"", ad, body, person=b"sc/join"))
+    yield "signed by the session", "signature", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, by_session)
+    yield (
+        "lamport is not seq",
+        "format",
+        forge.topic("j", (largest + 1) % 4),
+        seal(keys.msgkey, ad, nonce, u32(largest + 5) + by_session[4:]),
+    )
+    yield "too long", "format", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, by_session + b"\0")
+    now = peer.view.members[peer.name].current
+    yield (
+        "the same again",
+        "duplicate",
+        forge.topic("j", now.lamport % 4),
+        build_join(keys, peer.uid, peer.secret, now.sid, now.S, now.lamport, 16, nonce),
+    )
+
+
+def of_presence(forge: Forge) -> Iterator[Case]:
+    peer = forge.peer
+    topic = forge.topic("p")
+    now = Presence(peer.sid, peer.counter, AWAKE, peer.conn, 30, 0, peer.seq, bytes(16), peer.attempt)
+
+    def build(p: Presence) -> bytes:
+        return build_presence(forge.keys, peer.uid, p, peer.draw(24), peer.seed)
+
+    yield "the same counter", "stale", topic, build(now)
+    yield "an older connection", "stale", topic, build(replace(now, conn=peer.conn - 1, counter=peer.counter + 7))
+    yield "status 0", "format", topic, build(replace(now, counter=peer.counter + 1, status=0))
+    yield "status 4", "format", topic, build(replace(now, counter=peer.counter + 1, status=4))
+    yield "another session", "unknown", topic, build(replace(now, sid=bytes(16), counter=peer.counter + 1))
+    body = u8(1) + u32(peer.conn) + u16(30) + u32(0) + u32(0) + bytes(16) + u32(0)
+    yield "unsigned", "format", topic, forge.sealed(PRESENCE, peer.counter + 1, body, signed=False)
+    yield "one byte more", "format", topic, forge.sealed(PRESENCE, peer.counter + 1, body + b"\0")
+    wrong = replace(now, counter=peer.counter + 1)
+    yield "signed by nobody", "signature", topic, build_presence(forge.keys, peer.uid, wrong, peer.draw(24), bytes(32))
+
+
+def of_handshakes(forge: Forge) -> Iterator[Case]:
+    peer = forge.peer
+    topic = forge.topic("h")
+    tags = sorted((m.tag, m.current.sid) for m in peer.view.members.values() if m.sessions)
+
+    def propose(parties: list[tuple[bytes, bytes]], attempt: int) -> bytes:
+        body = hs.Propose(peer.draw(16), hs.NO_EPOCH, tuple(parties))
+        return hs.build(forge.keys, peer.uid, peer.sid, attempt, body, peer.draw(24))
+
+    high = peer.attempt + 10
+    yield "one party", "members", topic, propose([(peer.name[:16], peer.sid)], high)
+    yield "tags descending", "members", topic, propose(tags[::-1], high)
+    yield "a party twice", "members", topic, propose([tags[0], *tags], high)
+    yield "without the proposer", "members", topic, propose([t for t in tags if t[0] != peer.name[:16]], high)
+    yield "a session nobody has", "members", topic, propose([(tag, bytes(16)) for tag, _ in tags], high)
+    yield "an old attempt", "stale", topic, propose(tags, 0)
+    yield "far ahead", "jump", topic, propose(tags, peer.attempt + JUMP + 1)
+    yield "an unknown type", "format", topic, forge.sealed(HANDSHAKE, high, u8(6) + bytes(64), signed=False)
+    yield "a share cut off", "format", topic, forge.sealed(HANDSHAKE, high, u8(2) + bytes(63), signed=False)
+    yield "an unknown hid", "stale", topic, forge.sealed(HANDSHAKE, high, u8(2) + bytes(64), signed=False)
+
+
+def of_conversations(forge: Forge) -> Iterator[Case]:
+    peer = forge.peer
+    topic = forge.topic("c")
+    epoch = peer.epoch
+    assert epoch and epoch.epoch
+    conversation = peer.view.conversations[epoch.computation.hid[:16]]
+    seq = peer.sent.get(epoch.computation.hid, 0)
+
+    def build(n: int, seed: bytes = peer.seed) -> bytes:
+        fresh = copy.deepcopy(conversation)
+        chain = fresh.chains[peer.name]
+        while chain.next < n:
+            chain.used(min(n - 1, chain.next + 1000))
+        return fresh.build(conversation.parties[peer.name], Said(n, 0, b"x"), peer.draw(24), seed)
+
+    good = build(seq)
+    yield "another epoch", "epoch", topic, flipped(good, 5)
+    yield "mac changed", "forged", topic, flipped(good, len(good) - 1)
+    yield "number changed", "forged", topic, flipped(good, 21)
+    yield "far ahead", "window", topic, build(seq + 1025)
+    yield "signed by nobody", "signature", topic, build(seq, bytes(32))
+    if seq:
+        yield "a number used before", "duplicate", topic, conversation_again(forge, seq - 1)
+
+
+def conversation_again(forge: Forge, seq: int) -> bytes:
+    """A number that was used, with the right keys: as an insider could make it."""
+    peer = forge.peer
+    assert peer.epoch and peer.epoch.epoch
+    fresh = type(peer.view.conversations[peer.epoch.computation.hid[:16]])(forge.keys, peer.epoch.epoch)
+    return fresh.build(fresh.parties[peer.name], Said(seq, 0, b"again"), peer.draw(24), peer.seed)
+
+
+def of_values(forge: Forge) -> Iterator[tuple[str, str, bytes]]:
+    """(what, reason, Z): shares that end an attempt (9.4)."""
+    yield "neutral", "neutral", bytes(32)
+    yield "not canonical", "encoding", (ristretto.P).to_bytes(32, "little")
+    yield "negative", "encoding", u8(1) + bytes(31)

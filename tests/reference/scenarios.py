@@ -1,0 +1,250 @@
+"""The cross-check: whole runs of the core that the reference must verify and foretell, and the reference among real Channels.
+
+`SCENARIOS` is used by test_cross_check.py, and by test_mutations.py, which runs it on spoiled copies of the core. Run as a
+program it takes the folder that holds the core's package, and ends with 0 only if every scenario passes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.insert(0, sys.argv[1])
+
+import random
+
+import group_scenarios
+from draws import check_draws
+from guest import Guest
+from world import Reference, World
+
+from reference import handshake as hs
+from reference.conversations import Said
+from reference.notes import Note
+from reference.presence import Presence
+
+
+def kinds(seen: list[Any]) -> Counter[str]:
+    """How often which kind of frame was seen; handshake messages by type, those that ask again with a +."""
+    found: Counter[str] = Counter()
+    for s in seen:
+        name = type(s.what).__name__
+        if isinstance(s.what, hs.Message):
+            name = type(s.what.body).__name__ + ("+" if s.what.again else "")
+        found[name] += 1
+    return found
+
+
+def same_deliveries(world: World, reference: Reference, seen: list[Any]) -> None:
+    """What the members handed over is what the reference read, in every field; notes are historic where the page says so."""
+    read: dict[tuple[Any, ...], Any] = {}
+    for s in seen:
+        if isinstance(s.what, Note):
+            read["note", s.uid, s.what.seq, s.what.body, s.what.time] = s.what
+        if isinstance(s.what, Said):
+            read["conversation", s.uid, s.what.seq, s.what.body, s.what.time] = s.what
+    origin = "member" if world.settings.get("sign", True) else "group"
+    delivered = 0
+    for uid, messages in world.messages.items():
+        taken, messages[:] = list(messages), []
+        for m in taken:
+            if m.secrecy == "ratchet":
+                continue
+            delivered += 1
+            what = read[m.secrecy, m.sender, m.seq, bytes(m.body), m.time]
+            assert m.origin == origin
+            if isinstance(what, Note):
+                own, sender = reference.view.by_uid(uid).current, reference.view.by_uid(m.sender).current
+                assert m.historic == (not what.live_for(sender.sid, own.rank)), (uid, m.sender, m.seq)
+    assert delivered
+
+
+def same_epoch(world: World, reference: Reference, uids: list[str]) -> None:
+    """All are in the newest epoch that the reference computed, by its name."""
+    newest = max((a for a in reference.view.attempts.values() if a.epoch), key=lambda a: (a.number, a.proposer))
+    assert {world.channels[uid].epoch for uid in uids} == {newest.computation.hid[:16].hex()}
+    assert {reference.view.members[p.name].uid for p in newest.computation.parties} == set(uids)
+    assert len(newest.confirmed) == len(uids)
+
+
+def conversations() -> None:
+    """Two, three, then four members; notes and conversations; who comes late reads history."""
+    w = World()
+    r = Reference(w)
+    w.add("anna")
+    w.add("boris")
+    w.advance(5000)
+    w.send("anna", b"for two", "conversation")
+    w.send("boris", b"a note", "note", 1234567890)
+    seen = r.read()
+    same_epoch(w, r, ["anna", "boris"])
+    for uids in (["anna", "boris", "clara"], ["anna", "boris", "clara", "dmitri"]):
+        w.add(uids[-1])
+        w.advance(8000)
+        for uid in uids:
+            w.send(uid, b"hello from " + uid.encode() * 9, None)
+        seen += r.read()
+        same_epoch(w, r, uids)
+    w.send("dmitri", b"", "note")
+    w.advance(31000)
+    seen += r.read()
+    same_deliveries(w, r, seen)
+    found = kinds(seen)
+    assert found["Propose"] >= 3 and (found["Share"], found["Sum"], found["Confirm"]) >= (9, 7, 9), found
+    assert (found["Note"], found["Said"], found["Join"]) == (2, 8, 4), found
+    check_draws(w, r)
+
+
+def lost_messages() -> None:
+    """Handshake messages are lost on their way and asked for again, with 0x80."""
+    w = World()
+    r = Reference(w)
+    rng = random.Random(3)
+    for i in range(4):
+        w.add(f"m{i}")
+    w.loses = lambda topic: topic.endswith("/h") and rng.random() < 0.3
+    w.advance(40000)
+    found = kinds(r.read())
+    assert found["Share+"] and found["Sum+"] and found["Confirm+"], found
+    same_epoch(w, r, [f"m{i}" for i in range(4)])
+
+
+def restarts() -> None:
+    """A member stops and goes on from its storage; another sleeps; a third says goodbye; storage is lost."""
+    w = World()
+    r = Reference(w)
+    for uid in ("anna", "boris", "clara"):
+        w.add(uid)
+    w.advance(5000)
+    w.send("boris", b"one", "note")
+    w.cut("boris")
+    w.advance(2000)
+    w.add("boris", w.stored["boris"])
+    w.advance(3000)
+    w.send("boris", b"two", "note")
+    w.advance(31000)
+    w.do("clara", "sleep", 60, w.now)
+    w.advance(1000)
+    w.do("anna", "leave", w.now)
+    w.advance(1000)
+    seen = r.read()
+    same_deliveries(w, r, seen)
+    w.add("clara")
+    w.advance(5000)
+    seen += r.read()
+    same_deliveries(w, r, seen)
+    assert len(r.view.by_uid("boris").sessions) == 1 and len(r.view.by_uid("clara").sessions) == 2
+    statuses = {(s.uid, s.what.status) for s in seen if isinstance(s.what, Presence)}
+    assert {("anna", 1), ("anna", 3), ("boris", 3), ("clara", 2)} <= statuses, statuses
+    assert {s.what.conn for s in seen if isinstance(s.what, Presence) and s.uid == "boris"} == {1, 2}
+    check_draws(w, r)
+
+
+def unsigned_small_rings() -> None:
+    """A channel that does not sign, with four notes a member: every slot is used again, bodies of many lengths."""
+    w = World(sign=False, ring=4)
+    r = Reference(w)
+    for uid in ("anna", "boris"):
+        w.add(uid)
+    w.advance(5000)
+    for i in range(10):
+        w.send("anna", b"n" * i * 47, "note", i)
+        w.send("boris", b"c" * i * 222, "conversation")
+    w.advance(31000)
+    seen = r.read()
+    same_deliveries(w, r, seen)
+    heads = {s.what.head for s in seen if isinstance(s.what, Presence) and s.uid == "anna"}
+    assert heads == {0, 10}, heads
+
+
+def _arrived(**settings: Any) -> tuple[World, Guest]:
+    w = World(**settings)
+    w.add("anna")
+    w.add("boris")
+    w.advance(5000)
+    guest = Guest(w)
+    guest.arrive()
+    guest.wait(31000)  # by then a keepalive has said which attempts there were
+    return w, guest
+
+
+def guest_talks() -> None:
+    """The reference is a member: it joins, proposes, confirms, speaks, and hears."""
+    w, guest = _arrived()
+    guest.say(guest.peer.propose(["anna", "boris"]))
+    epoch = guest.peer.epoch
+    assert epoch and w.channels["anna"].epoch == w.channels["boris"].epoch == epoch.computation.hid[:16].hex()
+    for i in range(20):
+        guest.say(guest.peer.note(b"note %d" % i, i))
+        guest.say(guest.peer.say(b"said %d" % i, i))
+    w.send("anna", b"hello guest", "conversation")
+    w.send("boris", b"note for the guest", "note")
+    guest.say(guest.peer.presence())
+    guest.turn()
+    for uid in ("anna", "boris"):
+        heard = [(m.secrecy, m.seq, bytes(m.body), m.time, m.historic) for m in w.messages[uid] if m.sender == "guest"]
+        expected = [
+            (mode, i, b"%s %d" % (word, i), i, False) for i in range(20) for mode, word in (("note", b"note"), ("conversation", b"said"))
+        ]
+        assert heard == expected, heard
+    assert guest.peer.inbox == [("c", "anna", b"hello guest"), ("n", "boris", b"note for the guest")]
+    assert not any(name in ("forged", "dropped") for events in w.events.values() for name, _ in events), w.events
+    guest.say(guest.peer.goodbye())
+    assert ("guest", "left") in w.channels["anna"].members
+
+
+def stale_joins() -> None:
+    """Who is told that its join is old takes a new session above; whose join is old is told."""
+    w, guest = _arrived()
+    anna = guest.peer.view.by_uid("anna")
+    before = anna.current
+    guest.say(guest.peer.stale(before.sid, before.lamport + 70))
+    w.advance(2000)
+    guest.turn()
+    assert anna.current.sid != before.sid and anna.current.lamport == before.lamport + 71, anna.current
+    # A join of the guest with a lower counter than its present one: the others say so, with the largest they know.
+    guest.peer.new_session()
+    guest.peer.lamport = 1
+    largest = anna.current.lamport
+    answers = [p for p in _answers(w, guest, guest.peer.join()) if p.sid == guest.peer.sid]
+    assert answers and all(a.lamport == largest for a in answers), answers
+
+
+def _answers(w: World, guest: Guest, publications: list[Any]) -> list[Any]:
+    position = len(w.log)
+    guest.say(publications)
+    r = Reference(w, told=False)
+    r.view.complete = False
+    found = []
+    for topic, frame, _ in w.log[:position]:
+        if r.keys.parse_topic(topic).stream == "j":
+            r.view.receive(topic, frame)
+    for topic, frame, _ in w.log[position:]:
+        if r.keys.parse_topic(topic).stream == "h":
+            message = r.view.receive(topic, frame).what
+            if isinstance(message, hs.Message) and isinstance(message.body, hs.Stale):
+                found.append(message.body)
+    return found
+
+
+SCENARIOS: list[Callable[[], None]] = [
+    conversations,
+    guest_talks,
+    unsigned_small_rings,
+    *group_scenarios.SCENARIOS,
+    restarts,
+    lost_messages,
+    stale_joins,
+]
+
+
+def main() -> None:
+    for scenario in SCENARIOS:
+        scenario()
+
+
+if __name__ == "__main__":
+    main()
