@@ -1,10 +1,36 @@
-"""Starts the node. A board runs it at boot (copied to /main.py, beside the packages sealcast and node); the unix port as
+"""Starts the node. A board runs it at boot (copied to /main.py; the packages lie in /lib); the unix port as
 
     MICROPYPATH=.frozen:shared:firmware/prebuilt/x64:firmware micropython firmware/node/main.py path/to/sealcast.json
 """
 
 import sys
 
-from node.app import main
+_AGAIN_S = 30
 
-sys.exit(main(sys.argv[1:]))
+
+def on_board():
+    """Run until Ctrl-C, then leave the board at its prompt (an exit would restart it). No error ends in a bare traceback."""
+    what = "a file of the node is missing or damaged: run `sealcast flash --install-only`"
+    try:
+        from node.app import main
+
+        what = "the node failed: run `sealcast doctor` if this comes again"
+        main([])
+    except Exception as e:
+        print("sealcast: %s (%s); trying again in %d s" % (what, type(e).__name__, _AGAIN_S))
+        import time
+
+        import machine
+
+        time.sleep(_AGAIN_S)
+        machine.reset()
+
+
+if sys.argv:
+    from node.app import main
+
+    sys.exit(main(sys.argv[1:]))
+try:
+    on_board()
+except KeyboardInterrupt:
+    pass

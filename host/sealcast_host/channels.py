@@ -106,9 +106,17 @@ def create(channel: str, password: str, broker: dict[str, Any], uid: str | None 
     if admin:
         known.admin_secret = secrets.token_bytes(32)
         known.admin = suite.ed25519_public(known.admin_secret)
-    make_private_dir(path.parent)
-    write_private(path, _dump(known.to_json()), replace=False)
+    store(known, replace=False)
     return known
+
+
+def store(known: ChannelFile, *, replace: bool) -> Path:
+    """Write the channel's file (0600) -> its path. Raises UserError when it is there and not to be replaced."""
+    raise_wrong_settings(known.settings(), "channel")
+    path = path_of(known.channel)
+    make_private_dir(path.parent)
+    write_private(path, _dump(known.to_json()), replace=replace)
+    return path
 
 
 def raise_wrong_settings(settings: dict[str, Any], where: str) -> None:

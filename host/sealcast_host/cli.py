@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sealcast_host import __version__
+from sealcast_host import __version__, boardcli
 from sealcast_host.errors import UserError
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_send(commands)
     _add_chat(commands)
     _add_bridge(commands)
+    boardcli.add(commands, _add_broker_options, _broker_options)
     return parser
 
 
