@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from world import Reference, World, hardware
+from ref_world import Reference, World, hardware
 
 from reference import ristretto
 from reference.conversations import message_key

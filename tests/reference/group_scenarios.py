@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from guest import Guest
-from world import Reference, World
+from ref_world import Reference, World
 
 from reference import agreement as ag
 from reference.control import Head, Sync

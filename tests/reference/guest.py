@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from world import CHANNEL, ROOT, World, identity_secret
+from ref_world import CHANNEL, ROOT, World, identity_secret
 
 from reference.group_peer import GroupPeer
 from reference.names import GROUP_STREAMS, ChannelKeys

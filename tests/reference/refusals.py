@@ -12,7 +12,6 @@ from dataclasses import replace
 from guest import Guest
 
 from reference import handshake as hs
-from reference import ristretto
 from reference.conversations import Said
 from reference.encoding import pad, u8, u16, u32
 from reference.frames import HANDSHAKE, JOIN, NOTE, PRESENCE, Header, associated, seal, sign
@@ -57,12 +56,6 @@ def of_frames(forge: Forge) -> Iterator[Case]:
     yield "unknown stream", "topic", forge.topic("q", 5), good
     yield "padded base64", "topic", f"zp/1/{rp}/{name}=/n/5", good
     yield "base64 with stray bits", "topic", f"zp/1/{rp}/{name[:-1]}{chr(ord(name[-1]) + 1)}/n/5", good
-    wrong_name = base64url(flipped(forge.peer.name, 20))
-    yield "a name that is none", "name", f"zp/1/{rp}/{wrong_name}/n/5", good
-    short_name = base64url(forge.peer.name[:16])
-    yield "a name too short", "name", f"zp/1/{rp}/{short_name}/n/5", good
-    other = ChannelKeys(bytes(32), forge.keys.channel)
-    yield "a name of another channel", "name", f"zp/1/{rp}/{base64url(other.name('guest'))}/n/5", good
     yield "too short", "length", topic, good[:61]
     yield "too long", "length", topic, good.ljust(2401, b"\0")
     yield "version 2", "version", topic, b"\x02" + good[1:]
@@ -79,13 +72,13 @@ def of_frames(forge: Forge) -> Iterator[Case]:
     yield "padding of the wrong length", "padding", topic, forge.note(5, padded=pad(b"x") + bytes(4))
     yield "padding too short", "padding", topic, forge.note(5, padded=b"x\x80")
     yield "no mark in the padding", "padding", topic, forge.note(5, padded=bytes(32))
-    yield "a body too long", "padding", topic, forge.note(5, padded=(bytes(2001) + b"\x80").ljust(2048, b"\0"))
+    yield "a body too long", "padding", topic, forge.note(5, padded=bytes(2111) + b"\x80")
     yield "a session that never joined", "unknown", topic, forge.sealed(NOTE, 5, bytes(24) + pad(b"x"), epoch=bytes(16))
     yield "far ahead of the window", "window", forge.topic("n", 0), forge.note(65552)
 
 
-def of_joins(forge: Forge, other: str) -> Iterator[Case]:
-    """Section 6.3; `other` is a member with a lamport known to all."""
+def of_joins(forge: Forge) -> Iterator[Case]:
+    """Section 6.3."""
     peer, keys = forge.peer, forge.keys
     S, sid, nonce = ed25519_public(bytes(32)), bytes(range(16)), peer.draw(24)
     largest = max(m.current.lamport for m in peer.view.members.values())
@@ -109,6 +102,12 @@ def of_joins(forge: Forge, other: str) -> Iterator[Case]:
         seal(keys.msgkey, ad, nonce, u32(largest + 5) + by_session[4:]),
     )
     yield "too long", "format", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, by_session + b"\0")
+    other = ChannelKeys(bytes(32), keys.channel).name(peer.uid)
+    for what, name in (("a name that is none", flipped(peer.name, 20)), ("too short", peer.name[:16]), ("of another channel", other)):
+        ad = associated(Header(JOIN, sid, largest + 1), keys.rp, name)
+        signed = body + ed25519_sign(peer.secret.e, H(b"", ad, body, person=b"sc/join"))
+        topic = f"zp/1/{base64url(keys.rp)}/{base64url(name)}/j/{(largest + 1) % 4}"
+        yield what, "name", topic, seal(keys.msgkey, ad, nonce, signed)
     now = peer.view.members[peer.name].current
     yield (
         "the same again",
@@ -153,7 +152,7 @@ def of_handshakes(forge: Forge) -> Iterator[Case]:
     yield "a party twice", "members", topic, propose([tags[0], *tags], high)
     yield "without the proposer", "members", topic, propose([t for t in tags if t[0] != peer.name[:16]], high)
     yield "a session nobody has", "members", topic, propose([(tag, bytes(16)) for tag, _ in tags], high)
-    yield "an old attempt", "stale", topic, propose(tags, 0)
+    yield "an old attempt", "stale", topic, propose(tags, 1)
     yield "far ahead", "jump", topic, propose(tags, peer.attempt + JUMP + 1)
     yield "an unknown type", "format", topic, forge.sealed(HANDSHAKE, high, u8(6) + bytes(64), signed=False)
     yield "a share cut off", "format", topic, forge.sealed(HANDSHAKE, high, u8(2) + bytes(63), signed=False)
@@ -193,8 +192,4 @@ def conversation_again(forge: Forge, seq: int) -> bytes:
     return fresh.build(fresh.parties[peer.name], Said(seq, 0, b"again"), peer.draw(24), peer.seed)
 
 
-def of_values(forge: Forge) -> Iterator[tuple[str, str, bytes]]:
-    """(what, reason, Z): shares that end an attempt (9.4)."""
-    yield "neutral", "neutral", bytes(32)
-    yield "not canonical", "encoding", (ristretto.P).to_bytes(32, "little")
-    yield "negative", "encoding", u8(1) + bytes(31)
+ALL = (of_frames, of_joins, of_presence, of_handshakes, of_conversations)

@@ -17,9 +17,10 @@ if __name__ == "__main__":
 import random
 
 import group_scenarios
+import lost_scenarios
 from draws import check_draws
 from guest import Guest
-from world import Reference, World
+from ref_world import Reference, World
 
 from reference import handshake as hs
 from reference.conversations import Said
@@ -235,6 +236,7 @@ SCENARIOS: list[Callable[[], None]] = [
     guest_talks,
     unsigned_small_rings,
     *group_scenarios.SCENARIOS,
+    *lost_scenarios.SCENARIOS,
     restarts,
     lost_messages,
     stale_joins,

@@ -11,7 +11,8 @@ from typing import Any
 
 from reference.joins import SecretIdentity
 from reference.known import Known
-from reference.names import ChannelKeys
+from reference.names import GROUP_STREAMS, ChannelKeys
+from reference.notice import parse_notice
 from reference.smmp import GroupView
 from reference.zpinc import View
 from sealcast import suite_host
@@ -106,6 +107,13 @@ class World:
         self.publish(*self.wills[uid], True)
         self.pump()
 
+    def reconnect(self, uid: str) -> None:
+        """The same member connects again, wherever it now wants to be."""
+        self.subscriptions.pop(uid, None)
+        self.run(uid, self.channels[uid].disconnected(self.now))
+        self.run(uid, self.channels[uid].connecting(self.now))
+        self.pump()
+
     def do(self, uid: str, method: str, *args: Any) -> None:
         self.run(uid, getattr(self.channels[uid], method)(*args))
         self.pump()
@@ -181,11 +189,11 @@ class World:
 
 
 class Reference:
-    """The reference reading everything that a world's members said, with all it needs to foretell it."""
+    """The reference reading everything that a world's members said in one place, with all it needs to foretell it."""
 
-    def __init__(self, world: World, told: bool = True) -> None:
+    def __init__(self, world: World, told: bool = True, root: bytes = ROOT) -> None:
         self.world = world
-        self.keys = ChannelKeys(ROOT, CHANNEL)
+        self.keys = ChannelKeys(root, CHANNEL)
         self.view = View(self.keys, world.known if told else Known(), world.settings.get("sign", True))
         self.groups: dict[bytes, GroupView] = {}
         self.position = 0
@@ -196,8 +204,12 @@ class Reference:
         while self.position < len(self.world.log):
             topic, frame, _ = self.world.log[self.position]
             self.position += 1
+            if not topic.startswith(self.keys.topic(b"", "").rstrip("/")):
+                continue
             parsed = self.keys.parse_topic(topic)
-            if parsed.stream in "ge":
+            if parsed.stream == "x":
+                seen.append(parse_notice(self.keys, self.world.settings["admin"], frame))
+            elif parsed.stream in GROUP_STREAMS:
                 group = self.groups.setdefault(parsed.name, GroupView(self.view, parsed.name))
                 seen.append(group.receive(topic, frame))
             else:

@@ -1,0 +1,78 @@
+"""The core and the desktop reference, written apart from each other, agree on every byte, and on what they refuse."""
+
+import pytest
+import refusals
+import scenarios
+from guest import Guest
+from ref_world import Reference, World
+
+from reference.encoding import Reject
+from reference.names import root_key
+from sealcast import keys as core_keys
+from sealcast import suite_host
+
+
+@pytest.mark.parametrize("scenario", scenarios.SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_scenario(scenario):
+    scenario()
+
+
+PASSWORD = "correct horse, \u00fcber battery"
+
+
+def test_root_key():
+    """4.1: the slow way from a password to a root key."""
+    assert core_keys.root_key(suite_host, PASSWORD.encode(), b"greenhouse") == root_key(PASSWORD, "greenhouse")
+
+
+# What depends on what came before: only a member that keeps windows and ranks can say it, and a View does not.
+STATEFUL = ("jump", "window", "duplicate", "stale", "members")
+
+
+@pytest.fixture
+def talking():
+    """A guest in a conversation with two members of the core."""
+    world = World()
+    world.add("anna")
+    world.add("boris")
+    world.advance(5000)
+    guest = Guest(world)
+    guest.arrive()
+    guest.wait(31000)
+    guest.say(guest.peer.propose(["anna", "boris"]))
+    guest.say(guest.peer.note(b"a"))
+    guest.say(guest.peer.say(b"b"))
+    return world, guest
+
+
+@pytest.mark.parametrize("cases", refusals.ALL, ids=lambda cases: cases.__name__)
+def test_refusals(talking, cases):
+    """Both refuse the same frames for the same reasons, and the core's stored state stays as it was."""
+    world, guest = talking
+    core = world.channels["anna"]
+    count = 0
+    for what, reason, topic, frame in cases(refusals.Forge(guest)):
+        before, stored = dict(core.drops), world.stored["anna"]
+        world.run("anna", core.receive(topic, frame, world.now))
+        assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        assert world.stored["anna"] == stored, what
+        if reason not in STATEFUL:
+            with pytest.raises(Reject) as refused:
+                guest.peer.receive(topic, frame)
+            assert refused.value.reason == reason, what
+        count += 1
+    assert count >= 5
+    guest.say(guest.peer.note(b"still here"))
+    assert bytes(world.messages["anna"][-1].body) == b"still here"
+
+
+def test_stranger_can_verify_but_not_predict():
+    """Told no secret, the reference still accepts every frame outside the epochs, and learns no epoch."""
+    world = World()
+    for uid in ("anna", "boris", "clara"):
+        world.add(uid)
+    world.advance(5000)
+    reference = Reference(world, told=False)
+    seen = reference.read()
+    assert scenarios.kinds(seen)["Confirm"] == 3
+    assert reference.view.attempts and not reference.view.conversations
