@@ -17,7 +17,7 @@ from .smmp import frame_epoch, frame_prev
 from .speech import APPLICATION, LEAD, LEAVE, PRIVATE, Speech
 from .wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG
 
-RECENT = const(4)  # accepted frames kept in memory, for slots that their winner did not write
+RECENT = const(4096)  # bytes of accepted frames kept in memory, for slots that their winner did not write
 
 
 class Undo:
@@ -177,7 +177,7 @@ class Group:
         self.heard[sender] = max(number, self.heard.get(sender, b""))
         if mine:
             self.speech.accepted(now)
-            self.write_slot()
+            self.write_slot(True)
             ch.event("sent", {"epoch": st.epoch})
             return
         if fresh and secret_text is not None:
@@ -210,13 +210,17 @@ class Group:
         self.last = frame
         self.last_by = sender
         self.recent[after.epoch - 1] = (frame, sender)
-        for epoch in [e for e in self.recent if not after.epoch - RECENT <= e < after.epoch]:
-            del self.recent[epoch]
+        room = RECENT
+        for epoch in sorted(self.recent, reverse=True):
+            room -= len(self.recent[epoch][0])
+            if epoch >= after.epoch or room < 0 and epoch < after.epoch - 1:
+                del self.recent[epoch]
         self.ch.dirty = True
 
     def roll_back(self, now):
         """The others did not take what we accepted last: one epoch back. Our own frame waits again, the same bytes."""
         u, self.undo = self.undo, None
+        self._unwritten()
         self.speech.requeue(now)
         self.state, self.pairs, self.last, self.last_by = u.state, u.pairs, u.last, u.last_by
         self.recent = {}
@@ -226,6 +230,15 @@ class Group:
             self.phase = u.outside
         self.ch.dirty = True
         self.ch.event("resynced", {"epoch": u.state.epoch if u.state else 0, "rolled_back": True})
+
+    def fall_out(self, now):
+        """We cannot follow any more: the keys that we hold open nothing that is to come, so they go."""
+        self.speech.requeue(now)
+        self.state = smmp.outline(self.state)
+        self.undo = None
+        self.pairs = {}
+        self.phase = REJOIN
+        self.ch.dirty = True
 
     # --- agreements
 
@@ -307,7 +320,7 @@ class Group:
             "added": [ch.uid_of(t) for t in a.tags if t not in before], "removed": [ch.uid_of(t) for t in before if t not in a.tags],
         })  # fmt: skip
         if mine:
-            self.write_slot()
+            self.write_slot(True)
 
     def forget(self):
         """We are in no group any more; every key of it goes."""
@@ -322,10 +335,21 @@ class Group:
 
     # --- slots
 
-    def write_slot(self):
-        """Put the last accepted frame into its slot: the same bytes, whoever does it."""
-        if self.last:
-            self.publish(self.last, (self.state.epoch - 1) % SLOTS)
+    def write_slot(self, won=False):
+        """Put the last accepted frame into its slot: the same bytes, whoever does it. won: it is ours; see to it that it gets there."""
+        ch, slot = self.ch, (self.state.epoch - 1) % SLOTS
+        if won and len(ch.outbox.entries) < ch.outbox.limit:
+            topic, frame = ch.topics.make(self.name, "e", slot), self.last + self._outer(self.last)
+            ch.emit(("publish", topic, frame, True, 1, ch.outbox.add(topic, frame, True, None)))
+        elif self.last:
+            self.publish(self.last, slot)
+
+    def _unwritten(self):
+        """The last frame was not the group's: it must not reach its slot any more."""
+        entries = self.ch.outbox.entries
+        frame = self.last + self._outer(self.last)
+        for token in [t for t in entries if entries[t][1] == frame]:
+            del entries[token]
 
     def departed(self, tag):
         """A member went away: what it said last may not stand in its slot."""

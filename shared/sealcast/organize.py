@@ -237,8 +237,8 @@ class Organizer:
                 self.job_at = now + INTERVAL_MS
                 return
             parties.append(smmp.Party(tag, B, number, K, R))
-        if len(parties) < 2:
-            ch.event("group_failed", {"reason": "a group has at least two members"})
+        if len(parties) < 2 and reason != REMOVE or len(parties) > smmp.MAX_GROUP:
+            ch.event("group_failed", {"reason": "a group has 2 to %d members" % smmp.MAX_GROUP})
             self.job = None
             return
         st = g.state

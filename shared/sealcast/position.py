@@ -315,8 +315,7 @@ class Position:
 
     def rejoin(self, now):
         """Ask for an agreement, with fresh packages."""
-        g = self.g
-        g.phase = REJOIN
+        self.g.fall_out(now)
         self.stop()
         self._want(now)
 

@@ -66,6 +66,11 @@ class State:
         return len(self.tags)
 
 
+def outline(st):
+    """Who and where, without a key."""
+    return State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
+
+
 def frame_hash(suite, frame):
     return suite.h(32, b"", b"", b"sc/frame", frame)
 
@@ -125,7 +130,7 @@ def agree(suite, group, epoch, head, reason, me, b, r, w, parties, v):
     """
     W = suite.x25519_base(w)
     G = []
-    total = ZERO
+    total = ZERO if len(parties) > 1 else w  # alone after removing all others: nobody else is to know
     for p in parties:
         if p.tag == me:
             G.append(ZERO)
@@ -168,7 +173,7 @@ class Agreement:
         self.tag = r.take(32)
         self.mac = r.take(TAG)
         r.end()
-        if not 2 <= n <= MAX_GROUP or self.organizer not in self.tags or self.reason > 3:
+        if not 1 <= n <= MAX_GROUP or self.organizer not in self.tags or self.reason > 3:
             raise Reject("members")
         for i in range(1, n):
             if self.tags[i - 1] >= self.tags[i]:

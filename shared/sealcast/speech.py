@@ -62,7 +62,7 @@ class Speech:
         g = self.g
         if g.state is None:
             raise NoGroup("not in a group: an organizer must add this member first (sealcast group)")
-        if to is not None and to not in g.pairs:
+        if to is not None and to not in g.state.tags:
             raise NoGroup("no such member in the group: private messages go to members of it")
         if len(text) > MAX_MESSAGE:
             raise TooLong("a group message has at most %d bytes, this one has %d: split it" % (MAX_MESSAGE, len(text)))

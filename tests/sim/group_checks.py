@@ -7,7 +7,7 @@ from sim.checks import Checks
 from sim.group_attacker import Thief
 from sim.recorder import Broken
 
-LIVE = 2
+LIVE, REJOIN = 2, 3
 
 
 class Node:
@@ -51,7 +51,8 @@ class GroupChecks(Checks):
         self.at[client.uid] = where
         if where is None:
             return
-        self._same(g.state)
+        if g.phase != REJOIN:
+            self._same(g.state)
         if g.state.head not in self.nodes:
             self.nodes[g.state.head] = Node(
                 g.state.epoch, g.last[22:54], client.channel.uid_of(g.last_by), g.last, [client.channel.uid_of(t) for t in g.state.tags]
@@ -62,7 +63,7 @@ class GroupChecks(Checks):
         what = (st.RK, st.HK, st.NHK, st.mk, st.v, tuple(st.R), st.digest, tuple(st.tags))
         if self.states.setdefault((st.epoch, st.head), what) != what:
             raise Broken("invariant 2: equal epoch and head, different states")
-        if sodium.x25519_base(st.r) != st.R[st.index]:
+        if st.r != bytes(32) and sodium.x25519_base(st.r) != st.R[st.index]:
             raise Broken("a member holds a secret that is not that of its public key")
 
     def slots(self):
@@ -98,7 +99,8 @@ class GroupChecks(Checks):
         super().event(client, name, detail)
         if name in ("desync", "forked", "removed", "resynced", "collision", "message_undecryptable", "undeliverable"):
             self.count(name)
-        if name in ("desync", "forked", "removed", "undeliverable") or name == "group" and detail["reason"] != 1 and client.uid in detail["added"]:
+        late = name == "group" and detail["reason"] != 1 and client.uid in detail["added"]
+        if name in ("desync", "forked", "removed", "undeliverable") or late:
             self.unsteady.add(client.uid)
         if name == "message_undecryptable":
             raise Broken("a private message could not be opened")
@@ -127,7 +129,7 @@ class GroupChecks(Checks):
 
     def thief(self, client):
         """Take everything that this member knows now."""
-        if client.channel is None or client.channel.group.state is None or not client.stored:
+        if client.channel is None or client.channel.group.state is None or client.channel.group.phase == REJOIN or client.lineage:
             return None
         g = client.channel.group
         known = [p.frame for p in (g.speech.pending, g.undo and g.undo.won) if p]
@@ -140,6 +142,8 @@ class GroupChecks(Checks):
     def secrecy(self, taken):
         """Invariant 4: nothing before but the one epoch kept; nothing from the second message after the victim has sent."""
         uid, epoch, head, thief, known = taken
+        if self.world.clients[uid].lineage:
+            return None  # its storage went back to a state that the thief may know, too
         thief.work(self.world.broker.seen)
         before, at = set(), self.nodes[head].prev if head in self.nodes else None
         while at in self.nodes:

@@ -64,8 +64,8 @@ class GroupStory(Story):
         w, r = self.world, self.random
         client = r.choice(list(w.clients.values()))
         what = r.choice(
-            ("say",) * 10 + ("all", "all", "private", "private", "cut", "cut soon", "cut soon", "link", "link", "add", "remove", "leave group", "thief")
-            + ("partition", "broker", "sleep", "resync") + ("junk",) * (4 * self.junk) + ("split",) * (2 * self.splits)
+            ("say",) * 10 + ("all", "all", "private", "private", "cut", "cut soon", "cut soon", "link", "link", "add", "remove", "leave group")
+            + ("thief", "thief", "partition", "broker", "sleep", "resync") + ("junk",) * (4 * self.junk) + ("split",) * (2 * self.splits)
         )  # fmt: skip
         if what == "say":
             for _ in range(r.choice((1, 1, 1, 3))):
