@@ -118,7 +118,9 @@ class Lab:
     async def __aenter__(self):
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, kind, *_):
+        if kind is not None:
+            print("\n".join(["the bridge said:", *self.said[-60:]]))
         for node in list(self.nodes.values()):
             if node.plug.path in self._tasks:
                 await self.leave(node)

@@ -1,6 +1,8 @@
 """Commands, a line each, on standard input (unix port) or on a serial link: what a person or a test wants a node to do.
 
-    send TEXT    note TEXT    conv TEXT    rekey    members    sleep SECONDS    leave
+    send TEXT    note TEXT    conv TEXT    ratchet TEXT    private UID TEXT
+    group create UID...    group add|remove UID...    group leave|resync|rejoin    digest
+    rekey    members    sleep SECONDS    leave
 """
 
 import asyncio
@@ -8,7 +10,9 @@ import sys
 
 from sealcast.errors import SealcastError
 
-_MODES = {"send": None, "note": "note", "conv": "conversation"}
+_MODES = {"send": None, "note": "note", "conv": "conversation", "ratchet": "ratchet"}
+_CHANGES = {"create": 1, "add": 1, "remove": 1, "leave": 0, "resync": 0, "rejoin": 0}  # how many names at least
+_HELP = "send, note, conv, ratchet, private, group, digest, rekey, members, sleep or leave"
 
 
 def stdin():
@@ -17,24 +21,23 @@ def stdin():
 
 
 class Lines:
-    """The lines on a serial link that are no packets, one at a time: who types faster than we work loses the last."""
+    """The lines on a serial link that are no packets; four may wait, then the next is lost."""
 
     def __init__(self, transport):
-        self._line = None
+        self._lines = []
         self._arrived = asyncio.Event()
         transport.on_text = self._put
 
     def _put(self, line):
-        if self._line is None:
-            self._line = line
+        if len(self._lines) < 4:
+            self._lines.append(line)
             self._arrived.set()
 
     async def readline(self):
-        self._arrived.clear()
-        while self._line is None:
+        while not self._lines:
+            self._arrived.clear()
             await self._arrived.wait()
-        line, self._line = self._line, None
-        return line
+        return self._lines.pop(0)
 
 
 async def serve(session, log, lines):
@@ -44,7 +47,10 @@ async def serve(session, log, lines):
         if not line:
             return
         if isinstance(line, bytes):
-            line = str(line, "utf-8")
+            try:
+                line = str(line, "utf-8")
+            except UnicodeError:
+                continue
         word, _, rest = line.strip().partition(" ")
         if word:
             try:
@@ -57,6 +63,16 @@ async def _command(session, log, word, rest):
     if word in _MODES:
         await session.send(rest.encode(), _MODES[word])
         log.event("sent", {"command": word, "text": rest})
+    elif word == "private":
+        to, _, text = rest.partition(" ")
+        await session.send(text.encode(), "ratchet", to)
+        log.event("sent", {"command": word, "to": to, "text": text})
+    elif word == "group" and _change(rest.split()):
+        action, uids = rest.split()[0], rest.split()[1:]
+        await session.change_group(action, uids)
+        log.event("done", {"command": word, "action": action})
+    elif word == "digest":
+        log.event("digest", session.group or {"phase": "none"})
     elif word == "rekey":
         await session.rekey()
     elif word == "members":
@@ -66,4 +82,10 @@ async def _command(session, log, word, rest):
     elif word == "leave":
         await session.leave()
     else:
-        log.event("refused", {"command": "?", "code": "unknown", "text": "send, note, conv, rekey, members, sleep or leave"})
+        log.event("refused", {"command": "?", "code": "unknown", "text": _HELP})
+
+
+def _change(words):
+    """Is this a change of the group, with names where it takes them and only there?"""
+    needs = _CHANGES.get(words[0]) if words else None
+    return needs is not None and (len(words) > 1) == bool(needs)

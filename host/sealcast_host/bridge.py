@@ -35,7 +35,7 @@ class Bridge:
     def type(self, path: str, line: str) -> None:
         """A line for the board itself: its console takes what is no packet. Lost when the port is gone."""
         if path in self._open:
-            self._open[path].write(line.encode() + b"\n")
+            self._open[path].write(b"\n" + line.encode() + b"\n")  # whatever noise came before is not part of it
 
     async def attend(self, path: str) -> None:
         """Relay one port until cancelled; a port that goes away is waited for. Raises OSError when it cannot be opened at first."""

@@ -53,7 +53,8 @@ class BoardTransport(MqttTransport):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             with contextlib.suppress(TimeoutError, aiomqtt.MqttError):
-                await asyncio.wait_for(asyncio.shield(client._disconnected), 2)
+                async with asyncio.timeout(2):
+                    await asyncio.shield(client._disconnected)
         await self.close()
 
 
@@ -93,8 +94,10 @@ class Relay:
                 self._event(self._link.tick(_now()))
                 self._flush()
                 self._moved.clear()
+                # Not wait_for: in Python 3.11 it can swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._moved.wait(), max(0.02, self._link.due(_now()) / 1000))
+                    async with asyncio.timeout(max(0.02, self._link.due(_now()) / 1000)):
+                        await self._moved.wait()
         finally:
             self._link.gone("the bridge was stopped")
             self._flush()
@@ -150,16 +153,16 @@ class Relay:
         transport = self._make(max(5, min(3600, keepalive)))
         clean = False
         forward: asyncio.Task[None] | None = None
+        request: asyncio.Task[bytes] | None = None
         try:
             if not await self._connect(transport, await inbox.get()):
                 return
-            forward = asyncio.ensure_future(self._forward(transport))
+            forward = asyncio.create_task(self._forward(transport))
             while not clean:
-                request = asyncio.ensure_future(inbox.get())
+                request = asyncio.create_task(inbox.get())
                 await asyncio.wait({request, forward}, return_when=asyncio.FIRST_COMPLETED)
                 if forward.done():
-                    request.cancel()
-                    forward.result()
+                    forward.result()  # it only ends by an error
                 clean = await self._request(transport, await request)
             await transport.close()
             await self._send(bytes((RESULT, 0, 0)))
@@ -168,8 +171,9 @@ class Relay:
             self._flush()
             self._show(f"(disconnected: {e})")
         finally:
-            if forward is not None:
-                forward.cancel()
+            for task in (forward, request):
+                if task is not None:
+                    task.cancel()
             await (transport.close() if clean else transport.abort())
 
     async def _connect(self, transport: BoardTransport, message: bytes) -> bool:

@@ -85,8 +85,9 @@ def why(error: OSError) -> str:
         errno.EAGAIN: "another program uses it: close that one",
         errno.EBUSY: "another program uses it: close that one",
         errno.EINVAL: "it does not have this speed: choose another --baud",
-        errno.ENOTTY: "it is no serial port",
     }
+    if "Could not configure port" in str(error):  # pyserial's own text, without a number
+        return "it is no serial port"
     return hints.get(error.errno or 0, (error.strerror or "it cannot be opened").split(":")[0])
 
 
