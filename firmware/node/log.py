@@ -22,8 +22,9 @@ class Log:
                 line[key] = _plain(info[key])
             text = json.dumps(line)
         elif name == "message":
-            text = "%s %s%s from %s: %s" % (
-                _stamp(now), "old " if info["historic"] else "", info["secrecy"], _show(info["sender"]), _show(info["body"]),
+            how = ("old " if info["historic"] else "") + info["secrecy"] + (", private" if info["private"] else "")
+            text = "%s %s from %s: %s" % (
+                _stamp(now), how, _show(info["sender"]), _show(info["body"]),
             )  # fmt: skip
         else:
             details = ["%s=%s" % (key, _show(_plain(info[key]))) for key in sorted(info)]
@@ -40,7 +41,7 @@ class Log:
 def _message(m):
     """Message -> dict; a body that is not UTF-8 is given as hex."""
     info = {}
-    for name in ("sender", "secrecy", "origin", "time", "seq", "historic", "epoch", "again"):
+    for name in ("sender", "secrecy", "origin", "time", "seq", "historic", "epoch", "again", "private"):
         info[name] = getattr(m, name)
     try:
         info["body"] = str(m.body, "utf-8")

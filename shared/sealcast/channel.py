@@ -7,7 +7,8 @@ is durable. Nothing here does I/O, reads a clock, or raises on what comes from t
 
     ("store", blob)  ("connect", will_topic, will_payload)  ("disconnect",)  ("subscribe", filter, qos)
     ("publish", topic, payload, retain, qos, token)  ("message", Message)  ("event", name, dict)  ("wake", at_ms)
-    ("queued", token): a note waits until we are online; acked(token) ends that, as for a publish
+    ("queued", token): a note waits until we are online; acked(token) ends that, as for a publish. A negative one is the
+        number of a message that waits for its turn in the group: the event accepted or undeliverable ends that, or removed
     ("reconnect",): drop the connection when what was published is out, and connect again
 """
 
@@ -231,9 +232,10 @@ class Channel:
         self.lost.declare(uid, admin_seed, now)
         return self._finish(now)
 
-    def approve(self, uid, now):
-        """A person has checked a member's changed identity: pin the new one. It is used when the member's join is read again."""
-        self.joins.approve(uid)
+    def approve(self, uid, text, now):
+        """A person has checked a member's changed identity: pin the one with this fingerprint (the event says it), and no other that
+        came meanwhile. It is used when the member's join is read again."""
+        self.joins.approve(uid, text)
         return self._finish(now)
 
     @property

@@ -8,11 +8,11 @@ The broker's order on the live topic is the group's order: of the frames made fo
 """
 
 from . import private, smmp
-from .compat import const
+from .compat import const, hexlify
 from .errors import Reject
 from .keys import derive, siv
 from .organize import Organizer
-from .position import LIVE, NONE, REJOIN, SLOTS, SYNC, Position
+from .position import LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Position
 from .smmp import frame_epoch, frame_prev
 from .speech import APPLICATION, LEAD, LEAVE, PRIVATE, Speech
 from .wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG
@@ -178,7 +178,7 @@ class Group:
         if mine:
             self.speech.accepted(now)
             self.write_slot(True)
-            ch.event("sent", {"epoch": st.epoch})
+            ch.event("accepted", {"epoch": st.epoch, "number": int.from_bytes(number[4:], "big")})
             return
         if fresh and secret_text is not None:
             ch.talk.deliver_ratchet(sender, secret_text, st.epoch, True)
@@ -332,6 +332,14 @@ class Group:
         self.phase = NONE
         self.where.stop()
         self.ch.dirty = True
+
+    def summary(self):
+        """What a person or program may see of where we are, None outside of a group. Equal epoch, head and digest: equal transcripts."""
+        st, ch = self.state, self.ch
+        if st is None:
+            return None
+        members = sorted([ch.uid_of(tag) or "?" for tag in st.tags])
+        return {"phase": PHASE[self.phase], "members": members, "epoch": st.epoch, "head": hexlify(st.head), "digest": hexlify(st.digest)}
 
     # --- slots
 

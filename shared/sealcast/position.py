@@ -17,6 +17,7 @@ SYNC = const(1)  # in it, and looking where it is
 LIVE = const(2)
 REJOIN = const(3)  # cannot catch up
 FORKED = const(4)  # ours and theirs both went on: a person must look
+PHASE = {NONE: "none", SYNC: "sync", LIVE: "live", REJOIN: "rejoin", FORKED: "forked"}
 
 # Stages of SYNC
 _ASKED = const(1)

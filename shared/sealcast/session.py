@@ -23,7 +23,7 @@ import gc
 
 from .aio import Reply, explain, pause, place, sleep_ms, stop
 from .compat import const
-from .errors import Offline, SealcastError
+from .errors import NoGroup, Offline, SealcastError
 from .link import Link
 
 _IDLE_MS = const(5000)  # the engine comes by at least this often: see healthy()
@@ -78,14 +78,34 @@ class Session:
         self._tasks.append(asyncio.create_task(self._supervise("link", self._link.run)))
         return self
 
-    async def send(self, body, mode=None):
+    async def send(self, body, mode=None, to=None):
         """Send `body` (bytes) in `mode` (None: the strongest now available, "note", "conversation", "ratchet").
 
-        Returns when the broker has acknowledged it, across reconnects if need be. Raises SealcastError.
+        to: uid of the only receiver (mode "ratchet"). Returns when the broker has acknowledged it, or the group accepted it
+        in its order (mode "ratchet"), across reconnects if need be. Raises SealcastError.
         """
         reply = Reply()
-        self._put("send", (bytes(body), mode), reply)
+        self._put("send", (bytes(body), mode, to), reply)
         return await reply.wait()
+
+    async def change_group(self, action, uids=()):
+        """The ratcheting group: "create" (of ourselves and `uids`), "add", "remove", "leave", "resync", "rejoin".
+
+        Returns when the wish is stored ("leave": when the group has been told); the event group says that it is fulfilled,
+        group_failed that it cannot be. Raises SealcastError.
+        """
+        await self.ask("change_group", action, list(uids))
+
+    async def declare_lost(self, uid, admin_secret):
+        """Leave a member behind and move the channel to a new key (32 bytes: the admin's secret). Raises SealcastError.
+
+        Returns when we have moved; the event followed tells who else has, and who is still waited for.
+        """
+        await self.ask("declare_lost", uid, admin_secret)
+
+    async def approve(self, uid):
+        """Pin a member's changed identity, which a person has compared."""
+        await self.ask("approve", uid)
 
     async def rekey(self):
         """Ask for a new conversation key now."""
@@ -125,6 +145,11 @@ class Session:
     @property
     def epoch(self):
         return self.channel.epoch if self.channel else None
+
+    @property
+    def group(self):
+        """Where we are in the ratcheting group, None outside of one: {phase, members, epoch, head, digest}."""
+        return self.channel.group.summary() if self.channel else None
 
     @property
     def online(self):
@@ -254,7 +279,7 @@ class Session:
             self._link.took()
         try:
             if name == "send":
-                effects = self.channel.send(args[0], args[1], now, self.clock.time())
+                effects = self.channel.send(args[0], args[1], now, self.clock.time(), args[2])
             elif name == "taken":
                 effects = self.channel.taken(args[0])
             else:
@@ -270,7 +295,7 @@ class Session:
                 reply.fail(e)
             raise
         token = 0
-        if name == "send":
+        if name in ("send", "change_group"):
             for effect in effects:  # the one publish with a token is ours
                 if effect[0] in ("publish", "queued") and effect[-1]:
                     token = effect[-1]
@@ -294,6 +319,7 @@ class Session:
             elif kind == "message":
                 self._deliver(effect[1])
             elif kind == "event":
+                self._spoken(effect[1], effect[2])
                 self.emit(effect[1], effect[2])
             elif kind == "wake":
                 self._wake = effect[1]
@@ -301,6 +327,21 @@ class Session:
                 self._link.will = (effect[1], effect[2])
             elif kind != "queued":
                 raise ValueError("unknown effect " + kind)
+
+    def _spoken(self, name, info):
+        """Answer who waits for the group to take a message: those replies stand under the message's negative number."""
+        if name in ("accepted", "undeliverable"):
+            done = [-info["number"]]
+        elif name in ("removed", "moved"):
+            done = [token for token in self._unacked if token < 0]
+        else:
+            return
+        for token in done:
+            reply = self._unacked.pop(token, None)
+            if reply and name == "accepted":
+                reply.done()
+            elif reply:
+                reply.fail(NoGroup("its receiver left the group" if name == "undeliverable" else "this member is out of the group now"))
 
     async def _store(self, blob):
         """Durable before anything else happens, however often it takes."""

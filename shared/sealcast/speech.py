@@ -70,6 +70,7 @@ class Speech:
             raise OutboxFull("%d messages wait for their turn in the group: wait for one to be sent" % QUEUE)
         self.count += 1
         self.queue.append((bytes((kind,)) + u32(self.ch.session.lamport) + u32(self.count), text, to))
+        self.ch.emit(("queued", -self.count))
         self.ch.dirty = True
         self.flush(now)
 
@@ -85,7 +86,7 @@ class Speech:
         nonce, t = ch.rng.nonce(st.head, lead + text), None
         if to is not None:
             if to not in g.pairs:
-                ch.event("undeliverable", {"uid": ch.uid_of(to)})
+                ch.event("undeliverable", {"uid": ch.uid_of(to), "number": int.from_bytes(lead[5:], "big")})
                 ch.dirty = True
                 self.flush(now)
                 return

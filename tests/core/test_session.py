@@ -8,7 +8,7 @@ import asyncio
 import errno
 
 from sealcast import aio, link
-from sealcast.errors import NotReady, Offline
+from sealcast.errors import NoGroup, NotReady, Offline
 from sealcast.session import Session
 
 
@@ -51,8 +51,11 @@ class Script:
     def tick(self, now):
         return self._call("tick", now)
 
-    def send(self, body, mode, now, time=0):
+    def send(self, body, mode, now, time=0, to=None):
         return self._call("send", body, mode)
+
+    def change_group(self, action, uids, now):
+        return self._call("change_group", action, uids)
 
     def taken(self, message):
         self._call("taken", message)
@@ -233,6 +236,29 @@ def test_send_returns_when_the_broker_has_acknowledged_and_the_channel_knows():
         await task
         assert ("acked", 42) in ch.calls
         assert storage.blobs == [b"hello", b"done"]
+        await s.close()
+
+    run(test())
+
+
+def test_a_group_message_is_sent_when_the_group_accepted_it():
+    async def test():
+        answers = [[("queued", -5)], [("queued", -6)], [("queued", -7)], [("queued", -8)]]
+        told = [("event", "accepted", {"epoch": 1, "number": 5})], [("event", "undeliverable", {"uid": "b", "number": 6})]
+        told += ([("event", "removed", {"by": "b"})],)
+        ch = Script(send=lambda body, mode: answers.pop(0), change_group=lambda action, uids: answers.pop(0), rekey=lambda: told[ch.step])
+        ch.step = 0
+        s = await running(ch)
+        tasks = [asyncio.create_task(s.send(b"m", "ratchet", "b")) for _ in range(3)]
+        tasks.append(asyncio.create_task(s.change_group("leave")))
+        await until(lambda: not answers)
+        assert ("change_group", "leave", []) in ch.calls
+        for done in (1, 2, 4):
+            await s.rekey()
+            await until(lambda done=done: sum(t.done() for t in tasks) == done)
+            ch.step += 1
+        assert tasks[0].exception() is None
+        assert [type(t.exception()) for t in tasks[1:]] == [NoGroup] * 3
         await s.close()
 
     run(test())
