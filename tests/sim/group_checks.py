@@ -102,7 +102,7 @@ class GroupChecks(Checks):
         late = name == "group" and detail["reason"] != 1 and client.uid in detail["added"]
         if name in ("desync", "forked", "removed", "undeliverable") or late:
             self.unsteady.add(client.uid)
-        if name == "message_undecryptable":
+        if name == "message_undecryptable" and self.world.traitor is None:
             raise Broken("a private message could not be opened")
 
     # --- at the end
@@ -119,6 +119,8 @@ class GroupChecks(Checks):
         steady = [c for c in clients if c.uid not in self.unsteady and c.lineage == 0]
         for body in sorted(self.owed):
             uid = self.bodies[body][0]
+            if uid == self.world.traitor:
+                continue
             for c in steady:
                 if c.uid != uid and any(s.uid == uid for s in steady) and self.secret_to.get(body, c.uid) == c.uid:
                     if body not in self.got.get((c.uid, c.lineage), ()):

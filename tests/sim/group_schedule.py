@@ -2,6 +2,7 @@
 
 from sim.group_broker import GroupNetwork
 from sim.group_checks import LIVE
+from sim.group_insider import attack
 from sim.group_world import GroupWorld
 from sim.recorder import Broken
 from sim.schedule import Story
@@ -11,9 +12,9 @@ BOUND_MS = 240000  # after the faults stop: a missed keepalive, two askings for 
 
 def size(random):
     roll = random.random()
-    if roll < 0.93:
+    if roll < 0.975:
         return random.choice((2, 2, 3, 3, 3, 4, 4, 5, 6))
-    return random.randint(7, 12) if roll < 0.985 else random.randint(13, 20)
+    return random.randint(7, 12) if roll < 0.995 else random.randint(13, 20)
 
 
 def network(random):
@@ -44,8 +45,10 @@ class GroupStory(Story):
         self.junk = r.random() < 0.3
         self.calm = r.random() < 0.15  # nothing breaks but the power
         self.splits = r.random() < 0.1
+        self.traitor = None if self.calm or r.random() < 0.85 else "m%02d" % r.randrange(self.n)
+        w.traitor = self.traitor
         self.taken = []
-        self.over = False
+        self.over = self.split = False
         self.outsiders = set()
         for i in range(self.n + (r.random() < 0.5)):
             c = w.add("m%02d" % i, hardware=True)
@@ -64,8 +67,9 @@ class GroupStory(Story):
         w, r = self.world, self.random
         client = r.choice(list(w.clients.values()))
         what = r.choice(
-            ("say",) * 10 + ("all", "all", "private", "private", "cut", "cut soon", "cut soon", "link", "link", "add", "remove", "leave group")
-            + ("thief", "thief", "partition", "broker", "sleep", "resync") + ("junk",) * (4 * self.junk) + ("split",) * (2 * self.splits)
+            ("say",) * 10 + ("all", "all", "private", "private", "cut", "cut soon", "cut soon", "link", "link", "add", "remove")
+            + ("leave group", "thief", "thief", "partition", "broker", "sleep", "resync") + ("junk",) * (4 * self.junk)
+            + ("split",) * (2 * self.splits) + ("insider",) * (6 * (self.traitor is not None))
         )  # fmt: skip
         if what == "say":
             for _ in range(r.choice((1, 1, 1, 3))):
@@ -81,6 +85,8 @@ class GroupStory(Story):
             client.cut_in = r.randint(0, 40)
         elif what == "link":
             client.lose_link()
+        elif what == "insider" and w.clients[self.traitor].channel:
+            attack(w, w.clients[self.traitor])
         elif what == "junk":
             self.inject(client)
         elif what in ("add", "remove"):
@@ -106,6 +112,7 @@ class GroupStory(Story):
             w.at(w.now + r.randint(1000, 25000), self.back, client)
         elif what == "split" and w.broker.far is None:
             w.trace("SPLIT", "")
+            self.split = True
             w.broker.split({uid for uid in w.clients if r.random() < 0.5})
             w.at(w.now + r.randint(1000, 15000), w.broker.unite)
 
@@ -178,7 +185,10 @@ class GroupStory(Story):
         ]
 
     def honest(self):
-        """With nothing broken but the power, nobody falls out and nobody goes back (DESIGN section 6)."""
+        """With nothing broken but the power, nobody falls out (DESIGN section 6). Without a broker that drops or splits, a restored
+        backup or a traitor, no two branches go on (invariant 2)."""
         c = self.world.checks.counts
+        if c.get("forked") and not (self.kind == "silent" or self.split or self.traitor or self.world.storage_lost):
+            raise Broken("invariant 2: forked under an honest broker")
         if self.calm and (c.get("desync") or c.get("forked")):
             raise Broken("a power cut alone made a resync necessary")

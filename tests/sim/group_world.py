@@ -16,6 +16,7 @@ class GroupWorld(World):
         self.broker = GroupBroker(self)
         self.checks = GroupChecks(self)
         self.quiet = self.random.random() < 0.9  # no handshakes
+        self.traitor = None  # uid of the malicious insider
         speech.REFRESH_MS = REFRESH_MS
 
     def switched_on(self, client):

@@ -1,0 +1,118 @@
+"""One member of the group turns on the others: everything it can make with its own keys, sent in the middle of a story."""
+
+from sealcast import smmp
+from sealcast.position import HEAD, NEED, WANT
+from sealcast.smmp import derive
+from sealcast.wire import CONTROL, RATCHET, TAG, header, u32
+
+
+def attack(world, client):
+    """One attempt of a random kind by this member."""
+    r, g = world.random, client.channel.group
+    if g.state is None or g.state.v == bytes(32) or not client.connected:
+        return
+    kind = r.choice(("spoil", "spoil", "pose", "swap", "position", "as another", "want", "need", "agreement"))
+    world.trace("INSIDER " + kind, client.uid)
+    frame = globals()["_" + kind.replace(" ", "_")](world, client, g)
+    if frame is not None:
+        wrapped = frame + g._outer(frame)
+        world.broker.publish(client.connection, client.channel.topics.make(g.name, "g"), wrapped, False, None, lambda *_: None)
+
+
+def _sealed(world, client, g):
+    """A right frame of ours, to be damaged: nobody may deliver what it says."""
+    body = b"never to be delivered"
+    g.speech.count += 1
+    lead = b"\xff" + u32(client.channel.session.lamport) + u32(g.speech.count)
+    return smmp.seal(world.suite, g.state, world.random.randbytes(24), world.random.randbytes(32), lead + body)
+
+
+def _close(world, g, unsigned):
+    """The tag under v that every member can make."""
+    return unsigned + derive(world.suite, g.state.v, b"sc/fm", unsigned)[:TAG]
+
+
+def _spoil(world, client, g):
+    """Some cannot open their header: they reject what the others accept. The check under the new root is right for all."""
+    st, suite, r = g.state, world.suite, world.random
+    body = ("%s>/evil %d" % (client.uid, len(world.checks.bodies))).encode()
+    world.checks.bodies[body] = (client.uid, "ratchet", None, None)
+    g.speech.count += 1
+    message = b"\xff" + u32(client.channel.session.lamport) + u32(g.speech.count) + body
+    nonce, r_new = r.randbytes(24), r.randbytes(32)
+    R_new = suite.x25519_base(r_new)
+    box = suite.secretbox(suite.h(32, st.mk, nonce[:16], b"sc/body", smmp._body_ad(st, st.index)), nonce, smmp.pad(message))
+    body_hash = suite.h(32, b"", b"", b"sc/bh", nonce, box)
+    out = [header(RATCHET, st.group, st.epoch), st.head, bytes((st.index, st.N))]
+    for i in range(st.N):
+        if i != st.index:
+            key = smmp._header_key(suite, st, suite.x25519(st.r, st.R[i]), st.index, i, body_hash)
+            out.append(suite.secretbox(key, bytes(24), R_new) if r.random() < 0.5 else r.randbytes(48))
+    unsigned = b"".join(out) + nonce + len(box).to_bytes(2, "big") + box
+    after = smmp._advance(suite, st, st.index, R_new, message, r_new)
+    return _close(world, g, unsigned + derive(suite, after.RK, b"sc/ck", unsigned)[:TAG])
+
+
+def _pose(world, client, g):
+    """Our message under another's number j."""
+    frame = bytearray(_sealed(world, client, g)[:-TAG])
+    frame[54] = world.random.randrange(g.state.N)
+    return _close(world, g, bytes(frame)) if frame[54] != g.state.index else None
+
+
+def _swap(world, client, g):
+    """Another's frame that is on its way, with a body of ours under its headers."""
+    for topic, payload in reversed(world.broker.seen[-30:]):
+        frame = payload[:-TAG]
+        if topic.endswith("/g") and frame[1] == 8 and frame[18:54] == u32(g.state.epoch) + g.state.head:
+            ours = _sealed(world, client, g)
+            at = 56 + 48 * (g.state.N - 1)
+            return _close(world, g, frame[:at] + ours[at:-TAG])
+    return None
+
+
+def _control(world, client, g, tag, pt):
+    ch = client.channel
+    return ch.keys.seal(ch.rng, header(CONTROL, tag, 0), g.id, pt)
+
+
+def _position(world, client, g):
+    """A lie about where the group is, to whoever asked last and to those who are live."""
+    r = world.random
+    epoch = g.state.epoch + r.choice((-1, 0, 0, 1, 5, 1000))
+    head = r.choice((r.randbytes(32), g.state.head, g.undo.state.head if g.undo and g.undo.state else bytes(32)))
+    nonces = [c.channel.group.where._nonce for c in world.live() if c.channel.group.where._nonce]
+    lie = bytes((HEAD,)) + r.choice(nonces or [bytes(16)]) + b"\x01" + u32(max(0, epoch)) + head
+    return _control(world, client, g, client.channel.tag, lie)
+
+
+def _as_another(world, client, g):
+    """The same under another member's tag: the seal is one that every member of the channel can make."""
+    tag = world.random.choice(g.state.tags)
+    return _control(world, client, g, tag, bytes((HEAD,)) + bytes(16) + b"\x01" + u32(g.state.epoch + 3) + world.random.randbytes(32))
+
+
+def _want(world, client, g):
+    return _control(world, client, g, world.random.choice(g.state.tags), bytes((WANT,)) + u32(0))
+
+
+def _need(world, client, g):
+    return _control(world, client, g, client.channel.tag, bytes((NEED,)) + u32(max(0, g.state.epoch - 1)))
+
+
+def _agreement(world, client, g):
+    """A resync in which one share is wrong: that member cannot follow."""
+    st, ch = g.state, client.channel
+    parties = []
+    for tag in st.tags:
+        R = st.R[st.tags.index(tag)]
+        if tag == ch.tag:
+            parties.append(smmp.Party(tag, ch.identity.B, 0, None, world.suite.x25519_base(b"\x05" * 32)))
+        else:
+            wrong = world.suite.x25519_base(world.random.randbytes(32))
+            parties.append(smmp.Party(tag, ch.pinned(tag), 0, R, world.random.choice((R, R, wrong))))
+    if len(parties) < 2 or None in [p.B for p in parties]:
+        return None
+    return smmp.agree(
+        world.suite, g.id, st.epoch, st.head, 0, ch.tag, ch.identity.b, b"\x05" * 32, world.random.randbytes(32), parties, st.v
+    )[0]
