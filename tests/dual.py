@@ -34,6 +34,12 @@ def functions(module: str) -> list[str]:
     return sorted(node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"))
 
 
+def heap(module: str) -> str:
+    """The heap of a module's tests. The whole channel and the soft suite, both loaded into RAM as .mpy, fill 160 KB by themselves
+    (a board has the native suite, objects half as large, and may have the core frozen): what is tested with both gets more."""
+    return "heapsize=400k" if "from solo import" in (CORE / f"{module}.py").read_text() else HEAP
+
+
 def compiled(mpy_cross: Path) -> Path:
     """A folder with the core and its tests as .mpy (compiling takes heap, and is not what is under test)."""
     shared = ROOT / "shared"

@@ -144,7 +144,8 @@ def test_no_number_of_attempts_is_used_up():
 def test_frames_that_are_too_short_or_unknown():
     solo, peer = two()
     begun(solo, peer)
-    for pt in (b"", b"\x00", b"\xff", bytes((PROPOSE,)), bytes((SHARE,)) + bytes(31), bytes((CONFIRM,)) + bytes(127), bytes((7,)) + bytes(64)):
+    share, confirm = bytes((SHARE,)) + bytes(31), bytes((CONFIRM,)) + bytes(127)
+    for pt in (b"", b"\x00", b"\xff", bytes((PROPOSE,)), share, confirm, bytes((7,)) + bytes(64)):
         solo.refuses(*(peer.handshake(1, pt) + ("format", "members")))
     for pt in (bytes((STALE,)), bytes((STALE,)) + bytes(23), bytes((STALE,)) + bytes(25)):
         solo.refuses(*(peer.handshake(0, pt) + ("format",)))
