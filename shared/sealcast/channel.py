@@ -16,15 +16,13 @@ from .agreement import Agreement
 from .catchup import Catchup
 from .compat import const, hexlify
 from .errors import NoConversation, NoGroup, NotReady, Offline, Reject, TooLong
-from .group import Group
 from .handshake import STALE
 from .identity import Identity
 from .joins import OFFLINE, ONLINE, READING, Joins
-from .keys import Keys, Rng
+from .keys import Keys, Rng, derive
 from .lost import Lost
 from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL, Presence, open_presence, seal_presence
 from .notes import Outbox, Ring, ring_matches
-from .speech import APPLICATION, LEAVE, PRIVATE
 from .state import pack_state, unpack_state
 from .talk import Talk
 from .wire import HANDSHAKE, MAX_BODY, Topics
@@ -32,6 +30,17 @@ from .wire import HANDSHAKE, MAX_BODY, Topics
 QUIET = ("duplicate", "late", "outside", "topic")  # part of normal life: counted, not reported
 REPORT_MS = const(10000)  # the same complaint is reported at most this often
 FLUSH_MS = const(5000)  # messages the application has taken leave the stored state within this time
+
+
+def group_of(ch):
+    """The ratcheting half, loaded only where the settings want it."""
+    if ch.config.get("ratchet", True):
+        from .group import Group
+
+        return Group(ch)
+    from .apart import Apart
+
+    return Apart()
 
 
 class Channel:
@@ -48,6 +57,7 @@ class Channel:
         self.uid = config["uid"]
         self.inbox = []  # delivered, not yet taken by the application
         self.lost = Lost(self, config["key"])
+        self.place = derive(suite, config["key"], b"sc/place")[:16]  # by which a state of another key is known
         self.settle_at(config["key"])
         self.joins = Joins(self)
         self.talk = Talk(self)
@@ -79,7 +89,7 @@ class Channel:
         self.outbox = Outbox(self.config["ring"])
         self.agreement = Agreement(self)
         self.catchup = Catchup(self)
-        self.group = Group(self)
+        self.group = group_of(self)
         self._keepalive_at = None
         self.dirty = True
 
@@ -174,10 +184,7 @@ class Channel:
         if mode is None:
             mode = "ratchet" if self.group.state or to is not None else "conversation" if live else "note"
         if mode == "ratchet":
-            if to is None:
-                self.group.speech.send(APPLICATION, bytes(body), None, now)
-            else:
-                self.group.speech.send(PRIVATE, bytes(body), self.tag_of(to), now)
+            self.group.send(bytes(body), None if to is None else self.tag_of(to), now)
         elif mode == "note":
             self.talk.send_note(bytes(body), time)
         elif mode == "conversation":
@@ -192,11 +199,7 @@ class Channel:
 
     def change_group(self, action, uids, now):
         """The ratcheting group. action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
-        tags = [self.tag_of(uid) for uid in uids]
-        if action == "leave":
-            self.group.speech.send(LEAVE, b"", None, now)
-        else:
-            self.group.organizer.change(action, tags, now)
+        self.group.change(action, [self.tag_of(uid) for uid in uids], now)
         return self._finish(now)
 
     def taken(self, message):

@@ -15,7 +15,7 @@ from .organize import Organizer
 from .position import LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Position
 from .smmp import frame_epoch, frame_prev
 from .speech import APPLICATION, LEAD, LEAVE, PRIVATE, Speech
-from .wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG
+from .wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 
 RECENT = const(4096)  # bytes of accepted frames kept in memory, for slots that their winner did not write
 
@@ -65,6 +65,20 @@ class Group:
         self.speech.stop()
         self.organizer.stop()
 
+    def pack(self):
+        from .groupstate import pack_group
+
+        return pack_group(self)
+
+    def unpack(self, data):
+        """The stored group, if there was one. Raises Reject."""
+        from .groupstate import unpack_group
+
+        if data:
+            r = Reader(data)
+            unpack_group(self, r)
+            r.end()
+
     def online(self, now):
         ch = self.ch
         ch.subscribe(ch.topics.everyone("k"))
@@ -90,6 +104,19 @@ class Group:
                 self.ch.complain(e.reason, None, now)
         if self.phase == LIVE:
             self.speech.resume(now)
+
+    # --- what a user wants
+
+    def send(self, body, to, now):
+        """to: tag of the only receiver, or None. Raises NoGroup, OutboxFull, TooLong."""
+        self.speech.send(APPLICATION if to is None else PRIVATE, body, to, now)
+
+    def change(self, action, tags, now):
+        """action: "leave", or one of organize.Organizer.change. Raises NoGroup."""
+        if action == "leave":
+            self.speech.send(LEAVE, b"", None, now)
+        else:
+            self.organizer.change(action, tags, now)
 
     # --- the wire
 

@@ -10,6 +10,7 @@ from .wire import MAX_NAME, NONCE, TAG, lv, split
 SCRYPT_N = const(32768)
 SCRYPT_R = const(8)
 SCRYPT_P = const(1)
+ZERO = bytes(32)
 
 
 def derive(suite, key, label, *ctx):
@@ -24,6 +25,14 @@ def root_key(suite, password, channel):
     """
     salt = suite.h(32, b"", b"", b"sc/mhf", channel)
     return suite.scrypt(password, salt, SCRYPT_N, SCRYPT_R, SCRYPT_P, 32)
+
+
+def dh(suite, k, u):
+    """X25519 that refuses a peer's low-order point. Raises Reject("neutral")."""
+    z = suite.x25519(k, u)
+    if suite.equal(z, ZERO):
+        raise Reject("neutral")
+    return z
 
 
 def siv(suite, ckey, label, text):

@@ -7,8 +7,7 @@ goes on listening at the old place, and answers every member that still comes th
 from .compat import const
 from .errors import NoGroup, Reject
 from .identity import SIG
-from .keys import Keys, siv
-from .smmp import ZERO, dh
+from .keys import ZERO, Keys, dh, siv
 from .wire import JOIN, NONCE, NOTICE, PRESENCE, Reader, Topics, header, lv, u32
 
 MAX_PARTIES = const(31)

@@ -6,6 +6,7 @@ Any member can organize. An agreement is a frame like any other: if another fram
 from . import smmp
 from .compat import const
 from .errors import NoGroup, Reject
+from .keys import ZERO
 from .members import AWAKE
 from .position import LIVE, NONE
 from .speech import Pending
@@ -96,7 +97,7 @@ class Organizer:
         """(number, K) of a member's last package, (0, zeros) when we have none."""
         known = self.theirs.get(tag)
         if not known:
-            return 0, smmp.ZERO
+            return 0, ZERO
         number = max(known)
         return number, known[number][0]
 

@@ -6,7 +6,7 @@ PR mixed with X25519(s, S), carries the sender's next public key T inside, and m
 
 from .compat import const
 from .errors import Reject
-from .smmp import dh
+from .keys import dh
 from .wire import lv, pad, u32, unpad
 
 HINT = const(16)

@@ -42,6 +42,8 @@ def complete(settings):
         out["serial"] = _fill({}, _SERIAL)
     if out["broker"] and out["broker"]["port"] is None:
         out["broker"]["port"] = 8883 if out["broker"]["tls"] else 1883
+    if out["ratchet"] is None:
+        out["ratchet"] = out["duty"] is None  # who sleeps most of the time does not follow an order of messages
     return out
 
 
@@ -268,6 +270,7 @@ _FIELDS = {
     "rekey_messages": (1000, _between(1, 1000000, "messages")),
     "history": ("all", _choice("all", "latest")),
     "sensor": (None, _SENSOR),
+    "ratchet": (None, _switch("take part in the ratcheting group; without it a board has some 40 KB more of heap")),
     "duty": (None, _between(1, 604800, "seconds from one waking to the next,")),
     "led": (None, (_pin, "the pin's number or name")),
     "log": ("lines", _choice("lines", "json")),

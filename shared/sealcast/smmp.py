@@ -5,25 +5,16 @@ Pure functions of keys and bytes. Which frame is accepted, and when, is group.py
 
 from .compat import const
 from .errors import Reject
-from .keys import derive
+from .keys import ZERO, derive, dh
 from .wire import AGREEMENT, NONCE, RATCHET, TAG, Reader, header, lv, pad, u32, unpad
 
 MAX_GROUP = const(20)
 HEADER_BOX = const(48)  # one sealed R_new: tag 16, key 32
-ZERO = bytes(32)
 
 
 def kdf(suite, key, step):
     """The five keys of the paper: step 0x00 RK, 0x01 HK, 0x02 NHK, 0x03 mk, 0x04 v."""
     return derive(suite, key, b"sc/kdf", bytes((step,)))
-
-
-def dh(suite, k, u):
-    """X25519 that refuses a peer's low-order point. Raises Reject("neutral")."""
-    z = suite.x25519(k, u)
-    if suite.equal(z, ZERO):
-        raise Reject("neutral")
-    return z
 
 
 def xor(a, b):

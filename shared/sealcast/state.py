@@ -3,7 +3,6 @@
 from .compat import const
 from .conversation import pack_epoch, unpack_epoch
 from .errors import BadState, Reject
-from .groupstate import pack_group, unpack_group
 from .identity import Join
 from .members import UNHEARD, Member, MySession
 from .wire import Reader, lv, u32
@@ -15,7 +14,7 @@ _SECRECY = ("note", "conversation", "ratchet")
 def pack_state(ch):
     """Everything a member must not forget. Presence, running handshakes and held notes are not part of it."""
     s, a = ch.session if ch.joined else None, ch.agreement
-    out = [bytes((FORMAT,)), ch.rng.next_seed, ch.lost.pack(), u32(ch.lamport), u32(ch.newest[0]), ch.newest[1], u32(ch.conn)]
+    out = [bytes((FORMAT,)), ch.rng.next_seed, ch.place, ch.lost.pack(), u32(ch.lamport), u32(ch.newest[0]), ch.newest[1], u32(ch.conn)]
     out.append(bytes((1 if s else 0,)))
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed)
@@ -30,7 +29,7 @@ def pack_state(ch):
     out.append(bytes((len(ch.inbox),)))
     for message in ch.inbox:
         out.append(_pack_message(message))
-    out.append(pack_group(ch.group))
+    out.append(ch.group.pack())
     return b"".join(out)
 
 
@@ -47,6 +46,8 @@ def _unpack(ch, r):
         raise Reject("format")
     seed = r.take(32)
     if r.pos == len(r.data):
+        return seed
+    if r.take(16) != ch.place:  # the settings give another key now: nothing of the old channel is of use, nor may it be said there
         return seed
     ch.lost.unpack(r)
     if ch.lost.generation:
@@ -70,8 +71,7 @@ def _unpack(ch, r):
         ch.members_by_tag[m.tag] = m
     for _ in range(r.uint(1)):
         ch.inbox.append(_unpack_message(r))
-    unpack_group(ch.group, r)
-    r.end()
+    ch.group.unpack(r.rest())
     return seed
 
 
