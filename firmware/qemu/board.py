@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import port  # noqa: E402
 
 MEMORY_BYTES = 16 << 20
+ROM_OFFSET, ROM_BYTES = 0xA00000, 0x80000       # VIRT_RV32's ROMFS in the machine's memory: frozen/_boot.py mounts it
 MACHINES = {
     "VIRT_RV32": ["qemu-system-riscv32", "-machine", "virt,memory-backend=disk", "-bios", "none"],
     "MPS2_AN385": ["qemu-system-arm", "-machine", "mps2-an385,memory-backend=disk"],
@@ -128,7 +129,22 @@ class Board:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    def write_rom(self, image):
+        """Puts a ROMFS image into the board's memory-mapped flash; used from the next reset on."""
+        if len(image) > ROM_BYTES:
+            raise BoardError("the ROMFS image is %d bytes too long" % (len(image) - ROM_BYTES))
+        with open(self._disk, "r+b") as memory:
+            memory.seek(ROM_OFFSET)
+            memory.write(image)
+
     # --- the serial port
+
+    def let_go(self):
+        """Leaves the serial port to another program, with what runs going on."""
+        self._raw = False
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
 
     def _open(self):
         if self._fd is None:

@@ -40,12 +40,15 @@ class Bundle:
         return sum(len(data) for data in self.files.values())
 
 
-def make(arch: str, mpy: int, board: Board | None) -> Bundle:
-    """The files for a board with this architecture and .mpy version (both as it says). Raises UserError."""
+def make(arch: str, mpy: int, board: Board | None, compiler: str | None = None) -> Bundle:
+    """The files for a board with this architecture and .mpy version (both as it says). Raises UserError.
+
+    compiler: the mpy-cross to use, when it is not the one of this package.
+    """
     bundle = Bundle(native=native_for(arch))
     for name in ("curve25519", "symcrypto") if bundle.native else ():
         bundle.files[f"/lib/{name}.mpy"] = _read(shipped.prebuilt_dir() / bundle.native / f"{name}.mpy")
-    compiler = find_compiler()
+    compiler = compiler or find_compiler()
     bundle.compiled = compiler is not None and _add_compiled(bundle, compiler, mpy)
     if not bundle.compiled:
         _add_sources(bundle, None)
@@ -100,7 +103,7 @@ def _add_sources(bundle: Bundle, compiled: Callable[[Path, str], bytes] | None) 
 def _compile(compiler: str, path: Path, label: str, out: Path, mpy: int) -> bytes:
     """label: what a traceback on the board calls the file."""
     try:
-        done = subprocess.run([compiler, "-s", label, "-o", str(out), str(path)], capture_output=True, text=True, check=False)
+        done = subprocess.run([compiler, "-O3", "-s", label, "-o", str(out), str(path)], capture_output=True, text=True, check=False)
     except OSError:
         raise _OtherFormat from None  # a binary for another machine
     if done.returncode:
