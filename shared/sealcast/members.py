@@ -18,6 +18,7 @@ PRESENT = (AWAKE, ASLEEP, UNHEARD)
 
 WILL = U32  # the counter of a last will: after every keepalive of its connection
 MAX_SESSIONS = const(3)
+MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
 GAP_MS = const(3000)  # how long a hole in a sender's notes may last before the ring is read again, and again before it is reported
 
 
@@ -54,7 +55,7 @@ def open_presence(keys, frame, member):
     p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4))
     body, sig = pt[: r.pos], r.take(SIG)
     r.end()
-    if p.status not in (AWAKE, ASLEEP, LEFT) or counter == WILL and p.status != LEFT or not 5 <= p.keepalive <= 3600:
+    if p.status not in (AWAKE, ASLEEP, LEFT) or counter == WILL and p.status != LEFT or not 5 <= p.keepalive <= 3600 or p.head > MAX_SEQ:
         raise Reject("format")
     if not member.fresh(p, counter):
         raise Reject("behind" if p.conn < member.conn and counter != WILL else "stale")
@@ -102,7 +103,7 @@ class Window:
         if self.next is not None and seq < self.next or seq in self.held:
             raise Reject("duplicate")
         low = self.next if self.next is not None else (min(self.held) if self.held else seq)
-        if len(self.held) >= 2 * self.ring or seq > low + 0xFFFF:
+        if len(self.held) >= 2 * self.ring or seq > low + 0xFFFF or seq >= MAX_SEQ:
             raise Reject("window")
         self.held[seq] = note
 
@@ -208,10 +209,11 @@ class Member:
         return True
 
     def fresh(self, p, counter):
-        """Is this presence newer than what we have? A will only ends the connection it belongs to."""
+        """Is this presence newer than what we have, or, in a new run, the same? A will only ends the connection it belongs to."""
         if counter == WILL:
             return p.conn >= self.conn and p.conn > self.willed
-        return (p.conn, counter) > (self.conn, self.counter)
+        have = (self.conn, self.counter)
+        return (p.conn, counter) > have or self.status == UNHEARD and (p.conn, counter) == have
 
     def see(self, p, counter, now):
         """A fresh, verified presence."""

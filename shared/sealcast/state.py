@@ -76,7 +76,7 @@ def _unpack(ch, r):
 
 
 def _pack_member(m):
-    out = [lv(m.name, m.uid.encode(), m.public or b""), u32(m.floor), u32(m.conn), u32(max(m.counter, 0))]
+    out = [lv(m.name, m.uid.encode(), m.public or b""), u32(m.floor), u32(m.conn), u32(m.counter + 1)]
     out.append(bytes((len(m.sessions),)))
     for s in m.sessions:
         w = s.window
@@ -99,7 +99,7 @@ def _unpack_member(ch, r):
             window.next, window.head = upto if has else None, head
     if m.current:
         m.status = UNHEARD
-        m.conn, m.counter = conn, counter - 1  # the presence that the broker kept counts once more, none before it
+        m.conn, m.counter = conn, counter - 1
     return m
 
 
