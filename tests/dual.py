@@ -34,12 +34,6 @@ def functions(module: str) -> list[str]:
     return sorted(node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"))
 
 
-def heap(module: str) -> str:
-    """The heap of a module's tests. The whole channel and the soft suite, both loaded into RAM as .mpy, fill 160 KB by themselves
-    (a board has the native suite, objects half as large, and may have the core frozen): what is tested with both gets more."""
-    return "heapsize=400k" if "from solo import" in (CORE / f"{module}.py").read_text() else HEAP
-
-
 def compiled(mpy_cross: Path) -> Path:
     """A folder with the core and its tests as .mpy (compiling takes heap, and is not what is under test)."""
     shared = ROOT / "shared"
@@ -47,7 +41,7 @@ def compiled(mpy_cross: Path) -> Path:
     sources |= {path: Path("core", path.name) for path in CORE.glob("*.py") if runs_on_both(path)}
     digest = hashlib.sha256(str(mpy_cross.resolve()).encode())
     for path in sorted(sources):
-        digest.update(str(sources[path]).encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(str(sources[path]).encode() + b"\0O3\0" + path.read_bytes() + b"\0")
     place = BUILD / "mpy" / digest.hexdigest()[:16]
     if not place.is_dir():
         _forget_old(place.parent)
@@ -55,7 +49,10 @@ def compiled(mpy_cross: Path) -> Path:
             for path, name in sources.items():
                 target = Path(folder, "ready", name).with_suffix(".mpy")
                 target.parent.mkdir(parents=True, exist_ok=True)
-                done = subprocess.run([mpy_cross, "-s", path.relative_to(ROOT), "-o", target, path], capture_output=True, text=True)
+                # The core as boards get it; tests keep their asserts and line numbers.
+                level = "-O3" if name.parts[0] == "shared" else "-O0"
+                command = [mpy_cross, level, "-s", path.relative_to(ROOT), "-o", target, path]
+                done = subprocess.run(command, capture_output=True, text=True)
                 assert done.returncode == 0, f"mpy-cross refuses {path}: {done.stderr or done.stdout}"
             Path(folder, "ready", "vectors").symlink_to(ROOT / "tests" / "vectors")
             try:
@@ -75,6 +72,6 @@ def _forget_old(parent: Path) -> None:
 def run(micropython: Path, mpy_cross: Path, *arguments: str, heap: str = HEAP) -> subprocess.CompletedProcess[str]:
     """Run on_micropython.py with these arguments under the capped heap."""
     place = compiled(mpy_cross)
-    env = {**os.environ, "MICROPYPATH": f"{place}/core:{place}/shared:.frozen"}
+    env = {**os.environ, "MICROPYPATH": f"{place}/core:{place}/shared:{ROOT}/firmware/prebuilt/x64:.frozen"}
     command = [micropython, "-X", heap, "-c", "import on_micropython", *arguments]
     return subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=500)

@@ -11,7 +11,7 @@ TESTS = [(module, name) for module in MODULES for name in dual.functions(module)
 @pytest.mark.parametrize("module", MODULES)
 def test_module_is_seen_whole(module, micropython, mpy_cross):
     """Every test that MicroPython finds in the module is one that runs below, and there is at least one."""
-    found = dual.run(micropython, mpy_cross, module, heap=dual.heap(module))
+    found = dual.run(micropython, mpy_cross, module)
     assert found.returncode == 0, found.stdout + found.stderr
     names = [line.split()[1] for line in found.stdout.splitlines() if line.startswith("test ")]
     assert names
@@ -20,7 +20,7 @@ def test_module_is_seen_whole(module, micropython, mpy_cross):
 
 @pytest.mark.parametrize(("module", "name"), TESTS, ids=[f"{module}-{name}" for module, name in TESTS])
 def test_core(module, name, micropython, mpy_cross):
-    done = dual.run(micropython, mpy_cross, module, name, heap=dual.heap(module))
+    done = dual.run(micropython, mpy_cross, module, name)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1:] == [f"ok {name}"], done.stdout
 

@@ -4,8 +4,8 @@ The broker is played by hand: what `Solo` publishes comes back to it, retained m
 """
 
 from check import raises
-from sealcast import suite_soft as suite
 from sealcast.channel import Channel
+from sealcast.compat import best_suite
 from sealcast.conversation import new_epoch
 from sealcast.handshake import CONFIRM, PROPOSE, SHARE, SUM, Attempt, Proposal
 from sealcast.identity import Identity, Join, seal_join
@@ -15,6 +15,7 @@ from sealcast.notes import ring_digest, seal_note
 from sealcast.state import pack_state
 from sealcast.wire import HANDSHAKE, Topics, header, pad, u32
 
+suite = best_suite()
 KEY = b"k" * 32
 _count = [0]
 
@@ -28,7 +29,8 @@ def hardware(n):
 def config(uid, **changes):
     """Checked settings of a member."""
     c = {"uid": uid, "channel": "greenhouse", "key": KEY, "identity": (uid.encode() * 32)[:32], "roster": None, "sign": True,
-         "ring": 4, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all"}  # fmt: skip
+         "ring": 4, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all",
+         "ratchet": False}  # fmt: skip
     c.update(changes)
     return c
 
