@@ -58,6 +58,7 @@ class Position:
         self.held = []
         self._overflow = False
         self._nonce = None
+        self._echo = False  # has our question come back?
         self._ask_at = None
         self._deadline = None
         self._stage = 0
@@ -81,7 +82,7 @@ class Position:
         if self.g.phase == LIVE:
             self.g.phase = SYNC
         self._target = self._best = None
-        self._stage = 0
+        self._stage = _ASKED
         self._deadline = None
         self._nonce = self.ch.rng.bytes(16)
         self._ask_at = max(now, self._asked_at + ASK_MS)
@@ -91,7 +92,7 @@ class Position:
     def _ask(self, now):
         self._ask_at = None
         self._asked_at = now
-        self._stage = _ALONE if self._stage == _ASKED else _ASKED
+        self._echo = False
         self._deadline = now + SYNC_MS
         self._control(bytes((ASK,)) + self._nonce)
 
@@ -140,6 +141,9 @@ class Position:
         if kind == ASK:
             nonce = r.take(16)
             r.end()
+            if tag == self.ch.tag and nonce == self._nonce and not self._echo and self._stage in (_ASKED, _ALONE):
+                self._echo = True
+                self._deadline = now + SYNC_MS
             if tag != self.ch.tag and g.phase in (LIVE, SYNC) and len(self._answers) < MAX_ASKS:
                 self._answers.append((nonce, now + self.rank() * ANSWER_MS + UNSURE_MS * (g.phase != LIVE)))
         elif kind == HEAD:
@@ -209,7 +213,7 @@ class Position:
     def _again(self, now):
         self._target = None
         self._sure = False
-        self._stage = 0
+        self._stage = _ASKED
         self._deadline = None
         self._ask_at = now + SYNC_MS
 
@@ -296,9 +300,12 @@ class Position:
             self._lost(now)
         elif self._best is not None and (self._best[0] > g.state.epoch or self._best[0] == g.state.epoch and self._best[1] < g.state.head):
             self._pursue(self._best, False, now)
-        elif self._stage == _ASKED:
+        elif not self._echo:
             self._ask(now)
+        elif self._stage == _ASKED:
+            self._stage = _ALONE
             self._fetch()
+            self._ask(now)
         else:
             self._arrived(now)  # nobody else is live
 
