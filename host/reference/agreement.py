@@ -147,12 +147,12 @@ def build_agreement(
 
 
 def accept_agreement(a: Agreement, tag: bytes, b: bytes, k: bytes, r: bytes, K: bytes, pins: dict[bytes, bytes]) -> Group:
-    """The state that member `tag` computes from its identity b and its package (k, r, K); Reject(`undecryptable`) if the tag is wrong."""
+    """The state that member `tag` computes from its identity b and its package (k, r, K); Reject(`forged`) if the tag is wrong."""
     row = a.rows[a.index(tag)]
     dhs = (shared(k, pins[a.organizer]), shared(b, a.W), shared(k, a.W))
     L_i = _L(a.group, a.W, a.organizer, tag, pins[tag], (K, row.R), dhs)
     S = xor(L_i, row.G, _blind(a.W, row.R, shared(r, a.W)))
     MK, expected = _master(S, _transcript(_front(a), a.rows, pins))
     if expected != a.tag:
-        raise Reject("undecryptable", "tag")
+        raise Reject("forged", "tag")
     return _state(MK, a)

@@ -23,7 +23,7 @@ class Identity:
     def fingerprint(self) -> str:
         bits = int.from_bytes(H(b"", self.B, self.E, person=b"sc/fp"), "big") >> (256 - 100)
         letters = "".join(LETTERS[bits >> shift & 31] for shift in range(95, -1, -5))
-        return " ".join(letters[i : i + 4] for i in range(0, 20, 4))
+        return "-".join(letters[i : i + 4] for i in range(0, 20, 4))
 
 
 class SecretIdentity:

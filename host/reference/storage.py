@@ -1,9 +1,14 @@
 """The slot that holds a stored state on flash: PROTOCOL.md section 12. What the state itself looks like is each member's affair."""
 
-from .encoding import Reader, Reject, u8, u32
+from .encoding import Reader, Reject, lv, u8, u32
 from .primitives import H
 
 MAGIC = b"SCst" + u8(1)
+
+
+def slot_key(identity: bytes, channel: str, uid: str) -> bytes:
+    """The key of a member's slots, from its identity's secret."""
+    return H(identity, lv(channel.encode(), uid.encode()), person=b"sc/store-key")
 
 
 def pack_slot(key: bytes, generation: int, state: bytes) -> bytes:

@@ -52,7 +52,7 @@ def declared() -> None:
     for uid in ("anna", "boris"):
         w.reconnect(uid)
     w.advance(8000)
-    moved = Reference(w, root=root)
+    moved = Reference(w, root=root, alone=False)
     moved.read()
     assert {m.uid for m in moved.view.members.values()} == {"anna", "boris"}
     assert w.channels["anna"].epoch == w.channels["boris"].epoch and w.channels["anna"].epoch
@@ -78,7 +78,7 @@ def declared_by_the_reference() -> None:
     w.advance(8000)
     rp = ChannelKeys(root, CHANNEL).rp
     assert rp != r.keys.rp and w.channels["anna"].epoch == w.channels["boris"].epoch
-    moved = Reference(w, root=root)
+    moved = Reference(w, root=root, alone=False)
     moved.read()
     assert {m.uid for m in moved.view.members.values()} == {"anna", "boris"}
 

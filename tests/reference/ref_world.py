@@ -191,8 +191,9 @@ class World:
 class Reference:
     """The reference reading everything that a world's members said in one place, with all it needs to foretell it."""
 
-    def __init__(self, world: World, told: bool = True, root: bytes = ROOT) -> None:
-        self.world = world
+    def __init__(self, world: World, told: bool = True, root: bytes = ROOT, alone: bool = True) -> None:
+        """`alone`: nothing may be said in any other place."""
+        self.world, self.alone = world, alone
         self.keys = ChannelKeys(root, CHANNEL)
         self.view = View(self.keys, world.known if told else Known(), world.settings.get("sign", True))
         self.groups: dict[bytes, GroupView] = {}
@@ -204,7 +205,7 @@ class Reference:
         while self.position < len(self.world.log):
             topic, frame, _ = self.world.log[self.position]
             self.position += 1
-            if not topic.startswith(self.keys.topic(b"", "").rstrip("/")):
+            if not self.alone and not topic.startswith(self.keys.topic(b"", "").rstrip("/")):
                 continue
             parsed = self.keys.parse_topic(topic)
             if parsed.stream == "x":

@@ -7,22 +7,11 @@ from guest import Guest
 from ref_world import Reference, World
 
 from reference.encoding import Reject
-from reference.names import root_key
-from sealcast import keys as core_keys
-from sealcast import suite_host
 
 
 @pytest.mark.parametrize("scenario", scenarios.SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_scenario(scenario):
     scenario()
-
-
-PASSWORD = "correct horse, \u00fcber battery"
-
-
-def test_root_key():
-    """4.1: the slow way from a password to a root key."""
-    assert core_keys.root_key(suite_host, PASSWORD.encode(), b"greenhouse") == root_key(PASSWORD, "greenhouse")
 
 
 # What depends on what came before: only a member that keeps windows and ranks can say it, and a View does not.

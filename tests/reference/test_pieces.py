@@ -65,7 +65,7 @@ def test_slot():
 
 
 def test_fingerprint_form():
-    groups = SecretIdentity(b"s" * 32).public.fingerprint().split(" ")
+    groups = SecretIdentity(b"s" * 32).public.fingerprint().split("-")
     assert [len(g) for g in groups] == [4] * 5 and "l" not in "".join(groups)
 
 
