@@ -299,7 +299,7 @@ class Channel:
         for token in sorted(self.outbox.entries):
             topic, frame, retain, _ = self.outbox.entries[token]
             self._effects.append(("publish", topic, frame, retain, 1, token))
-        for m in self.members_by_tag.values():
+        for _, m in sorted(self.members_by_tag.items()):  # a dict has no order on a board
             # While we were away nobody could be heard: give everyone the time of a missed keepalive.
             m.deadline = max(m.deadline, now + self.config["keepalive"] * 2500)
             self.catchup.want(m, now)

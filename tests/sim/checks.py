@@ -27,7 +27,7 @@ class Checks:
     def __init__(self, world):
         self.world = world
         self.junk = set()  # (topic, payload) made without keys
-        self.epochs = {}  # hid -> hk
+        self.epochs = {}  # hid -> (hk, parties)
         self.chains = {}  # (hid, sender, number) -> key
         self.bodies = {}  # body -> (uid, secrecy, sid, seq, lineage)
         self.got = {}  # (receiver, lineage) -> {body}
@@ -76,9 +76,12 @@ class Checks:
                 self.sent[(client.uid, client.lineage, ch.session.sid)] = seq + 1
 
     def _epochs(self, ch, chains):
+        """Equal names mean equal keys. Only a member whose storage was rolled back may come to another key, in an attempt that
+        it has forgotten; that one is never confirmed."""
         a = ch.agreement
-        for e in (a.current, a.pending, a.previous):
-            if e is None:
+        clients = self.world.clients
+        for e in (a.current, a.previous, a.pending):
+            if e is None or e is a.pending and any(clients[uid].rolled_back for _, _, uid in e.parties):
                 continue
             new = e.hid not in self.epochs
             if self.epochs.setdefault(e.hid, (e.hk, e.parties)) != (e.hk, e.parties):
