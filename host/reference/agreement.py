@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from .encoding import Reader, Reject, lv, u8, u32, xor
 from .frames import AGREEMENT, Header, parse_header
-from .packages import Package
 from .primitives import ZERO32, H, derive, x25519_base
 from .ratchet import Group, frame_hash, shared
 
@@ -15,9 +14,10 @@ NO_MAC = bytes(16)
 
 @dataclass(frozen=True)
 class Row:
-    """One member in an agreement."""
+    """One member in an agreement; `number` is that of the package whose K was used (0: none)."""
 
     tag: bytes
+    number: int
     R: bytes
     G: bytes
 
@@ -58,20 +58,30 @@ def parse_agreement(frame: bytes) -> Agreement:
     r = Reader(frame[22:])
     head, reason, n = r.take(32), r.number(1), r.number(1)
     organizer, W = r.take(16), r.take(32)
-    rows = tuple(Row(r.take(16), r.take(32), r.take(32)) for _ in range(n))
+    rows = tuple(Row(r.take(16), r.number(4), r.take(32), r.take(32)) for _ in range(n))
     parsed = Agreement(header.epoch, header.seq, head, reason, organizer, W, rows, r.take(32), r.take(16), frame)
     r.end()
     tags = [row.tag for row in rows]
-    if reason > REMOVE or not 2 <= n <= MAX_MEMBERS or any(a >= b for a, b in zip(tags, tags[1:], strict=False)):
+    if reason > REMOVE or not 1 <= n <= MAX_MEMBERS or any(a >= b for a, b in zip(tags, tags[1:], strict=False)):
         raise Reject("members")
-    if parsed.rows[parsed.index(organizer)].G != ZERO32:
-        raise Reject("format", "the organizer's G")
+    own = parsed.rows[parsed.index(organizer)]
+    if own.G != ZERO32 or own.number:
+        raise Reject("format", "the organizer's row")
     return parsed
 
 
-def _L(group: bytes, W: bytes, tag_j: bytes, tag_i: bytes, B_i: bytes, p: tuple[bytes, bytes], dhs: tuple[bytes, ...]) -> bytes:
-    """L_i from the public values, the package's K and R, and X25519(u, K_i), X25519(w, B_i), X25519(w, K_i)."""
-    return H(b"", lv(group, W, tag_j, tag_i, B_i, *p), *dhs, person=b"sc/L")
+@dataclass(frozen=True)
+class Party:
+    """What an organizer uses of another member: K of the package `number` (0: K is R), and R, the package's or the ratchet's."""
+
+    number: int
+    K: bytes
+    R: bytes
+
+
+def _L(group: bytes, W: bytes, tag_j: bytes, tag_i: bytes, B_i: bytes, p: Party, dhs: tuple[bytes, ...]) -> bytes:
+    """L_i from the public values and X25519(u, K_i), X25519(w, B_i), X25519(w, K_i), X25519(w, R_i)."""
+    return H(b"", lv(group, W, tag_j, tag_i, B_i, p.K, p.R), *dhs, person=b"sc/L")
 
 
 def _blind(W: bytes, R_i: bytes, dh: bytes) -> bytes:
@@ -79,7 +89,7 @@ def _blind(W: bytes, R_i: bytes, dh: bytes) -> bytes:
 
 
 def _transcript(front: "Front", rows: tuple[Row, ...], pins: dict[bytes, bytes]) -> bytes:
-    listed = b"".join(row.tag + pins[row.tag] + row.R + row.G for row in rows)
+    listed = b"".join(row.tag + pins[row.tag] + u32(row.number) + row.R + row.G for row in rows)
     fixed = u8(front.reason) + u8(len(rows)) + front.organizer + front.W
     return front.group + u32(front.epoch) + front.head + fixed + listed
 
@@ -120,37 +130,40 @@ def build_agreement(
     u: bytes,
     w: bytes,
     r: bytes,
-    packages: dict[bytes, Package],
+    parties: dict[bytes, Party],
     pins: dict[bytes, bytes],
     place: tuple[int, bytes] = (0, ZERO32),
 ) -> tuple[bytes, Group]:
     """The agreement that the member with tag `organizer` and identity u = b_j makes, and the state after it.
 
-    `packages` holds one of every other member, `pins` everyone's B, both by tag; w and r are the organizer's fresh secrets.
+    `parties` are the other members, `pins` everyone's B, both by tag; w and r are the organizer's fresh secrets.
     `place` is (epoch, head) when there is no group before, or the organizer does not know its state.
     """
     front = Front(group, *((before.epoch, before.head) if before else place), reason, organizer, x25519_base(w))
     L = {}
-    for tag, p in packages.items():
-        dhs = (shared(u, p.K), shared(w, pins[tag]), shared(w, p.K))
-        L[tag] = _L(group, front.W, organizer, tag, pins[tag], (p.K, p.R), dhs)
-    S = xor(*L.values())
-    rows = [Row(organizer, x25519_base(r), ZERO32)]
-    for tag, p in packages.items():
-        rows.append(Row(tag, p.R, xor(_blind(front.W, p.R, shared(w, p.R)), S, L[tag])))
+    for tag, p in parties.items():
+        dhs = (shared(u, p.K), shared(w, pins[tag]), shared(w, p.K), shared(w, p.R))
+        L[tag] = _L(group, front.W, organizer, tag, pins[tag], p, dhs)
+    S = xor(*L.values()) if L else w
+    rows = [Row(organizer, 0, x25519_base(r), ZERO32)]
+    for tag, p in parties.items():
+        rows.append(Row(tag, p.number, p.R, xor(_blind(front.W, p.R, shared(w, p.R)), S, L[tag])))
     ordered = tuple(sorted(rows, key=lambda row: row.tag))
     MK, tag = _master(S, _transcript(front, ordered, pins))
     frame = Header(AGREEMENT, group, front.epoch).pack() + front.head + u8(reason) + u8(len(rows)) + organizer + front.W
-    frame += b"".join(row.tag + row.R + row.G for row in ordered) + tag
+    frame += b"".join(row.tag + u32(row.number) + row.R + row.G for row in ordered) + tag
     frame += before.frame_mac(frame) if before else NO_MAC
     return frame, _state(MK, parse_agreement(frame))
 
 
 def accept_agreement(a: Agreement, tag: bytes, b: bytes, k: bytes, r: bytes, K: bytes, pins: dict[bytes, bytes]) -> Group:
-    """The state that member `tag` computes from its identity b and its package (k, r, K); Reject(`forged`) if the tag is wrong."""
+    """The state that member `tag` computes from its identity b, its package's k and K, and the secret r of its R in the frame.
+
+    Without a package (number 0) k and K are r and R. Reject(`forged`) if the tag is wrong.
+    """
     row = a.rows[a.index(tag)]
-    dhs = (shared(k, pins[a.organizer]), shared(b, a.W), shared(k, a.W))
-    L_i = _L(a.group, a.W, a.organizer, tag, pins[tag], (K, row.R), dhs)
+    dhs = (shared(k, pins[a.organizer]), shared(b, a.W), shared(k, a.W), shared(r, a.W))
+    L_i = _L(a.group, a.W, a.organizer, tag, pins[tag], Party(row.number, K, row.R), dhs)
     S = xor(L_i, row.G, _blind(a.W, row.R, shared(r, a.W)))
     MK, expected = _master(S, _transcript(_front(a), a.rows, pins))
     if expected != a.tag:

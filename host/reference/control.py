@@ -14,7 +14,10 @@ class Sync:
 
 @dataclass(frozen=True)
 class Head:
+    """The sender's position; `nonce` is that of the sync it answers, or zeros."""
+
     nonce: bytes
+    live: int
     epoch: int
     head: bytes
 
@@ -26,7 +29,9 @@ class Need:
 
 @dataclass(frozen=True)
 class Rejoin:
-    pass
+    """`number` is that of the first package made for this."""
+
+    number: int
 
 
 Control = Sync | Head | Need | Rejoin
@@ -38,11 +43,11 @@ def build_control(keys: ChannelKeys, group: bytes, sender_tag: bytes, control: C
         case Sync():
             pt = u8(1) + control.nonce
         case Head():
-            pt = u8(2) + control.nonce + u32(control.epoch) + control.head
+            pt = u8(2) + control.nonce + u8(control.live) + u32(control.epoch) + control.head
         case Need():
             pt = u8(3) + u32(control.epoch)
         case Rejoin():
-            pt = u8(4)
+            pt = u8(4) + u32(control.number)
     return seal(keys.msgkey, associated(Header(CONTROL, sender_tag, 0), keys.rp, group), nonce, pt)
 
 
@@ -57,12 +62,14 @@ def parse_control(keys: ChannelKeys, group: bytes, frame: bytes) -> tuple[bytes,
         case 1:
             control = Sync(reader.take(16))
         case 2:
-            control = Head(reader.take(16), reader.number(4), reader.take(32))
+            control = Head(reader.take(16), reader.number(1), reader.number(4), reader.take(32))
         case 3:
             control = Need(reader.number(4))
         case 4:
-            control = Rejoin()
+            control = Rejoin(reader.number(4))
         case _:
             raise Reject("format", "type")
     reader.end()
+    if isinstance(control, Head) and control.live > 1:
+        raise Reject("format", "live")
     return header.epoch, control

@@ -6,8 +6,9 @@ from .names import RETAINED
 from .packages import AHEAD, Package, build_package
 from .peer import Peer, Publication
 from .primitives import x25519_base
-from .ratchet import APPLICATION, Group
+from .ratchet import APPLICATION, PRIVATE, Group, Message
 from .smmp import Commanded, Founded, GroupSeen, GroupView, Spoken
+from .zpinc import Member
 
 
 class GroupPeer:
@@ -19,11 +20,12 @@ class GroupPeer:
         self.view = GroupView(peer.view, self.name)
         self.next_package = 1
         self.own: list[Package] = []
-        self.waiting: bytes | None = None
+        self.count = 0
+        self.waiting: Message | None = None
         """m that was published and did not yet come back as a frame of the group."""
 
     def put(self, stream: str, frame: bytes, slot: int | None = None) -> Publication:
-        return Publication(self.peer.keys.topic(self.name, stream, slot), frame, stream in RETAINED)
+        return Publication(self.peer.keys.topic(self.name, stream, slot), self.view.wrap(frame), stream in RETAINED)
 
     def secret(self) -> bytes:
         """A fresh X25519 secret, noted as known."""
@@ -49,7 +51,7 @@ class GroupPeer:
         return self.control(Sync(self.peer.draw(16)))
 
     def rejoin(self) -> list[Publication]:
-        return self.control(Rejoin())
+        return self.control(Rejoin(self.own[0].number))
 
     @property
     def state(self) -> Group:
@@ -64,27 +66,43 @@ class GroupPeer:
         """An agreement over these members and ourselves."""
         tag = self.peer.name[:16]
         members = [self.peer.view.by_uid(uid) for uid in uids if uid != self.peer.uid]
-        used = {m.tag: m.next_package() for m in members}
+        parties = {m.tag: self._party(m) for m in members}
         pins = {m.tag: m.pinned.B for m in members if m.pinned} | {tag: self.peer.secret.public.B}
         u, w, r = self.peer.secret.b, self.secret(), self.secret()
-        frame, _ = ag.build_agreement(self.view.id, self.view.state, reason, tag, u, w, r, used, pins)
+        frame, _ = ag.build_agreement(self.view.id, self.view.state, reason, tag, u, w, r, parties, pins)
         return [self.put("g", frame)]
 
-    def say(self, m: bytes) -> list[Publication]:
-        """m whole, its first byte included; said again on the new state if another frame comes first."""
+    def _party(self, member: Member) -> ag.Party:
+        """The lowest package and the ratchet key of who stays, the highest package alone of who comes in (16.1, 16.2)."""
+        packages = member.present_packages()
+        state = self.view.state
+        if state and member.tag in state.tags:
+            R = state.R[state.index(member.tag)]
+            return ag.Party(packages[0].number, packages[0].K, R) if packages else ag.Party(0, R, R)
+        if not packages:
+            raise ValueError(f"{member.uid} has published no package")
+        return ag.Party(packages[-1].number, packages[-1].K, packages[-1].R)
+
+    def _message(self, kind: int, text: bytes) -> Message:
+        self.count += 1
+        return Message(kind, self.peer.lamport, self.count, text)
+
+    def say(self, m: Message, nonce: bytes | None = None) -> list[Publication]:
+        """A message; said again on the new state if another frame comes first."""
         self.waiting = m
         r_j = self.peer.known.x[self.state.R[self.index()]]
-        frame, _ = self.state.build(self.index(), r_j, self.secret(), self.peer.draw(24), m)
+        frame, _ = self.state.build(self.index(), r_j, self.secret(), nonce or self.peer.draw(24), m.pack())
         return [self.put("g", frame)]
 
     def send(self, body: bytes) -> list[Publication]:
-        return self.say(bytes((APPLICATION,)) + body)
+        return self.say(self._message(APPLICATION, body))
 
     def send_private(self, uid: str, body: bytes) -> list[Publication]:
-        """Not said again if another frame comes first: it is bound to its epoch."""
+        """Its payload is bound to its epoch: to be sent when nobody else is about to speak."""
         tag = self.peer.name[:16]
         pair = self.view.pairs[tag, self.peer.keys.name(uid)[:16]]
-        return self.say(pair.build(self.state.epoch, tag, self.secret(), body))
+        nonce = self.peer.draw(24)
+        return self.say(self._message(PRIVATE, pair.build(self.state.epoch, tag, nonce, self.secret(), body)), nonce)
 
     def slot(self, epoch: int) -> list[Publication]:
         """The accepted frame of an epoch, for its slot (18.4)."""
@@ -99,23 +117,21 @@ class GroupPeer:
                 return self._founded(agreement)
             case Spoken(sender=sender, m=m, private=private):
                 if sender != self.peer.uid:
-                    stream, body = ("private", private.body) if private and private.receiver == self.peer.uid else ("g", m[1:])
-                    if m[0] == APPLICATION or stream == "private":
+                    stream, body = ("private", private.body) if private and private.receiver == self.peer.uid else ("g", m.text)
+                    if m.type == APPLICATION or stream == "private":
                         self.peer.inbox.append((stream, sender, body))
                     return self.say(self.waiting) if self.waiting else []
                 if m == self.waiting:
                     self.waiting = None
                 return self.slot(self.state.epoch - 1)
             case Commanded(sender=sender, control=Sync(nonce=nonce)) if sender != self.peer.uid and self.view.state:
-                return self.control(Head(nonce, self.state.epoch, self.state.head))
+                return self.control(Head(nonce, 1, self.state.epoch, self.state.head))
             case Commanded(control=Need(epoch=epoch)) if epoch in self.view.accepted:
                 return self.slot(epoch)
         return []
 
     def _founded(self, agreement: ag.Agreement) -> list[Publication]:
-        used = {row.R for row in agreement.rows}
-        numbers = [p.number for p in self.own if p.R in used]
-        if numbers:
-            self.own = [p for p in self.own if p.number > numbers[0]]
+        used = [row.number for row in agreement.rows if row.tag == self.peer.name[:16]]
+        self.own = [p for p in self.own if not used or p.number > used[0]]
         ours = agreement.organizer == self.peer.name[:16]
         return self.packages() + (self.slot(agreement.epoch) if ours else [])

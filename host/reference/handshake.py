@@ -120,7 +120,7 @@ def parse(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[bytes, Jo
             body = Confirm(reader.take(32), reader.take(32))
             reader.take(64)
         case 5 if first == STALE and header.seq == 0:
-            body = Stale(reader.take(16), reader.number(4))
+            body = Stale(reader.take(16), reader.number(4), reader.number(4))
         case _:
             raise Reject("format", "type")
     reader.end()

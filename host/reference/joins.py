@@ -82,12 +82,13 @@ def parse_join(keys: ChannelKeys, name: bytes, frame: bytes) -> Join:
 
 @dataclass(frozen=True)
 class Stale:
-    """The answer of section 6.4: the sid of the join that is older than what the sender knows, and the largest lamport it knows."""
+    """The answer of section 6.4: about which session, the largest lamport, the newest connection (0: it is not about that)."""
 
     sid: bytes
     lamport: int
+    conn: int = 0
 
 
 def build_stale(keys: ChannelKeys, uid: str, sid: bytes, stale: Stale, nonce: bytes) -> bytes:
     ad = associated(Header(HANDSHAKE, sid, 0), keys.rp, keys.name(uid))
-    return seal(keys.msgkey, ad, nonce, u8(STALE) + stale.sid + u32(stale.lamport))
+    return seal(keys.msgkey, ad, nonce, u8(STALE) + stale.sid + u32(stale.lamport) + u32(stale.conn))

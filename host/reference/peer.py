@@ -90,9 +90,9 @@ class Peer:
         self.seq += 1
         return [self.put("n", frame, note.seq % self.K)]
 
-    def stale(self, sid: bytes, lamport: int) -> list[Publication]:
-        """Tell the session `sid` that joins up to `lamport` are known (6.4)."""
-        return [self.put("h", build_stale(self.keys, self.uid, self.sid, Stale(sid, lamport), self.draw(24)))]
+    def stale(self, sid: bytes, lamport: int, conn: int = 0) -> list[Publication]:
+        """Tell the session `sid` that joins up to `lamport`, or connections up to `conn`, are known (6.4)."""
+        return [self.put("h", build_stale(self.keys, self.uid, self.sid, Stale(sid, lamport, conn), self.draw(24)))]
 
     # Sections 9 and 10.
 

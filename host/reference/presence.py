@@ -50,7 +50,7 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     digest, attempt = r.take(16), r.number(4)
     r.take(64)
     r.end()
-    if status not in (AWAKE, ASLEEP, LEFT):
-        raise Reject("format", "status")
+    if status not in (AWAKE, ASLEEP, LEFT) or not 5 <= keepalive <= 3600:
+        raise Reject("format", "status or keepalive")
     verify(session.S, ad, pt)
     return Presence(header.epoch, header.seq, status, conn, keepalive, sleep, head, digest, attempt)

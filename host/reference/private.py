@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from .encoding import Reject, lv, pad, u8, u32, unpad
+from .encoding import Reject, lv, pad, u32, unpad
 from .primitives import H, derive, secretbox, secretbox_open, x25519_base
-from .ratchet import PRIVATE, ZERO_NONCE, shared
+from .ratchet import shared
 
 HINT = 16
 
@@ -26,16 +26,15 @@ class Pair:
     def _next(self, T: bytes) -> bytes:
         return H(self.PR, shared(self.s, self.S), T, person=b"sc/pr")
 
-    def build(self, epoch: int, sender: bytes, t: bytes, message: bytes) -> bytes:
-        """m for the ratchet."""
-        box = secretbox(self._key(epoch, sender), ZERO_NONCE, x25519_base(t) + pad(message))
-        return u8(PRIVATE) + self._hint(epoch, sender) + box
+    def build(self, epoch: int, sender: bytes, nonce: bytes, t: bytes, message: bytes) -> bytes:
+        """payload, the text of a private m; `nonce` is that of the frame's body."""
+        return self._hint(epoch, sender) + secretbox(self._key(epoch, sender), nonce, x25519_base(t) + pad(message))
 
-    def open(self, epoch: int, sender: bytes, m: bytes) -> tuple[bytes, bytes] | None:
-        """(message, T), at either end of the pair; None if this m is not for it."""
-        if m[0] != PRIVATE or m[1 : 1 + HINT] != self._hint(epoch, sender):
+    def open(self, epoch: int, sender: bytes, nonce: bytes, payload: bytes) -> tuple[bytes, bytes] | None:
+        """(message, T), at either end of the pair; None if this payload is not for it."""
+        if payload[:HINT] != self._hint(epoch, sender):
             return None
-        pt = secretbox_open(self._key(epoch, sender), ZERO_NONCE, m[1 + HINT :])
+        pt = secretbox_open(self._key(epoch, sender), nonce, payload[HINT:])
         if pt is None or len(pt) < 32:
             raise Reject("undecryptable", "private")
         return unpad(pt[32:]), pt[:32]

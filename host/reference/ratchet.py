@@ -8,6 +8,43 @@ from .primitives import H, derive, secretbox, secretbox_open, x25519, x25519_bas
 
 ZERO_NONCE = bytes(24)
 APPLICATION, PRIVATE, REFRESH, LEAVE = 0xFF, 0x01, 0x04, 0x05
+MAX_TEXT = 1200
+
+
+@dataclass(frozen=True)
+class Message:
+    """m of section 17.4; (lamport, count) numbers what its sender said."""
+
+    type: int
+    lamport: int
+    count: int
+    text: bytes
+
+    def pack(self) -> bytes:
+        if len(self.text) > MAX_TEXT:
+            raise ValueError("a text has at most 1,200 bytes")
+        return u8(self.type) + u32(self.lamport) + u32(self.count) + self.text
+
+
+def parse_message(m: bytes) -> Message:
+    r = Reader(m)
+    parsed = Message(r.number(1), r.number(4), r.number(4), r.rest())
+    if parsed.type not in (APPLICATION, PRIVATE, REFRESH, LEAVE) or len(parsed.text) > MAX_TEXT:
+        raise Reject("format")
+    return parsed
+
+
+def outer_tag(msgkey: bytes, group: bytes, frame: bytes) -> bytes:
+    """The 16 bytes behind every frame on `g` and `e` (18.1); `group` is the id."""
+    return derive(msgkey, b"sc/gm", group[:16], frame)[:16]
+
+
+def unwrap(msgkey: bytes, group: bytes, payload: bytes) -> bytes:
+    """The frame of a payload on `g` or `e`; Reject(`forged`), before anything else."""
+    frame, tag = payload[:-16], payload[-16:]
+    if outer_tag(msgkey, group, frame) != tag:
+        raise Reject("forged", "outer tag")
+    return frame
 
 
 def shared(secret: bytes, public: bytes) -> bytes:

@@ -10,11 +10,11 @@ from . import agreement as ag
 from .control import Control, build_control, parse_control
 from .encoding import Reject
 from .frames import AGREEMENT, CONTROL, RATCHET, nonce_of, parse_header
+from .joins import SecretIdentity
 from .known import expect, expect_true
 from .names import Topic
-from .packages import Package
 from .private import Pair, start_pair
-from .ratchet import PRIVATE, Group, Received, parse_ratchet
+from .ratchet import PRIVATE, Group, Message, Received, outer_tag, parse_message, parse_ratchet, unwrap
 from .zpinc import View
 
 SLOTS = 64
@@ -31,10 +31,10 @@ class Private:
 
 @dataclass(frozen=True)
 class Spoken:
-    """An accepted ratchet frame: m as it stands (first byte included), and the private message in it if that could be read."""
+    """An accepted ratchet frame: m, and the private message in it if that could be read."""
 
     sender: str
-    m: bytes
+    m: Message
     private: Private | None
 
 
@@ -75,15 +75,22 @@ class GroupView:
     accepted: dict[int, bytes] = field(default_factory=dict)
     pairs: dict[tuple[bytes, bytes], Pair] = field(default_factory=dict)
     """(own tag, peer's tag): that member's end of the pair."""
+    numbers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The last (lamport, count) of each uid."""
 
     @property
     def id(self) -> bytes:
         return self.name[:16]
 
-    def receive(self, topic: str, frame: bytes) -> GroupSeen:
+    def wrap(self, frame: bytes) -> bytes:
+        """The payload of a frame on `g` or `e`."""
+        return frame + outer_tag(self.view.keys.msgkey, self.name, frame)
+
+    def receive(self, topic: str, payload: bytes) -> GroupSeen:
         t = self.view.keys.parse_topic(topic)
         if t.name != self.name:
             raise Reject("topic", "another group")
+        frame = unwrap(self.view.keys.msgkey, self.name, payload)
         header = parse_header(t.stream, frame)
         if header.kind == CONTROL:
             tag, control = parse_control(self.view.keys, self.name, frame)
@@ -110,35 +117,41 @@ class GroupView:
     def _pins(self) -> dict[bytes, bytes]:
         return {m.tag: m.pinned.B for m in self.view.members.values() if m.pinned}
 
-    def _packages(self, a: ag.Agreement) -> dict[bytes, Package]:
-        """The packages that an agreement used, by tag; Reject(`package`) for an R that nobody published."""
+    def _parties(self, a: ag.Agreement) -> dict[bytes, ag.Party]:
+        """What an agreement used of everyone but its organizer, by tag; Reject(`package`) for what nobody published.
+
+        R is the ratchet key of who stays, the package's of who comes in (16.2).
+        """
         used = {}
         for row in a.rows:
             if row.tag != a.organizer:
-                package = self.view.by_tag(row.tag).packages.get(row.R)
-                if package is None:
-                    raise Reject("package")
-                used[row.tag] = package
+                present = self.state.R[self.state.index(row.tag)] if self.state and row.tag in self.state.tags else None
+                package = self.view.by_tag(row.tag).package(row.number) if row.number else None
+                if row.R not in (present, package.R if package else None):
+                    raise Reject("package", "R is neither the ratchet's nor the package's")
+                used[row.tag] = ag.Party(row.number, package.K if package else row.R, row.R)
         return used
+
+    def _identities(self) -> dict[bytes, SecretIdentity]:
+        return {self.view.keys.name(uid)[:16]: secret for uid, secret in self.view.known.identities.items()}
 
     def _agreement(self, a: ag.Agreement) -> Founded:
         if self.state:
             a.check_mac(self.state)
-        known, pins, packages = self.view.known, self._pins(), self._packages(a)
+        known, pins, parties, identities = self.view.known, self._pins(), self._parties(a), self._identities()
         after: Group | None = None
         by = []
-        identities = {self.view.keys.name(uid)[:16]: secret for uid, secret in known.identities.items()}
-        for tag, package in packages.items():
-            k, r, secret = known.x.get(package.K), known.x.get(package.R), identities.get(tag)
+        for tag, party in parties.items():
+            k, r, secret = known.x.get(party.K), known.x.get(party.R), identities.get(tag)
             if k and r and secret:
-                state = ag.accept_agreement(a, tag, secret.b, k, r, package.K, pins)
+                state = ag.accept_agreement(a, tag, secret.b, k, r, party.K, pins)
                 expect("16.3", "one RK for all", state.RK, (after or state).RK)
                 after = state
                 by.append(self.view.by_tag(tag).uid)
         w, own_r, organizer = known.x.get(a.W), known.x.get(a.rows[a.index(a.organizer)].R), identities.get(a.organizer)
         if w and own_r and organizer:
             place = (a.epoch, a.head)
-            built, state = ag.build_agreement(a.group, self.state, a.reason, a.organizer, organizer.b, w, own_r, packages, pins, place)
+            built, state = ag.build_agreement(a.group, self.state, a.reason, a.organizer, organizer.b, w, own_r, parties, pins, place)
             expect("16.2", "agreement", built, a.frame)
             expect("16.3", "one RK for all", state.RK, (after or state).RK)
             after = state
@@ -150,14 +163,16 @@ class GroupView:
         self.pairs = {}
         if after:
             self._start_pairs(after)
-        for tag, package in packages.items():
-            self.view.by_tag(tag).forget_packages(package)
+        for row in a.rows:
+            if row.number:
+                member = self.view.by_tag(row.tag)
+                member.forget_packages(member.package(row.number))
         return Founded(a, tuple(by))
 
     def _start_pairs(self, group: Group) -> None:
         known = self.view.known
         pins = self._pins()
-        identities = {self.view.keys.name(uid)[:16]: secret for uid, secret in known.identities.items()}
+        identities = self._identities()
         for tag, R in zip(group.tags, group.R, strict=True):
             r, secret = known.x.get(R), identities.get(tag)
             for peer, R_peer in zip(group.tags, group.R, strict=True):
@@ -183,17 +198,23 @@ class GroupView:
         if r_j and r_new:
             rebuilt, _ = state.build(j, r_j, r_new, received.nonce, received.m)
             expect("17.2", "ratchet frame", rebuilt, frame)
-        private = self._private(state, j, received.m) if received.m[:1] == bytes((PRIVATE,)) else None
+        m = parse_message(received.m)
+        sender = self.view.by_tag(state.tags[j])
+        if self.view.complete:
+            expect_true("17.4", "lamport is the session's", m.lamport == sender.current.lamport)
+        expect_true("17.4", "(lamport, count) grows", (m.lamport, m.count) >= self.numbers.get(sender.uid, (0, 0)))
+        self.numbers[sender.uid] = m.lamport, m.count
+        private = self._private(state, j, received.nonce, m.text) if m.type == PRIVATE else None
         self.state = received.after
-        return Spoken(self.view.by_tag(state.tags[j]).uid, received.m, private)
+        return Spoken(sender.uid, m, private)
 
-    def _private(self, state: Group, j: int, m: bytes) -> Private | None:
+    def _private(self, state: Group, j: int, nonce: bytes, payload: bytes) -> Private | None:
         """Read at whichever ends are known, and move them on."""
         sender = state.tags[j]
         for tag in state.tags:
             receiver_end, sender_end = self.pairs.get((tag, sender)), self.pairs.get((sender, tag))
             end = receiver_end or sender_end
-            opened = end.open(state.epoch, sender, m) if end else None
+            opened = end.open(state.epoch, sender, nonce, payload) if end else None
             if not opened:
                 continue
             body, T = opened
@@ -201,7 +222,7 @@ class GroupView:
             if receiver_end:
                 self.pairs[tag, sender] = receiver_end.received(T)
             if sender_end and t:
-                expect("20", "private message", sender_end.build(state.epoch, sender, t, body), m)
+                expect("20", "private message", sender_end.build(state.epoch, sender, nonce, t, body), payload)
                 self.pairs[sender, tag] = sender_end.sent(T, t)
             return Private(self.view.by_tag(sender).uid, self.view.by_tag(tag).uid, body)
         return None

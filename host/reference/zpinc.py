@@ -39,12 +39,15 @@ class Member:
         left = {R: p for R, p in self.packages.items() if p.sid != used.sid or p.number > used.number}
         self.packages = left
 
-    def next_package(self) -> Package:
-        """The lowest number of its present session, which is what an organizer takes."""
-        mine = [p for p in self.packages.values() if p.sid == self.current.sid]
-        if not mine:
-            raise Reject("package", "none is known")
-        return min(mine, key=lambda p: p.number)
+    def present_packages(self) -> list[Package]:
+        """Those of its present session, by number."""
+        return sorted((p for p in self.packages.values() if p.sid == self.current.sid), key=lambda p: p.number)
+
+    def package(self, number: int) -> Package:
+        for p in self.present_packages():
+            if p.number == number:
+                return p
+        raise Reject("package", f"no number {number}")
 
     @property
     def tag(self) -> bytes:

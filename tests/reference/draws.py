@@ -54,8 +54,10 @@ def check_draws(world: World, reference: Reference) -> None:
     checked = 0
     for topic, frame, _ in world.log:
         t = reference.keys.parse_topic(topic)
-        if t.stream in "jnpskh" or frame[1] == CONTROL:
+        if t.stream in "jnpskh":
             ad, pt = _opened(reference, t.name, frame)
+        elif frame[1] == CONTROL:
+            ad, pt = _opened(reference, t.name, frame[:-16])
         elif t.stream == "c":
             ad, pt = _opened_conversation(reference, t.name, frame)
         else:

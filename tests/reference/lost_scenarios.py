@@ -66,7 +66,7 @@ def declared_by_the_reference() -> None:
     anna, boris, clara = (r.view.by_uid(uid) for uid in ("anna", "boris", "clara"))
     root = bytes(range(100, 132))
     members: dict[bytes, tuple[bytes, Package | None]] = {
-        anna.tag: (w.known.identities["anna"].public.B, anna.next_package()),
+        anna.tag: (w.known.identities["anna"].public.B, anna.present_packages()[0]),
         boris.tag: (w.known.identities["boris"].public.B, None),
     }
     frame = build_notice(r.keys, ADMIN, 1, clara.tag, b"w" * 32, root, members, bytes(24))

@@ -82,7 +82,7 @@ class World:
         self.listeners: list[Callable[[str, bytes], None]] = []
 
     def config(self, uid: str) -> dict[str, Any]:
-        who = {"uid": uid, "channel": CHANNEL, "key": ROOT, "identity": identity_secret(uid), "roster": None}
+        who = {"uid": uid, "channel": CHANNEL, "key": ROOT, "identity": identity_secret(uid), "roster": None, "group": "main"}
         how = {"sign": True, "ring": 16, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all"}
         return who | how | self.settings
 

@@ -126,7 +126,8 @@ def of_presence(forge: Forge) -> Iterator[Case]:
         return build_presence(forge.keys, peer.uid, p, peer.draw(24), peer.seed)
 
     yield "the same counter", "stale", topic, build(now)
-    yield "an older connection", "stale", topic, build(replace(now, conn=peer.conn - 1, counter=peer.counter + 7))
+    yield "an older connection", "behind", topic, build(replace(now, conn=peer.conn - 1, counter=peer.counter + 7))
+    yield "a keepalive of 4 s", "format", topic, build(replace(now, counter=peer.counter + 1, keepalive=4))
     yield "status 0", "format", topic, build(replace(now, counter=peer.counter + 1, status=0))
     yield "status 4", "format", topic, build(replace(now, counter=peer.counter + 1, status=4))
     yield "another session", "unknown", topic, build(replace(now, sid=bytes(16), counter=peer.counter + 1))

@@ -23,7 +23,7 @@ LABELS = {
     "conversations": "ckey msgkey siv siv-mac siv-enc aead sign join rng random nonce bind id-x25519 id-ed25519 slot ring "
     "hid cpace isk tr kckey kc hk chain msg hmac",
     "unsigned_small_rings": "next",
-    "ratchet": "kdf L G mk body bh hdr m cd rk ck fm frame p0 ph pm pr",
+    "ratchet": "kdf L G mk body bh hdr m cd rk ck fm gm frame p0 ph pm pr",
     "declared": "notice share",
 }
 

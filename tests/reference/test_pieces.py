@@ -111,9 +111,9 @@ class Crew:
 
     def agree(self, organizer):
         w, r = self.rng.randbytes(32), self.rng.randbytes(32)
-        packages = {tag: p for tag, p in self.packages.items() if tag != organizer}
+        parties = {tag: ag.Party(p.number, p.K, p.R) for tag, p in self.packages.items() if tag != organizer}
         u = self.identities[organizer].b
-        frame, state = ag.build_agreement(b"g" * 16, None, ag.CREATE, organizer, u, w, r, packages, self.pins)
+        frame, state = ag.build_agreement(b"g" * 16, None, ag.CREATE, organizer, u, w, r, parties, self.pins)
         self.r = {tag: r if tag == organizer else self.secrets[tag][1] for tag in self.tags}
         return frame, state
 
@@ -155,9 +155,9 @@ def test_private_pairs():
         ends[own] = private.start_pair(state.id, own, peer, crew.r[own], R_peer, crew.identities[own].b, crew.pins[peer])
     for epoch, (sender, receiver) in enumerate([(a, b), (a, b), (b, a), (a, b)]):
         t = crew.rng.randbytes(32)
-        m = ends[sender].build(epoch, sender, t, b"psst")
-        assert ends[receiver].open(epoch + 1, sender, m) is None
-        message, T = ends[receiver].open(epoch, sender, m)
+        payload = ends[sender].build(epoch, sender, bytes(24), t, b"psst")
+        assert ends[receiver].open(epoch + 1, sender, bytes(24), payload) is None
+        message, T = ends[receiver].open(epoch, sender, bytes(24), payload)
         assert message == b"psst" and T == x25519_base(t)
         ends[receiver], ends[sender] = ends[receiver].received(T), ends[sender].sent(T, t)
         assert ends[a].PR == ends[b].PR
