@@ -307,9 +307,9 @@ class Agreement:
         raise Reject("epoch")
 
     def vouch(self, epoch, tag, now):
-        """A valid frame of the epoch is its sender's confirmation."""
+        """A signed frame of the epoch is its sender's confirmation. Unsigned it proves only the key, which a man in the middle has too."""
         a = self.attempt
-        if self.running() and a.state == KEYED and a.hid == epoch.hid:
+        if self.ch.config["sign"] and self.running() and a.state == KEYED and a.hid == epoch.hid:
             a.vouch(a.tags.index(tag))
             self._progress(now)
 

@@ -83,9 +83,16 @@ class Epoch:
             for where, mk in skipped:
                 self.skipped[where] = mk
             while len(self.skipped) > MAX_SKIPPED:
-                self.skipped.pop(min(self.skipped, key=lambda w: w[1]))
+                self.skipped.pop(self._least())
 
         return ad, number, pt, commit
+
+    def _least(self):
+        """The skipped key to give up: the oldest of the sender that has most, so that nobody pushes out another's."""
+        count = {}
+        for i, _ in self.skipped:
+            count[i] = count.get(i, 0) + 1
+        return min(self.skipped, key=lambda w: (-count[w[0]], w[1]))
 
     def _mac(self, suite, ad, nonce, box):
         return derive(suite, self.hk, b"sc/hmac", ad, nonce, box)[:TAG]

@@ -3,7 +3,7 @@
 from .compat import const
 from .errors import Reject
 from .handshake import STALE
-from .identity import JOIN_SLOTS, Join, open_join, seal_join
+from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
 from .members import GONE, Member, MySession
 from .notes import Ring
 from .wire import HANDSHAKE, PRESENCE, Reader, header, u32
@@ -57,8 +57,10 @@ class Joins:
         r.end()
         if sid != ch.session.sid or lamport < ch.session.lamport and conn <= ch.conn:
             raise Reject("stale")
-        if lamport > ch.lamport + LAMPORT_JUMP:
+        if lamport > ch.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX:
             raise Reject("jump")
+        if not ch.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
+            raise Reject("stale")
         ch.lamport = max(ch.lamport, lamport)
         self.begin(now)
         self.take_place()
@@ -92,11 +94,11 @@ class Joins:
 
     # --- the others'
 
-    def approve(self, uid):
-        """A person has checked a changed identity: pin it, and read the member's joins again."""
+    def approve(self, uid, text):
+        """A person has checked the changed identity with this fingerprint: pin it, and read the member's joins again."""
         ch = self.ch
         for m in ch.members_by_tag.values():
-            if m.uid == uid and m.refused:
+            if m.uid == uid and m.refused and fingerprint(ch.suite, m.refused) == text:
                 m.public, m.refused = m.refused, None
                 m.floor = m.current.lamport if m.current else m.floor
                 m.sessions = []
@@ -137,7 +139,7 @@ class Joins:
             if member.refused != join.public:
                 member.refused = join.public
                 ch.members_by_tag[member.tag] = member
-                ch.event("identity_changed", {"uid": member.uid})
+                ch.event("identity_changed", {"uid": member.uid, "fingerprint": fingerprint(ch.suite, join.public)})
             raise Reject("identity")
         if join.lamport > LAMPORT_MAX or ch.lamport and join.lamport > ch.lamport + LAMPORT_JUMP:
             raise Reject("jump")

@@ -146,6 +146,20 @@ class Lost:
         ch.event("moved", {"generation": generation, "removed": removed, "waiting": sorted(others)})
         ch.emit(("reconnect",))
 
+    def knows(self, root):
+        """Is this where we are, or a place that we left?"""
+        return root == self.root or root in [old.root for old in self.old]
+
+    def restart(self, root):
+        """The settings give a key that our state knows nothing of: begin there. Only whom we have pinned is taken along."""
+        for m in self.ch.members_by_tag.values():
+            if m.public:
+                self.pins[m.uid] = m.public
+        self.old = []
+        self.root = root
+        self.generation = 0
+        self.ch.settle_at(root)
+
     def at_old_place(self, topic, frame, now):
         """Something at a place we left: whoever is still there is told. True when the topic was one of those."""
         for old in self.old:

@@ -103,9 +103,9 @@ class Session:
         """
         await self.ask("declare_lost", uid, admin_secret)
 
-    async def approve(self, uid):
-        """Pin a member's changed identity, which a person has compared."""
-        await self.ask("approve", uid)
+    async def approve(self, uid, text):
+        """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
+        await self.ask("approve", uid, text)
 
     async def rekey(self):
         """Ask for a new conversation key now."""

@@ -47,9 +47,9 @@ def _unpack(ch, r):
     seed = r.take(32)
     if r.pos == len(r.data):
         return seed
-    if r.take(16) != ch.place:  # the settings give another key now: nothing of the old channel is of use, nor may it be said there
-        return seed
+    place = r.take(16)
     ch.lost.unpack(r)
+    elsewhere = place != ch.place and not ch.lost.knows(ch.config["key"])
     if ch.lost.generation:
         ch.settle_at(ch.lost.root)
     a = ch.agreement
@@ -72,6 +72,8 @@ def _unpack(ch, r):
     for _ in range(r.uint(1)):
         ch.inbox.append(_unpack_message(r))
     ch.group.unpack(r.rest())
+    if elsewhere:
+        ch.lost.restart(ch.config["key"])
     return seed
 
 

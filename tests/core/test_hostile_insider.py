@@ -1,7 +1,8 @@
 """Somebody who knows the channel's key speaks under another member's name. PROTOCOL.md 6 to 10, 13."""
 
+from sealcast.identity import fingerprint
 from sealcast.members import LEFT
-from solo import Peer, Solo, agree, talk
+from solo import Peer, Solo, agree, suite, talk
 
 
 def online(*frames, **changes):
@@ -75,12 +76,13 @@ def test_a_changed_identity_is_refused_until_approved():
     changed = Peer("anna", 2, secret=b"\x77" * 32, session=2)
     solo.give(*anna.presence())
     solo.refuses(*(changed.join() + ("identity",)))
-    assert solo.event("identity_changed") == {"uid": "anna"}
+    text = fingerprint(suite, changed.identity.public)
+    assert solo.event("identity_changed") == {"uid": "anna", "fingerprint": text}
     assert solo.ch.members_by_tag[anna.tag].public == pinned
     for frame in (changed.presence(), changed.note(0)):
         solo.give(*frame)
     assert not solo.messages and solo.ch.drops["unknown"] == 2
-    solo.run(solo.ch.approve("anna", solo.now))
+    solo.run(solo.ch.approve("anna", text, solo.now))
     solo.give(*changed.join())
     solo.barrier()
     assert solo.ch.members_by_tag[anna.tag].public == changed.identity.public
@@ -95,7 +97,7 @@ def test_approval_in_the_middle_of_an_epoch():
     solo.give(*anna.presence())
     agree(solo, anna)
     solo.give(*Peer("anna", 2, secret=b"\x77" * 32, session=2).join())
-    solo.run(solo.ch.approve("anna", solo.now))
+    solo.run(solo.ch.approve("anna", solo.event("identity_changed")["fingerprint"], solo.now))
     solo.later(1000)
     assert solo.ch.epoch is None  # nobody else is left in it
     again = Solo(blob=solo.blob)
@@ -107,8 +109,9 @@ def test_nothing_to_approve():
     anna = Peer("anna")
     solo = online(anna.join())
     before = solo.state()
-    solo.run(solo.ch.approve("anna", solo.now))
-    solo.run(solo.ch.approve("nobody", solo.now))
+    text = fingerprint(suite, anna.identity.public)
+    solo.run(solo.ch.approve("anna", text, solo.now))
+    solo.run(solo.ch.approve("nobody", text, solo.now))
     assert solo.state() == before
 
 
