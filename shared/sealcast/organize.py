@@ -174,8 +174,11 @@ class Organizer:
 
     def wanted(self, tag, number, now):
         """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for this."""
-        for n in [n for n in self.theirs.get(tag, {}) if n < number]:
-            del self.theirs[tag][n]
+        known = self.theirs.get(tag)
+        if known and number <= max(known) + 2 * PACKAGES:  # else somebody's lie, or it will ask again
+            self.floor[tag] = max(number - 1, self.floor.get(tag, 0))
+            for n in [n for n in known if n < number]:
+                del known[n]
         if self.group.state and self.group.phase == LIVE and tag in self.group.state.tags:
             at = max(now + STEP_MS * self._place(tag) + int.from_bytes(self.ch.rng.bytes(2), "big") % STEP_MS, self._not_before)
             self._want(RESYNC, [tag], [], at)

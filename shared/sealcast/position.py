@@ -195,8 +195,10 @@ class Position:
             return  # a frame on the way took us out of the group
         st = g.state
         epoch, head = target
-        if st.epoch == epoch and st.head == head:
+        if st.epoch == epoch and st.head == head and sure:
             self._arrived(now)
+        elif st.epoch == epoch and st.head == head:
+            self._look_ahead(now)  # those who are looking themselves may have seen more since
         elif st.epoch > epoch:
             # We know more than they do: they come after us, then we ask again.
             self._say(bytes(16))
@@ -216,6 +218,13 @@ class Position:
         self._stage = _ASKED
         self._deadline = None
         self._ask_at = now + SYNC_MS
+
+    def _look_ahead(self, now):
+        """No live member has answered: is there a frame for our state in its slot? And ask once more."""
+        self._target = None
+        self._stage = _ALONE
+        self._fetch()
+        self._ask(now)
 
     def _fetch(self):
         self.ch.subscribe(self.ch.topics.make(self.g.name, "e", self.g.state.epoch % SLOTS))
@@ -303,9 +312,7 @@ class Position:
         elif not self._echo:
             self._ask(now)
         elif self._stage == _ASKED:
-            self._stage = _ALONE
-            self._fetch()
-            self._ask(now)
+            self._look_ahead(now)
         else:
             self._arrived(now)  # nobody else is live
 

@@ -168,7 +168,7 @@ class GroupChecks(Checks):
                 since += since > 0
                 if since == 0 and node.sender == uid and node.frame not in known:
                     since = 1
-            if since > 1:
+            if since > 1 and self.world.traitor is None:  # a thief with a friend inside reads on through the friend
                 raise Broken("invariant 4: a thief followed %d messages after its victim had sent" % since)
         self.count("thefts")
         return thief
