@@ -109,7 +109,7 @@ class FileStore:
         self._current, self._generation = None, 0
 
     def _read(self, path):
-        """The bytes of a slot; None when there is no file. Never reads much more than its header announces."""
+        """The bytes of a slot; None when there is no file. Never asks for more memory than a whole slot of its length needs."""
         try:
             file = self._files.open(path, "rb")
         except OSError as e:
@@ -119,8 +119,10 @@ class FileStore:
         try:
             head = file.read(slots.HEADER)
             size = slots.measure(head)
-            # one byte more than announced, so that a tail is seen; of a broken slot enough to tell it from a blank one
-            return head + file.read(size - slots.HEADER + 1 if size else _CHUNK)
+            whole = size is not None and file.seek(0, 2) == size
+            file.seek(len(head))
+            # of a slot that is not as long as it says, enough to tell it from a blank one
+            return head + file.read(size - slots.HEADER if whole else _CHUNK)
         except OSError:
             return b"unreadable"  # a worn sector: this slot is lost, the other one may be well
         finally:

@@ -329,17 +329,21 @@ class Session:
                 raise ValueError("unknown effect " + kind)
 
     def _spoken(self, name, info):
-        """Answer who waits for the group to take a message: those replies stand under the message's negative number."""
+        """Answer who waits for the group to take a message: those replies stand under the message's negative number.
+
+        Who moves to a new key forgets everything that was not sent, notes too."""
         if name in ("accepted", "undeliverable"):
             done = [-info["number"]]
         elif name in ("removed", "moved"):
-            done = [token for token in self._unacked if token < 0]
+            done = [token for token in self._unacked if token < 0 or name == "moved"]
         else:
             return
         for token in done:
             reply = self._unacked.pop(token, None)
             if reply and name == "accepted":
                 reply.done()
+            elif reply and name == "moved":
+                reply.fail(Offline("the channel moved to a new key before this was sent: send it again"))
             elif reply:
                 reply.fail(NoGroup("its receiver left the group" if name == "undeliverable" else "this member is out of the group now"))
 

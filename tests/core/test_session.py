@@ -264,6 +264,21 @@ def test_a_group_message_is_sent_when_the_group_accepted_it():
     run(test())
 
 
+def test_what_was_not_sent_before_a_move_to_a_new_key_is_said_to_be_lost():
+    async def test():
+        answers = [[("queued", 3)], [("queued", -5)]]
+        ch = Script(send=lambda body, mode: answers.pop(0), rekey=lambda: [("event", "moved", {"generation": 1})])
+        s = await running(ch)
+        tasks = [asyncio.create_task(s.send(b"m")) for _ in range(2)]
+        await until(lambda: not answers)
+        await s.rekey()
+        await until(lambda: all([t.done() for t in tasks]))
+        assert [type(t.exception()) for t in tasks] == [Offline] * 2
+        await s.close()
+
+    run(test())
+
+
 def test_send_outlives_a_lost_link():
     async def test():
         wire = Wire()

@@ -56,16 +56,16 @@ def test_another_key_is_refused():
 
 def test_generation_0_and_lengths_out_of_bounds_are_no_header():
     assert slots.measure(b"SCst\x01\x00\x00\x00\x00\x00\x00\x00\x04") is None
-    assert slots.measure(b"SCst\x01\x00\x00\x00\x01\x00\x01\x00\x00") is None
+    assert slots.measure(b"SCst\x01\x00\x00\x00\x01\x00\x10\x00\x00") is None
     assert slots.measure(b"SCst\x01\x00\x00\x00\x01\xff\xff\xff\xff") is None
     assert slots.measure(b"SCst\x02\x00\x00\x00\x01\x00\x00\x00\x04") is None
-    assert slots.measure(b"SCst\x01\x00\x00\x00\x01\x00\x00\xff\xff") == 65535 + 29
+    assert slots.measure(b"SCst\x01\x00\x00\x00\x01\x00\x0f\xff\xff") == 0xFFFFF + 29
 
 
 def test_packing_refuses_what_cannot_be_read_back():
     raises(BadState, slots.pack, S, KEY, 0x100000000, b"")
     raises(BadState, slots.pack, S, KEY, 0, b"")
-    raises(BadState, slots.header, 1, 65536)
+    raises(BadState, slots.header, 1, 0x100000)
 
 
 def test_the_newest_valid_wins():
