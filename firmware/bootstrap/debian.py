@@ -48,6 +48,9 @@ GROUPS = {
     "natmod": _PYTHON + _UNIX_PORT + _RISCV + _ARM,
 }
 
+# What a target can do without: it says in one line what it leaves out then.
+OPTIONAL = {"demo": [*_RISCV, "qemu-system-misc"]}
+
 # A daemon's or a distribution's tools may stand outside an ordinary user's PATH.
 _PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 

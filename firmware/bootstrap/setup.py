@@ -12,8 +12,9 @@ if sys.version_info < (3, 11):
 import debian
 import environment
 import unix
-from common import BIN, Problem, cache_dir, main, say
+from common import BIN, ROOT, Problem, cache_dir, main, run, say, told
 
+_C3_HEAP_BYTES = 181248  # as in firmware/qemu/port.py
 _FINALLY = {
     "demo": "running the demo",
     "test": "running all tests",
@@ -36,7 +37,20 @@ def set_up(target: str) -> None:
         _link("micropython", micropython)
         _link("mpy-cross", mpy_cross)
         say(f"      {micropython}")
+        if target == "demo":
+            _emulated_board()
     say(f"[{last}/{last}] {_FINALLY[target]}")
+
+
+def _emulated_board() -> None:
+    """MicroPython for the demo's emulated RISC-V board, built once and kept; the demo goes without it where it cannot be had."""
+    port = ROOT / "firmware" / "qemu" / "port.py"
+    try:
+        debian.ensure(debian.OPTIONAL["demo"])
+        with told("      MicroPython for an emulated RISC-V board (a minute when it is built the first time)"):
+            run([sys.executable, port, "VIRT_RV32", str(_C3_HEAP_BYTES)], "qemu.log", "building it")
+    except Problem as e:
+        say(f"      the demo goes without an emulated board: {e}")
 
 
 def _link(name: str, target: Path) -> None:

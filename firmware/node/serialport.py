@@ -22,6 +22,7 @@ _RESULT = const(0x81)
 _MESSAGE = const(0x82)
 
 _GOODBYE_MS = const(3000)
+_CHUNK = const(128)
 
 
 class Stream:
@@ -35,16 +36,26 @@ class Stream:
         self._poll.register(source, select.POLLIN)
         self._one = bytearray(1)
 
-    async def read(self):
-        """The next byte; waits for it, and lets others run, only when there is none."""
-        for _ in self._poll.ipoll(0):
-            n = self._source.readinto(self._one)
-            break
-        else:
-            n = await self._reader.readinto(self._one)
-        if not n:
-            raise OSError("the serial port is closed")
-        return self._one[0]
+    async def read(self, chunk):
+        """Fill `chunk` with what has come -> how many bytes; waits, and lets others run, only when there is nothing.
+
+        Byte by byte: a read of more would wait for all of it on most ports. Allocates nothing for each byte.
+        """
+        one, source, poll = self._one, self._source, self._poll
+        count = 0
+        while count < len(chunk):
+            for _ in poll.ipoll(0):
+                n = source.readinto(one)
+                break
+            else:
+                if count:
+                    break
+                n = await self._reader.readinto(one)
+            if not n:
+                raise OSError("the serial port is closed")
+            chunk[count] = one[0]
+            count += 1
+        return count
 
     def write(self, data):
         view = memoryview(data)
@@ -78,6 +89,8 @@ class Serial:
         self._keepalive_s = keepalive_s
         self._link = Link(window)
         self._lines = Lines()
+        self._chunk = bytearray(_CHUNK)
+        self._at = self._end = 0
         self._clock = Clock()
         self._lock = asyncio.Lock()
         self._room = asyncio.Event()
@@ -190,7 +203,12 @@ class Serial:
     async def _event(self):
         """Read until something happens -> a message, or None for any other step forward. Raises OSError when it is over."""
         while True:
-            found = self._lines.put(await self._port.read())
+            if self._at == self._end:
+                self._at = 0
+                self._end = 0
+                self._end = await self._port.read(self._chunk)
+            found = self._lines.put(self._chunk[self._at])
+            self._at += 1
             if found is None:
                 continue
             if found[0] == "text":

@@ -12,6 +12,7 @@ Every step is told in a line and waits for events, not for time. The last line i
     rekeys                     conversation keys that replaced another one
     wrong_password_readable    messages received, and recorded frames opened, with a wrong password: 0
     plaintext_hits_at_broker   texts and names found in what the broker was given: 0
+    board_messages             received by and from the emulated RISC-V board behind the serial bridge; 0 without QEMU
 """
 
 import argparse
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from sealcast import compat, keys
-from sealcast_host import channels, words
+from sealcast_host import channels, demoboard, words
 from sealcast_host.broker import running_broker
 from sealcast_host.demobroker import Recorder
 from sealcast_host.demomembers import DemoFailed, HostMember, Member, NodeMember, Watch, has_native_crypto
@@ -36,7 +37,7 @@ from sealcast_host.errors import UserError
 
 CHANNEL = "greenhouse"
 NODES = ("bench-north", "bench-south", "water-tank")
-HOST, LATE, STRANGER = "gardener-laptop", "late-visitor", "eavesdropper"
+HOST, LATE, STRANGER, BOARD = "gardener-laptop", "late-visitor", "eavesdropper", "valve-board"
 NOTES_EACH = 2
 
 
@@ -45,6 +46,8 @@ class Demo:
 
     def __init__(self, micropython: Path, folder: Path) -> None:
         self.micropython = micropython
+        self.folder = folder
+        self.known: channels.ChannelFile
         self.watch = Watch()
         self.recorder = Recorder()
         self.begin = time.monotonic()
@@ -85,14 +88,15 @@ class Demo:
             await self._converse()
             await self._join_late()
             await self._lose_a_node()
+            self._count()
+            await self._add_a_board(stack)
             self._wrong_password()
             self._show_the_broker()
-            self._count()
 
     async def _join(self) -> None:
         self.phrase = words.new_phrase()
         self.tell(f'channel "{CHANNEL}" made; its phrase for this run: {self.phrase}')
-        known = channels.create(CHANNEL, self.phrase, self.broker, HOST)
+        known = self.known = channels.create(CHANNEL, self.phrase, self.broker, HOST)
         native = await has_native_crypto(self.micropython)
         for node in self.nodes:
             node.provision(known, self.phrase if native else None)
@@ -188,6 +192,28 @@ class Demo:
         await self._say(victim, "the lost node is back", self.five)
         self.tell(f"it is back: the note it missed arrived, epoch {epoch[:8]} is for all five, and it speaks again")
 
+    async def _add_a_board(self, stack: AsyncExitStack) -> None:
+        """A member without radio: RISC-V machine code, flash that survives, a serial port."""
+        self.counts["board_messages"] = 0
+        absent = demoboard.missing()
+        if absent:
+            self.tell(f"no emulated board: {absent}")
+            return
+        board = demoboard.BoardMember(BOARD, self.watch, self.folder / BOARD, self.broker)
+        stack.push_async_callback(board.close)
+        await board.install(self.known)
+        self.tell(f"{BOARD} started: an emulated RISC-V board without radio, connected through the serial bridge, which has no key")
+        members = [*self.five, board]
+        epoch = await self._one_epoch(members)
+        await self.watch.until(f"{BOARD} reads the history", lambda: self._has_notes(board))
+        await self._note(board, "a note of the board without radio")
+        for member in self.five:
+            await self.watch.until(f"{member.uid} receives the board's note", lambda m=member: self._has_notes(m))  # type: ignore[misc]
+        await self._say(board, "said over a serial port", members)
+        await self._say(self.host, "heard over a serial port", members)
+        self.counts["board_messages"] = len(self.five) + len(self.five) + len(board.messages)
+        self.tell(f"it read {len(self.notes) - 1} notes of the history, agreed on epoch {epoch[:8]} with the five, heard and spoke")
+
     def _wrong_password(self) -> None:
         suite = compat.best_suite()
         right = keys.Keys(suite, keys.root_key(suite, self.phrase.encode(), CHANNEL.encode()), CHANNEL.encode())
@@ -200,6 +226,7 @@ class Demo:
         alone = [uid for uid, _ in self.stranger.session.members] == [STRANGER]
         self.need(alone, f"{STRANGER} meets nobody")
         self.counts["wrong_password_readable"] = opened + len(self.stranger.messages)
+        self.need(self.counts["wrong_password_readable"] == 0, "nothing is readable with a wrong password")
         self.tell(f"with one word wrong {STRANGER} met nobody, received nothing, and opens {opened} of {len(theirs.frames)} frames")
 
     def _show_the_broker(self) -> None:
@@ -208,10 +235,11 @@ class Demo:
             self.tell("    " + line)
         self.need(self.recorder.hits(["zp/1/"]) > 0, "the search finds what is there (the check itself must work)")
         bodies = [body for _, body in self.notes] + [body for _, body, _ in self.said]
-        names = [CHANNEL, STRANGER, *(m.uid for m in self.five)]
+        names = [CHANNEL, STRANGER, BOARD, *(m.uid for m in self.five)]
         secrets = [self.phrase, self.wrong]
         hits = self.recorder.hits(bodies + names + secrets)
         self.counts["plaintext_hits_at_broker"] = hits
+        self.need(hits == 0, "the broker sees no plaintext, no name of a member or of the channel")
         self.tell(f"searched for {len(bodies)} texts, {len(names)} names and the phrases, in plain, hex and base64: {hits} found")
 
     def _count(self) -> None:
@@ -237,8 +265,6 @@ class Demo:
             "conversation_messages": conversation,
             "rekeys": len(agreed) - 1,
         }
-        self.need(self.counts["wrong_password_readable"] == 0, "nothing is readable with a wrong password")
-        self.need(self.counts["plaintext_hits_at_broker"] == 0, "the broker sees no plaintext, no name of a member or of the channel")
         self.need(self.counts["rekeys"] >= 3, "the conversation re-keyed at the late join, at the loss and at the return")
 
     async def _stop_members(self) -> None:

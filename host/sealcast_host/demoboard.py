@@ -68,7 +68,7 @@ class BoardMember(Member):
         del settings["broker"]
         # The board has no randomness of its own: it lives on this seed (PROTOCOL.md sections 5 and 12).
         key = slots.key_for(suite, identity, settings["channel"].encode(), self.uid.encode())
-        self._board = emulated.Board(NAME, disk=str(self._folder / "memory"))
+        self._board = emulated.Board(NAME, disk=str(self._folder / "memory"), heap_bytes=emulated.port.C3_HEAP_BYTES)
         self._board.start()
         self._board.write_rom(romfs.image({path: data for path, data in files.items() if path.startswith("/lib/")}))
         self._board.put("/sealcast.json", json.dumps(settings).encode())

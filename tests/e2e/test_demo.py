@@ -12,7 +12,7 @@ from host_support import Child, environment
 
 KEYS = {
     "members", "notes_sent", "notes_delivered", "history_delivered", "handshakes", "conversation_messages", "rekeys",
-    "wrong_password_readable", "plaintext_hits_at_broker",
+    "wrong_password_readable", "plaintext_hits_at_broker", "board_messages",
 }  # fmt: skip
 
 
@@ -59,6 +59,8 @@ def test_the_demo_keeps_its_promises(micropython, tmp_path):
     assert {key: counts[key] for key in expected} == expected
     assert counts["rekeys"] >= 3 and counts["handshakes"] == counts["rekeys"] + 1
     assert counts["wrong_password_readable"] == counts["plaintext_hits_at_broker"] == 0
+    # The board: ten of its messages and of the host's received, and what it received itself.
+    assert counts["board_messages"] > 10 or any("no emulated board: " in line for line in lines)
     assert all(map(ended, children(tmp_path)))
 
 
