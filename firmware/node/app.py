@@ -54,11 +54,16 @@ async def node(values, directory):
         log.tell(line)
     session.on("*", log.event)
     session.on("message", lambda name, message: None)  # taken as soon as it is printed
-    tasks = []
+    tasks, source = [], None
     if config["sensor"]:
         from .sensors import make
 
         source = make(config["sensor"])
+    if config["duty"]:
+        from . import duty
+
+        tasks.append(duty.Turn(config, session, log, source).run)
+    elif source:
         tasks.append(lambda: publish(source, config["sensor"], session, log))
     if config["led"] is not None and ON_BOARD:
         light(config["led"], session)
@@ -84,6 +89,8 @@ async def node(values, directory):
     for task in running:
         task.cancel()
     log.event("closed", {})
+    if config["duty"] and ON_BOARD:
+        duty.rest(config["duty"])
     return 0
 
 
