@@ -11,7 +11,7 @@ from . import private, smmp
 from .compat import const, hexlify
 from .errors import Reject
 from .keys import derive, siv
-from .organize import Organizer
+from .organize import CREATE, Organizer
 from .position import LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Position
 from .smmp import frame_epoch, frame_prev
 from .speech import APPLICATION, LEAD, LEAVE, PRIVATE, Speech
@@ -311,7 +311,7 @@ class Group:
             after = mine.after
         elif at is None or not self.organizer.fits(a.numbers[at], a.R[at]):
             raise Reject("outside")
-        elif self.state is not None and a.epoch < self.state.epoch:
+        elif self.state is not None and a.epoch < self.state.epoch and a.reason != CREATE:
             raise Reject("late")
         else:
             after = self._taken(a, a.numbers[at], None)

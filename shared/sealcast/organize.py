@@ -8,7 +8,7 @@ from .compat import const
 from .errors import NoGroup, Reject
 from .keys import ZERO
 from .members import AWAKE
-from .position import LIVE, NONE
+from .position import FORKED, LIVE, NONE, REJOIN
 from .speech import Pending
 from .wire import AGREEMENT, PACKAGE, Reader, header
 
@@ -143,7 +143,7 @@ class Organizer:
 
     def change(self, action, tags, now):
         """What a user asks for. Raises NoGroup."""
-        inside = self.group.state is not None
+        inside = self.group.state is not None and not (action == "create" and self.group.phase in (REJOIN, FORKED))
         if action == "create" and inside:
             raise NoGroup("this member is in a group already: add or remove members, or leave it first")
         if action != "create" and not inside:
@@ -158,6 +158,8 @@ class Organizer:
         elif action == "remove":
             self._want(REMOVE, [], tags, now)
         else:
+            if action == "create":
+                self.group.forget()  # of a group that nobody can follow any more, the last trace
             self._want(CREATE if action == "create" else ADD, tags, [], now + (0 if inside else ASK_MS))
             if not inside:
                 self.group.where.sync(now)  # is there one already?

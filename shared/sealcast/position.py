@@ -94,7 +94,8 @@ class Position:
         self._asked_at = now
         self._echo = False
         self._deadline = now + SYNC_MS
-        self._control(bytes((ASK,)) + self._nonce)
+        st = self.g.state
+        self._control(bytes((ASK,)) + self._nonce + (u32(st.epoch) + st.head if st else bytes(36)))
 
     def hold(self, frame):
         """A live frame while we are looking. When there are too many we ask again once we have caught up."""
@@ -139,13 +140,14 @@ class Position:
         r = Reader(pt)
         kind = r.uint(1)
         if kind == ASK:
-            nonce = r.take(16)
+            nonce, epoch, head = r.take(16), r.uint(4), r.take(32)
             r.end()
             if tag == self.ch.tag and nonce == self._nonce and not self._echo and self._stage in (_ASKED, _ALONE):
                 self._echo = True
                 self._deadline = now + SYNC_MS
             if tag != self.ch.tag and g.phase in (LIVE, SYNC) and len(self._answers) < MAX_ASKS:
                 self._answers.append((nonce, now + self.rank() * ANSWER_MS + UNSURE_MS * (g.phase != LIVE)))
+                self._heard(tag, False, (epoch, head), now)
         elif kind == HEAD:
             nonce, live, epoch, head = r.take(16), r.uint(1), r.uint(4), r.take(32)
             r.end()
@@ -173,17 +175,23 @@ class Position:
             return
         if live or g.phase != LIVE and position[0] >= g.state.epoch:
             self._answers = [a for a in self._answers if a[0] != nonce]
+        if g.phase == SYNC and nonce == self._nonce and live and tag in g.state.tags:
+            if not self._sure:
+                self._pursue(position, True, now)
+        else:
+            self._heard(tag, live, position, now)
+
+    def _heard(self, tag, live, position, now):
+        """Where another member says it is, to whomever."""
+        g = self.g
         if tag not in g.state.tags:
             return
         if g.phase == LIVE:
             ahead = position[0] > g.state.epoch
             if ahead or live and position[0] == g.state.epoch and position[1] != g.state.head:
                 self.sync(now)
-        elif g.phase == SYNC and nonce == self._nonce:
-            if live and not self._sure:
-                self._pursue(position, True, now)
-            elif self._target is None and (self._best is None or better(position, self._best)):
-                self._best = position
+        elif g.phase == SYNC and (self._best is None or better(position, self._best)):
+            self._best = position
 
     # --- getting there
 

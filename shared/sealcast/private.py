@@ -6,14 +6,14 @@ PR mixed with X25519(s, S), carries the sender's next public key T inside, and m
 
 from .compat import const
 from .errors import Reject
-from .keys import dh
+from .keys import ZERO, dh
 from .wire import lv, pad, u32, unpad
 
 HINT = const(16)
 
 
 class Pair:
-    """Our end of the private ratchet with one other member. s: our secret; S: the peer's public key; PR: the root."""
+    """Our end of the private ratchet with one other member. s: our secret; S: the peer's public key (zeros: none yet); PR: the root."""
 
     def __init__(self, s, S, PR):
         self.s = s
@@ -24,15 +24,20 @@ class Pair:
 def begin(suite, group, my_tag, peer_tag, b, B_peer, r, R_peer):
     """The pair's first state after an agreement: from both the one-time keys and the pinned identities.
 
-    Without the identities an organizer could name keys of its own and sit in the middle.
+    Without the identities an organizer could name keys of its own and sit in the middle. r is used here, and not kept.
     """
     names = lv(group, min(my_tag, peer_tag), max(my_tag, peer_tag))
-    return Pair(r, R_peer, suite.h(32, dh(suite, r, R_peer) + dh(suite, b, B_peer), b"", b"sc/p0", names))
+    return Pair(ZERO, ZERO, suite.h(32, dh(suite, r, R_peer) + dh(suite, b, B_peer), b"", b"sc/p0", names))
 
 
 def hint(suite, pair, epoch, sender):
     """16 bytes by which only the receiver sees that the payload is for it. sender: tag, 16 bytes."""
     return suite.h(32, pair.PR, b"", b"sc/ph", u32(epoch), sender)[:HINT]
+
+
+def _shared(suite, pair):
+    """X25519(s, S), 32 zero bytes until both ends have said something."""
+    return ZERO if ZERO in (pair.s, pair.S) else dh(suite, pair.s, pair.S)
 
 
 def _key(suite, pair, z, epoch, sender):
@@ -42,13 +47,13 @@ def _key(suite, pair, z, epoch, sender):
 
 def seal(suite, pair, epoch, sender, nonce, t, message):
     """-> payload. nonce: that of the frame's body; t: a fresh secret. The pair moves on with `moved` when the frame is accepted."""
-    key = _key(suite, pair, dh(suite, pair.s, pair.S), epoch, sender)
+    key = _key(suite, pair, _shared(suite, pair), epoch, sender)
     return hint(suite, pair, epoch, sender) + suite.secretbox(key, nonce, suite.x25519_base(t) + pad(message))
 
 
 def open_payload(suite, pair, epoch, sender, nonce, payload):
     """Payload from the peer -> (message, Pair after). Raises Reject("undecryptable" | "padding" | "neutral")."""
-    z = dh(suite, pair.s, pair.S)
+    z = _shared(suite, pair)
     pt = suite.secretbox_open(_key(suite, pair, z, epoch, sender), nonce, payload[HINT:])
     if pt is None or len(pt) < 32:
         raise Reject("undecryptable")
@@ -57,7 +62,7 @@ def open_payload(suite, pair, epoch, sender, nonce, payload):
 
 def moved(suite, pair, t):
     """Our own message with the secret t was accepted: -> Pair after; the old s is gone."""
-    z = dh(suite, pair.s, pair.S)
+    z = _shared(suite, pair)
     return Pair(t, pair.S, _move(suite, pair, z, suite.x25519_base(t)))
 
 

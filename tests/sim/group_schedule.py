@@ -141,7 +141,8 @@ class GroupStory(Story):
         begin = w.now
         w.run_until(begin + 10000)  # connections that stalled before
         # What a person does who sees that somebody ought to be in the group and is not
-        w.at(begin + 60000, self.look)
+        for ms in (60000, 120000):
+            w.at(begin + ms, self.look)
         if not w.run_until(begin + BOUND_MS, self.settled):
             raise Broken("invariant 10: not one group %d s after the faults stopped: %s" % ((w.now - begin) // 1000, self.phases()))
         w.settle_ms, w.settle_messages = w.now - begin, 0
@@ -167,7 +168,8 @@ class GroupStory(Story):
         w = self.world
         live, inside = w.groups()
         lively = [c for c in inside if c.channel.group.phase == LIVE]
-        if not inside:
+        if not any(c.channel.group.phase in (1, LIVE) for c in inside):
+            w.checks.unsteady.update(w.clients)
             w.change(live[0], "create", [c.uid for c in live[1:]])
         for c in live:
             if lively and c not in inside and c.channel.tag in lively[0].channel.group.state.tags:
