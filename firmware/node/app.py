@@ -15,8 +15,10 @@ from .log import Log
 _WATCHDOG_MS = const(60000)
 _FEED_MS = const(1000)
 _AGAIN_MS = const(10000)
+_AGAIN_MOST_MS = const(60000)
 
 ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
+dog = None  # the watchdog, once it is on: it cannot be stopped, and whoever interrupts the node must know
 
 
 def main(arguments):
@@ -30,10 +32,16 @@ def main(arguments):
 
 
 async def run(path):
+    light, wait = None, _AGAIN_MS
+    if ON_BOARD:
+        from . import led
+
+        light = led.make()
+        asyncio.create_task(light.run())
     while True:
         try:
             values, directory = setup.read(path)
-            return await node(values, directory)
+            return await node(values, directory, light)
         except BadSettings as e:
             for line in str(e).split("\n"):
                 print(path + ": " + line)
@@ -41,11 +49,15 @@ async def run(path):
             print("sealcast: " + str(e))
         if not ON_BOARD:
             return 2
-        await sleep_ms(_AGAIN_MS)  # someone may be copying better settings over right now
+        if light:
+            light.state = "unprovisioned"
+        await sleep_ms(wait)  # someone may be copying better settings over right now
+        wait = min(2 * wait, _AGAIN_MOST_MS)
 
 
-async def node(values, directory):
-    """One session from start to close."""
+async def node(values, directory, light=None):
+    """One session from start to close. light: shows how it is, on a board."""
+    global dog
     kind = values.get("log") if isinstance(values, dict) else None
     early = []
     config, session = setup.member(values, directory, early.append)
@@ -65,12 +77,16 @@ async def node(values, directory):
         tasks.append(duty.Turn(config, session, log, source).run)
     elif source:
         tasks.append(lambda: publish(source, config["sensor"], session, log))
-    if config["led"] is not None and ON_BOARD:
-        light(config["led"], session)
+    status = watch(light, config, session, log) if light else None
     if config["wifi"]:
         from .wifi import Wifi
 
-        Wifi(config["wifi"], log.event).start()
+        def report(name, info):
+            log.event(name, info)
+            if status:
+                status.event(name, info)
+
+        Wifi(config["wifi"], report).start()
     serial = config["transport"] == "serial"
     if serial or not ON_BOARD:
         from . import console
@@ -85,6 +101,8 @@ async def node(values, directory):
     while not session.closed:
         if dog and session.healthy():
             dog.feed()
+        if status:
+            status.look()
         await session.wait_closed(_FEED_MS)
     for task in running:
         task.cancel()
@@ -121,13 +139,23 @@ async def publish(source, settings, session, log):
             log.event("refused", {"command": "sensor", "code": e.code, "text": str(e)})
 
 
-def light(pin, session):
-    """The LED is on while the node is connected."""
-    from machine import Pin
+def watch(light, config, session, log):
+    """The session's state, on the light and in a line when it needs somebody's help."""
+    from . import led
 
-    led = Pin(pin, Pin.OUT, value=0)
-    session.on("connected", lambda name, info: led.value(1))
-    session.on("offline", lambda name, info: led.value(0))
+    if config["led"] is not None:
+        light.pin = led.make(config["led"]).pin
+    status = led.Status(light, log.tell, config["wifi"], session.clock.now, lambda: others(session, config["uid"]))
+    session.on("*", status.event)
+    return status
+
+
+def others(session, uid):
+    """Is any other member known here?"""
+    for member in session.members:
+        if member[0] != uid:
+            return True
+    return False
 
 
 def watchdog(suite, log):

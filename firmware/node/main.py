@@ -18,10 +18,15 @@ def on_board():
         main([])
     except Exception as e:
         print("sealcast: %s (%s); trying again in %d s" % (what, type(e).__name__, _AGAIN_S))
+        import gc
         import time
 
         import machine
 
+        for name in list(sys.modules):  # whoever interrupts us needs room for a prompt
+            if name.startswith(("node", "sealcast")):
+                del sys.modules[name]
+        gc.collect()
         time.sleep(_AGAIN_S)
         machine.reset()
 

@@ -25,7 +25,8 @@ BAUD = 115200
 _READ_S = 5.0
 _RUN_S = 30.0
 _CHUNK = 768
-_ATTEMPTS = 3
+_ATTEMPTS = 2
+_INTERRUPTS = 5
 
 # sys.implementation._mpy >> 10: MicroPython's own numbering (py/persistentcode.h)
 _ARCHES = ("", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin", "rv32imc", "rv64imc")
@@ -130,7 +131,8 @@ class Device:
         for attempt in range(_ATTEMPTS):
             try:
                 with _mapped(self.port):
-                    self._transport.enter_raw_repl(soft_reset=False)
+                    self._interrupt()
+                    self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_READ_S)
                     self._dog = "True" in self._exec(_WATCHED, _RUN_S)
                     if self._dog:
                         self._exec(_HOLD, _RUN_S)
@@ -142,6 +144,15 @@ class Device:
         if self._dog:
             self.run(_HOLD)
         self.run(_HELPERS)
+
+    def _interrupt(self) -> None:
+        """Ctrl-C until there is a prompt: a board that is starting, or short of memory, loses some."""
+        self._transport.serial.timeout = 1
+        for _ in range(_INTERRUPTS):
+            self._transport.serial.write(b"\r\x03")
+            if self._transport.read_until(1, b">", timeout=1, timeout_overall=2).endswith(b">"):
+                break
+        self._transport.serial.timeout = _READ_S
 
     def run(self, code: str, timeout_s: float = _RUN_S) -> str:
         """What the program printed. Raises BoardError and Gone."""

@@ -43,7 +43,7 @@ def recognise(facts: Facts, wanted: Board | None) -> Board | None:
     """What kind of board this is; None for one without a file. Raises UserError when it is not the one that was named."""
     found = boards.of_machine(facts.machine)
     if wanted is not None and found is not None and found.name != wanted.name:
-        raise UserError(f"this board is {_a(found)} ({facts.machine}), not {_a(wanted)}: name the right one, or the right --port")
+        raise UserError(f"this board is {found.name} ({facts.machine}), not {wanted.name}: name the right one, or the right --port")
     board = wanted or found
     least = board.micropython if board is not None else (1, 23)
     if facts.version < least:
@@ -85,9 +85,8 @@ def stale(device: Device, wanted: Bundle) -> list[str]:
 
 
 def _announce(facts: Facts, board: Board | None, wanted: Bundle) -> None:
-    print(
-        f"board     {board.name + ', ' if board else ''}{facts.machine}, MicroPython {_dotted(facts.version)}, {facts.heap_free // 1024} KB of heap free"
-    )
+    name = board.name + ", " if board else ""
+    print(f"board     {name}{facts.machine}, MicroPython {_dotted(facts.version)}, {facts.heap_free // 1024} KB of heap free")
     if not wanted.native:
         print("native    none for this chip: the pure Python suite is installed, which is slow and not constant-time")
     if not wanted.compiled:
@@ -120,7 +119,3 @@ def _tell(progress: Progress, before: int, total: int, path: str) -> Callable[[i
 
 def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
-
-
-def _a(board: Board) -> str:
-    return f"{'an' if board.name[0] in 'AEIOU' else 'a'} {board.name}"

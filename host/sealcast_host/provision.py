@@ -60,19 +60,12 @@ def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | Non
     """The board's sealcast.json, without an identity yet. Raises UserError naming the wrong field."""
     if wishes.uid == known.uid:
         raise UserError("uid: this is this computer's own name in the channel: every member needs a name of its own")
-    out = known.settings(wishes.uid)
+    out = known.settings(wishes.uid) | {"uid": wishes.uid}
     out["roster"] = {uid: public for uid, public in known.roster.items() if uid != wishes.uid}
     if wishes.broker is not None:
         out["broker"] = wishes.broker
-    if board is not None and board.radio == "none":
-        out["transport"] = "serial"
-        del out["broker"]
-    elif invites.only_here(out["broker"]["host"]):
-        raise UserError(
-            "broker: the channel's broker is known as an address of this computer only: give one that the board can reach, with --broker"
-        )
-    elif wishes.wifi_ssid is None and board is not None:
-        raise UserError(f"wifi: {board.name} needs a network: add --wifi-ssid (its password is asked for)")
+    if board is not None:
+        _reach(out, wishes, board)
     if wishes.wifi_ssid is not None:
         out["wifi"] = {"ssid": wishes.wifi_ssid} | ({"password": wishes.wifi_password} if wishes.wifi_password else {})
     if wishes.sensor is not None:
@@ -84,6 +77,18 @@ def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | Non
         out["led"] = led
     channels.raise_wrong_settings(out, "settings")
     return out
+
+
+def _reach(out: dict[str, Any], wishes: Wishes, board: Board) -> None:
+    """How the board gets to the broker: over its radio, or over its serial port by somebody's bridge."""
+    if board.radio == "none":
+        out["transport"] = "serial"
+        del out["broker"]
+    elif invites.only_here(out["broker"]["host"]):
+        where = "the channel's broker is known as an address of this computer only"
+        raise UserError(f"broker: {where}: give one that the board can reach, with --broker")
+    elif wishes.wifi_ssid is None:
+        raise UserError(f"wifi: {board.name} needs a network: add --wifi-ssid (its password is asked for)")
 
 
 def provision(channel: str, wishes: Wishes, port: str, *, replace: bool) -> Label:

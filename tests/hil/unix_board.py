@@ -89,7 +89,7 @@ class UnixBoard:
     def _power(self):
         mode = "friendly"
         env = dict(os.environ, MICROPYPATH=".frozen", TERM="dumb")
-        command = [sys.executable, "-c", _CONTROLLING, str(self._micropython), "-X", "heapsize=160k", str(REPL), str(self.flash)]
+        command = [sys.executable, "-c", _CONTROLLING, str(self._micropython), "-X", "heapsize=1m", str(REPL), str(self.flash)]
         while not self._ended:
             self._process = subprocess.Popen(
                 [*command, mode], stdin=self._slave, stdout=self._slave, stderr=self._slave, env=env, cwd=self.flash, start_new_session=True

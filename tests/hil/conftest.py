@@ -1,0 +1,81 @@
+"""Boards for the tests here: MicroPython's unix port behind a pty, and QEMU's RISC-V machine. One that cannot be had is a failure."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+QEMU = HERE.parents[1] / "firmware" / "qemu"
+sys.path[:0] = [str(HERE), str(QEMU)]
+
+from board import Board, missing  # noqa: E402
+from unix_board import UnixBoard  # noqa: E402
+
+from host_support import environment  # noqa: E402
+
+
+@pytest.fixture
+def unix_board(micropython, tmp_path):
+    """A fresh board without anything on it. port, flash (a folder), unplug(), plug_in()."""
+    with UnixBoard(micropython, tmp_path) as board:
+        yield board
+
+
+@pytest.fixture
+def qemu_board(tmp_path):
+    """A fresh emulated ESP32-C3 of sorts: 138 KB of heap, a 1 MB filesystem. port, and all of firmware/qemu/board.py."""
+    if missing("VIRT_RV32"):
+        pytest.fail(f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False)
+    with Board("VIRT_RV32", str(tmp_path / "disk")) as board:
+        yield board
+
+
+class Home:
+    """A user of this computer with channels of his own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._env = {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_STATE_HOME": str(folder / "state")}
+
+    def sealcast(self, *arguments, text=None, code=0, **env):
+        """Run the command; its output. Fails unless it exits with `code`; an error is one line and no traceback."""
+        done = self.start(*arguments, **env).communicate_with(text)
+        assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr and "internal error" not in done.stderr
+        if code == 2:
+            assert done.stderr.count("\n") == 1, done.stderr
+        return done
+
+    def start(self, *arguments, **env):
+        return _Run([sys.executable, "-m", "sealcast_host", *map(str, arguments)], environment(**self._env, **env), self.folder)
+
+    @property
+    def channels(self):
+        return self.folder / "config" / "sealcast"
+
+
+class _Run(subprocess.Popen):
+    def __init__(self, argv, env, folder):
+        pipe = subprocess.PIPE
+        super().__init__(argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env, cwd=folder)
+
+    def communicate_with(self, text):
+        out, err = self.communicate(text, timeout=120)
+        return subprocess.CompletedProcess(self.args, self.returncode, out, err)
+
+
+@pytest.fixture
+def home(tmp_path):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return Home(folder)
+
+
+@pytest.fixture
+def neighbour(tmp_path):
+    """Another computer."""
+    folder = tmp_path / "neighbour"
+    folder.mkdir()
+    return Home(folder)

@@ -1,0 +1,236 @@
+"""`sealcast provision`, `invite`, `join`, `doctor`: real boards get settings and join a channel; what is wrong is found."""
+
+import json
+import os
+import stat
+
+import pytest
+
+from host_support import Child, free_port, mosquitto, start_broker
+from sealcast import compat, keys, slots, wire
+from sealcast.channel import Channel
+from sealcast.identity import Identity, fingerprint
+from sealcast.settings import complete
+from sealcast_host import boards, bundle, invites
+from sealcast_host.channels import ChannelFile
+from sealcast_host.device import Device
+from sealcast_host.errors import UserError
+
+PHRASE = "a phrase for these tests that nobody would guess in a long time"
+
+
+@pytest.fixture
+def greenhouse(home):
+    home.sealcast("channel", "new", "greenhouse", "--uid", "laptop", "--password-stdin", "--force", text=PHRASE + "\n")
+    return home
+
+
+@pytest.fixture
+def installed(unix_board):
+    """The node on the board's disk, as `sealcast flash` puts it there (test_flash.py)."""
+    for path, data in bundle.make("x64", 6, boards.named("UNIX")).files.items():
+        place = unix_board.flash / path[1:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    return unix_board
+
+
+def kept(home, channel="greenhouse"):
+    return json.loads((home.channels / f"{channel}.json").read_text())
+
+
+def test_a_board_becomes_a_member_and_stays_it(greenhouse, installed):
+    (installed.flash / "main.py").write_text("pass\n")  # what provision leaves there is looked at before the node works with it
+    done = greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-1", "--port", installed.port)
+    settings = json.loads((installed.flash / "sealcast.json").read_text())
+    suite = compat.best_suite()
+    assert settings["key"] == kept(greenhouse)["key"] == wire.b64(keys.root_key(suite, PHRASE.encode(), b"greenhouse"))
+    secret = wire.unb64(settings["identity"])
+    public = Identity(suite, secret).public
+    assert kept(greenhouse)["roster"] == {"bench-1": wire.b64(public)}
+    assert kept(greenhouse).get("admin_secret") and "admin_secret" not in settings
+    assert settings["transport"] == "serial" and "broker" not in settings  # UNIX has no radio
+
+    label = [line.strip("| ").split(None, 1) for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert dict(label) == {"uid": "bench-1", "channel": "greenhouse", "fingerprint": fingerprint(suite, public)}
+    for secret_text in (settings["key"], settings["identity"]):
+        assert secret_text not in done.stdout + done.stderr
+
+    # The seed is a state that the board can begin with, though it has no randomness of its own.
+    key = slots.key_for(suite, secret, b"greenhouse", b"bench-1")
+    generation, blob = slots.unpack(suite, key, (installed.flash / "state.0").read_bytes())
+    assert (generation, len(blob)) == (1, 33)
+    Channel(suite, complete(settings), blob, None).start(0)
+
+    # Again, with other wishes: the same member. Its state is its own by now.
+    state = slots.pack(suite, key, 7, blob)
+    (installed.flash / "state.0").write_bytes(state)
+    greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-1", "--port", installed.port, "--sensor", "simulated", "--every", "5")
+    after = json.loads((installed.flash / "sealcast.json").read_text())
+    assert after == settings | {"sensor": {"kind": "simulated", "every": 5}}
+    assert (installed.flash / "state.0").read_bytes() == state
+
+    # As somebody else: only when that is asked for, and then nothing of the first is left.
+    refused = greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-2", "--port", installed.port, code=2)
+    assert "another member already (bench-1 in greenhouse)" in refused.stderr
+    greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-2", "--port", installed.port, "--replace")
+    other = json.loads((installed.flash / "sealcast.json").read_text())
+    assert other["identity"] != settings["identity"] and set(other["roster"]) == {"bench-1"}
+    assert slots.unpack(suite, key, (installed.flash / "state.0").read_bytes()) is None
+    assert set(kept(greenhouse)["roster"]) == {"bench-1", "bench-2"}
+    # A new board under a known name would be a changed identity to everyone.
+    refused = greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-1", "--port", installed.port, "--replace")
+    assert kept(greenhouse)["roster"]["bench-1"] != wire.b64(public)
+
+
+def test_a_csv_of_boards(greenhouse, installed, tmp_path):
+    table = tmp_path / "boards.csv"
+    table.write_text(f"uid,port,wifi_ssid,wifi_password,sensor,every\ndoor,{installed.port},farm,a Wi-Fi password,simulated,9\n")
+    done = greenhouse.sealcast("provision", "greenhouse", "--csv", table)
+    settings = json.loads((installed.flash / "sealcast.json").read_text())
+    assert settings["wifi"] == {"ssid": "farm", "password": "a Wi-Fi password"}
+    assert settings["sensor"] == {"kind": "simulated", "every": 9}
+    assert "a Wi-Fi password" not in done.stdout + done.stderr and "door" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name,port\nx,y\n", "column 1 is unknown"),
+        ("port\ny\n", "uid is needed"),
+        ("uid,port\n", "no row below"),
+        ("uid,port\ndoor\n", "row 2: 1 cells, but there are 2 columns"),
+        ("uid,port\ndoor,/p\n,/q\n", "row 3 (without a uid): settings: uid: is empty"),
+        ("uid,port\nlaptop,/p\n", "row 2 (laptop): uid: this is this computer's own name"),
+        ("uid,port\na,/p\na,/q\n", "a is there twice"),
+        ("uid,port,every\na,/p,soon\n", "row 2 (a): every: must be a number"),
+        ("uid,port,sensor\na,/p,thermometer\n", "row 2 (a): settings: sensor.kind"),
+        ("uid,port,wifi_password\na,/p,hunter2hunter2\n", "row 2 (a): wifi_password: without a wifi_ssid"),
+        ("uid,port,wifi_ssid,wifi_password\na,/p,farm," + "x" * 65 + "\n", "row 2 (a): settings: wifi.password: is 65 bytes long"),
+        ("uid,port,broker\na,/p,a:b:c\n", "row 2 (a): --broker must be"),
+        ("uid,port\na,/p\nb,/p\n", "row 2 (a): /p: no such port"),
+    ],
+)
+def test_a_wrong_row_is_named_before_any_board_is_touched(greenhouse, tmp_path, text, says):
+    table = tmp_path / "boards.csv"
+    table.write_text(text)
+    done = greenhouse.start("provision", "greenhouse", "--csv", str(table)).communicate_with(None)
+    assert done.returncode in (1, 2) and says in done.stderr and done.stderr.count("\n") == 1
+    assert "hunter2" not in done.stderr and "xxx" not in done.stderr and "soon" not in done.stderr
+    assert kept(greenhouse)["roster"] == {}
+
+
+def test_what_a_board_needs_is_asked_for(greenhouse, unix_board):
+    from sealcast_host.provision import Wishes, settings_for
+
+    known = ChannelFile("greenhouse", bytes(32), "laptop", broker={"host": "127.0.0.1"})
+    esp = boards.named("ESP32_GENERIC_C3")
+    with pytest.raises(UserError, match="an address of this computer only"):
+        settings_for(known, Wishes("a", wifi_ssid="farm"), esp)
+    with pytest.raises(UserError, match="ESP32_GENERIC_C3 needs a network"):
+        settings_for(known, Wishes("a", broker={"host": "192.168.1.10"}), esp)
+    made = settings_for(known, Wishes("a", "farm", "password", {"host": "192.168.1.10"}, sensor="dht22"), esp)
+    assert made["sensor"]["pin"] == esp.sensor and made["led"] == esp.led and made["broker"]["host"] == "192.168.1.10"
+    assert "not on this board yet" in greenhouse.sealcast("provision", "greenhouse", "--uid", "a", "--port", unix_board.port, code=2).stderr
+    assert "no password of the Wi-Fi" in greenhouse.sealcast(
+        "provision", "greenhouse", "--uid", "a", "--wifi-ssid", "farm", "--port", unix_board.port, code=2
+    ).stderr
+
+
+def test_an_invitation_brings_another_computer_in(greenhouse, neighbour):
+    assert "this computer only" in greenhouse.sealcast("invite", "greenhouse", code=2).stderr
+    shown = greenhouse.sealcast("invite", "greenhouse", "--broker", "192.168.1.10:1884")
+    url = shown.stdout.strip()
+    assert url.startswith("sealcast://192.168.1.10:1884/greenhouse?key=") and "\n" not in url
+    assert "Whoever sees this is in the channel" in shown.stderr
+    neighbour.sealcast("join", "-", "--uid", "anna", text=url + "\n")
+    theirs, ours = kept(neighbour), kept(greenhouse)
+    assert {k: theirs[k] for k in ("channel", "key", "admin")} == {k: ours[k] for k in ("channel", "key", "admin")}
+    assert "admin_secret" not in theirs and theirs["broker"] == {"host": "192.168.1.10", "port": 1884} and theirs["uid"] == "anna"
+    assert stat.S_IMODE((neighbour.channels / "greenhouse.json").stat().st_mode) == 0o600
+    # It adds, and never replaces.
+    assert "is there already" in neighbour.sealcast("join", url, code=2).stderr
+    assert "is there already" in greenhouse.sealcast("join", url, code=2).stderr
+    assert kept(greenhouse) == ours
+    for wrong in (url[:-1], url[:40] + ("A" if url[40] != "A" else "B") + url[41:], "https://example.org/", "sealcast://", ""):
+        done = neighbour.start("join", "-").communicate_with(wrong + "\n")
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and ours["key"] not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        ChannelFile("greenhouse", bytes(range(32)), "u", broker={"host": "10.0.0.1"}),
+        ChannelFile("Gewächshaus / 2 & 3 = ?#%", b"\xff" * 32, "u", admin=bytes(32), broker={"host": "fe80::1", "port": 8883, "tls": True}),
+        ChannelFile("c", bytes(32), "u", broker={"host": "b.example", "username": "a&b=c d", "port": 1}),
+    ],
+)
+def test_an_invitation_is_read_in_exactly_the_form_it_is_written(known):
+    url = invites.make(known)
+    assert invites.read(url, "u") == known
+    suite = compat.best_suite()
+    body = url[: url.index("&sum=")]
+    for other in (
+        body.replace("?key=", "?x=1&key="),
+        body + "&x=1",
+        body + "&tls=0",
+        body.replace("key=", "key=A"),
+        body.replace("?", "%3f?"),
+        body + "&tls=1&tls=1",
+    ):
+        checked = other + "&sum=" + wire.b64(suite.h(6, b"", b"", b"sc/invite", other.encode()))
+        with pytest.raises(UserError, match="not one that this version"):
+            invites.read(checked, "u")
+
+
+def test_doctor_on_a_healthy_board_and_on_a_sick_one(greenhouse, installed):
+    greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-1", "--port", installed.port)
+    well = greenhouse.sealcast("doctor", "--port", installed.port)
+    assert "all is well" in well.stdout and "WRONG" not in well.stdout
+    for about in ("board", "files", "crypto", "heap", "settings", "channel", "state"):
+        assert f"ok     {about:8} " in well.stdout, about
+
+    settings = json.loads((installed.flash / "sealcast.json").read_text())
+    (installed.flash / "sealcast.json").write_text(json.dumps(settings | {"key": wire.b64(bytes(32))}))
+    (installed.flash / "state.0").write_bytes(b"SCst" + bytes(60))
+    (installed.flash / "lib/symcrypto.mpy").write_bytes(b"M\x06")
+    (installed.flash / "main.py").unlink()
+    sick = greenhouse.sealcast("doctor", "--port", installed.port, code=1)
+    for text in ("an installation was cut short", "the node does not load", "key is not that of greenhouse", "stored state is damaged"):
+        assert text in sick.stdout, sick.stdout
+    assert settings["identity"] not in sick.stdout and settings["key"] not in sick.stdout
+    for text, says in (("{", "is damaged"), ('{"uid": 1}', "uid: is the number 1")):
+        (installed.flash / "sealcast.json").write_text(text)
+        assert says in greenhouse.sealcast("doctor", "--port", installed.port, code=1).stdout
+
+
+def test_doctor_on_brokers_and_channels(greenhouse, tmp_path):
+    port = free_port()
+    assert "nothing listens there" in greenhouse.sealcast("doctor", "greenhouse", code=1).stdout
+    path = greenhouse.channels / "greenhouse.json"
+    path.write_text(json.dumps(kept(greenhouse) | {"broker": {"host": "127.0.0.1", "port": port}}))
+    with start_broker("mosquitto", port, tmp_path):
+        alone = greenhouse.sealcast("doctor", "greenhouse", "--seconds", "2")
+        assert "keeps messages for those who come later" in alone.stdout and "nobody has been in this channel" in alone.stdout
+        greenhouse.sealcast("send", "greenhouse", "hello")
+        assert "members that have been here: laptop" in greenhouse.sealcast("doctor", "--seconds", "2").stdout
+    os.chmod(path, 0o644)
+    assert "run chmod 600" in greenhouse.sealcast("doctor", "greenhouse", code=1).stdout
+    os.chmod(path, 0o600)
+    config = tmp_path / "forgetful.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nretain_available false\nuser root\n")
+    with Child([mosquitto() or "mosquitto", "-v", "-c", str(config)]) as forgetful:
+        forgetful.wait_for("running")
+        assert "WRONG  broker" in greenhouse.sealcast("doctor", "greenhouse", "--seconds", "1", code=1).stdout
+    assert "unknown channel" in greenhouse.sealcast("doctor", "nowhere", code=2).stderr
+
+
+def test_the_emulated_board_is_provisioned_and_looked_at(greenhouse, qemu_board):
+    greenhouse.sealcast("flash", "--port", qemu_board.port)
+    greenhouse.sealcast("provision", "greenhouse", "--uid", "riscv", "--port", qemu_board.port)
+    with Device(qemu_board.port) as board:
+        settings, state = json.loads(board.get("/sealcast.json")), board.get("/state.0")
+    assert (settings["uid"], settings["transport"], state[:4]) == ("riscv", "serial", b"SCst")
+    looked = greenhouse.start("doctor", "--port", qemu_board.port).communicate_with(None)
+    for line in ("ok     files", "ok     crypto", "ok     settings", "ok     state", "the board has the channel's key"):
+        assert line in looked.stdout, looked.stdout
