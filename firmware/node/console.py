@@ -2,17 +2,18 @@
 
     send TEXT    note TEXT    conv TEXT    ratchet TEXT    private UID TEXT
     group create UID...    group add|remove UID...    group leave|resync|rejoin    digest
-    rekey    members    sleep SECONDS    leave
+    rekey    members    heap    sleep SECONDS    leave
 """
 
 import asyncio
+import gc
 import sys
 
 from sealcast.errors import SealcastError
 
 _MODES = {"send": None, "note": "note", "conv": "conversation", "ratchet": "ratchet"}
 _CHANGES = {"create": 1, "add": 1, "remove": 1, "leave": 0, "resync": 0, "rejoin": 0}  # how many names at least
-_HELP = "send, note, conv, ratchet, private, group, digest, rekey, members, sleep or leave"
+_HELP = "send, note, conv, ratchet, private, group, digest, rekey, members, heap, sleep or leave"
 
 
 def stdin():
@@ -77,6 +78,9 @@ async def _command(session, log, word, rest):
         await session.rekey()
     elif word == "members":
         log.event("members", {"members": session.members, "epoch": session.epoch})
+    elif word == "heap":
+        gc.collect()
+        log.event("heap", {"free": gc.mem_free(), "used": gc.mem_alloc()})
     elif word == "sleep" and rest.isdigit():
         await session.sleep(int(rest))
     elif word == "leave":
