@@ -190,7 +190,7 @@ class Group:
     def _message(self, frame, now):
         suite, st, ch = self.ch.suite, self.state, self.ch
         mine = self.speech.own(frame)
-        j, m, after = smmp.open_frame(suite, st, frame, mine.secret if mine else None)
+        j, m, after = smmp.open_frame(suite, st, frame, mine.secret if mine else None, mine.public if mine else None)
         if len(m) < LEAD:
             raise Reject("format")
         sender, kind, number, text, secret_text = st.tags[j], m[0], m[1:LEAD], m[LEAD:], None

@@ -231,13 +231,13 @@ def _advance(suite, st, j, R_new, message, r):
     )  # fmt: skip
 
 
-def seal(suite, st, nonce, r_new, message):
+def seal(suite, st, nonce, r_new, message, R_new=None):
     """Our message -> frame. nonce: 24 fresh bytes; r_new: a fresh secret, kept by the caller until the frame is accepted.
 
-    N + 1 scalar multiplications: one a header, R_new, and the root's.
+    R_new: the public key of r_new, when it is there already. N + 1 scalar multiplications: one a header, R_new, and the root's.
     """
     j = st.index
-    R_new = suite.x25519_base(r_new)
+    R_new = R_new or suite.x25519_base(r_new)
     box = suite.secretbox(suite.h(32, st.mk, nonce[:16], b"sc/body", _body_ad(st, j)), nonce, pad(message))
     body_hash = suite.h(32, b"", b"", b"sc/bh", nonce, box)
     out = [header(RATCHET, st.group, st.epoch), st.head, bytes((j, st.N))]
@@ -263,7 +263,7 @@ def authentic(suite, frame, v):
     return suite.equal(frame[-TAG:], derive(suite, v, b"sc/fm", frame[:-TAG])[:TAG])
 
 
-def open_frame(suite, st, frame, r_new=None):
+def open_frame(suite, st, frame, r_new=None, R_new=None):
     """A ratchet frame on the state it was made for -> (j, message, State after). r_new: ours, when the frame is our own.
 
     Two scalar multiplications. Raises Reject("epoch" | "bad_hmac" | "undecryptable" | "format"); nothing has changed then.
@@ -291,7 +291,7 @@ def open_frame(suite, st, frame, r_new=None):
         if R_new is None:
             raise Reject("undecryptable")
     else:
-        R_new = suite.x25519_base(r_new)
+        R_new = R_new or suite.x25519_base(r_new)
     padded = suite.secretbox_open(suite.h(32, st.mk, nonce[:16], b"sc/body", _body_ad(st, j)), nonce, box)
     if padded is None:
         raise Reject("undecryptable")

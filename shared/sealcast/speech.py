@@ -11,7 +11,7 @@ from .smmp import frame_epoch, frame_prev
 from .wire import RATCHET, u32
 
 QUEUE = const(16)
-MAX_MESSAGE = const(1200)  # bytes of a message: its frame fits in a group of 20
+MAX_MESSAGE = const(1150)  # bytes of a message: its frame fits in a group of 20
 REPEAT_MS = const(5000)  # our frame has not come back: publish it again
 SLOT_MS = const(100)
 REFRESH_MS = const(600000)  # a silent member says something after this long, and up to twice that
@@ -27,10 +27,11 @@ LEAD = const(9)  # that byte and the sender's message number (8): bytes before t
 class Pending:
     """Our frame on its way: kept, byte for byte, until it or another one is accepted."""
 
-    def __init__(self, kind, frame, secret=None, entry=None, t=None, after=None):
+    def __init__(self, kind, frame, secret=None, entry=None, t=None, after=None, public=None):
         self.kind = kind
         self.frame = frame
         self.secret = secret  # r_new of a ratchet frame
+        self.public = public  # its R_new
         self.entry = entry  # what to seal again should another frame win: (lead, text, to); None for an agreement
         self.t = t  # a private message's next secret
         self.after = after  # an agreement's State
@@ -93,7 +94,9 @@ class Speech:
             t = ch.rng.bytes(32)
             text = private.seal(ch.suite, g.pairs[to], st.epoch, ch.tag, nonce, t, text)
         r_new = ch.rng.bytes(32)
-        self.submit(Pending(RATCHET, smmp.seal(ch.suite, st, nonce, r_new, lead + text), r_new, entry, t), now)
+        R_new = ch.suite.x25519_base(r_new)
+        frame = smmp.seal(ch.suite, st, nonce, r_new, lead + text, R_new)
+        self.submit(Pending(RATCHET, frame, r_new, entry, t, None, R_new), now)
 
     def submit(self, pending, now):
         """Publish; also the same bytes again."""

@@ -1,0 +1,95 @@
+"""What a group message costs: scalar multiplications, publishes and bytes, counted for groups of 2 to 20. PROTOCOL.md 17.3.
+
+Not the time, which depends on the machine: tests/bench.py measures that.
+"""
+
+import pytest
+
+from sealcast.speech import MAX_MESSAGE
+from sealcast.wire import MAX_FRAME
+from sim.group_world import GroupWorld
+
+
+def group(n):
+    w = GroupWorld(1)
+    w.quiet = True
+    for i in range(n):
+        w.restart(w.add("m%02d" % i))
+    w.run_until(w.now + 3000)
+    w.change(w.clients["m00"], "create", ["m%02d" % i for i in range(1, n)])
+    assert w.run_until(w.now + 30000, lambda: w.one_group() and len(w.members()) == n)
+    w.run_until(w.now + 1000)
+    for c in w.clients.values():
+        c.channel._keepalive_at += 60000
+    return w
+
+
+class Counter:
+    """Counts the curve operations of each member, and what each publishes, from here on."""
+
+    def __init__(self, w):
+        self.multiplications = dict.fromkeys(w.clients, 0)
+        self.published = {uid: [] for uid in w.clients}
+        self.now = None
+        for name in ("x25519", "x25519_base"):
+            setattr(w.suite, name, self._counted(getattr(w.suite, name)))
+        enter, self.w = w.before, w
+        w.before = lambda client, *args: (setattr(self, "now", client.uid), enter(client, *args))
+        after = w.after
+        w.after = lambda client, name, topic, payload, effects: (
+            self.published[client.uid].extend(e for e in effects if e[0] == "publish"),
+            after(client, name, topic, payload, effects),
+        )
+
+    def _counted(self, call):
+        def counted(*args):
+            self.multiplications[self.now] += 1
+            return call(*args)
+
+        return counted
+
+
+@pytest.mark.parametrize("n", [2, 4, 8, 16, 20])
+def test_costs_of_a_message(n):
+    w = group(n)
+    counter = Counter(w)
+    w.say(w.clients["m01"])
+    w.run_until(w.now + 1000)
+    assert {c.channel.group.state.epoch for c in w.clients.values()} == {2}
+    # Sealing: a header each, R_new, the root; accepting one's own echo: the root once more
+    assert counter.multiplications.pop("m01") == n + 2
+    assert set(counter.multiplications.values()) == {2}
+    live = [e for e in counter.published["m01"] if e[1].endswith("/g")]
+    slot = [e for e in counter.published["m01"] if "/e/" in e[1]]
+    assert len(live) == len(slot) == 1 and live[0][2] == slot[0][2] and len(live[0][2]) <= MAX_FRAME
+    assert not any(counter.published[uid] for uid in counter.published if uid != "m01")
+    body = max(len(b) for b in w.checks.bodies)
+    assert len(live[0][2]) <= 190 + 48 * (n - 1) + 2 * body  # 48 bytes for each of the others
+
+
+@pytest.mark.parametrize("n", [2, 20])
+def test_sealing_alone_and_the_largest_message(n):
+    w = group(n)
+    counter = Counter(w)
+    ch = w.clients["m01"].channel
+    counter.now = "m01"
+    effects = ch.send(bytes(MAX_MESSAGE), "ratchet", w.now)
+    assert counter.multiplications["m01"] == n + 1
+    assert [len(e[2]) <= MAX_FRAME for e in effects if e[0] == "publish"] == [True]
+    private = group(n)
+    counter = Counter(private)
+    counter.now = "m01"
+    effects = private.clients["m01"].channel.send(bytes(MAX_MESSAGE), "ratchet", private.now, 0, "m00")
+    assert counter.multiplications["m01"] == n + 2  # a private message has a key of its own inside
+    assert [len(e[2]) <= MAX_FRAME for e in effects if e[0] == "publish"] == [True]
+
+
+@pytest.mark.parametrize("n", [2, 20])
+def test_an_agreement_is_one_publish_and_fits(n):
+    w = group(n)
+    counter = Counter(w)
+    w.change(w.clients["m00"], "resync")
+    w.run_until(w.now + 2000)
+    assert {c.channel.group.state.epoch for c in w.clients.values()} == {2}
+    (frame,) = [e[2] for e in counter.published["m00"] if e[1].endswith("/g")]
+    assert len(frame) == 168 + 84 * n <= MAX_FRAME
