@@ -31,6 +31,7 @@ class ChannelFile:
     admin_secret: bytes | None = None
     broker: dict[str, Any] = field(default_factory=lambda: {"host": "127.0.0.1"})
     roster: dict[str, str] = field(default_factory=dict)
+    generation: int = 0  # how often the channel has moved to a new key, as far as is known here
 
     def to_json(self) -> dict[str, Any]:
         out: dict[str, Any] = {"format": FORMAT, "channel": self.channel, "key": wire.b64(self.key), "uid": self.uid}
@@ -38,6 +39,8 @@ class ChannelFile:
             out["admin"] = wire.b64(self.admin)
         if self.admin_secret is not None:
             out["admin_secret"] = wire.b64(self.admin_secret)
+        if self.generation:
+            out["generation"] = self.generation
         return out | {"broker": self.broker, "roster": self.roster}
 
     def settings(self, uid: str | None = None) -> dict[str, Any]:
@@ -74,6 +77,9 @@ def load(channel: str) -> ChannelFile:
     if raw.pop("format", None) != FORMAT:
         raise UserError(f"{path} is of another format: update sealcast-host, or restore the file from a copy")
     admin_secret = raw.pop("admin_secret", None)
+    generation = raw.pop("generation", 0)
+    if type(generation) is not int or not 0 <= generation < 1 << 32:
+        raise UserError(f"{path} is damaged (generation): restore it from a copy")
     raise_wrong_settings(raw, str(path))
     if raw["channel"] != channel:
         raise UserError(f"{path} is the file of another channel: rename it back")
@@ -89,6 +95,7 @@ def load(channel: str) -> ChannelFile:
             admin_secret=secret,
             broker=raw["broker"],
             roster=raw.get("roster") or {},
+            generation=generation,
         )
     except Exception:  # whatever is wrong with the text, it must not be shown
         raise UserError(f"{path} is damaged (key or admin_secret): restore it from a copy") from None

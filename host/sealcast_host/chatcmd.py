@@ -25,7 +25,9 @@ from sealcast_host.member import member, run
 HELP = """\
   a line                  goes to everybody, as secretly as is possible now
   /note TEXT              as a note: also for who sleeps or comes later
+  /private UID TEXT       to one member of the group alone
   /members                who is here, and in what state
+  /group                  who is in the ratcheting group
   /rekey                  agree on a new conversation key now
   /leave                  say goodbye and end (Ctrl-D, Ctrl-C as well)
   //TEXT                  a message that begins with /
@@ -65,7 +67,7 @@ async def _chat(channel: str, uid: str | None, broker: BrokerOptions) -> int:
 def prompt(channel: str, session: HostSession) -> str:
     """Who is there and which key is in use; what a line typed now would be secured by."""
     awake = sum(status == "awake" for _, status in session.members)
-    key = f"epoch {session.epoch[:6]}" if session.epoch else "notes only"
+    key = f"group {session.group['epoch']}" if session.group else f"epoch {session.epoch[:6]}" if session.epoch else "notes only"
     return f"{render.clean(channel)[:20]} {awake} awake, {key}{'' if session.online else ', offline'} > "
 
 
@@ -88,6 +90,13 @@ class Chat:
             self._send(line, None)
         elif command == "/note" and rest.strip():
             self._send(rest, "note")
+        elif command == "/private" and rest.strip():
+            self._private(rest)
+        elif command == "/group":
+            group = self._session.group
+            self._screen.say(f"  epoch {group['epoch']}, {group['phase']}, digest {group['digest'][:16]}" if group else "  in no group")
+            for uid in group["members"] if group else []:
+                self._screen.say(f"  {render.clean(uid)}")
         elif command == "/members":
             for uid, status in self._session.members:
                 self._screen.say(f"  {render.clean(uid)}  {status}")
@@ -105,20 +114,31 @@ class Chat:
         if self._sending:
             await asyncio.wait(self._sending, timeout=10)
 
-    def _send(self, text: str, mode: str | None) -> None:
+    def _private(self, rest: str) -> None:
+        """`UID TEXT`: a name may hold spaces, so that the group's names decide where the text begins."""
+        names = self._session.group["members"] if self._session.group else []
+        to = max((n for n in names if rest.startswith(n + " ")), key=len, default=None)
+        if to is None:
+            self._screen.say("* not sent: /private UID TEXT, where UID is a member of the group (/group shows them)")
+        else:
+            self._send(rest[len(to) + 1 :], "ratchet", to)
+
+    def _send(self, text: str, mode: str | None, to: str | None = None) -> None:
         # In the background: typing goes on while the broker is away.
-        task = asyncio.ensure_future(self._deliver(text, mode))
+        task = asyncio.ensure_future(self._deliver(text, mode, to))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _deliver(self, text: str, mode: str | None) -> None:
+    async def _deliver(self, text: str, mode: str | None, to: str | None) -> None:
         body = text.encode("utf-8", "replace")
         if len(body) > MAX_BODY:
             self._screen.say(f"* not sent: {MAX_BODY} bytes at most")
             return
-        secrecy = mode or ("conversation" if self._session.epoch and self._session.online else "note")
-        if await self._try(self._session.send(body, mode)):
-            self._screen.say(f"  you  [{secrecy}, acknowledged]  {render.clean(text)}")
+        conversing = self._session.epoch and self._session.online
+        secrecy = mode or ("ratchet" if self._session.group else "conversation" if conversing else "note")
+        if await self._try(self._session.send(body, mode, to)):
+            how = f"{secrecy}, acknowledged" + (f", only to {render.clean(to)}" if to is not None else "")
+            self._screen.say(f"  you  [{how}]  {render.clean(text)}")
 
     async def _try(self, work: Any) -> bool:
         try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sealcast_host import __version__, boardcli
+from sealcast_host import __version__, boardcli, groupcli
 from sealcast_host.errors import UserError
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_bridge(commands)
     boardcli.add(commands, _add_broker_options, _broker_options)
+    groupcli.add(commands, _add_member_options, _broker_options, _seconds)
     return parser
 
 
@@ -127,8 +128,12 @@ def _add_send(commands: Any) -> None:
     _add_member_options(p)
     p.add_argument("text", metavar="TEXT", help="the message; - sends each line of standard input")
     p.add_argument(
-        "--mode", choices=("auto", "note", "conversation"), default="auto", help="auto takes the strongest that is available (default)"
+        "--mode",
+        choices=("auto", "note", "conversation", "ratchet"),
+        default="auto",
+        help="auto takes the strongest that is available (default)",
     )
+    p.add_argument("--to", metavar="UID", help="to this member of the group alone; nobody else sees to whom (--mode ratchet)")
     p.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="give up after S seconds (default: %(default)g)")
     p.set_defaults(run=_run_send)
 
@@ -241,7 +246,7 @@ def _run_listen(args: argparse.Namespace) -> int:
 def _run_send(args: argparse.Namespace) -> int:
     from sealcast_host.sendcmd import send
 
-    return send(args.channel, args.uid, _broker_options(args), args.text, args.mode, args.timeout)
+    return send(args.channel, args.uid, _broker_options(args), args.text, args.mode, args.timeout, args.to)
 
 
 def _run_chat(args: argparse.Namespace) -> int:
@@ -317,6 +322,7 @@ Print each message with its sender, how secret it is and who can have written it
 
 secrecy  note: readable, now and later, by all who know the channel's phrase
          conversation: keys of those present, forgotten after use
+         ratchet: keys of the group's members, new with every message; private: for this member alone
 origin   member: signed by the sender's own key; group: somebody who knows the group's key
 history  it was sent before this computer joined
 """
@@ -328,7 +334,7 @@ examples:
 
 keys of a message line (--json):
   type "message", sender, secrecy, origin, time (seconds since 1970, 0 unknown), seq, historic, again, epoch,
-  text (or body_b64 when it is not text)
+  private, text (or body_b64 when it is not text)
 keys of an event line: type "event", event (joined, left, vanished, asleep, rekeyed, gap, ...), and what it tells
 """
 _SEND = """Send, and wait until the broker has it. A note reaches members that are asleep or join later as well."""
@@ -336,11 +342,12 @@ _SEND_EXAMPLES = """\
 examples:
   sealcast send greenhouse "open the roof"
   sealcast send greenhouse --mode note "kept for who comes later"
+  sealcast send greenhouse --mode ratchet --to bench-1 "for you alone"
   sensors | sealcast send greenhouse -                 each line is a message
   sealcast send greenhouse -- "-5 degrees"             a text that begins with a hyphen
 """
 _CHAT = """\
-Take part from the terminal. A line is a message. Commands: /members, /rekey, /leave, /help."""
+Take part from the terminal. A line is a message. Commands: /note, /private, /members, /group, /rekey, /leave, /help."""
 _CHAT_EXAMPLES = """\
 examples:
   sealcast chat greenhouse

@@ -18,11 +18,10 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from sealcast import aio, compat, keys, wire
-from sealcast.channel import Channel
 from sealcast.filestore import FileStore
 from sealcast.session import Session
 from sealcast.settings import complete
-from sealcast_host import channels
+from sealcast_host import channels, moves
 from sealcast_host.errors import UserError
 from sealcast_host.files import make_private_dir, read_private_json, reason, state_dir, write_private
 from sealcast_host.transport import MqttTransport, tls_context
@@ -91,12 +90,35 @@ class HostSession:
         """Begin. Raises SealcastError when the channel cannot."""
         await self._session.start()
 
-    async def send(self, body: bytes, mode: str | None = None) -> None:
-        """Returns when the broker has acknowledged it. mode: "note", "conversation", None: the strongest available now.
+    async def send(self, body: bytes, mode: str | None = None, to: str | None = None) -> None:
+        """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet").
 
-        Raises SealcastError.
+        mode: "note", "conversation", "ratchet", None: the strongest available now. to: the name of the only receiver
+        ("ratchet"). Raises SealcastError.
         """
-        await self._session.send(body, mode)
+        await self._session.send(body, mode, to)
+
+    async def change_group(self, action: str, uids: list[str] | None = None) -> None:
+        """The ratcheting group: "create" (of this member and `uids`), "add", "remove", "leave", "resync", "rejoin".
+
+        Returns when the wish is stored ("leave": when the group knows); the event group tells that it is fulfilled,
+        group_failed that it cannot be. Raises SealcastError.
+        """
+        await self._session.change_group(action, uids or [])
+
+    async def declare_lost(self, uid: str, admin_secret: bytes) -> None:
+        """Leave a member behind: the channel moves to a new key. The event followed tells who came along. Raises SealcastError."""
+        await self._session.declare_lost(uid, admin_secret)
+
+    async def approve(self, uid: str, text: str) -> None:
+        """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
+        await self._session.approve(uid, text)
+
+    @property
+    def group(self) -> dict[str, Any] | None:
+        """Where this member is in the ratcheting group: phase, members, epoch, head, digest. None: in no group."""
+        group: dict[str, Any] | None = self._session.group
+        return group
 
     def on(self, event: str, callback: Watch) -> None:
         """Call callback(name, info) at every `event`; "*" means all of them."""
@@ -195,8 +217,10 @@ async def start(settings: dict[str, Any], state: MemberState, watch: Watch | Non
             raise UserError(f"cannot read the state in {state.path}: {reason(e)}") from None
         if store.damaged:
             raise UserError(f"the state in {state.path} is damaged: remove state.0 and state.1 there to join anew")
-        member = Channel(suite, config, blob, os.urandom)
+        member = moves.restored(suite, config, blob)
+        moves.follow(member)
         session = HostSession(member, transport_for(config), store, state)
+        session.on("moved", lambda name, info: moves.follow(member, info["removed"]))
         if watch is not None:
             session.on("*", watch)
             session.on("message", _ignore)  # "*" has it already; this says that nobody reads the queue

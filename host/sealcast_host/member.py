@@ -15,34 +15,41 @@ from sealcast_host.errors import UserError
 from sealcast_host.transport import LinkError
 
 GOODBYE_S = 6.0
+POLL_S = 0.02
 
 
 @asynccontextmanager
 async def member(
-    channel: str, uid: str | None, broker: BrokerOptions, watch: Watch | None = None, *, sleep_s: int | None = None
+    channel: str, uid: str | None, broker: BrokerOptions, watch: Watch | None = None, *, sleep_s: int | None = None, alias: bool = True
 ) -> AsyncIterator[HostSession]:
     """A member of `channel` that has reached the broker. Leaves at the end, or sleeps for `sleep_s` when that is given.
 
-    watch(name, info): called for every event and message ("message") from the very first on.
+    watch(name, info): called for every event and message ("message") from the very first on. alias: may it be another
+    member, `<uid>-2`, when this one is at work in another process?
     Raises UserError when the first connection fails.
     """
     known = channels.load(channel)
     known.broker = broker.over(known.broker)
     ready: asyncio.Future[LinkError | None] = asyncio.get_running_loop().create_future()
     opened: list[HostSession] = []
+    moving = False
 
     def everything(name: str, info: Any) -> None:
         # The first thing that decides whether this member got in: its own join, or a failed connection.
+        nonlocal moving
         if not ready.done():
+            moving = moving or name == "moved"  # a lost member was declared while we were away: we connect once more, at the new place
             if name == "online" and "members" in info:
                 ready.set_result(None)
+            elif name == "offline" and moving:
+                moving = False
             elif name == "offline":
                 ready.set_result((opened and opened[0].transport.failure) or LinkError("lost", "the link to the broker was lost"))
         if watch is not None:
             watch(name, info)
 
     try:
-        session = await join_watched(known.settings(uid), everything, alias=uid is None)
+        session = await join_watched(known.settings(uid), everything, alias=alias and uid is None)
     except SealcastError as e:
         raise UserError(str(e)) from None
     opened.append(session)
@@ -97,6 +104,13 @@ def run(work: Coroutine[Any, Any, int]) -> int:
             raise
 
     return asyncio.run(supervised())
+
+
+async def settled(session: HostSession) -> None:
+    """Returns once what the broker keeps of the members (presence, key packages, notes) has been read."""
+    catchup = session.channel.catchup
+    while catchup.queue or catchup.reading is not None or not session.online:
+        await asyncio.sleep(POLL_S)  # nobody tells: it is a matter of one round trip for each member
 
 
 async def within(seconds: float, what: Awaitable[Any], error: str) -> Any:

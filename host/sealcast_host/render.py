@@ -20,12 +20,18 @@ _EVENTS = {
     "forged": "a message that claims to be from {uid} was refused",
     "handshake_failed": "no new conversation key yet",
     "removed": "{by} removed this member from the group",
+    "group": "the ratcheting group is now: {members}",
+    "group_failed": "the group was not changed: {reason}",
+    "no_package": "{uid} cannot be taken in before it comes online",
+    "leaving": "{uid} leaves the group",
+    "message_undecryptable": "a private message of {uid} could not be opened",
+    "followed": "{uid} has followed to the channel's new key",
     "expelled": "this member was declared lost: the others have moved to another key",
     "moved": "a lost member was declared; the channel has a new key",
     "forked": "the group's order has split: somebody, or the broker, shows different histories",
     "desync": "out of step with the group; asking to be taken in again",
     "resynced": "in step with the group again",
-    "undeliverable": "a message could not be delivered: {reason}",
+    "undeliverable": "a private message was not sent: {uid} is not in the group any more",
     "offline": "the broker is not reachable; trying again",
     "overflow": "messages of {sender} were given up: they came too fast",
     "error": "trouble here: {text}",
@@ -55,6 +61,8 @@ def message_line(message: Any) -> str:
     text = body_text(message.body)
     shown = clean(text) if text is not None else f"({len(message.body)} bytes) {message.body[:32].hex()}"
     how = [message.secrecy, message.origin]
+    if message.private:
+        how.append("private")
     if message.historic:
         how.append("history")
     if message.again:
@@ -70,8 +78,12 @@ def event_line(name: str, info: dict[str, Any]) -> str | None:
     if template is None:
         return None
     somebody = dict.fromkeys(("uid", "sender", "by"), "somebody")
-    known = somebody | {"epoch": "", "reason": "", "text": str(info.get("code", "unknown"))}
-    values = {key: clean(str(value)) for key, value in info.items() if key in known and value is not None}
+    known = somebody | {"epoch": "", "reason": "", "members": "", "text": str(info.get("code", "unknown"))}
+    values = {
+        key: clean(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for key, value in info.items()
+        if key in known and value is not None
+    }
     return "* " + template.format_map(known | values)
 
 
@@ -87,6 +99,7 @@ def message_json(message: Any) -> str:
         "historic": message.historic,
         "again": message.again,
         "epoch": message.epoch,
+        "private": message.private,
     }
     text = body_text(message.body)
     if text is not None:

@@ -18,21 +18,26 @@ from sealcast_host.member import member, run, within
 SLEEP_S = 3600
 
 
-def send(channel: str, uid: str | None, broker: BrokerOptions, text: str, mode: str, timeout: float) -> int:
+def send(channel: str, uid: str | None, broker: BrokerOptions, text: str, mode: str, timeout: float, to: str | None = None) -> int:
+    if to is not None and mode not in ("auto", "ratchet"):
+        raise UserError("--to is for --mode ratchet: notes and conversations go to all")
+    if to is not None:
+        mode = "ratchet"
     if text != "-":
         _check(text.encode("utf-8", "surrogateescape"), "the message")
-    return run(_send(channel, uid, broker, text, None if mode == "auto" else mode, timeout))
+    return run(_send(channel, uid, broker, text, None if mode == "auto" else mode, timeout, to))
 
 
-async def _send(channel: str, uid: str | None, broker: BrokerOptions, text: str, mode: str | None, timeout: float) -> int:
+async def _send(channel: str, uid: str | None, broker: BrokerOptions, text: str, mode: str | None, timeout: float, to: str | None) -> int:
     late = f"not acknowledged within {timeout:g} s: is the broker reachable? raise --timeout to wait longer"
-    async with member(channel, uid, broker, sleep_s=SLEEP_S) as session:
+    # The group knows this member, not its stand-in `<name>-2`.
+    async with member(channel, uid, broker, sleep_s=SLEEP_S, alias=mode != "ratchet") as session:
         async for body in _bodies(text):
             try:
                 if mode == "conversation":
                     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
                     await within(timeout, _conversation(session), alone)
-                await within(timeout, session.send(body, mode), late)
+                await within(timeout, session.send(body, mode, to), late)
             except SealcastError as e:
                 raise UserError(str(e)) from None
     return 0

@@ -136,7 +136,8 @@ class Joins:
         ch = self.ch
         member = ch.members_by_tag.get(member.tag, member)
         if member.public is not None and member.public != join.public:
-            if member.refused != join.public:
+            newer = join.lamport > member.floor and (member.current is None or join.order > member.current.order)
+            if newer and member.refused != join.public:  # else it is what the broker still keeps of before an approved change
                 member.refused = join.public
                 ch.members_by_tag[member.tag] = member
                 ch.event("identity_changed", {"uid": member.uid, "fingerprint": fingerprint(ch.suite, join.public)})

@@ -1,0 +1,197 @@
+"""The ratcheting group and lost members through the real commands, over mosquitto: three users with homes of their own."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from host_support import Child, environment
+from sealcast import suite_host as suite
+from sealcast.identity import Identity, fingerprint
+from sealcast.wire import unb64
+
+
+class User:
+    """Somebody with a home directory of his own."""
+
+    def __init__(self, home: Path, uid: str, port: int):
+        self.home = home
+        self.uid = uid
+        self.broker = ("--broker", f"127.0.0.1:{port}")
+        self.env = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
+
+    def run(self, *args, stdin=""):
+        argv = [sys.executable, "-m", "sealcast_host", *args]
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environment(**self.env), timeout=120)
+
+    def ok(self, *args, stdin="", code=0):
+        done = self.run(*args, stdin=stdin)
+        assert (done.returncode, done.stderr) == (code, ""), done
+        return done.stdout
+
+    def listen(self):
+        child = Child([sys.executable, "-m", "sealcast_host", "listen", "g", "--json"], extra_env=self.env)
+        child.wait_for('"online"')
+        return child
+
+    @property
+    def file(self):
+        return self.home / "config" / "sealcast" / "g.json"
+
+    def key(self):
+        assert stat.S_IMODE(self.file.stat().st_mode) == 0o600
+        return json.loads(self.file.read_text())["key"]
+
+    def fingerprint(self):
+        """Of the secret in this user's own state: what the others must be shown."""
+        secret = json.loads((self.home / "state" / "sealcast" / "g" / self.uid / "identity.json").read_text())["identity"]
+        return fingerprint(suite, Identity(suite, unb64(secret)).public)
+
+
+def told(child):
+    """[(text, secrecy, private)] of the messages that a listener was given."""
+    messages = [m for m in map(json.loads, (line for line in list(child.lines) if line.startswith("{"))) if m["type"] == "message"]
+    return [(m["text"], m["secrecy"], m["private"]) for m in messages]
+
+
+@pytest.fixture
+def users(mosquitto, tmp_path):
+    """Anna, who made the channel; Ben and Cara, whom she invited: so they know who the admin is."""
+    anna, ben, cara = (User(tmp_path / uid, uid, mosquitto.port) for uid in ("anna", "ben", "cara"))
+    anna.ok("channel", "new", "g", "--uid", "anna", *anna.broker)
+    invitation = anna.run("invite", "g", "--broker", "broker.example").stdout
+    for user in (ben, cara):
+        user.ok("join", "-", "--uid", user.uid, *user.broker, stdin=invitation)
+    return anna, ben, cara
+
+
+def test_a_group_is_made_talks_changes_and_leaves_a_lost_member_behind(users):
+    anna, ben, cara = users
+    with ben.listen() as bens, cara.listen() as caras:
+        # People compare fingerprints: what Anna is shown is what Ben and Cara have.
+        rows = [line.split() for line in anna.ok("group", "verify", "g").splitlines()]
+        assert [(r[0], r[1], r[-1]) for r in rows] == [
+            ("anna", anna.fingerprint(), "member"), ("ben", ben.fingerprint(), "pinned"), ("cara", cara.fingerprint(), "pinned"),
+        ]  # fmt: skip
+        assert "in no group" in anna.ok("group", "status", "g")
+
+        # All that are awake.
+        out = anna.ok("group", "create", "g")
+        assert [line.split()[0] for line in out.splitlines() if line.startswith("  ")] == ["anna", "ben", "cara"]
+        for listener in (bens, caras):
+            listener.wait_for('"event": "group"')
+        anna.ok("send", "g", "--mode", "ratchet", "for the group")
+        anna.ok("send", "g", "--to", "ben", "for ben alone")
+        anna.ok("send", "g", "-", "--mode", "ratchet", stdin="one\ntwo\n")
+        for listener in (bens, caras):
+            listener.wait_for('"two"')
+        everyone = [("for the group", "ratchet", False), ("one", "ratchet", False), ("two", "ratchet", False)]
+        assert told(bens) == [everyone[0], ("for ben alone", "ratchet", True), *everyone[1:]]
+        assert told(caras) == everyone
+
+        # Out: what follows is not for Cara. In again: only what follows.
+        assert "cara" not in anna.ok("group", "remove", "g", "cara")
+        caras.wait_for('"event": "removed"')
+        anna.ok("send", "g", "--mode", "ratchet", "without cara")
+        bens.wait_for("without cara")
+        assert "cara" in anna.ok("group", "add", "g", "cara")
+        caras.wait_for('"reason": 2')
+        anna.ok("send", "g", "--mode", "ratchet", "with cara")
+        for listener in (bens, caras):
+            listener.wait_for('"with cara"')
+        assert told(caras) == [*everyone, ("with cara", "ratchet", False)]
+        status = anna.ok("group", "status", "g")
+        assert "phase   live" in status and "members 3" in status
+
+        # Cara's board is stolen.
+        before = anna.key()
+        out = anna.ok("lost", "g", "cara")
+        assert '"ben" has followed' in out and "all have followed" in out and ben.fingerprint() in out
+        caras.wait_for('"event": "expelled"')
+        assert len({before, anna.key(), ben.key()}) == 2 and cara.key() == before  # Ben's file has followed, too
+        assert json.loads(anna.ok("channel", "node", "g", "--uid", "bench-1"))["key"] == anna.key()
+        assert not [name for name in os.listdir(anna.file.parent) if name.startswith(".")]
+        anna.ok("send", "g", "--mode", "note", "at the new place")
+        bens.wait_for("at the new place")
+        assert bens.stop(signal.SIGTERM) == 0 and caras.stop(signal.SIGTERM) == 0
+        assert "at the new place" not in " ".join(caras.lines)
+        assert not [line for line in bens.lines + caras.lines if "Traceback" in line or '"code": "internal"' in line]
+
+    # Everything goes on from what is stored.
+    with ben.listen() as bens:
+        anna.ok("group", "create", "g", "ben")
+        bens.wait_for('"event": "group"')
+        anna.ok("send", "g", "--mode", "ratchet", "a new group")
+        bens.wait_for('"a new group"')
+        assert ("a new group", "ratchet", False) in told(bens)
+
+
+def test_a_changed_identity_is_refused_until_a_person_approves_its_fingerprint(users):
+    anna, ben, _ = users
+    ben.ok("send", "g", "--mode", "note", "the true ben")
+    old = ben.fingerprint()
+    anna.ok("group", "verify", "g")
+    shutil.rmtree(ben.home / "state")  # Ben's disk died, or somebody else is Ben now
+    ben.ok("send", "g", "--mode", "note", "trust me")
+    new = ben.fingerprint()
+    out = anna.ok("group", "verify", "g", code=1)
+    assert "CHANGED" in out and old in out and new in out
+    wrong = anna.run("group", "verify", "g", "--approve", old)
+    assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1
+    out = anna.ok("group", "verify", "g", "--approve", new)
+    assert 'approved: "ben"' in out and "CHANGED" not in out
+    assert f"{new}  pinned" in anna.ok("group", "verify", "g", "ben")
+
+
+BAD = {
+    "group without an action": (["group"], "group --help"),
+    "unknown action": (["group", "frob", "g"], "frob"),
+    "create of oneself": (["group", "create", "g", "anna"], "this member itself"),
+    "create with nobody awake": (["group", "create", "g"], "nobody else is awake"),
+    "create with an unknown member": (["group", "create", "g", "zoe"], "zoe"),
+    "create with a name twice": (["group", "create", "g", "ben", "ben"], "twice"),
+    "add without a name": (["group", "add", "g"], "UID"),
+    "add outside of a group": (["group", "add", "g", "ben"], "no group"),
+    "remove outside of a group": (["group", "remove", "g", "ben"], "no group"),
+    "remove of oneself": (["group", "remove", "g", "anna"], "group leave"),
+    "leave outside of a group": (["group", "leave", "g"], "group"),
+    "unknown channel": (["group", "status", "elsewhere"], "elsewhere"),
+    "bad timeout": (["group", "create", "g", "--timeout", "0"], "--timeout"),
+    "verify of an unknown member": (["group", "verify", "g", "zoe"], "zoe"),
+    "approve without a fingerprint": (["group", "verify", "g", "--approve", "yes"], "fingerprint"),
+    "approve of a fingerprint that nobody has": (["group", "verify", "g", "--approve", "aaaa-bbbb-cccc-dddd-eeee"], "no changed identity"),
+    "ratchet outside of a group": (["send", "g", "--mode", "ratchet", "hi"], "not in a group"),
+    "private outside of a group": (["send", "g", "--to", "ben", "hi"], "not in a group"),
+    "private to nobody": (["send", "g", "--to", "zoe", "hi"], "no member of that name"),
+    "private note": (["send", "g", "--mode", "note", "--to", "ben", "hi"], "--mode ratchet"),
+    "lost of an unknown member": (["lost", "g", "zoe"], "zoe"),
+    "lost of oneself": (["lost", "g", "anna"], "itself"),
+    "lost without a name": (["lost", "g"], "UID"),
+}
+
+
+def test_bad_input_is_one_line_and_changes_nothing(users):
+    anna, ben, cara = users
+    ben.ok("send", "g", "--mode", "note", "ben was here")
+    # Whoever is seen for the first time gets no new key before people have compared fingerprints.
+    cara.ok("send", "g", "--mode", "note", "so was cara")
+    refused = anna.run("lost", "g", "ben")
+    assert refused.returncode == 2 and "cara: never seen" in refused.stderr
+    key = anna.key()
+    for name, (args, says) in BAD.items():
+        done = anna.run(*args)
+        assert done.returncode == 2, (name, done)
+        assert done.stderr.startswith("sealcast: ") and done.stderr.count("\n") == 1 and says in done.stderr, (name, done)
+        assert "Traceback" not in done.stderr + done.stdout and "internal error" not in done.stderr, (name, done)
+    assert anna.key() == key
+    not_admin = ben.run("lost", "g", "anna")
+    assert not_admin.returncode == 2 and "admin" in not_admin.stderr
+    with anna.listen():
+        busy = anna.run("group", "status", "g")
+        assert busy.returncode == 2 and "another process" in busy.stderr
