@@ -1,0 +1,86 @@
+"""Firmware images: wrong ones are refused before anything is touched; right ones are written by the real esptool, or copied."""
+
+import random
+import struct
+
+import pytest
+from esp_chip import Chip
+
+from sealcast_host import boards, image
+from sealcast_host.errors import UserError
+
+
+def esp_image(chip_id, size=70000):
+    """The header of an ESP image, then noise: esptool reads no further."""
+    head = struct.pack("<BBBBI BBBB H BHH 4x B", 0xE9, 0, 2, 0x20, 0, 0, 0, 0, 0, chip_id, 0, 0, 0xFFFF, 0)
+    return head + random.Random(5).randbytes(size)
+
+
+def uf2_image(family):
+    return struct.pack("<8I", 0x0A324655, 0x9E5D5157, 0x2000, 0x10000000, 256, 0, 1, family) + bytes(476) + struct.pack("<I", 0x0AB16F30)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "board", "says"),
+    [
+        ("ESP32_GENERIC_C3-20241129-v1.24.1.bin", esp_image(5), "ESP32_GENERIC_S3", "ESP32_GENERIC_S3 needs one for ESP32-S3"),
+        ("RPI_PICO_W-20241129-v1.24.1.uf2", uf2_image(0xE48BFF56), "RPI_PICO2_W", "is for RP2040"),
+        ("RPI_PICO_W-20241129-v1.24.1.uf2", uf2_image(0xE48BFF56), "ESP32_GENERIC", "is for RP2040"),
+        ("ESP32_GENERIC_C3-20231227-v1.22.0.bin", esp_image(5), None, "is too old"),
+        ("ESP32_GENERIC_H2-v1.25.bin", esp_image(16), None, "for a chip that no board here has"),
+        ("page.bin", b"<!DOCTYPE html>" + bytes(600), None, "is no firmware image"),
+        ("short.bin", esp_image(5)[:100], None, "is no firmware image"),
+    ],
+    ids=["chip", "family", "format", "old", "unknown", "page", "short"],
+)
+def test_a_wrong_image_is_refused(tmp_path, home, name, data, board, says):
+    (tmp_path / name).write_bytes(data)
+    arguments = [*([board] if board else []), "--port", "/dev/no-such-port", "--image", str(tmp_path / name)]
+    assert says in home.sealcast("flash", *arguments, code=2).stderr
+
+
+def test_every_board_is_found_by_its_image(tmp_path):
+    for board in boards.known().values():
+        if board.firmware.format != "program":
+            make = esp_image if board.firmware.format == "esp" else uf2_image
+            path = tmp_path / board.firmware.name.replace("*", "20260101-v1.27.0")
+            path.write_bytes(make(board.firmware.image_chip))
+            assert image.board_for(image.read(path), None) == board
+
+
+def test_esptool_erases_and_writes_the_right_chip(tmp_path, capfd):
+    path = tmp_path / "ESP32_GENERIC_C3-20241129-v1.24.1.bin"
+    path.write_bytes(esp_image(5))
+    found = image.read(path)
+    with Chip(5) as chip:
+        image.write_esp(found, boards.named("ESP32_GENERIC_C3"), chip.port)
+        data = path.read_bytes()
+        assert chip.erased == 1
+        assert chip.flash[: len(data)] == data
+        assert set(chip.flash[len(data) + 4096 :]) == {0xFF}
+    assert "writing [100 %]" in capfd.readouterr().out
+
+
+def test_esptool_leaves_a_wrong_chip_as_it_is(tmp_path):
+    path = tmp_path / "ESP32_GENERIC_C3-20241129-v1.24.1.bin"
+    path.write_bytes(esp_image(5))
+    with Chip(9) as chip:
+        with pytest.raises(UserError, match="is an ESP32-S3, and this image is for ESP32-C3: get its image from https://"):
+            image.write_esp(image.read(path), boards.named("ESP32_GENERIC_C3"), chip.port)
+        assert chip.erased == 0 and set(chip.flash) == {0xA5}
+
+
+def test_a_uf2_is_copied_to_its_bootloaders_drive_only(tmp_path):
+    path = tmp_path / "RPI_PICO_W-20241129-v1.24.1.uf2"
+    path.write_bytes(uf2_image(0xE48BFF56))
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    pico = boards.named("RPI_PICO_W")
+    with pytest.raises(UserError, match="is not the drive of a bootloader"):
+        image.write_uf2(image.read(path), pico, drive)
+    (drive / "INFO_UF2.TXT").write_text("UF2 Bootloader v1.0\nModel: Raspberry Pi RP2350\nBoard-ID: RP2350\n")
+    with pytest.raises(UserError, match="another chip than RP2040"):
+        image.write_uf2(image.read(path), pico, drive)
+    (drive / "INFO_UF2.TXT").write_text("UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n")
+    assert image.write_uf2(image.read(path), pico, drive) == drive
+    assert (drive / path.name).read_bytes() == path.read_bytes()
