@@ -46,8 +46,10 @@ def missing() -> str:
 class BoardMember(Member):
     """A member on an emulated board. Everything that it hears and says passes the serial port and the bridge."""
 
-    def __init__(self, uid: str, watch: Watch, folder: Path, broker: dict[str, Any]) -> None:
+    def __init__(self, uid: str, watch: Watch, folder: Path, broker: dict[str, Any], **settings: Any) -> None:
+        """settings: fields of its sealcast.json beside the usual ones."""
         super().__init__(uid, watch)
+        self._settings = settings
         self._folder = folder
         self._bridge = Bridge(maker(broker), self._line)
         self._board: Any = None
@@ -64,7 +66,7 @@ class BoardMember(Member):
         self._folder.mkdir(mode=0o700)
         identity, suite = secrets.token_bytes(32), compat.best_suite()
         settings = known.settings(self.uid) | {"identity": wire.b64(identity), "log": "json", "keepalive": 20}
-        settings |= {"transport": "serial", "serial": {"window": WINDOW}}
+        settings |= {"transport": "serial", "serial": {"window": WINDOW}} | self._settings
         del settings["broker"]
         # The board has no randomness of its own: it lives on this seed (PROTOCOL.md sections 5 and 12).
         key = slots.key_for(suite, identity, settings["channel"].encode(), self.uid.encode())

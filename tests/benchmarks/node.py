@@ -19,15 +19,17 @@ def missing():
 def measure(put):
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CONFIG_HOME"], os.environ["XDG_STATE_HOME"] = folder + "/config", folder + "/state"
-        asyncio.run(_measure(put, Path(folder)))
+        for name, ratchet in (("node", True), ("node_without_ratchet", False)):
+            asyncio.run(_measure(lambda key, value, name=name: put("rv32imc." + name + key, value), Path(folder) / name, ratchet))
 
 
-async def _measure(put, folder):
+async def _measure(put, folder, ratchet):
+    folder.mkdir()
     async with running_broker() as broker:
         watch, where = Watch(), {"host": "127.0.0.1", "port": broker.port}
-        known = channels.ChannelFile(channel="greenhouse", key=bytes(range(32)), uid="host", broker=where)
-        hosts = [HostMember("host-%d" % i, watch) for i in range(MEMBERS - 1)]
-        board = demoboard.BoardMember("rv32", watch, folder / "board", where)
+        known = channels.ChannelFile(channel="greenhouse-" + folder.name, key=bytes(range(32)), uid="host", broker=where)
+        hosts = [HostMember("%s-%d" % (folder.name, i), watch) for i in range(MEMBERS - 1)]
+        board = demoboard.BoardMember("rv32", watch, folder / "board", where, ratchet=ratchet)
         try:
             for host in hosts:
                 await host.join(known.settings(host.uid) | {"keepalive": 20})
@@ -35,8 +37,8 @@ async def _measure(put, folder):
             await board.install(known)
             await watch.until("the node starts", lambda: board.saw("start"))
             start = next(info for name, info in board.events if name == "start")
-            put("rv32imc.node.start.heap_used_bytes", start["heap_used"])
-            put("rv32imc.node.heap_bytes", start["heap_used"] + start["heap_free"])
+            put(".start.heap_used_bytes", start["heap_used"])
+            put(".heap_bytes", start["heap_used"] + start["heap_free"])
 
             def agreed():
                 same = board.epochs and all(h.epochs and h.epochs[-1] == board.epochs[-1] for h in hosts)
@@ -50,8 +52,8 @@ async def _measure(put, folder):
             board.say("heap")
             await watch.until("the figure", lambda: board.saw("heap"))
             heap = [info for name, info in board.events if name == "heap"][-1]
-            put("rv32imc.node.channel_of_8.heap_used_bytes", heap["used"])
-            put("rv32imc.node.channel_of_8.heap_free_bytes", heap["free"])
+            put(".channel_of_8.heap_used_bytes", heap["used"])
+            put(".channel_of_8.heap_free_bytes", heap["free"])
         finally:
             await board.close()
             for host in hosts:
