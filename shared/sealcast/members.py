@@ -19,6 +19,7 @@ PRESENT = (AWAKE, ASLEEP, UNHEARD)
 WILL = U32  # the counter of a last will: after every keepalive of its connection
 MAX_SESSIONS = const(3)
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
+HELD_BYTES = const(8192)  # of bodies, a session
 GAP_MS = const(3000)  # how long a hole in a sender's notes may last before the ring is read again, and again before it is reported
 
 
@@ -106,6 +107,11 @@ class Window:
         if len(self.held) >= 2 * self.ring or seq > low + 0xFFFF or seq >= MAX_SEQ:
             raise Reject("window")
         self.held[seq] = note
+        while len(self.held) > 1 and sum([len(n.body) for n in self.held.values()]) > HELD_BYTES:
+            # A board holds no whole ring of large notes: the last ones are read again when the first are delivered.
+            last = max(self.held)
+            self.head = max(self.head, last + 1)
+            del self.held[last]
 
     def baseline(self):
         """After the first reading: everything that the ring could still hold is expected, no more."""

@@ -8,6 +8,7 @@ from .notes import check_signed, frame_digest, open_note, seal_note
 from .wire import NOTE, Reader, pad, u32, unpad
 
 MAX_INBOX = const(64)
+INBOX_BYTES = const(4096)  # of bodies: the stored state must fit a board's heap
 
 
 class Talk:
@@ -111,6 +112,6 @@ class Talk:
     def _message(self, message):
         ch = self.ch
         ch.inbox.append(message)
-        if len(ch.inbox) > MAX_INBOX:
+        while len(ch.inbox) > MAX_INBOX or len(ch.inbox) > 1 and sum([len(m.body) for m in ch.inbox]) > INBOX_BYTES:
             ch.inbox.pop(0)  # the application does not keep up: this one is no longer kept for after a power cut
         ch.emit(("message", message))
