@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from .encoding import Reader, Reject, u8, u32
 from .frames import CONTROL, Header, associated, open_sealed, parse_header, seal
 from .names import ChannelKeys
+from .primitives import ZERO32
 
 
 @dataclass(frozen=True)
 class Sync:
+    """Where is the group? With the asker's own position, zeros without one."""
+
     nonce: bytes
+    epoch: int = 0
+    head: bytes = ZERO32
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ def build_control(keys: ChannelKeys, group: bytes, sender_tag: bytes, control: C
     """`group` is the group's hidden name, or its id."""
     match control:
         case Sync():
-            pt = u8(1) + control.nonce
+            pt = u8(1) + control.nonce + u32(control.epoch) + control.head
         case Head():
             pt = u8(2) + control.nonce + u8(control.live) + u32(control.epoch) + control.head
         case Need():
@@ -60,7 +65,7 @@ def parse_control(keys: ChannelKeys, group: bytes, frame: bytes) -> tuple[bytes,
     control: Control
     match reader.number(1):
         case 1:
-            control = Sync(reader.take(16))
+            control = Sync(reader.take(16), reader.number(4), reader.take(32))
         case 2:
             control = Head(reader.take(16), reader.number(1), reader.number(4), reader.take(32))
         case 3:

@@ -5,7 +5,7 @@ from .control import Control, Head, Need, Rejoin, Sync, build_control
 from .names import RETAINED
 from .packages import AHEAD, Package, build_package
 from .peer import Peer, Publication
-from .primitives import x25519_base
+from .primitives import ZERO32, x25519_base
 from .ratchet import APPLICATION, PRIVATE, Group, Message
 from .smmp import Commanded, Founded, GroupSeen, GroupView, Spoken
 from .zpinc import Member
@@ -48,7 +48,9 @@ class GroupPeer:
         return [self.put("g", build_control(self.peer.keys, self.name, self.peer.name[:16], control, self.peer.draw(24)))]
 
     def sync(self) -> list[Publication]:
-        return self.control(Sync(self.peer.draw(16)))
+        state = self.view.state
+        position = (state.epoch, state.head) if state else (0, ZERO32)
+        return self.control(Sync(self.peer.draw(16), *position))
 
     def rejoin(self) -> list[Publication]:
         return self.control(Rejoin(self.own[0].number))

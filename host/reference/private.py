@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from .encoding import Reject, lv, pad, u32, unpad
-from .primitives import H, derive, secretbox, secretbox_open, x25519_base
+from .primitives import ZERO32, H, derive, secretbox, secretbox_open, x25519_base
 from .ratchet import shared
 
 HINT = 16
@@ -11,20 +11,23 @@ HINT = 16
 
 @dataclass(frozen=True)
 class Pair:
-    """What one member keeps for one other: PR, its own secret s, the other's public S."""
+    """What one member keeps for one other: PR, its own secret s once it has sent, the other's public S once that has."""
 
     PR: bytes
-    s: bytes
-    S: bytes
+    s: bytes | None = None
+    S: bytes | None = None
+
+    def _z(self) -> bytes:
+        return shared(self.s, self.S) if self.s and self.S else ZERO32
 
     def _hint(self, epoch: int, sender: bytes) -> bytes:
         return derive(self.PR, b"sc/ph", u32(epoch) + sender)[:HINT]
 
     def _key(self, epoch: int, sender: bytes) -> bytes:
-        return H(self.PR, shared(self.s, self.S), u32(epoch), sender, person=b"sc/pm")
+        return H(self.PR, self._z(), u32(epoch), sender, person=b"sc/pm")
 
     def _next(self, T: bytes) -> bytes:
-        return H(self.PR, shared(self.s, self.S), T, person=b"sc/pr")
+        return H(self.PR, self._z(), T, person=b"sc/pr")
 
     def build(self, epoch: int, sender: bytes, nonce: bytes, t: bytes, message: bytes) -> bytes:
         """payload, the text of a private m; `nonce` is that of the frame's body."""
@@ -52,4 +55,4 @@ def start_pair(group: bytes, own_tag: bytes, peer_tag: bytes, r: bytes, R_peer: 
     """The pair as an agreement starts it, from both members' r and identities."""
     ends = lv(group, min(own_tag, peer_tag), max(own_tag, peer_tag))
     PR = H(shared(r, R_peer) + shared(b, B_peer), ends, person=b"sc/p0")
-    return Pair(PR, r, R_peer)
+    return Pair(PR)

@@ -47,6 +47,7 @@ TEXTS = [
     ("eight bytes of a slot's digest", "conversations", 'b"sc/slot", frame)[:8]', 'b"sc/slot", frame)[8:16]'),
     ("the ring's digest from its tail", "unsigned_small_rings", "lv(*digests))[:16]", "lv(*digests[1:]))[:16]"),
     ("tag and W swapped in L", "ratchet", "lv(group, W, organizer, party_tag, ", "lv(group, W, party_tag, organizer, "),
+    ("the number after R in T", "ratchet", "tag + B + u32(number) + R", "tag + B + R + u32(number)"),
     ("i before j in a header's key", "ratchet", "bytes((j, i))", "bytes((i, j))"),
     ("HK from another step of the paper", "ratchet", "st.NHK, kdf(suite, RK, 2)", "st.NHK, kdf(suite, RK, 1)"),
     ("digest before R in RK", "ratchet", "mixed), *R, digest)", "mixed), digest, *R)"),

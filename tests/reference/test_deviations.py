@@ -1,0 +1,57 @@
+"""Where the core is known to do otherwise than PROTOCOL.md says. Each test states the page; when the core follows it, the mark must go."""
+
+import pytest
+from guest import Guest
+from ref_world import World
+from refusals import Forge
+
+from reference.encoding import u8
+from reference.frames import HANDSHAKE
+
+
+def _talking():
+    world = World()
+    world.add("anna")
+    world.add("boris")
+    world.advance(5000)
+    guest = Guest(world)
+    guest.arrive()
+    guest.wait(31000)
+    return world, guest
+
+
+@pytest.mark.xfail(strict=True, reason="3.4: a body has at most 2,000 bytes, but the core takes one of 2,001")
+def test_body_too_long():
+    world, guest = _talking()
+    forge = Forge(guest)
+    padded = (b"z" * 2001 + b"\x80").ljust(2048, b"\0")
+    world.run("anna", world.channels["anna"].receive(forge.topic("n", 0), forge.note(0, padded=padded), world.now))
+    assert world.channels["anna"].drops.get("padding") == 1
+
+
+@pytest.mark.xfail(strict=True, reason="9.2: seq is the attempt, but the core does not compare it with that of the hid")
+def test_share_under_another_attempt():
+    world, guest = _talking()
+    guest.say(guest.peer.propose(["anna", "boris"]))
+    computation = guest.peer.epoch.computation
+    share = u8(2) + computation.hid + computation.Z[computation.index(guest.peer.name)]
+    frame = Forge(guest).sealed(HANDSHAKE, guest.peer.attempt + 1, share, signed=False)
+    before = dict(world.channels["anna"].drops)
+    world.run("anna", world.channels["anna"].receive(guest.peer.keys.topic(guest.peer.name, "h"), frame, world.now))
+    assert world.channels["anna"].drops != before
+
+
+@pytest.mark.xfail(strict=True, reason="18.1: the first frame wins for all, but who is not in it takes its own second one")
+def test_two_groups_set_up_at_once():
+    """Both organizers name boris and clara, and not each other: only the first in the broker's order founds the group."""
+    world = World()
+    for uid in ("anna", "boris", "clara", "dmitri"):
+        world.add(uid)
+    world.advance(5000)
+    for uid in ("anna", "dmitri"):
+        world.do(uid, "change_group", "create", ["boris", "clara"], world.now)
+    world.advance(8000)
+    founders = [details["by"] for name, details in world.events["boris"] if name == "group"]
+    assert len(founders) == 1
+    loser = "anna" if founders == ["dmitri"] else "dmitri"
+    assert "group" not in [name for name, _ in world.events[loser]]
