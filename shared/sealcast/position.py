@@ -58,6 +58,7 @@ class Position:
         self.held = []
         self._overflow = False
         self._nonce = None
+        self._nonces = []  # of all questions of this search: an answer to any will do
         self._echo = False  # has our question come back?
         self._ask_at = None
         self._deadline = None
@@ -84,7 +85,7 @@ class Position:
         self._target = self._best = None
         self._stage = _ASKED
         self._deadline = None
-        self._nonce = self.ch.rng.bytes(16)
+        self._nonces = []
         self._ask_at = max(now, self._asked_at + ASK_MS)
         if self._ask_at == now:
             self._ask(now)
@@ -94,6 +95,8 @@ class Position:
         self._asked_at = now
         self._echo = False
         self._deadline = now + SYNC_MS
+        self._nonce = self.ch.rng.bytes(16)
+        self._nonces = self._nonces[-3:] + [self._nonce]
         st = self.g.state
         self._control(bytes((ASK,)) + self._nonce + (u32(st.epoch) + st.head if st else bytes(36)))
 
@@ -170,12 +173,12 @@ class Position:
         """Somebody's position; an answer to us when the nonce is ours."""
         g = self.g
         if g.state is None:
-            if nonce == self._nonce and live:
+            if nonce in self._nonces and live:
                 g.organizer.exists()
             return
         if live or g.phase != LIVE and position[0] >= g.state.epoch:
             self._answers = [a for a in self._answers if a[0] != nonce]
-        if g.phase == SYNC and nonce == self._nonce and live and tag in g.state.tags:
+        if g.phase == SYNC and nonce in self._nonces and live and tag in g.state.tags:
             if not self._sure:
                 self._pursue(position, True, now)
         else:
@@ -242,6 +245,7 @@ class Position:
             self._overflow = False
             self.sync(now)
             return
+        self._nonces = []
         self._nonce = self._deadline = self._ask_at = self._target = self._best = None
         self._stage = 0
         self._sure = self._astray = False
