@@ -33,21 +33,23 @@ def _heard(world: World, uid: str) -> list[tuple[str, bytes]]:
 def ratchet() -> None:
     """Create, speak in turn and at once, privately, add, remove, leave."""
     w = World()
-    r = _crew(w)
+    r = _crew(w, CREW[:3])
     w.do("anna", "change_group", "create", ["boris", "clara"], w.now)
     w.advance(6000)  # who sets a group up asks first whether there is one (18.3)
+    seen = r.read()
     trio = CREW[:3]
     for k in range(2):
         for uid in trio:
             w.send(uid, b"%d from " % k + uid.encode() * k * 40, "ratchet")
         w.advance(3000)
+        seen += r.read()
     w.send("boris", b"only clara", "ratchet", 0, "clara")
     w.advance(2000)
     w.send("clara", b"only boris", "ratchet", 0, "boris")
     w.advance(2000)
     w.send("boris", b"clara again", "ratchet", 0, "clara")
     w.advance(2000)
-    seen = r.read()
+    seen += r.read()
     (founded,) = _of(seen, Founded)
     assert sorted(founded.by) == list(trio) and founded.agreement.reason == ag.CREATE and founded.agreement.epoch == 0
     spoken = _of(seen, Spoken)
@@ -62,8 +64,9 @@ def ratchet() -> None:
     for uid in trio:
         own = [(p.sender, p.body) for p in privates if p.receiver == uid]
         assert _heard(w, uid) == [said for said in public if said[0] != uid] + own, uid
-    assert not _heard(w, "dmitri")
     assert {s.what.copy for s in seen if isinstance(s.what, Late) and s.topic.stream == "e"} == {True}
+    w.add("dmitri")
+    w.advance(5000)
     w.do("clara", "change_group", "add", ["dmitri"], w.now)
     w.advance(3000)
     w.send("dmitri", b"I am new", "ratchet")
@@ -75,6 +78,7 @@ def ratchet() -> None:
     w.advance(3000)
     w.do("dmitri", "change_group", "leave", [], w.now)
     w.advance(8000)
+    assert _heard(w, "dmitri") == []
     seen = r.read()
     assert [(f.agreement.reason, len(f.agreement.rows), len(f.by)) for f in _of(seen, Founded)] == [(2, 4, 4), (3, 3, 3), (3, 2, 2)]
     assert ("dmitri", b"I am new") in _heard(w, "anna") and ("dmitri", b"only anna") in _heard(w, "anna")
