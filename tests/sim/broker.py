@@ -102,6 +102,7 @@ class Broker:
     def publish(self, connection, topic, payload, retain, token, done):
         if not connection.alive:
             return
+        self.world.checks.published(connection.client.uid, topic, payload)
         self._publish(topic, payload, retain)
         self.back(connection, done, token)
 

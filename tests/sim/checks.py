@@ -29,6 +29,7 @@ class Checks:
         self.junk = set()  # (topic, payload) made without keys
         self.epochs = {}  # hid -> (hk, parties)
         self.chains = {}  # (hid, sender, number) -> key
+        self.frames = {}  # (uid, header) -> frame, of notes and conversations
         self.bodies = {}  # body -> (uid, secrecy, sid, seq, lineage)
         self.got = {}  # (receiver, lineage) -> {body}
         self.live = {}  # receiver -> {body: lineage}, delivered as live
@@ -100,6 +101,12 @@ class Checks:
                     if e[0] == "message" and e[1].sender == uid and e[1].secrecy == "note":
                         first = min(first, self.sender(e[1].body)[3] if self.sender(e[1].body)[2] == s.sid else first)
                 self.owed_from[(client.uid, client.lineage, s.sid)] = first
+
+    def published(self, uid, topic, payload):
+        """A number of a session or a chain is given to one frame only, which is resent byte for byte."""
+        if topic.split("/")[4] in ("n", "c") and not self.world.clients[uid].rolled_back:
+            if self.frames.setdefault((uid, payload[:22]), payload) != payload:
+                raise Broken("two different frames under one number")
 
     # --- messages
 

@@ -11,6 +11,8 @@ SYNC, REJOIN, FORKED = 1, 3, 4
 
 
 class GroupWorld(World):
+    ratchet = True
+
     def __init__(self, seed, tracing=None):
         super().__init__(seed, tracing)
         self.broker = GroupBroker(self)

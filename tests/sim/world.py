@@ -16,6 +16,8 @@ KEEPALIVE_S = 10
 
 
 class World:
+    ratchet = False  # do members take part in the ratcheting group?
+
     def __init__(self, seed, tracing=None):
         self.seed = seed
         self.random = random.Random(seed)
@@ -98,6 +100,7 @@ class World:
             "uid": uid, "channel": "greenhouse", "key": hashlib.sha256(b"%d" % self.seed).digest(), "roster": None, "sign": True,
             "identity": hashlib.sha256(b"%d %s" % (self.seed, uid.encode())).digest(), "ring": ring, "keepalive": KEEPALIVE_S,
             "rekey_seconds": self.random.choice((25, 60, 3600)), "rekey_messages": self.random.choice((6, 30, 1000)), "history": "all",
+            "ratchet": self.ratchet,
         }  # fmt: skip
         client = Client(self, uid, config, self.random.randbytes if hardware else None)
         if not hardware:
