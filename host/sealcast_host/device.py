@@ -125,13 +125,16 @@ class Device:
 
     def close(self) -> None:
         with contextlib.suppress(OSError, TransportError):
+            if self._transport.in_raw_repl:
+                self._transport.exit_raw_repl()
             self._transport.close()
 
     def _enter(self) -> None:
         for attempt in range(_ATTEMPTS):
+            heard = False
             try:
                 with _mapped(self.port):
-                    self._interrupt()
+                    heard = self._interrupt()
                     self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_READ_S)
                     self._dog = "True" in self._exec(_WATCHED, _RUN_S)
                     if self._dog:
@@ -139,20 +142,23 @@ class Device:
                     self._transport.enter_raw_repl(soft_reset=True)
                 break
             except Gone:  # it may be starting, or have lost our first Ctrl-C
-                if attempt == _ATTEMPTS - 1 or not os.path.exists(self.port):
+                if attempt == _ATTEMPTS - 1 or not heard or not os.path.exists(self.port):
                     raise
         if self._dog:
             self.run(_HOLD)
         self.run(_HELPERS)
 
-    def _interrupt(self) -> None:
-        """Ctrl-C until there is a prompt: a board that is starting, or short of memory, loses some."""
+    def _interrupt(self) -> bool:
+        """Ctrl-C until there is a prompt: a board that is starting, or short of memory, loses some. -> did it say anything?"""
+        heard = b""
         self._transport.serial.timeout = 1
         for _ in range(_INTERRUPTS):
             self._transport.serial.write(b"\r\x03")
-            if self._transport.read_until(1, b">", timeout=1, timeout_overall=2).endswith(b">"):
+            heard += self._transport.read_until(1, b">", timeout=1, timeout_overall=2)
+            if heard.endswith(b">"):
                 break
         self._transport.serial.timeout = _READ_S
+        return heard != b""
 
     def run(self, code: str, timeout_s: float = _RUN_S) -> str:
         """What the program printed. Raises BoardError and Gone."""
@@ -223,6 +229,7 @@ class Device:
         with contextlib.suppress(Failed), _mapped(self.port):
             if self.run("import machine\nprint(hasattr(machine, 'reset'))").strip() == "True":
                 self._transport.exec_raw_no_follow("machine.reset()")
+                self._transport.in_raw_repl = False
             else:
                 self._transport.exit_raw_repl()
                 self._transport.serial.write(b"\x04")

@@ -132,4 +132,5 @@ while True:
         else:
             execute(got, names)
     except KeyboardInterrupt:
-        pass
+        if mode == "friendly":
+            write(b"\r\n>>> ")
