@@ -17,7 +17,7 @@ from .smmp import frame_epoch, frame_prev
 from .speech import APPLICATION, LEAD, LEAVE, PRIVATE, Speech
 from .wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 
-RECENT = const(4096)  # bytes of accepted frames kept in memory, for slots that their winner did not write
+RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
 
 
 class Undo:
@@ -30,8 +30,6 @@ class Undo:
     def __init__(self, group, won):
         self.state = group.state
         self.pairs = group.pairs
-        self.last = group.last
-        self.last_by = group.last_by
         self.won = won  # our Pending, if the frame was ours
         self.spent = {}
         self.job = None
@@ -48,7 +46,7 @@ class Group:
         self.phase = NONE
         self.state = None
         self.undo = None
-        self.pairs = {}  # tag -> Pair
+        self.pairs = {}  # tag -> pair, see private.py
         self.last = b""  # the frame that made `state`: it can be put back into its slot
         self.last_by = None
         self.recent = {}  # epoch -> (frame, sender's tag): the last few; only `last` is stored
@@ -117,6 +115,11 @@ class Group:
             self.speech.send(LEAVE, b"", None, now)
         else:
             self.organizer.change(action, tags, now)
+
+    def tag(self, tag):
+        """The one object that stands for this tag: a board has no room for copies."""
+        m = self.ch.members_by_tag.get(tag)
+        return m.tag if m else tag
 
     # --- the wire
 
@@ -193,7 +196,7 @@ class Group:
         j, m, after = smmp.open_frame(suite, st, frame, mine.secret if mine else None, mine.public if mine else None)
         if len(m) < LEAD:
             raise Reject("format")
-        sender, kind, number, text, secret_text = st.tags[j], m[0], m[1:LEAD], m[LEAD:], None
+        sender, kind, number, text, secret_text = self.tag(st.tags[j]), m[0], m[1:LEAD], m[LEAD:], None
         self._advance(after, frame, sender, mine)
         if kind == PRIVATE and mine:
             to = mine.entry[2]
@@ -249,7 +252,7 @@ class Group:
         u, self.undo = self.undo, None
         self._unwritten()
         self.speech.requeue(now)
-        self.state, self.pairs, self.last, self.last_by = u.state, u.pairs, u.last, u.last_by
+        self.state, self.pairs, self.last, self.last_by = u.state, u.pairs, b"", None
         self.recent = {}
         self.speech.pending = u.won
         self.organizer.restore(u.spent, u.job)
@@ -310,6 +313,8 @@ class Group:
         if mine:
             after = mine.after
         elif at is None or not self.organizer.fits(a.numbers[at], a.R[at]):
+            if live and a.reason == CREATE and self.organizer.job:
+                self.organizer.forestalled()  # of two groups set up at once the first stands, for all
             raise Reject("outside")
         elif self.state is not None and a.epoch < self.state.epoch and a.reason != CREATE:
             raise Reject("late")
@@ -335,7 +340,7 @@ class Group:
         self._advance(after, a.frame, a.organizer, mine)
         self.pairs = {}
         for i in range(after.N):
-            tag = after.tags[i]
+            tag = self.tag(after.tags[i])
             if tag != ch.tag:
                 self.pairs[tag] = private.begin(ch.suite, self.id, ch.tag, tag, ch.identity.b, ch.pinned(tag), after.r, after.R[i])
         for tag in [t for t in self.heard if t not in a.tags]:

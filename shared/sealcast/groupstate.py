@@ -3,7 +3,6 @@
 from .compat import const
 from .group import Undo
 from .position import FORKED, NONE, REJOIN, SYNC
-from .private import Pair
 from .smmp import Package, State
 from .speech import Pending
 from .wire import lv, u32
@@ -25,16 +24,13 @@ def pack_group(g):
         out.append(lv(lead, text, to or b""))
     _optional(out, s.pending, _pack_pending)
     out.append(bytes((len(g.heard),)))
-    for tag in g.heard:
+    for tag in sorted(g.heard):
         out.append(tag + g.heard[tag])
     out.append(u32(o.counter))
     _pack_packages(out, o.mine)
     out.append(bytes((len(o.theirs),)))
-    for tag in o.theirs:
-        known = o.theirs[tag]
-        out.append(tag + u32(o.floor.get(tag, 0)) + bytes((len(known),)))
-        for number in known:
-            out.append(u32(number) + known[number][0] + known[number][1])
+    for tag in sorted(o.theirs):
+        out.append(tag + u32(o.floor.get(tag, 0)) + lv(o.theirs[tag]))
     _optional(out, o.job, _pack_job)
     return b"".join(out)
 
@@ -43,11 +39,11 @@ def unpack_group(g, r):
     suite, o = g.ch.suite, g.organizer
     g.phase = r.uint(1)
     g.state = _unpack_state(r) if r.uint(1) else None
-    g.pairs = _unpack_pairs(r)
+    g.pairs = _unpack_pairs(g, r)
     g.last, g.last_by = r.lv(), r.lv() or None
     if r.uint(1):
         g.undo = _unpack_undo(g, r)
-    if g.state:
+    if g.last:
         g.recent = {g.state.epoch - 1: (g.last, g.last_by)}
     g.speech.count = r.uint(4)
     for _ in range(r.uint(1)):
@@ -55,17 +51,14 @@ def unpack_group(g, r):
         g.speech.queue.append((lead, text, to))
     g.speech.pending = _unpack_pending(r) if r.uint(1) else None
     for _ in range(r.uint(1)):
-        tag = r.take(16)
+        tag = g.tag(r.take(16))
         g.heard[tag] = r.take(8)
     o.counter = r.uint(4)
     o.mine = _unpack_packages(suite, r)
     for _ in range(r.uint(1)):
-        tag, floor = r.take(16), r.uint(4)
+        tag, floor = g.tag(r.take(16)), r.uint(4)
         o.floor[tag] = floor
-        o.theirs[tag] = {}
-        for _ in range(r.uint(1)):
-            number, K, R = r.uint(4), r.take(32), r.take(32)
-            o.theirs[tag][number] = (K, R)
+        o.theirs[tag] = r.lv()
     if r.uint(1):
         o.job = _unpack_job(r)
         o.job_at = 0
@@ -97,21 +90,21 @@ def _unpack_state(r):
 
 def _pack_pairs(out, pairs):
     out.append(bytes((len(pairs),)))
-    for tag in pairs:
-        out.append(tag + pairs[tag].s + pairs[tag].S + pairs[tag].PR)
+    for tag in sorted(pairs):
+        out.append(tag + pairs[tag])
 
 
-def _unpack_pairs(r):
+def _unpack_pairs(g, r):
     pairs = {}
     for _ in range(r.uint(1)):
-        tag, s, S, PR = r.take(16), r.take(32), r.take(32), r.take(32)
-        pairs[tag] = Pair(s, S, PR)
+        tag = g.tag(r.take(16))
+        pairs[tag] = r.take(96)
     return pairs
 
 
 def _pack_packages(out, packages):
     out.append(bytes((len(packages),)))
-    for number in packages:
+    for number in sorted(packages):
         out.append(u32(number) + packages[number].k + packages[number].r)
 
 
@@ -127,7 +120,6 @@ def _pack_undo(out, u):
     out.append(bytes((255 if u.outside is None else u.outside,)))
     _optional(out, u.state, _pack_state)
     _pack_pairs(out, u.pairs)
-    out.append(lv(u.last, u.last_by or b""))
     _optional(out, u.won, _pack_pending)
     _pack_packages(out, u.spent)
     _optional(out, u.job, _pack_job)
@@ -138,8 +130,13 @@ def _unpack_undo(g, r):
     outside = r.uint(1)
     u.outside = None if outside == 255 else outside
     u.state = _unpack_state(r) if r.uint(1) else None
-    u.pairs = _unpack_pairs(r)
-    u.last, u.last_by = r.lv(), r.lv() or None
+    u.pairs = _unpack_pairs(g, r)
+    # What did not change is one object again
+    if u.state and u.state.tags == g.state.tags:
+        u.state.tags = g.state.tags
+    for tag in u.pairs:
+        if u.pairs[tag] == g.pairs.get(tag):
+            u.pairs[tag] = g.pairs[tag]
     u.won = _unpack_pending(r) if r.uint(1) else None
     u.spent = _unpack_packages(g.ch.suite, r)
     u.job = _unpack_job(r) if r.uint(1) else None

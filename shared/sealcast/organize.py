@@ -10,12 +10,14 @@ from .keys import ZERO
 from .members import AWAKE
 from .position import FORKED, LIVE, NONE, REJOIN
 from .speech import Pending
-from .wire import AGREEMENT, PACKAGE, Reader, header
+from .wire import AGREEMENT, PACKAGE, Reader, header, u32
 
 PACKAGES = const(2)  # published ahead, so that a sleeping member survives two agreements
 STEP_MS = const(2000)  # who answers a rejoin, by place among the awake
 INTERVAL_MS = const(10000)  # between two agreements of ours
 ASK_MS = const(4000)  # before a group is set up: does anyone know it already?
+
+_RECORD = const(68)
 
 # Reasons (the paper's housekeeping bytes)
 RESYNC = const(0x00)
@@ -33,7 +35,7 @@ class Organizer:
         self.mine = {}  # number -> Package
         self.counter = 0
         self.fresh = 0  # number of the first package that we made to be taken in again
-        self.theirs = {}  # tag -> {number: (K, R)}
+        self.theirs = {}  # tag -> number u32 || K || R, again and again: see known()
         self.floor = {}  # tag -> numbers up to here are used
         self.job = None  # (reason, tags to add, tags to remove)
         self.job_at = None
@@ -86,16 +88,28 @@ class Organizer:
         r = Reader(pt)
         K, R = r.take(32), r.take(32)
         r.end()
-        known = self.theirs.setdefault(member.tag, {})
+        known = self.known(member.tag)
         if number in known or number <= self.floor.get(member.tag, 0):
             raise Reject("duplicate")
         known[number] = (K, R)
-        while len(known) > PACKAGES:
-            del known[min(known)]
+        self._keep(member.tag, known)
+
+    def known(self, tag):
+        """A member's packages that we know: {number: (K, R)}."""
+        data, out = self.theirs.get(tag, b""), {}
+        for at in range(0, len(data), _RECORD):
+            out[int.from_bytes(data[at : at + 4], "big")] = (data[at + 4 : at + 36], data[at + 36 : at + 68])
+        return out
+
+    def _keep(self, tag, known):
+        out = b""
+        for number in sorted(known)[-PACKAGES:]:
+            out += u32(number) + known[number][0] + known[number][1]
+        self.theirs[tag] = out
 
     def newest(self, tag):
         """(number, K) of a member's last package, (0, zeros) when we have none."""
-        known = self.theirs.get(tag)
+        known = self.known(tag)
         if not known:
             return 0, ZERO
         number = max(known)
@@ -118,11 +132,12 @@ class Organizer:
                 for n in [n for n in self.mine if n <= number]:
                     spent[n] = self.mine.pop(n)
                 continue
-            known = self.theirs.get(tag, {})
+            known = self.known(tag)
             if number in known:
                 self.floor[tag] = number
                 for n in [n for n in known if n <= number]:
                     del known[n]
+                self._keep(tag, known)
         self.publish_packages()
         if self.job:
             reason, add, remove = self.job
@@ -176,11 +191,12 @@ class Organizer:
 
     def wanted(self, tag, number, now):
         """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for this."""
-        known = self.theirs.get(tag)
+        known = self.known(tag)
         if known and number <= max(known) + 2 * PACKAGES:  # else somebody's lie, or it will ask again
             self.floor[tag] = max(number - 1, self.floor.get(tag, 0))
             for n in [n for n in known if n < number]:
                 del known[n]
+            self._keep(tag, known)
         if self.group.state and self.group.phase == LIVE and tag in self.group.state.tags:
             at = max(now + STEP_MS * self._place(tag) + int.from_bytes(self.ch.rng.bytes(2), "big") % STEP_MS, self._not_before)
             self._want(RESYNC, [tag], [], at)
@@ -209,6 +225,13 @@ class Organizer:
         if self.job:
             self.job_at = now + STEP_MS
 
+    def forestalled(self):
+        """Another group of this name was created before ours."""
+        self.group.speech.pending = None
+        self.job = self.job_at = None
+        self.ch.dirty = True
+        self.ch.event("group_failed", {"reason": "another group was created first"})
+
     def tick(self, now):
         if self.job_at is not None and now >= self.job_at and not self.group.speech.pending:
             self.job_at = None
@@ -229,7 +252,7 @@ class Organizer:
             if tag == ch.tag:
                 parties.append(smmp.Party(tag, ch.identity.B, 0, None, ch.suite.x25519_base(r)))
                 continue
-            known = self.theirs.get(tag)
+            known = self.known(tag)
             B = ch.pinned(tag)
             number, K, R = 0, None, None
             if known:

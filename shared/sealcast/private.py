@@ -2,6 +2,8 @@
 
 Both ends see the same messages in the same order, so one pair of keys a side is enough: each message is sealed under
 PR mixed with X25519(s, S), carries the sender's next public key T inside, and moves PR on. Nothing is skipped, ever.
+
+A pair is our end of it, 96 bytes: our secret s || the peer's public key S (zeros: none yet) || the root PR.
 """
 
 from .compat import const
@@ -12,37 +14,29 @@ from .wire import lv, pad, u32, unpad
 HINT = const(16)
 
 
-class Pair:
-    """Our end of the private ratchet with one other member. s: our secret; S: the peer's public key (zeros: none yet); PR: the root."""
-
-    def __init__(self, s, S, PR):
-        self.s = s
-        self.S = S
-        self.PR = PR
-
-
 def begin(suite, group, my_tag, peer_tag, b, B_peer, r, R_peer):
     """The pair's first state after an agreement: from both the one-time keys and the pinned identities.
 
     Without the identities an organizer could name keys of its own and sit in the middle. r is used here, and not kept.
     """
     names = lv(group, min(my_tag, peer_tag), max(my_tag, peer_tag))
-    return Pair(ZERO, ZERO, suite.h(32, dh(suite, r, R_peer) + dh(suite, b, B_peer), b"", b"sc/p0", names))
+    return ZERO + ZERO + suite.h(32, dh(suite, r, R_peer) + dh(suite, b, B_peer), b"", b"sc/p0", names)
 
 
 def hint(suite, pair, epoch, sender):
     """16 bytes by which only the receiver sees that the payload is for it. sender: tag, 16 bytes."""
-    return suite.h(32, pair.PR, b"", b"sc/ph", u32(epoch), sender)[:HINT]
+    return suite.h(32, pair[64:], b"", b"sc/ph", u32(epoch), sender)[:HINT]
 
 
 def _shared(suite, pair):
     """X25519(s, S), 32 zero bytes until both ends have said something."""
-    return ZERO if ZERO in (pair.s, pair.S) else dh(suite, pair.s, pair.S)
+    s, S = pair[:32], pair[32:64]
+    return ZERO if ZERO in (s, S) else dh(suite, s, S)
 
 
 def _key(suite, pair, z, epoch, sender):
     """Moves with every accepted message. One sealed again for the same epoch, after a roll-back, has its frame's fresh nonce."""
-    return suite.h(32, pair.PR, b"", b"sc/pm", z, u32(epoch), sender)
+    return suite.h(32, pair[64:], b"", b"sc/pm", z, u32(epoch), sender)
 
 
 def seal(suite, pair, epoch, sender, nonce, t, message):
@@ -52,19 +46,19 @@ def seal(suite, pair, epoch, sender, nonce, t, message):
 
 
 def open_payload(suite, pair, epoch, sender, nonce, payload):
-    """Payload from the peer -> (message, Pair after). Raises Reject("undecryptable" | "padding" | "neutral")."""
+    """Payload from the peer -> (message, pair after). Raises Reject("undecryptable" | "padding" | "neutral")."""
     z = _shared(suite, pair)
     pt = suite.secretbox_open(_key(suite, pair, z, epoch, sender), nonce, payload[HINT:])
     if pt is None or len(pt) < 32:
         raise Reject("undecryptable")
-    return unpad(pt[32:]), Pair(pair.s, pt[:32], _move(suite, pair, z, pt[:32]))
+    return unpad(pt[32:]), pair[:32] + pt[:32] + _move(suite, pair, z, pt[:32])
 
 
 def moved(suite, pair, t):
-    """Our own message with the secret t was accepted: -> Pair after; the old s is gone."""
+    """Our own message with the secret t was accepted: -> pair after; the old s is gone."""
     z = _shared(suite, pair)
-    return Pair(t, pair.S, _move(suite, pair, z, suite.x25519_base(t)))
+    return t + pair[32:64] + _move(suite, pair, z, suite.x25519_base(t))
 
 
 def _move(suite, pair, z, T):
-    return suite.h(32, pair.PR, b"", b"sc/pr", z, T)
+    return suite.h(32, pair[64:], b"", b"sc/pr", z, T)

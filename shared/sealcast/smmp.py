@@ -6,7 +6,7 @@ Pure functions of keys and bytes. Which frame is accepted, and when, is group.py
 from .compat import const
 from .errors import Reject
 from .keys import ZERO, derive, dh
-from .wire import AGREEMENT, NONCE, RATCHET, TAG, Reader, header, lv, pad, u32, unpad
+from .wire import AGREEMENT, MAX_FRAME, NONCE, RATCHET, TAG, Reader, header, lv, pad, u32, unpad
 
 MAX_GROUP = const(20)
 HEADER_BOX = const(48)  # one sealed R_new: tag 16, key 32
@@ -31,16 +31,44 @@ class Package:
         self.R = suite.x25519_base(r)
 
 
+class Column:
+    """Values of one size in one piece of memory: a board has no room for an object a key."""
+
+    def __init__(self, values, size):
+        self.data = values if isinstance(values, bytes) else b"".join(values)
+        self.size = size
+
+    def __len__(self):
+        return len(self.data) // self.size
+
+    def __getitem__(self, i):
+        if not 0 <= i < len(self):
+            raise IndexError
+        return self.data[i * self.size : (i + 1) * self.size]
+
+    def __eq__(self, other):
+        return self.data == other.data
+
+    def index(self, value):
+        for i in range(len(self)):
+            if self[i] == value:
+                return i
+        raise ValueError
+
+    def replaced(self, i, value):
+        return Column(self.data[: i * self.size] + value + self.data[(i + 1) * self.size :], self.size)
+
+
 class State:
     """What all members of the group hold alike, and our own r. Never changed in place: a step makes a new one.
 
-    tags, R: of the N members, ascending by tag. epoch: messages so far. head: hash of the last frame, 32 bytes.
+    tags, R: Columns of the N members, ascending by tag. epoch: messages so far. head: hash of the last frame, 32 bytes.
     """
 
     def __init__(self, group, tags, R, index, r, epoch, head, RK, HK, NHK, mk, v, digest):
         self.group = group
-        self.tags = tags
-        self.R = R
+        self.tags = tags if isinstance(tags, Column) else Column(tags, TAG)
+        self.R = R if isinstance(R, Column) else Column(R, 32)
         self.index = index
         self.r = r
         self.epoch = epoch
@@ -217,14 +245,13 @@ def _header_key(suite, st, shared, j, i, body_hash):
 
 def _advance(suite, st, j, R_new, message, r):
     """The state after P_j said `message` and moved to R_new. r: our secret in it."""
-    R = list(st.R)
-    R[j] = R_new
+    R = st.R.replaced(j, R_new)
     mixed = ZERO
     for each in R:
         mixed = xor(mixed, each)
     digest = suite.h(32, st.digest, b"", b"sc/cd", u32(st.epoch), bytes((j,)), suite.h(32, b"", b"", b"sc/m", message))
     # A zero result counts as 32 zero bytes here, and only here: the sum of public keys is nobody's key.
-    RK = suite.h(32, st.RK, b"", b"sc/rk", suite.x25519(st.v, mixed), *R, digest)
+    RK = suite.h(32, st.RK, b"", b"sc/rk", suite.x25519(st.v, mixed), R.data, digest)
     return State(
         st.group, st.tags, R, st.index, r, st.epoch + 1, None,
         RK, st.NHK, kdf(suite, RK, 2), kdf(suite, RK, 3), kdf(suite, RK, 4), digest,
@@ -295,7 +322,7 @@ def open_frame(suite, st, frame, r_new=None, R_new=None):
     padded = suite.secretbox_open(suite.h(32, st.mk, nonce[:16], b"sc/body", _body_ad(st, j)), nonce, box)
     if padded is None:
         raise Reject("undecryptable")
-    message = unpad(padded)
+    message = unpad(padded, MAX_FRAME)
     after = _advance(suite, st, j, R_new, message, r_new if r_new is not None else st.r)
     if not suite.equal(tag, derive(suite, after.RK, b"sc/ck", unsigned)[:TAG]):
         raise Reject("undecryptable")

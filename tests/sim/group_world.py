@@ -21,6 +21,11 @@ class GroupWorld(World):
         self.traitor = None  # uid of the malicious insider
         speech.REFRESH_MS = REFRESH_MS
 
+    def add(self, uid, hardware=True, ring=16):
+        client = super().add(uid, hardware, ring)
+        client.config["keepalive"] = 20
+        return client
+
     def switched_on(self, client):
         super().switched_on(client)
         if self.quiet:
