@@ -251,7 +251,7 @@ class Agreement:
             sig = r.take(SIG) if kind == CONFIRM else None
             r.end()
             a = self.attempt
-            if a is None or a.hid != hid or member.tag not in a.tags:
+            if a is None or a.hid != hid or a.proposal.attempt != attempt or member.tag not in a.tags:
                 raise Reject("stale")
             self._feed(a, a.tags.index(member.tag), member, kind, value, (ad, pt[:-SIG], sig), now)
         else:

@@ -110,12 +110,12 @@ def pad(body):
     return body + b"\x80" + bytes(padded_length(len(body) + 1) - len(body) - 1)
 
 
-def unpad(data):
-    """Strict inverse of `pad`; Reject("padding") on any other form."""
+def unpad(data, limit=MAX_BODY):
+    """Strict inverse of `pad`; Reject("padding") on any other form, and for more than `limit` bytes."""
     n = len(data) - 1
     while n >= 0 and data[n] == 0:
         n -= 1
-    if n < 0 or data[n] != 0x80 or padded_length(n + 1) != len(data):
+    if n < 0 or n > limit or data[n] != 0x80 or padded_length(n + 1) != len(data):
         raise Reject("padding")
     return data[:n]
 

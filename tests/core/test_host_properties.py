@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sealcast import wire
 from sealcast.channel import Channel
 from sealcast.conversation import Epoch, pack_epoch, unpack_epoch

@@ -1,6 +1,5 @@
-"""Where the core is known to do otherwise than PROTOCOL.md says. Each test states the page; when the core follows it, the mark must go."""
+"""Where the core once did otherwise than PROTOCOL.md says: each test states the page."""
 
-import pytest
 from guest import Guest
 from ref_world import World
 from refusals import Forge
@@ -20,7 +19,6 @@ def _talking():
     return world, guest
 
 
-@pytest.mark.xfail(strict=True, reason="3.4: a body has at most 2,000 bytes, but the core takes one of 2,001")
 def test_body_too_long():
     world, guest = _talking()
     forge = Forge(guest)
@@ -29,7 +27,6 @@ def test_body_too_long():
     assert world.channels["anna"].drops.get("padding") == 1
 
 
-@pytest.mark.xfail(strict=True, reason="9.2: seq is the attempt, but the core does not compare it with that of the hid")
 def test_share_under_another_attempt():
     world, guest = _talking()
     guest.say(guest.peer.propose(["anna", "boris"]))
@@ -41,7 +38,6 @@ def test_share_under_another_attempt():
     assert world.channels["anna"].drops != before
 
 
-@pytest.mark.xfail(strict=True, reason="18.1: the first frame wins for all, but who is not in it takes its own second one")
 def test_two_groups_set_up_at_once():
     """Both organizers name boris and clara, and not each other: only the first in the broker's order founds the group."""
     world = World()

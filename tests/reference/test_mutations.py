@@ -50,7 +50,7 @@ TEXTS = [
     ("the number after R in T", "ratchet", "tag + B + u32(number) + R", "tag + B + R + u32(number)"),
     ("i before j in a header's key", "ratchet", "bytes((j, i))", "bytes((i, j))"),
     ("HK from another step of the paper", "ratchet", "st.NHK, kdf(suite, RK, 2)", "st.NHK, kdf(suite, RK, 1)"),
-    ("digest before R in RK", "ratchet", "mixed), *R, digest)", "mixed), digest, *R)"),
+    ("digest before R in RK", "ratchet", "mixed), R.data, digest)", "mixed), digest, R.data)"),
     ("the digest without the epoch", "ratchet", 'b"sc/cd", u32(st.epoch), bytes((j,))', 'b"sc/cd", bytes((j,))'),
     ("nonce after the body in its hash", "ratchet", 'b"sc/bh", nonce, box)', 'b"sc/bh", box, nonce)'),
     ("the larger tag first in PR", "ratchet", "min(my_tag, peer_tag), max(my_tag, peer_tag)",
