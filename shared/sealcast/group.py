@@ -343,8 +343,6 @@ class Group:
             tag = self.tag(after.tags[i])
             if tag != ch.tag:
                 self.pairs[tag] = private.begin(ch.suite, self.id, ch.tag, tag, ch.identity.b, ch.pinned(tag), after.r, after.R[i])
-        for tag in [t for t in self.heard if t not in a.tags]:
-            del self.heard[tag]
         self.undo.job = job
         self.undo.spent = self.organizer.used(a, old, now)
         ch.event("group", {

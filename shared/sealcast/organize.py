@@ -142,7 +142,7 @@ class Organizer:
         if self.job:
             reason, add, remove = self.job
             self.job = self.job_at = None
-            add = [t for t in add if t not in a.tags or before and _stayed(t, a, before)]
+            add = [t for t in add if _still(t, a, before)]
             remove = [t for t in remove if t in a.tags]
             if add or remove:
                 self._want(reason, add, remove, now + STEP_MS)
@@ -287,6 +287,8 @@ class Organizer:
         return [] if self.group.speech.pending else [self.job_at]
 
 
-def _stayed(tag, a, before):
-    """Did the agreement take the member for one that can follow?"""
-    return tag in before.tags and before.R[before.tags.index(tag)] == a.R[a.tags.index(tag)]
+def _still(tag, a, before):
+    """Is a member to be taken in yet, after this agreement? Not if it was removed meanwhile, or taken in by it."""
+    if before is None or tag not in before.tags:
+        return tag not in a.tags
+    return tag in a.tags and before.R[before.tags.index(tag)] == a.R[a.tags.index(tag)]
