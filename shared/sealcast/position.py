@@ -74,7 +74,10 @@ class Position:
 
     def begin(self, now):
         if self.g.phase == REJOIN:
+            self.ch.event("desync", {"epoch": self.g.state.epoch})  # again: it may have been lost with the power
             self.rejoin(now)
+        elif self.g.phase == FORKED:
+            self.ch.event("forked", {"epoch": self.g.state.epoch})
         elif self.g.phase == SYNC:
             self.sync(now)
 

@@ -145,6 +145,7 @@ class GroupStory(Story):
         # What a person does who sees that somebody ought to be in the group and is not
         for ms in (60000, 120000):
             w.at(begin + ms, self.look)
+        w.at(begin + 30000, self.wake)
         if not w.run_until(begin + BOUND_MS, self.settled):
             raise Broken("invariant 10: not one group %d s after the faults stopped: %s" % ((w.now - begin) // 1000, self.phases()))
         w.settle_ms, w.settle_messages = w.now - begin, 0
@@ -164,6 +165,12 @@ class GroupStory(Story):
     def back(self, client):
         if not self.over or client.channel is None or not client.wanted:
             super().back(client)
+
+    def wake(self):
+        """Who was falling asleep when the faults stopped."""
+        for c in self.world.clients.values():
+            if not c.wanted:
+                self.back(c)
 
     def look(self):
         """Nobody is in a group any more (all have left), or a member of it does not know: a person sets that right."""
