@@ -12,6 +12,7 @@ Every step is told in a line and waits for events, not for time. The last line i
     rekeys                     conversation keys that replaced another one
     wrong_password_readable    messages received, and recorded frames opened, with a wrong password: 0
     plaintext_hits_at_broker   texts and names found in what the broker was given: 0
+    ratchet_messages ...       see demoratchet.py
     board_messages             received by and from the emulated RISC-V board behind the serial bridge; 0 without QEMU
 """
 
@@ -33,6 +34,7 @@ from sealcast_host import channels, demoboard, words
 from sealcast_host.broker import running_broker
 from sealcast_host.demobroker import Recorder
 from sealcast_host.demomembers import DemoFailed, HostMember, Member, NodeMember, Watch, has_native_crypto
+from sealcast_host.demoratchet import SAID, RatchetAct
 from sealcast_host.errors import UserError
 
 CHANNEL = "greenhouse"
@@ -89,6 +91,7 @@ class Demo:
             await self._join_late()
             await self._lose_a_node()
             self._count()
+            self.counts |= await RatchetAct(self.nodes, self.host, self.late, self.watch).run(self.tell, self.need)
             await self._add_a_board(stack)
             self._wrong_password()
             self._show_the_broker()
@@ -234,7 +237,7 @@ class Demo:
         for line in self.recorder.table():
             self.tell("    " + line)
         self.need(self.recorder.hits(["zp/1/"]) > 0, "the search finds what is there (the check itself must work)")
-        bodies = [body for _, body in self.notes] + [body for _, body, _ in self.said]
+        bodies = [body for _, body in self.notes] + [body for _, body, _ in self.said] + [SAID]
         names = [CHANNEL, STRANGER, BOARD, *(m.uid for m in self.five)]
         secrets = [self.phrase, self.wrong]
         hits = self.recorder.hits(bodies + names + secrets)

@@ -96,7 +96,7 @@ class HostMember(Member):
 
     def _event(self, name: str, info: Any) -> None:
         if name == "message":
-            fields = ("sender", "secrecy", "origin", "historic", "again", "seq", "epoch")
+            fields = ("sender", "secrecy", "origin", "historic", "again", "seq", "epoch", "private")
             info = {f: getattr(info, f) for f in fields} | {"body": info.body.decode("utf-8", "replace")}
         self.record(name, info)
 

@@ -15,24 +15,12 @@ from sealcast_host.errors import UserError
 
 
 def restored(suite: Any, config: dict[str, Any], blob: bytes | None) -> Any:
-    """The channel of completed settings and a stored state: at the newest place that either of them knows."""
-    known = _file_of(config["channel"])
-    ours = known is not None and known.key == config["key"]  # else the settings came from elsewhere
-    generation = known.generation if known is not None and ours else 0
+    """The channel of completed settings and a stored state. The core begins anew when it has never heard of the settings' key;
+    how often the channel has moved to come there, it learns here."""
     member = Channel(suite, config, blob, os.urandom)
-    lost = member.lost
-    if lost.root == config["key"]:
-        lost.generation = max(lost.generation, generation)
-        return member
-    if lost.generation > generation and (not ours or config["key"] in _left(member)):
-        return member
-    # The settings lead to a place that this state knows nothing of. Whom it has pinned is taken along.
-    config = dict(config)
-    if generation > lost.generation:
-        pins = {m.uid: bytes(m.public) for m in member.members_by_tag.values() if m.public}
-        config["roster"] = pins | (config["roster"] or {})
-    member = Channel(suite, config, None, os.urandom)
-    member.lost.generation = generation
+    known = _file_of(config["channel"])
+    if known is not None and known.key == config["key"] == member.lost.root:
+        member.lost.generation = max(member.lost.generation, known.generation)
     return member
 
 

@@ -13,6 +13,7 @@ from host_support import Child, environment
 KEYS = {
     "members", "notes_sent", "notes_delivered", "history_delivered", "handshakes", "conversation_messages", "rekeys",
     "wrong_password_readable", "plaintext_hits_at_broker", "board_messages",
+    "ratchet_messages", "collisions", "resyncs", "private_messages", "added", "removed", "digest_mismatches",
 }  # fmt: skip
 
 
@@ -58,6 +59,8 @@ def test_the_demo_keeps_its_promises(micropython, tmp_path):
     expected = {"members": 5, "notes_sent": 9, "notes_delivered": 28, "history_delivered": 8, "conversation_messages": 27}
     assert {key: counts[key] for key in expected} == expected
     assert counts["rekeys"] >= 3 and counts["handshakes"] == counts["rekeys"] + 1
+    ratchet = {"ratchet_messages": 205, "private_messages": 2, "added": 1, "removed": 1, "digest_mismatches": 0}
+    assert {key: counts[key] for key in ratchet} == ratchet and counts["collisions"] > 0 and counts["resyncs"] > 0
     assert counts["wrong_password_readable"] == counts["plaintext_hits_at_broker"] == 0
     # The board: ten of its messages and of the host's received, and what it received itself.
     assert counts["board_messages"] > 10 or any("no emulated board: " in line for line in lines)
