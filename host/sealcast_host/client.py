@@ -32,6 +32,11 @@ MAX_ALIASES = 9
 Watch = Callable[[str, Any], None]
 
 
+def _folder(name: str) -> str:
+    """A name as one folder's name: "." and ".." lead nowhere."""
+    return quote(name, safe="").replace(".", "%2E")
+
+
 class MemberBusy(UserError):
     """This member runs in another process."""
 
@@ -40,7 +45,7 @@ class MemberState:
     """The directory of one member of one channel: its identity, its stored state, and the lock on both."""
 
     def __init__(self, channel: str, uid: str) -> None:
-        self.path = state_dir() / quote(channel, safe="") / quote(uid, safe="")
+        self.path = state_dir() / _folder(channel) / _folder(uid)
         make_private_dir(self.path)
         try:
             self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
