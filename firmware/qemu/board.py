@@ -179,10 +179,18 @@ class Board:
 
     def interrupt(self, timeout=30):
         """Stops what runs and enters the raw REPL with a fresh interpreter state."""
-        self.write(b"\r\x03\x03\r\x01")
-        self.read_until(b"raw REPL; CTRL-B to exit\r\n>", timeout)
+        prompt = b"raw REPL; CTRL-B to exit\r\n>"
+        for left in range(timeout, 0, -1):
+            self.write(b"\r\x03\x03\r\x01")
+            try:
+                self.read_until(prompt, 1)
+                break
+            except BoardError:  # a Ctrl-C before the program has begun is only a byte to it
+                if left == 1:
+                    raise
         self.write(b"\x04")
-        self.read_until(b"raw REPL; CTRL-B to exit\r\n>", timeout)
+        self.read_until(b"soft reboot\r\n", timeout)  # and past the answers to further Ctrl-A
+        self.read_until(prompt, timeout)
         self._raw = True
 
     def run(self, code, timeout=60):

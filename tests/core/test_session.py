@@ -241,6 +241,20 @@ def test_send_returns_when_the_broker_has_acknowledged_and_the_channel_knows():
     run(test())
 
 
+def started(waiting):
+    """A task for each, and a list that gets what each ended with: (its place, its exception or None)."""
+    ended = []
+
+    async def keep(place, one):
+        try:
+            await one
+            ended.append((place, None))
+        except Exception as e:
+            ended.append((place, type(e)))
+
+    return [asyncio.create_task(keep(place, one)) for place, one in enumerate(waiting)], ended
+
+
 def test_a_group_message_is_sent_when_the_group_accepted_it():
     async def test():
         answers = [[("queued", -5)], [("queued", -6)], [("queued", -7)], [("queued", -8)]]
@@ -249,16 +263,15 @@ def test_a_group_message_is_sent_when_the_group_accepted_it():
         ch = Script(send=lambda body, mode: answers.pop(0), change_group=lambda action, uids: answers.pop(0), rekey=lambda: told[ch.step])
         ch.step = 0
         s = await running(ch)
-        tasks = [asyncio.create_task(s.send(b"m", "ratchet", "b")) for _ in range(3)]
-        tasks.append(asyncio.create_task(s.change_group("leave")))
+        tasks, ended = started([s.send(b"m", "ratchet", "b") for _ in range(3)] + [s.change_group("leave")])
         await until(lambda: not answers)
         assert ("change_group", "leave", []) in ch.calls
         for done in (1, 2, 4):
             await s.rekey()
-            await until(lambda done=done: sum(t.done() for t in tasks) == done)
+            await until(lambda done=done: len(ended) == done)
             ch.step += 1
-        assert tasks[0].exception() is None
-        assert [type(t.exception()) for t in tasks[1:]] == [NoGroup] * 3
+        assert sorted(ended, key=lambda end: end[0]) == [(0, None)] + [(place, NoGroup) for place in (1, 2, 3)]
+        assert len(tasks) == 4
         await s.close()
 
     run(test())
@@ -269,11 +282,11 @@ def test_what_was_not_sent_before_a_move_to_a_new_key_is_said_to_be_lost():
         answers = [[("queued", 3)], [("queued", -5)]]
         ch = Script(send=lambda body, mode: answers.pop(0), rekey=lambda: [("event", "moved", {"generation": 1})])
         s = await running(ch)
-        tasks = [asyncio.create_task(s.send(b"m")) for _ in range(2)]
+        tasks, ended = started([s.send(b"m") for _ in range(2)])
         await until(lambda: not answers)
         await s.rekey()
-        await until(lambda: all([t.done() for t in tasks]))
-        assert [type(t.exception()) for t in tasks] == [Offline] * 2
+        await until(lambda: len(ended) == len(tasks))
+        assert sorted(ended, key=lambda end: end[0]) == [(0, Offline), (1, Offline)]
         await s.close()
 
     run(test())
