@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from sealcast import aio, compat, keys, wire
+from sealcast import aio, compat, keys, slots, wire
 from sealcast.filestore import FileStore
 from sealcast.session import Session
 from sealcast.settings import complete
@@ -85,10 +85,10 @@ class HostSession:
     `async for message in session` yields the messages: sender, body, secrecy, origin, time, seq, historic, again, epoch.
     """
 
-    def __init__(self, channel: Any, transport: MqttTransport, storage: Any, state: MemberState) -> None:
-        self._session: Any = Session(channel, transport, storage, aio.Clock())
+    def __init__(self, channel: Any, transport: MqttTransport, storage: Any, state: MemberState, remake: Callable[[], Any]) -> None:
+        """remake() -> the channel as it was stored: an internal error is survived like a power cut."""
+        self._session: Any = Session(channel, transport, storage, aio.Clock(), remake=remake)
         self._state = state
-        self.channel = channel
         self.transport = transport  # `transport.failure` tells why a connection failed
 
     async def start(self) -> None:
@@ -118,6 +118,11 @@ class HostSession:
     async def approve(self, uid: str, text: str) -> None:
         """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
         await self._session.approve(uid, text)
+
+    @property
+    def channel(self) -> Any:
+        """The member's state machine; another object after an internal error (None while that one is made)."""
+        return self._session.channel
 
     @property
     def group(self) -> dict[str, Any] | None:
@@ -215,7 +220,8 @@ async def start(settings: dict[str, Any], state: MemberState, watch: Watch | Non
             config["key"] = keys.root_key(suite, config["password"].encode(), config["channel"].encode())
         if config["identity"] is None:
             config["identity"] = state.identity()
-        store = FileStore(suite, keys.derive(suite, config["identity"], b"sc/store-key"), str(state.path / "state"))
+        key = slots.key_for(suite, config["identity"], config["channel"].encode(), config["uid"].encode())
+        store = FileStore(suite, key, str(state.path / "state"))
         try:
             blob = store.load()
         except OSError as e:
@@ -224,8 +230,12 @@ async def start(settings: dict[str, Any], state: MemberState, watch: Watch | Non
             raise UserError(f"the state in {state.path} is damaged: remove state.0 and state.1 there to join anew")
         member = moves.restored(suite, config, blob)
         moves.follow(member)
-        session = HostSession(member, transport_for(config), store, state)
-        session.on("moved", lambda name, info: moves.follow(member, info["removed"]))
+
+        def remake() -> Any:
+            return moves.restored(suite, config, store.load())
+
+        session = HostSession(member, transport_for(config), store, state, remake)
+        session.on("moved", lambda name, info: moves.follow(session.channel, info["removed"]))
         if watch is not None:
             session.on("*", watch)
             session.on("message", _ignore)  # "*" has it already; this says that nobody reads the queue

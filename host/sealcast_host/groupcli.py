@@ -56,12 +56,13 @@ def add(commands: Any, add_member: AddMember, broker_of: BrokerOf, seconds: Seco
     p = commands.add_parser("lost", help="leave a lost board behind: a new key for all others", description=_LOST, epilog=_LOST_EXAMPLES)
     add_member(p)
     p.add_argument("lost", metavar="UID", help="the lost member's name")
+    p.add_argument("--yes", action="store_true", help="you have looked at the members that get the new key; without it they are listed")
     p.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="wait for the others so long (default: %(default)g)")
 
     def lost(args: argparse.Namespace) -> int:
         from sealcast_host.lostcmd import lost
 
-        return lost(args.channel, args.uid, broker_of(args), args.lost, args.timeout)
+        return lost(args.channel, args.uid, broker_of(args), args.lost, args.timeout, args.yes)
 
     p.set_defaults(run=lost)
 
@@ -92,9 +93,11 @@ _LOST = """\
 A board was stolen: the channel moves to a new key, for notes, names and group, which the board never had. Needs the
 admin's key, on the computer where `channel new` was run. Members that sleep follow when they wake; those who came by
 the word phrase alone do not know the admin and cannot (sealcast invite and provision tell them). The group must be made anew
-afterwards (sealcast group create); the word phrase and old invitations no longer lead to the channel."""
+afterwards (sealcast group create); the word phrase and old invitations no longer lead to the channel. Whoever stole a board
+may have joined under other names before: look at the list, then say --yes."""
 _LOST_EXAMPLES = """\
 examples:
-  sealcast lost greenhouse bench-1
-  sealcast lost greenhouse bench-1 --timeout 600        waits longer for the others
+  sealcast lost greenhouse bench-1                      lists who would get the new key
+  sealcast lost greenhouse bench-1 --yes                does it
+  sealcast lost greenhouse bench-1 --yes --timeout 600  waits longer for the others
 """

@@ -13,14 +13,19 @@ from sealcast_host.render import clean
 from sealcast_host.sendcmd import SLEEP_S
 
 
-def lost(channel: str, uid: str | None, broker: BrokerOptions, who: str, timeout: float) -> int:
+def lost(channel: str, uid: str | None, broker: BrokerOptions, who: str, timeout: float, sure: bool) -> int:
+    """sure: the person has seen who gets the new key. Raises UserError."""
     known = channels.load(channel)
     if known.admin_secret is None:
         raise UserError("this computer does not hold the channel's admin key: run this where `sealcast channel new` was run")
-    return run(_lost(channel, uid, broker, who, known.admin_secret, timeout))
+    provisioned = set(known.roster)
+    return run(_lost(channel, uid, broker, who, known.admin_secret, timeout, provisioned if not sure else None))
 
 
-async def _lost(channel: str, uid: str | None, broker: BrokerOptions, who: str, secret: bytes, timeout: float) -> int:
+async def _lost(
+    channel: str, uid: str | None, broker: BrokerOptions, who: str, secret: bytes, timeout: float, provisioned: set[str] | None
+) -> int:
+    """provisioned: whose identity this computer made itself, when the person is still to be asked; else None."""
     fresh: set[str] = set()  # members whose identity this computer saw for the first time just now
     waiting: set[str] = set()
     moved = asyncio.Event()
@@ -52,6 +57,12 @@ async def _lost(channel: str, uid: str | None, broker: BrokerOptions, who: str, 
                 f"{', '.join(map(clean, strangers))}: never seen from this computer before; "
                 "compare the fingerprints (sealcast group verify NAME), then run this again"
             )
+        if provisioned is not None:
+            print(f'leaving "{clean(who)}" behind gives a new key to', flush=True)
+            for m in stay:
+                how = "" if m.uid in provisioned else "   not provisioned from this computer"
+                print(f"  {clean(m.uid)}  {fingerprint(ch.suite, m.public)}{how}", flush=True)
+            raise UserError("nothing has changed yet: if all of these are yours, run this again with --yes; else declare that one lost too")
         try:
             await session.declare_lost(who, secret)
         except SealcastError as e:
@@ -60,7 +71,6 @@ async def _lost(channel: str, uid: str | None, broker: BrokerOptions, who: str, 
         print(f'"{clean(who)}" is left behind: the channel has a new key, which goes to', flush=True)
         for m in stay:
             print(f"  {clean(m.uid)}  {fingerprint(ch.suite, m.public)}", flush=True)
-        print("if one of these is not yours, declare it lost as well", flush=True)
         try:
             async with asyncio.timeout(timeout):
                 await moved.wait()

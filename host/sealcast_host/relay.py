@@ -18,6 +18,7 @@ from sealcast_host.transport import LinkError, MqttTransport
 
 WINDOW = 32
 TEXT = 8192
+PENDING = 16  # requests of a board that wait for the broker; the node sends one at a time and a few subscriptions
 PREFIX = "zp/1/"
 
 CONNECT, SUBSCRIBE, PUBLISH, BYE = 0x01, 0x02, 0x03, 0x04
@@ -110,9 +111,12 @@ class Relay:
         if event is None:
             return
         kind, value = event
-        if kind == "message":
+        if kind == "message" and self._inbox.qsize() < PENDING:
             self._inbox.put_nowait(value)
             return
+        if kind == "message":
+            kind, value = "gone", "the board breaks the rules: it asks for more before it was answered"
+            self._link.gone(value)
         if kind == "gone" and self._session is not None:
             self._show(f"(left: {value})")
         before, self._session = self._session, None

@@ -213,9 +213,12 @@ class Agreement:
             early, a.early = a.early, {}
             for i in early:
                 member, kind, value, signed = early[i]
-                self._feed(a, i, member, kind, value, signed, now)
-            if self.attempt is not a:
-                return
+                try:
+                    self._feed(a, i, member, kind, value, signed, now)
+                except Reject as e:  # one false confirmation must not keep the others' from being counted
+                    self.ch.complain(e.reason, member.uid, now)
+                if self.attempt is not a:
+                    return
         if a.state == CONFIRMED and self.pending and self.pending.hid == a.hid:
             self._retire(now)
             self.current, self.pending = self.pending, None

@@ -402,12 +402,12 @@ class Channel:
             self.agreement.plan(now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
-        effects, self._effects = self._effects, []
         if self.dirty:
+            self._effects.insert(0, ("store", pack_state(self)))  # should there be no memory for it, nothing is forgotten
             self.dirty = False
             self._taken = False
             self._flush_at = None
-            effects.insert(0, ("store", pack_state(self)))
+        effects, self._effects = self._effects, []
         wake = self._next_wake(now)
         if wake is not None and wake != self._wake:
             effects.append(("wake", wake))

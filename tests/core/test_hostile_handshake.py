@@ -99,6 +99,26 @@ def test_a_confirmation_under_another_signature_is_dropped_and_the_true_one_coun
     assert solo.ch.epoch
 
 
+def test_a_false_early_confirmation_does_not_silence_the_others():
+    """Confirmations that come before the last sum wait; one that turns out to be nobody's is dropped alone."""
+    solo, peer, other = three()
+    a, b = begun(solo, peer, other)
+    for p, x in ((peer, a), (other, b)):
+        solo.give(*p.value(x, SHARE))
+    hear(solo, a)
+    hear(solo, b)
+    for x, y in ((a, b), (b, a)):
+        x.sum(x.tags.index(y.tags[y.me]), y.X[y.me])
+    solo.give(*peer.value(a, CONFIRM, signer=Peer("bert").session))
+    solo.give(*other.value(b, CONFIRM))
+    for p, x in ((peer, a), (other, b)):
+        solo.give(*p.value(x, SUM))
+    assert solo.ch.drops == {"signature": 1} and solo.ch.agreement.attempt is not None
+    assert solo.ch.epoch is None
+    solo.give(*peer.value(a, CONFIRM))
+    assert solo.ch.epoch
+
+
 def test_values_for_no_attempt_of_ours():
     solo, peer = two()
     (a,) = begun(solo, peer)

@@ -8,7 +8,10 @@ import signal
 import pytest
 
 from host_support import free_port, sealcast, start_broker
+from sealcast.seriallink import Lines, Link
+from sealcast_host.bridge import maker
 from sealcast_host.demomembers import HostMember, Watch
+from sealcast_host.relay import PENDING, Relay
 from serial_support import KEY, Lab, SerialNode
 
 
@@ -160,6 +163,46 @@ def test_noise_on_the_port_costs_nothing_but_time(micropython, mosquitto, home):
             await host.session.close()
 
     asyncio.run(story())
+
+
+def test_a_board_that_asks_without_waiting_for_answers_is_let_go(home):
+    """The broker accepts a connection and says nothing more; the board goes on asking. Its requests are not collected for ever."""
+
+    async def story():
+        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        board, lines, ended = Link(8), Lines(1024), asyncio.Event()
+        reasons, arrived = [], asyncio.Event()
+
+        def hear(data):
+            for byte in data:
+                found = lines.put(byte)
+                event = board.take(found[1], 0) if found and found[0] == "packet" else None
+                if event and event[0] == "gone":
+                    reasons.append(event[1])
+                    ended.set()
+            arrived.set()
+
+        relay = Relay(maker({"host": "127.0.0.1", "port": server.sockets[0].getsockname()[1]}), lambda line: None, hear)
+        keeping = asyncio.create_task(relay.run())
+        board.open(1, 30, 0)
+        count = 0
+        while not ended.is_set():
+            out, board.out = board.out, []
+            arrived.clear()
+            relay.feed(b"".join(out))
+            if board.idle and not ended.is_set():
+                board.send((b"\x01\x00\x00\x06zp/1/x",), 0)
+                count += 1
+            elif not board.out:
+                await arrived.wait()
+        keeping.cancel()
+        await asyncio.wait({keeping})
+        server.close()
+        return reasons, count
+
+    reasons, count = asyncio.run(asyncio.wait_for(story(), 60))
+    assert reasons == ["the board breaks the rules: it asks for more before it was answered"]
+    assert count <= PENDING + 4
 
 
 def test_a_parting_board_is_not_mourned(micropython, mosquitto, home):

@@ -111,7 +111,10 @@ def test_a_group_is_made_talks_changes_and_leaves_a_lost_member_behind(users):
 
         # Cara's board is stolen.
         before = anna.key()
-        out = anna.ok("lost", "g", "cara")
+        listed = anna.run("lost", "g", "cara")
+        assert listed.returncode == 2 and "--yes" in listed.stderr and listed.stderr.count("\n") == 1 and anna.key() == before
+        assert [line.split()[:2] for line in listed.stdout.splitlines()[1:]] == [["ben", ben.fingerprint()]]
+        out = anna.ok("lost", "g", "cara", "--yes")
         assert '"ben" has followed' in out and "all have followed" in out and ben.fingerprint() in out
         caras.wait_for('"event": "expelled"')
         assert len({before, anna.key(), ben.key()}) == 2 and cara.key() == before  # Ben's file has followed, too

@@ -123,6 +123,30 @@ def test_a_message_that_was_not_finished_with_comes_again_after_a_crash():
     assert run(go()) == [(b"one", True), (b"two", False)]
 
 
+def test_an_internal_error_is_survived_like_a_power_cut():
+    async def go():
+        async with running_broker() as broker:
+            a, ready_a = await member("a", broker.port)
+            b, _ = await member("b", broker.port)
+            broken = a.channel
+
+            def fails(*_):
+                raise MemoryError
+
+            broken.send = fails
+            with pytest.raises(MemoryError):
+                await a.send(b"lost in the middle", mode="note")
+            await ready_a.until(lambda: a.channel not in (None, broken) and a.channel.joined and a.online)
+            await a.send(b"after", mode="note")
+            got = await anext(b)
+            errors = [info["code"] for name, info in ready_a.events if name == "error"]
+            await a.close()
+            await b.close()
+            return got.body, errors
+
+    assert run(go()) == (b"after", ["internal"])
+
+
 def test_a_message_counts_as_taken_when_a_session_ends_in_good_order():
     async def go():
         async with running_broker() as broker:
