@@ -19,7 +19,7 @@ from sealcast_host.client import HostSession, join_watched
 from sealcast_host.files import write_private
 from sealcast_host.shipped import core_dir, node_dir, prebuilt_dir
 
-STEP_S = 90.0
+STEP_S = 180.0  # generous: a step that takes this long on a busy machine has failed
 
 
 class DemoFailed(Exception):
