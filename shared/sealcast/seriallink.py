@@ -111,8 +111,6 @@ class Link:
         self._window = window
         self._opener = False
         self.out = []
-        self._tx = bytearray(MESSAGE)
-        self._rx = bytearray(MESSAGE)
         self._begin(0)
 
     def _begin(self, session):
@@ -124,11 +122,13 @@ class Link:
         self._ping_at = None
         self._room = 1  # packets that the other end takes unacknowledged
         self._count = self._acked = self._sent = 0  # packets of the message that is being sent
+        self._parts = ()  # that message as it was given: no buffer of ours holds the largest there could be
         self._size = 0
         self._number = 0  # of its first packet
         self._resend_at = 0
         self._wait = _RESEND_MS
         self._expected = 0
+        self._pieces = []  # of the message that is coming in
         self._fill = 0
 
     # --- the board's side
@@ -151,16 +151,13 @@ class Link:
         return self.up and not self._count
 
     def send(self, parts, now):
-        """Send one message, given in parts, together at most MESSAGE bytes. Only when idle."""
+        """Send one message, given in parts, together at most MESSAGE bytes, that stay as they are. Only when idle."""
         size = 0
         for part in parts:
             size += len(part)
         if not self.idle or not size or size > MESSAGE:
             raise ValueError("serial link: busy, or a message of a wrong length")
-        at = 0
-        for part in parts:
-            self._tx[at : at + len(part)] = part
-            at += len(part)
+        self._parts = parts
         self._size = size
         self._count = (size + SEGMENT - 1) // SEGMENT
         self._acked = self._sent = 0
@@ -267,6 +264,7 @@ class Link:
             if n == self._count:
                 self._number = self._number + n & 255
                 self._count = 0
+                self._parts = ()
             else:
                 self._pump(now)
 
@@ -275,9 +273,19 @@ class Link:
             at = self._sent * SEGMENT
             end = min(at + SEGMENT, self._size)
             kind = _LAST if end == self._size else _MORE
-            self._put(kind, self._number + self._sent, bytes(self._tx[at:end]))
+            self._put(kind, self._number + self._sent, self._cut(at, end))
             self._sent += 1
         self._resend_at = now + self._wait
+
+    def _cut(self, at, end):
+        """Bytes at..end of the message that is being sent."""
+        out = b""
+        for part in self._parts:
+            if at < len(part) and end > 0:
+                out += bytes(memoryview(part)[max(0, at) : max(0, end)])
+            at -= len(part)
+            end -= len(part)
+        return out
 
     def _piece(self, last, number, data):
         """A piece of a message: only the next one counts; the answer says in any case which one that is."""
@@ -286,11 +294,12 @@ class Link:
             if not data or self._fill + len(data) > MESSAGE:
                 self.gone("a message that is too long or empty")
                 return ("gone", "a message that is too long or empty")
-            self._rx[self._fill : self._fill + len(data)] = data
+            self._pieces.append(data)
             self._fill += len(data)
             self._expected = self._expected + 1 & 255
             if last:
-                found = ("message", bytes(memoryview(self._rx)[: self._fill]))
+                found = ("message", b"".join(self._pieces))
+                self._pieces = []
                 self._fill = 0
         self._put(_ACK, 0)
         return found
