@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0  # a busy machine
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -39,7 +39,7 @@ class Child:
 
     def __init__(self, argv: list[str], extra_env: dict[str, str] | None = None, **kwargs: object) -> None:
         self.lines: list[str] = []
-        self._more = threading.Condition()
+        self._more = threading.Condition()  # its lock is re-entrant: lines are looked at inside wait_for()
         self._ended = False
         env = environment(**(extra_env or {}))
         self.process = subprocess.Popen(
@@ -76,9 +76,10 @@ class Child:
         self._reader.join(DEADLINE_S)
         return self.lines
 
-    def stop(self, signum: int = signal.SIGTERM) -> int:
-        """Send the signal and wait for the end; the exit code."""
-        self.process.send_signal(signum)
+    def stop(self, signum: int | None = signal.SIGTERM) -> int:
+        """Send the signal (None: it ends by itself) and wait for the end; the exit code."""
+        if signum is not None:
+            self.process.send_signal(signum)
         code = self.process.wait(DEADLINE_S)
         self._reader.join(DEADLINE_S)
         return code

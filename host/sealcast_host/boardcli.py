@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sealcast_host.cliargs import seconds, whole
+
 AddBroker = Callable[[argparse.ArgumentParser], None]
 BrokerOf = Callable[[argparse.Namespace], Any]
 
@@ -26,7 +28,7 @@ def _add_flash(commands: Any) -> None:
     p.add_argument("--port", help=_PORT + "; for a UF2 bootloader also the folder of its drive")
     p.add_argument("--image", type=Path, metavar="FILE", help="erase the board and write this MicroPython first (.bin, .uf2)")
     p.add_argument("--install-only", action="store_true", help="the node alone; the default without --image")
-    p.add_argument("--wait", type=_wait, default=120.0, metavar="S", help="wait so long for an unplugged board (default: %(default)g)")
+    p.add_argument("--wait", type=seconds, default=120.0, metavar="S", help="wait so long for an unplugged board (default: %(default)g)")
 
     def run(args: argparse.Namespace) -> int:
         from sealcast_host.flashcmd import flash
@@ -46,7 +48,7 @@ def _add_provision(commands: Any, add_broker: AddBroker, broker_of: BrokerOf) ->
     p.add_argument("--wifi-ssid", metavar="NAME", help="its password comes from SEALCAST_WIFI_PASSWORD or a prompt")
     p.add_argument("--sensor", choices=("auto", "simulated", "internal", "dht22", "ds18b20", "adc"), help="publish its readings")
     p.add_argument("--pin", type=_pin, help="the sensor's pin (default: the one in the board's file)")
-    p.add_argument("--every", type=_every, metavar="S", help="seconds between readings (default: 60)")
+    p.add_argument("--every", type=whole(1, 86400, "a number of seconds"), metavar="S", help="seconds between readings (default: 60)")
     p.add_argument("--led", type=_pin, metavar="PIN", help="the pin of the LED that shows how it is (default: the board's own)")
     p.add_argument("--replace", action="store_true", help="make a board that is another member, or a new board for a known name, this one")
     add_broker(p)
@@ -70,7 +72,7 @@ def _add_doctor(commands: Any) -> None:
     p.add_argument("channel", metavar="CHANNEL", nargs="?", help="look at this channel and its broker (default: all that are known here)")
     p.add_argument("--port", help="look at the board at this serial port")
     p.add_argument(
-        "--seconds", type=_wait, default=5.0, metavar="S", help="wait so long for each answer of a broker (default: %(default)g)"
+        "--seconds", type=seconds, default=5.0, metavar="S", help="wait so long for each answer of a broker (default: %(default)g)"
     )
 
     def run(args: argparse.Namespace) -> int:
@@ -113,22 +115,6 @@ def _pin(text: str) -> int | str:
     from sealcast_host.provisioncmd import pin
 
     return pin(text)
-
-
-def _every(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= 86400:
-        raise argparse.ArgumentTypeError("must be a number of seconds from 1 to 86400")
-    return int(text)
-
-
-def _wait(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value <= 86400:
-        raise argparse.ArgumentTypeError("must be a number of seconds, at most 86400")
-    return value
 
 
 _FLASH = """\

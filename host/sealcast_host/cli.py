@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sealcast_host import __version__, boardcli, groupcli
+from sealcast_host.cliargs import seconds, whole
 from sealcast_host.errors import UserError
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -67,14 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_bridge(commands)
     boardcli.add(commands, _add_broker_options, _broker_options)
-    groupcli.add(commands, _add_member_options, _broker_options, _seconds)
+    groupcli.add(commands, _add_member_options, _broker_options)
     return parser
 
 
 def _add_broker(commands: Any) -> None:
     p = commands.add_parser("broker", help="run an MQTT broker here", description=_BROKER, epilog=_BROKER_EXAMPLES)
     p.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this computer only)")
-    p.add_argument("--port", type=_port, default=1883, help="port to listen on (default: %(default)s; 0 takes a free one)")
+    p.add_argument("--port", type=whole(0, 65535), default=1883, help="port to listen on (default: %(default)s; 0 takes a free one)")
     p.add_argument("--persist", type=Path, metavar="DIR", help="keep retained messages here, so that a restart loses nothing")
     p.add_argument("--user", metavar="NAME", help="let only this user in; the password comes from SEALCAST_BROKER_PASSWORD or a prompt")
     p.add_argument("--password-file", type=Path, metavar="FILE", help="read that password from the first line of FILE (mode 0600)")
@@ -119,7 +120,7 @@ def _add_listen(commands: Any) -> None:
     p = commands.add_parser("listen", help="print what arrives", description=_LISTEN, epilog=_LISTEN_EXAMPLES)
     _add_member_options(p)
     p.add_argument("--json", action="store_true", help="one JSON object a line")
-    p.add_argument("--count", type=_count, metavar="N", help="stop after N messages")
+    p.add_argument("--count", type=whole(1), metavar="N", help="stop after N messages")
     p.set_defaults(run=_run_listen)
 
 
@@ -134,7 +135,7 @@ def _add_send(commands: Any) -> None:
         help="auto takes the strongest that is available (default)",
     )
     p.add_argument("--to", metavar="UID", help="to this member of the group alone; nobody else sees to whom (--mode ratchet)")
-    p.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="give up after S seconds (default: %(default)g)")
+    p.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="give up after S seconds (default: %(default)g)")
     p.set_defaults(run=_run_send)
 
 
@@ -147,7 +148,7 @@ def _add_chat(commands: Any) -> None:
 def _add_bridge(commands: Any) -> None:
     p = commands.add_parser("bridge", help="connect boards on serial ports to the broker", description=_BRIDGE, epilog=_BRIDGE_EXAMPLES)
     p.add_argument("--port", action="append", required=True, metavar="PORT", help="a board's port; again for each further board")
-    p.add_argument("--baud", type=_baud, default=115200, metavar="N", help="speed of UART ports (default: %(default)s; USB has none)")
+    p.add_argument("--baud", type=whole(1200, 4_000_000), default=115200, metavar="N", help="speed of UART ports (default: %(default)s)")
     _add_broker_options(p)
     p.set_defaults(run=_run_bridge)
 
@@ -165,34 +166,6 @@ def _add_broker_options(p: argparse.ArgumentParser) -> None:
     g.add_argument("--broker-password-file", type=Path, metavar="FILE", help="or from the first line of FILE (mode 0600)")
     g.add_argument("--tls", action="store_true", help="encrypt the connection (default port: 8883)")
     g.add_argument("--ca", type=Path, metavar="FILE", help="the authority's certificate (default: those of the system)")
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 0 <= int(text[:6]) <= 65535:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
-    return int(text)
-
-
-def _baud(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1200 <= int(text[:9]) <= 4_000_000:
-        raise argparse.ArgumentTypeError("must be a number from 1200 to 4000000")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]):
-        raise argparse.ArgumentTypeError("must be a number from 1 up")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value <= 86400:
-        raise argparse.ArgumentTypeError("must be a number of seconds, at most 86400")
-    return value
 
 
 def _broker_options(args: argparse.Namespace) -> Any:

@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from sealcast_host.cliargs import seconds
+
 AddMember = Callable[[argparse.ArgumentParser], None]
 BrokerOf = Callable[[argparse.Namespace], Any]
-Seconds = Callable[[str], float]
 
 
-def add(commands: Any, add_member: AddMember, broker_of: BrokerOf, seconds: Seconds) -> None:
-    """Add the commands. add_member, broker_of, seconds: channel, name and broker as the other commands have them."""
+def add(commands: Any, add_member: AddMember, broker_of: BrokerOf) -> None:
+    """Add the commands. add_member, broker_of: channel, name and broker as the other commands have them."""
     group = commands.add_parser("group", help="the ratcheting group: who is in it", description=_GROUP, epilog=_GROUP_EXAMPLES)
     sub = group.add_subparsers(metavar="ACTION", required=True)
 
