@@ -191,7 +191,7 @@ def test_doctor_on_a_healthy_board_and_on_a_sick_one(greenhouse, installed):
         assert f"ok     {about:8} " in well.stdout, about
 
     settings = json.loads((installed.flash / "sealcast.json").read_text())
-    with Device(installed.port):  # the node has ended: nothing writes a state after us
+    with Device(str(installed.port)):  # the node has ended: nothing writes a state after us
         (installed.flash / "main.py").unlink()
     (installed.flash / "sealcast.json").write_text(json.dumps(settings | {"key": wire.b64(bytes(32))}))
     (installed.flash / "state.0").write_bytes(b"SCst" + bytes(60))
