@@ -3,6 +3,7 @@ fast enough for thousands of schedules. Same interface as the suites of shared/s
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 import nacl.bindings as na
 import rbcl
@@ -69,13 +70,19 @@ def ed25519_sign(seed, public, msg):
 
 
 def ed25519_verify(public, sig, msg):
+    return _verified(bytes(public), bytes(sig) + bytes(msg))
+
+
+@lru_cache(8192)  # every member checks the same frames, and makes the same generator
+def _verified(public, signed):
     try:
-        na.crypto_sign_open(sig + bytes(msg), public)
+        na.crypto_sign_open(signed, public)
         return True
     except CryptoError:
         return False
 
 
+@lru_cache(1024)
 def ristretto_map(uniform):
     return rbcl.crypto_core_ristretto255_from_hash(uniform)
 
@@ -95,6 +102,7 @@ def ristretto_sub(P, Q):
     return bytes(rbcl.crypto_core_ristretto255_sub(bytes(P), bytes(Q)))
 
 
+@lru_cache(8192)
 def ristretto_valid(P):
     return any(P) and not P[31] & 0x80 and bool(rbcl.crypto_core_ristretto255_is_valid_point(bytes(P)))
 
