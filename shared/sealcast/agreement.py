@@ -165,6 +165,7 @@ class Agreement:
         ch = self.ch
         names = []
         orders = []
+        parties = []
         for tag, sid in proposal.parties:
             m = ch if tag == ch.tag else ch.members_by_tag.get(tag)
             session = m and (m.session if m is ch else m.current)
@@ -172,6 +173,8 @@ class Agreement:
                 raise Reject("members")
             names.append(m.name)
             orders.append(session.order)
+            parties.append((m.tag, session.sid))
+        proposal.parties = parties  # equal, but the objects we have anyhow: what was read is let go
         if self.attempt:
             self.attempt.forget()
         self.attempt = Attempt(ch.keys, ch.rng, proposal, names, ch.tag, max(orders)[1])

@@ -7,8 +7,9 @@ ourselves after subscribing comes back behind them. One ring is read at a time, 
 from .compat import const
 from .errors import Reject
 from .identity import open_join
-from .members import GAP_MS, WILL, presence_conn
+from .members import GAP_MS, WILL
 from .notes import check_signed, frame_digest
+from .presence import presence_conn
 from .wire import NOTE, PRESENCE, SYNC, header
 
 BARRIER_MS = const(5000)  # a broker that does not answer in this time is taken to have nothing more

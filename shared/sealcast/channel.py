@@ -5,7 +5,7 @@
 Every public method returns a list of effects, to be carried out in order; whatever stands after a "store" waits until it
 is durable. Nothing here does I/O, reads a clock, or raises on what comes from the network.
 
-    ("store", blob)  ("connect", will_topic, will_payload)  ("disconnect",)  ("subscribe", filter, qos)
+    ("store", parts)  ("connect", will_topic, will_payload)  ("disconnect",)  ("subscribe", filter, qos)
     ("publish", topic, payload, retain, qos, token)  ("message", Message)  ("event", name, dict)  ("wake", at_ms)
     ("queued", token): a note waits until we are online; acked(token) ends that, as for a publish. A negative one is the
         number of a message that waits for its turn in the group: the event accepted or undeliverable ends that, or removed
@@ -21,9 +21,10 @@ from .identity import Identity
 from .joins import OFFLINE, ONLINE, READING, Joins
 from .keys import Keys, Rng, derive
 from .lost import Lost
-from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL, Presence, open_presence, seal_presence
-from .notes import Outbox, Ring, ring_matches
-from .state import pack_state, unpack_state
+from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS
+from .notes import Outbox, Ring
+from .presence import Keepalives
+from .state import pack_parts, unpack_state
 from .talk import Talk
 from .wire import HANDSHAKE, MAX_BODY, Topics
 
@@ -83,14 +84,13 @@ class Channel:
         self.lamport = 0  # the largest that any accepted join carried
         self.newest = (0, bytes(16))  # the newest join we know
         self.conn = 0
-        self.counter = 0
         self.members_by_tag = {}
         self.ring = Ring(self.config["ring"])
         self.outbox = Outbox(self.config["ring"])
         self.agreement = Agreement(self)
         self.catchup = Catchup(self)
         self.group = group_of(self)
-        self._keepalive_at = None
+        self.presence = Keepalives(self)
         self.dirty = True
 
     # --- what the driver calls
@@ -112,10 +112,8 @@ class Channel:
         if self.session is None:
             self.joins.begin(now)
         self.conn += 1
-        self.counter = 0
         self.dirty = True
-        will = seal_presence(self.keys, self.rng, self.tag, self.session, WILL, self._presence(LEFT, 0))
-        self._effects.append(("connect", self.topics.make(self.name, "p"), will))
+        self._effects.append(("connect", self.topics.make(self.name, "p"), self.presence.will()))
         return self._finish(now)
 
     def connected(self, now):
@@ -125,7 +123,7 @@ class Channel:
 
     def disconnected(self, now):
         self.phase = OFFLINE
-        self._keepalive_at = None
+        self.presence.due = None
         self.catchup.stop()
         self.group.stop()
         return self._finish(now)
@@ -161,8 +159,8 @@ class Channel:
                 if m.lapsed(now):
                     self.event("vanished", {"uid": m.uid})
                     self.group.departed(m.tag)
-            if now >= self._keepalive_at:
-                self._announce(AWAKE, 0, now)
+            if now >= self.presence.due:
+                self.presence.announce(AWAKE, 0, now)
             self.agreement.tick(now)
             self.group.tick(now)
         if self._flush_at is not None and now >= self._flush_at:
@@ -212,7 +210,7 @@ class Channel:
     def sleep(self, seconds, now):
         """Go offline on purpose and stay a member of the epoch for `seconds`."""
         if self.phase == ONLINE:
-            self._announce(ASLEEP, seconds, now)
+            self.presence.announce(ASLEEP, seconds, now)
         self.dirty = True
         self._effects.append(("disconnect",))
         return self._finish(now)
@@ -220,7 +218,7 @@ class Channel:
     def leave(self, now):
         """Say goodbye: the others re-key without us."""
         if self.phase == ONLINE:
-            self._announce(LEFT, 0, now)
+            self.presence.announce(LEFT, 0, now)
         self._effects.append(("disconnect",))
         return self._finish(now)
 
@@ -293,7 +291,7 @@ class Channel:
         self.joins.settle(joins, own_order, used, now)
         self.phase = ONLINE
         self.joins.publish()
-        self._announce(AWAKE, 0, now)
+        self.presence.announce(AWAKE, 0, now)
         for stream in "phc":
             self.subscribe(self.topics.everyone(stream))
         for token in sorted(self.outbox.entries):
@@ -305,18 +303,6 @@ class Channel:
             self.catchup.want(m, now)
         self.group.online(now)
         self.event("online", {"members": len(self.members_by_tag) + 1})
-
-    # --- sending
-
-    def _presence(self, status, sleep):
-        head, digest = self.ring.head(self.suite, self.outbox)
-        return Presence(status, self.conn, self.config["keepalive"], sleep, head, digest, self.agreement.rank[0])
-
-    def _announce(self, status, sleep, now):
-        self.counter += 1
-        frame = seal_presence(self.keys, self.rng, self.tag, self.session, self.counter, self._presence(status, sleep))
-        self._keepalive_at = now + self.config["keepalive"] * 1000
-        self.publish("p", frame, True)
 
     # --- receiving
 
@@ -338,7 +324,7 @@ class Channel:
         elif stream == "n":
             self.talk.on_note(member, frame, now)
         elif stream == "p":
-            self._on_presence(member, frame, now)
+            self.presence.receive(member, frame, now)
         elif stream == "h":
             self._on_handshake(member, frame, now)
         elif stream == "k":
@@ -348,39 +334,13 @@ class Channel:
         else:
             raise Reject("topic")
 
-    def _on_presence(self, member, frame, now):
-        if frame[2:18] not in [s.sid for s in member.sessions]:
-            self.joins.seek(member.name, "p", frame, now)
-        before = member.status
-        conn = member.conn
-        try:
-            _, counter, p = open_presence(self.keys, frame, member)
-        except Reject as e:
-            if e.reason == "behind":
-                sid = frame[2:18]
-                old = sid != member.current.sid
-                self.joins.answer_stale(member, sid, self.lamport if old else 0, 0 if old else conn, now)
-            raise
-        member.see(p, counter, now)
-        if member.conn != conn:
-            member.silent_until = 0
-        self.agreement.learn(p.attempt)
-        if member.status != before:
-            if member.status not in PRESENT:
-                self.group.departed(member.tag)
-            self.event(STATUS[member.status], {"uid": member.uid})
-        if counter != WILL:
-            if ring_matches(self.suite, member.current.window, p) is False:
-                self.complain("ring", member.uid, now)
-            self.catchup.drain(member, now)
-
     def _on_handshake(self, member, frame, now):
         ad, _, seq, pt = self.keys.open(frame, HANDSHAKE, member.tag)
         if pt[:1] != bytes((STALE,)):
             self.agreement.receive(member, ad, frame[2:18], seq, pt, now)
             return
         self.joins.stale(pt, now)
-        self._announce(AWAKE, 0, now)
+        self.presence.announce(AWAKE, 0, now)
 
     def complain(self, reason, uid, now):
         """Count what was not accepted; say so, but not more often than every ten seconds."""
@@ -403,7 +363,7 @@ class Channel:
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         if self.dirty:
-            self._effects.insert(0, ("store", pack_state(self)))  # should there be no memory for it, nothing is forgotten
+            self._effects.insert(0, ("store", pack_parts(self)))  # should there be no memory for it, nothing is forgotten
             self.dirty = False
             self._taken = False
             self._flush_at = None
@@ -415,7 +375,7 @@ class Channel:
         return effects
 
     def _next_wake(self, now):
-        times = [self._flush_at, self._keepalive_at, self.agreement.previous_until if self.agreement.previous else None]
+        times = [self._flush_at, self.presence.due, self.agreement.previous_until if self.agreement.previous else None]
         if self.phase != OFFLINE:
             times += self.catchup.times()
         if self.phase == ONLINE:

@@ -118,15 +118,20 @@ def new_epoch(suite, attempt, uids):
 
 
 def pack_epoch(e):
+    """-> a list of pieces."""
     out = [e.hid, e.hk, u32(e.messages), bytes((len(e.parties),))]
     for i in range(len(e.parties)):
         tag, sid, uid = e.parties[i]
         key, at = e.chains[i]
         out.append(tag + sid + lv(uid.encode()) + key + u32(at))
     out.append(bytes((len(e.skipped),)))
+    some = []
     for i, number in e.skipped:
-        out.append(bytes((i,)) + u32(number) + e.skipped[(i, number)])
-    return b"".join(out)
+        some.append(bytes((i,)) + u32(number) + e.skipped[(i, number)])
+        if len(some) == 16:  # an object a key would take twice the room
+            out.append(b"".join(some))
+            some = []
+    return out + some
 
 
 def unpack_epoch(r):

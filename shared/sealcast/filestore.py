@@ -82,22 +82,23 @@ class FileStore:
         return body
 
     def store(self, body):
-        """Make `body` the state. Raises OSError (the former state stands) or BadState."""
+        """Make `body` (bytes, or a list of its pieces) the state. Raises OSError (the former state stands) or BadState."""
+        pieces = body if isinstance(body, list) else [body]
         if self._generation is None:
             self.load()
         target = 0 if self._current is None else 1 - self._current
         path = self._paths[target]
-        head = slots.header(self._generation + 1, len(body))
-        tail = slots.check(self._suite, self._key, head, body)
+        head = slots.header(self._generation + 1, sum([len(piece) for piece in pieces]))
+        parts = [head] + pieces + [slots.check(self._suite, self._key, head, *pieces)]
         file = self._files.open(path, "wb")
         try:
-            for part in (head, body, tail):
+            for part in parts:
                 file.write(part)
             self._files.sync(file)
         finally:
             file.close()
         self._files.settle(path)
-        if not self._holds(path, (head, body, tail)):
+        if not self._holds(path, parts):
             raise OSError("the storage did not keep what was written")
         self._current, self._generation = target, self._generation + 1
         self._erase(self._paths[1 - target])

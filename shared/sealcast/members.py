@@ -1,12 +1,11 @@
-"""What we know of the other members: sessions, presence, and which of their notes we have. PROTOCOL.md 6.3, 7 and 8.
+"""What we know of the other members: sessions, whether they are there, and which of their notes we have. PROTOCOL.md 6.3, 7.
 
 Pure bookkeeping on authenticated input: signatures and freshness are checked here, effects are the channel's.
 """
 
 from .compat import const
 from .errors import Reject
-from .identity import SIG
-from .wire import PRESENCE, U32, Reader, header, u32
+from .wire import U32
 
 AWAKE = const(1)
 ASLEEP = const(2)
@@ -21,53 +20,6 @@ MAX_SESSIONS = const(3)
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
 HELD_BYTES = const(8192)  # of bodies, a session
 GAP_MS = const(3000)  # how long a hole in a sender's notes may last before the ring is read again, and again before it is reported
-
-
-class Presence:
-    """One keepalive, goodbye or last will. 35 bytes and a signature."""
-
-    def __init__(self, status, conn, keepalive, sleep, head, digest, attempt):
-        self.status = status
-        self.conn = conn
-        self.keepalive = keepalive  # seconds
-        self.sleep = sleep  # seconds, for ASLEEP
-        self.head = head  # notes acknowledged by the broker: the ring holds up to head - 1
-        self.digest = digest
-        self.attempt = attempt  # the highest handshake attempt it knows
-
-
-def seal_presence(keys, rng, tag, session, counter, p):
-    """Presence -> frame: epoch = sid, seq = counter, signed by the session key."""
-    head = header(PRESENCE, session.sid, counter)
-    body = (
-        bytes((p.status,)) + u32(p.conn) + p.keepalive.to_bytes(2, "big") + u32(p.sleep)
-        + u32(p.head) + p.digest + u32(p.attempt)
-    )  # fmt: skip
-    return keys.seal(rng, head, tag, body + session.sign(keys, keys.ad(head, tag), body))
-
-
-def open_presence(keys, frame, member):
-    """frame -> (session, counter, Presence). Cheap checks first; the signature is checked last. Raises Reject."""
-    ad, sid, counter, pt = keys.open(frame, PRESENCE, member.tag)
-    session = member.session(sid)
-    if session is not member.current:
-        raise Reject("behind")
-    r = Reader(pt)
-    p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4))
-    body, sig = pt[: r.pos], r.take(SIG)
-    r.end()
-    if p.status not in (AWAKE, ASLEEP, LEFT) or counter == WILL and p.status != LEFT or not 5 <= p.keepalive <= 3600 or p.head > MAX_SEQ:
-        raise Reject("format")
-    if not member.fresh(p, counter):
-        raise Reject("behind" if p.conn < member.conn and counter != WILL else "stale")
-    if not keys.suite.ed25519_verify(session.S, sig, keys.signable(ad, body)):
-        raise Reject("signature")
-    return session, counter, p
-
-
-def presence_conn(pt):
-    """The connection number in an opened presence."""
-    return int.from_bytes(pt[1:5], "big")
 
 
 class MySession:

@@ -8,7 +8,7 @@ again until it works, and nothing else goes on meanwhile.
 Transport (asyncio; every failure is an OSError):
     connect(will_topic, will_payload)   subscribe(filter, qos)   publish(topic, payload, retain, qos): after the PUBACK
     receive() -> (topic, payload)       close(): says goodbye first      abort(): just drops it (the broker sends the last will)
-Storage: load() -> bytes or None, store(blob): durable on return.
+Storage: load() -> bytes or None, store(parts): a list of bytes, one state together, durable on return.
 Clock: now() -> growing milliseconds, time() -> Unix seconds or 0; aio.Clock is one.
 
 Messages wait in a queue of `backlog`; when it is full the oldest is given up and an "overflow" event says which, so
@@ -347,12 +347,12 @@ class Session:
             elif reply:
                 reply.fail(NoGroup("its receiver left the group" if name == "undeliverable" else "this member is out of the group now"))
 
-    async def _store(self, blob):
+    async def _store(self, parts):
         """Durable before anything else happens, however often it takes."""
         wait = _RESTART_MS
         while True:
             try:
-                return self._storage.store(blob)
+                return self._storage.store(parts)
             except (OSError, MemoryError, SealcastError) as e:
                 self.emit("error", {"code": "storage", "text": explain(e)})
             await sleep_ms(wait)

@@ -34,9 +34,9 @@ def header(generation, length):
     return _MAGIC + bytes((FORMAT,)) + u32(generation) + u32(length)
 
 
-def check(suite, key, head, body):
-    """The 16 bytes after a body."""
-    return suite.h(CHECK, key, b"", b"sc/store", head, body)
+def check(suite, key, head, *pieces):
+    """The 16 bytes after a body, which may be given in pieces."""
+    return suite.h(CHECK, key, b"", b"sc/store", head, *pieces)
 
 
 def pack(suite, key, generation, body):

@@ -12,7 +12,15 @@ _SECRECY = ("note", "conversation", "ratchet")
 
 
 def pack_state(ch):
-    """Everything a member must not forget. Presence, running handshakes and held notes are not part of it."""
+    """Everything a member must not forget, as bytes."""
+    return b"".join(pack_parts(ch))
+
+
+def pack_parts(ch):
+    """The same in pieces: on a board's heap, after days, there may be no room for the whole in one.
+
+    Presence, running handshakes and held notes are not part of it.
+    """
     s, a = ch.session if ch.joined else None, ch.agreement
     out = [bytes((FORMAT,)), ch.rng.next_seed, ch.place, ch.lost.pack(), u32(ch.lamport), u32(ch.newest[0]), ch.newest[1], u32(ch.conn)]
     out.append(bytes((1 if s else 0,)))
@@ -22,7 +30,7 @@ def pack_state(ch):
     out.append(ch.outbox.pack())
     out.append(u32(a.rank[0]) + a.rank[1] + bytes((1 if a.requested else 0,)))
     for epoch in (a.current, a.previous):
-        out.append(b"\x01" + pack_epoch(epoch) if epoch else b"\x00")
+        out += [b"\x01"] + pack_epoch(epoch) if epoch else [b"\x00"]
     out.append(len(ch.members_by_tag).to_bytes(2, "big"))
     for m in ch.members_by_tag.values():
         out.append(_pack_member(m))
@@ -30,7 +38,7 @@ def pack_state(ch):
     for message in ch.inbox:
         out.append(_pack_message(message))
     out.append(ch.group.pack())
-    return b"".join(out)
+    return out
 
 
 def unpack_state(ch, blob):

@@ -36,7 +36,7 @@ class Room:
     def run(self, uid, effects):
         for e in effects:
             if e[0] == "store":
-                self.stored[uid] = e[1]
+                self.stored[uid] = b"".join(e[1])
             elif e[0] == "connect":
                 self.run(uid, self.members[uid].connected(self.now))
             elif e[0] == "subscribe":

@@ -10,8 +10,9 @@ from sealcast.conversation import new_epoch
 from sealcast.handshake import CONFIRM, PROPOSE, SHARE, SUM, Attempt, Proposal
 from sealcast.identity import Identity, Join, seal_join
 from sealcast.keys import Keys, Rng
-from sealcast.members import AWAKE, MySession, Presence, seal_presence
+from sealcast.members import AWAKE, MySession
 from sealcast.notes import ring_digest, seal_note
+from sealcast.presence import Presence, seal_presence
 from sealcast.state import pack_state
 from sealcast.wire import HANDSHAKE, Topics, header, pad, u32
 
@@ -40,13 +41,18 @@ class Solo:
 
     def __init__(self, uid="solo", blob=None, **changes):
         self.ch = Channel(suite, config(uid, **changes), blob, hardware)
-        self.blob = blob
+        self._stored = [blob or b""]
         self.now = 1000
         self.wake = None
         self.published = []
         self.events = []
         self.messages = []
         self.run(self.ch.start(self.now))
+
+    @property
+    def blob(self):
+        """The state that was stored last; joined only here, as storage takes it in pieces."""
+        return b"".join(self._stored)
 
     def connect(self, *frames):
         """Connect; `frames` are what the broker retains and delivers before the first reading ends."""
@@ -61,7 +67,7 @@ class Solo:
     def run(self, effects):
         for e in effects:
             if e[0] == "store":
-                self.blob = e[1]
+                self._stored = e[1]
             elif e[0] == "publish":
                 self.published.append((e[1], e[2]))
             elif e[0] == "event":

@@ -304,3 +304,12 @@ def test_the_same_on_real_files():
         assert not [name for name in os.listdir(".") if name.startswith(path)]
     finally:
         FileStore(S, KEY, path).forget()
+
+
+def test_a_state_may_come_in_pieces():
+    """What is stored is the same, whole or in pieces."""
+    pieces, whole = Disk("now"), Disk("now")
+    store_on(pieces).store([b"one ", b"", b"two ", b"three"])
+    assert store_on(pieces).load() == b"one two three"
+    store_on(whole).store(b"one two three")
+    assert pieces.disk == whole.disk

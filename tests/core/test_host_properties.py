@@ -118,7 +118,7 @@ def test_any_bytes_are_a_proposal_or_refused(data, tag):
 def test_epochs_round_trip(hid, hk, messages, parties, skipped):
     e = Epoch(hid, hk, [(t, s, n.decode()) for t, s, n, _, _ in parties], [[k, at] for *_, k, at in parties], skipped)
     e.messages = messages
-    r = Reader(pack_epoch(e))
+    r = Reader(b"".join(pack_epoch(e)))
     f = unpack_epoch(r)
     r.end()
     assert (f.hid, f.hk, f.parties, f.chains, f.skipped, f.messages) == (hid, hk, e.parties, e.chains, skipped, messages)
@@ -232,5 +232,5 @@ def test_whatever_an_insider_seals_never_raises(party, pt, kind, stream, seq):
 def test_a_new_member_has_a_state_that_loads(changes):
     ch = Channel(sodium, config("new", **changes), None, lambda n: b"\x05" * n)
     effects = ch.start(0) + ch.connecting(0)
-    blobs = [e[1] for e in effects if e[0] == "store"]
+    blobs = [b"".join(e[1]) for e in effects if e[0] == "store"]
     Channel(sodium, config("new", **changes), blobs[-1], None).start(0)

@@ -124,8 +124,8 @@ class World:
     def run(self, uid: str, effects: list[tuple[Any, ...]]) -> None:
         for effect in effects:
             match effect:
-                case ("store", blob):
-                    self.stored[uid] = blob
+                case ("store", parts):
+                    self.stored[uid] = b"".join(parts)
                 case ("connect", topic, payload):
                     self.wills[uid] = topic, payload
                     self.subscriptions[uid] = []

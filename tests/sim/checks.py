@@ -14,7 +14,7 @@ def snapshot(ch):
     t = a.attempt
     out = [pack_state(ch), ch.phase, a.rank, a.propose_at, a.not_before, a._retry_at, a._deadline, sorted(a._sent)]
     out += [t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early)), a.pending and a.pending.hid]
-    out += [c._nonce, c._deadline, c.reading, list(c.queue), len(c._joins), ch.counter, ch._keepalive_at]
+    out += [c._nonce, c._deadline, c.reading, list(c.queue), len(c._joins), ch.presence.counter, ch.presence.due]
     for m in ch.members_by_tag.values():
         out.append((m.uid, m.public, m.refused, m.floor, m.conn, m.counter, m.willed, m.status, m.deadline, m.silent_until, m.strikes))
         out += [(s.sid, s.window.next, sorted(s.window.held), s.window.gap_at, list(s.window.digests)) for s in m.sessions]

@@ -182,7 +182,8 @@ class Client:
                 self._store(effect[1])
             raise PowerCut()
 
-    def _store(self, blob):
+    def _store(self, parts):
+        blob = b"".join(parts)
         self.stored.append(blob)
         self.world.durable(self)
 

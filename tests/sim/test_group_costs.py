@@ -20,7 +20,7 @@ def group(n):
     assert w.run_until(w.now + 30000, lambda: w.one_group() and len(w.members()) == n)
     w.run_until(w.now + 1000)
     for c in w.clients.values():
-        c.channel._keepalive_at += 60000
+        c.channel.presence.due += 60000
     return w
 
 

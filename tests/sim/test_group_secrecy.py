@@ -168,7 +168,7 @@ def test_no_signature_anywhere_in_the_ratchet():
     w = group()
     epoch = w.clients["m00"].channel.group.state.epoch
     for c in w.clients.values():
-        c.channel._keepalive_at += 60000  # keepalives are signed: none in these seconds
+        c.channel.presence.due += 60000  # keepalives are signed: none in these seconds
     w.suite.calls = {}
     for uid in CREW:
         say(w, uid)

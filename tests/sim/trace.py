@@ -48,7 +48,7 @@ def effect(world, e):
         m = e[1]
         return "MESSAGE %s %s%s%s" % (m.body[:20].decode(), m.secrecy, " historic" if m.historic else "", " again" if m.again else "")
     if e[0] == "store":
-        return "store %d" % len(e[1])
+        return "store %d" % len(b"".join(e[1]))
     if e[0] == "subscribe":
         return "subscribe " + "/".join(e[1].split("/")[3:])[-24:]
     if e[0] == "connect":
