@@ -139,3 +139,32 @@ def test_the_instruction_clock_does_not_depend_on_this_machine(tmp_path):
             counts.add(int(board.run(code)))
     # The serial port is looked at now and then, on the clock's terms.
     assert max(counts) - min(counts) < max(counts) / 100
+
+
+def test_allocations_and_idle_time_are_watched(board):
+    code = """
+import gc, qemu, time
+gc.collect()
+qemu.largest()
+a = bytearray(5000)
+print(5000 <= qemu.largest() < 5100, qemu.largest() < 1000)
+qemu.limit(4096)
+bytearray(4000)
+try:
+    bytearray(4200)
+    print("had")
+except MemoryError:
+    print("refused")
+a = bytearray(100)
+try:
+    a.extend(bytes(4090))
+    print("grown")
+except MemoryError:
+    print("refused")
+qemu.limit(0)
+bytearray(4200)
+idle = qemu.idle_us()
+time.sleep_ms(30)
+print(qemu.idle_us() - idle >= 29000)
+"""
+    assert board.run(code).split() == ["True", "True", "refused", "refused", "True"]

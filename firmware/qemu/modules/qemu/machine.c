@@ -44,7 +44,7 @@ uint64_t mp_hal_time_ns(void) {
     return ((uint64_t)REG32(GOLDFISH_RTC + 4) << 32 | low) - 946684800000000000ull;
 }
 
-void machine_sleep(int64_t timeout_us) {
+static void idle(int64_t timeout_us) {
     uint64_t until = timeout_us < 0 ? UINT64_MAX : mtime() + timeout_us * 10;
     // Interrupts stay masked: they only end the wfi, so no handler is needed.
     __asm__ volatile (CSR("csrci mstatus, 8"));
@@ -116,7 +116,7 @@ uint64_t mp_hal_time_ns(void) {
     return machine_us() * 1000;
 }
 
-void machine_sleep(int64_t timeout_us) {
+static void idle(int64_t timeout_us) {
     if (timeout_us < 0 || timeout_us > LONGEST_SLEEP_US) {
         timeout_us = LONGEST_SLEEP_US;
     }
@@ -149,6 +149,14 @@ void machine_reset(void) {
 }
 
 #endif
+
+uint64_t machine_idle_us;
+
+void machine_sleep(int64_t timeout_us) {
+    uint64_t start = machine_us();
+    idle(timeout_us);
+    machine_idle_us += machine_us() - start;
+}
 
 // The port ends the emulator where a board would start again: machine.reset() is exit(0) there.
 void __real_exit(int status);

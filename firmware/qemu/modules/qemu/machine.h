@@ -5,6 +5,7 @@
 uint64_t machine_us(void);                  // microseconds of virtual time since start
 void machine_sleep(int64_t timeout_us);     // until then, or until serial input arrives; negative: no limit
 void machine_reset(void);
+extern uint64_t machine_idle_us;            // spent in machine_sleep() since start
 
 #if defined(QEMU_SOC_VIRT)
 #define DISK_BASE (0x80800000)              // RAM that the port's linker script leaves alone
