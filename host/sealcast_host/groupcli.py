@@ -48,10 +48,11 @@ def add(commands: Any, add_member: AddMember, broker_of: BrokerOf) -> None:
     def verify(args: argparse.Namespace) -> int:
         from sealcast_host.verifycmd import verify
 
-        return verify(args.channel, args.uid, broker_of(args), args.members, args.approve, args.timeout)
+        return verify(args.channel, args.uid, broker_of(args), args.members, args.approve, args.timeout, args.words)
 
     p = action("verify", "show the members' fingerprints, to be compared by people over another way", "*")
     p.add_argument("--approve", metavar="FINGERPRINT", help="believe the changed identity with this fingerprint, which you have compared")
+    p.add_argument("--words", action="store_true", help="as nine words each, to be read aloud")
     p.set_defaults(run=verify)
 
     p = commands.add_parser("lost", help="leave a lost board behind: a new key for all others", description=_LOST, epilog=_LOST_EXAMPLES)

@@ -9,19 +9,24 @@ from sealcast_host.errors import Failed, UserError
 from sealcast_host.member import member, run, settled, within
 from sealcast_host.render import clean
 from sealcast_host.sendcmd import SLEEP_S
+from sealcast_host.words import spoken, wordlist
 
 CHANGED = 1  # exit code: somebody's identity is another one than before
 
 
-def verify(channel: str, uid: str | None, broker: BrokerOptions, uids: list[str], approve: str | None, timeout: float) -> int:
+def verify(channel: str, uid: str | None, broker: BrokerOptions, uids: list[str], approve: str | None, timeout: float, aloud: bool) -> int:
+    """aloud: fingerprints as words. approve: a changed one, in letters or in words. Raises UserError."""
     if approve is not None:
         parts = approve.lower().split("-")
-        if len(parts) != 5 or any(len(p) != 4 or not p.isascii() or not p.isalnum() for p in parts):
-            raise UserError("--approve takes the new fingerprint, as it was compared: five groups of four characters, like abcd-efgh-...")
-    return run(_verify(channel, uid, broker, uids, approve, timeout))
+        letters = len(parts) == 5 and all(len(p) == 4 and p.isascii() and p.isalnum() for p in parts)
+        if not letters and not (len(parts) == 9 and set(parts) <= set(wordlist())):
+            raise UserError("--approve takes the new fingerprint, as it was compared: five groups of four characters, or the nine words")
+    return run(_verify(channel, uid, broker, uids, approve, timeout, aloud))
 
 
-async def _verify(channel: str, uid: str | None, broker: BrokerOptions, uids: list[str], approve: str | None, timeout: float) -> int:
+async def _verify(
+    channel: str, uid: str | None, broker: BrokerOptions, uids: list[str], approve: str | None, timeout: float, aloud: bool
+) -> int:
     async with member(channel, uid, broker, sleep_s=SLEEP_S, alias=False) as session:
         await within(timeout, settled(session), "the broker is slow: raise --timeout")
         ch = session.channel
@@ -46,7 +51,7 @@ async def _verify(channel: str, uid: str | None, broker: BrokerOptions, uids: li
         for name, print_, note in rows:
             keep = (not uids or name in uids) if name else keep
             if keep:
-                print(f"{clean(name):<{width}}  {print_}  {note}".rstrip())
+                print(f"{clean(name):<{width}}  {spoken(print_) if aloud else print_}  {note}".rstrip())
     return CHANGED if changed else 0
 
 
@@ -54,8 +59,9 @@ async def _approve(session: HostSession, wanted: str, uids: list[str], timeout: 
     """Pin the changed identity with this fingerprint, and wait until it is in use."""
     ch = session.channel
     for m in list(ch.members_by_tag.values()):
-        if m.refused and fingerprint(ch.suite, m.refused) == wanted and (not uids or m.uid in uids):
-            await session.approve(m.uid, wanted)
+        letters = fingerprint(ch.suite, m.refused) if m.refused else ""
+        if m.refused and wanted in (letters, spoken(letters)) and (not uids or m.uid in uids):
+            await session.approve(m.uid, letters)
             try:
                 async with asyncio.timeout(timeout):
                     while ch.members_by_tag.get(m.tag) is None or ch.members_by_tag[m.tag].current is None:

@@ -1,4 +1,4 @@
-"""Word phrases: how strong a channel's password is, and strong ones made here.
+"""Word phrases: how strong a channel's password is, and strong ones made here; fingerprints as words.
 
 A channel's password can be guessed offline by whoever stores its notes (THREATS.md), so a phrase has at least 77 bits:
 seven words out of 2048. scrypt then makes each guess cost 32 MiB of memory.
@@ -8,6 +8,8 @@ import math
 import secrets
 from functools import cache
 from importlib import resources
+
+from sealcast.identity import FINGERPRINT_LETTERS
 
 MIN_BITS = 77
 WORDS_IN_PHRASE = 7
@@ -33,6 +35,15 @@ def new_phrase() -> str:
     """Seven words chosen by the system's randomness, joined by hyphens: 77 bits."""
     words = wordlist()
     return "-".join(secrets.choice(words) for _ in range(WORDS_IN_PHRASE))
+
+
+def spoken(fingerprint: str) -> str:
+    """A fingerprint (sealcast.identity) as nine words, for people who compare by voice: 99 of its 100 bits."""
+    bits = 0
+    for letter in fingerprint.replace("-", ""):
+        bits = bits << 5 | FINGERPRINT_LETTERS.index(letter)
+    words = wordlist()
+    return "-".join(words[bits >> (89 - 11 * i) & 2047] for i in range(9))
 
 
 def estimate_bits(password: str) -> float:

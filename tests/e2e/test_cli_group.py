@@ -15,6 +15,7 @@ from host_support import Child, environment
 from sealcast import suite_host as suite
 from sealcast.identity import Identity, fingerprint
 from sealcast.wire import unb64
+from sealcast_host.words import spoken
 
 
 class User:
@@ -145,9 +146,11 @@ def test_a_changed_identity_is_refused_until_a_person_approves_its_fingerprint(u
     new = ben.fingerprint()
     out = anna.ok("group", "verify", "g", code=1)
     assert "CHANGED" in out and old in out and new in out
-    wrong = anna.run("group", "verify", "g", "--approve", old)
+    aloud = anna.ok("group", "verify", "g", "--words", code=1)
+    assert spoken(old) in aloud and spoken(new) in aloud and new not in aloud
+    wrong = anna.run("group", "verify", "g", "--approve", spoken(old))
     assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1
-    out = anna.ok("group", "verify", "g", "--approve", new)
+    out = anna.ok("group", "verify", "g", "--approve", spoken(new))
     assert 'approved: "ben"' in out and "CHANGED" not in out
     assert f"{new}  pinned" in anna.ok("group", "verify", "g", "ben")
 

@@ -13,7 +13,7 @@ from sealcast_host.demobroker import Recorder
 from sealcast_host.errors import UserError
 from sealcast_host.lineedit import END, INTERRUPT, LineEditor
 from sealcast_host.render import clean, clock, event_json, event_line, message_json, message_line
-from sealcast_host.words import MIN_BITS, estimate_bits, new_phrase, wordlist
+from sealcast_host.words import MIN_BITS, estimate_bits, new_phrase, spoken, wordlist
 
 
 def test_the_words_are_what_the_list_promises():
@@ -34,6 +34,16 @@ def neighbours(word):
         yield word[:i] + word[i + 1 :]
         if i + 1 < len(word) and word[i] != word[i + 1]:
             yield word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+
+
+def test_a_fingerprint_is_read_aloud_as_nine_words():
+    words = wordlist()
+    assert spoken("aaaa-aaaa-aaaa-aaaa-aaaa") == "-".join([words[0]] * 9)
+    assert spoken("9999-9999-9999-9999-9999") == "-".join([words[2047]] * 9)
+    # 00001 00010 00011 00100 00101 ... in elevens: 00001000100, 00110010000, ...
+    assert spoken("bcde-fghi-jkmn-pqrs-tuvw").split("-")[:2] == [words[0b00001000100], words[0b00110010000]]
+    texts = {spoken("aaaa-aaaa-aaaa-aaaa-aa" + a + b) for a in "ab" for b in "ac"}
+    assert len(texts) == 4  # all but the very last bit count
 
 
 def test_phrases_are_strong_and_differ():
