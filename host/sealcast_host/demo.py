@@ -106,8 +106,6 @@ class Demo:
             await node.start()
         have = "the phrase (making the key of it in little memory takes some seconds)" if native else "the key made from the phrase"
         self.tell(f"{len(NODES)} nodes started, each a MicroPython process, each given {have}")
-        await self.watch.until("a node tells its crypto", lambda: bool(self.nodes[0].text_of("crypto: ")))
-        self.tell("    " + self.nodes[0].text_of("crypto: "))
         await self.host.join(self._by_password(self.phrase))
         self.tell(f"{HOST} joined by the phrase")
         first, rest = self.phrase.split("-", 1)
@@ -118,7 +116,10 @@ class Demo:
         for node in self.nodes:
             await self.watch.until(f"{node.uid} meets the others", lambda node=node: _met(node, names))  # type: ignore[misc]
         await self.watch.until(f"{HOST} meets the nodes", lambda: {u for u, s in self.host.session.members if s == "awake"} == names)
-        self.tell("all four see each other")
+        self.tell("all four see each other; who computes with what:")
+        for member in self.four:
+            await self.watch.until(f"{member.uid} tells its crypto", lambda m=member: bool(m.crypto()))  # type: ignore[misc]
+            self.tell(f"    {member.uid:16} {member.crypto()}")
 
     def _by_password(self, phrase: str) -> dict[str, Any]:
         return {"channel": CHANNEL, "password": phrase, "broker": self.broker, "keepalive": 20}
@@ -208,6 +209,7 @@ class Demo:
         self.tell(f"{BOARD} started: an emulated RISC-V board without radio, connected through the serial bridge, which has no key")
         members = [*self.five, board]
         epoch = await self._one_epoch(members)
+        self.tell(f"    {BOARD:16} {board.crypto()}")
         await self.watch.until(f"{BOARD} reads the history", lambda: self._has_notes(board))
         await self._note(board, "a note of the board without radio")
         for member in self.five:

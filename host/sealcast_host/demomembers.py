@@ -79,6 +79,10 @@ class Member:
         """The first line of progress that begins so, or nothing."""
         return next((str(i["text"]) for _, i in self.events if str(i.get("text", "")).startswith(begin)), "")
 
+    def crypto(self) -> str:
+        """The suite it computes with, as it says itself; nothing before it has."""
+        return self.text_of("crypto: ").removeprefix("crypto: ")
+
     async def send(self, body: str, mode: str) -> None:
         """Returns when the broker has acknowledged it. Raises DemoFailed."""
         raise NotImplementedError
@@ -93,6 +97,9 @@ class HostMember(Member):
         """settings: with the channel's password, from which this computer makes the key, or with the key."""
         self.session = await join_watched(settings | {"uid": self.uid}, self._event, alias=False)
         await self._watch.until(f"{self.uid} reaches the channel", lambda: any(n == "online" and "members" in i for n, i in self.events))
+
+    def crypto(self) -> str:
+        return f"{self.session.channel.suite.NAME} (libsodium)"
 
     def _event(self, name: str, info: Any) -> None:
         if name == "message":
