@@ -47,7 +47,7 @@ def member(values, directory, tell=None):
     suite = best_suite()
     tell(SUITES.get(suite.NAME, "crypto: " + suite.NAME))
     if config["identity"] is None:
-        config["identity"] = storage.identity(suite, directory, hardware)
+        config["identity"] = storage.identity(suite, directory, hardware, tell)
     if config["identity"] is None:
         raise NoRandomness("this port has no randomness to make an identity from: provision the board with one")
     if config["key"] is None:

@@ -5,6 +5,7 @@ zeros once, so a state of 4 KB costs about two sectors; at a store a minute a 2 
 erases each) lasts about 48 years, a 64 KB one about 18 months.
 """
 
+from sealcast.errors import BadState
 from sealcast.filestore import FileStore
 from sealcast.slots import key_for
 from sealcast.wire import lv
@@ -16,11 +17,23 @@ def state(suite, config, directory):
     return FileStore(suite, key, directory + "state")
 
 
-def identity(suite, directory, hardware):
-    """The member's 32-byte secret from its own file; made there at first boot. None without hardware randomness."""
+def identity(suite, directory, hardware, tell):
+    """The member's 32-byte secret from its own file; made there at first boot. None without hardware randomness.
+
+    Raises BadState for a file that is damaged after the member has begun: the others know it by what is lost, and only
+    people can decide that it becomes another. tell(line): one that a power cut spoilt while it was made is made again.
+    """
     store = FileStore(suite, b"", directory + "identity")
     secret = store.load()
     if secret is None:
+        if store.damaged:
+            state = FileStore(suite, b"", directory + "state")  # no key fits: is there anything?
+            if state.load() or state.damaged:
+                raise BadState(
+                    "the identity files are damaged: put back a copy of identity.0 or identity.1, or provision this board anew "
+                    "(the others must then approve its new identity)"
+                )
+            tell("storage: the identity was not finished when the power failed; making it again")
         secret = hardware(32)
         if secret:
             secret = suite.h(32, b"", b"", b"sc/identity", secret)

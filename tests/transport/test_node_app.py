@@ -225,6 +225,33 @@ def test_nothing_in_a_nodes_files_or_output_shows_key_or_identity(group, tmp_pat
             assert hidden not in text
 
 
+def test_a_damaged_identity_is_told_and_never_replaced(group, tmp_path, micropython):
+    a = group("ann")
+    a.event("online")
+    a.say("leave")
+    a.end()
+    folder = tmp_path / "ann"
+    right = (folder / "identity.0").read_bytes()
+    wrong = right[:20] + bytes((right[20] ^ 1,)) + right[21:]
+    (folder / "identity.0").write_bytes(wrong)
+    done = run_once(micropython, folder, (folder / "sealcast.json").read_text())
+    assert done.returncode == 2
+    assert "the identity files are damaged" in done.stdout and "Traceback" not in done.stdout + done.stderr
+    assert (folder / "identity.0").read_bytes() == wrong and not (folder / "identity.1").exists()
+    (folder / "identity.0").write_bytes(right)
+    again = group("ann")
+    again.event("online")
+    assert (folder / "identity.0").read_bytes() == right
+
+
+def test_an_identity_that_a_power_cut_left_unfinished_is_made_again(group, tmp_path):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "identity.0").write_bytes(b"SCst\x01\x00\x00")
+    a = group("ann")
+    a.event("online")
+    assert any("making it again" in e.get("text", "") for e in a.events())
+
+
 def test_the_api_join_on_micropython(micropython, mosquitto, tmp_path):
     """sealcast.join() as in the README, both ends in one program."""
     script = tmp_path / "api.py"
