@@ -18,6 +18,7 @@ def restored(suite: Any, config: dict[str, Any], blob: bytes | None) -> Any:
     """The channel of completed settings and a stored state. The core begins anew when it has never heard of the settings' key;
     how often the channel has moved to come there, it learns here."""
     member = Channel(suite, config, blob, os.urandom)
+    member.lost.collects = True  # the admin's key lies on a computer: a notice is made from here
     known = _file_of(config["channel"])
     if known is not None and known.key == config["key"] == member.lost.root:
         member.lost.generation = max(member.lost.generation, known.generation)

@@ -5,22 +5,20 @@ in group.Group's place, with the same methods.
 """
 
 from .errors import NoGroup, Reject
-from .keys import ZERO
 
 
 class Apart:
-    """No packages, no frames, no state; as its own organizer and group."""
+    """No packages, no frames, no state; its own packages, too."""
 
     def __init__(self):
         self.name = None
         self.state = None
-        self.mine = {}
-        self.organizer = self
+        self.packages = self
 
     def nothing(self, *_):
         """A group that is not there has nothing to do."""
 
-    online = stop = tick = departed = renewed = unpack = nothing
+    online = stop = tick = departed = forget = publish = unpack = nothing
 
     def times(self):
         return []
@@ -31,14 +29,10 @@ class Apart:
     def summary(self):
         return None
 
-    def newest(self, tag):
-        """No member's package is known."""
-        return 0, ZERO
-
     def receive(self, *_):
         raise Reject("outside")
 
-    received = receive
+    package = receive
 
     def send(self, *_):
         raise NoGroup("this member's settings leave the group out: set ratchet to true")

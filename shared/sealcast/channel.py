@@ -301,6 +301,7 @@ class Channel:
             # While we were away nobody could be heard: give everyone the time of a missed keepalive.
             m.deadline = max(m.deadline, now + self.config["keepalive"] * 2500)
             self.catchup.want(m, now)
+        self.lost.online()
         self.group.online(now)
         self.event("online", {"members": len(self.members_by_tag) + 1})
 
@@ -328,7 +329,7 @@ class Channel:
         elif stream == "h":
             self._on_handshake(member, frame, now)
         elif stream == "k":
-            self.group.organizer.received(member, frame)
+            (self.group.packages if frame[18:22] != bytes(4) else self.lost).package(member, frame)
         elif stream == "c":
             self.talk.on_conversation(member, frame, now)
         else:

@@ -1,4 +1,4 @@
-"""The ratcheting group: which frame is next, for everybody alike. PROTOCOL.md sections 16.4, 18 and 19.
+"""The ratcheting group: which frame is next, for everybody alike. PROTOCOL.md sections 18 and 19.
 
     NONE --agreement that includes us--> SYNC          SYNC --position reached (position.py)--> LIVE
     LIVE --connection lost, something missed--> SYNC   SYNC --cannot be reached--> REJOIN --agreement--> SYNC
@@ -8,13 +8,17 @@ The broker's order on the live topic is the group's order: of the frames made fo
 """
 
 from . import private, smmp
+from .accepting import Accepting
 from .compat import const, hexlify
+from .control import FORKED, LIVE, NONE, PHASE, REJOIN, SYNC
 from .errors import Reject
-from .keys import derive, siv
-from .organize import CREATE, Organizer
-from .position import LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Position
-from .smmp import frame_epoch, frame_prev
-from .speech import APPLICATION, LEAD, LEAVE, PRIVATE, Speech
+from .fetching import SLOTS
+from .keys import derive, dh, siv
+from .organize import Organizer
+from .packages import PACKAGES, Packages
+from .position import Position
+from .smmp import MAX_EPOCH, MAX_GROUP, frame_epoch, frame_prev
+from .speech import APPLICATION, LEAD, LEAVE, PRIVATE, Speech, well_formed
 from .wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 
 RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
@@ -51,7 +55,10 @@ class Group:
         self.last_by = None
         self.recent = {}  # epoch -> (frame, sender's tag): the last few; only `last` is stored
         self.heard = {}  # tag -> number of its last message that we had: none is delivered twice
+        self._statics = {}  # pinned B of a member -> what our identities share
+        self.packages = Packages(self)
         self.organizer = Organizer(self)
+        self.accepting = Accepting(self)
         self.where = Position(self)
         self.speech = Speech(self)
 
@@ -79,25 +86,25 @@ class Group:
 
     def online(self, now):
         ch = self.ch
-        ch.subscribe(ch.topics.everyone("k"))
+        for slot in range(PACKAGES):
+            ch.subscribe(ch.topics.prefix + "+/k/%d" % slot)
         ch.subscribe(ch.topics.make(self.name, "g"))
-        self.organizer.publish_packages()
+        self.packages.publish()
         if self.phase == NONE:
             self.where.look()
             if self.speech.pending:
                 self.speech.submit(self.speech.pending, now)
         self.where.begin(now)
 
-    def go_live(self, now):
-        """We are where the group is: what came meanwhile first, then what waits."""
+    def go_live(self, held, now):
+        """We are where the group is: what came meanwhile (`held`) first, then what waits."""
         self.phase = LIVE
-        held, self.where.held = self.where.held, []
         for frame in held:
             try:
                 if self.phase == LIVE:
                     self.live(frame, now)
                 elif self.phase == SYNC:
-                    self.where.hold(frame)
+                    self.where.asking.hold(frame)
             except Reject as e:
                 self.ch.complain(e.reason, None, now)
         if self.phase == LIVE:
@@ -111,7 +118,10 @@ class Group:
 
     def change(self, action, tags, now):
         """action: "leave", or one of organize.Organizer.change. Raises NoGroup."""
-        if action == "leave":
+        if action == "leave" and self.phase in (REJOIN, FORKED):
+            self.ch.event("removed", {"by": self.ch.uid})  # nobody hears us: we are out, they will see
+            self.forget()
+        elif action == "leave":
             self.speech.send(LEAVE, b"", None, now)
         else:
             self.organizer.change(action, tags, now)
@@ -120,6 +130,24 @@ class Group:
         """The one object that stands for this tag: a board has no room for copies."""
         m = self.ch.members_by_tag.get(tag)
         return m.tag if m else tag
+
+    def static(self, tag):
+        """X25519 of our identity and that member's, both pinned: 32 bytes, computed once. Raises Reject("identity" | "neutral")."""
+        B = self.ch.pinned(tag)
+        if B is None:
+            raise Reject("identity")
+        if B not in self._statics:
+            if len(self._statics) >= MAX_GROUP:
+                self._statics = {}  # the group has changed a lot
+            self._statics[B] = dh(self.ch.suite, self.ch.identity.b, B)
+        return self._statics[B]
+
+    def passed(self, position):
+        """Is this (epoch, head) where we are, or were a few frames ago?"""
+        epoch, head = position
+        if epoch == self.state.epoch:
+            return head == self.state.head
+        return epoch in self.recent and frame_prev(self.recent[epoch][0]) == head
 
     # --- the wire
 
@@ -144,14 +172,14 @@ class Group:
             raise Reject("forged")
         if kind == CONTROL:
             self.where.controlled(frame, now)
-        elif frame[2:18] != self.id:
+        elif frame[2:18] != self.id or frame_epoch(frame) >= MAX_EPOCH:
             raise Reject("epoch")
         elif self.phase in (NONE, REJOIN):
-            self._take_in(frame, stream == "g", now)
+            self.accepting.from_outside(frame, stream == "g", now)
         elif stream == "e":
             self.where.slot(frame, now)
         elif self.phase == SYNC:
-            self.where.hold(frame)
+            self.where.asking.hold(frame)
         elif self.phase == LIVE:
             self.live(frame, now)
         else:
@@ -167,10 +195,10 @@ class Group:
                 raise Reject("duplicate")
             before = self.undo.state if self.undo and self.undo.outside is None else None
             if before is None or epoch < before.epoch or frame_prev(frame) != before.head:
-                self.where.tell(now)  # not the loser of a race: its maker does not know where the group is
+                self.where.answers.tell(now)  # not the loser of a race: its maker does not know where the group is
             raise Reject("late")
         if epoch > self.state.epoch or frame_prev(frame) != self.state.head:
-            self.where.sync(now)  # something was missed, here or there
+            self.where.doubt(now, None, None, frame)  # something was missed, here or there
             raise Reject("epoch")
         try:
             self.accept(frame, now)
@@ -186,25 +214,27 @@ class Group:
         if not smmp.authentic(self.ch.suite, frame, self.state.v):
             raise Reject("bad_hmac")
         if frame[1] == AGREEMENT:
-            self._agreement(frame, now)
+            self.accepting.in_order(frame, now)
         else:
             self._message(frame, now)
 
     def _message(self, frame, now):
         suite, st, ch = self.ch.suite, self.state, self.ch
         mine = self.speech.own(frame)
-        j, m, after = smmp.open_frame(suite, st, frame, mine.secret if mine else None, mine.public if mine else None)
-        if len(m) < LEAD:
-            raise Reject("format")
-        sender, kind, number, text, secret_text = self.tag(st.tags[j]), m[0], m[1:LEAD], m[LEAD:], None
-        self._advance(after, frame, sender, mine)
+        j, m, after = smmp.open_frame(suite, st, self.static, frame, mine.secret if mine else None, mine.public if mine else None)
+        sender, kind, number, text, secret_text = self.tag(st.tags[j]), m[:1], m[1:LEAD], m[LEAD:], None
+        self.advance(after, frame, sender, mine)
+        kind = kind[0] if well_formed(m) else None
+        if kind is None:
+            ch.complain("format", ch.uid_of(sender), now)  # all see the same, and move on alike
         if kind == PRIVATE and mine:
             to = mine.entry[2]
             self.pairs[to] = private.moved(suite, self.pairs[to], mine.t)
         elif kind == PRIVATE:
             secret_text = self._open_private(sender, st, frame, text)
-        fresh = number > self.heard.get(sender, b"")  # else it was sealed again after we had gone back
-        self.heard[sender] = max(number, self.heard.get(sender, b""))
+        fresh = kind is not None and number > self.heard.get(sender, b"")  # else it was sealed again after we had gone back
+        if fresh:
+            self.heard[sender] = number
         if mine:
             self.speech.accepted(now)
             self.write_slot(True)
@@ -233,7 +263,8 @@ class Group:
             return None
         return text
 
-    def _advance(self, after, frame, sender, won):
+    def advance(self, after, frame, sender, won):
+        """The state after a frame that is accepted. won: our Pending, if the frame was ours."""
         self.undo = Undo(self, won)
         self.pairs = dict(self.pairs)
         self.state = after
@@ -270,87 +301,7 @@ class Group:
         self.phase = REJOIN
         self.ch.dirty = True
 
-    # --- agreements
-
-    def _agreement(self, frame, now):
-        """An agreement in its place in the order. Raises Reject; nothing has changed then."""
-        ch, st = self.ch, self.state
-        a = smmp.Agreement(frame)
-        if a.epoch != st.epoch or a.head != st.head:
-            raise Reject("epoch")
-        mine = self.speech.own(frame)
-        if ch.tag not in a.tags:
-            ch.event("removed", {"by": ch.uid_of(a.organizer)})
-            self.forget()
-            return
-        at = a.tags.index(ch.tag)
-        number, staying = a.numbers[at], a.R[at] == st.R[st.index]
-        if mine:
-            after = mine.after
-        elif number == 0 and staying:  # our packages had run out: our present key serves
-            after = a.accept(ch.suite, ch.tag, ch.identity.b, st.r, a.R[at], st.r, ch.pinned)
-        else:
-            after = self._taken(a, number, st.r if staying else None)
-        self._begin(a, after, mine, now)
-        if not mine and number == 0:
-            self.speech.refresh_soon(now)
-
-    def _taken(self, a, number, r):
-        """The state an agreement gives us by our package of that number. r: our present secret, None: the package's."""
-        ch = self.ch
-        package = self.organizer.package(number)
-        if r is None and package.R != a.R[a.tags.index(ch.tag)]:
-            raise Reject("package")
-        return a.accept(ch.suite, ch.tag, ch.identity.b, package.k, package.K, r or package.r, ch.pinned)
-
-    def _take_in(self, frame, live, now):
-        """We are in no group, or cannot catch up: an agreement on our own unused package needs no other proof. Raises Reject."""
-        if frame[1] != AGREEMENT:
-            raise Reject("outside")
-        a = smmp.Agreement(frame)
-        mine = self.speech.own(frame)
-        at = a.tags.index(self.ch.tag) if self.ch.tag in a.tags else None
-        if mine:
-            after = mine.after
-        elif at is None or not self.organizer.fits(a.numbers[at], a.R[at]):
-            if live and a.reason == CREATE and self.organizer.job:
-                self.organizer.forestalled()  # of two groups set up at once the first stands, for all
-            raise Reject("outside")
-        elif self.state is not None and a.epoch < self.state.epoch and a.reason != CREATE:
-            raise Reject("late")
-        else:
-            after = self._taken(a, a.numbers[at], None)
-        self._begin(a, after, mine, now)
-        self.phase = SYNC
-        if mine and live:
-            self.go_live(now)  # the first frame of its group: there is nobody to ask
-        else:
-            self.where.sync(now)  # was it the first in its place? Those who are in know.
-
-    def _begin(self, a, after, mine, now):
-        """From here on with an agreement's keys."""
-        ch = self.ch
-        old = self.state
-        before = old.tags if old else []
-        if mine:
-            self.speech.pending = None
-        elif self.speech.pending:
-            self.speech.requeue(now)
-        job = self.organizer.job
-        self._advance(after, a.frame, a.organizer, mine)
-        self.pairs = {}
-        for i in range(after.N):
-            tag = self.tag(after.tags[i])
-            if tag != ch.tag:
-                self.pairs[tag] = private.begin(ch.suite, self.id, ch.tag, tag, ch.identity.b, ch.pinned(tag), after.r, after.R[i])
-        self.undo.job = job
-        self.undo.spent = self.organizer.used(a, old, now)
-        ch.event("group", {
-            "reason": a.reason, "by": ch.uid_of(a.organizer), "members": [ch.uid_of(t) for t in a.tags],
-            "added": [ch.uid_of(t) for t in a.tags if t not in before], "removed": [ch.uid_of(t) for t in before if t not in a.tags],
-        })  # fmt: skip
-        if mine:
-            self.write_slot(True)
+    # --- out of it
 
     def forget(self):
         """We are in no group any more; every key of it goes."""
@@ -391,7 +342,7 @@ class Group:
 
     def departed(self, tag):
         """A member went away: what it said last may not stand in its slot."""
-        if self.phase == LIVE and self.where.rank() == 0:
+        if self.phase == LIVE and self.where.answers.rank() == 0:
             for epoch in self.recent:
                 if self.recent[epoch][1] == tag:
                     self.publish(self.recent[epoch][0], epoch % SLOTS)

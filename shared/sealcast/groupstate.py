@@ -1,8 +1,8 @@
 """The group's part of the stored state as bytes and back. PROTOCOL.md section 12."""
 
 from .compat import const
+from .control import FORKED, NONE, REJOIN, SYNC
 from .group import Undo
-from .position import FORKED, NONE, REJOIN, SYNC
 from .smmp import Package, State
 from .speech import Pending
 from .wire import lv, u32
@@ -12,8 +12,7 @@ _FIXED = const(32)
 
 def pack_group(g):
     """Keys, position, what is on its way, packages. Held frames and asks belong to a connection and are not stored."""
-    o = g.organizer
-    s = g.speech
+    o, p, s = g.organizer, g.packages, g.speech
     out = [bytes((g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE,))]
     _optional(out, g.state, _pack_state)
     _pack_pairs(out, g.pairs)
@@ -23,20 +22,21 @@ def pack_group(g):
     for lead, text, to in s.queue:
         out.append(lv(lead, text, to or b""))
     _optional(out, s.pending, _pack_pending)
-    out.append(bytes((len(g.heard),)))
+    out.append(_count(g.heard))
     for tag in sorted(g.heard):
         out.append(tag + g.heard[tag])
-    out.append(u32(o.counter))
-    _pack_packages(out, o.mine)
-    out.append(bytes((len(o.theirs),)))
-    for tag in sorted(o.theirs):
-        out.append(tag + u32(o.floor.get(tag, 0)) + lv(o.theirs[tag]))
+    out.append(u32(p.counter))
+    _pack_packages(out, p.mine)
+    tags = sorted(set(p.theirs) | set(p.floor))
+    out.append(_count(tags))
+    for tag in tags:
+        out.append(tag + u32(p.floor.get(tag, 0)) + lv(p.theirs.get(tag, b"")))
     _optional(out, o.job, _pack_job)
     return b"".join(out)
 
 
 def unpack_group(g, r):
-    suite, o = g.ch.suite, g.organizer
+    suite, o, p = g.ch.suite, g.organizer, g.packages
     g.phase = r.uint(1)
     g.state = _unpack_state(r) if r.uint(1) else None
     g.pairs = _unpack_pairs(g, r)
@@ -50,18 +50,24 @@ def unpack_group(g, r):
         lead, text, to = r.lv(), r.lv(), r.lv() or None
         g.speech.queue.append((lead, text, to))
     g.speech.pending = _unpack_pending(r) if r.uint(1) else None
-    for _ in range(r.uint(1)):
+    for _ in range(r.uint(2)):
         tag = g.tag(r.take(16))
         g.heard[tag] = r.take(8)
-    o.counter = r.uint(4)
-    o.mine = _unpack_packages(suite, r)
-    for _ in range(r.uint(1)):
-        tag, floor = g.tag(r.take(16)), r.uint(4)
-        o.floor[tag] = floor
-        o.theirs[tag] = r.lv()
+    p.counter = r.uint(4)
+    p.mine = _unpack_packages(suite, r)
+    for _ in range(r.uint(2)):
+        tag, floor, theirs = g.tag(r.take(16)), r.uint(4), r.lv()
+        if floor:
+            p.floor[tag] = floor
+        if theirs:
+            p.theirs[tag] = theirs
     if r.uint(1):
         o.job = _unpack_job(r)
         o.job_at = 0
+
+
+def _count(items):
+    return len(items).to_bytes(2, "big")
 
 
 def _optional(out, value, pack):
@@ -159,7 +165,7 @@ def _pack_job(out, job):
     reason, add, remove = job
     out.append(bytes((reason,)))
     for tags in (add, remove):
-        out.append(bytes((len(tags),)) + b"".join(tags))
+        out.append(_count(tags) + b"".join(tags))
 
 
 def _unpack_job(r):
@@ -167,4 +173,4 @@ def _unpack_job(r):
 
 
 def _tags(r):
-    return [r.take(16) for _ in range(r.uint(1))]
+    return [r.take(16) for _ in range(r.uint(2))]

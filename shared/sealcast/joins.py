@@ -65,6 +65,8 @@ class Joins:
         self.begin(now)
         self.take_place()
         self.publish()
+        ch.group.packages.publish()
+        ch.lost.online()
 
     def _note(self, order):
         ch = self.ch
@@ -158,7 +160,8 @@ class Joins:
         self._note(join.order)
         ch.dirty = True
         if newest:
-            ch.group.organizer.renewed(member.tag)
+            ch.group.packages.forget(member.tag)
+            ch.lost.renewed(member.tag)
             ch.lost.arrived(member.uid)
             ch.event("joined", {"uid": member.uid, "again": before is not None})
         elif ch.phase == ONLINE:

@@ -12,6 +12,12 @@ SCRYPT_R = const(8)
 SCRYPT_P = const(1)
 ZERO = bytes(32)
 
+# The points of order 8 on curve25519, as u-coordinates; the others of low order are 0, 1 and p - 1. RFC 7748's masking applies.
+_ORDER_8 = (
+    b"\xe0\xebz|;A\xb8\xae\x16V\xe3\xfa\xf1\x9f\xc4j\xda\t\x8d\xeb\x9c2\xb1\xfd\x86b\x05\x16_I\xb8\x00",
+    b"_\x9c\x95\xbc\xa3P\x8c$\xb1\xd0\xb1U\x9c\x83\xef[\x04D\\\xc4X\x1c\x8e\x86\xd8\"N\xdd\xd0\x9f\x11W",
+)
+
 
 def derive(suite, key, label, *ctx):
     """derive(key, label, ctx) = H(key; person=label; ctx): 32 bytes."""
@@ -33,6 +39,18 @@ def dh(suite, k, u):
     if suite.equal(z, ZERO):
         raise Reject("neutral")
     return z
+
+
+def high_order(u):
+    """A public value from somebody else -> itself. Raises Reject("neutral") when every secret times it is zero. Source: RFC 7748, 6.1."""
+    low, middle, high = u[0], u[1:31], u[31] & 0x7F
+    if (
+        low < 2 and high == 0 and middle == bytes(30)
+        or 0xEC <= low <= 0xEE and high == 0x7F and middle == b"\xff" * 30
+        or u[:31] + bytes((high,)) in _ORDER_8
+    ):  # fmt: skip
+        raise Reject("neutral")
+    return u
 
 
 def siv(suite, ckey, label, text):

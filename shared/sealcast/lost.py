@@ -7,12 +7,16 @@ goes on listening at the old place, and answers every member that still comes th
 from .compat import const
 from .errors import NoGroup, Reject
 from .identity import SIG
-from .keys import ZERO, Keys, dh, siv
-from .wire import JOIN, NONCE, NOTICE, PRESENCE, Reader, Topics, header, lv, u32
+from .keys import ZERO, Keys, dh, high_order, siv
+from .signed import seal_signed, verify_signed
+from .wire import JOIN, NONCE, NOTICE, PACKAGE, PRESENCE, Reader, Topics, header, lv, u32
 
 MAX_PARTIES = const(31)
 MAX_OLD = const(4)
 ANSWER_MS = const(2000)  # an answer reaches everyone who is at the old place then
+SHOWS = const(3)  # connections in which the notice key is published: the retained copy serves from then on
+LABEL = b"sc/package"
+_SLOT = const(2)  # of stream k; one-time packages have 0 and 1
 
 
 class Old:
@@ -51,6 +55,10 @@ class Lost:
         self.generation = 0
         self.old = []  # [Old], oldest first
         self.pins = {}  # uid -> B || E, carried over from the place we left
+        self.k = None  # secret of our notice key: made once at each place, used by nothing but a notice
+        self.shown = b""  # the session in which it was published, and how often: sid, u8
+        self.collects = False  # may we have to make a notice? Set by who has the admin's key; a board need not read all of them
+        self.theirs = {}  # tag -> notice key of another member
 
     # --- the admin
 
@@ -72,10 +80,10 @@ class Lost:
         out = [W, ch.tag_of(uid), bytes((len(stay),))]
         for tag in stay:
             B = ch.pinned(tag)
-            number, K = ch.group.organizer.newest(tag)
-            z2 = dh(suite, w, K) if number else ZERO
-            key = _share(suite, ch.keys.rp, generation, W, tag, B, K, dh(suite, w, B), z2)
-            out.append(tag + u32(number) + suite.secretbox(key, bytes(NONCE), root))
+            K = self.theirs.get(tag, ZERO)
+            keyed = K != ZERO
+            key = _share(suite, ch.keys.rp, generation, W, tag, B, K, dh(suite, w, B), dh(suite, w, K) if keyed else ZERO)
+            out.append(tag + bytes((keyed,)) + suite.secretbox(key, bytes(NONCE), root))
         body = b"".join(out)
         head = header(NOTICE, ch.keys.rp[:16], generation)
         ad = ch.keys.ad(head, ch.keys.rp[:16])
@@ -85,6 +93,33 @@ class Lost:
         self._move(root, generation, frame, uid, [ch.uid_of(tag) for tag in stay])
 
     # --- everyone
+
+    def online(self):
+        """Our notice key, in the first connections of each session: a board that sleeps most of the time need not say it at each wake."""
+        ch = self.ch
+        if self.k is None:
+            self.k = ch.rng.bytes(32)
+        if self.shown[:16] != ch.session.sid:
+            self.shown = ch.session.sid + b"\x00"
+        if self.shown[16] < SHOWS:
+            self.shown = ch.session.sid + bytes((self.shown[16] + 1,))
+            head = header(PACKAGE, ch.session.sid, 0)
+            ch.publish("k", seal_signed(ch, head, ch.tag, LABEL, ch.suite.x25519_base(self.k)), True, _SLOT)
+            ch.dirty = True
+        if self.collects:
+            ch.subscribe(ch.topics.prefix + "+/k/%d" % _SLOT)
+
+    def package(self, member, frame):
+        """The notice key of another member. Raises Reject."""
+        ad, sid, _, pt = self.ch.keys.open(frame, PACKAGE, member.tag)
+        if member.session(sid) is not member.current:
+            raise Reject("stale")
+        r = Reader(pt)
+        K = high_order(r.take(32))
+        r.take(SIG)
+        r.end()
+        verify_signed(self.ch.suite, member.current.S, LABEL, ad, pt)
+        self.theirs[member.tag] = K
 
     def watch(self):
         """Subscribe to the notice of where we are, and to what still comes where we were."""
@@ -106,9 +141,11 @@ class Lost:
             raise Reject("signature")
         r = Reader(pt)
         W, removed, n = r.take(32), r.take(16), r.uint(1)
-        shares = [(r.take(16), r.uint(4), r.take(48)) for _ in range(n)]
+        shares = [(r.take(16), r.uint(1), r.take(48)) for _ in range(n)]
         body, sig = pt[: r.pos], r.take(SIG)
         r.end()
+        if n > MAX_PARTIES:
+            raise Reject("format")
         if not suite.ed25519_verify(admin, sig, _signable(ch.keys, ad, body)):
             raise Reject("signature")
         mine = [s for s in shares if s[0] == ch.tag]
@@ -116,19 +153,26 @@ class Lost:
             if ch.may_report("expelled", now):
                 ch.event("expelled", {"generation": generation})
             return
-        _, number, box = mine[0]
-        K, z2 = ZERO, ZERO
-        if number:
-            package = ch.group.organizer.mine.get(number)
-            if package is None:
-                raise Reject("package")
-            K, z2 = package.K, dh(suite, package.k, W)
-        key = _share(suite, ch.keys.rp, generation, W, ch.tag, ch.identity.B, K, dh(suite, ch.identity.b, W), z2)
-        root = suite.secretbox_open(key, bytes(NONCE), box)
+        root = self._open(mine[0], generation, W)
         if root is None:
-            raise Reject("forged")
+            if ch.may_report("notice_unreadable", now):
+                ch.event("notice_unreadable", {"generation": generation})
+            return
         others = [ch.uid_of(s[0]) for s in shares if s[0] != ch.tag]
         self._move(root, generation, frame, ch.uid_of(removed), [uid for uid in others if uid])
+
+    def _open(self, share, generation, W):
+        """The new root in our share of a right notice; None when it was sealed to a notice key that we have no more. Raises Reject."""
+        ch, k, K, z2 = self.ch, self.k, ZERO, ZERO
+        _, keyed, box = share
+        if keyed > 1:
+            raise Reject("format")
+        if keyed:
+            if k is None:
+                return None
+            K, z2 = ch.suite.x25519_base(k), dh(ch.suite, k, W)
+        key = _share(ch.suite, ch.keys.rp, generation, W, ch.tag, ch.identity.B, K, dh(ch.suite, ch.identity.b, W), z2)
+        return ch.suite.secretbox_open(key, bytes(NONCE), box)
 
     def _move(self, root, generation, frame, removed, others):
         ch = self.ch
@@ -140,9 +184,7 @@ class Lost:
             old.waiting.discard(removed)
         here = Old(ch.suite, self.root, ch.config["channel"].encode(), frame, set(others))
         self.old = [o for o in self.old if o.waiting][-(MAX_OLD - 1) :] + [here]
-        self.root = root
-        self.generation = generation
-        ch.settle_at(root)
+        self._settle_at(root, generation)
         ch.event("moved", {"generation": generation, "removed": removed, "waiting": sorted(others)})
         ch.emit(("reconnect",))
 
@@ -156,8 +198,13 @@ class Lost:
             if m.public:
                 self.pins[m.uid] = m.public
         self.old = []
+        self._settle_at(root, 0)
+
+    def _settle_at(self, root, generation):
         self.root = root
-        self.generation = 0
+        self.generation = generation
+        self.k = None
+        self.theirs = {}
         self.ch.settle_at(root)
 
     def at_old_place(self, topic, frame, now):
@@ -176,6 +223,10 @@ class Lost:
                 return True
         return False
 
+    def renewed(self, tag):
+        """A member began a new session: its storage may be lost, and its notice key with it."""
+        self.theirs.pop(tag, None)
+
     def arrived(self, uid):
         """A member has joined where we are."""
         for old in self.old:
@@ -186,20 +237,21 @@ class Lost:
         self.old = [o for o in self.old if o.waiting]
 
     def pack(self):
-        out = [u32(self.generation), self.root, bytes((len(self.old),))]
+        out = [u32(self.generation), self.root, lv(self.k or b"", self.shown), bytes((len(self.old),))]
         for old in self.old:
             out.append(old.root + lv(old.notice) + bytes((len(old.waiting),)) + lv(*[u.encode() for u in sorted(old.waiting)]))
-        out.append(bytes((len(self.pins),)))
+        out.append(len(self.pins).to_bytes(2, "big"))
         for uid in self.pins:
             out.append(lv(uid.encode(), self.pins[uid]))
         return b"".join(out)
 
     def unpack(self, r):
         self.generation, self.root = r.uint(4), r.take(32)
+        self.k, self.shown = r.lv() or None, r.lv()
         for _ in range(r.uint(1)):
             root, notice = r.take(32), r.lv()
             waiting = set([r.lv().decode() for _ in range(r.uint(1))])
             self.old.append(Old(self.ch.suite, root, self.ch.config["channel"].encode(), notice, waiting))
-        for _ in range(r.uint(1)):
+        for _ in range(r.uint(2)):
             uid, public = r.lv().decode(), r.lv()
             self.pins[uid] = public

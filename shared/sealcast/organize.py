@@ -1,144 +1,52 @@
-"""One-time key packages, and who makes which agreement when: create, add, remove, leave, resync. PROTOCOL.md section 19.
+"""Who makes which agreement when: create, add, remove, leave, resync. PROTOCOL.md section 19.
 
 Any member can organize. An agreement is a frame like any other: if another frame comes first, it is made anew.
 """
 
 from . import smmp
 from .compat import const
+from .control import FORKED, LIVE, NONE, REJOIN
 from .errors import NoGroup, Reject
-from .keys import ZERO
+from .keys import high_order
 from .members import AWAKE
-from .position import FORKED, LIVE, NONE, REJOIN
+from .smmp import ADD, CREATE, ENTERS, MAX_EPOCH, REMOVE, RESYNC
 from .speech import Pending
-from .wire import AGREEMENT, PACKAGE, Reader, header, u32
+from .wire import AGREEMENT
 
-PACKAGES = const(2)  # published ahead, so that a sleeping member survives two agreements
 STEP_MS = const(2000)  # who answers a rejoin, by place among the awake
 INTERVAL_MS = const(10000)  # between two agreements of ours
 ASK_MS = const(4000)  # before a group is set up: does anyone know it already?
 
-_RECORD = const(68)
-
-# Reasons (the paper's housekeeping bytes)
-RESYNC = const(0x00)
-CREATE = const(0x01)
-ADD = const(0x02)
-REMOVE = const(0x03)
-
 
 class Organizer:
-    """Our packages, the others', and the change we want."""
+    """The change we want. `group`: see group.Group."""
 
     def __init__(self, group):
         self.group = group
         self.ch = group.ch
-        self.mine = {}  # number -> Package
-        self.counter = 0
-        self.fresh = 0  # number of the first package that we made to be taken in again
-        self.theirs = {}  # tag -> number u32 || K || R, again and again: see known()
-        self.floor = {}  # tag -> numbers up to here are used
         self.job = None  # (reason, tags to add, tags to remove)
         self.job_at = None
         self._not_before = 0
+        self._answered = []  # tags that our last agreement took in again
 
     def stop(self):
         if self.job and self.job[0] == RESYNC:
             self.job = self.job_at = None
 
-    # --- packages
-
-    def publish_packages(self):
-        ch = self.ch
-        while len(self.mine) < PACKAGES:
-            self._new()
-        for number in sorted(self.mine)[-PACKAGES:]:
-            p = self.mine[number]
-            head = header(PACKAGE, ch.session.sid, number)
-            ch.publish("k", ch.keys.seal(ch.rng, head, ch.tag, p.K + p.R), True, number % PACKAGES)
-
-    def renew(self):
-        """New ones. The newest of the old are kept a while: an agreement on its way, or one that we missed, may name them."""
-        for number in sorted(self.mine)[:-PACKAGES]:
-            del self.mine[number]
-        self.fresh = self.counter + 1
-        for _ in range(PACKAGES):
-            self._new()
-
-    def _new(self):
-        ch = self.ch
-        self.counter += 1
-        self.mine[self.counter] = smmp.Package(ch.suite, ch.rng.bytes(32), ch.rng.bytes(32))
-        ch.dirty = True
-
-    def fits(self, number, R):
-        """Is this our unused package?"""
-        return number in self.mine and self.mine[number].R == R
-
-    def package(self, number):
-        """Ours of that number. Raises Reject("package")."""
-        if number not in self.mine:
-            raise Reject("package")
-        return self.mine[number]
-
-    def received(self, member, frame):
-        """A package of another member. Raises Reject."""
-        _, sid, number, pt = self.ch.keys.open(frame, PACKAGE, member.tag)
-        if member.session(sid) is not member.current:
-            raise Reject("stale")
-        r = Reader(pt)
-        K, R = r.take(32), r.take(32)
-        r.end()
-        known = self.known(member.tag)
-        if number in known or number <= self.floor.get(member.tag, 0):
-            raise Reject("duplicate")
-        known[number] = (K, R)
-        self._keep(member.tag, known)
-
-    def known(self, tag):
-        """A member's packages that we know: {number: (K, R)}."""
-        data, out = self.theirs.get(tag, b""), {}
-        for at in range(0, len(data), _RECORD):
-            out[int.from_bytes(data[at : at + 4], "big")] = (data[at + 4 : at + 36], data[at + 36 : at + 68])
-        return out
-
-    def _keep(self, tag, known):
-        out = b""
-        for number in sorted(known)[-PACKAGES:]:
-            out += u32(number) + known[number][0] + known[number][1]
-        self.theirs[tag] = out
-
-    def newest(self, tag):
-        """(number, K) of a member's last package, (0, zeros) when we have none."""
-        known = self.known(tag)
-        if not known:
-            return 0, ZERO
-        number = max(known)
-        return number, known[number][0]
-
-    def renewed(self, tag):
-        """A member began a new session: its numbers start again."""
-        self.theirs.pop(tag, None)
-        self.floor.pop(tag, None)
-
     def used(self, a, before, now):
         """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again.
 
-        before: State or None. -> those of ours that are gone, {number: Package}: kept for one epoch.
+        before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch.
         """
+        packages = self.group.packages
+        self._answered = [t for t in a.tags if a.organizer == self.ch.tag and a.enters(a.tags.index(t))]
         spent = {}
         for i in range(len(a.tags)):
-            tag, number = a.tags[i], a.numbers[i]
-            if tag == self.ch.tag:
-                for n in [n for n in self.mine if n <= number]:
-                    spent[n] = self.mine.pop(n)
-                continue
-            known = self.known(tag)
-            if number in known:
-                self.floor[tag] = number
-                for n in [n for n in known if n <= number]:
-                    del known[n]
-                self._keep(tag, known)
-        self.publish_packages()
+            if a.tags[i] == self.ch.tag:
+                spent = packages.spend(a.number(i))
+            else:
+                packages.used(a.tags[i], a.number(i))
+        packages.publish()
         if self.job:
             reason, add, remove = self.job
             self.job = self.job_at = None
@@ -150,7 +58,7 @@ class Organizer:
 
     def restore(self, spent, job):
         """The agreement that took them was not the group's."""
-        self.mine.update(spent)
+        self.group.packages.mine.update(spent)
         if job and not self.job:
             self.job = job
 
@@ -158,7 +66,9 @@ class Organizer:
 
     def change(self, action, tags, now):
         """What a user asks for. Raises NoGroup."""
-        inside = self.group.state is not None and not (action == "create" and self.group.phase in (REJOIN, FORKED))
+        st = self.group.state
+        over = st is not None and (self.group.phase in (REJOIN, FORKED) or st.epoch >= MAX_EPOCH)
+        inside = st is not None and not (action == "create" and over)
         if action == "create" and inside:
             raise NoGroup("this member is in a group already: add or remove members, or leave it first")
         if action != "create" and not inside:
@@ -190,15 +100,14 @@ class Organizer:
             self._want(REMOVE, [], [tag], now + STEP_MS * self._place(tag))
 
     def wanted(self, tag, number, now):
-        """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for this."""
-        known = self.known(tag)
-        if known and number <= max(known) + 2 * PACKAGES:  # else somebody's lie, or it will ask again
-            self.floor[tag] = max(number - 1, self.floor.get(tag, 0))
-            for n in [n for n in known if n < number]:
-                del known[n]
-            self._keep(tag, known)
+        """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for this. Raises
+        Reject("stale")."""
+        self.group.packages.asked(tag, number)
         if self.group.state and self.group.phase == LIVE and tag in self.group.state.tags:
-            at = max(now + STEP_MS * self._place(tag) + int.from_bytes(self.ch.rng.bytes(2), "big") % STEP_MS, self._not_before)
+            at = now + STEP_MS * self._place(tag) + int.from_bytes(self.ch.rng.bytes(2), "big") % STEP_MS
+            if tag in self._answered:
+                at += STEP_MS * len(self.group.state.tags)  # it did not take ours: it may not know us. Others first
+            at = max(at, self._not_before)
             self._want(RESYNC, [tag], [], at)
 
     def _place(self, without):
@@ -238,50 +147,72 @@ class Organizer:
             self._make(now)
 
     def _make(self, now):
-        """Build the agreement and send it. A member without a fresh package is told of; the wish waits for the package."""
+        """Build the agreement and send it. Who has no usable package is told of, and waits for the next one; the rest is done."""
         ch, g = self.ch, self.group
-        reason, add, remove = self.job
+        st = g.state
+        _, add, remove = self.job
         if g.phase not in (LIVE, NONE):
             self.job_at = now + STEP_MS
             return
-        tags = set(g.state.tags if g.state else [ch.tag])
-        tags = sorted((tags | set(add) | {ch.tag}) - set(remove))
-        r = ch.rng.bytes(32)
-        parties = []
-        for tag in tags:
-            if tag == ch.tag:
-                parties.append(smmp.Party(tag, ch.identity.B, 0, None, ch.suite.x25519_base(r)))
-                continue
-            known = self.known(tag)
-            B = ch.pinned(tag)
-            number, K, R = 0, None, None
-            if known:
-                number = max(known) if tag in add else min(known)
-                K, R = known[number]
-            if tag not in add:
-                R = g.state.R[g.state.tags.index(tag)]
-                K = K or R  # asleep for long: its packages have run out
-            if B is None or R is None:
+        entering = [tag for tag in add if self._usable(tag)]
+        for tag in add:
+            if tag not in entering:
                 ch.event("no_package", {"uid": ch.uid_of(tag)})
-                self.job_at = now + INTERVAL_MS
-                return
-            parties.append(smmp.Party(tag, B, number, K, R))
-        if len(parties) < 2 and reason != REMOVE or len(parties) > smmp.MAX_GROUP:
-            ch.event("group_failed", {"reason": "a group has 2 to %d members" % smmp.MAX_GROUP})
-            self.job = None
+        if len(entering) < len(add) and (st is None or not entering and not remove):
+            self.job_at = now + INTERVAL_MS
             return
-        st = g.state
+        tags = set(st.tags if st else [ch.tag])
+        gone = [tag for tag in remove if tag in tags]
+        new = [tag for tag in entering if tag not in tags]
+        tags = sorted((tags | set(entering)) - set(remove))
+        if remove and not gone and not entering:
+            self.job = None  # gone already
+            return
+        if len(tags) < 2 and not gone or len(tags) > smmp.MAX_GROUP:
+            self._failed("a group has 2 to %d members" % smmp.MAX_GROUP)
+            return
+        if st and st.epoch >= MAX_EPOCH:
+            self._failed("the group has used up all its numbers: create a new one")
+            return
+        reason = CREATE if st is None else REMOVE if gone else ADD if new else RESYNC
+        r = ch.rng.bytes(32)
         epoch, head, v = (st.epoch, st.head, st.v) if st else (0, bytes(32), None)
         try:
+            parties = [self._party(tag, tag in entering, r) for tag in tags]
             frame, after = smmp.agree(
                 ch.suite, g.id, epoch, head, reason, ch.tag, ch.identity.b, r, ch.rng.bytes(32), parties, v
             )
         except Reject:
-            ch.event("group_failed", {"reason": "a member's keys are not usable"})
-            self.job = None
+            self._failed("a member's keys are not usable")
             return
         self._not_before = now + INTERVAL_MS
         g.speech.submit(Pending(AGREEMENT, frame, None, None, None, after), now)
+
+    def _usable(self, tag):
+        """Can this member come in?"""
+        try:
+            return high_order(self.ch.pinned(tag) or bytes(32)) and self.group.packages.known(tag)
+        except Reject:
+            return False
+
+    def _party(self, tag, enters, r):
+        """A member of the next agreement. enters: with its newest package; else with its present key and its oldest. Raises Reject."""
+        ch, st, known = self.ch, self.group.state, self.group.packages.known(tag)
+        if tag == ch.tag:
+            return smmp.Party(tag, ch.identity.B, 0, None, ch.suite.x25519_base(r))
+        B = ch.pinned(tag)
+        if B is None:
+            raise Reject("identity")
+        if enters:
+            number = max(known)
+            return smmp.Party(tag, B, number | ENTERS, known[number][0], known[number][1])
+        R = st.R[st.tags.index(tag)]
+        number = min(known) if known else 0  # asleep for long: its packages have run out
+        return smmp.Party(tag, B, number, known[number][0] if known else R, R)
+
+    def _failed(self, why):
+        self.job = None
+        self.ch.event("group_failed", {"reason": why})
 
     def times(self):
         return [] if self.group.speech.pending else [self.job_at]

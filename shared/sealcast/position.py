@@ -1,46 +1,37 @@
-"""Where the group is, and how a member gets there: asking, catching up, going back, asking to be taken in again. PROTOCOL.md 18.2 to 18.5.
+"""Where the group is, and how a member gets there: asking, catching up, going back, asking to be taken in again. PROTOCOL.md 18.3 to 18.5.
 
 After every connection we ask; whoever answers had seen our question, so its position is no older than our subscription. We
 hold all that comes, reach that position by the retained slots, and then take what we held: what the position already
 covers is recognised by its epoch. The longer of two branches stands; of two equal ones that of a live member.
+
+Nobody's word moves us, only frames in hand: what is named and cannot be had gives way to what another live member names.
 """
 
+from . import smmp
+from .answers import Answers
+from .asking import Asking, better
 from .compat import const
+from .control import ASK, FORKED, HEAD, LIVE, NEED, NONE, REJOIN, SYNC, WANT, Control, seal_control
+from .doubt import Doubt
 from .errors import Reject
-from .members import AWAKE
+from .fetching import SLOTS, Fetching
 from .smmp import frame_epoch, frame_hash, frame_prev
-from .wire import CONTROL, Reader, header, u32
-
-# Phases of a group
-NONE = const(0)  # in no group
-SYNC = const(1)  # in it, and looking where it is
-LIVE = const(2)
-REJOIN = const(3)  # cannot catch up
-FORKED = const(4)  # ours and theirs both went on: a person must look
-PHASE = {NONE: "none", SYNC: "sync", LIVE: "live", REJOIN: "rejoin", FORKED: "forked"}
+from .wire import u32
 
 # Stages of SYNC
 _ASKED = const(1)
 _ALONE = const(2)  # asked again; is a frame for our state in its slot?
 _FETCH = const(3)
 _NEED = const(4)
+_BACK = const(5)  # looking for the frame that should stand in our last one's place
+_BACK_NEED = const(6)
+# A stage of LIVE
+_DOUBT = const(7)
 
-# Control frames
-ASK = const(1)
-HEAD = const(2)
-NEED = const(3)
-WANT = const(4)
-
-MAX_HELD = const(8)
-MAX_ASKS = const(20)
+ROUNDS = const(2)  # of asking and fetching with nothing gained, before we give up
 SYNC_MS = const(4000)
-ASK_MS = const(3000)  # between two questions of ours
 FETCH_MS = const(3000)
 REJOIN_MS = const(30000)
-ANSWER_MS = const(300)  # a rank, before the next one answers
-UNSURE_MS = const(1000)  # those who look for it themselves answer after those who know
-TELL_MS = const(10000)
-SLOTS = const(64)  # retained slots of accepted frames: how far a member may fall behind
 
 
 class Position:
@@ -49,26 +40,26 @@ class Position:
     def __init__(self, group):
         self.g = group
         self.ch = group.ch
-        self.held = []
-        self._asked_at = -ASK_MS
-        self._told_at = -TELL_MS
+        self.answers = Answers(group)
+        self.asking = Asking(group)
+        self.doubts = Doubt(self)
+        self.fetching = Fetching(group)
         self.stop()
 
     def stop(self):
-        self.held = []
-        self._overflow = False
-        self._nonce = None
-        self._nonces = []  # of all questions of this search: an answer to any will do
-        self._echo = False  # has our question come back?
-        self._ask_at = None
+        self.answers.stop()
+        self.asking.stop()
+        self._rounds = 0
+        self._clear(0)
+
+    def _clear(self, stage):
+        """A new search, or none."""
+        self.asking.clear()
+        self._stage = stage
         self._deadline = None
-        self._stage = 0
-        self._target = None  # (epoch, head)
-        self._sure = False  # is the target a live member's?
         self._best = None  # the furthest position of those who are looking, too
-        self._wrong = None  # head of a branch that we left
-        self._astray = False
-        self._answers = []  # [(nonce, at)]
+        self._target = None  # where we are going
+        self.fetching.clear()
 
     # --- asking
 
@@ -81,229 +72,237 @@ class Position:
         elif self.g.phase == SYNC:
             self.sync(now)
 
-    def sync(self, now):
-        """Ask where the group is; accept nothing until we know."""
+    def sync(self, now, soon=False):
+        """Ask where the group is; accept nothing until we know. soon: whenever we asked last."""
         if self.g.phase == LIVE:
             self.g.phase = SYNC
-        self._target = self._best = None
-        self._stage = _ASKED
-        self._deadline = None
-        self._nonces = []
-        self._ask_at = max(now, self._asked_at + ASK_MS)
-        if self._ask_at == now:
+        self._clear(_ASKED)
+        self._ask_in_time(now, soon)
+
+    def _ask_in_time(self, now, soon=False):
+        self.asking.in_time(now, soon)
+        if self.asking.due == now:
             self._ask(now)
 
     def _ask(self, now):
-        self._ask_at = None
-        self._asked_at = now
-        self._echo = False
+        self.asking.ask(now)
         self._deadline = now + SYNC_MS
-        self._nonce = self.ch.rng.bytes(16)
-        self._nonces = self._nonces[-3:] + [self._nonce]
-        st = self.g.state
-        self._control(bytes((ASK,)) + self._nonce + (u32(st.epoch) + st.head if st else bytes(36)))
-
-    def hold(self, frame):
-        """A live frame while we are looking. When there are too many we ask again once we have caught up."""
-        if len(self.held) >= MAX_HELD:
-            self.held = []
-            self._overflow = True
-        if not self._overflow:
-            self.held.append(frame)
-
-    def _control(self, pt):
-        head = header(CONTROL, self.ch.tag, 0)
-        self.g.publish(self.ch.keys.seal(self.ch.rng, head, self.g.id, pt))
-
-    def _say(self, nonce):
-        st = self.g.state
-        self._control(bytes((HEAD,)) + nonce + bytes((self.g.phase == LIVE,)) + u32(st.epoch) + st.head)
-
-    def tell(self, now):
-        """Somebody does not know where the group is: say it unasked, now and then."""
-        if now - self._told_at >= TELL_MS:
-            self._told_at = now
-            self._answers.append((bytes(16), now + self.rank() * ANSWER_MS))
-
-    def rank(self):
-        """Our place among the awake members of the group, 4 at most."""
-        before = 0
-        for tag in self.g.state.tags:
-            m = self.ch.members_by_tag.get(tag)
-            if tag < self.ch.tag and m and m.status == AWAKE and before < 4:
-                before += 1
-        return before
 
     # --- what others ask and say
 
     def controlled(self, frame, now):
         """A control frame. Raises Reject."""
-        tag, g = frame[2:18], self.g
-        m = self.ch.members_by_tag.get(tag)
-        if tag != self.ch.tag and (m is None or not m.sessions):
-            raise Reject("unknown")
-        _, _, _, pt = self.ch.keys.open(frame, CONTROL, g.id)
-        r = Reader(pt)
-        kind = r.uint(1)
-        if kind == ASK:
-            nonce, epoch, head = r.take(16), r.uint(4), r.take(32)
-            r.end()
-            if tag == self.ch.tag and nonce == self._nonce and not self._echo and self._stage in (_ASKED, _ALONE):
-                self._echo = True
-                self._deadline = now + SYNC_MS
-            if tag != self.ch.tag and g.phase in (LIVE, SYNC) and len(self._answers) < MAX_ASKS:
-                self._answers.append((nonce, now + self.rank() * ANSWER_MS + UNSURE_MS * (g.phase != LIVE)))
-                self._heard(tag, False, (epoch, head), now)
-        elif kind == HEAD:
-            nonce, live, epoch, head = r.take(16), r.uint(1), r.uint(4), r.take(32)
-            r.end()
-            if tag != self.ch.tag:
-                self._said(tag, nonce, live == 1, (epoch, head), now)
-        elif kind == NEED:
-            epoch = r.uint(4)
-            r.end()
-            if g.phase in (LIVE, SYNC) and epoch in g.recent and self.ch.may_report("need%d" % (epoch % SLOTS), now):
-                g.publish(g.recent[epoch][0], epoch % SLOTS)
-        elif kind == WANT:
-            number = r.uint(4)
-            r.end()
-            if tag != self.ch.tag:
-                g.organizer.wanted(tag, number, now)
-        else:
-            raise Reject("format")
-
-    def _said(self, tag, nonce, live, position, now):
-        """Somebody's position; an answer to us when the nonce is ours."""
         g = self.g
+        if frame[2:18] == self.ch.tag:
+            if self._stage in (_ASKED, _ALONE, _DOUBT) and self.asking.returned(frame):
+                self._deadline = now + SYNC_MS
+            return
+        c = Control(self.ch, g.id, frame, g.state.tags if g.state else None)
+        if c.kind == ASK and g.phase in (LIVE, SYNC):
+            self.answers.owe(c.nonce, now)
+            self._heard(c, now)
+        elif c.kind == HEAD:
+            self._said(c, now)
+        elif c.kind == NEED and g.phase in (LIVE, SYNC) and c.number in g.recent:
+            frame, slot = g.recent[c.number][0], c.number % SLOTS
+            if c.head in (bytes(32), frame_hash(self.ch.suite, frame)) and self.ch.may_report("need%d" % slot, now):
+                g.publish(frame, slot)
+        elif c.kind == WANT and g.state is not None:
+            g.organizer.wanted(c.tag, c.number, now)
+
+    def _said(self, c, now):
+        """Somebody's position; an answer to us when the nonce is ours."""
+        g, q = self.g, self.asking
+        ours = c.nonce in q.nonces and c.live
         if g.state is None:
-            if nonce in self._nonces and live:
+            if ours:
                 g.organizer.exists()
             return
-        if live or g.phase != LIVE and position[0] >= g.state.epoch:
-            self._answers = [a for a in self._answers if a[0] != nonce]
-        if g.phase == SYNC and nonce in self._nonces and live and tag in g.state.tags:
-            if not self._sure:
-                self._pursue(position, True, now)
-        else:
-            self._heard(tag, live, position, now)
+        self.answers.heard(c.nonce, c.live, c.position)
+        if not ours or g.phase not in (LIVE, SYNC):
+            self._heard(c, now)
+            return
+        sure = self._target in q.told.values()
+        q.told[c.tag] = c.position
+        if g.phase == LIVE:
+            if self._stage == _DOUBT:
+                self.doubts.judge(now)
+        elif not sure or better(c.position, self._target):
+            self._go(now)
 
-    def _heard(self, tag, live, position, now):
+    def _heard(self, c, now):
         """Where another member says it is, to whomever."""
         g = self.g
-        if tag not in g.state.tags:
+        if not c.inside or c.tag in self.asking.liars:
             return
         if g.phase == LIVE:
-            ahead = position[0] > g.state.epoch
-            if ahead or live and position[0] == g.state.epoch and position[1] != g.state.head:
-                self.sync(now)
-        elif g.phase == SYNC and (self._best is None or better(position, self._best)):
-            self._best = position
+            if self.asking.elsewhere(c.position) and (c.live or c.number > g.state.epoch):
+                self.doubt(now, c.tag, c.position)
+        elif g.phase == SYNC and (self._best is None or better(c.position, self._best)):
+            self._best = c.position
+
+    # --- live, and somebody says that the group is elsewhere
+
+    def doubt(self, now, cause=None, claim=None, frame=None):
+        """Ask, and stay live until it is answered. cause, claim: see doubt.Doubt; frame: one that does not fit."""
+        if self._stage != _DOUBT:
+            self._clear(_DOUBT)
+            self.doubts.begin(cause, claim)
+            self.fetching.look(self.g.state.epoch)
+            self._ask_in_time(now)
+        if frame is not None:
+            self.asking.hold(frame)
+
+    def hurry(self, at):
+        self._deadline = min(self._deadline or at, at)
+
+    def calm(self):
+        self._clear(0)
+
+    def leave(self, now):
+        """We are live no more. What came since the question is held."""
+        self.g.phase = SYNC
+        self._stage = _ASKED
+        self._go(now)
 
     # --- getting there
 
-    def _pursue(self, target, sure, now):
-        """Compare with the position that we must reach: there, ahead of it, behind it (fetch the next slot), or elsewhere."""
+    def _go(self, now):
+        """Compare where we are with where we ought to be: there, ahead of it, behind it (fetch the next slots), or elsewhere."""
         g = self.g
-        self._target, self._sure = target, sure
         if g.phase != SYNC:
             return  # a frame on the way took us out of the group
-        st = g.state
-        epoch, head = target
-        if st.epoch == epoch and st.head == head and sure:
-            self._arrived(now)
-        elif st.epoch == epoch and st.head == head:
-            self._look_ahead(now)  # those who are looking themselves may have seen more since
-        elif st.epoch > epoch:
+        st, named = g.state, self.asking.named()
+        if named:
+            self._target = self.asking.furthest(named)
+            if g.passed(self._target):
+                self._arrived(now)
+                return
+        epoch, head = self._target
+        if epoch > st.epoch:
+            if self._stage not in (_BACK, _BACK_NEED):
+                self._stage = _FETCH
+                self._deadline = now + FETCH_MS
+                self.fetching.towards(epoch)
+        elif epoch < st.epoch:
             # We know more than they do: they come after us, then we ask again.
-            self._say(bytes(16))
-            self._again(now)
-        elif st.epoch < epoch:
-            self._stage = _FETCH
-            self._deadline = now + FETCH_MS
-            self._fetch()
-        elif sure or head < st.head:
-            self._astray_from(now)
+            self.answers.say(bytes(16))
+            self.asking.told = {}
+            self._stage = _ASKED
+            self._later(now)
+        elif head == st.head:
+            self._look_ahead(now)  # those who are looking themselves may have seen more since
+        elif named or head < st.head:
+            self._chase(head, now)
         else:
-            self._again(now)
+            self._later(now)
 
-    def _again(self, now):
-        self._target = None
-        self._sure = False
-        self._stage = _ASKED
-        self._deadline = None
-        self._ask_at = now + SYNC_MS
+    def _later(self, now):
+        self._target = self._deadline = None
+        self.asking.due = now + SYNC_MS
 
     def _look_ahead(self, now):
         """No live member has answered: is there a frame for our state in its slot? And ask once more."""
         self._target = None
         self._stage = _ALONE
-        self._fetch()
+        self.fetching.look(self.g.state.epoch)
         self._ask(now)
 
-    def _fetch(self):
-        self.ch.subscribe(self.ch.topics.make(self.g.name, "e", self.g.state.epoch % SLOTS))
-
     def _arrived(self, now):
-        if self._overflow:
-            self._overflow = False
-            self.sync(now)
+        """We are where a live member is, or nobody is."""
+        q = self.asking
+        if q.hole():
+            self.sync(now, self.g.state.epoch > q.epoch)
             return
-        self._nonces = []
-        self._nonce = self._deadline = self._ask_at = self._target = self._best = None
-        self._stage = 0
-        self._sure = self._astray = False
-        self._wrong = None
-        self.g.go_live(now)
+        for tag in q.told:
+            if q.elsewhere(q.told[tag]):
+                q.refuse(tag)
+        held, self._rounds, q.due = q.held, 0, None
+        self._clear(0)
+        self.g.go_live(held, now)
 
-    def _astray_from(self, now):
-        """Our last frame is not on the others' branch: back by one epoch, if we still can, and on from there."""
-        g = self.g
-        if g.undo is None:
-            self._astray = True
-            if self._stage < _FETCH:
-                self._lost(now)
+    def _chase(self, other, now):
+        """Our last frame is not on the others' branch: look for the one that is, if we can still go back."""
+        if self.fetching.chase(other):
+            self._stage = _BACK
+            self._deadline = now + FETCH_MS
+        elif self._target[0] <= self.g.state.epoch:
+            self._give_up(now)
+
+    def slot(self, frame, now):
+        """A retained frame. Raises Reject."""
+        g, epoch = self.g, frame_epoch(frame)
+        if self._stage in (_BACK, _BACK_NEED) and self.fetching.caught(frame):
+            self._back(frame, now)
             return
-        self._wrong = g.state.head
-        target, sure = self._target, self._sure
+        if self._stage in (_FETCH, _NEED) and self.fetching.keep(epoch, frame):
+            return
+        if self._stage not in (_ALONE, _FETCH, _NEED, _DOUBT) or g.phase not in (LIVE, SYNC):
+            raise Reject("outside")
+        if epoch != g.state.epoch:
+            raise Reject("late")
+        if frame_prev(frame) != g.state.head:
+            if self._stage in (_FETCH, _NEED):
+                self._chase(frame_prev(frame), now)
+            raise Reject("outside")
+        if self._stage == _DOUBT:
+            if not smmp.authentic(self.ch.suite, frame, g.state.v):
+                raise Reject("bad_hmac")
+            g.phase, self._stage = SYNC, _ASKED  # there is more: the claim was true
+        g.accept(frame, now)
+        self._gained(now)
+
+    def _gained(self, now):
+        """One frame further, and those that came early."""
+        g = self.g
+        self._rounds, self.asking.failed, self.fetching.chased = 0, [], []
+        if self._stage == _NEED:
+            self.fetching.again()
+        while g.phase == SYNC:
+            early = self.fetching.take()
+            if early is None:
+                break
+            try:
+                g.accept(early, now)
+            except Reject as e:
+                self.ch.complain(e.reason, None, now)
+                self.fetching.again()
+        if g.phase != SYNC:
+            return
+        if self.asking.told or self._target is not None:
+            self._go(now)
+        elif self._stage == _ALONE:
+            self._deadline = now + SYNC_MS
+            self.fetching.look(g.state.epoch)
+
+    def _back(self, frame, now):
+        """The frame that the others have in our last one's place: back by one epoch, and on from there."""
+        g, u, left = self.g, self.g.undo, self.g.last
+        stands = u.outside is not None or frame_prev(frame) == u.state.head and smmp.authentic(self.ch.suite, frame, u.state.v)
+        self._stage = _ASKED
+        self.fetching.again()
+        if not stands:
+            self._give_up(now)  # both branches went on
+            return
         g.roll_back(now)
         if g.phase == REJOIN:
             self._want(now)
         elif g.phase == NONE:
             self.look()
-        elif g.phase == SYNC:
-            self._pursue(target, sure, now)
-
-    def slot(self, frame, now):
-        """A retained frame. Raises Reject."""
-        g = self.g
-        if g.phase != SYNC or self._stage < _ALONE:
-            raise Reject("outside")
-        if frame_epoch(frame) != g.state.epoch:
-            raise Reject("late")
-        if frame_hash(self.ch.suite, frame) == self._wrong:
-            raise Reject("outside")
-        if frame_prev(frame) != g.state.head:
-            if self._target is not None:
-                self._astray_from(now)
-            raise Reject("outside")
-        g.accept(frame, now)
-        if g.phase != SYNC:
-            return
-        if self._target is not None:
-            self._pursue(self._target, self._sure, now)
         else:
-            self._deadline = now + SYNC_MS
-            self._fetch()
+            try:
+                g.accept(frame, now)
+            except Reject as e:
+                self.ch.complain(e.reason, None, now)
+                g.accept(left, now)
+                self._give_up(now)
+                return
+            self._gained(now)
 
     def tick(self, now):
-        if self._ask_at is not None and now >= self._ask_at:
+        if self.asking.due is not None and now >= self.asking.due:
             self._ask(now)
-        for answer in [a for a in self._answers if now >= a[1]]:
-            self._answers.remove(answer)
-            if self.g.phase in (LIVE, SYNC):
-                self._say(answer[0])
-                if self.g.phase == LIVE:
-                    self.g.write_slot()
+        self.answers.tick(now)
         if self._deadline is not None and now >= self._deadline:
             self._deadline = None
             self._late(now)
@@ -313,29 +312,59 @@ class Position:
         g = self.g
         if g.phase == REJOIN:
             self._want(now)
+        elif g.phase == LIVE and self._stage == _DOUBT:
+            self.doubts.settle(now)
         elif g.phase != SYNC:
             return
-        elif self._stage == _FETCH:
-            self._stage = _NEED
-            self._deadline = now + FETCH_MS
-            self._control(bytes((NEED,)) + u32(g.state.epoch))
-            self._fetch()
-        elif self._stage == _NEED:
-            self._lost(now)
-        elif self._best is not None and (self._best[0] > g.state.epoch or self._best[0] == g.state.epoch and self._best[1] < g.state.head):
-            self._pursue(self._best, False, now)
-        elif not self._echo:
+        elif self._stage in (_FETCH, _NEED, _BACK, _BACK_NEED):
+            self._not_there(now)
+        elif self._best is not None and self._best not in self.asking.failed and better(self._best, (g.state.epoch, g.state.head)):
+            self._target = self._best
+            self._go(now)
+        elif not self.asking.echo:
             self._ask(now)
         elif self._stage == _ASKED:
             self._look_ahead(now)
         else:
             self._arrived(now)  # nobody else is live
 
-    def _lost(self, now):
-        """We cannot get there. With both branches gone on, only a person may choose."""
+    def _not_there(self, now):
+        """A slot does not hold what we need."""
         g = self.g
+        if [p for p in self.asking.named() if g.passed(p)]:
+            self._arrived(now)  # a live member is content with what we have
+        elif self._stage == _FETCH or self._stage == _BACK_NEED and self._target[0] > g.state.epoch:
+            # After a chase, too: the slot ahead of us may have held a false one
+            self._stage = _NEED
+            self._deadline = now + FETCH_MS
+            self.fetching.again()
+            self.fetching.need(g.state.epoch, bytes(32))
+            self.fetching.towards(self._target[0])
+        elif self._stage == _BACK:
+            self._stage = _BACK_NEED
+            self._deadline = now + FETCH_MS
+            self.fetching.chase_on()
+        else:
+            self._give_up(now)
+
+    def _give_up(self, now):
+        """Not this position; another, or a new round. After that nobody's help is left; with both branches gone on a person must choose."""
+        g, q = self.g, self.asking
         self._deadline = None
-        if self._astray:
+        q.failed.append(self._target)
+        if self._stage in (_FETCH, _NEED):  # the next frame is missing: nothing that is ahead can be reached
+            q.failed += [p for p in q.told.values() if p[0] > g.state.epoch]
+        if q.named():
+            self._go(now)
+            return
+        self._rounds += 1
+        if self._rounds < ROUNDS:
+            branch = self.fetching.chased[:1]  # that there is another one we remember
+            self.sync(now)
+            self.fetching.chased = branch and [b""]
+        elif self.fetching.chased:
+            self._rounds = 0
+            self._clear(0)
             g.phase = FORKED
             g.ch.dirty = True
             self.ch.event("forked", {"epoch": g.state.epoch})
@@ -362,14 +391,8 @@ class Position:
     def _want(self, now):
         self.look()
         self._deadline = now + REJOIN_MS
-        self.g.organizer.renew()
-        self.g.organizer.publish_packages()
-        self._control(bytes((WANT,)) + u32(self.g.organizer.fresh))
+        self.g.packages.renew()
+        self.g.publish(seal_control(self.ch, self.g.id, WANT, u32(self.g.packages.fresh)))
 
     def times(self):
-        return [self._ask_at, self._deadline] + [a[1] for a in self._answers]
-
-
-def better(a, b):
-    """Of two positions: the longer branch; of equally long ones that with the smaller head."""
-    return a[0] > b[0] or a[0] == b[0] and a[1] < b[1]
+        return [self.asking.due, self._deadline] + self.answers.times()

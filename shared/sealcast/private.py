@@ -8,19 +8,20 @@ A pair is our end of it, 96 bytes: our secret s || the peer's public key S (zero
 
 from .compat import const
 from .errors import Reject
-from .keys import ZERO, dh
+from .keys import ZERO, dh, high_order
 from .wire import lv, pad, u32, unpad
 
 HINT = const(16)
 
 
-def begin(suite, group, my_tag, peer_tag, b, B_peer, r, R_peer):
+def begin(suite, group, my_tag, peer_tag, static, r, R_peer):
     """The pair's first state after an agreement: from both the one-time keys and the pinned identities.
 
-    Without the identities an organizer could name keys of its own and sit in the middle. r is used here, and not kept.
+    static: X25519 of the two identities. Without it an organizer could name keys of its own and sit in the middle. r is used here, and
+    not kept. Raises Reject("neutral").
     """
     names = lv(group, min(my_tag, peer_tag), max(my_tag, peer_tag))
-    return ZERO + ZERO + suite.h(32, dh(suite, r, R_peer) + dh(suite, b, B_peer), b"", b"sc/p0", names)
+    return ZERO + ZERO + suite.h(32, dh(suite, r, R_peer) + static, b"", b"sc/p0", names)
 
 
 def hint(suite, pair, epoch, sender):
@@ -51,7 +52,8 @@ def open_payload(suite, pair, epoch, sender, nonce, payload):
     pt = suite.secretbox_open(_key(suite, pair, z, epoch, sender), nonce, payload[HINT:])
     if pt is None or len(pt) < 32:
         raise Reject("undecryptable")
-    return unpad(pt[32:]), pair[:32] + pt[:32] + _move(suite, pair, z, pt[:32])
+    T = high_order(pt[:32])  # else no answer could be sealed any more
+    return unpad(pt[32:]), pair[:32] + T + _move(suite, pair, z, T)
 
 
 def moved(suite, pair, t):

@@ -5,11 +5,20 @@ Pure functions of keys and bytes. Which frame is accepted, and when, is group.py
 
 from .compat import const
 from .errors import Reject
-from .keys import ZERO, derive, dh
+from .keys import ZERO, derive, dh, high_order
 from .wire import AGREEMENT, MAX_FRAME, NONCE, RATCHET, TAG, Reader, header, lv, pad, u32, unpad
 
 MAX_GROUP = const(20)
 HEADER_BOX = const(48)  # one sealed R_new: tag 16, key 32
+MAX_EPOCH = 0x7FFFFFFF
+ENTERS = 0x80000000  # bit of a number in an agreement: the member comes in with its package's R
+MAX_NUMBER = 0x7FFFFFFF
+
+# Reasons (the paper's housekeeping bytes)
+RESYNC = const(0x00)
+CREATE = const(0x01)
+ADD = const(0x02)
+REMOVE = const(0x03)
 
 
 def kdf(suite, key, step):
@@ -49,11 +58,18 @@ class Column:
     def __eq__(self, other):
         return self.data == other.data
 
-    def index(self, value):
+    def find(self, value):
+        """Its place, -1 when it is not here."""
         for i in range(len(self)):
             if self[i] == value:
                 return i
-        raise ValueError
+        return -1
+
+    def index(self, value):
+        i = self.find(value)
+        if i < 0:
+            raise ValueError
+        return i
 
     def replaced(self, i, value):
         return Column(self.data[: i * self.size] + value + self.data[(i + 1) * self.size :], self.size)
@@ -115,8 +131,8 @@ def body_nonce(frame, n):
 class Party:
     """A member as the organizer sees it: tag, pinned B, K of its package of that number, and R.
 
-    R is the package's for who comes in, and the present ratchet key of who stays: a thief that held the packages once, and
-    was locked out since, stays out. Number 0: no package is known, K is R. The organizer itself has number 0 and no K.
+    R is the package's for who comes in (number | ENTERS), and the present ratchet key of who stays: a thief that held the packages
+    once, and was locked out since, stays out. Number 0: no package is known, K is R. The organizer itself has number 0 and no K.
     """
 
     def __init__(self, tag, B, number, K, R):
@@ -192,11 +208,46 @@ class Agreement:
         self.tag = r.take(32)
         self.mac = r.take(TAG)
         r.end()
-        if not 1 <= n <= MAX_GROUP or self.organizer not in self.tags or self.reason > 3:
+        if not 1 <= n <= MAX_GROUP or self.reason > REMOVE or not self._listed():
             raise Reject("members")
-        for i in range(1, n):
-            if self.tags[i - 1] >= self.tags[i]:
-                raise Reject("members")
+        if self.epoch >= MAX_EPOCH:
+            raise Reject("epoch")
+        for u in [self.W] + self.R:
+            high_order(u)
+
+    def _listed(self):
+        """Are the members a list that an honest organizer could have made?"""
+        new = self.reason == CREATE
+        if self.organizer not in self.tags or new != (self.epoch == 0) or new and self.head != ZERO:
+            return False
+        for i in range(len(self.tags)):
+            number, leads = self.numbers[i], self.tags[i] == self.organizer
+            if i and self.tags[i - 1] >= self.tags[i] or leads and (number or self.G[i] != ZERO):
+                return False
+            if number == ENTERS or new and not leads and number < ENTERS:
+                return False
+        return True
+
+    def enters(self, i):
+        """Does member i come in, with its package's R?"""
+        return self.numbers[i] >= ENTERS
+
+    def number(self, i):
+        """Of the package of member i that is used; 0: none."""
+        return self.numbers[i] & MAX_NUMBER
+
+    def follows(self, st):
+        """Is this an honest change of the group `st`? Its organizer is in it, its reason is what happens, who stays keeps its R.
+        Raises Reject("members")."""
+        new = [tag for tag in self.tags if st.tags.find(tag) < 0]
+        gone = [tag for tag in st.tags if tag not in self.tags]
+        right = st.tags.find(self.organizer) >= 0 and self.reason == (REMOVE if gone else ADD if new else RESYNC)
+        for i in range(len(self.tags)):
+            at = st.tags.find(self.tags[i])
+            if self.tags[i] != self.organizer and not self.enters(i):
+                right = right and at >= 0 and st.R[at] == self.R[i]
+        if not right:
+            raise Reject("members")
 
     def accept(self, suite, me, b, k, K, r, pinned):
         """Our side -> State. k, K: of the package that it names; r: the secret of R_i. pinned(tag) -> B or None.
@@ -236,10 +287,13 @@ def _body_ad(st, j):
     return lv(st.group, u32(st.epoch), st.head, bytes((j,)))
 
 
-def _header_key(suite, st, shared, j, i, body_hash):
-    """Only P_j and P_i can make it, for this body, here."""
+def _header_key(suite, st, shared, static, j, i, body_hash):
+    """Only P_j and P_i can make it, for this body, here.
+
+    static: X25519(b_j, B_i) of their pinned identities. Without it an organizer that names an R of its own for P_j speaks as it.
+    """
     return suite.h(
-        32, st.HK, b"", b"sc/hdr", shared, st.digest, bytes((j, i)), u32(st.epoch), st.head, body_hash
+        32, st.HK, b"", b"sc/hdr", shared, static, st.digest, bytes((j, i)), u32(st.epoch), st.head, body_hash
     )  # fmt: skip
 
 
@@ -258,10 +312,11 @@ def _advance(suite, st, j, R_new, message, r):
     )  # fmt: skip
 
 
-def seal(suite, st, nonce, r_new, message, R_new=None):
+def seal(suite, st, static, nonce, r_new, message, R_new=None):
     """Our message -> frame. nonce: 24 fresh bytes; r_new: a fresh secret, kept by the caller until the frame is accepted.
 
-    R_new: the public key of r_new, when it is there already. N + 1 scalar multiplications: one a header, R_new, and the root's.
+    static(tag) -> X25519 of our identity's secret and that member's pinned B. R_new: the public key of r_new, when it is there already.
+    N + 1 scalar multiplications: one a header, R_new, and the root's. st.epoch is below MAX_EPOCH.
     """
     j = st.index
     R_new = R_new or suite.x25519_base(r_new)
@@ -270,7 +325,7 @@ def seal(suite, st, nonce, r_new, message, R_new=None):
     out = [header(RATCHET, st.group, st.epoch), st.head, bytes((j, st.N))]
     for i in range(st.N):
         if i != j:
-            key = _header_key(suite, st, dh(suite, st.r, st.R[i]), j, i, body_hash)
+            key = _header_key(suite, st, dh(suite, st.r, st.R[i]), static(st.tags[i]), j, i, body_hash)
             out.append(suite.secretbox(key, bytes(NONCE), R_new))  # the key is used once: it binds the body's fresh nonce
     out.append(nonce)
     out.append(len(box).to_bytes(2, "big"))
@@ -290,15 +345,16 @@ def authentic(suite, frame, v):
     return suite.equal(frame[-TAG:], derive(suite, v, b"sc/fm", frame[:-TAG])[:TAG])
 
 
-def open_frame(suite, st, frame, r_new=None, R_new=None):
+def open_frame(suite, st, static, frame, r_new=None, R_new=None):
     """A ratchet frame on the state it was made for -> (j, message, State after). r_new: ours, when the frame is our own.
 
-    Two scalar multiplications. Raises Reject("epoch" | "bad_hmac" | "undecryptable" | "format"); nothing has changed then.
+    static: as in `seal`. Two scalar multiplications. Raises Reject("epoch" | "bad_hmac" | "undecryptable" | "format" | "neutral");
+    nothing has changed then.
     """
     r = Reader(frame)
     head = r.take(22)
     prev, j, n = r.take(32), r.uint(1), r.uint(1)
-    if head[2:18] != st.group or head[18:] != u32(st.epoch) or prev != st.head:
+    if head[2:18] != st.group or head[18:] != u32(st.epoch) or prev != st.head or st.epoch >= MAX_EPOCH:
         raise Reject("epoch")
     if not authentic(suite, frame, st.v):
         raise Reject("bad_hmac")
@@ -313,10 +369,11 @@ def open_frame(suite, st, frame, r_new=None, R_new=None):
     if r_new is None:
         i = st.index
         shared = dh(suite, st.r, st.R[j])
-        key = _header_key(suite, st, shared, j, i, suite.h(32, b"", b"", b"sc/bh", nonce, box))
+        key = _header_key(suite, st, shared, static(st.tags[j]), j, i, suite.h(32, b"", b"", b"sc/bh", nonce, box))
         R_new = suite.secretbox_open(key, bytes(NONCE), boxes[i if i < j else i - 1])
         if R_new is None:
             raise Reject("undecryptable")
+        high_order(R_new)  # else no header could be sealed to P_j any more
     else:
         R_new = R_new or suite.x25519_base(r_new)
     padded = suite.secretbox_open(suite.h(32, st.mk, nonce[:16], b"sc/body", _body_ad(st, j)), nonce, box)

@@ -5,9 +5,9 @@ One frame is on its way at a time. It moves us on when it comes back; if another
 
 from . import private, smmp
 from .compat import const
+from .control import LIVE, NONE
 from .errors import NoGroup, OutboxFull, TooLong
-from .position import LIVE, NONE
-from .smmp import frame_epoch, frame_prev
+from .smmp import MAX_EPOCH, frame_epoch, frame_prev
 from .wire import RATCHET, u32
 
 QUEUE = const(16)
@@ -22,6 +22,11 @@ PRIVATE = const(0x01)
 REFRESH = const(0x04)
 LEAVE = const(0x05)
 LEAD = const(9)  # that byte and the sender's message number (8): bytes before the text
+
+
+def well_formed(m):
+    """Is this one of our messages, as bytes?"""
+    return len(m) >= LEAD and (m[0] in (PRIVATE, REFRESH, LEAVE) or m[0] == APPLICATION and len(m) <= LEAD + MAX_MESSAGE)
 
 
 class Pending:
@@ -63,6 +68,8 @@ class Speech:
         g = self.g
         if g.state is None:
             raise NoGroup("not in a group: an organizer must add this member first (sealcast group)")
+        if g.state.epoch >= MAX_EPOCH:
+            raise NoGroup("the group has used up all its numbers: create a new one")
         if to is not None and to not in g.state.tags:
             raise NoGroup("no such member in the group: private messages go to members of it")
         if len(text) > MAX_MESSAGE:
@@ -78,7 +85,9 @@ class Speech:
     def flush(self, now):
         """Seal the next message on the present state: store, then publish; accepted when it comes back."""
         g = self.g
-        if g.phase != LIVE or self.pending or not self.queue or self._reseal_at is not None and now < self._reseal_at:
+        if g.phase != LIVE or g.state.epoch >= MAX_EPOCH or self.pending or not self.queue:
+            return
+        if self._reseal_at is not None and now < self._reseal_at:
             return
         self._reseal_at = None
         entry = self.queue.pop(0)
@@ -95,7 +104,7 @@ class Speech:
             text = private.seal(ch.suite, g.pairs[to], st.epoch, ch.tag, nonce, t, text)
         r_new = ch.rng.bytes(32)
         R_new = ch.suite.x25519_base(r_new)
-        frame = smmp.seal(ch.suite, st, nonce, r_new, lead + text, R_new)
+        frame = smmp.seal(ch.suite, st, g.static, nonce, r_new, lead + text, R_new)
         self.submit(Pending(RATCHET, frame, r_new, entry, t, None, R_new), now)
 
     def submit(self, pending, now):
@@ -158,9 +167,8 @@ class Speech:
             self.submit(self.pending, now)
         if self._refresh_at is not None and now >= self._refresh_at and g.phase == LIVE:
             self._refresh_at = now + REFRESH_MS + self.jitter(REFRESH_MS)
-            g.organizer.renew()
-            g.organizer.publish_packages()
-            if not self.queue and not self.pending:
+            g.packages.renew()
+            if not self.queue and not self.pending and g.state.epoch < MAX_EPOCH:
                 self.send(REFRESH, b"", None, now)
 
     def times(self):

@@ -148,7 +148,7 @@ def big(n):
     g.speech.pending = Pending(RATCHET, frame, hardware(32), (bytes(9), b"text", None))
     g.heard = {tag: bytes(8) for tag in tags}
     for tag in tags[1:]:
-        g.organizer.theirs[tag] = hardware(68 - 4) + hardware(8) + hardware(64)
+        g.packages.theirs[tag] = hardware(68 - 4) + hardware(8) + hardware(64)
     return g
 
 

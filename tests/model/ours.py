@@ -17,19 +17,24 @@ class Member:
         self.package = smmp.Package(suite, os.urandom(32), os.urandom(32))
         self.state = None
         self.pairs = {}
+        self.pins = {}
 
     def party(self, staying):
         """As an organizer sees it. staying: its present R counts, not the package's."""
-        return smmp.Party(self.tag, self.B, 1, self.package.K, self.state.R[self.state.index] if staying else self.package.R)
+        number = 1 if staying else 1 | smmp.ENTERS
+        return smmp.Party(self.tag, self.B, number, self.package.K, self.state.R[self.state.index] if staying else self.package.R)
+
+    def static(self, tag):
+        return suite.x25519(self.b, self.pins[tag])
 
     def send(self, text):
         """-> (frame, state after)."""
         r_new = os.urandom(32)
-        frame = smmp.seal(suite, self.state, os.urandom(24), r_new, text)
+        frame = smmp.seal(suite, self.state, self.static, os.urandom(24), r_new, text)
         return frame, r_new
 
     def receive(self, frame, r_new=None):
-        j, text, self.state = smmp.open_frame(suite, self.state, frame, r_new)
+        j, text, self.state = smmp.open_frame(suite, self.state, self.static, frame, r_new)
         return j, text
 
 
@@ -43,6 +48,8 @@ def organize(organizer, members, epoch=0, head=bytes(32), v=None, reason=1):
         suite, GROUP, epoch, head, reason, organizer.tag, organizer.b, r, os.urandom(32), parties, v
     )
     for m in members:
+        m.pins = {o.tag: o.B for o in members}
+    for m in members:
         m.state = after if m is organizer else accept(m, frame, members)
     for m in members:
         m.package = smmp.Package(suite, os.urandom(32), os.urandom(32))
@@ -50,9 +57,8 @@ def organize(organizer, members, epoch=0, head=bytes(32), v=None, reason=1):
 
 
 def accept(m, frame, members):
-    pins = {o.tag: o.B for o in members}
     secret = m.state.r if m.state is not None else m.package.r
-    return smmp.Agreement(frame).accept(suite, m.tag, m.b, m.package.k, m.package.K, secret, pins.get)
+    return smmp.Agreement(frame).accept(suite, m.tag, m.b, m.package.k, m.package.K, secret, m.pins.get)
 
 
 def group(n):
@@ -61,7 +67,7 @@ def group(n):
     for m in members:
         for o in members:
             if o is not m:
-                m.pairs[o.tag] = private.begin(suite, GROUP, m.tag, o.tag, m.b, o.B, m.state.r, m.state.R[o.state.index])
+                m.pairs[o.tag] = private.begin(suite, GROUP, m.tag, o.tag, m.static(o.tag), m.state.r, m.state.R[o.state.index])
     return members
 
 

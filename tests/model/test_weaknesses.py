@@ -226,7 +226,7 @@ def test_20_ours_nothing_is_committed():
     frame, _ = mallory.send(b"hello")
     nonce, box = frame[152:176], frame[178:-32]
     body_hash = suite.h(32, b"", b"", b"sc/bh", nonce, box)
-    key = smmp._header_key(suite, st, suite.x25519(st.r, st.R[1]), 2, 1, body_hash)
+    key = smmp._header_key(suite, st, suite.x25519(st.r, st.R[1]), mallory.static(bob.tag), 2, 1, body_hash)
     headers = frame[56:104] + suite.secretbox(key, bytes(24), suite.x25519_base(os.urandom(32)))
     before = bob.state
     with pytest.raises(Reject, match="undecryptable"):
@@ -254,7 +254,7 @@ def test_21_ours_another_member_opens_nothing():
         with pytest.raises(Reject):
             ours.private.open_payload(suite, pair, 1, alice.tag, nonce, payload)
     # Nor an organizer that named ratchet keys of its own: the identities are in the root
-    fake = ours.private.begin(suite, ours.GROUP, alice.tag, bob.tag, eve.b, bob.B, eve.state.r, bob.state.R[1])
+    fake = ours.private.begin(suite, ours.GROUP, alice.tag, bob.tag, eve.static(bob.tag), eve.state.r, bob.state.R[1])
     assert fake != alice.pairs[bob.tag]
 
 

@@ -17,6 +17,7 @@ class Thief:
         self.ch = ch = Channel(sodium, config, blob, hardware)
         g = ch.group
         self.group = g
+        self.identities = {ch.tag: ch.identity.b}  # of every member that was robbed
         self.secrets = {}  # public key -> secret
         self.states = {}  # (epoch, head) -> State
         self.opened = {}  # frame -> message
@@ -30,7 +31,7 @@ class Thief:
         for st in (g.state, g.undo and g.undo.state):
             if st:
                 self._state(st)
-        for packages in (g.organizer.mine, g.undo.spent if g.undo else {}):
+        for packages in (g.packages.mine, g.undo.spent if g.undo else {}):
             for p in packages.values():
                 self._secret(p.k)
                 self._secret(p.r)
@@ -118,9 +119,12 @@ class Thief:
         for i in range(n):
             if i == j:
                 continue
+            static = self._static(st.tags[i], st.tags[j]) or self._static(st.tags[j], st.tags[i])
+            if static is None:
+                continue  # what two other identities share nobody else computes
             for mine, other in ((st.R[j], st.R[i]), (st.R[i], st.R[j])):
                 if mine in self.secrets:
-                    key = smmp._header_key(sodium, st, sodium.x25519(self.secrets[mine], other), j, i, body_hash)
+                    key = smmp._header_key(sodium, st, sodium.x25519(self.secrets[mine], other), static, j, i, body_hash)
                     R_new = sodium.secretbox_open(key, bytes(24), boxes[i if i < j else i - 1])
                     if R_new is not None:
                         candidates.insert(0, R_new)
@@ -130,6 +134,10 @@ class Thief:
                 after.head = smmp.frame_hash(sodium, frame)
                 return after
         return None
+
+    def _static(self, mine, other):
+        B = self.ch.pinned(other)
+        return sodium.x25519(self.identities[mine], B) if mine in self.identities and B else None
 
     def _private(self, st, j, nonce, frame, m):
         """Private payloads by every pair state that is known or follows from one."""

@@ -96,6 +96,9 @@ class GroupChecks(Checks):
         if name in ("forged", "dropped") and detail["reason"] in ("bad_hmac", "undecryptable", "epoch", "members", "package", "forged"):
             self.count(detail["reason"])
             return
+        if name == "forged" and detail["reason"] == "signature" and self.world.traitor:
+            self.count("signature")  # it spoke under another's name
+            return
         super().event(client, name, detail)
         if name in ("desync", "forked", "removed", "resynced", "collision", "message_undecryptable", "undeliverable"):
             self.count(name)

@@ -1,7 +1,8 @@
 """One member of the group turns on the others: everything it can make with its own keys, sent in the middle of a story."""
 
 from sealcast import smmp
-from sealcast.position import HEAD, NEED, WANT
+from sealcast.control import HEAD, LABEL, NEED, WANT
+from sealcast.signed import seal_signed
 from sealcast.smmp import derive
 from sealcast.wire import CONTROL, RATCHET, TAG, header, u32
 
@@ -24,7 +25,7 @@ def _sealed(world, client, g):
     body = b"never to be delivered"
     g.speech.count += 1
     lead = b"\xff" + u32(client.channel.session.lamport) + u32(g.speech.count)
-    return smmp.seal(world.suite, g.state, world.random.randbytes(24), world.random.randbytes(32), lead + body)
+    return smmp.seal(world.suite, g.state, g.static, world.random.randbytes(24), world.random.randbytes(32), lead + body)
 
 
 def _close(world, g, unsigned):
@@ -46,7 +47,7 @@ def _spoil(world, client, g):
     out = [header(RATCHET, st.group, st.epoch), st.head, bytes((st.index, st.N))]
     for i in range(st.N):
         if i != st.index:
-            key = smmp._header_key(suite, st, suite.x25519(st.r, st.R[i]), st.index, i, body_hash)
+            key = smmp._header_key(suite, st, suite.x25519(st.r, st.R[i]), g.static(st.tags[i]), st.index, i, body_hash)
             out.append(suite.secretbox(key, bytes(24), R_new) if r.random() < 0.5 else r.randbytes(48))
     unsigned = b"".join(out) + nonce + len(box).to_bytes(2, "big") + box
     after = smmp._advance(suite, st, st.index, R_new, message, r_new)
@@ -72,8 +73,11 @@ def _swap(world, client, g):
 
 
 def _control(world, client, g, tag, pt):
+    """Signed by our own session, whoever it names."""
     ch = client.channel
-    return ch.keys.seal(ch.rng, header(CONTROL, tag, 0), g.id, pt)
+    m = ch.members_by_tag.get(tag)
+    lamport = m.current.lamport if m and m.current else ch.session.lamport
+    return seal_signed(ch, header(CONTROL, tag, lamport), g.id, LABEL, pt)
 
 
 def _position(world, client, g):
@@ -81,7 +85,7 @@ def _position(world, client, g):
     r = world.random
     epoch = g.state.epoch + r.choice((-1, 0, 0, 1, 5, 1000))
     head = r.choice((r.randbytes(32), g.state.head, g.undo.state.head if g.undo and g.undo.state else bytes(32)))
-    nonces = [c.channel.group.where._nonce for c in world.live() if c.channel.group.where._nonce]
+    nonces = [n for c in world.live() for n in c.channel.group.where.asking.nonces[-1:]]
     lie = bytes((HEAD,)) + r.choice(nonces or [bytes(16)]) + b"\x01" + u32(max(0, epoch)) + head
     return _control(world, client, g, client.channel.tag, lie)
 
@@ -93,11 +97,13 @@ def _as_another(world, client, g):
 
 
 def _want(world, client, g):
-    return _control(world, client, g, world.random.choice(g.state.tags), bytes((WANT,)) + u32(0))
+    """Another member is to be taken in again, and its packages to be void."""
+    tag = world.random.choice([t for t in g.state.tags if t != client.channel.tag] or [bytes(16)])
+    return _control(world, client, g, tag, bytes((WANT,)) + u32(world.random.choice((1, 50, 0x7FFFFFFF))))
 
 
 def _need(world, client, g):
-    return _control(world, client, g, client.channel.tag, bytes((NEED,)) + u32(max(0, g.state.epoch - 1)))
+    return _control(world, client, g, client.channel.tag, bytes((NEED,)) + u32(max(0, g.state.epoch - 1)) + bytes(32))
 
 
 def _agreement(world, client, g):

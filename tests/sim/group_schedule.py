@@ -3,7 +3,7 @@
 from sim.group_broker import GroupNetwork
 from sim.group_checks import LIVE
 from sim.group_insider import attack
-from sim.group_world import GroupWorld
+from sim.group_world import REJOIN, GroupWorld
 from sim.recorder import Broken
 from sim.schedule import Story
 
@@ -180,6 +180,10 @@ class GroupStory(Story):
         if not any(c.channel.group.phase in (1, LIVE) for c in inside):
             w.checks.unsteady.update(w.clients)
             w.change(live[0], "create", [c.uid for c in live[1:]])
+        for c in inside:
+            if lively and c.channel.group.phase == REJOIN and not any(o.channel.tag in c.channel.group.state.tags for o in lively):
+                w.checks.unsteady.add(c.uid)  # all whom it knew have gone
+                w.change(c, "leave")
         for c in live:
             if lively and c not in inside and c.channel.tag in lively[0].channel.group.state.tags:
                 w.checks.unsteady.add(c.uid)

@@ -73,6 +73,7 @@ def test_two_stolen_states_heal_when_both_have_spoken():
     alone, both, two = steal(w, "m01"), steal(w, "m01"), steal(w, "m02")
     frames = [say(w, uid) for uid in ("m01", "m00", "m03", "m02", "m00", "m01", "m03")]
     both.secrets.update(two.secrets)
+    both.identities.update(two.identities)
     assert opened(w, alone, frames) == [True] * 2 + [False] * 5
     assert opened(w, both, frames) == [True] * 5 + [False] * 2
 
@@ -150,18 +151,24 @@ def test_the_sender_of_a_transcript_could_be_its_receiver():
                 return real_x25519(package.k, alice_public)
             return real_x25519(k, u)
 
-    parties = [smmp.Party(tags[0], alice_public, 0, None, sodium.x25519_base(r)), smmp.Party(tags[1], B_bob, 1, package.K, package.R)]
+    parties = [smmp.Party(tags[0], alice_public, 0, None, sodium.x25519_base(r))]
+    parties.append(smmp.Party(tags[1], B_bob, 1 | smmp.ENTERS, package.K, package.R))
     frame, alice = smmp.agree(Forger(), b"g" * 16, 0, bytes(32), 1, tags[0], None, r, w, parties, None)
     assert calls == [package.K]
     bob = smmp.Agreement(frame).accept(sodium, tags[1], b_bob, package.k, package.K, package.r, pins.get)
+
+    def both(tag):
+        """What the two identities share: each of the two can compute it."""
+        return real_x25519(b_bob, alice_public)
+
     for k in range(3):
         r = bytes([10 + k]) * 32
-        message = smmp.seal(sodium, alice, bytes([k]) * 24, r, b"I, alice, promise %d" % k)
-        _, _, alice = smmp.open_frame(sodium, alice, message, r)
-        j, text, bob = smmp.open_frame(sodium, bob, message)
+        message = smmp.seal(sodium, alice, both, bytes([k]) * 24, r, b"I, alice, promise %d" % k)
+        _, _, alice = smmp.open_frame(sodium, alice, both, message, r)
+        j, text, bob = smmp.open_frame(sodium, bob, both, message)
         assert (j, text) == (0, b"I, alice, promise %d" % k)
     with pytest.raises(Reject):
-        smmp.open_frame(sodium, bob, message[:-1] + bytes([message[-1] ^ 1]))  # the verifier does refuse
+        smmp.open_frame(sodium, bob, both, message[:-1] + bytes([message[-1] ^ 1]))  # the verifier does refuse
 
 
 def test_no_signature_anywhere_in_the_ratchet():
@@ -172,10 +179,11 @@ def test_no_signature_anywhere_in_the_ratchet():
     w.suite.calls = {}
     for uid in CREW:
         say(w, uid)
+    assert w.suite.calls.get("ed25519_sign", 0) == w.suite.calls.get("ed25519_verify", 0) == 0 < w.suite.calls["secretbox"]
     w.change(w.clients["m00"], "resync")
     w.run_until(w.now + 2000)
     assert w.clients["m01"].channel.group.state.epoch == epoch + 5
-    assert w.suite.calls.get("ed25519_sign", 0) == w.suite.calls.get("ed25519_verify", 0) == 0 < w.suite.calls["secretbox"]
+    assert w.suite.calls["ed25519_sign"] == 2 * len(CREW)  # the one-time packages for the next one, which name nobody else
 
 
 def test_the_root_of_a_conversation_forward_secret_and_healed_by_the_next_handshake():

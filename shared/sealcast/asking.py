@@ -1,0 +1,103 @@
+"""Our questions where the group is, what live members answered, and the frames that came meanwhile. PROTOCOL.md 18.3."""
+
+from .compat import const
+from .control import ASK, seal_control
+from .smmp import frame_epoch, frame_prev
+from .wire import u32
+
+MAX_HELD = const(32)
+HELD_BYTES = const(6144)
+ASK_MS = const(3000)  # between two questions of ours
+
+
+class Asking:
+    """`group`: see group.Group."""
+
+    def __init__(self, group):
+        self.g = group
+        self.ch = group.ch
+        self.liars = []  # tags that are not believed any more, until the next agreement
+        self._asked_at = -ASK_MS
+        self.stop()
+
+    def stop(self):
+        self.due = None
+        self.epoch = -1  # ours, when we asked last
+        self.clear()
+
+    def clear(self):
+        """A new search, or none."""
+        self.held = []
+        self.overflow = False
+        self.echo = False  # has our question come back?
+        self._question = None
+        self.nonces = []  # of all questions of this search: an answer to any will do
+        self.told = {}  # tag -> (epoch, head) of live members, in answer to them
+        self.failed = []  # of those, what could not be had
+
+    def in_time(self, now, soon):
+        """Ask as soon as we may. soon: at once."""
+        self.due = now if soon else max(now, self._asked_at + ASK_MS)
+
+    def ask(self, now):
+        st, nonce = self.g.state, self.ch.rng.bytes(16)
+        self.due = None
+        self._asked_at = now
+        self.echo = False
+        self.epoch = st.epoch if st else -1
+        self.nonces = self.nonces[-3:] + [nonce]
+        self._question = seal_control(self.ch, self.g.id, ASK, nonce + (u32(st.epoch) + st.head if st else bytes(36)))
+        self.g.publish(self._question)
+
+    def returned(self, frame):
+        """Is this our question's first echo?"""
+        first = frame == self._question and not self.echo
+        self.echo = self.echo or first
+        return first
+
+    # --- what came
+
+    def hold(self, frame):
+        """A live frame while we are looking. Of too many the oldest goes; then we ask again once we have caught up."""
+        self.held.append(frame)
+        while len(self.held) > MAX_HELD or sum([len(f) for f in self.held]) > HELD_BYTES:
+            self.held.pop(0)
+            self.overflow = True
+
+    def hole(self):
+        """Is something missing between us and what we hold?"""
+        st = self.g.state
+        return self.overflow and not [f for f in self.held if frame_epoch(f) == st.epoch and frame_prev(f) == st.head]
+
+    # --- what was said
+
+    def elsewhere(self, position):
+        """Is this ahead of us, or another head of our epoch?"""
+        return position[0] >= self.g.state.epoch and not self.g.passed(position)
+
+    def said_by(self, *others):
+        """Positions that members other than these told us, and that we believe."""
+        return [self.told[tag] for tag in self.told if tag not in others and tag not in self.liars]
+
+    def named(self):
+        """Where to go: but for what could not be had. Who is not believed counts when nobody else says anything."""
+        return [p for p in self.said_by() or self.told.values() if p not in self.failed]
+
+    def furthest(self, positions):
+        """Of these the one to go to: of two equally far ones our own."""
+        out = positions[0]
+        for p in positions:
+            level = p[0] == out[0]
+            if level and self.g.passed(p) or better(p, out) and not (level and self.g.passed(out)):
+                out = p
+        return out
+
+    def refuse(self, tag):
+        """It named what it could not show."""
+        if tag not in self.liars:
+            self.liars.append(tag)
+
+
+def better(a, b):
+    """Of two positions: the longer branch; of equally long ones that with the smaller head."""
+    return a[0] > b[0] or a[0] == b[0] and a[1] < b[1]
