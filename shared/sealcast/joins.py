@@ -57,7 +57,7 @@ class Joins:
         r.end()
         if sid != ch.session.sid or lamport < ch.session.lamport and conn <= ch.conn:
             raise Reject("stale")
-        if lamport > ch.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX:
+        if lamport >= ch.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX:  # ours will be one above
             raise Reject("jump")
         if not ch.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
             raise Reject("stale")

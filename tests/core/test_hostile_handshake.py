@@ -177,7 +177,7 @@ def test_answers_about_stale_joins_that_are_not_ours_or_go_too_far():
     lamport = solo.ch.session.lamport
     for body in (bytes(16) + u32(lamport), sid + u32(lamport - 1)):
         solo.refuses(*(peer.handshake(0, bytes((STALE,)) + body + u32(0)) + ("stale",)))
-    solo.refuses(*(peer.handshake(0, bytes((STALE,)) + sid + u32(lamport + 70000) + u32(0)) + ("jump",)))
+    solo.refuses(*(peer.handshake(0, bytes((STALE,)) + sid + u32(lamport + 65536) + u32(0)) + ("jump",)))
     solo.refuses(*(peer.handshake(0, bytes((STALE,)) + sid + u32(0) + u32(solo.ch.conn)) + ("stale",)))
 
 
