@@ -23,8 +23,8 @@ class Apart:
     def times(self):
         return []
 
-    def pack(self):
-        return b""
+    def pieces(self):
+        return []
 
     def summary(self):
         return None

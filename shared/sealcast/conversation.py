@@ -128,7 +128,7 @@ def pack_epoch(e):
     some = []
     for i, number in e.skipped:
         some.append(bytes((i,)) + u32(number) + e.skipped[(i, number)])
-        if len(some) == 16:  # an object a key would take twice the room
+        if len(some) == 16:  # not all of them at once: there may be 64
             out.append(b"".join(some))
             some = []
     return out + some

@@ -70,10 +70,14 @@ class Group:
         self.speech.stop()
         self.organizer.stop()
 
-    def pack(self):
+    def pieces(self):
+        """The group's part of the stored state, as a list of bytes."""
         from .groupstate import pack_group
 
         return pack_group(self)
+
+    def pack(self):
+        return b"".join(self.pieces())
 
     def unpack(self, data):
         """The stored group, if there was one. Raises Reject."""
@@ -118,13 +122,17 @@ class Group:
 
     def change(self, action, tags, now):
         """action: "leave", or one of organize.Organizer.change. Raises NoGroup."""
-        if action == "leave" and self.phase in (REJOIN, FORKED):
+        if action == "leave" and self.over():
             self.ch.event("removed", {"by": self.ch.uid})  # nobody hears us: we are out, they will see
             self.forget()
         elif action == "leave":
             self.speech.send(LEAVE, b"", None, now)
         else:
             self.organizer.change(action, tags, now)
+
+    def over(self):
+        """Can we say nothing to the group any more?"""
+        return self.state is not None and (self.phase in (REJOIN, FORKED) or self.state.epoch >= MAX_EPOCH)
 
     def tag(self, tag):
         """The one object that stands for this tag: a board has no room for copies."""

@@ -11,7 +11,7 @@ _FIXED = const(32)
 
 
 def pack_group(g):
-    """Keys, position, what is on its way, packages. Held frames and asks belong to a connection and are not stored."""
+    """Keys, position, what is on its way, packages. Held frames and asks belong to a connection and are not stored. -> a list of bytes."""
     o, p, s = g.organizer, g.packages, g.speech
     out = [bytes((g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE,))]
     _optional(out, g.state, _pack_state)
@@ -32,7 +32,7 @@ def pack_group(g):
     for tag in tags:
         out.append(tag + u32(p.floor.get(tag, 0)) + lv(p.theirs.get(tag, b"")))
     _optional(out, o.job, _pack_job)
-    return b"".join(out)
+    return out
 
 
 def unpack_group(g, r):

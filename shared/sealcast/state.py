@@ -8,6 +8,7 @@ from .members import UNHEARD, Member, MySession
 from .wire import Reader, lv, u32
 
 FORMAT = const(1)
+_PIECE = const(256)
 _SECRECY = ("note", "conversation", "ratchet")
 
 
@@ -37,7 +38,19 @@ def pack_parts(ch):
     out.append(bytes((len(ch.inbox),)))
     for message in ch.inbox:
         out.append(_pack_message(message))
-    out.append(ch.group.pack())
+    return _joined(out + ch.group.pieces())
+
+
+def _joined(parts):
+    """Neighbours joined to pieces of some hundred bytes: an object a field would take twice the room."""
+    out, some, size = [], [], 0
+    for part in parts:
+        some.append(part)
+        size += len(part)
+        if size >= _PIECE:
+            out.append(b"".join(some))
+            some, size = [], 0
+    out.append(b"".join(some))
     return out
 
 
