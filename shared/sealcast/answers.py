@@ -28,7 +28,7 @@ class Answers:
 
     def owe(self, nonce, now):
         """Somebody asks."""
-        if len(self.due) < MAX_ASKS:
+        if len(self.due) < MAX_ASKS and not self.g.over():
             self.due.append((nonce, now + self.rank() * ANSWER_MS + UNSURE_MS * (self.g.phase != LIVE)))
 
     def heard(self, nonce, live, position):

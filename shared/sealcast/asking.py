@@ -33,7 +33,7 @@ class Asking:
         self._question = None
         self.nonces = []  # of all questions of this search: an answer to any will do
         self.told = {}  # tag -> (epoch, head) of live members, in answer to them
-        self.failed = []  # of those, what could not be had
+        self.failed = []  # tags of those whose position could not be had
 
     def in_time(self, now, soon):
         """Ask as soon as we may. soon: at once."""
@@ -71,6 +71,11 @@ class Asking:
 
     # --- what was said
 
+    def hear(self, tag, position):
+        """A live member's answer. Of two of one member the lower counts: whoever saw the truth from it kept silent."""
+        if tag not in self.told or position[0] < self.told[tag][0]:
+            self.told[tag] = position
+
     def elsewhere(self, position):
         """Is this ahead of us, or another head of our epoch?"""
         return position[0] >= self.g.state.epoch and not self.g.passed(position)
@@ -81,7 +86,14 @@ class Asking:
 
     def named(self):
         """Where to go: but for what could not be had. Who is not believed counts when nobody else says anything."""
-        return [p for p in self.said_by() or self.told.values() if p not in self.failed]
+        ignored = self.liars if self.said_by() else ()
+        return [self.told[tag] for tag in self.told if tag not in ignored and tag not in self.failed]
+
+    def missing(self, position, ahead):
+        """That position cannot be had; ahead: nor can any that is ahead of us."""
+        for tag in self.told:
+            if self.told[tag] == position or ahead and self.told[tag][0] > self.g.state.epoch:
+                self.failed.append(tag)
 
     def furthest(self, positions):
         """Of these the one to go to: of two equally far ones our own."""

@@ -5,7 +5,7 @@ Any member can organize. An agreement is a frame like any other: if another fram
 
 from . import smmp
 from .compat import const
-from .control import FORKED, LIVE, NONE, REJOIN
+from .control import LIVE, NONE
 from .errors import NoGroup, Reject
 from .keys import high_order
 from .members import AWAKE
@@ -66,9 +66,7 @@ class Organizer:
 
     def change(self, action, tags, now):
         """What a user asks for. Raises NoGroup."""
-        st = self.group.state
-        over = st is not None and (self.group.phase in (REJOIN, FORKED) or st.epoch >= MAX_EPOCH)
-        inside = st is not None and not (action == "create" and over)
+        inside = self.group.state is not None and not (action == "create" and self.group.over())
         if action == "create" and inside:
             raise NoGroup("this member is in a group already: add or remove members, or leave it first")
         if action != "create" and not inside:

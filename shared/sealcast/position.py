@@ -123,11 +123,11 @@ class Position:
             self._heard(c, now)
             return
         sure = self._target in q.told.values()
-        q.told[c.tag] = c.position
+        q.hear(c.tag, c.position)
         if g.phase == LIVE:
             if self._stage == _DOUBT:
                 self.doubts.judge(now)
-        elif not sure or better(c.position, self._target):
+        elif not sure or better(q.told[c.tag], self._target):
             self._go(now)
 
     def _heard(self, c, now):
@@ -180,9 +180,10 @@ class Position:
                 return
         epoch, head = self._target
         if epoch > st.epoch:
-            if self._stage not in (_BACK, _BACK_NEED):
+            if self._stage not in (_FETCH, _NEED, _BACK, _BACK_NEED):
                 self._stage = _FETCH
                 self._deadline = now + FETCH_MS
+            if self._stage == _FETCH:
                 self.fetching.towards(epoch)
         elif epoch < st.epoch:
             # We know more than they do: they come after us, then we ask again.
@@ -270,6 +271,7 @@ class Position:
         if g.phase != SYNC:
             return
         if self.asking.told or self._target is not None:
+            self._stage = _ASKED  # the time for the next frame begins
             self._go(now)
         elif self._stage == _ALONE:
             self._deadline = now + SYNC_MS
@@ -318,7 +320,7 @@ class Position:
             return
         elif self._stage in (_FETCH, _NEED, _BACK, _BACK_NEED):
             self._not_there(now)
-        elif self._best is not None and self._best not in self.asking.failed and better(self._best, (g.state.epoch, g.state.head)):
+        elif self._best is not None and better(self._best, (g.state.epoch, g.state.head)):
             self._target = self._best
             self._go(now)
         elif not self.asking.echo:
@@ -351,9 +353,9 @@ class Position:
         """Not this position; another, or a new round. After that nobody's help is left; with both branches gone on a person must choose."""
         g, q = self.g, self.asking
         self._deadline = None
-        q.failed.append(self._target)
-        if self._stage in (_FETCH, _NEED):  # the next frame is missing: nothing that is ahead can be reached
-            q.failed += [p for p in q.told.values() if p[0] > g.state.epoch]
+        q.missing(self._target, self._stage in (_FETCH, _NEED))
+        if self._target == self._best:
+            self._best = None
         if q.named():
             self._go(now)
             return

@@ -18,8 +18,9 @@ from solo import config, hardware, suite
 class Room:
     """Members behind an honest broker, and a clock that jumps to whatever is next."""
 
-    def __init__(self, uids):
+    def __init__(self, uids, **changes):
         self.now = 1000
+        self.changes = changes  # of the settings
         self.retained, self.filters, self.queue, self.wakes = {}, {}, [], {}
         self.stored, self.heard, self.events = {}, [], []
         self.members = {}
@@ -29,7 +30,7 @@ class Room:
 
     def switch_on(self, uid):
         self.filters[uid] = []
-        ch = self.members[uid] = Channel(suite, config(uid, ratchet=True), self.stored.get(uid), hardware)
+        ch = self.members[uid] = Channel(suite, config(uid, ratchet=True, **self.changes), self.stored.get(uid), hardware)
         self.run(uid, ch.start(self.now))
         self.run(uid, ch.connecting(self.now))
 
