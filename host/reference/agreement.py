@@ -5,21 +5,32 @@ from dataclasses import dataclass
 from .encoding import Reader, Reject, lv, u8, u32, xor
 from .frames import AGREEMENT, Header, parse_header
 from .primitives import ZERO32, H, derive, x25519_base
-from .ratchet import Group, frame_hash, shared
+from .ratchet import MAX_EPOCH, Group, frame_hash, refuse_low_order, shared
 
 RESYNC, CREATE, ADD, REMOVE = range(4)
 MAX_MEMBERS = 20
 NO_MAC = bytes(16)
+ENTERS = 1 << 31
+"""In `number`: the member is new, or is taken in again; the bits below name the package."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One member in an agreement; `number` is that of the package whose K was used (0: none)."""
+    """One member in an agreement; `number` as it stands in the frame."""
 
     tag: bytes
     number: int
     R: bytes
     G: bytes
+
+    @property
+    def enters(self) -> bool:
+        return self.number >= ENTERS
+
+    @property
+    def package(self) -> int:
+        """The number of the package whose K was used (0: none)."""
+        return self.number % ENTERS
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,23 @@ class Agreement:
         if self.mac != group.frame_mac(self.frame[:-16]):
             raise Reject("bad_hmac")
 
+    def check_change(self, group: Group) -> None:
+        """What a member of the group also refuses (16.2): Reject(`members`)."""
+        present, rows = set(group.tags), {row.tag: row for row in self.rows}
+        if self.organizer not in present:
+            raise Reject("members", "an organizer from outside")
+        real = REMOVE if present - set(rows) else ADD if set(rows) - present else RESYNC
+        if self.reason != real:
+            raise Reject("members", "another reason than the change")
+        for tag, row in rows.items():
+            if tag not in present and not row.enters:
+                raise Reject("members", "a new member that does not enter")
+            if tag in present and tag != self.organizer and not row.enters and row.R != group.R[group.index(tag)]:
+                raise Reject("members", "another R of who stays")
+
 
 def parse_agreement(frame: bytes) -> Agreement:
+    """An agreement taken apart, and what is refused on sight (16.2)."""
     header = parse_header("g", frame)
     if header.kind != AGREEMENT:
         raise Reject("kind")
@@ -66,13 +92,24 @@ def parse_agreement(frame: bytes) -> Agreement:
         raise Reject("members")
     own = parsed.rows[parsed.index(organizer)]
     if own.G != ZERO32 or own.number:
-        raise Reject("format", "the organizer's row")
+        raise Reject("members", "the organizer's row")
+    if not (reason == CREATE) == (header.seq == 0) == (head == ZERO32):
+        raise Reject("members", "create, epoch 0 and no head go together")
+    others = [row for row in rows if row is not own]
+    if any(row.number == ENTERS for row in others) or (reason == CREATE and not all(row.enters for row in others)):
+        raise Reject("members", "who enters needs a package")
+    if header.seq >= MAX_EPOCH:
+        raise Reject("epoch")
+    refuse_low_order(W, *(row.R for row in rows))
     return parsed
 
 
 @dataclass(frozen=True)
 class Party:
-    """What an organizer uses of another member: K of the package `number` (0: K is R), and R, the package's or the ratchet's."""
+    """What an organizer uses of another member: K of the package in `number` (0: K is R), and R.
+
+    R is the package's, and ENTERS is set in `number`, for who enters; for who stays R is that of the ratchet.
+    """
 
     number: int
     K: bytes

@@ -1,11 +1,14 @@
 """Control frames of a group: PROTOCOL.md section 18.2."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .encoding import Reader, Reject, u8, u32
 from .frames import CONTROL, Header, associated, open_sealed, parse_header, seal
+from .joins import Join
 from .names import ChannelKeys
-from .primitives import ZERO32
+from .primitives import ZERO32, H, ed25519_sign, ed25519_verify
+from .ratchet import MAX_EPOCH
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Need:
+    """`hash` is that of the frame that is wanted, zeros if any will do."""
+
     epoch: int
+    hash: bytes = ZERO32
 
 
 @dataclass(frozen=True)
@@ -42,26 +48,53 @@ class Rejoin:
 Control = Sync | Head | Need | Rejoin
 
 
-def build_control(keys: ChannelKeys, group: bytes, sender_tag: bytes, control: Control, nonce: bytes) -> bytes:
-    """`group` is the group's hidden name, or its id."""
+MAX_NUMBER = 2**31 - 1
+
+
+def _control_hash(ad: bytes, said: bytes) -> bytes:
+    return H(b"", ad, said, person=b"sc/control")
+
+
+def build_control(
+    keys: ChannelKeys, group: bytes, sender_tag: bytes, lamport: int, session_seed: bytes, control: Control, nonce: bytes
+) -> bytes:
+    """`group` is the group's hidden name, or its id; `lamport` that of the sender's session."""
     match control:
         case Sync():
-            pt = u8(1) + control.nonce + u32(control.epoch) + control.head
+            said = u8(1) + control.nonce + u32(control.epoch) + control.head
         case Head():
-            pt = u8(2) + control.nonce + u8(control.live) + u32(control.epoch) + control.head
+            said = u8(2) + control.nonce + u8(control.live) + u32(control.epoch) + control.head
         case Need():
-            pt = u8(3) + u32(control.epoch)
+            said = u8(3) + u32(control.epoch) + control.hash
         case Rejoin():
-            pt = u8(4) + u32(control.number)
-    return seal(keys.msgkey, associated(Header(CONTROL, sender_tag, 0), keys.rp, group), nonce, pt)
+            said = u8(4) + u32(control.number)
+    ad = associated(Header(CONTROL, sender_tag, lamport), keys.rp, group)
+    return seal(keys.msgkey, ad, nonce, said + ed25519_sign(session_seed, _control_hash(ad, said)))
 
 
-def parse_control(keys: ChannelKeys, group: bytes, frame: bytes) -> tuple[bytes, Control]:
-    """(tag of the sender, what it says)."""
+@dataclass(frozen=True)
+class Opened:
+    """A control frame before its signature is checked: that comes last, behind what the receiver knows of the group."""
+
+    control: Control
+    sender: Join
+    ad: bytes
+    pt: bytes
+
+    def verify(self) -> None:
+        if not ed25519_verify(self.sender.S, self.pt[-64:], _control_hash(self.ad, self.pt[:-64])):
+            raise Reject("signature")
+
+
+def open_control(keys: ChannelKeys, group: bytes, frame: bytes, current: Callable[[bytes], Join]) -> Opened:
+    """`current` gives the session that a tag's member has now, or raises Reject(`unknown`)."""
     header = parse_header("g", frame)
-    if header.seq:
-        raise Reject("format", "seq")
-    reader = Reader(open_sealed(keys.msgkey, associated(header, keys.rp, group), frame))
+    sender = current(header.epoch)
+    if header.seq != sender.lamport:
+        raise Reject("stale", "another session")
+    ad = associated(header, keys.rp, group)
+    pt = open_sealed(keys.msgkey, ad, frame)
+    reader = Reader(pt)
     control: Control
     match reader.number(1):
         case 1:
@@ -69,12 +102,18 @@ def parse_control(keys: ChannelKeys, group: bytes, frame: bytes) -> tuple[bytes,
         case 2:
             control = Head(reader.take(16), reader.number(1), reader.number(4), reader.take(32))
         case 3:
-            control = Need(reader.number(4))
+            control = Need(reader.number(4), reader.take(32))
         case 4:
             control = Rejoin(reader.number(4))
         case _:
             raise Reject("format", "type")
+    reader.take(64)
     reader.end()
-    if isinstance(control, Head) and control.live > 1:
-        raise Reject("format", "live")
-    return header.epoch, control
+    match control:
+        case Sync(epoch=epoch) | Head(epoch=epoch) | Need(epoch=epoch) if epoch > MAX_EPOCH:
+            raise Reject("format", "epoch")
+        case Rejoin(number=number) if not 1 <= number <= MAX_NUMBER:
+            raise Reject("format", "number")
+        case Head(live=live) if live > 1:
+            raise Reject("format", "live")
+    return Opened(control, sender, ad, pt)

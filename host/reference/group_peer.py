@@ -1,12 +1,15 @@
 """What a Peer does in a ratcheting group (PROTOCOL.md sections 16 to 20), moved by hand as well."""
 
+from dataclasses import replace
+
 from . import agreement as ag
 from .control import Control, Head, Need, Rejoin, Sync, build_control
+from .frames import CONTROL
 from .names import RETAINED
-from .packages import AHEAD, Package, build_package
+from .packages import AHEAD, Package, build_package, slot_of
 from .peer import Peer, Publication
 from .primitives import ZERO32, x25519_base
-from .ratchet import APPLICATION, PRIVATE, Group, Message
+from .ratchet import APPLICATION, PRIVATE, Group, Message, frame_hash
 from .smmp import Commanded, Founded, GroupSeen, GroupView, Spoken
 from .zpinc import Member
 
@@ -18,6 +21,12 @@ class GroupPeer:
         self.peer = peer
         self.name = peer.keys.group_name(group)
         self.view = GroupView(peer.view, self.name)
+        self.coming: frozenset[str] = frozenset()
+        """uids that lost their place in the group and asked to be taken in again (18.5)."""
+        self.asked: set[bytes] = set()
+        """Our own control frames."""
+        self.last: GroupSeen | None = None
+        """What was received last."""
         self.next_package = 1
         self.own: list[Package] = []
         self.count = 0
@@ -34,18 +43,22 @@ class GroupPeer:
         return secret
 
     def packages(self) -> list[Publication]:
-        """Fill up to two packages; returns those that are new."""
-        new = []
+        """Fill up to two packages; all of them, the old ones again."""
         while len(self.own) < AHEAD:
-            package = Package(self.peer.sid, self.next_package, x25519_base(self.secret()), x25519_base(self.secret()))
-            frame = build_package(self.peer.keys, self.peer.uid, package, self.peer.draw(24))
-            new.append(self.peer.put("k", frame, package.number % AHEAD))
-            self.own.append(package)
+            self.own.append(Package(self.peer.sid, self.next_package, x25519_base(self.secret()), x25519_base(self.secret())))
             self.next_package += 1
-        return new
+        self.own = [replace(package, sid=self.peer.sid) for package in self.own]
+        return [self._package(package) for package in self.own]
+
+    def _package(self, package: Package) -> Publication:
+        frame = build_package(self.peer.keys, self.peer.uid, package, self.peer.draw(24), self.peer.seed)
+        return self.peer.put("k", frame, slot_of(package))
 
     def control(self, control: Control) -> list[Publication]:
-        return [self.put("g", build_control(self.peer.keys, self.name, self.peer.name[:16], control, self.peer.draw(24)))]
+        peer = self.peer
+        frame = build_control(peer.keys, self.name, peer.name[:16], peer.lamport, peer.seed, control, peer.draw(24))
+        self.asked.add(frame)
+        return [self.put("g", frame)]
 
     def sync(self) -> list[Publication]:
         state = self.view.state
@@ -53,7 +66,9 @@ class GroupPeer:
         return self.control(Sync(self.peer.draw(16), *position))
 
     def rejoin(self) -> list[Publication]:
-        return self.control(Rejoin(self.own[0].number))
+        """Give up the old state, make two new packages, and ask to be taken in again (18.5)."""
+        self.view.state, self.own = None, []
+        return self.packages() + self.control(Rejoin(self.own[0].number))
 
     @property
     def state(self) -> Group:
@@ -75,15 +90,15 @@ class GroupPeer:
         return [self.put("g", frame)]
 
     def _party(self, member: Member) -> ag.Party:
-        """The lowest package and the ratchet key of who stays, the highest package alone of who comes in (16.1, 16.2)."""
+        """The lowest package and the ratchet key of who stays, the highest package alone of who enters (16.1, 16.2)."""
         packages = member.present_packages()
         state = self.view.state
-        if state and member.tag in state.tags:
+        if state and member.tag in state.tags and member.uid not in self.coming:
             R = state.R[state.index(member.tag)]
             return ag.Party(packages[0].number, packages[0].K, R) if packages else ag.Party(0, R, R)
         if not packages:
             raise ValueError(f"{member.uid} has published no package")
-        return ag.Party(packages[-1].number, packages[-1].K, packages[-1].R)
+        return ag.Party(ag.ENTERS + packages[-1].number, packages[-1].K, packages[-1].R)
 
     def _message(self, kind: int, text: bytes) -> Message:
         self.count += 1
@@ -92,8 +107,9 @@ class GroupPeer:
     def say(self, m: Message, nonce: bytes | None = None) -> list[Publication]:
         """A message; said again on the new state if another frame comes first."""
         self.waiting = m
-        r_j = self.peer.known.x[self.state.R[self.index()]]
-        frame, _ = self.state.build(self.index(), r_j, self.secret(), nonce or self.peer.draw(24), m.pack())
+        r_j, b_j = self.peer.known.x[self.state.R[self.index()]], self.peer.secret.b
+        pins = {member.tag: member.pinned.B for member in self.peer.view.members.values() if member.pinned}
+        frame, _ = self.state.build(self.index(), r_j, b_j, pins, self.secret(), nonce or self.peer.draw(24), m.pack())
         return [self.put("g", frame)]
 
     def send(self, body: bytes) -> list[Publication]:
@@ -111,7 +127,11 @@ class GroupPeer:
         return [self.put("e", self.view.accepted[epoch], epoch % 64)]
 
     def receive(self, topic: str, frame: bytes) -> list[Publication]:
-        return self._answer(self.view.receive(topic, frame))
+        """Take what the broker delivers on the group's streams. What somebody else says under our own tag is dropped (18.2)."""
+        if frame[1] == CONTROL and frame[2:18] == self.peer.name[:16] and frame[:-16] not in self.asked:
+            return []
+        self.last = self.view.receive(topic, frame)
+        return self._answer(self.last)
 
     def _answer(self, seen: GroupSeen) -> list[Publication]:
         match seen.what:
@@ -128,12 +148,12 @@ class GroupPeer:
                 return self.slot(self.state.epoch - 1)
             case Commanded(sender=sender, control=Sync(nonce=nonce)) if sender != self.peer.uid and self.view.state:
                 return self.control(Head(nonce, 1, self.state.epoch, self.state.head))
-            case Commanded(control=Need(epoch=epoch)) if epoch in self.view.accepted:
-                return self.slot(epoch)
+            case Commanded(control=Need(epoch=epoch, hash=wanted)) if epoch in self.view.accepted:
+                return self.slot(epoch) if wanted in (ZERO32, frame_hash(self.view.accepted[epoch])) else []
         return []
 
     def _founded(self, agreement: ag.Agreement) -> list[Publication]:
-        used = [row.number for row in agreement.rows if row.tag == self.peer.name[:16]]
+        used = [row.package for row in agreement.rows if row.tag == self.peer.name[:16]]
         self.own = [p for p in self.own if not used or p.number > used[0]]
         ours = agreement.organizer == self.peer.name[:16]
         return self.packages() + (self.slot(agreement.epoch) if ours else [])

@@ -89,6 +89,17 @@ class Stale:
     conn: int = 0
 
 
+def session_above(stale: Stale, sid: bytes, lamport: int, conn: int, largest: int) -> int | None:
+    """The counter of the new session that the answer calls for, if it does (6.4); `largest` is the largest accepted.
+
+    That it is done at most once in ten seconds is for who has a clock.
+    """
+    if stale.sid != sid or not (stale.lamport >= lamport or stale.conn > conn):
+        return None
+    new = 1 + max(stale.lamport, largest, lamport)
+    return new if new <= largest + JUMP and new < MAX_LAMPORT else None
+
+
 def build_stale(keys: ChannelKeys, uid: str, sid: bytes, stale: Stale, nonce: bytes) -> bytes:
     ad = associated(Header(HANDSHAKE, sid, 0), keys.rp, keys.name(uid))
     return seal(keys.msgkey, ad, nonce, u8(STALE) + stale.sid + u32(stale.lamport) + u32(stale.conn))

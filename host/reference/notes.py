@@ -9,6 +9,8 @@ from .names import ChannelKeys
 from .primitives import H
 
 WINDOW = 65535
+END = 2**31 - 1
+"""Numbers of notes are below it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ def parse_note(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[byte
     session = sessions.get(header.epoch)
     if session is None:
         raise Reject("unknown")
+    if header.seq >= END:
+        raise Reject("window", "the numbers have come to their end")
     ad = associated(header, keys.rp, name)
     pt = open_sealed(keys.msgkey, ad, frame)
     if signed and len(pt) < 24 + 64:
@@ -71,7 +75,7 @@ class Window:
     def check(self, seq: int) -> None:
         if seq < self.next or seq in self.held:
             raise Reject("duplicate")
-        if seq - self.next > WINDOW or len(self.held) >= 2 * self.K:
+        if seq >= END or seq - self.next > WINDOW or len(self.held) >= 2 * self.K:
             raise Reject("window")
 
     def take(self, note: Note) -> list[Note]:

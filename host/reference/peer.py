@@ -18,8 +18,9 @@ from .joins import SecretIdentity, Stale, build_join, build_stale
 from .known import Known
 from .names import RETAINED, ChannelKeys
 from .notes import Note, build_note, ring_digest
+from .packages import NOTICE_SLOT, NoticeKey, build_package
 from .presence import AWAKE, LEFT, Presence, build_presence
-from .primitives import ed25519_public
+from .primitives import ed25519_public, x25519_base
 from .zpinc import Attempt, Seen, View
 
 
@@ -41,6 +42,8 @@ class Peer:
         self.secret = SecretIdentity(identity)
         self.known = Known()
         self.known.identities[uid] = self.secret
+        self.notice_secret = draw(32)
+        self.known.add_x25519(self.notice_secret)
         self.view = View(keys, self.known, signed, complete=False)
         self.conn = self.counter = self.seq = self.attempt = 0
         self.sent: dict[bytes, int] = {}
@@ -52,7 +55,7 @@ class Peer:
     def new_session(self) -> None:
         self.sid, self.seed = self.draw(16), self.draw(32)
         self.known.add_seed(self.seed)
-        self.lamport = self.seq = 0
+        self.lamport = self.seq = self.connections = 0
 
     def put(self, stream: str, frame: bytes, slot: int | None = None) -> Publication:
         return Publication(self.keys.topic(self.name, stream, slot), frame, stream in RETAINED)
@@ -64,13 +67,21 @@ class Peer:
         return [self.put("s", seal(self.keys.msgkey, ad, self.draw(24), self.draw(16)))]
 
     def join(self) -> list[Publication]:
-        """Take a place above everything read so far (or the same again), with a first keepalive of a new connection."""
+        """Take a place above everything read so far (or the same again), with a first keepalive of a new connection.
+
+        In its first three connections a session publishes its notice key as well (22).
+        """
+        self.connections += 1
         if not self.lamport:
             self.lamport = 1 + max((m.current.lamport for m in self.view.members.values() if m.sessions), default=0)
         public = ed25519_public(self.seed)
         frame = build_join(self.keys, self.uid, self.secret, self.sid, public, self.lamport, self.K, self.draw(24))
         self.conn, self.counter = self.conn + 1, 0
-        return [self.put("j", frame, self.lamport % 4), *self.presence()]
+        return [self.put("j", frame, self.lamport % 4), *self.presence(), *(self.notice_key() if self.connections <= 3 else [])]
+
+    def notice_key(self) -> list[Publication]:
+        key = NoticeKey(self.sid, x25519_base(self.notice_secret))
+        return [self.put("k", build_package(self.keys, self.uid, key, self.draw(24), self.seed), NOTICE_SLOT)]
 
     def presence(self, status: int = AWAKE, sleep: int = 0, keepalive: int = 30) -> list[Publication]:
         self.counter += 1

@@ -9,6 +9,7 @@ from .names import ChannelKeys
 
 AWAKE, ASLEEP, LEFT = 1, 2, 3
 WILL_COUNTER = 2**32 - 1
+MAX_HEAD = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -52,5 +53,7 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     r.end()
     if status not in (AWAKE, ASLEEP, LEFT) or not 5 <= keepalive <= 3600:
         raise Reject("format", "status or keepalive")
+    if head > MAX_HEAD:
+        raise Reject("format", "head")
     verify(session.S, ad, pt)
     return Presence(header.epoch, header.seq, status, conn, keepalive, sleep, head, digest, attempt)

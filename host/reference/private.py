@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from .encoding import Reject, lv, pad, u32, unpad
 from .primitives import ZERO32, H, derive, secretbox, secretbox_open, x25519_base
-from .ratchet import shared
+from .ratchet import refuse_low_order, shared
 
 HINT = 16
 
@@ -40,6 +40,7 @@ class Pair:
         pt = secretbox_open(self._key(epoch, sender), nonce, payload[HINT:])
         if pt is None or len(pt) < 32:
             raise Reject("undecryptable", "private")
+        refuse_low_order(pt[:32])
         return unpad(pt[32:]), pt[:32]
 
     def received(self, T: bytes) -> "Pair":

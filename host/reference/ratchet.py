@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 
 from .encoding import Reader, Reject, lv, pad, u8, u16, u32, unpad, xor
 from .frames import RATCHET, Header, parse_header
-from .primitives import H, derive, secretbox, secretbox_open, x25519, x25519_base
+from .primitives import ZERO32, H, derive, secretbox, secretbox_open, x25519, x25519_base
 
 ZERO_NONCE = bytes(24)
 APPLICATION, PRIVATE, REFRESH, LEAVE = 0xFF, 0x01, 0x04, 0x05
-MAX_TEXT = 1200
+MAX_TEXT = 1150
+MAX_EPOCH = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Message:
 
     def pack(self) -> bytes:
         if len(self.text) > MAX_TEXT:
-            raise ValueError("a text has at most 1,200 bytes")
+            raise ValueError("a text has at most 1,150 bytes")
         return u8(self.type) + u32(self.lamport) + u32(self.count) + self.text
 
 
@@ -55,6 +56,15 @@ def shared(secret: bytes, public: bytes) -> bytes:
     return result
 
 
+def refuse_low_order(*values: bytes) -> None:
+    """Reject(`neutral`) if one of them is of low order (16): its product with every secret is zero, so with this one too.
+
+    The secret is clamped to 2^254, which no large order divides.
+    """
+    if any(x25519(ZERO32, u) == ZERO32 for u in values):
+        raise Reject("neutral", "low order")
+
+
 def frame_hash(frame: bytes) -> bytes:
     """The head that a frame becomes."""
     return H(b"", frame, person=b"sc/frame")
@@ -62,7 +72,10 @@ def frame_hash(frame: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Group:
-    """What all members of a group have in common after `epoch` frames (17.1); `tags` and `R` go together, tags ascending."""
+    """What all members of a group have in common after `epoch` frames (17.1); `tags` and `R` go together, tags ascending.
+
+    Whoever makes or reads a frame brings its own r and b, and `pins`: everyone's B, by tag.
+    """
 
     id: bytes
     epoch: int
@@ -98,19 +111,28 @@ class Group:
     def _body_key(self, j: int, nonce: bytes) -> bytes:
         return H(self.mk, lv(self.id, u32(self.epoch), self.head, u8(j)), salt=nonce[:16], person=b"sc/body")
 
-    def _header_key(self, dh: bytes, j: int, i: int, nonce: bytes, body: bytes) -> bytes:
+    def _header_key(self, dhs: tuple[bytes, bytes], j: int, i: int, nonce: bytes, body: bytes) -> bytes:
+        """`dhs` are the products of the pair's ratchet keys and of its identities."""
         bound = H(b"", nonce, body, person=b"sc/bh")
-        return H(self.HK, dh, self.digest, u8(j), u8(i), u32(self.epoch), self.head, bound, person=b"sc/hdr")
+        return H(self.HK, *dhs, self.digest, u8(j), u8(i), u32(self.epoch), self.head, bound, person=b"sc/hdr")
 
-    def build(self, j: int, r_j: bytes, r_new: bytes, nonce: bytes, m: bytes) -> tuple[bytes, "Group"]:
+    def _with(self, i: int, r: bytes, b: bytes, pins: dict[bytes, bytes]) -> tuple[bytes, bytes]:
+        """What the owner of r and b has in common with member i."""
+        return shared(r, self.R[i]), shared(b, pins[self.tags[i]])
+
+    def build(
+        self, j: int, r_j: bytes, b_j: bytes, pins: dict[bytes, bytes], r_new: bytes, nonce: bytes, m: bytes
+    ) -> tuple[bytes, "Group"]:
         """The frame in which member j says m, and the state after it."""
+        if self.epoch >= MAX_EPOCH:
+            raise ValueError("no_group: its epoch numbers have come to their end")
         N = len(self.tags)
         R_new = x25519_base(r_new)
         body = secretbox(self._body_key(j, nonce), nonce, pad(m))
         headers = b""
         for i in range(N):
             if i != j:
-                key = self._header_key(shared(r_j, self.R[i]), j, i, nonce, body)
+                key = self._header_key(self._with(i, r_j, b_j, pins), j, i, nonce, body)
                 headers += secretbox(key, ZERO_NONCE, R_new)
         frame = Header(RATCHET, self.id, self.epoch).pack() + self.head + u8(j) + u8(N) + headers + nonce + u16(len(body)) + body
         after = self.moved(j, R_new, m)
@@ -118,35 +140,36 @@ class Group:
         frame += self.frame_mac(frame)
         return frame, after.with_head(frame)
 
-    def receive(self, i: int, r_i: bytes, frame: bytes) -> "Received":
+    def receive(self, i: int, r_i: bytes, b_i: bytes, pins: dict[bytes, bytes], frame: bytes) -> "Received":
         """The checks of 17.3 as member i makes them, in their order."""
         f = self._in_place(frame)
         if i == f.j:
-            raise Reject("undecryptable", "its own")
-        return self._open(f, i, shared(r_i, self.R[f.j]), frame)
+            raise Reject("members", "its own")
+        return self._open(f, i, self._with(f.j, r_i, b_i, pins), frame)
 
-    def reread(self, r_j: bytes, frame: bytes) -> "Received":
+    def reread(self, r_j: bytes, b_j: bytes, pins: dict[bytes, bytes], frame: bytes) -> "Received":
         """The same by the sender, from its r_j of before: it can open any header that it made."""
         f = self._in_place(frame)
         i = 0 if f.j else 1
-        return self._open(f, i, shared(r_j, self.R[i]), frame)
+        return self._open(f, i, self._with(i, r_j, b_j, pins), frame)
 
     def _in_place(self, frame: bytes) -> "RatchetFrame":
         f = parse_ratchet(frame)
-        if f.group != self.id or f.epoch != self.epoch or f.prev != self.head:
+        if f.group != self.id or f.epoch != self.epoch or f.prev != self.head or f.epoch >= MAX_EPOCH:
             raise Reject("epoch")
         if frame[-16:] != self.frame_mac(frame[:-16]):
             raise Reject("bad_hmac")
         if f.j >= len(self.tags) or len(f.headers) != len(self.tags) - 1:
-            raise Reject("undecryptable", "places")
+            raise Reject("members", "places")
         return f
 
-    def _open(self, f: "RatchetFrame", i: int, dh: bytes, frame: bytes) -> "Received":
-        key = self._header_key(dh, f.j, i, f.nonce, f.body)
+    def _open(self, f: "RatchetFrame", i: int, dhs: tuple[bytes, bytes], frame: bytes) -> "Received":
+        key = self._header_key(dhs, f.j, i, f.nonce, f.body)
         R_new = secretbox_open(key, ZERO_NONCE, f.headers[i if i < f.j else i - 1])
         padded = secretbox_open(self._body_key(f.j, f.nonce), f.nonce, f.body)
         if R_new is None or padded is None:
             raise Reject("undecryptable")
+        refuse_low_order(R_new)
         m = unpad(padded)
         after = self.moved(f.j, R_new, m)
         if f.check != derive(after.RK, b"sc/ck", frame[:-32])[:16]:

@@ -7,7 +7,7 @@ each of them is computed for itself, and all must come to the same. Frames are g
 from dataclasses import dataclass, field
 
 from . import agreement as ag
-from .control import Control, build_control, parse_control
+from .control import Control, Head, Rejoin, build_control, open_control
 from .encoding import Reject
 from .frames import AGREEMENT, CONTROL, RATCHET, nonce_of, parse_header
 from .joins import SecretIdentity
@@ -39,6 +39,13 @@ class Spoken:
 
 
 @dataclass(frozen=True)
+class Unsaid:
+    """An accepted ratchet frame whose m is none: nothing is handed over (17.4)."""
+
+    sender: str
+
+
+@dataclass(frozen=True)
 class Founded:
     """An accepted agreement; `by` are the uids whose secrets led to the state (none: those that are known were removed)."""
 
@@ -62,7 +69,7 @@ class Commanded:
 @dataclass(frozen=True)
 class GroupSeen:
     topic: Topic
-    what: Spoken | Founded | Late | Commanded
+    what: Spoken | Unsaid | Founded | Late | Commanded
 
 
 @dataclass
@@ -93,9 +100,7 @@ class GroupView:
         frame = unwrap(self.view.keys.msgkey, self.name, payload)
         header = parse_header(t.stream, frame)
         if header.kind == CONTROL:
-            tag, control = parse_control(self.view.keys, self.name, frame)
-            expect("18.2", "control frame", build_control(self.view.keys, self.name, tag, control, nonce_of(frame)), frame)
-            return GroupSeen(t, Commanded(self.view.by_tag(tag).uid, control))
+            return GroupSeen(t, self._control(frame))
         if header.epoch != self.id:
             raise Reject("epoch", "another group's id")
         if t.stream == "e":
@@ -104,7 +109,7 @@ class GroupView:
             return GroupSeen(t, Late(True))
         if self.state and header.seq < self.state.epoch:
             return GroupSeen(t, Late(self.accepted.get(header.seq) == frame))
-        what: Founded | Spoken
+        what: Founded | Spoken | Unsaid
         if header.kind == AGREEMENT:
             what = self._agreement(ag.parse_agreement(frame))
         elif header.kind == RATCHET:
@@ -114,21 +119,34 @@ class GroupView:
         self.accepted[header.seq] = frame
         return GroupSeen(t, what)
 
+    def _control(self, frame: bytes) -> Commanded:
+        opened = open_control(self.view.keys, self.name, frame, self.view.session_of)
+        control, tag = opened.control, opened.sender.name[:16]
+        member = self.view.by_tag(tag)
+        if self.state and tag not in self.state.tags and isinstance(control, Head | Rejoin):
+            raise Reject("members", "says where a group is that it is not in")
+        if isinstance(control, Rejoin) and control.number <= member.shelf.used:
+            raise Reject("stale", "an old wish")
+        opened.verify()
+        seed = self.view.known.seeds.get(opened.sender.S)
+        if seed:
+            built = build_control(self.view.keys, self.name, tag, opened.sender.lamport, seed, control, nonce_of(frame))
+            expect("18.2", "control frame", built, frame)
+        if isinstance(control, Rejoin):
+            member.shelf.forget(control.number - 1)
+        return Commanded(member.uid, control)
+
     def _pins(self) -> dict[bytes, bytes]:
         return {m.tag: m.pinned.B for m in self.view.members.values() if m.pinned}
 
     def _parties(self, a: ag.Agreement) -> dict[bytes, ag.Party]:
-        """What an agreement used of everyone but its organizer, by tag; Reject(`package`) for what nobody published.
-
-        R is the ratchet key of who stays, the package's of who comes in (16.2).
-        """
+        """What an agreement used of everyone but its organizer, by tag; Reject(`package`) for what nobody published."""
         used = {}
         for row in a.rows:
             if row.tag != a.organizer:
-                present = self.state.R[self.state.index(row.tag)] if self.state and row.tag in self.state.tags else None
-                package = self.view.by_tag(row.tag).package(row.number) if row.number else None
-                if row.R not in (present, package.R if package else None):
-                    raise Reject("package", "R is neither the ratchet's nor the package's")
+                package = self.view.by_tag(row.tag).package(row.package) if row.package else None
+                if row.enters and package and row.R != package.R:
+                    raise Reject("package", "R of who enters is not the package's")
                 used[row.tag] = ag.Party(row.number, package.K if package else row.R, row.R)
         return used
 
@@ -138,6 +156,7 @@ class GroupView:
     def _agreement(self, a: ag.Agreement) -> Founded:
         if self.state:
             a.check_mac(self.state)
+            a.check_change(self.state)
         known, pins, parties, identities = self.view.known, self._pins(), self._parties(a), self._identities()
         after: Group | None = None
         by = []
@@ -163,10 +182,10 @@ class GroupView:
         self.pairs = {}
         if after:
             self._start_pairs(after)
+        self.view.grouped = {row.tag for row in a.rows}
         for row in a.rows:
-            if row.number:
-                member = self.view.by_tag(row.tag)
-                member.forget_packages(member.package(row.number))
+            if row.package:
+                self.view.by_tag(row.tag).shelf.use(row.package)
         return Founded(a, tuple(by))
 
     def _start_pairs(self, group: Group) -> None:
@@ -179,27 +198,31 @@ class GroupView:
                 if r and secret and peer != tag:
                     self.pairs[tag, peer] = start_pair(group.id, tag, peer, r, R_peer, secret.b, pins[peer])
 
-    def _ratchet(self, frame: bytes) -> Spoken:
+    def _ratchet(self, frame: bytes) -> Spoken | Unsaid:
         state, known = self.state, self.view.known
         if state is None:
-            raise Reject("epoch", "no group yet")
+            raise Reject("outside", "no group yet")
         j = parse_ratchet(frame).j
-        r_j = known.x.get(state.R[j]) if j < len(state.R) else None
-        received: Received | None = state.reread(r_j, frame) if r_j else None
-        for i, R in enumerate(state.R):
-            r = known.x.get(R)
-            if i != j and r:
-                one = state.receive(i, r, frame)
+        pins, secrets = self._pins(), self._secrets(state)
+        own = secrets[j] if j < len(secrets) else None
+        received: Received | None = state.reread(*own, pins, frame) if own else None
+        for i, known_of_i in enumerate(secrets):
+            if i != j and known_of_i:
+                one = state.receive(i, *known_of_i, pins, frame)
                 expect("17.3", "one RK for all", one.after.RK, (received or one).after.RK)
                 received = one
         if received is None:
             raise Reject("undecryptable", "no secret of any member is known")
         r_new = known.x.get(received.R_new)
-        if r_j and r_new:
-            rebuilt, _ = state.build(j, r_j, r_new, received.nonce, received.m)
+        if own and r_new:
+            rebuilt, _ = state.build(j, *own, pins, r_new, received.nonce, received.m)
             expect("17.2", "ratchet frame", rebuilt, frame)
-        m = parse_message(received.m)
         sender = self.view.by_tag(state.tags[j])
+        try:
+            m = parse_message(received.m)
+        except Reject:
+            self.state = received.after
+            return Unsaid(sender.uid)
         if self.view.complete:
             expect_true("17.4", "lamport is the session's", m.lamport == sender.current.lamport)
         expect_true("17.4", "(lamport, count) grows", (m.lamport, m.count) >= self.numbers.get(sender.uid, (0, 0)))
@@ -208,13 +231,25 @@ class GroupView:
         self.state = received.after
         return Spoken(sender.uid, m, private)
 
+    def _secrets(self, state: Group) -> list[tuple[bytes, bytes] | None]:
+        """(r, b) of every member of which both are known."""
+        identities = self._identities()
+        found: list[tuple[bytes, bytes] | None] = []
+        for tag, R in zip(state.tags, state.R, strict=True):
+            r, secret = self.view.known.x.get(R), identities.get(tag)
+            found.append((r, secret.b) if r and secret else None)
+        return found
+
     def _private(self, state: Group, j: int, nonce: bytes, payload: bytes) -> Private | None:
-        """Read at whichever ends are known, and move them on."""
+        """Read at whichever ends are known, and move them on. What does not open is dropped, and the pair stays as it was."""
         sender = state.tags[j]
         for tag in state.tags:
             receiver_end, sender_end = self.pairs.get((tag, sender)), self.pairs.get((sender, tag))
             end = receiver_end or sender_end
-            opened = end.open(state.epoch, sender, nonce, payload) if end else None
+            try:
+                opened = end.open(state.epoch, sender, nonce, payload) if end else None
+            except Reject:
+                return None
             if not opened:
                 continue
             body, T = opened

@@ -17,7 +17,7 @@ from .joins import Identity, Join, Stale, build_join, build_stale, parse_join
 from .known import Known, expect, expect_number, expect_true
 from .names import ChannelKeys, Topic
 from .notes import Note, build_note, parse_note, ring_digest
-from .packages import Package, build_package, parse_package
+from .packages import MAX_MEMBERS, NoticeKey, Package, Shelf, build_package, open_package, slot_of
 from .presence import WILL_COUNTER, Presence, build_presence, parse_presence
 
 
@@ -31,23 +31,19 @@ class Member:
     pinned: Identity | None = None
     ring: dict[tuple[bytes, int], bytes] = field(default_factory=dict)
     presence: Presence | None = None
-    packages: dict[bytes, Package] = field(default_factory=dict)
-    """By R."""
-
-    def forget_packages(self, used: Package) -> None:
-        """An accepted agreement used this one: everything numbered up to it goes with it (16.1)."""
-        left = {R: p for R, p in self.packages.items() if p.sid != used.sid or p.number > used.number}
-        self.packages = left
+    shelf: Shelf = field(default_factory=Shelf)
+    """The packages of its current session."""
+    notice_key: bytes | None = None
 
     def present_packages(self) -> list[Package]:
-        """Those of its present session, by number."""
-        return sorted((p for p in self.packages.values() if p.sid == self.current.sid), key=lambda p: p.number)
+        """What a receiver keeps of them, by number."""
+        return self.shelf.kept()
 
     def package(self, number: int) -> Package:
-        for p in self.present_packages():
-            if p.number == number:
-                return p
-        raise Reject("package", f"no number {number}")
+        """One that no accepted agreement has used."""
+        if number not in self.shelf.unused:
+            raise Reject("package", f"no number {number}")
+        return self.shelf.unused[number]
 
     @property
     def tag(self) -> bytes:
@@ -72,7 +68,7 @@ class Attempt:
     confirmed: set[bytes] = field(default_factory=set)
 
 
-What = Join | Note | Presence | hs.Message | Said | Package | bytes
+What = Join | Note | Presence | hs.Message | Said | Package | NoticeKey | bytes
 
 
 @dataclass(frozen=True)
@@ -92,6 +88,8 @@ class View:
         self.members: dict[bytes, Member] = {}
         self.attempts: dict[bytes, Attempt] = {}
         self.conversations: dict[bytes, Conversation] = {}
+        self.grouped: set[bytes] = set()
+        """Tags of who is in a group that is read here: their packages are kept before those of others."""
 
     def member(self, name: bytes) -> Member:
         if name not in self.members:
@@ -106,6 +104,13 @@ class View:
             if member.tag == tag:
                 return member
         raise Reject("members")
+
+    def session_of(self, tag: bytes) -> Join:
+        """The current session of the member with this tag; Reject(`unknown`) if nobody joined under it."""
+        for member in self.members.values():
+            if member.tag == tag:
+                return member.current
+        raise Reject("unknown")
 
     def receive(self, topic: str, frame: bytes) -> Seen:
         """Check one frame. Raises Reject for what nobody may accept, Deviation for what differs from the prediction."""
@@ -129,7 +134,7 @@ class View:
                 what = self._barrier(member, frame)
             case "k":
                 what = self._package(member, frame)
-                expect_number("16.1", "slot of a package", what.number % 2, t.slot)
+                expect_number("16.1", "slot of a package", slot_of(what), t.slot)
             case _:
                 raise Reject("topic", "a group's")
         return Seen(t, member.uid, what)
@@ -148,6 +153,8 @@ class View:
             expect_true("6.2", "a new session's counter is above the member's own", join.lamport > member.current.lamport)
             expect_true("6.2", "a new session's counter is at most 1 above all", join.lamport <= largest + 1)
         member.pinned = join.identity
+        if not member.sessions or join.rank > member.current.rank:
+            member.shelf, member.notice_key = Shelf(), None
         member.sessions[join.sid] = join
         secret = self.known.identities.get(member.uid)
         if secret:
@@ -197,11 +204,31 @@ class View:
             raise Reject("format")
         return pt
 
-    def _package(self, member: Member, frame: bytes) -> Package:
-        package = parse_package(self.keys, member.name, frame)
-        expect("16.1", "package", build_package(self.keys, member.uid, package, nonce_of(frame)), frame)
-        member.packages[package.R] = package
-        return package
+    def _package(self, member: Member, frame: bytes) -> Package | NoticeKey:
+        opened = open_package(self.keys, member.name, frame, member.sessions, member.current)
+        what = opened.what
+        # To publish a package again is right (16.1), and to a receiver nothing new.
+        if isinstance(what, Package) and member.shelf.unused.get(what.number) != what:
+            member.shelf.check(what)
+            self._room_for(member)
+        opened.verify()
+        seed = self._seed(member.current)
+        if seed:
+            expect("16.1", "package", build_package(self.keys, member.uid, what, nonce_of(frame), seed), frame)
+        if isinstance(what, Package):
+            member.shelf.put(what)
+        else:
+            member.notice_key = what.K
+        return what
+
+    def _room_for(self, member: Member) -> None:
+        """Packages of at most 31 members are kept; one of the group displaces one that is not (16.1)."""
+        kept = [m for m in self.members.values() if m.shelf.unused and m is not member]
+        if not member.shelf.unused and len(kept) >= MAX_MEMBERS:
+            others = [m for m in kept if m.tag not in self.grouped]
+            if member.tag not in self.grouped or not others:
+                raise Reject("full")
+            others[0].shelf = Shelf()
 
     def _handshake(self, member: Member, frame: bytes) -> hs.Message:
         message = hs.parse(self.keys, member.name, frame, member.sessions)
@@ -293,4 +320,7 @@ class View:
         said = conversation.receive(member.name, frame)
         if session and seed:
             expect("10.2", "conversation frame", before.build(session, said, nonce_of(frame), seed), frame)
+        if self.signed:
+            # As good as a confirmation (9.5); where nothing is signed anyone with the group's key could have written it.
+            self.attempts[conversation.epoch.hid].confirmed.add(member.name)
         return said

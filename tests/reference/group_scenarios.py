@@ -9,7 +9,9 @@ from guest import Guest
 from ref_world import Reference, World
 
 from reference import agreement as ag
-from reference.control import Head, Sync
+from reference.control import Head, Need, Rejoin, Sync
+from reference.primitives import ZERO32
+from reference.ratchet import frame_hash
 from reference.smmp import Commanded, Founded, Late, Spoken
 
 CREW = ("anna", "boris", "clara", "dmitri")
@@ -38,6 +40,8 @@ def ratchet() -> None:
     w.advance(6000)  # who sets a group up asks first whether there is one (18.3)
     seen = r.read()
     trio = CREW[:3]
+    for uid in trio:
+        assert "group" in [name for name, _ in w.events[uid]], f"{uid} is in no group"
     for k in range(2):
         for uid in trio:
             w.send(uid, b"%d from " % k + uid.encode() * k * 40, "ratchet")
@@ -109,6 +113,24 @@ def interruptions() -> None:
     assert heads and heads[-1].epoch == 5
     assert _heard(w, "clara") == [("anna", b"missed %d" % k) for k in range(3)]
     assert _heard(w, "boris")[-1] == ("clara", b"back")
+    _slots_are_empty(w, r)
+
+
+def _slots_are_empty(w: World, r: Reference) -> None:
+    """Nothing is retained of what a member missed: it says what it needs, and somebody writes it."""
+    w.cut("clara")
+    for k in range(2):
+        w.send("boris", b"lost %d" % k, "ratchet")
+        w.advance(1500)
+    for topic in [topic for topic in w.retained if r.keys.parse_topic(topic).stream == "e"]:
+        del w.retained[topic]
+    w.add("clara", w.stored["clara"])
+    w.advance(20000)
+    (group,) = r.groups.values()
+    needs = [c.control for c in _of(r.read(), Commanded) if isinstance(c.control, Need)]
+    assert needs and all(need.epoch in group.accepted for need in needs), needs
+    assert all(need.hash in (ZERO32, frame_hash(group.accepted[need.epoch])) for need in needs), needs
+    assert _heard(w, "clara")[-2:] == [("boris", b"lost %d" % k) for k in range(2)]
 
 
 def guest_in_group() -> None:
@@ -149,4 +171,51 @@ def guest_in_group() -> None:
     assert guest.group.view.state is None and w.events["boris"][-1][0] == "group"
 
 
-SCENARIOS: list[Callable[[], None]] = [ratchet, guest_in_group, interruptions]
+def taken_in_again() -> None:
+    """Who lost its place asks for another, signed, and enters with a new package: a guest of the core's, the core of a guest's."""
+    w = World()
+    for uid in ("anna", "boris"):
+        w.add(uid)
+    w.advance(5000)
+    guest = Guest(w)
+    guest.arrive()
+    guest.wait(5000)
+    guest.say(guest.group.organize(ag.CREATE, ["anna", "boris"]))
+    guest.say(guest.group.send(b"before"))
+    guest.wait(2000)
+    last = guest.group.own[-1].number
+    guest.say(guest.group.rejoin())
+    assert guest.group.view.state is None
+    guest.wait(15000)
+    assert guest.group.view.state
+    founded = [f.agreement for f in _of(guest.seen, Founded)][-1]
+    assert founded.reason == ag.RESYNC and founded.organizer != guest.peer.name[:16]
+    rows = {row.tag: row for row in founded.rows}
+    own = rows.pop(guest.peer.name[:16])
+    assert own.enters and own.package > last and not any(row.enters for row in rows.values())
+    w.send("boris", b"welcome", "ratchet")
+    guest.wait(2000)
+    assert guest.peer.inbox[-1] == ("g", "boris", b"welcome")
+    w.do("anna", "change_group", "rejoin", [], w.now)
+    guest.wait(1000)
+    wish = [c for c in _of(guest.seen, Commanded) if isinstance(c.control, Rejoin)][-1]
+    assert wish.sender == "anna"
+    guest.group.coming = frozenset({"anna"})
+    guest.say(guest.group.organize(ag.RESYNC, ["anna", "boris"]))
+    guest.wait(5000)
+    founded = [f.agreement for f in _of(guest.seen, Founded)][-1]
+    anna = founded.rows[founded.index(_tag(guest, "anna"))]
+    assert anna.enters and anna.package >= wish.control.number
+    guest.say(guest.group.send(b"and you"))
+    guest.wait(2000)
+    assert _heard(w, "anna")[-1] == ("guest", b"and you"), w.events["anna"][-3:]
+    w.send("anna", b"here I am", "ratchet")
+    guest.wait(2000)
+    assert guest.peer.inbox[-1] == ("g", "anna", b"here I am")
+
+
+def _tag(guest: Guest, uid: str) -> bytes:
+    return guest.peer.keys.name(uid)[:16]
+
+
+SCENARIOS: list[Callable[[], None]] = [ratchet, guest_in_group, taken_in_again, interruptions]

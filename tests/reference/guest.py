@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from ref_world import CHANNEL, ROOT, World, identity_secret
 
@@ -21,6 +22,8 @@ class Guest:
         signed, K = world.settings.get("sign", True), world.settings.get("ring", 16)
         self.peer = Peer(ChannelKeys(ROOT, CHANNEL), uid, identity_secret(uid), random.Random(seed).randbytes, K, signed)
         self.group = GroupPeer(self.peer, GROUP)
+        self.seen: list[Any] = []
+        """All that it took of its group."""
         self.queue = list(world.retained.items())
         world.listeners.append(lambda topic, frame: self.queue.append((topic, frame)))
 
@@ -41,10 +44,16 @@ class Guest:
         self.world.pump()
         while self.queue:
             topic, frame = self.queue.pop(0)
-            stream = self.peer.keys.parse_topic(topic).stream
-            for p in (self.group if stream in GROUP_STREAMS else self.peer).receive(topic, frame):
+            for p in self.take(topic, frame):
                 self.world.publish(p.topic, p.frame, p.retain)
             self.world.pump()
+
+    def take(self, topic: str, frame: bytes) -> list[Publication]:
+        if self.peer.keys.parse_topic(topic).stream not in GROUP_STREAMS:
+            return self.peer.receive(topic, frame)
+        answers = self.group.receive(topic, frame)
+        self.seen.append(self.group.last)
+        return answers
 
     def wait(self, ms: int) -> None:
         """Time passes, in steps short enough for the guest to answer in time."""

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from reference.joins import SecretIdentity
-from reference.known import Known
+from reference.known import Known, expect_true
 from reference.names import GROUP_STREAMS, ChannelKeys
 from reference.notice import parse_notice
-from reference.smmp import GroupView
+from reference.smmp import GroupView, Unsaid
 from reference.zpinc import View
 from sealcast import suite_host
 from sealcast.channel import Channel
@@ -80,6 +80,8 @@ class World:
         self.events: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         self.wills: dict[str, tuple[str, bytes]] = {}
         self.listeners: list[Callable[[str, bytes], None]] = []
+        self.computers: set[str] = set()
+        """Who keeps the others' notice keys, because it may have to make a notice (PROTOCOL.md 22)."""
 
     def config(self, uid: str) -> dict[str, Any]:
         who = {"uid": uid, "channel": CHANNEL, "key": ROOT, "identity": identity_secret(uid), "roster": None, "group": "main"}
@@ -92,6 +94,7 @@ class World:
         boots = self.booted.setdefault(uid, [])
         boots.append(blob)
         channel = self.channels[uid] = Channel(self.suite, self.config(uid), blob, hardware(uid, len(boots)))
+        channel.lost.collects = uid in self.computers
         self.messages.setdefault(uid, [])
         self.events.setdefault(uid, [])
         self.run(uid, channel.start(self.now))
@@ -213,6 +216,7 @@ class Reference:
             elif parsed.stream in GROUP_STREAMS:
                 group = self.groups.setdefault(parsed.name, GroupView(self.view, parsed.name))
                 seen.append(group.receive(topic, frame))
+                expect_true("17.4", "m is a message", not isinstance(seen[-1].what, Unsaid))
             else:
                 seen.append(self.view.receive(topic, frame))
         return seen

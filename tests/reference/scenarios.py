@@ -218,7 +218,7 @@ def stale_joins() -> None:
     guest.peer.new_session()
     guest.peer.lamport = 1
     largest = anna.current.lamport
-    answers = [p for p in _answers(w, guest, guest.peer.join()) if p.sid == guest.peer.sid]
+    answers = [p for p in _answers(w, guest, guest.peer.join()[:2]) if p.sid == guest.peer.sid]
     assert answers and all(a.lamport == largest for a in answers), answers
 
 

@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from orders import exchanges
 
 ROOT = Path(__file__).resolve().parents[2]
+CORE = ROOT / "shared" / "sealcast"
 SCENARIOS = Path(__file__).with_name("scenarios.py")
 DISAGREEMENTS = ("reference.known.Deviation", "reference.encoding.Reject", "AssertionError")
 
@@ -23,7 +25,7 @@ LABELS = {
     "conversations": "ckey msgkey siv siv-mac siv-enc aead sign join rng random nonce bind id-x25519 id-ed25519 slot ring "
     "hid cpace isk tr kckey kc hk chain msg hmac",
     "unsigned_small_rings": "next",
-    "ratchet": "kdf L G mk body bh hdr m cd rk ck fm gm frame p0 ph pm pr",
+    "ratchet": "package control kdf L G mk body bh hdr m cd rk ck fm gm frame p0 ph pm pr",
     "declared": "notice share",
 }
 
@@ -35,6 +37,11 @@ TEXTS = [
     ("bytes of a topic's prefix", "conversations", '"zp/1/"', '"zp/2/"'),
     ("the floor of the padding", "conversations", "PAD_FLOOR = const(32)", "PAD_FLOOR = const(48)"),
     ("lists with little endian lengths", "conversations", 'len(item).to_bytes(2, "big")', 'len(item).to_bytes(2, "little")'),
+    ("a package's kind", "ratchet", "PACKAGE = const(10)", "PACKAGE = const(13)"),
+    ("an agreement's kind", "ratchet", "AGREEMENT = const(7)", "AGREEMENT = const(13)"),
+    ("a message's kind", "ratchet", "RATCHET = const(8)", "RATCHET = const(13)"),
+    ("a control frame's kind", "interruptions", "CONTROL = const(9)", "CONTROL = const(13)"),
+    ("a notice's kind", "declared", "NOTICE = const(11)", "NOTICE = const(13)"),
     ("sender before channel in ad", "conversations", "head + self.rp[:TAG] + tag", "head + tag + self.rp[:TAG]"),
     ("pt before ad in a signature", "conversations", 'b"sc/sign", lv(ad, extra), pt)', 'b"sc/sign", pt, lv(ad, extra))'),
     ("scrypt's N", "pieces", "SCRYPT_N = const(32768)", "SCRYPT_N = const(16384)"),
@@ -55,10 +62,35 @@ TEXTS = [
     ("nonce after the body in its hash", "ratchet", 'b"sc/bh", nonce, box)', 'b"sc/bh", box, nonce)'),
     ("the larger tag first in PR", "ratchet", "min(my_tag, peer_tag), max(my_tag, peer_tag)",
      "max(my_tag, peer_tag), min(my_tag, peer_tag)"),
-    ("identities before one-time keys in PR", "ratchet", "dh(suite, r, R_peer) + dh(suite, b, B_peer)",
-     "dh(suite, b, B_peer) + dh(suite, r, R_peer)"),
+    ("identities before one-time keys in PR", "ratchet", "dh(suite, r, R_peer) + static",
+     "static + dh(suite, r, R_peer)"),
     ("a private key without its epoch", "ratchet", 'b"sc/pm", z, u32(epoch), sender)', 'b"sc/pm", z, sender)'),
     ("generation and keys swapped in a share", "declared", "u32(generation), z1, z2)", "z1, z2, u32(generation))"),
+    ("no identities in a header's key", "ratchet", 'b"sc/hdr", shared, static, st.digest', 'b"sc/hdr", shared, st.digest'),
+    ("mk from another step of the paper", "ratchet", "kdf(suite, RK, 3)", "kdf(suite, RK, 1)"),
+    ("v from another step of the paper", "ratchet", "kdf(suite, RK, 4)", "kdf(suite, RK, 0)"),
+    ("K and R swapped in the signed package", "ratchet", "LABEL, p.K + p.R)", "LABEL, p.R + p.K)"),
+    ("bit 30 for who enters", "ratchet", "ENTERS = 0x80000000", "ENTERS = 0x40000000"),
+    ("an add called a removal", "ratchet", "ADD = const(0x02)", "ADD = const(0x03)"),
+    ("another byte for private messages", "ratchet", "PRIVATE = const(0x01)", "PRIVATE = const(0x02)"),
+    ("another byte for messages", "ratchet", "APPLICATION = const(0xFF)", "APPLICATION = const(0xFE)"),
+    ("another byte for leaving", "ratchet", "LEAVE = const(0x05)", "LEAVE = const(0x06)"),
+    ("a hint of 12 bytes", "ratchet", "HINT = const(16)", "HINT = const(12)"),
+    ("a signature without its place", "ratchet", 'suite.h(32, b"", b"", label, ad, body)', 'suite.h(32, b"", b"", label, body)'),
+    ("pt before ad in a package's signature", "ratchet", 'suite.h(32, b"", b"", label, ad, body)',
+     'suite.h(32, b"", b"", label, body, ad)'),
+    ("control frames with seq 0", "interruptions", "header(CONTROL, ch.tag, ch.session.lamport)", "header(CONTROL, ch.tag, 0)"),
+    ("a control frame's signature before its type", "interruptions", "LABEL, bytes((kind,)) + body)", "LABEL, body + bytes((kind,)))"),
+    ("the hash before the epoch in a need", "interruptions", "NEED, u32(epoch) + wanted)", "NEED, wanted + u32(epoch))"),
+    ("the head before the epoch in a head", "interruptions", "u32(st.epoch) + st.head if st", "st.head + u32(st.epoch) if st"),
+    ("live before the nonce in a head", "interruptions", "body = nonce + bytes((self.g.phase == LIVE,))",
+     "body = bytes((self.g.phase == LIVE,)) + nonce"),
+    ("another byte for a sync", "interruptions", "ASK = const(1)", "ASK = const(5)"),
+    ("another byte for a head", "interruptions", "HEAD = const(2)", "HEAD = const(6)"),
+    ("another byte for a need", "interruptions", "NEED = const(3)", "NEED = const(5)"),
+    ("another byte for a rejoin", "taken_in_again", "WANT = const(4)", "WANT = const(5)"),
+    ("the notice key in slot 3", "ratchet", "_SLOT = const(2)", "_SLOT = const(3)"),
+    ("keyed is 2", "declared", "bytes((keyed,)) + suite.secretbox(key", "bytes((2 * keyed,)) + suite.secretbox(key"),
 ]  # fmt: skip
 
 
@@ -70,6 +102,7 @@ def mutants():
 
 
 MUTANTS = list(mutants())
+SCENARIO_OF = {label: scenario for scenario, labels in LABELS.items() for label in labels.split()}
 
 
 def run(core, scenario):
@@ -80,9 +113,13 @@ def run(core, scenario):
     )  # fmt: skip
 
 
+def copied(folder):
+    return shutil.copytree(CORE, folder / "sealcast", ignore=shutil.ignore_patterns("__pycache__"))
+
+
 def spoil(folder, text, replacement):
     """Replace a text in a copy of the core."""
-    shutil.copytree(ROOT / "shared" / "sealcast", folder / "sealcast", ignore=shutil.ignore_patterns("__pycache__"))
+    copied(folder)
     found = 0
     for path in (folder / "sealcast").glob("*.py"):
         before = path.read_text()
@@ -96,6 +133,16 @@ def survived(folder, mutant):
     """What is wrong with a mutant that was not found out; None if it was."""
     what, scenario, text, replacement = mutant
     spoil(folder, text, replacement)
+    return found_out(folder, what, scenario)
+
+
+def not_noticed(folder, exchange):
+    """The same for two things under a label that changed places."""
+    (copied(folder) / exchange.path).write_text(exchange.source)
+    return found_out(folder, exchange.what, SCENARIO_OF[exchange.label])
+
+
+def found_out(folder, what, scenario):
     result = run(folder, scenario)
     shutil.rmtree(folder)
     lines = result.stderr.splitlines()
@@ -104,6 +151,12 @@ def survived(folder, mutant):
     if not any(line.startswith(DISAGREEMENTS) for line in lines):
         return f"{what}: the scenario {scenario} crashed: {lines[-1:]}"
     return None
+
+
+def all_of(check, mutants, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda pair: check(tmp_path / str(pair[0]), pair[1]), enumerate(mutants)))
+    assert not any(found), [problem for problem in found if problem]
 
 
 @pytest.mark.parametrize("scenario", LABELS)
@@ -115,7 +168,12 @@ def test_healthy(tmp_path, scenario):
 
 
 def test_every_mutant_is_found_out(tmp_path):
-    assert len(MUTANTS) >= 60
-    with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda pair: survived(tmp_path / str(pair[0]), pair[1]), enumerate(MUTANTS)))
-    assert not any(found), [problem for problem in found if problem]
+    assert len(MUTANTS) >= 75
+    all_of(survived, MUTANTS, tmp_path)
+
+
+def test_every_order_matters(tmp_path):
+    """Whatever is hashed under a label is hashed in the order of the page."""
+    found = list(exchanges(CORE))
+    assert len(found) >= 45
+    all_of(not_noticed, found, tmp_path)

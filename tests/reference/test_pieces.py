@@ -111,11 +111,16 @@ class Crew:
 
     def agree(self, organizer):
         w, r = self.rng.randbytes(32), self.rng.randbytes(32)
-        parties = {tag: ag.Party(p.number, p.K, p.R) for tag, p in self.packages.items() if tag != organizer}
+        parties = {tag: ag.Party(ag.ENTERS + p.number, p.K, p.R) for tag, p in self.packages.items() if tag != organizer}
         u = self.identities[organizer].b
         frame, state = ag.build_agreement(b"g" * 16, None, ag.CREATE, organizer, u, w, r, parties, self.pins)
         self.r = {tag: r if tag == organizer else self.secrets[tag][1] for tag in self.tags}
         return frame, state
+
+    def own(self, i):
+        """What member i brings to a frame."""
+        tag = self.tags[i]
+        return self.r[tag], self.identities[tag].b, self.pins
 
 
 @pytest.mark.parametrize("n", [2, 3, 7])
@@ -132,15 +137,15 @@ def test_agreement_and_ratchet(n):
     for turn in range(2 * n):
         j = turn % n
         r_new = crew.rng.randbytes(32)
-        frame, after = state.build(j, crew.r[crew.tags[j]], r_new, crew.rng.randbytes(24), b"\xff%d" % turn)
+        frame, after = state.build(j, *crew.own(j), r_new, crew.rng.randbytes(24), b"\xff%d" % turn)
         for i in range(n):
             if i != j:
-                assert state.receive(i, crew.r[crew.tags[i]], frame).after == after
-        assert state.reread(crew.r[crew.tags[j]], frame).m == b"\xff%d" % turn
+                assert state.receive(i, *crew.own(i), frame).after == after
+        assert state.reread(*crew.own(j), frame).m == b"\xff%d" % turn
         for at in range(0, len(frame), 7):
             spoiled = frame[:at] + bytes((frame[at] ^ 4,)) + frame[at + 1 :]
             with pytest.raises(Reject):
-                state.receive((j + 1) % n, crew.r[crew.tags[(j + 1) % n]], spoiled)
+                state.receive((j + 1) % n, *crew.own((j + 1) % n), spoiled)
         crew.r[crew.tags[j]] = r_new
         state = after
 

@@ -1,0 +1,155 @@
+"""The core and the reference refuse the same frames of a group, under the same names, and the group goes on."""
+
+import random
+
+import group_refusals
+import notice_refusals
+import pytest
+from guest import Guest
+from lost_scenarios import ADMIN
+from ref_world import CHANNEL, ROOT, Reference, World
+
+from reference import agreement as ag
+from reference.encoding import Reject
+from reference.group_peer import GroupPeer
+from reference.names import ChannelKeys
+from reference.notice import parse_notice
+from reference.peer import Peer
+from reference.primitives import ed25519_public
+from reference.smmp import Commanded
+
+
+@pytest.fixture
+def grouped():
+    """A guest in a group with two members of the core; a third is in the channel only."""
+    world = World()
+    for uid in ("anna", "boris", "clara"):
+        world.add(uid)
+    world.advance(5000)
+    guest = Guest(world)
+    guest.arrive()
+    guest.wait(5000)
+    guest.say(guest.group.organize(ag.CREATE, ["anna", "boris"]))
+    guest.wait(2000)
+    guest.say(guest.group.send(b"hello"))
+    guest.wait(1000)
+    world.do("anna", "change_group", "resync", [], world.now)  # so that a package of the guest is used
+    guest.wait(6000)
+    return world, guest
+
+
+def judge_of(world, guest):
+    """Who has read everything, and knows everybody's secrets: what is refused by anyone it refuses."""
+    for name in ("identities", "seeds", "x"):
+        getattr(world.known, name).update(getattr(guest.peer.known, name))
+    reference = Reference(world)
+    reference.view.complete = False
+    reference.read()
+    return reference
+
+
+def refused(reference, topic, frame):
+    parsed = reference.view.keys.parse_topic(topic)
+    reader = reference.groups[parsed.name] if parsed.stream == "g" else reference.view
+    with pytest.raises(Reject) as found:
+        reader.receive(topic, frame)
+    return found.value.reason
+
+
+@pytest.mark.parametrize("cases", group_refusals.QUIET, ids=lambda cases: cases.__name__)
+def test_quiet_refusals(grouped, cases):
+    """Dropped and counted; nothing is stored, nothing is said."""
+    world, guest = grouped
+    reference = judge_of(world, guest)
+    core = world.channels["anna"]
+    count = 0
+    for what, reason, topic, frame in cases(group_refusals.GroupForge(guest, world.known)):
+        assert refused(reference, topic, frame) == reason, what
+        before, stored, log = dict(core.drops), world.stored["anna"], len(world.log)
+        world.run("anna", core.receive(topic, frame, world.now))
+        assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        assert world.stored["anna"] == stored, what
+        assert len(world.log) == log, f"{what}: it was answered"
+        count += 1
+    assert count >= 16
+    guest.say(guest.group.send(b"still here"))
+    assert bytes(world.messages["anna"][-1].body) == b"still here"
+
+
+@pytest.mark.parametrize("cases", group_refusals.ASKED, ids=lambda cases: cases.__name__)
+def test_refusals_that_make_ask(grouped, cases):
+    """One who knows v has made these for some to take and others not (18.1): refused, asked, and the group goes on."""
+    world, guest = grouped
+    reference = judge_of(world, guest)
+    core = world.channels["anna"]
+    where = guest.group.state
+    asked = 0
+    forge = group_refusals.GroupForge(guest, world.known)
+    for what, reason, topic, frame in cases(forge):
+        assert refused(reference, topic, frame) == reason, what
+        before = dict(core.drops)
+        world.run("anna", core.receive(topic, frame, world.now))
+        assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        guest.wait(3000)
+        asked += any(s.what.sender == "anna" for s in reference.read() if isinstance(s.what, Commanded))
+        assert guest.group.state == where, what
+    assert asked >= 8
+    guest.say(guest.group.send(b"still here"))
+    assert [bytes(world.messages[uid][-1].body) for uid in ("anna", "boris")] == [b"still here"] * 2
+
+
+def test_package_of_an_older_session(grouped):
+    """A package that was good goes with its session: nobody brings it back."""
+    world, guest = grouped
+    reference = judge_of(world, guest)
+    topic, frame = next((t, f) for t, f, _ in reversed(world.log) if t == reference.keys.topic(guest.peer.name, "k", 0))
+    guest.peer.new_session()
+    guest.say(guest.peer.join())
+    reference.read()
+    core, before = world.channels["anna"], world.channels["anna"].drops.get("stale", 0)
+    assert refused(reference, topic, frame) == "stale"
+    world.run("anna", core.receive(topic, frame, world.now))
+    assert core.drops["stale"] == before + 1
+
+
+def test_notices():
+    """What is no notice moves nobody."""
+    world = World(admin=ed25519_public(ADMIN))
+    reference = Reference(world)
+    for uid in ("anna", "boris", "clara"):
+        world.add(uid)
+    world.advance(5000)
+    reference.read()
+    core, topic = world.channels["anna"], reference.keys.topic(reference.keys.notice_name(), "x")
+    for what, reason, frame in notice_refusals.cases(reference):
+        with pytest.raises(Reject) as found:
+            parse_notice(reference.keys, world.settings["admin"], frame)
+        assert found.value.reason == reason, what
+        before, stored = dict(core.drops), world.stored["anna"]
+        world.run("anna", core.receive(topic, frame, world.now))
+        assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        assert world.stored["anna"] == stored, what
+    assert "moved" not in [name for name, _ in world.events["anna"]]
+
+
+def test_packages_of_31_members():
+    """Of more members than that none is kept (16.1), but for those of the group, who displace others."""
+    world = World(ring=8)
+    world.add("anna")
+    world.advance(5000)
+    keys = ChannelKeys(ROOT, CHANNEL)
+    reader, core, last = Peer(keys, "reader", bytes(32), random.Random(0).randbytes, 8), world.channels["anna"], None
+    for n in range(32):
+        peer = Peer(keys, f"m{n}", bytes((n,)) * 32, random.Random(n).randbytes, 8)
+        for p in peer.join():
+            reader.receive(p.topic, p.frame)
+            world.run("anna", core.receive(p.topic, p.frame, world.now))
+        for last in GroupPeer(peer, "main").packages():
+            world.run("anna", core.receive(last.topic, last.frame, world.now))
+            if n < 31:
+                reader.receive(last.topic, last.frame)
+    assert core.drops == {"full": 2}
+    assert refused(reader, last.topic, last.frame) == "full"
+    reader.view.grouped = {keys.name("m31")[:16]}
+    reader.receive(last.topic, last.frame)
+    assert [len(reader.view.by_uid(uid).present_packages()) for uid in ("m0", "m1", "m31")] == [0, 2, 1]
