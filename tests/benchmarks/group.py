@@ -48,13 +48,13 @@ class Step:
 
 
 class Group:
-    def __init__(self, n, recorded=0, sign=True):
+    def __init__(self, n, recorded=0, sign=True, suite=suite_host):
         self.now, self.steps, self.recorded, self.sign = 1000, [], recorded, sign
         self.published = []         # (topic, payload) of everybody
         self._queue, self._count = [], 0
         self._retained, self._filters = {}, [set() for _ in range(n)]
         self._wake = [None] * n
-        self.channels = [Channel(suite_host, complete(settings(i, sign)), None, hardware(i)) for i in range(n)]
+        self.channels = [Channel(suite, complete(settings(i, sign)), None, hardware(i)) for i in range(n)]
 
     def switch_on(self, i):
         self.call(i, "start")

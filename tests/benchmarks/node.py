@@ -4,11 +4,43 @@ import os
 import tempfile
 from pathlib import Path
 
+from benchmarks.day import rom_image
+from benchmarks.protocol import emulated
 from sealcast_host import channels, demoboard
 from sealcast_host.broker import running_broker
 from sealcast_host.demomembers import HostMember, Watch
 
 MEMBERS = 8
+STOCK_HEAP = 138512  # free before anything is imported: rv32imc.board.heap_free_bytes
+LIMIT = 4096  # no allocation beyond it once the node has started: DESIGN section 8
+# In /main.py's place: the node as it is. Once it is online a larger allocation fails; the console's "heap" tells the largest.
+MAIN = b"""
+import qemu
+from node import app, console, log
+_event, _command = log.Log.event, console._command
+
+def event(self, name, info):
+    if name == "start":
+        qemu.largest()
+        qemu.limit(%d)
+    if name == "heap":
+        info["largest"] = qemu.largest()
+    _event(self, name, info)
+
+log.Log.event = event
+app.main([])
+""" % LIMIT
+
+
+class Watched(demoboard.BoardMember):
+    """The demo's board with our main program."""
+
+    def _install(self, known):
+        super()._install(known)
+        self._board.interrupt()
+        self._board.put("/main.py", MAIN)
+        self._board.reset()
+        self._board.let_go()
 
 
 def missing():
@@ -17,10 +49,27 @@ def missing():
 
 
 def measure(put):
+    _shares(put)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CONFIG_HOME"], os.environ["XDG_STATE_HOME"] = folder + "/config", folder + "/state"
         for name, ratchet in (("node", True), ("node_without_ratchet", False)):
             asyncio.run(_measure(lambda key, value, name=name: put("rv32imc." + name + key, value), Path(folder) / name, ratchet))
+
+
+def _shares(put):
+    """Where the heap goes: imports in the order of a node, on a board of the port's own heap."""
+    with emulated.Board("VIRT_RV32") as board:
+        board.interrupt()
+        board.write_rom(rom_image())
+        board.reset()
+        board.put("/shares.py", (Path(__file__).parent / "shares_on_board.py").read_bytes())
+        lines = [line.split() for line in board.run("import gc\ngc.threshold(4096)\nimport shares").splitlines()]
+    for words in lines:
+        if len(words) == 2 and words[0] not in ("modules", "free"):
+            put("rv32imc.share.%s.heap_bytes" % words[0], int(words[1]))
+    pools, names = (int(lines[-1][i].split("=")[1].rstrip(",")) for i in (2, 3))
+    put("rv32imc.share.qstrs", names)
+    put("rv32imc.share.qstr_pools.heap_bytes", sum(7 * 10 * 2**i for i in range(1, pools + 1)))
 
 
 async def _measure(put, folder, ratchet):
@@ -29,7 +78,7 @@ async def _measure(put, folder, ratchet):
         watch, where = Watch(), {"host": "127.0.0.1", "port": broker.port}
         known = channels.ChannelFile(channel="greenhouse-" + folder.name, key=bytes(range(32)), uid="host", broker=where)
         hosts = [HostMember("%s-%d" % (folder.name, i), watch) for i in range(MEMBERS - 1)]
-        board = demoboard.BoardMember("rv32", watch, folder / "board", where, ratchet=ratchet)
+        board = Watched("rv32", watch, folder / "board", where, ratchet=ratchet)
         try:
             for host in hosts:
                 await host.join(known.settings(host.uid) | {"keepalive": 20})
@@ -54,6 +103,12 @@ async def _measure(put, folder, ratchet):
             heap = [info for name, info in board.events if name == "heap"][-1]
             put(".channel_of_8.heap_used_bytes", heap["used"])
             put(".channel_of_8.heap_free_bytes", heap["free"])
+            # What a heap of the port's own size would have left: the emulated board's is that of an ESP32-C3.
+            put(".channel_of_8.heap_free_of_138k_bytes", STOCK_HEAP - heap["used"])
+            put(".largest_allocation_bytes", heap["largest"])
+            refused = [info for name, info in board.events if name == "error" and "MemoryError" in str(info)]
+            if refused:
+                raise SystemExit("an allocation beyond %d bytes was asked for: %s" % (LIMIT, refused))
         finally:
             await board.close()
             for host in hosts:

@@ -80,6 +80,12 @@ class Replay:
     def new(self, group):
         self._command("new", [settings(group.recorded, group.sign), group.recorded])
 
+    def drop(self, part):
+        """Forgets a part of the channel, for good -> the heap bytes that were its own."""
+        before = self.heap_bytes
+        self._command("drop", [part])
+        return before - self.heap_bytes
+
     def step(self, step):
         count, digest = self._command(step.method, step.arguments)
         sha = hashlib.sha256()
