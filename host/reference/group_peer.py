@@ -67,7 +67,8 @@ class GroupPeer:
 
     def rejoin(self) -> list[Publication]:
         """Give up the old state, make two new packages, and ask to be taken in again (18.5)."""
-        self.view.state, self.own = None, []
+        self.view.give_up()
+        self.own = []
         return self.packages() + self.control(Rejoin(self.own[0].number))
 
     @property

@@ -85,6 +85,15 @@ class GroupView:
     numbers: dict[str, tuple[int, int]] = field(default_factory=dict)
     """The last (lamport, count) of each uid."""
 
+    lost: tuple[int, tuple[bytes, ...]] | None = None
+    """(epoch, tags) of the state that was given up."""
+
+    def give_up(self) -> None:
+        """It cannot catch up: the keys go, the set and the epoch stay (18.5)."""
+        if self.state:
+            self.lost = self.state.epoch, self.state.tags
+        self.state, self.pairs = None, {}
+
     @property
     def id(self) -> bytes:
         return self.name[:16]
@@ -157,6 +166,11 @@ class GroupView:
         if self.state:
             a.check_mac(self.state)
             a.check_change(self.state)
+        elif self.lost and a.reason != ag.CREATE:
+            if a.epoch < self.lost[0]:
+                raise Reject("late", "older than what was given up")
+            if a.organizer not in self.lost[1]:
+                raise Reject("members", "an organizer that was not in the group")
         known, pins, parties, identities = self.view.known, self._pins(), self._parties(a), self._identities()
         after: Group | None = None
         by = []
@@ -178,7 +192,7 @@ class GroupView:
         if after is None and self.state is None:
             raise Reject("package", "no secret of any member is known")
         # Known members that are not in the new set are out (16.4): the group goes on where this view cannot follow.
-        self.state = after
+        self.state, self.lost = after, None
         self.pairs = {}
         if after:
             self._start_pairs(after)

@@ -69,16 +69,16 @@ class GroupForge(Forge):
         w, r, tag = self.group.secret(), self.group.secret(), self.keys.name(organizer)[:16]
         return ag.build_agreement(self.group.name[:16], self.state, reason, tag, secret.b, w, r, parties, pins)[0]
 
-    def message(self, b: bytes | None = None, R_new: bytes | None = None) -> bytes:
-        """A message of the guest's, made with another identity, or with this for the public half of the next r."""
-        m = Message(APPLICATION, self.peer.lamport, self.group.count + 1, b"x").pack()
+    def message(self, b: bytes | None = None, R_new: bytes | None = None, m: bytes | None = None, nonce: bytes | None = None) -> bytes:
+        """A message of the guest's: made with another identity, or this for the public half of the next r, or saying this."""
+        m = Message(APPLICATION, self.peer.lamport, self.group.count + 1, b"x").pack() if m is None else m
         pins = {m.tag: m.pinned.B for m in self.peer.view.members.values() if m.pinned}
         state, r = self.state, self.peer.known.x[self.state.R[self.group.index()]]
         with_R = ratchet.x25519_base
         try:
             if R_new is not None:
                 ratchet.x25519_base = lambda secret: R_new
-            return state.build(self.group.index(), r, b or self.peer.secret.b, pins, self.peer.draw(32), self.peer.draw(24), m)[0]
+            return state.build(self.group.index(), r, b or self.peer.secret.b, pins, self.group.secret(), nonce or self.peer.draw(24), m)[0]
         finally:
             ratchet.x25519_base = with_R
 

@@ -8,15 +8,18 @@ import pytest
 from guest import Guest
 from lost_scenarios import ADMIN
 from ref_world import CHANNEL, ROOT, Reference, World
+from refusals import flipped
 
 from reference import agreement as ag
+from reference.control import Head
 from reference.encoding import Reject
 from reference.group_peer import GroupPeer
 from reference.names import ChannelKeys
 from reference.notice import parse_notice
 from reference.peer import Peer
 from reference.primitives import ed25519_public
-from reference.smmp import Commanded
+from reference.ratchet import APPLICATION, PRIVATE, Message
+from reference.smmp import Commanded, Unsaid
 
 
 @pytest.fixture
@@ -153,3 +156,94 @@ def test_packages_of_31_members():
     reader.view.grouped = {keys.name("m31")[:16]}
     reader.receive(last.topic, last.frame)
     assert [len(reader.view.by_uid(uid).present_packages()) for uid in ("m0", "m1", "m31")] == [0, 2, 1]
+
+
+def test_messages_that_are_none(grouped):
+    """A malformed m, a private payload that does not open or whose T is of low order: the frame is taken, nothing is handed over."""
+    world, guest = grouped
+    core, peer, tag = world.channels["anna"], guest.peer, guest.peer.name[:16]
+    anna = peer.keys.name("anna")[:16]
+    forge = group_refusals.GroupForge(guest, world.known)
+
+    def tell(m, nonce=None):
+        """Say any m. -> what it changed of anna's drops, and the events that she told of it"""
+        drops, events, heard = dict(core.drops), len(world.events["anna"]), len(world.messages["anna"])
+        epoch = guest.group.state.epoch
+        guest.say([guest.group.put("g", forge.message(m=m, nonce=nonce))])
+        assert guest.group.state.epoch == epoch + 1
+        assert len(world.messages["anna"]) == heard
+        guest.wait(500)
+        changed = {r: n - drops.get(r, 0) for r, n in core.drops.items() if n != drops.get(r, 0)}
+        return changed, [name for name, _ in world.events["anna"][events:] if name != "dropped"]
+
+    def numbered(kind, text):
+        guest.group.count += 1
+        return Message(kind, peer.lamport, guest.group.count, text)
+
+    front = numbered(APPLICATION, b"").pack()
+    for m in (b"", b"\xff", front[:8], b"\x02" + front[1:], b"\x00" + front[1:], front + bytes(1151)):
+        assert tell(m)[0] == {"format": 1}, m
+        assert isinstance(guest.group.last.what, Unsaid)
+    pair, state = guest.group.view.pairs[tag, anna], guest.group.state
+    nonce, t = peer.draw(24), peer.draw(32)
+    good = pair.build(state.epoch, tag, nonce, t, b"psst")
+    changed, events = tell(numbered(PRIVATE, flipped(good, 20)).pack(), nonce)
+    assert "message_undecryptable" in events, (changed, events)
+    for T in group_refusals.LOW:
+        state, nonce = guest.group.state, peer.draw(24)
+        payload = pair.build(state.epoch, tag, nonce, t, b"psst", T)
+        with pytest.raises(Reject, match="neutral"):
+            pair.open(state.epoch, tag, nonce, payload)
+        changed, events = tell(numbered(PRIVATE, payload).pack(), nonce)
+        assert "message_undecryptable" in events, (changed, events)
+    guest.say(guest.group.send(b"still here"))
+    assert bytes(world.messages["anna"][-1].body) == b"still here"
+
+
+def test_nobody_speaks_under_our_tag(grouped):
+    """A control frame under a member's own tag that it did not make is dropped, not even counted (18.2)."""
+    world, guest = grouped
+    judge_of(world, guest)
+    anna = guest.peer.view.by_uid("anna")
+    forge = group_refusals.GroupForge(guest, world.known)
+    lie = Head(bytes(16), 1, guest.group.state.epoch + 3, b"h" * 32)
+    topic, payload = forge.control(lie, lamport=anna.current.lamport, seed=world.known.seeds[anna.current.S], tag=anna.tag)
+    core = world.channels["anna"]
+    before, stored, log = dict(core.drops), world.stored["anna"], len(world.log)
+    world.run("anna", core.receive(topic, payload, world.now))
+    assert (core.drops, world.stored["anna"], len(world.log)) == (before, stored, log)
+    own = forge.control(lie, seed=guest.peer.seed)
+    guest.group.asked.clear()
+    assert guest.group.receive(*own) == []
+
+
+def test_who_takes_us_in_again(grouped):
+    """Who lost its place takes an agreement from an organizer of the set it last knew only, and none older than its own (16.4)."""
+    world, guest = grouped
+    judge_of(world, guest)
+    world.do("anna", "change_group", "rejoin", [], world.now)
+    guest.turn()
+    forge = group_refusals.GroupForge(guest, world.known)
+    guest.group.coming = frozenset({"anna"})
+    parties = forge.parties(("anna", "boris"))
+    R = guest.group.state.R[guest.group.index()]
+    frame = forge.agreement(ag.ADD, parties | {forge.tag: ag.Party(0, R, R)}, "clara")
+    core = world.channels["anna"]
+    before = dict(core.drops)
+    world.run("anna", core.receive(*forge.live(frame), world.now))
+    assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {"members": before.get("members", 0) + 1}
+    reference = judge_of(world, guest)
+    (group,) = reference.groups.values()
+    group.give_up()
+    assert refused(reference, *forge.live(frame)) == "members"
+    old = forge.agreement(ag.RESYNC, parties)
+    old = old[:18] + (1).to_bytes(4, "big") + old[22:]
+    assert refused(reference, *forge.live(old)) == "late"
+    before = dict(core.drops)
+    world.run("anna", core.receive(*forge.live(old), world.now))
+    assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {"late": before.get("late", 0) + 1}
+    guest.say(guest.group.organize(ag.RESYNC, ["anna", "boris"]))
+    guest.wait(5000)
+    guest.say(guest.group.send(b"again"))
+    guest.wait(1000)
+    assert bytes(world.messages["anna"][-1].body) == b"again"

@@ -5,15 +5,12 @@ import random
 import nacl.bindings
 import pytest
 
-from reference import agreement as ag
-from reference import private
 from reference.cpace import Computation, scalar
 from reference.encoding import Reject, lv, pad, padded_length, unpad
 from reference.joins import Identity, Join, SecretIdentity
 from reference.names import ChannelKeys
 from reference.notes import Note, Window
-from reference.packages import Package
-from reference.primitives import H, x25519, x25519_base, xsalsa20_xor
+from reference.primitives import H, x25519, xsalsa20_xor
 from reference.storage import pack_slot, parse_slot
 
 KEYS = ChannelKeys(b"k" * 32, "greenhouse")
@@ -95,77 +92,6 @@ def test_all_parties_compute_one_key(n):
         c.X[0] = c.Z[1]
         with pytest.raises(Reject, match="sum"):
             c.key_point(1, ys[1])
-
-
-class Crew:
-    """Members of a group with secrets from a seed."""
-
-    def __init__(self, n: int) -> None:
-        rng = random.Random(n)
-        self.rng = rng
-        self.identities = {KEYS.name(f"m{i}")[:16]: SecretIdentity(rng.randbytes(32)) for i in range(n)}
-        self.pins = {tag: secret.public.B for tag, secret in self.identities.items()}
-        self.secrets = {tag: (rng.randbytes(32), rng.randbytes(32)) for tag in self.identities}
-        self.packages = {tag: Package(b"", 1, x25519_base(k), x25519_base(r)) for tag, (k, r) in self.secrets.items()}
-        self.tags = sorted(self.identities)
-
-    def agree(self, organizer):
-        w, r = self.rng.randbytes(32), self.rng.randbytes(32)
-        parties = {tag: ag.Party(ag.ENTERS + p.number, p.K, p.R) for tag, p in self.packages.items() if tag != organizer}
-        u = self.identities[organizer].b
-        frame, state = ag.build_agreement(b"g" * 16, None, ag.CREATE, organizer, u, w, r, parties, self.pins)
-        self.r = {tag: r if tag == organizer else self.secrets[tag][1] for tag in self.tags}
-        return frame, state
-
-    def own(self, i):
-        """What member i brings to a frame."""
-        tag = self.tags[i]
-        return self.r[tag], self.identities[tag].b, self.pins
-
-
-@pytest.mark.parametrize("n", [2, 3, 7])
-def test_agreement_and_ratchet(n):
-    crew = Crew(n)
-    frame, state = crew.agree(crew.tags[n // 2])
-    a = ag.parse_agreement(frame)
-    for tag in crew.tags:
-        if tag != a.organizer:
-            k, r = crew.secrets[tag]
-            assert ag.accept_agreement(a, tag, crew.identities[tag].b, k, r, crew.packages[tag].K, crew.pins) == state
-            with pytest.raises(Reject):
-                ag.accept_agreement(a, tag, crew.rng.randbytes(32), k, r, crew.packages[tag].K, crew.pins)
-    for turn in range(2 * n):
-        j = turn % n
-        r_new = crew.rng.randbytes(32)
-        frame, after = state.build(j, *crew.own(j), r_new, crew.rng.randbytes(24), b"\xff%d" % turn)
-        for i in range(n):
-            if i != j:
-                assert state.receive(i, *crew.own(i), frame).after == after
-        assert state.reread(*crew.own(j), frame).m == b"\xff%d" % turn
-        for at in range(0, len(frame), 7):
-            spoiled = frame[:at] + bytes((frame[at] ^ 4,)) + frame[at + 1 :]
-            with pytest.raises(Reject):
-                state.receive((j + 1) % n, *crew.own((j + 1) % n), spoiled)
-        crew.r[crew.tags[j]] = r_new
-        state = after
-
-
-def test_private_pairs():
-    crew = Crew(2)
-    _, state = crew.agree(crew.tags[0])
-    a, b = crew.tags
-    ends = {}
-    for own, peer in ((a, b), (b, a)):
-        R_peer = state.R[state.index(peer)]
-        ends[own] = private.start_pair(state.id, own, peer, crew.r[own], R_peer, crew.identities[own].b, crew.pins[peer])
-    for epoch, (sender, receiver) in enumerate([(a, b), (a, b), (b, a), (a, b)]):
-        t = crew.rng.randbytes(32)
-        payload = ends[sender].build(epoch, sender, bytes(24), t, b"psst")
-        assert ends[receiver].open(epoch + 1, sender, bytes(24), payload) is None
-        message, T = ends[receiver].open(epoch, sender, bytes(24), payload)
-        assert message == b"psst" and T == x25519_base(t)
-        ends[receiver], ends[sender] = ends[receiver].received(T), ends[sender].sent(T, t)
-        assert ends[a].PR == ends[b].PR
 
 
 def test_nothing_is_imported_from_the_core():
