@@ -28,6 +28,7 @@ class Checks:
         self.world = world
         self.junk = set()  # (topic, payload) made without keys
         self.epochs = {}  # hid -> (hk, parties)
+        self.only_pending = {}  # hid -> uid of the member whose pending epoch is all that is known of it
         self.chains = {}  # (hid, sender, number) -> key
         self.top = 0  # the highest Lamport counter that any join had
         self.frames = {}  # (uid, header) -> frame, of notes and conversations
@@ -89,7 +90,15 @@ class Checks:
         for e in (a.current, a.previous, a.pending):
             if e is None or e is a.pending and any(clients[uid].rolled_back for _, _, uid in e.parties):
                 continue
+            first = self.only_pending.get(e.hid)
+            if first is not None and clients[first].rolled_back:  # so it has forgotten this attempt, and its y
+                del self.epochs[e.hid]
+                self.chains = {known: key for known, key in self.chains.items() if known[0] != e.hid}
             new = e.hid not in self.epochs
+            if new and e is a.pending:
+                self.only_pending[e.hid] = ch.uid
+            elif e is not a.pending or first not in (None, ch.uid):
+                self.only_pending.pop(e.hid, None)
             if self.epochs.setdefault(e.hid, (e.hk, e.parties)) != (e.hk, e.parties):
                 raise Broken("two members hold different keys for one epoch")
             if new or chains:
