@@ -33,11 +33,11 @@ class Doubt:
     def settle(self, now):
         """The time for answers is over."""
         if self.claim and self.g.passed(self.claim):
-            self.where.calm()  # the frame was on its way
+            self.where.clear(0)  # the frame was on its way
         elif [p for p in self.asking.said_by(self.cause) if self.g.passed(p)]:
             if self.cause:
                 self.asking.refuse(self.cause)
-            self.where.calm()
+            self.where.clear(0)
         elif self.asking.told:
             self.where.leave(now)
         else:

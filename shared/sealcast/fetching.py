@@ -5,7 +5,7 @@ PROTOCOL.md 18.3, 18.4.
 
 from .compat import const
 from .control import NEED, seal_control
-from .smmp import frame_epoch, frame_hash
+from .smmp import frame_epoch, frame_hash, frame_prev
 from .wire import u32
 
 SLOTS = const(64)  # retained slots of accepted frames: how far a member may fall behind
@@ -34,6 +34,10 @@ class Fetching:
     def look(self, epoch):
         self.ch.subscribe(self.ch.topics.make(self.g.name, "e", epoch % SLOTS))
 
+    def everything(self):
+        """Is an agreement among the retained frames that takes us in?"""
+        self.ch.subscribe(self.ch.topics.make(self.g.name, "e") + "/+")
+
     def towards(self, target):
         """The next slots on the way to this epoch."""
         epoch = self.g.state.epoch
@@ -56,6 +60,12 @@ class Fetching:
     def take(self):
         """The frame for our state, if it came early."""
         return self._early.pop(self.g.state.epoch, None)
+
+    def shows(self, frame):
+        """Does what came early stand on this frame, which fits our state?"""
+        st, early = self.g.state, self._early.get(self.g.state.epoch + 1)
+        fits = frame_epoch(frame) == st.epoch and frame_prev(frame) == st.head
+        return fits and early is not None and frame_prev(early) == frame_hash(self.ch.suite, frame)
 
     def chase(self, other):
         """Look for the frame of our last epoch with this hash. False when we cannot go back, or have looked for it."""

@@ -95,7 +95,7 @@ class Group:
         ch.subscribe(ch.topics.make(self.name, "g"))
         self.packages.publish()
         if self.phase == NONE:
-            self.where.look()
+            self.where.fetching.everything()
             if self.speech.pending:
                 self.speech.submit(self.speech.pending, now)
         self.where.begin(now)

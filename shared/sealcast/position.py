@@ -30,7 +30,8 @@ _DOUBT = const(7)
 
 ROUNDS = const(2)  # of asking and fetching with nothing gained, before we give up
 SYNC_MS = const(4000)
-FETCH_MS = const(3000)
+FETCH_MS = const(1000)  # what is retained has come by then
+NEED_MS = const(3000)
 REJOIN_MS = const(30000)
 
 
@@ -50,9 +51,9 @@ class Position:
         self.answers.stop()
         self.asking.stop()
         self._rounds = 0
-        self._clear(0)
+        self.clear(0)
 
-    def _clear(self, stage):
+    def clear(self, stage):
         """A new search, or none."""
         self.asking.clear()
         self._stage = stage
@@ -76,7 +77,7 @@ class Position:
         """Ask where the group is; accept nothing until we know. soon: whenever we asked last."""
         if self.g.phase == LIVE:
             self.g.phase = SYNC
-        self._clear(_ASKED)
+        self.clear(_ASKED)
         self._ask_in_time(now, soon)
 
     def _ask_in_time(self, now, soon=False):
@@ -146,7 +147,7 @@ class Position:
     def doubt(self, now, cause=None, claim=None, frame=None):
         """Ask, and stay live until it is answered. cause, claim: see doubt.Doubt; frame: one that does not fit."""
         if self._stage != _DOUBT:
-            self._clear(_DOUBT)
+            self.clear(_DOUBT)
             self.doubts.begin(cause, claim)
             self.fetching.look(self.g.state.epoch)
             self._ask_in_time(now)
@@ -155,9 +156,6 @@ class Position:
 
     def hurry(self, at):
         self._deadline = min(self._deadline or at, at)
-
-    def calm(self):
-        self._clear(0)
 
     def leave(self, now):
         """We are live no more. What came since the question is held."""
@@ -219,7 +217,7 @@ class Position:
             if q.elsewhere(q.told[tag]):
                 q.refuse(tag)
         held, self._rounds, q.due = q.held, 0, None
-        self._clear(0)
+        self.clear(0)
         self.g.go_live(held, now)
 
     def _chase(self, other, now):
@@ -290,7 +288,7 @@ class Position:
         if g.phase == REJOIN:
             self._want(now)
         elif g.phase == NONE:
-            self.look()
+            self.fetching.everything()
         else:
             try:
                 g.accept(frame, now)
@@ -333,18 +331,23 @@ class Position:
     def _not_there(self, now):
         """A slot does not hold what we need."""
         g = self.g
-        if [p for p in self.asking.named() if g.passed(p)]:
+        mine = g.speech.pending
+        if mine and self.fetching.shows(mine.frame):
+            # The group took our own frame, and the power went before we saw it, or wrote its slot
+            g.accept(mine.frame, now)
+            self._gained(now)
+        elif [p for p in self.asking.named() if g.passed(p)]:
             self._arrived(now)  # a live member is content with what we have
         elif self._stage == _FETCH or self._stage == _BACK_NEED and self._target[0] > g.state.epoch:
             # After a chase, too: the slot ahead of us may have held a false one
             self._stage = _NEED
-            self._deadline = now + FETCH_MS
+            self._deadline = now + NEED_MS
             self.fetching.again()
             self.fetching.need(g.state.epoch, bytes(32))
             self.fetching.towards(self._target[0])
         elif self._stage == _BACK:
             self._stage = _BACK_NEED
-            self._deadline = now + FETCH_MS
+            self._deadline = now + NEED_MS
             self.fetching.chase_on()
         else:
             self._give_up(now)
@@ -366,7 +369,7 @@ class Position:
             self.fetching.chased = branch and [b""]
         elif self.fetching.chased:
             self._rounds = 0
-            self._clear(0)
+            self.clear(0)
             g.phase = FORKED
             g.ch.dirty = True
             self.ch.event("forked", {"epoch": g.state.epoch})
@@ -386,12 +389,8 @@ class Position:
             self.g.phase = SYNC
             self._arrived(now)
 
-    def look(self):
-        """Is an agreement among the retained frames that takes us in?"""
-        self.ch.subscribe(self.ch.topics.make(self.g.name, "e") + "/+")
-
     def _want(self, now):
-        self.look()
+        self.fetching.everything()
         self._deadline = now + REJOIN_MS
         self.g.packages.renew()
         self.g.publish(seal_control(self.ch, self.g.id, WANT, u32(self.g.packages.fresh)))

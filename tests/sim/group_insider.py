@@ -4,7 +4,11 @@ from sealcast import smmp
 from sealcast.control import HEAD, LABEL, NEED, WANT
 from sealcast.signed import seal_signed
 from sealcast.smmp import derive
-from sealcast.wire import CONTROL, RATCHET, TAG, header, u32
+from sealcast.wire import CONTROL, PACKAGE, RATCHET, TAG, header, u32
+
+KINDS = (
+    "spoil", "spoil", "pose", "swap", "position", "as another", "want", "need", "agreement", "future", "low", "false key", "package",
+)  # fmt: skip
 
 
 def attack(world, client):
@@ -12,7 +16,7 @@ def attack(world, client):
     r, g = world.random, client.channel.group
     if g.state is None or g.state.v == bytes(32) or not client.connected:
         return
-    kind = r.choice(("spoil", "spoil", "pose", "swap", "position", "as another", "want", "need", "agreement"))
+    kind = r.choice(KINDS)
     world.trace("INSIDER " + kind, client.uid)
     frame = globals()["_" + kind.replace(" ", "_")](world, client, g)
     if frame is not None:
@@ -122,3 +126,44 @@ def _agreement(world, client, g):
     return smmp.agree(
         world.suite, g.id, st.epoch, st.head, 0, ch.tag, ch.identity.b, b"\x05" * 32, world.random.randbytes(32), parties, st.v
     )[0]
+
+
+def _future(world, client, g):
+    """A frame that does not exist yet: whoever knows the channel's key can make it."""
+    r = world.random
+    return header(RATCHET, g.id, g.state.epoch + r.choice((0, 1, 2, 1000))) + r.randbytes(32) + r.randbytes(60)
+
+
+def _low(world, client, g):
+    """A right message that moves us to a key of low order: the next message to us could not be sealed."""
+    g.speech.count += 1
+    message = b"\xff" + u32(client.channel.session.lamport) + u32(g.speech.count) + b"never to be delivered"
+    u = world.random.choice((bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f"))
+    return smmp.seal(world.suite, g.state, g.static, world.random.randbytes(24), world.random.randbytes(32), message, u)
+
+
+def _false_key(world, client, g):
+    """A resync in which another member has a ratchet key of ours: it stays with it, or is said to come in."""
+    st, ch, suite = g.state, client.channel, world.suite
+    if st.N < 3 or None in [ch.pinned(tag) for tag in st.tags]:
+        return None
+    victim = world.random.choice([tag for tag in st.tags if tag != ch.tag])
+    evil, r = world.random.randbytes(32), world.random.randbytes(32)
+    parties = [g.organizer._party(tag, False, r) for tag in st.tags]
+    for p in parties:
+        if p.tag == victim:
+            p.R = suite.x25519_base(evil)
+            if world.random.random() < 0.5:
+                p.number, p.K = 3 | smmp.ENTERS, suite.x25519_base(world.random.randbytes(32))
+    return smmp.agree(suite, g.id, st.epoch, st.head, 0, ch.tag, ch.identity.b, r, world.random.randbytes(32), parties, st.v)[0]
+
+
+def _package(world, client, g):
+    """A package under another member's name, in its session, with a number that would displace its own."""
+    ch, r = client.channel, world.random
+    m = ch.members_by_tag.get(r.choice([t for t in g.state.tags if t != ch.tag] or [bytes(16)]))
+    if m is None or not m.current:
+        return
+    head = header(PACKAGE, m.current.sid, r.choice((1, 3, 50, 0x7FFFFFFE, 0xFFFFFFFF)))
+    frame = seal_signed(ch, head, m.tag, b"sc/package", world.suite.x25519_base(r.randbytes(32)) * 2)
+    world.broker.publish(client.connection, ch.topics.make(m.name, "k", r.randrange(2)), frame, True, None, lambda *_: None)

@@ -224,3 +224,51 @@ def test_a_wish_to_rejoin_does_not_bring_back_who_was_removed_meanwhile(w):
     w.change(w.clients["m00"], "remove", ("m02",))
     w.run_until(w.now + 40000)
     assert w.clients["m00"].channel.group.state.N == 2
+
+
+@pytest.mark.parametrize(("gap", "delay"), [(50, (1, 40)), (100, (20, 120))], ids=["20 a second", "10 a second, slow links"])
+def test_who_comes_back_catches_up_although_messages_flow(w, gap, delay):
+    w.broker.network.delay = delay
+    c = w.clients["m02"]
+    c.wanted = False
+    c.lose_link()
+
+    def flow(n):
+        for k in range(n):
+            say(w, "m00" if k % 2 else "m01")
+            w.run_until(w.now + gap)
+
+    flow(30)
+    c.wanted = True
+    c._connect(c.run)
+    flow(300)
+    before = c.channel.group.state.epoch
+    flow(40)
+    assert c.channel.group.phase == LIVE and c.channel.group.state.epoch > before + 10
+    calm(w)
+    assert counted(w, "desync", "forked", "resynced") == [0, 0, 0]
+    heard = [b for b in w.checks.bodies if b in w.checks.got[("m02", 0)]]
+    assert len(heard) == len(w.checks.bodies)
+
+
+def test_the_power_goes_before_the_winner_saw_its_echo_while_messages_flow(w):
+    """Its slot was never written, and the others' memory of the frame is gone when it asks: but the frame is its own."""
+    c = w.clients["m02"]
+    publish = w.broker.publish
+
+    def watch(connection, topic, payload, *rest):
+        publish(connection, topic, payload, *rest)
+        if topic.endswith("/g") and connection.client is c and c.channel.group.speech.pending:
+            w.broker.publish = publish
+            c.power_cut()
+            w.at(w.now + 300, w.restart, c)
+
+    w.broker.publish = watch
+    say(w, "m02")
+    w.run_until(w.now + 100)
+    for k in range(60):
+        say(w, "m00" if k % 2 else "m01")
+        w.run_until(w.now + 50)
+    w.broker.retained = {t: p for t, p in w.broker.retained.items() if not t.endswith("/e/1")}
+    calm(w)
+    assert counted(w, "desync", "forked", "resynced") == [0, 0, 0]
