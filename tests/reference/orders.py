@@ -1,4 +1,5 @@
-"""Mutants made by rule: under every label of the core, each two neighbours in what is hashed change places.
+"""Mutants made by rule: under every label of the core, each two neighbours in what is hashed change places, or another part
+of the hash is taken.
 
 A call that names a label (`b"sc/..."`) hashes the arguments behind it. Neighbours are two such arguments, two terms of a sum of
 bytes in one of them, and two arguments of lv() in one of them. A mutant is one pair exchanged: members of the core then agree
@@ -15,13 +16,12 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """`path` is the core's file, `source` its text with the pair exchanged."""
+class Change:
+    """`changed` has the new text of every file that differs, by its name."""
 
     label: str
     what: str
-    path: str
-    source: str
+    changed: dict[str, str]
 
 
 def _label_at(call: ast.Call) -> int | None:
@@ -71,16 +71,41 @@ def _of_call(call: ast.Call, at: int) -> Iterator[list[ast.expr]]:
                     yield [*front, *hashed[:i], _sum([*terms[:k], again, *terms[k + 1 :]]), *hashed[i + 1 :]]
 
 
-def exchanges(core: Path) -> Iterator[Exchange]:
+def _labelled(tree: ast.AST) -> Iterator[tuple[ast.Call, int, str]]:
+    for node in ast.walk(tree):
+        at = _label_at(node) if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and at is not None:
+            yield node, at, node.args[at].value.decode()[3:]  # type: ignore[attr-defined]
+
+
+def exchanges(core: Path) -> Iterator[Change]:
     for path in sorted(core.glob("*.py")):
         tree = ast.parse(path.read_text())
-        for call in [node for node in ast.walk(tree) if isinstance(node, ast.Call)]:
-            at = _label_at(call)
-            if at is None:
-                continue
-            label = call.args[at].value.decode()[3:]  # type: ignore[attr-defined]
+        for call, at, label in list(_labelled(tree)):
             before = call.args
             for number, arguments in enumerate(_of_call(call, at)):
                 call.args = arguments
-                yield Exchange(label, f"order under sc/{label}, pair {number} ({path.name}:{call.lineno})", path.name, ast.unparse(tree))
+                what = f"another order under sc/{label}, pair {number} ({path.name}:{call.lineno})"
+                yield Change(label, what, {path.name: ast.unparse(tree)})
                 call.args = before
+
+
+def cuts(core: Path) -> Iterator[Change]:
+    """H(...)[:n] becomes H(...)[1:n + 1], wherever it stands under one label."""
+    found: dict[str, dict[str, str]] = {}
+    trees = {path.name: ast.parse(path.read_text()) for path in sorted(core.glob("*.py"))}
+    for name, tree in trees.items():
+        by_label: dict[str, list[ast.Slice]] = {}
+        calls = {id(call): label for call, _, label in _labelled(tree)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Subscript) and id(node.value) in calls and isinstance(node.slice, ast.Slice) and not node.slice.lower:
+                by_label.setdefault(calls[id(node.value)], []).append(node.slice)
+        for label, slices in by_label.items():
+            before = [piece.upper for piece in slices]
+            for piece in slices:
+                piece.lower, piece.upper = ast.Constant(1), ast.BinOp(piece.upper or ast.Constant(0), ast.Add(), ast.Constant(1))
+            found.setdefault(label, {})[name] = ast.unparse(tree)
+            for piece, upper in zip(slices, before, strict=True):
+                piece.lower, piece.upper = None, upper
+    for label, changed in found.items():
+        yield Change(label, f"another part of the hash under sc/{label}", changed)

@@ -1,179 +1,59 @@
 """Is the cross-check awake? One constant, index or order of the core changed at a time: each change must make it fail.
 
-A mutant is a copy of the core in which a text is replaced wherever it stands, so that its members still agree with each
-other, and only the independent implementation can tell. The scenario named beside it is run on the copy in a process of
-its own; it must end as a disagreement, not as a crash of the copy.
+The scenario named beside a mutant (mutants.py) is run on it in a process of its own; it must end as a disagreement, not as a
+crash of the copy.
 """
 
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import mutants
 import pytest
-from orders import exchanges
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "shared" / "sealcast"
-SCENARIOS = Path(__file__).with_name("scenarios.py")
+RUNNER = Path(__file__).with_name("mutant_runner.py")
 DISAGREEMENTS = ("reference.known.Deviation", "reference.encoding.Reject", "AssertionError")
 
-# label: the scenario in which it must be missed. Every personalisation of PROTOCOL.md section 14 is here.
-LABELS = {
-    "pieces": "mhf fp store store-key",
-    "conversations": "ckey msgkey siv siv-mac siv-enc aead sign join rng random nonce bind id-x25519 id-ed25519 slot ring "
-    "hid cpace isk tr kckey kc hk chain msg hmac",
-    "unsigned_small_rings": "next",
-    "ratchet": "package control kdf L G mk body bh hdr m cd rk ck fm gm frame p0 ph pm pr",
-    "declared": "notice share",
-}
 
-# (what, scenario, text, its replacement)
-TEXTS = [
-    ("a handshake's kind", "conversations", "HANDSHAKE = const(4)", "HANDSHAKE = const(12)"),
-    ("a note's kind", "conversations", "NOTE = const(2)", "NOTE = const(12)"),
-    ("the version", "conversations", "VERSION = const(1)", "VERSION = const(3)"),
-    ("bytes of a topic's prefix", "conversations", '"zp/1/"', '"zp/2/"'),
-    ("the floor of the padding", "conversations", "PAD_FLOOR = const(32)", "PAD_FLOOR = const(48)"),
-    ("lists with little endian lengths", "conversations", 'len(item).to_bytes(2, "big")', 'len(item).to_bytes(2, "little")'),
-    ("a package's kind", "ratchet", "PACKAGE = const(10)", "PACKAGE = const(13)"),
-    ("an agreement's kind", "ratchet", "AGREEMENT = const(7)", "AGREEMENT = const(13)"),
-    ("a message's kind", "ratchet", "RATCHET = const(8)", "RATCHET = const(13)"),
-    ("a control frame's kind", "interruptions", "CONTROL = const(9)", "CONTROL = const(13)"),
-    ("a notice's kind", "declared", "NOTICE = const(11)", "NOTICE = const(13)"),
-    ("sender before channel in ad", "conversations", "head + self.rp[:TAG] + tag", "head + tag + self.rp[:TAG]"),
-    ("pt before ad in a signature", "conversations", 'b"sc/sign", lv(ad, extra), pt)', 'b"sc/sign", pt, lv(ad, extra))'),
-    ("scrypt's N", "pieces", "SCRYPT_N = const(32768)", "SCRYPT_N = const(16384)"),
-    ("the letters of a fingerprint", "pieces", "abcdefghijkmnpqrstuvwxyz23456789", "abcdefghjkmnopqrstuvwxyz23456789"),
-    ("hid before sid_latest in g", "conversations", "lv(*names), latest, self.hid)", "lv(*names), self.hid, latest)"),
-    ("Z_{i+1} for Z_{i-1} in A_i", "conversations", "self.Z[i - 1]", "self.Z[(i + 1) % n]"),
-    ("X_i of the other sign", "conversations", "ristretto_sub(B, self._A)", "ristretto_sub(self._A, B)"),
-    ("the second factor first in ISK", "conversations", "K + outer", "outer + K"),
-    ("the transcript without sid_latest", "conversations", 'b"sc/tr", self.hid, self.latest, t)', 'b"sc/tr", self.hid, t)'),
-    ("eight bytes of a slot's digest", "conversations", 'b"sc/slot", frame)[:8]', 'b"sc/slot", frame)[8:16]'),
-    ("the ring's digest from its tail", "unsigned_small_rings", "lv(*digests))[:16]", "lv(*digests[1:]))[:16]"),
-    ("tag and W swapped in L", "ratchet", "lv(group, W, organizer, party_tag, ", "lv(group, W, party_tag, organizer, "),
-    ("the number after R in T", "ratchet", "tag + B + u32(number) + R", "tag + B + R + u32(number)"),
-    ("i before j in a header's key", "ratchet", "bytes((j, i))", "bytes((i, j))"),
-    ("HK from another step of the paper", "ratchet", "st.NHK, kdf(suite, RK, 2)", "st.NHK, kdf(suite, RK, 1)"),
-    ("digest before R in RK", "ratchet", "mixed), R.data, digest)", "mixed), digest, R.data)"),
-    ("the digest without the epoch", "ratchet", 'b"sc/cd", u32(st.epoch), bytes((j,))', 'b"sc/cd", bytes((j,))'),
-    ("nonce after the body in its hash", "ratchet", 'b"sc/bh", nonce, box)', 'b"sc/bh", box, nonce)'),
-    ("the larger tag first in PR", "ratchet", "min(my_tag, peer_tag), max(my_tag, peer_tag)",
-     "max(my_tag, peer_tag), min(my_tag, peer_tag)"),
-    ("identities before one-time keys in PR", "ratchet", "dh(suite, r, R_peer) + static",
-     "static + dh(suite, r, R_peer)"),
-    ("a private key without its epoch", "ratchet", 'b"sc/pm", z, u32(epoch), sender)', 'b"sc/pm", z, sender)'),
-    ("generation and keys swapped in a share", "declared", "u32(generation), z1, z2)", "z1, z2, u32(generation))"),
-    ("no identities in a header's key", "ratchet", 'b"sc/hdr", shared, static, st.digest', 'b"sc/hdr", shared, st.digest'),
-    ("mk from another step of the paper", "ratchet", "kdf(suite, RK, 3)", "kdf(suite, RK, 1)"),
-    ("v from another step of the paper", "ratchet", "kdf(suite, RK, 4)", "kdf(suite, RK, 0)"),
-    ("K and R swapped in the signed package", "ratchet", "LABEL, p.K + p.R)", "LABEL, p.R + p.K)"),
-    ("bit 30 for who enters", "ratchet", "ENTERS = 0x80000000", "ENTERS = 0x40000000"),
-    ("an add called a removal", "ratchet", "ADD = const(0x02)", "ADD = const(0x03)"),
-    ("another byte for private messages", "ratchet", "PRIVATE = const(0x01)", "PRIVATE = const(0x02)"),
-    ("another byte for messages", "ratchet", "APPLICATION = const(0xFF)", "APPLICATION = const(0xFE)"),
-    ("another byte for leaving", "ratchet", "LEAVE = const(0x05)", "LEAVE = const(0x06)"),
-    ("a hint of 12 bytes", "ratchet", "HINT = const(16)", "HINT = const(12)"),
-    ("a signature without its place", "ratchet", 'suite.h(32, b"", b"", label, ad, body)', 'suite.h(32, b"", b"", label, body)'),
-    ("pt before ad in a package's signature", "ratchet", 'suite.h(32, b"", b"", label, ad, body)',
-     'suite.h(32, b"", b"", label, body, ad)'),
-    ("control frames with seq 0", "interruptions", "header(CONTROL, ch.tag, ch.session.lamport)", "header(CONTROL, ch.tag, 0)"),
-    ("a control frame's signature before its type", "interruptions", "LABEL, bytes((kind,)) + body)", "LABEL, body + bytes((kind,)))"),
-    ("the hash before the epoch in a need", "interruptions", "NEED, u32(epoch) + wanted)", "NEED, wanted + u32(epoch))"),
-    ("the head before the epoch in a head", "interruptions", "u32(st.epoch) + st.head if st", "st.head + u32(st.epoch) if st"),
-    ("live before the nonce in a head", "interruptions", "body = nonce + bytes((self.g.phase == LIVE,))",
-     "body = bytes((self.g.phase == LIVE,)) + nonce"),
-    ("another byte for a sync", "interruptions", "ASK = const(1)", "ASK = const(5)"),
-    ("another byte for a head", "interruptions", "HEAD = const(2)", "HEAD = const(6)"),
-    ("another byte for a need", "interruptions", "NEED = const(3)", "NEED = const(5)"),
-    ("another byte for a rejoin", "taken_in_again", "WANT = const(4)", "WANT = const(5)"),
-    ("the notice key in slot 3", "ratchet", "_SLOT = const(2)", "_SLOT = const(3)"),
-    ("keyed is 2", "declared", "bytes((keyed,)) + suite.secretbox(key", "bytes((2 * keyed,)) + suite.secretbox(key"),
-]  # fmt: skip
+def run(folder, all_mutants):
+    """[(mutant, exit code, what was said)] of all, each on its copy."""
+    copies = {}
+    for n, mutant in enumerate(all_mutants):
+        copy = shutil.copytree(CORE, folder / str(n) / "sealcast", ignore=shutil.ignore_patterns("__pycache__"))
+        for name, text in mutant.changed.items():
+            (copy / name).write_text(text)
+        copies[str(copy.parent)] = mutant
+    jobs = "".join(f"{place} {mutant.scenario}\n" for place, mutant in copies.items())
+    ended = subprocess.run([sys.executable, "-B", str(RUNNER)], cwd=ROOT, input=jobs, capture_output=True, text=True, check=True)
+    codes = dict(line.split() for line in ended.stdout.splitlines())
+    assert codes.keys() == copies.keys()
+    return [(mutant, int(codes[place]), Path(place, "said").read_text()) for place, mutant in copies.items()]
 
 
-def mutants():
-    for scenario, labels in LABELS.items():
-        for label in labels.split():
-            yield label, scenario, f'b"sc/{label}"', f'b"sc/{label}!"'
-    yield from TEXTS
-
-
-MUTANTS = list(mutants())
-SCENARIO_OF = {label: scenario for scenario, labels in LABELS.items() for label in labels.split()}
-
-
-def run(core, scenario):
-    """The scenario on the core in this folder."""
-    return subprocess.run(
-        [sys.executable, str(SCENARIOS), str(core), scenario],
-        cwd=ROOT, env={"PYTHONPATH": f"{ROOT / 'host'}", "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-
-
-def copied(folder):
-    return shutil.copytree(CORE, folder / "sealcast", ignore=shutil.ignore_patterns("__pycache__"))
-
-
-def spoil(folder, text, replacement):
-    """Replace a text in a copy of the core."""
-    copied(folder)
-    found = 0
-    for path in (folder / "sealcast").glob("*.py"):
-        before = path.read_text()
-        found += before.count(text)
-        if text in before:
-            path.write_text(before.replace(text, replacement))
-    assert found, f"{text} does not stand in the core any more: mend the list of mutants"
-
-
-def survived(folder, mutant):
-    """What is wrong with a mutant that was not found out; None if it was."""
-    what, scenario, text, replacement = mutant
-    spoil(folder, text, replacement)
-    return found_out(folder, what, scenario)
-
-
-def not_noticed(folder, exchange):
-    """The same for two things under a label that changed places."""
-    (copied(folder) / exchange.path).write_text(exchange.source)
-    return found_out(folder, exchange.what, SCENARIO_OF[exchange.label])
-
-
-def found_out(folder, what, scenario):
-    result = run(folder, scenario)
+def problems(folder, all_mutants):
+    """What is wrong with those that were not found out."""
+    found = []
+    for mutant, code, said in run(folder, all_mutants):
+        lines = said.splitlines()
+        if code == 0:
+            found.append(f"{mutant.what}: the scenario {mutant.scenario} did not notice")
+        elif not any(line.startswith(DISAGREEMENTS) for line in lines):
+            found.append(f"{mutant.what}: the scenario {mutant.scenario} crashed: {lines[-1:]}")
     shutil.rmtree(folder)
-    lines = result.stderr.splitlines()
-    if result.returncode == 0:
-        return f"{what}: the scenario {scenario} did not notice"
-    if not any(line.startswith(DISAGREEMENTS) for line in lines):
-        return f"{what}: the scenario {scenario} crashed: {lines[-1:]}"
-    return None
+    return found
 
 
-def all_of(check, mutants, tmp_path):
-    with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda pair: check(tmp_path / str(pair[0]), pair[1]), enumerate(mutants)))
-    assert not any(found), [problem for problem in found if problem]
+def test_healthy(tmp_path):
+    """Copies without a change pass: what the mutants fail on is their change."""
+    same = [mutants.Mutant("the same", scenario, {}) for scenario in sorted({*mutants.LABELS, *(entry[1] for entry in mutants.TEXTS)})]
+    assert [(mutant.scenario, code, said) for mutant, code, said in run(tmp_path, same) if code] == []
 
 
-@pytest.mark.parametrize("scenario", LABELS)
-def test_healthy(tmp_path, scenario):
-    """A copy without a change passes: what the mutants fail on is their change."""
-    spoil(tmp_path, "VERSION = const(1)", "VERSION = const(1)")
-    result = run(tmp_path, scenario)
-    assert result.returncode == 0, result.stderr
-
-
-def test_every_mutant_is_found_out(tmp_path):
-    assert len(MUTANTS) >= 75
-    all_of(survived, MUTANTS, tmp_path)
-
-
-def test_every_order_matters(tmp_path):
-    """Whatever is hashed under a label is hashed in the order of the page."""
-    found = list(exchanges(CORE))
-    assert len(found) >= 45
-    all_of(not_noticed, found, tmp_path)
+@pytest.mark.parametrize(("which", "least"), [(mutants.listed, 100), (mutants.by_rule, 60)], ids=["listed", "by_rule"])
+def test_every_mutant_is_found_out(tmp_path, which, least):
+    every = list(which(CORE))
+    assert len(every) >= least
+    assert problems(tmp_path, every) == []
