@@ -27,6 +27,7 @@ _EVENTS = {
     "message_undecryptable": "a private message of {uid} could not be opened",
     "followed": "{uid} has followed to the channel's new key",
     "expelled": "this member was declared lost: the others have moved to another key",
+    "notice_unreadable": "a lost member was declared, but this one cannot read the new key: provision it again",
     "moved": "a lost member was declared; the channel has a new key",
     "forked": "the group's order has split: somebody, or the broker, shows different histories",
     "desync": "out of step with the group; asking to be taken in again",
