@@ -258,19 +258,6 @@ def test_21_ours_another_member_opens_nothing():
     assert fake != alice.pairs[bob.tag]
 
 
-# --- 23: outsiders
-
-
-def test_23_paper_an_outsiders_noise_asks_for_a_resync():
-    (alice, bob), _ = paper.group(2)
-    message = alice.send(b"x")
-    message[0][1] = os.urandom(len(message[0][1]))
-    message[2] = bob.hmac(message)  # who held v once, see 17
-    with pytest.raises(paper.MessageUndecryptable):
-        bob.receive(message)
-    assert bob.resync_required
-
-
 def test_x25519_of_the_model_is_the_standards():
     k = bytes.fromhex("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4")
     u = bytes.fromhex("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c")
