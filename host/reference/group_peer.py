@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from . import agreement as ag
 from .control import Control, Head, Need, Rejoin, Sync, build_control
-from .frames import CONTROL
+from .encoding import Reject
+from .frames import AGREEMENT, CONTROL
 from .names import RETAINED
-from .packages import AHEAD, Package, build_package, slot_of
+from .packages import AHEAD, FAR, Package, build_package, slot_of
 from .peer import Peer, Publication
 from .primitives import ZERO32, x25519_base
-from .ratchet import APPLICATION, PRIVATE, Group, Message, frame_hash
+from .ratchet import APPLICATION, PRIVATE, Group, Message, frame_hash, unwrap
 from .smmp import Commanded, Founded, GroupSeen, GroupView, Spoken
 from .zpinc import Member
 
@@ -131,8 +132,27 @@ class GroupPeer:
         """Take what the broker delivers on the group's streams. What somebody else says under our own tag is dropped (18.2)."""
         if frame[1] == CONTROL and frame[2:18] == self.peer.name[:16] and frame[:-16] not in self.asked:
             return []
-        self.last = self.view.receive(topic, frame)
+        own = self._own_row(frame)
+        try:
+            self.last = self.view.receive(topic, frame)
+        except Reject as refused:
+            if refused.reason == "package" and own and self.next_package <= own.package < self.next_package + FAR:
+                # So a lie about our numbers does not keep our true ones out (16.1).
+                self.next_package, self.own = own.package + 1, []
+                return self.packages()
+            raise
         return self._answer(self.last)
+
+    def _own_row(self, payload: bytes) -> ag.Row | None:
+        """Our row in an agreement. In no group we look at one that takes us in only: Reject(`outside`) (16.4)."""
+        frame = unwrap(self.peer.keys.msgkey, self.name, payload)
+        if frame[1] != AGREEMENT or frame in self.view.accepted.values():
+            return None
+        a = ag.parse_agreement(frame)
+        own = next((row for row in a.rows if row.tag == self.peer.name[:16]), None)
+        if self.view.state is None and a.organizer != self.peer.name[:16] and not (own and own.enters):
+            raise Reject("outside")
+        return own
 
     def _answer(self, seen: GroupSeen) -> list[Publication]:
         match seen.what:

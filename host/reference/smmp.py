@@ -149,13 +149,20 @@ class GroupView:
         return {m.tag: m.pinned.B for m in self.view.members.values() if m.pinned}
 
     def _parties(self, a: ag.Agreement) -> dict[bytes, ag.Party]:
-        """What an agreement used of everyone but its organizer, by tag; Reject(`package`) for what nobody published."""
+        """What an agreement used of everyone but its organizer, by tag: of those whose package was published.
+
+        Reject(`package`) for the others if they, or the organizer, are known; who is not concerned takes the agreement.
+        """
         used = {}
+        identities = self._identities()
         for row in a.rows:
-            if row.tag != a.organizer:
-                package = self.view.by_tag(row.tag).package(row.package) if row.package else None
-                if row.enters and package and row.R != package.R:
-                    raise Reject("package", "R of who enters is not the package's")
+            if row.tag == a.organizer:
+                continue
+            package = self.view.by_tag(row.tag).shelf.unused.get(row.package)
+            if (row.package and not package) or (row.enters and package and row.R != package.R):
+                if row.tag in identities or a.organizer in identities:
+                    raise Reject("package", "nobody published what it uses")
+            else:
                 used[row.tag] = ag.Party(row.number, package.K if package else row.R, row.R)
         return used
 

@@ -1,19 +1,21 @@
 """The core and the reference refuse the same frames of a group, under the same names, and the group goes on."""
 
 import random
+from dataclasses import replace
 
 import group_refusals
 import notice_refusals
 import pytest
 from guest import Guest
 from lost_scenarios import ADMIN
-from ref_world import CHANNEL, ROOT, Reference, World
+from ref_world import CHANNEL, ROOT, Reference, World, identity_secret
 from refusals import flipped
 
 from reference import agreement as ag
 from reference.control import Head
 from reference.encoding import Reject
 from reference.group_peer import GroupPeer
+from reference.known import Known
 from reference.names import ChannelKeys
 from reference.notice import parse_notice
 from reference.peer import Peer
@@ -247,3 +249,60 @@ def test_who_takes_us_in_again(grouped):
     guest.say(guest.group.send(b"again"))
     guest.wait(1000)
     assert bytes(world.messages["anna"][-1].body) == b"again"
+
+
+def test_lies_about_numbers(grouped):
+    """Who is named with a number that it has not made goes on counting from there; who is not concerned takes the agreement."""
+    world, guest = grouped
+    judge_of(world, guest)
+    forge, core = group_refusals.GroupForge(guest, world.known), world.channels["anna"]
+    anna, boris = guest.peer.view.by_uid("anna"), guest.peer.view.by_uid("boris")
+    parties = forge.parties(("anna", "boris"))
+
+    def nine_more(tag):
+        return {tag: replace(parties[tag], number=parties[tag].number + 9)}
+
+    world.run("anna", core.receive(*forge.live(forge.agreement(ag.RESYNC, parties | nine_more(anna.tag))), world.now))
+    assert core.drops["package"] == 1
+    guest.wait(3000)
+    assert [p.number for p in anna.present_packages()] == [parties[anna.tag].number + 10, parties[anna.tag].number + 11]
+
+    R, last = guest.group.state.R[guest.group.index()], guest.group.own[-1].number
+    by_anna = {forge.tag: ag.Party(last + 9, R, R), boris.tag: parties[boris.tag]}
+    answer = guest.group.receive(*forge.live(forge.agreement(ag.RESYNC, by_anna, "anna")))
+    assert [package.number for package in guest.group.own] == [last + 10, last + 11] and len(answer) == 2
+    far = {forge.tag: ag.Party(last + 11 + 65, R, R), boris.tag: parties[boris.tag]}
+    with pytest.raises(Reject, match="package"):
+        guest.group.receive(*forge.live(forge.agreement(ag.RESYNC, far, "anna")))
+
+    reference = Reference(world)
+    reference.view.complete = False
+    reference.view.known = Known()
+    reference.view.known.identities["anna"], reference.view.known.x = world.known.identities["anna"], world.known.x
+    reference.read()
+    lie = forge.live(forge.agreement(ag.RESYNC, parties | nine_more(boris.tag) | forge.parties(("anna",))))
+    (group,) = reference.groups.values()
+    assert group.receive(*lie).what.by == ("anna",)
+    events = len(world.events["anna"])
+    world.run("anna", core.receive(*lie, world.now))
+    assert "group" in [name for name, _ in world.events["anna"][events:]]
+
+
+def test_outside(grouped):
+    """Who is in no group looks at nothing of it but an agreement that takes it in, as one who enters (16.4)."""
+    world, guest = grouped
+    judge_of(world, guest)
+    forge, core = group_refusals.GroupForge(guest, world.known), world.channels["clara"]
+    parties = forge.parties(("anna", "boris"))
+    ((tag, party),) = forge.parties(("clara",)).items()
+    outsider = GroupPeer(Peer(guest.peer.keys, "clara", identity_secret("clara"), random.Random(9).randbytes), "main")
+    frames = [
+        forge.agreement(ag.ADD, parties | {tag: replace(party, number=party.number - ag.ENTERS)}),
+        forge.agreement(ag.RESYNC, parties),
+    ]
+    before = core.drops["outside"]
+    for count, frame in enumerate([*frames, forge.message()], before + 1):
+        world.run("clara", core.receive(*forge.live(frame), world.now))
+        assert core.drops["outside"] == count
+        with pytest.raises(Reject, match="outside"):
+            outsider.receive(*forge.live(frame))
