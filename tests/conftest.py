@@ -15,6 +15,10 @@ settings.register_profile("sealcast", deadline=None, print_blob=True)
 settings.load_profile("sealcast")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--target", help="board for tests/hil: unix, qemu-rv32 (default: both, one after the other) or a serial port")
+
+
 def _binary(name: str) -> Path:
     path = ROOT / "build" / "bin" / name
     if not os.access(path, os.X_OK):

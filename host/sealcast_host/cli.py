@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sealcast_host import __version__, boardcli, groupcli
+from sealcast_host import __version__, boardcli, groupcli, hilcli
 from sealcast_host.cliargs import seconds, whole
 from sealcast_host.errors import UserError
 
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_bridge(commands)
     boardcli.add(commands, _add_broker_options, _broker_options)
+    hilcli.add(commands, _add_broker_options, _broker_options)
     groupcli.add(commands, _add_member_options, _broker_options)
     return parser
 

@@ -136,9 +136,10 @@ class Device:
                 with _mapped(self.port):
                     heard = self._interrupt()
                     self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_READ_S)
-                    self._dog = "True" in self._exec(_WATCHED, _RUN_S)
-                    if self._dog:
-                        self._exec(_HOLD, _RUN_S)
+                    with contextlib.suppress(BoardError):  # no memory even for the question: what was known stands
+                        self._dog = "True" in self._exec(_WATCHED, _RUN_S)
+                        if self._dog:
+                            self._exec(_HOLD, _RUN_S)
                     self._transport.enter_raw_repl(soft_reset=True)
                 break
             except Gone:  # it may be starting, or have lost our first Ctrl-C
@@ -147,6 +148,10 @@ class Device:
         if self._dog:
             self.run(_HOLD)
         self.run(_HELPERS)
+
+    def fresh(self) -> None:
+        """A soft reset: an empty heap, nothing imported. Raises Gone."""
+        self._enter()
 
     def _interrupt(self) -> bool:
         """Ctrl-C until there is a prompt: a board that is starting, or short of memory, loses some. -> did it say anything?"""
@@ -223,6 +228,13 @@ class Device:
     def remove(self, path: str) -> None:
         """Remove a file if it is there."""
         self.run(f"_gone({path!r})")
+
+    def launch(self, program: str) -> None:
+        """Start a program, leave it running, and close the port."""
+        with _mapped(self.port):
+            self._transport.exec_raw_no_follow(program)
+            self._transport.in_raw_repl = False
+        self.close()
 
     def restart(self) -> None:
         """Start the board's own program again, and close."""

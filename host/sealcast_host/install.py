@@ -28,7 +28,7 @@ def install(port: str, board: Board | None, wait_s: float = WAIT_S, patient: boo
             with Device(port) as device:
                 met = True
                 found = recognise(device.facts(), board)
-                _install(device, found)
+                put_node(device, found)
                 device.restart()
                 return found
         except Gone as e:
@@ -52,8 +52,8 @@ def recognise(facts: Facts, wanted: Board | None) -> Board | None:
     return board
 
 
-def _install(device: Device, board: Board | None) -> None:
-    """One attempt, to the end or until the board is gone."""
+def put_node(device: Device, board: Board | None) -> tuple[int, int]:
+    """One attempt, to the end or until the board is gone. -> (files of the node, how many of them had to be copied)"""
     facts = device.facts()
     wanted = bundle.make(facts.arch, facts.mpy, board)
     _announce(facts, board, wanted)
@@ -76,6 +76,7 @@ def _install(device: Device, board: Board | None) -> None:
         copy.append(MAIN)
     _copy(device, wanted, copy)
     print(f"installed {len(paths)} files, {len(copy)} of them copied now and checked on the board")
+    return len(paths), len(copy)
 
 
 def stale(device: Device, wanted: Bundle) -> list[str]:

@@ -22,6 +22,16 @@ def boards_dir() -> Path:
     return _place("boards", "boards")
 
 
+def reference_dir() -> Path:
+    """The folder of the desktop reference, for `sealcast hil`."""
+    return _place("reference", "host/reference")
+
+
+def vectors_dir() -> Path:
+    """The folder of the known answers (primitives_*.json), for `sealcast hil`."""
+    return _place("vectors", "tests/vectors")
+
+
 def core_dir() -> Path:
     """The folder of the protocol core: what a board has as `sealcast`."""
     import sealcast

@@ -17,6 +17,8 @@ PLACES = {
     "firmware/node": ("sealcast_host/_data/node", ["**/*.py", "**/*.json"]),
     "firmware/prebuilt": ("sealcast_host/_data/prebuilt", ["**/*.mpy", "SHA256SUMS"]),
     "boards": ("sealcast_host/_data/boards", ["*.toml"]),
+    "host/reference": ("sealcast_host/_data/reference", ["**/*.py"]),
+    "tests/vectors": ("sealcast_host/_data/vectors", ["primitives_*.json", "*.py"]),
 }
 
 

@@ -14,6 +14,7 @@ from board import Board, missing  # noqa: E402
 from unix_board import UnixBoard  # noqa: E402
 
 from host_support import environment  # noqa: E402
+from sealcast_host import boards, bundle, romfs  # noqa: E402
 
 
 @pytest.fixture
@@ -30,6 +31,56 @@ def qemu_board(tmp_path):
         pytest.fail(f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False)
     with Board("VIRT_RV32", str(tmp_path / "disk")) as board:
         yield board
+
+
+C6_HEAP_BYTES = 254464  # some 250,000 bytes free after start-up, as boards/ESP32_GENERIC_C6.toml expects
+
+
+@pytest.fixture
+def counting_board(tmp_path, request):
+    """An emulated board whose clock counts instructions, the node in its ROMFS: counting makes copying slow."""
+    if request.config.getoption("--target") not in (None, "qemu-rv32"):
+        pytest.skip("only where an emulator is examined")
+    if missing("VIRT_RV32"):
+        pytest.fail(f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False)
+    files = bundle.make("rv32imc", 6, boards.named("QEMU_VIRT_RV32")).files
+    with Board("VIRT_RV32", str(tmp_path / "disk"), icount=True, heap_bytes=C6_HEAP_BYTES) as board:
+        board.write_rom(romfs.image({path: data for path, data in files.items() if path.startswith("/lib/")}))
+        board.reset()
+        yield board
+
+
+TARGETS = ("unix", "qemu-rv32")
+
+
+def pytest_generate_tests(metafunc):
+    """Tests that take `target` run on every board that --target names."""
+    if "target" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--target")
+        metafunc.parametrize("target", [chosen] if chosen else TARGETS, indirect=True, ids=lambda name: name.strip("/").replace("/", "-"))
+
+
+class Target:
+    """A board to examine: name of its report, and the port that it is at. ours: started here, with room for everything."""
+
+    def __init__(self, name, port, ours=True):
+        self.name, self.port, self.ours = name, port, ours
+
+
+@pytest.fixture
+def target(request, tmp_path):
+    """The board that --target names: unix and qemu-rv32 are started here, anything else is a port with a board behind it."""
+    if request.param == "unix":
+        with UnixBoard(request.getfixturevalue("micropython"), tmp_path) as board:
+            yield Target("unix", board.port)
+    elif request.param == "qemu-rv32":
+        if missing("VIRT_RV32"):
+            pytest.fail(f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False)
+        # The heap of an ESP32-C6, which runs the same code: core, node and group fit it, so every part is examined.
+        with Board("VIRT_RV32", str(tmp_path / "disk"), heap_bytes=C6_HEAP_BYTES) as board:
+            yield Target("qemu-rv32", board.port)
+    else:
+        yield Target(Path(request.param).name, request.param, ours=False)
 
 
 class Home:

@@ -87,7 +87,7 @@ class UnixBoard:
         self._pull_after = self.passed + count
 
     def _power(self):
-        mode = "friendly"
+        mode, crashes = "friendly", 0
         env = dict(os.environ, MICROPYPATH=".frozen", TERM="dumb")
         command = [sys.executable, "-c", _CONTROLLING, str(self._micropython), "-X", "heapsize=1m", str(REPL), str(self.flash)]
         while not self._ended:
@@ -97,7 +97,9 @@ class UnixBoard:
             code = self._process.wait()
             if code not in (85, 86) and not self._ended:
                 print(f"unix board: MicroPython ended with {code}", file=sys.stderr)
-                return
+                crashes += 1
+                if crashes > 5:
+                    return  # else it starts again, as a board does after a fault
             mode = "raw" if code == 85 else "friendly"
 
     def _wire(self):

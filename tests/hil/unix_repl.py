@@ -109,8 +109,12 @@ if mode == "raw":
 else:
     main_py(names)
     write(b"MicroPython\r\n>>> ")
+interrupted = False
 while True:
     try:
+        if interrupted:
+            interrupted = False
+            write(b"\r\n>>> " if mode == "friendly" else b"\x04\x04>")
         if mode == "friendly":
             c = read()
             if c == b"\x01":
@@ -131,6 +135,5 @@ while True:
             sys.exit(RAW)
         else:
             execute(got, names)
-    except KeyboardInterrupt:
-        if mode == "friendly":
-            write(b"\r\n>>> ")
+    except KeyboardInterrupt:  # another one may come at any time: nothing is done here that it could break
+        interrupted = True

@@ -1,0 +1,119 @@
+"""`sealcast hil`: all parts on one board, a verdict, an exit code: 0 all passed, 1 something did not or the board was lost."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sealcast_host.boards import Board
+from sealcast_host.device import Gone
+from sealcast_host.errors import UserError
+from sealcast_host.hil import group, live, page, pieces, primitives, report, timing, zpinc
+from sealcast_host.hil.results import PASSED, Check, Results
+from sealcast_host.hil.rig import SILENCE_S, Rig
+from sealcast_host.hilcli import PARTS, REPORT
+from sealcast_host.install import put_node, recognise
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """target: the report's name (None: the board's own). parts: of PARTS. broker: None for one of our own.
+
+    silence_s: a board that says nothing for so long is taken for hung.
+    """
+
+    port: str
+    target: str | None = None
+    parts: tuple[str, ...] = PARTS
+    seed: int | None = None
+    rounds: int = 20
+    icount: bool = False
+    install: bool = True
+    silence_s: float = SILENCE_S
+    broker: dict[str, Any] | None = None
+    wifi: dict[str, str] | None = None
+    report: Path = field(default=REPORT)
+
+
+def hil(wishes: Wishes) -> int:
+    """Raises UserError for a port that cannot be used, before anything is reported."""
+    results = Results(secrets.randbelow(10**9) if wishes.seed is None else wishes.seed)
+    results.tell = lambda check: _show(check, results.seed)
+    begun = time.monotonic()
+    print(f"seed      {results.seed}", flush=True)
+    try:
+        with Rig(wishes.port, wishes.silence_s) as rig:
+            _run(rig, results, wishes)
+    except Gone as e:
+        if not results.checks:  # there was no board to begin with
+            raise
+        results.lost = results.lost or str(e)
+        _skip_the_rest(results, wishes.parts)
+    seconds = time.monotonic() - begun
+    target = wishes.target or _slug(str(results.facts.get("name") or results.facts.get("machine") or "board"))
+    made = report.document(results, target, seconds)
+    for line in report.summary(results, seconds):
+        print(line)
+    written = report.write(wishes.report, target, made, page.page(made))
+    print(f"report    {written[0]}, {written[1]}", flush=True)
+    return 0 if results.good else 1
+
+
+def _run(rig: Rig, results: Results, wishes: Wishes) -> None:
+    board = _identify(rig, results)
+    if wishes.install:
+        with results.check("install", "the node is on the board", "docs/HARDWARE.md") as made:
+            made.count, copied = put_node(rig.device, board)
+            results.facts["files"], results.facts["copied"] = made.count, copied
+            made.detail = f"{copied} files copied" if copied else "nothing had changed"
+        if made.verdict != PASSED:
+            _skip_the_rest(results, wishes.parts)
+            return
+    for name in wishes.parts:
+        _PARTS[name](rig, results, wishes)
+
+
+def _identify(rig: Rig, results: Results) -> Board | None:
+    with results.check("identify", "chip, MicroPython, architecture, heap", "docs/HARDWARE.md") as made:
+        facts = rig.facts()
+        board = recognise(facts, None)
+        results.facts |= {
+            "name": board.name if board else "",
+            "machine": facts.machine,
+            "micropython": ".".join(map(str, facts.version)),
+            "arch": facts.arch,
+            "mpy": facts.mpy,
+            "heap_bytes": facts.heap,
+            "heap_free_bytes": facts.heap_free,
+            "disk_free_bytes": facts.disk_free,
+        }
+        made.detail = f"{facts.machine}, MicroPython {results.facts['micropython']}, {facts.arch or 'no native code'}, {facts.heap:,} bytes"
+        return board
+    raise UserError(f"{rig.port}: {results.checks[-1].why}")
+
+
+_PARTS: dict[str, Callable[[Rig, Results, Wishes], None]] = {
+    "primitives": lambda rig, results, wishes: primitives.check(rig, results, wishes.rounds),
+    "pieces": lambda rig, results, wishes: pieces.check(rig, results),
+    "zpinc": lambda rig, results, wishes: zpinc.check(rig, results),
+    "group": lambda rig, results, wishes: group.check(rig, results),
+    "live": lambda rig, results, wishes: live.check(rig, results, wishes.broker, wishes.wifi),
+    "timing": lambda rig, results, wishes: timing.check(rig, results, wishes.icount),
+}
+
+
+def _skip_the_rest(results: Results, parts: Iterable[str]) -> None:
+    begun = {check.part for check in results.checks}
+    for part in parts:
+        if part not in begun:
+            results.skip(part, "all of it", "the board was given up")
+
+
+def _show(check: Check, seed: int) -> None:
+    print("\n".join(report.lines(check, seed)), flush=True)
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-") or "board"

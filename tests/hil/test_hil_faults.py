@@ -1,0 +1,133 @@
+"""Boards that are not well: `sealcast hil` names what is wrong, ends with 1, and is never left waiting.
+
+Mutants: one constant or order of the core is changed on the board alone; the examination must say which section is broken.
+"""
+
+import json
+import os
+import pty
+import signal
+import tty
+from pathlib import Path
+
+import pytest
+from test_hil import hil
+
+from sealcast_host import boards, bundle
+
+CORE = Path(__file__).resolve().parents[2] / "shared" / "sealcast"
+
+
+@pytest.fixture
+def node_board(unix_board):
+    """A unix board with the node on its disk, as `sealcast flash` leaves it."""
+    for path, data in bundle.make("x64", 6, boards.named("UNIX")).files.items():
+        place = unix_board.flash / path[1:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    return unix_board
+
+
+def spoil(board, text, replacement):
+    """Put sources in which the text is replaced beside the compiled files: MicroPython takes the sources."""
+    found = 0
+    for path in CORE.glob("*.py"):
+        source = path.read_text()
+        if text in source and not path.name.startswith(("suite_host", "host_", "soft_")):
+            (board.flash / "lib" / "sealcast" / path.name).write_text(source.replace(text, replacement))
+            found += 1
+    assert found, f"{text} does not stand in the core any more: mend the list of mutants"
+
+
+def examined(board, tmp_path, *arguments):
+    done = hil(board.port, "--no-install", "--report", tmp_path, "--target", "t", *arguments)
+    assert "Traceback" not in done.stderr
+    return done, json.loads((tmp_path / "t.json").read_text())
+
+
+# (what, parts, text, its replacement, the section that the verdict must name)
+MUTANTS = [
+    ("label of ckey", "pieces", b'b"sc/ckey"', b'b"sc/ckex"', "4.2"),
+    ("label of names", "pieces", b'b"sc/siv"', b'b"sc/sit"', "4.3"),
+    ("label of nonces", "pieces", b'b"sc/nonce"', b'b"sc/nonse"', "5"),
+    ("lists with little endian lengths", "pieces", b'len(item).to_bytes(2, "big")', b'len(item).to_bytes(2, "little")', "4.2"),
+    ("the floor of the padding", "pieces", b"PAD_FLOOR = const(32)", b"PAD_FLOOR = const(48)", "3.4"),
+    ("label of the ring's digest", "zpinc", b'b"sc/ring"', b'b"sc/rinq"', "7.5"),
+    ("second factor first in ISK", "zpinc", b"K + outer", b"outer + K", "9.4"),
+    ("Z_{i+1} for Z_{i-1} in A_i", "zpinc", b"self.Z[i - 1]", b"self.Z[(i + 1) % n]", "9.4"),
+    ("label of chains", "zpinc", b'b"sc/chain"', b'b"sc/chaim"', "10.2"),
+    ("label of storage", "zpinc", b'b"sc/store"', b'b"sc/stare"', "12"),
+]
+
+
+@pytest.mark.parametrize(("what", "parts", "text", "replacement", "section"), MUTANTS, ids=[mutant[0] for mutant in MUTANTS])
+def test_a_mutant_is_found_out_and_its_section_named(node_board, tmp_path, what, parts, text, replacement, section):
+    spoil(node_board, text.decode(), replacement.decode())
+    done, made = examined(node_board, tmp_path, "--parts", parts, "--seed", "7")
+    assert done.returncode == 1 and made["verdict"] == "failed"
+    failed = [check for check in made["checks"] if check["verdict"] == "failed"]
+    assert failed[0]["section"] == section, failed[0]
+    assert f"PROTOCOL.md {section}: " in done.stdout and "--seed 7" in done.stdout
+    assert f"     expected {failed[0]['expected'][:64]}" in done.stdout and f"     found    {failed[0]['found'][:64]}" in done.stdout
+
+
+def test_a_healthy_board_passes_what_mutants_fail(node_board, tmp_path):
+    done, made = examined(node_board, tmp_path, "--parts", "pieces,zpinc", "--seed", "7")
+    assert (done.returncode, made["verdict"]) == (0, "passed"), done.stdout
+
+
+def test_a_wrong_primitive_is_found_out(node_board, tmp_path):
+    """A multiplication that is right but for one bit in one result of sixteen."""
+    (node_board.flash / "lib" / "curve25519.mpy").rename(node_board.flash / "lib" / "curve_right.mpy")
+    (node_board.flash / "lib" / "curve25519.py").write_text(
+        "from curve_right import *\nimport curve_right\n"
+        "def x25519(k, u):\n r = bytearray(curve_right.x25519(k, u))\n if not r[0] & 15: r[7] ^= 1\n return bytes(r)\n"
+    )
+    done, made = examined(node_board, tmp_path, "--parts", "primitives", "--rounds", "60", "--seed", "7")
+    assert done.returncode == 1
+    failed = [check["name"] for check in made["checks"] if check["verdict"] == "failed"]
+    assert "libsodium: x25519" in failed and not any("ristretto" in name for name in failed)
+
+
+def test_a_board_that_vanishes_is_told(node_board, tmp_path):
+    node_board.unplug_after(20000)
+    done, made = examined(node_board, tmp_path, "--parts", "primitives,zpinc")
+    assert done.returncode == 1 and made["verdict"] == "lost" and "verdict: lost" in done.stdout
+    assert "unplugged" in made["why"]
+    assert [check["verdict"] for check in made["checks"] if check["part"] == "zpinc"] == ["not run"]
+
+
+def test_a_board_that_hangs_is_told(node_board, tmp_path):
+    """In the middle of a command, for good."""
+    (node_board.flash / "lib" / "curve25519.mpy").rename(node_board.flash / "lib" / "curve_right.mpy")
+    (node_board.flash / "lib" / "curve25519.py").write_text(
+        "from curve_right import *\ndef ed25519_public(seed):\n import time\n while True: time.sleep(1)\n"
+    )
+    done, made = examined(node_board, tmp_path, "--parts", "pieces,timing", "--silence", "2")
+    assert done.returncode == 1 and made["verdict"] == "lost"
+    assert "does not answer" in made["why"] or "stopped" in made["why"]
+
+
+def test_a_port_with_nobody_behind_it(tmp_path):
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    done = hil(os.ttyname(theirs), "--report", tmp_path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "does not answer" in done.stderr
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_ctrl_c_ends_it(node_board, tmp_path):
+    import subprocess
+    import sys
+
+    from host_support import environment
+
+    command = [sys.executable, "-u", "-m", "sealcast_host", "hil", "--port", node_board.port, "--report", tmp_path, "--no-install"]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        for line in run.stdout:
+            if "known answers" in line:
+                run.send_signal(signal.SIGINT)
+                break
+        out, err = run.communicate(timeout=60)
+    assert run.returncode == 130 and "Traceback" not in err, err
