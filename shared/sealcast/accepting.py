@@ -96,7 +96,6 @@ class Accepting:
         job = g.organizer.job
         g.advance(after, a.frame, a.organizer, mine)
         g.pairs = pairs
-        g.heard = {tag: g.heard[tag] for tag in g.heard if tag in after.tags}
         g.where.asking.liars = []
         g.undo.job = job
         g.undo.spent = g.organizer.used(a, old, now)
