@@ -10,7 +10,7 @@ from .names import RETAINED
 from .packages import AHEAD, FAR, Package, build_package, slot_of
 from .peer import Peer, Publication
 from .primitives import ZERO32, x25519_base
-from .ratchet import APPLICATION, PRIVATE, Group, Message, frame_hash, unwrap
+from .ratchet import APPLICATION, MAX_EPOCH, PRIVATE, Group, Message, frame_hash, unwrap
 from .smmp import Commanded, Founded, GroupSeen, GroupView, Spoken
 from .zpinc import Member
 
@@ -167,6 +167,8 @@ class GroupPeer:
                 if m == self.waiting:
                     self.waiting = None
                 return self.slot(self.state.epoch - 1)
+            case Commanded() if self.view.state and self.view.state.epoch >= MAX_EPOCH:
+                return []
             case Commanded(sender=sender, control=Sync(nonce=nonce)) if sender != self.peer.uid and self.view.state:
                 return self.control(Head(nonce, 1, self.state.epoch, self.state.head))
             case Commanded(control=Need(epoch=epoch, hash=wanted)) if epoch in self.view.accepted:
