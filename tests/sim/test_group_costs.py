@@ -93,3 +93,22 @@ def test_an_agreement_is_one_publish_and_fits(n):
     assert {c.channel.group.state.epoch for c in w.clients.values()} == {2}
     (frame,) = [e[2] for e in counter.published["m00"] if e[1].endswith("/g")]
     assert len(frame) == 168 + 84 * n <= MAX_FRAME
+
+
+@pytest.mark.parametrize("n", [2, 8])
+def test_what_two_identities_share_is_computed_once_a_pair_and_start(n):
+    """After a start it is in nobody's memory: N - 1 multiplications more for the sender, one for each receiver that started, once."""
+    w = group(n)
+    for uid in ("m00", "m01"):
+        w.clients[uid].power_cut()
+        w.restart(w.clients[uid])
+    assert w.run_until(w.now + 30000, w.one_group)
+    w.run_until(w.now + 3000)
+    counter = Counter(w)
+    for more in (True, False):
+        w.say(w.clients["m01"])
+        w.run_until(w.now + 1000)
+        assert w.one_group() and counter.multiplications.pop("m01") == n + 2 + (n - 1) * more
+        assert counter.multiplications.pop("m00") == 2 + more <= 3
+        assert set(counter.multiplications.values()) <= {2}
+        counter.multiplications = dict.fromkeys(w.clients, 0)
