@@ -233,6 +233,7 @@ class Agreement:
                 if m:
                     m.strikes = 0
                     m.silent_until = 0
+            a.rest()
             self.ch.dirty = True
             self.ch.event("rekeyed", {"epoch": hexlify(self.current.id), "members": [p[2] for p in self.current.parties]})
 

@@ -143,6 +143,8 @@ class Attempt:
         return self._value(self.X, i, X)
 
     def _value(self, values, i, value):
+        if self.state == CONFIRMED:  # late or repeated: there is nothing left to compare it with, and nothing to decide
+            return False
         if values[i] is not None:
             if values[i] != value:
                 raise Reject("conflict")
@@ -213,6 +215,11 @@ class Attempt:
         self._A = None
         self.state = KEYED
         self.confirmed.add(self.me)
+
+    def rest(self):
+        """All have confirmed: what is left is for answering those who still wait. Frees the shares and sums."""
+        self.Z = self.X = ()
+        self.early = {}
 
     def forget(self):
         """Erase what could open the epoch, once its keys are derived elsewhere. Confirmations can still be answered."""
