@@ -11,7 +11,7 @@ from ref_world import Reference, World
 from reference import agreement as ag
 from reference.control import Head, Need, Rejoin, Sync
 from reference.primitives import ZERO32
-from reference.ratchet import frame_hash
+from reference.ratchet import REFRESH, frame_hash
 from reference.smmp import Commanded, Founded, Late, Spoken
 
 CREW = ("anna", "boris", "clara", "dmitri")
@@ -133,6 +133,24 @@ def _slots_are_empty(w: World, r: Reference) -> None:
     assert _heard(w, "clara")[-2:] == [("boris", b"lost %d" % k) for k in range(2)]
 
 
+def silence() -> None:
+    """Who has been silent for 10 to 20 minutes says an empty message, and adds two packages to the two that it has (17.3, 16.1)."""
+    w = World(keepalive=600)
+    r = _crew(w, CREW[:2])
+    w.do("anna", "change_group", "create", ["boris"], w.now)
+    w.advance(6000)
+    r.read()
+    before = {uid: [p.number for p in r.view.by_uid(uid).present_packages()] for uid in CREW[:2]}
+    w.advance(9 * 60_000)
+    assert not _of(r.read(), Spoken)
+    w.advance(12 * 60_000)
+    spoken = [s.what for s in r.read() if isinstance(s.what, Spoken)]
+    assert {(s.sender, s.m.type, s.m.text) for s in spoken} == {(uid, REFRESH, b"") for uid in CREW[:2]}, spoken
+    for uid, (_, last) in before.items():
+        assert [p.number for p in r.view.by_uid(uid).present_packages()][-1] >= last + 2, uid
+    assert not _heard(w, "anna") and not _heard(w, "boris")
+
+
 def guest_in_group() -> None:
     """The reference organizes, speaks, whispers, hears, and is removed."""
     w = World()
@@ -218,4 +236,4 @@ def _tag(guest: Guest, uid: str) -> bytes:
     return guest.peer.keys.name(uid)[:16]
 
 
-SCENARIOS: list[Callable[[], None]] = [ratchet, guest_in_group, taken_in_again, interruptions]
+SCENARIOS: list[Callable[[], None]] = [ratchet, guest_in_group, taken_in_again, interruptions, silence]

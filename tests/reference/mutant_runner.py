@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LIMIT_S = 60
+LIMIT_S = 120
 AT_ONCE = 2
 
 

@@ -69,6 +69,7 @@ TEXTS = [
     ("another byte for private messages", "ratchet", "PRIVATE = const(0x01)", "PRIVATE = const(0x02)"),
     ("another byte for messages", "ratchet", "APPLICATION = const(0xFF)", "APPLICATION = const(0xFE)"),
     ("another byte for leaving", "ratchet", "LEAVE = const(0x05)", "LEAVE = const(0x06)"),
+    ("another byte for a refresh", "silence", "REFRESH = const(0x04)", "REFRESH = const(0x06)"),
     ("a hint of 12 bytes", "ratchet", "HINT = const(16)", "HINT = const(12)"),
     ("a signature without its place", "ratchet", 'suite.h(32, b"", b"", label, ad, body)', 'suite.h(32, b"", b"", label, body)'),
     ("pt before ad in a package's signature", "ratchet", 'suite.h(32, b"", b"", label, ad, body)',
