@@ -48,11 +48,13 @@ class Board:
     disk    file that holds the machine's memory, the disk in it: give the same one again to start where the power was cut
     icount  True: the clock counts instructions, one a nanosecond
     heap_bytes  a heap of another size than that of a board with a radio
+    whole   True: a firmware with native modules, core and node in it
     """
 
-    def __init__(self, name="VIRT_RV32", disk=None, icount=False, heap_bytes=port.HEAP_BYTES):
+    def __init__(self, name="VIRT_RV32", disk=None, icount=False, heap_bytes=port.HEAP_BYTES, whole=False):
         self.name = name
         self.heap_bytes = heap_bytes
+        self.whole = whole
         self.port = None
         self._icount = icount
         self._folder = None if disk else tempfile.mkdtemp(prefix="sealcast-board-")
@@ -72,7 +74,8 @@ class Board:
         """Switches the board on."""
         ours, theirs = socket.socketpair()
         command = MACHINES[self.name] + [
-            "-kernel", port.firmware(self.name, self.heap_bytes), "-nographic", "-semihosting", "-m", "%dM" % (MEMORY_BYTES >> 20),
+            "-kernel", port.firmware(self.name, self.heap_bytes, self.whole), "-nographic", "-semihosting",
+            "-m", "%dM" % (MEMORY_BYTES >> 20),
             "-object", "memory-backend-file,id=disk,share=on,size=%d,mem-path=%s" % (MEMORY_BYTES, self._disk),
             "-serial", "pty", "-monitor", "none",
             "-chardev", "socket,id=qmp,fd=%d" % theirs.fileno(), "-mon", "chardev=qmp,mode=control"]

@@ -14,6 +14,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOARDS = {"VIRT_RV32": "riscv64-unknown-elf-", "MPS2_AN385": "arm-none-eabi-"}
+FIRMWARE = os.path.dirname(HERE)
+_WHOLE = tuple(os.path.join(FIRMWARE, *path) for path in (("curve25519",), ("node",), ("..", "shared", "sealcast")))
 HEAP_BYTES = 143360     # the port's own figure
 C3_HEAP_BYTES = 181248  # leaves 177,000 bytes free after start-up, as an ESP32-C3 does before its radio is on
 
@@ -37,12 +39,13 @@ def _cache(name):
     return os.path.join(base, "sealcast", "micropython", name)
 
 
-def _inputs_digest(tree):
+def _inputs_digest(tree, more):
     digest = hashlib.sha256(tree.encode())
-    for folder, folders, files in os.walk(HERE):
+    for folder, folders, files in [step for top in (HERE, *more) for step in os.walk(top)]:
         folders[:] = sorted(set(folders) - {"bare"})
         for name in sorted(files):
-            if name.endswith((".c", ".h", ".mk", ".ld")) or name in ("port.py", "manifest.py", "_boot.py"):
+            own = name in ("port.py", "manifest.py", "manifest_whole.py", "_boot.py")
+            if own or name.endswith((".c", ".h", ".mk", ".ld")) or more and name.endswith(".py"):
                 path = os.path.join(folder, name)
                 digest.update(path.encode())
                 with open(path, "rb") as file:
@@ -72,14 +75,17 @@ def _make(folder, variables, log):
                 raise RuntimeError("%s failed; %s ends:\n%s" % (" ".join(command[:3]), log, text.read()[-3000:]))
 
 
-def firmware(board, heap_bytes=HEAP_BYTES):
-    """Path of the board's firmware.elf, built if anything it depends on has changed. Raises RuntimeError."""
-    tree, folder = bootstrap("source.py"), _cache("qemu-%s-%d" % (board, heap_bytes))
+def firmware(board, heap_bytes=HEAP_BYTES, whole=False):
+    """Path of the board's firmware.elf, built if anything it depends on has changed. Raises RuntimeError.
+
+    whole: with the native modules, the core and the node in it, as a firmware of one's own may have them.
+    """
+    tree, folder = bootstrap("source.py"), _cache("qemu-%s-%d%s" % (board, heap_bytes, "-whole" if whole else ""))
     os.makedirs(folder, exist_ok=True)
     elf, stamp = os.path.join(folder, "build", "firmware.elf"), os.path.join(folder, "stamp")
     with open(os.path.join(folder, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        digest = _inputs_digest(tree)
+        digest = _inputs_digest(tree, _WHOLE if whole else ())
         if os.path.exists(elf) and os.path.exists(stamp):
             with open(stamp) as file:
                 if file.read() == digest:
@@ -92,9 +98,18 @@ def firmware(board, heap_bytes=HEAP_BYTES):
         os.makedirs(no_library, exist_ok=True)
         open(os.path.join(no_library, "README.md"), "w").close()
         mpy_cross = bootstrap("unix.py", "mpy-cross")
+        modules = os.path.join(HERE, "modules")
+        if whole:
+            modules = os.path.join(folder, "modules")
+            os.makedirs(modules, exist_ok=True)
+            for source in (os.path.join(HERE, "modules", "qemu"), _WHOLE[0]):
+                link = os.path.join(modules, os.path.basename(source))
+                if not os.path.islink(link):
+                    os.symlink(source, link)
         _make(os.path.join(tree, "ports", "qemu"), [
-            "BOARD=" + board, "BUILD=" + os.path.join(folder, "build"), "FROZEN_MANIFEST=" + os.path.join(HERE, "manifest.py"),
-            "MPY_LIB_DIR=" + no_library, "USER_C_MODULES=" + os.path.join(HERE, "modules"), "MICROPY_VFS_LFS2=1",
+            "BOARD=" + board, "BUILD=" + os.path.join(folder, "build"),
+            "FROZEN_MANIFEST=" + os.path.join(HERE, "manifest_whole.py" if whole else "manifest.py"),
+            "MPY_LIB_DIR=" + no_library, "USER_C_MODULES=" + modules, "MICROPY_VFS_LFS2=1",
             "MICROPY_MPYCROSS=" + mpy_cross,
             "MICROPY_MPYCROSS_DEPENDENCY=" + mpy_cross,
             "MICROPY_HEAP_SIZE=%d" % heap_bytes,

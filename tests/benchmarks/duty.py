@@ -5,8 +5,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks.node import missing
-from sealcast_host import channels, demoboard
+from benchmarks.node import Watched, missing
+from sealcast_host import channels
 from sealcast_host.broker import running_broker
 from sealcast_host.demomembers import HostMember, Watch
 
@@ -48,21 +48,10 @@ app.main([])
 """
 
 
-class Sleeper(demoboard.BoardMember):
+class Sleeper(Watched):
     """The demo's board with our main program, in a QEMU that counts instructions: one a nanosecond of its time."""
 
-    def _install(self, known):
-        emulated = demoboard.emulator()
-        plain = emulated.Board
-        emulated.Board = lambda *args, **options: plain(*args, icount=True, **options)
-        try:
-            super()._install(known)
-        finally:
-            emulated.Board = plain
-        self._board.interrupt()
-        self._board.put("/main.py", MAIN)
-        self._board.reset()
-        self._board.let_go()
+    program, options = MAIN, {"icount": True}
 
     def wakings(self):
         return [info for name, info in self.events if name == "rest"]

@@ -33,14 +33,33 @@ app.main([])
 
 
 class Watched(demoboard.BoardMember):
-    """The demo's board with our main program."""
+    """The demo's board with another main program, and with an emulated board made otherwise: what Board() takes.
+
+    in_firmware: the heap is the port's own, and native modules, core and node are in the firmware.
+    """
+
+    program, options = MAIN, {}
+
+    def in_firmware(self):
+        self.options = {"heap_bytes": emulated.port.HEAP_BYTES, "whole": True}
+        return self
 
     def _install(self, known):
-        super()._install(known)
+        module = demoboard.emulator()
+        plain = module.Board
+        module.Board = lambda *args, **options: plain(*args, **{**options, **self.options})
+        try:
+            super()._install(known)
+        finally:
+            module.Board = plain
         self._board.interrupt()
-        self._board.put("/main.py", MAIN)
+        self._board.put("/main.py", self.program)
         self._board.reset()
         self._board.let_go()
+
+
+# name, takes part in the ratcheting group, node in the firmware (else in ROMFS)
+CASES = (("node", True, False), ("node_without_ratchet", False, False), ("node_in_firmware", True, True))
 
 
 def missing():
@@ -52,8 +71,8 @@ def measure(put):
     _shares(put)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CONFIG_HOME"], os.environ["XDG_STATE_HOME"] = folder + "/config", folder + "/state"
-        for name, ratchet in (("node", True), ("node_without_ratchet", False)):
-            asyncio.run(_measure(lambda key, value, name=name: put("rv32imc." + name + key, value), Path(folder) / name, ratchet))
+        for name, ratchet, in_firmware in CASES:
+            asyncio.run(one(lambda key, value, name=name: put("rv32imc." + name + key, value), Path(folder) / name, ratchet, in_firmware))
 
 
 def _shares(put):
@@ -72,13 +91,15 @@ def _shares(put):
     put("rv32imc.share.qstr_pools.heap_bytes", sum(7 * 10 * 2**i for i in range(1, pools + 1)))
 
 
-async def _measure(put, folder, ratchet):
+async def one(put, folder, ratchet, in_firmware):
     folder.mkdir()
     async with running_broker() as broker:
         watch, where = Watch(), {"host": "127.0.0.1", "port": broker.port}
         known = channels.ChannelFile(channel="greenhouse-" + folder.name, key=bytes(range(32)), uid="host", broker=where)
         hosts = [HostMember("%s-%d" % (folder.name, i), watch) for i in range(MEMBERS - 1)]
         board = Watched("rv32", watch, folder / "board", where, ratchet=ratchet)
+        if in_firmware:
+            board.in_firmware()
         try:
             for host in hosts:
                 await host.join(known.settings(host.uid) | {"keepalive": 20})
@@ -103,6 +124,21 @@ async def _measure(put, folder, ratchet):
             heap = [info for name, info in board.events if name == "heap"][-1]
             put(".channel_of_8.heap_used_bytes", heap["used"])
             put(".channel_of_8.heap_free_bytes", heap["free"])
+            if ratchet:
+                board.say("group create " + " ".join(host.uid for host in hosts))
+
+                def together():
+                    return any(name == "group" and len(info["members"]) == MEMBERS for name, info in board.events)
+
+                await watch.until("a ratcheting group of eight", together)
+                await hosts[1].send("to the group", "ratchet")
+                await watch.until("it hears the group", lambda: board.has("to the group", "ratchet"))
+                board.say("heap")
+                await watch.until("the figure", lambda: sum(name == "heap" for name, _ in board.events) == 2)
+                group_heap = [info for name, info in board.events if name == "heap"][-1]
+                put(".group_of_8.heap_used_bytes", group_heap["used"])
+                put(".group_of_8.heap_free_bytes", group_heap["free"])
+                heap["largest"] = max(heap["largest"], group_heap["largest"])
             # What a heap of the port's own size would have left: the emulated board's is that of an ESP32-C3.
             put(".channel_of_8.heap_free_of_138k_bytes", STOCK_HEAP - heap["used"])
             put(".largest_allocation_bytes", heap["largest"])

@@ -16,6 +16,24 @@ code has the flags of the shipped modules. An ESP32-C3 runs about one instructio
 
 ![Instructions of our native modules and of others](performance.svg)
 """
+_NODE = """Heap bytes of a node that talks in a channel of eight (and, with the ratchet, in a group of eight as well) over the serial
+link and a broker. DESIGN asks for 60 KB free of 138.5.
+
+* `node`: installed as ROMFS, which MicroPython has from 1.25 on; `node_without_ratchet`: the same with `ratchet: false`. Both run
+  on the heap of an ESP32-C3 (177 KB); `heap_free_of_138k` is what 138.5 KB would leave (negative: it does not fit).
+* `node_in_firmware`: native modules, core and node in a firmware of one's own (docs/HARDWARE.md), on 138.5 KB; with the ratchet.
+* `share`: what the parts take when they are imported from ROMFS, the table of names included as it grows; `qstr_pools`: that table,
+  which MicroPython doubles when it is full (17.8 KB from 1,261 names on).
+* `largest_allocation`: the largest from the node's start on. The emulated board's allocator is wrapped
+  (firmware/qemu/modules/qemu/watch.c) and refuses more than 4,096 bytes then: a larger one would have ended the run."""
+_DAY = """Two members in one heap: notes, conversation and ratchet messages in turn, keepalives and new epochs as in a day. In use after
+a collection, at the end of each part: of a thousand messages on the unix port (words of 8 bytes, native modules, 480 KB), of
+seventy on the emulated board (256 KB). It is flat when `most` is `last`. `gc.threshold`, which boot.py and the node set, is part
+of it: without it half a day leaves no free block above 2 KB."""
+_DUTY = """One waking of a node with `duty`, the fifth in a row: from its main program to sleep, over the serial link to the bridge, where
+every byte passes the interpreter. Instructions without the time in which it waited; bytes are topics and payloads."""
+_RATCHET = """In a group of n, 32 bytes of text. `send` includes the acceptance of one's own echo; `bytes`: the one frame. `heap`: the state
+of one member, channel and conversation included; `group.heap`: the ratcheting group's part of it."""
 _MISSING = "not measured in the last run"
 
 
@@ -91,10 +109,14 @@ def write(figures, folder):
         _rest(figures, "Memory", ("rv32imc.import.", "armv7m.import.", "rv32imc.board.", "rv32imc.core.", "rv32imc.member_of_"),
               "Heap bytes on an emulated board. `import` is the two native modules, `core` the protocol and its crypto suite with them\n"
               "(a negative `heap_free`: it does not fit), `member_of_n` the state of one member of a group of n."),
+        _rest(figures, "The whole node", ("rv32imc.share.", "rv32imc.node"), _NODE),
+        _rest(figures, "A day", ("x64.day.", "rv32imc.hour."), _DAY),
+        _rest(figures, "Deep sleep", ("rv32imc.duty.",), _DUTY),
+        _rest(figures, "A message of the ratcheting group", ("rv32imc.ratchet_", "protocol.ratchet_"), _RATCHET),
         _rest(figures, "The protocol on an ESP32-C3", ("rv32imc.join_", "rv32imc.handshake_", "rv32imc.note_", "rv32imc.conversation_"),
               "Instructions of one member, MicroPython included: a member of a recorded group is replayed on the emulated board, which\n"
               "must publish the same bytes. Messages carry 32 bytes and a signature, if not unsigned."),
-        _rest(figures, "On the wire", ("protocol.",),
+        _rest(figures, "On the wire", tuple(key for key in figures if key.startswith("protocol.") and "ratchet" not in key),
               "Payload bytes of a message of 32 bytes; frames and bytes of all members together in a handshake of n."),
     ]  # fmt: skip
     page, drawing = folder / "PERFORMANCE.md", folder / "performance.svg"

@@ -1,0 +1,17 @@
+# Freezes the core and the node into a firmware of your own, where they cost next to no heap (docs/HARDWARE.md, "A firmware of
+# your own"). In your manifest, after the port's own:
+#
+#     include("$(PORT_DIR)/boards/manifest.py")
+#     include("<checkout>/firmware/manifest.py")
+import os
+
+# What a board with the native modules never imports, and what lies beside the packages on it.
+_NOT = ("suite_host", "suite_soft", "soft_", "host_", "main.py", "boot.py")
+
+
+def _files(folder):
+    return tuple(sorted(name for name in os.listdir(folder) if name.endswith(".py") and not name.startswith(_NOT)))
+
+
+package("sealcast", files=_files("../shared/sealcast"), base_path="../shared", opt=3)  # noqa: F821
+package("node", files=_files("node"), base_path=".", opt=3)  # noqa: F821
