@@ -44,13 +44,13 @@ async def _lost(
     async with member(channel, uid, broker, see, sleep_s=SLEEP_S, alias=False) as session:
         await within(timeout, settled(session), "the broker is slow: raise --timeout")
         ch = session.channel
-        names = sorted(u for u, _ in session.members if u != ch.uid)
+        names = sorted(uid for uid, _ in ch.lost.others(None).values())
         if who == ch.uid:
             raise UserError("that is this member itself: run this as another one, with --uid")
         if who not in names:
             raise UserError(f'no member "{clean(who)}" has joined this channel; known: {", ".join(map(clean, names)) or "nobody"}')
-        stay = [m for m in sorted(ch.members_by_tag.values(), key=lambda m: m.uid) if m.public and m.uid != who]
-        strangers = [m.uid for m in stay if m.uid in fresh]
+        stay = sorted(ch.lost.others(who).values())
+        strangers = [u for u, _ in stay if u in fresh]
         if strangers:
             # Whoever stole the board can also join under new names: to these the new key must not go unseen.
             raise UserError(
@@ -59,9 +59,9 @@ async def _lost(
             )
         if provisioned is not None:
             print(f'leaving "{clean(who)}" behind gives a new key to', flush=True)
-            for m in stay:
-                how = "" if m.uid in provisioned else "   not provisioned from this computer"
-                print(f"  {clean(m.uid)}  {fingerprint(ch.suite, m.public)}{how}", flush=True)
+            for u, public in stay:
+                how = "" if u in provisioned else "   not provisioned from this computer"
+                print(f"  {clean(u)}  {fingerprint(ch.suite, public)}{how}", flush=True)
             raise UserError("nothing has changed yet: if all of these are yours, run this again with --yes; else declare that one lost too")
         try:
             await session.declare_lost(who, secret)
@@ -69,8 +69,8 @@ async def _lost(
             raise UserError(str(e)) from None
         moves.follow(ch, who)
         print(f'"{clean(who)}" is left behind: the channel has a new key, which goes to', flush=True)
-        for m in stay:
-            print(f"  {clean(m.uid)}  {fingerprint(ch.suite, m.public)}", flush=True)
+        for u, public in stay:
+            print(f"  {clean(u)}  {fingerprint(ch.suite, public)}", flush=True)
         try:
             async with asyncio.timeout(timeout):
                 await moved.wait()

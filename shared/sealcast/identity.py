@@ -2,7 +2,7 @@
 
 from .compat import const
 from .errors import Reject
-from .keys import derive
+from .keys import derive, high_order
 from .wire import JOIN, Reader, header, u32
 
 JOIN_SLOTS = const(4)  # the joins kept on the broker, so that notes of recent sessions stay verifiable
@@ -74,6 +74,7 @@ def open_join(keys, frame, tag):
         raise Reject("format")
     if not keys.suite.ed25519_verify(public[32:], sig, _signable(keys, ad, pt[:_JOIN_BODY])):
         raise Reject("signature")
+    high_order(public[:32])  # else it could be sealed nothing, and block what is for all
     return Join(lamport, sid, public, S, ring)
 
 

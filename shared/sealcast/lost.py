@@ -69,17 +69,19 @@ class Lost:
         admin = suite.ed25519_public(admin_seed)
         if admin != ch.config.get("admin"):
             raise NoGroup("this channel has another admin, or none: change the password instead")
-        if uid == ch.uid or uid not in [m.uid for m in ch.members_by_tag.values()]:
+        known = self.others(None)
+        removed = ch.keys.name(uid.encode())[:16]
+        if removed not in known:
             raise NoGroup("no other member of that name is known here")
-        stay = sorted([m.tag for m in ch.members_by_tag.values() if m.uid != uid and m.public])
+        stay = self.others(uid)
         if len(stay) + 1 > MAX_PARTIES:
             raise NoGroup("a notice reaches at most %d members" % MAX_PARTIES)
         generation = self.generation + 1
         root, w = ch.rng.bytes(32), ch.rng.bytes(32)
         W = suite.x25519_base(w)
-        out = [W, ch.tag_of(uid), bytes((len(stay),))]
-        for tag in stay:
-            B = ch.pinned(tag)
+        out = [W, removed, bytes((len(stay),))]
+        for tag in sorted(stay):
+            B = stay[tag][1][:32]
             K = self.theirs.get(tag, ZERO)
             keyed = K != ZERO
             key = _share(suite, ch.keys.rp, generation, W, tag, B, K, dh(suite, w, B), dh(suite, w, K) if keyed else ZERO)
@@ -90,7 +92,17 @@ class Lost:
         sig = suite.ed25519_sign(admin_seed, admin, _signable(ch.keys, ad, body))
         frame = ch.keys.seal(ch.rng, head, ch.keys.rp[:16], body + sig)
         ch.emit(("publish", notice_topic(ch.keys, ch.topics, ch.config["channel"].encode()), frame, True, 1, 0))
-        self._move(root, generation, frame, uid, [ch.uid_of(tag) for tag in stay])
+        self._move(root, generation, frame, uid, [other for other, _ in stay.values()])
+
+    def others(self, uid):
+        """Who gets the new key when `uid` is left behind: {tag: (uid, B || E)}. All that have joined, or stand in our roster."""
+        ch, out = self.ch, {}
+        for other, public in (ch.config["roster"] or {}).items():
+            out[ch.keys.name(other.encode())[:16]] = (other, public)
+        for m in ch.members_by_tag.values():
+            if m.public:
+                out[m.tag] = (m.uid, m.public)
+        return {tag: out[tag] for tag in out if out[tag][0] not in (uid, ch.uid)}
 
     # --- everyone
 
@@ -158,8 +170,9 @@ class Lost:
             if ch.may_report("notice_unreadable", now):
                 ch.event("notice_unreadable", {"generation": generation})
             return
-        others = [ch.uid_of(s[0]) for s in shares if s[0] != ch.tag]
-        self._move(root, generation, frame, ch.uid_of(removed), [uid for uid in others if uid])
+        known = self.others(None)
+        gone = known[removed][0] if removed in known else None
+        self._move(root, generation, frame, gone, [known[s[0]][0] for s in shares if s[0] in known])
 
     def _open(self, share, generation, W):
         """The new root in our share of a right notice; None when it was sealed to a notice key that we have no more. Raises Reject."""

@@ -5,7 +5,8 @@ from group_attacks import LOW
 from group_cases import Room
 from package_attacks import package
 from sealcast.errors import Reject
-from solo import hardware, suite
+from sealcast.identity import Identity
+from solo import Peer, Solo, config, hardware, suite
 
 ADMIN = b"\x07" * 32
 
@@ -74,3 +75,27 @@ def test_a_notice_key_is_its_members_own():
         assert raises(Reject, ann.lost.package, of_bob, package(bob, 0, u)).reason == "neutral"
     assert raises(Reject, ann.lost.package, of_bob, package(bob, 0, body + body)).reason == "format"
     assert ann.lost.theirs == true
+
+
+def test_an_identity_of_low_order_blocks_nothing():
+    """Nothing could be sealed to it: neither a notice nor an agreement could be made with such a member in the channel."""
+    solo = Solo(ratchet=True).connect()
+    for u in LOW:
+        mallory = Peer("mallory")
+        mallory.identity.B = u
+        solo.refuses(*(mallory.join() + ("neutral",)))
+    assert [uid for uid, _ in solo.ch.members] == ["solo"]
+
+
+def test_who_is_in_the_roster_and_has_never_joined_gets_the_new_key():
+    """dan was provisioned, and has slept since: it comes to the old place, and is led on."""
+    dan = Identity(suite, config("dan")["identity"])
+    room = lost_room(("ann", "bob", "eve"))
+    room.members["ann"].config["roster"] = {"dan": dan.public}
+    room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
+    room.pump()
+    root = room.members["ann"].lost.root
+    assert ("bob", "moved") in room.events and room.members["ann"].lost.old[0].waiting == {"bob", "dan"}
+    room.switch_on("dan")
+    room.pump()
+    assert room.members["dan"].lost.root == root
