@@ -27,7 +27,7 @@ class Organizer:
         self.job = None  # (reason, tags to add, tags to remove)
         self.job_at = None
         self._not_before = 0
-        self._answered = []  # tags that our last agreement took in again
+        self._answered = []  # tags that an agreement of ours took in again, and none of another since
 
     def stop(self):
         if self.job and self.job[0] == RESYNC:
@@ -39,7 +39,10 @@ class Organizer:
         before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch.
         """
         packages = self.group.packages
-        self._answered = [t for t in a.tags if a.organizer == self.ch.tag and a.enters(a.tags.index(t))]
+        entered = [t for t in a.tags if a.enters(a.tags.index(t))]
+        self._answered = [t for t in self._answered if t in a.tags and t not in entered]
+        if a.organizer == self.ch.tag:
+            self._answered += entered
         spent = {}
         for i in range(len(a.tags)):
             if a.tags[i] == self.ch.tag:
