@@ -250,13 +250,17 @@ class Lost:
         self.old = [o for o in self.old if o.waiting]
 
     def pack(self):
+        return b"".join(self.pieces())
+
+    def pieces(self):
+        """For the stored state: a list of bytes."""
         out = [u32(self.generation), self.root, lv(self.k or b"", self.shown), bytes((len(self.old),))]
         for old in self.old:
             out.append(old.root + lv(old.notice) + bytes((len(old.waiting),)) + lv(*[u.encode() for u in sorted(old.waiting)]))
         out.append(len(self.pins).to_bytes(2, "big"))
         for uid in self.pins:
             out.append(lv(uid.encode(), self.pins[uid]))
-        return b"".join(out)
+        return out
 
     def unpack(self, r):
         self.generation, self.root = r.uint(4), r.take(32)

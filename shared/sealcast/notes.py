@@ -95,13 +95,14 @@ class Outbox:
         for token in self.entries:
             self.entries[token] = self.entries[token][:3] + (None,)
 
-    def pack(self):
+    def pieces(self):
+        """For the stored state: a list of bytes, a piece an entry."""
         out = [bytes((len(self.entries),))]
         for token in sorted(self.entries):
             topic, frame, retain, seq = self.entries[token]
             flag = bytes((1 if retain else 0, 0 if seq is None else 1))
             out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
-        return b"".join(out)
+        return out
 
     def unpack(self, r):
         for _ in range(r.uint(1)):

@@ -23,12 +23,13 @@ def pack_parts(ch):
     Presence, running handshakes and held notes are not part of it.
     """
     s, a = ch.session if ch.joined else None, ch.agreement
-    out = [bytes((FORMAT,)), ch.rng.next_seed, ch.place, ch.lost.pack(), u32(ch.lamport), u32(ch.newest[0]), ch.newest[1], u32(ch.conn)]
+    out = [bytes((FORMAT,)), ch.rng.next_seed, ch.place] + ch.lost.pieces()
+    out += [u32(ch.lamport), u32(ch.newest[0]), ch.newest[1], u32(ch.conn)]
     out.append(bytes((1 if s else 0,)))
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed)
     out.append(ch.ring.pack())
-    out.append(ch.outbox.pack())
+    out += ch.outbox.pieces()
     out.append(u32(a.rank[0]) + a.rank[1] + bytes((1 if a.requested else 0,)))
     for epoch in (a.current, a.previous):
         out += [b"\x01"] + pack_epoch(epoch) if epoch else [b"\x00"]

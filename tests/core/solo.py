@@ -41,7 +41,7 @@ class Solo:
 
     def __init__(self, uid="solo", blob=None, **changes):
         self.ch = Channel(suite, config(uid, **changes), blob, hardware)
-        self._stored = [blob or b""]
+        self.stored = [blob or b""]
         self.now = 1000
         self.wake = None
         self.published = []
@@ -52,7 +52,7 @@ class Solo:
     @property
     def blob(self):
         """The state that was stored last; joined only here, as storage takes it in pieces."""
-        return b"".join(self._stored)
+        return b"".join(self.stored)
 
     def connect(self, *frames):
         """Connect; `frames` are what the broker retains and delivers before the first reading ends."""
@@ -67,7 +67,7 @@ class Solo:
     def run(self, effects):
         for e in effects:
             if e[0] == "store":
-                self._stored = e[1]
+                self.stored = e[1]
             elif e[0] == "publish":
                 self.published.append((e[1], e[2]))
             elif e[0] == "event":

@@ -31,3 +31,15 @@ def test_messages_that_nobody_takes_do_not_fill_the_state():
         solo.give(*anna.note(seq, bytes(1000)))
     assert [m.seq for m in solo.messages] == [0, 1, 2, 3, 4, 5, 6]
     assert [m.seq for m in solo.ch.inbox] == [3, 4, 5, 6] and len(solo.blob) < 6000
+
+
+def test_no_piece_of_a_state_is_large():
+    """Notes as long as they may be wait for the broker: the state is long, each piece that is stored is not."""
+    solo = Solo(ring=4).connect()
+    for i in range(3):
+        solo.run(solo.ch.send(bytes([i]) * 2000, "note", solo.now))
+    pieces = solo.stored
+    assert sum([len(piece) for piece in pieces]) > 6000
+    assert max([len(piece) for piece in pieces]) <= 3000
+    again = Solo(blob=solo.blob, ring=4)
+    assert len(again.ch.outbox.entries) == 3

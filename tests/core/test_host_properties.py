@@ -129,7 +129,7 @@ def test_the_outbox_round_trips(entries):
     box, again = Outbox(16), Outbox(16)
     for entry in entries:
         box.add(*entry)
-    r = Reader(box.pack())
+    r = Reader(b"".join(box.pieces()))
     again.unpack(r)
     r.end()
     assert again.entries == box.entries
