@@ -8,6 +8,7 @@ import contextlib
 import errno
 import io
 import os
+import termios
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -234,7 +235,7 @@ class Device:
         with _mapped(self.port):
             self._transport.exec_raw_no_follow(program)
             self._transport.in_raw_repl = False
-        self.close()
+            _close_quietly(self._transport.serial)
 
     def restart(self) -> None:
         """Start the board's own program again, and close."""
@@ -253,6 +254,15 @@ def digest(data: bytes) -> str:
     import hashlib
 
     return hashlib.sha256(data).hexdigest()
+
+
+def _close_quietly(port: Any) -> None:
+    """Close a port and leave DTR and RTS as they are: on many boards they are wired to the reset."""
+    with contextlib.suppress(termios.error):
+        attributes = termios.tcgetattr(port.fd)
+        attributes[2] &= ~termios.HUPCL
+        termios.tcsetattr(port.fd, termios.TCSANOW, attributes)
+    port.close()
 
 
 def _open(port: str) -> Any:

@@ -56,6 +56,9 @@ MUTANTS = [
     ("second factor first in ISK", "zpinc", b"K + outer", b"outer + K", "9.4"),
     ("Z_{i+1} for Z_{i-1} in A_i", "zpinc", b"self.Z[i - 1]", b"self.Z[(i + 1) % n]", "9.4"),
     ("label of chains", "zpinc", b'b"sc/chain"', b'b"sc/chaim"', "10.2"),
+    ("label of header keys", "group", b'b"sc/hdr"', b'b"sc/hdt"', "17.3"),
+    ("label of the group's root key", "group", b'b"sc/rk"', b'b"sc/rj"', "17.3"),
+    ("label of L", "group", b'b"sc/L"', b'b"sc/M"', "16.2"),
     ("label of storage", "zpinc", b'b"sc/store"', b'b"sc/stare"', "12"),
 ]
 
@@ -74,6 +77,14 @@ def test_a_mutant_is_found_out_and_its_section_named(node_board, tmp_path, what,
 def test_a_healthy_board_passes_what_mutants_fail(node_board, tmp_path):
     done, made = examined(node_board, tmp_path, "--parts", "pieces,zpinc", "--seed", "7")
     assert (done.returncode, made["verdict"]) == (0, "passed"), done.stdout
+
+
+def test_a_board_without_the_node_fails_every_part(unix_board, tmp_path):
+    done, made = examined(unix_board, tmp_path)
+    assert (done.returncode, made["verdict"]) == (1, "failed")
+    failed = {check["part"]: check["why"] for check in made["checks"] if check["verdict"] == "failed"}
+    assert set(failed) == {"primitives", "pieces", "zpinc", "group", "live", "timing"}
+    assert "no module named 'sealcast" in failed["primitives"]
 
 
 def test_a_wrong_primitive_is_found_out(node_board, tmp_path):

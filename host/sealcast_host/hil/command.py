@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sealcast_host.boards import Board
-from sealcast_host.device import Gone
+from sealcast_host.device import BoardError, Gone
 from sealcast_host.errors import UserError
 from sealcast_host.hil import group, live, page, pieces, primitives, report, timing, zpinc
 from sealcast_host.hil.results import PASSED, Check, Results
@@ -72,7 +72,10 @@ def _run(rig: Rig, results: Results, wishes: Wishes) -> None:
             _skip_the_rest(results, wishes.parts)
             return
     for name in wishes.parts:
-        _PARTS[name](rig, results, wishes)
+        try:
+            _PARTS[name](rig, results, wishes)
+        except BoardError as e:  # before its first check: the node is not there, or not whole
+            results.fail(name, "it can begin", str(e))
 
 
 def _identify(rig: Rig, results: Results) -> Board | None:

@@ -9,6 +9,7 @@ from reference.encoding import Reject
 from reference.joins import SecretIdentity
 from reference.known import Deviation, Known
 from reference.randomness import Randomness, drawn, drawn_nonce
+from sealcast import suite_host
 
 DRAWS = 600  # foretold for one start
 _AHEAD = 80  # draws that may stand between two that are shown
@@ -55,17 +56,17 @@ class Foreseen(Known):
         """The y with y G = Z. Draws are used in their order, so it is looked for behind the last one that was found."""
         at = (Z, ristretto.encode(G))
         if at not in self._found:
-            point = ristretto.decode(Z)
-            if point is None:
+            if ristretto.decode(Z) is None:
                 raise Reject("encoding")
-            self._found[at] = self._search(point, G)
+            self._found[at] = self._search(*at)
         return self._found[at]
 
-    def _search(self, point: ristretto.Point, G: ristretto.Point) -> int | None:
+    def _search(self, Z: bytes, G: bytes) -> int | None:
+        """libsodium looks, because the reference's plain integers take long; it is not what judges: y G is computed there again."""
         for start in reversed(self.starts[-2:]):
             for count in range(start.scalars_at + 1, min(start.scalars_at + _AHEAD, DRAWS) + 1):
                 y = int.from_bytes(start.draws[count - 1], "little") % ristretto.L
-                if ristretto.equal(ristretto.multiply(y, G), point):
+                if suite_host.ristretto_mul(y.to_bytes(32, "little"), G) == Z:
                     start.scalars_at = count
                     return y
         return None

@@ -25,7 +25,7 @@ from sealcast_host.hil.observer import Observer
 from sealcast_host.hil.place import BOARD, secret
 from sealcast_host.hil.results import FAILED, NotRun, Results, Wrong
 from sealcast_host.hil.rig import Rig
-from sealcast_host.transport import LinkError, MqttTransport
+from sealcast_host.transport import LinkError, MqttTransport, tls_context
 
 PART = "live"
 STEP_S = 90.0
@@ -61,6 +61,17 @@ async def _broker(given: dict[str, Any] | None) -> AsyncIterator[dict[str, Any]]
         yield {"host": "127.0.0.1", "port": broker.port}
 
 
+def _transport(broker: dict[str, Any]) -> MqttTransport:
+    """The reference's own way to the broker. Raises Wrong."""
+    tls = bool(broker.get("tls"))
+    port = int(broker.get("port") or (8883 if tls else 1883))
+    try:
+        context = tls_context(broker.get("ca")) if tls else None
+    except OSError as e:
+        raise Wrong("2", f"the CA certificate cannot be used: {e.strerror}") from None
+    return MqttTransport(broker["host"], port, username=broker.get("username"), password=broker.get("password"), tls=context)
+
+
 Step = tuple[str, str, Callable[[], Awaitable[str | None]]]
 
 
@@ -81,10 +92,7 @@ class Story:
         keys = self._keys = ChannelKeys(secret(seed, "root"), CHANNEL)
         self._foreseen = Foreseen(BOARD, secret(seed, BOARD))
         self._observer = Observer(keys, BOARD, self._foreseen)
-        transport = MqttTransport(
-            broker["host"], int(broker.get("port") or 1883), username=broker.get("username"), password=broker.get("password")
-        )
-        self._guest = LiveGuest(keys, seed, self._observer, transport, self._watch)
+        self._guest = LiveGuest(keys, seed, self._observer, _transport(broker), self._watch)
         self._bridge = Bridge(maker(broker), self._line)
         self._relaying: asyncio.Task[None] | None = None
         self._node: LiveNode | None = None

@@ -189,9 +189,10 @@ class Place:
             busy = False
             while self._queue and self.channel is not None:
                 busy = True
-                topic, value = self._queue.pop(0)
-                call = ("acked", value) if topic is None else ("receive", topic, value)
-                self.carry_out(self.channel.do(*call, self.now))
+                calls = [("acked", v, self.now) if topic is None else ("receive", topic, v, self.now) for topic, v in self._queue[:8]]
+                done, effects = self.channel.do_some(calls)
+                del self._queue[:done]
+                self.carry_out(effects)
             for guest in list(self.guests.values()):
                 busy = guest.take() or busy
 

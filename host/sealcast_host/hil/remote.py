@@ -67,6 +67,13 @@ class Heard:
     again: bool
 
 
+_TOGETHER = 1000  # characters: the board compiles them
+
+
+def _program(method: str, arguments: tuple[object, ...]) -> str:
+    return f"_e(_ch.{method}({', '.join(literal(a) for a in arguments)}))"
+
+
 class RemoteChannel:
     """One start of one member on the board. Every call returns the effects as tuples, the bytes in them exact."""
 
@@ -97,8 +104,17 @@ class RemoteChannel:
 
     def do(self, method: str, *arguments: object) -> list[tuple[Any, ...]]:
         """One call. Raises BoardError when it raised."""
-        given = ", ".join(literal(a) for a in arguments)
-        return self._effects(self._rig.run(f"_e(_ch.{method}({given}))"))
+        return self._effects(self._rig.run(_program(method, arguments)))
+
+    def do_some(self, calls: list[tuple[Any, ...]]) -> tuple[int, list[tuple[Any, ...]]]:
+        """The first of these calls, one after the other, as many as make one program. -> (how many, their effects)"""
+        lines = [_program(calls[0][0], calls[0][1:])]
+        for method, *arguments in calls[1:]:
+            line = _program(method, tuple(arguments))
+            if sum(map(len, lines)) + len(line) > _TOGETHER:
+                break
+            lines.append(line)
+        return len(lines), self._effects(self._rig.run("\n".join(lines)))
 
     def _effects(self, text: str) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []

@@ -118,6 +118,11 @@ class Results:
         self.checks.append(made)
         self.tell(made)
 
+    def fail(self, part: str, name: str, why: str) -> None:
+        made = Check(part, name, "docs/HARDWARE.md", FAILED, 1, 0.0, why)
+        self.checks.append(made)
+        self.tell(made)
+
     def number(self, verdict: str) -> int:
         return sum(check.verdict == verdict for check in self.checks)
 
