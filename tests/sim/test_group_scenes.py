@@ -272,3 +272,29 @@ def test_the_power_goes_before_the_winner_saw_its_echo_while_messages_flow(w):
         w.run_until(w.now + 50)
     calm(w)
     assert counted(w, "desync", "forked", "resynced") == [0, 0, 0]
+
+
+def test_who_answers_a_wish_to_rejoin_in_vain_lets_the_others_go_first():
+    """Two cannot catch up, and do not know the member that is first to answer: it came in while they were away."""
+    world = GroupWorld(1)
+    world.quiet = True
+    for k in range(5):
+        world.restart(world.add("m%02d" % k))
+    world.run_until(world.now + 3000)
+    clients = sorted(world.clients.values(), key=lambda c: c.channel.tag)
+    new, old, lost = clients[0], clients[1:3], clients[3:]
+    world.change(old[0], "create", [c.uid for c in old[1:] + lost])
+    assert world.run_until(world.now + 20000, world.one_group)
+    for c in lost:
+        c.wanted = False
+        c.lose_link()
+    world.change(old[0], "add", (new.uid,))
+    assert world.run_until(world.now + 20000, lambda: new.channel.group.phase == LIVE)
+    for c in lost:
+        c.enter("break", lambda ch: ch.group.where.rejoin(world.now) or ch._finish(world.now))
+        c.wanted = True
+        c._connect(c.run)
+        world.run_until(world.now + 9000)
+    assert world.run_until(world.now + 120000, lambda: len(world.live()) == 5 and world.one_group())
+    world.run_until(world.now + 2000)
+    assert len(world.members()) == 5
