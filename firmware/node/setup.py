@@ -1,13 +1,19 @@
 """From settings to a session: reads sealcast.json, finds the suite, fills in identity and key, puts the parts together."""
 
+import gc
 import json
 import os
 import sys
 from binascii import a2b_base64
 
 import sealcast
-from sealcast.compat import best_suite
+from sealcast.compat import best_suite, const
 from sealcast.errors import BadSettings, BadState, NoRandomness
+
+# Heap that must be free before the parts below are loaded, for the ratcheting group to fit as well: docs/HARDWARE.md, "Memory".
+_IN_FIRMWARE = const(85000)
+_IN_ROMFS = const(142000)
+_IN_FILES = const(205000)
 
 SUITES = {
     "native": "crypto: native (the C module: a scalar multiplication takes milliseconds)",
@@ -37,6 +43,13 @@ def hardware(n):
 def member(values, directory, tell=None):
     """Settings -> (completed config, Session not yet started). tell(line): progress for people. Raises SealcastError."""
     tell = tell or (lambda line: None)
+    if sys.platform not in ("linux", "darwin", "win32") and isinstance(values, dict) and values.get("ratchet") is None:
+        gc.collect()
+        if not ratchet_fits(gc.mem_free(), getattr(sealcast, "__file__", "")):
+            values = dict(values)
+            values["ratchet"] = False
+            if values.get("duty") is None:
+                tell("memory: too little for the ratcheting group as well; notes and conversations only (ratchet: true tries it)")
     config = completed(values)  # before the imports: both together would not fit a small board
     from sealcast.aio import Clock
     from sealcast.channel import Channel
@@ -67,6 +80,13 @@ def member(values, directory, tell=None):
 
     jitter = hardware if hardware(1) else lambda n: suite.h(n, config["identity"], b"", b"sc/jitter")
     return config, Session(channel, transport(suite, config), store, Clock(), jitter, 16, remake)
+
+
+def ratchet_fits(free, path):
+    """Does the ratcheting group fit a board with `free` bytes of heap? path: the core's; one that begins with no slash is frozen."""
+    if path.startswith("/rom/"):
+        return free >= _IN_ROMFS
+    return free >= (_IN_FILES if path.startswith("/") else _IN_FIRMWARE)
 
 
 def completed(values):

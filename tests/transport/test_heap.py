@@ -7,6 +7,9 @@ import sys
 import pytest
 
 from host_support import ROOT, mosquitto
+from sealcast_host.broker import running_broker
+from sealcast_host.channels import ChannelFile
+from sealcast_host.demomembers import Watch
 
 sys.path[:0] = [str(ROOT / "tests" / "native"), str(ROOT / "tests")]
 from benchmarks import day, node  # noqa: E402
@@ -35,3 +38,26 @@ def test_a_node_in_its_firmware_leaves_60_kb(tmp_path, monkeypatch):
     assert figures[".channel_of_8.heap_free_bytes"] >= 60 * 1024, figures
     assert figures[".group_of_8.heap_free_bytes"] >= 50 * 1024, figures
     assert 0 < figures[".largest_allocation_bytes"] <= node.LIMIT, figures
+
+
+@pytest.mark.skipif(bool(node.missing()), reason=", ".join(node.missing()))
+def test_a_board_without_room_leaves_the_ratchet_out_and_says_so(tmp_path):
+    """ROMFS and 138.5 KB, the settings silent on the ratchet: with it there would be no room for a group."""
+
+    async def start():
+        async with running_broker() as broker:
+            watch, where = Watch(), {"host": "127.0.0.1", "port": broker.port}
+            board = node.Watched("rv32", watch, tmp_path / "board", where)
+            board.options = {"heap_bytes": node.emulated.port.HEAP_BYTES}
+            try:
+                await board.install(ChannelFile(channel="greenhouse", key=bytes(range(32)), uid="host", broker=where))
+                await watch.until("it is online", lambda: board.saw("online"))
+                board.say("group create someone")
+                await watch.until("it refuses", lambda: board.saw("refused"))
+            finally:
+                await board.close()
+            return board.events
+
+    events = asyncio.run(start())
+    assert any("too little for the ratcheting group" in str(info.get("text")) for _, info in events)
+    assert any(name == "refused" and info["code"] == "no_group" for name, info in events), events
