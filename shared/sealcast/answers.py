@@ -1,6 +1,7 @@
 """What we tell others who ask where the group is. PROTOCOL.md 18.3.
 
-One answer is enough: who is further back among the awake waits longer, and keeps silent if its own position has been said.
+Two answers are enough, since one may lie: who is further back among the awake waits longer, and keeps silent if two have said
+its own position.
 """
 
 from .compat import const
@@ -24,19 +25,21 @@ class Answers:
         self.stop()
 
     def stop(self):
-        self.due = []  # [(nonce, at)]
+        self.due = []  # [(nonce, at, tag of a live member that has said the same)]
 
     def owe(self, nonce, now):
         """Somebody asks."""
         if len(self.due) < MAX_ASKS and not self.g.over():
-            self.due.append((nonce, now + self.rank() * ANSWER_MS + UNSURE_MS * (self.g.phase != LIVE)))
+            self.due.append((nonce, now + self.rank() * ANSWER_MS + UNSURE_MS * (self.g.phase != LIVE), None))
 
-    def heard(self, nonce, live, position):
-        """Somebody answered: no need to say the same. Who does not know itself leaves it to any who does."""
-        g = self.g
-        enough = g.passed(position) if g.phase == LIVE else live or position[0] >= g.state.epoch
-        if enough and (live or g.phase != LIVE):
-            self.due = [a for a in self.due if a[0] != nonce]
+    def heard(self, c):
+        """Somebody answered. Who does not know itself leaves it to any who does. c: control.Control"""
+        if self.g.phase != LIVE:
+            if c.live or c.number >= self.g.state.epoch:
+                self.due = [a for a in self.due if a[0] != c.nonce]
+        elif c.live and self.g.passed(c.position):
+            kept = [a for a in self.due if a[0] != c.nonce or a[2] in (None, c.tag)]
+            self.due = [(n, at, c.tag if n == c.nonce else by) for n, at, by in kept]
 
     def say(self, nonce):
         st = self.g.state
@@ -47,7 +50,7 @@ class Answers:
         """Somebody does not know where the group is: say it unasked, now and then."""
         if now - self._told_at >= TELL_MS:
             self._told_at = now
-            self.due.append((bytes(16), now + self.rank() * ANSWER_MS))
+            self.due.append((bytes(16), now + self.rank() * ANSWER_MS, None))
 
     def rank(self):
         """Our place among the awake members of the group, 4 at most."""

@@ -77,8 +77,13 @@ class Asking:
             self.told[tag] = position
 
     def elsewhere(self, position):
-        """Is this ahead of us, or another head of our epoch?"""
-        return position[0] >= self.g.state.epoch and not self.g.passed(position)
+        """Is this ahead of us, or another head of our epoch, or of one of the last?"""
+        g = self.g
+        return (position[0] >= g.state.epoch or position[0] in g.recent) and not g.passed(position)
+
+    def away(self):
+        """How many live members named a position that is not ours, and that we believe? One alone may lie."""
+        return len([p for p in self.said_by() if self.elsewhere(p)])
 
     def said_by(self, *others):
         """Positions that members other than these told us, and that we believe."""
@@ -103,6 +108,13 @@ class Asking:
             if level and self.g.passed(p) or better(p, out) and not (level and self.g.passed(out)):
                 out = p
         return out
+
+    def refuse_one(self):
+        """We are where we ought to be: who alone is elsewhere is not believed any more."""
+        if self.away() < 2:
+            for tag in self.told:
+                if self.elsewhere(self.told[tag]):
+                    self.refuse(tag)
 
     def refuse(self, tag):
         """It named what it could not show."""

@@ -35,8 +35,8 @@ class Doubt:
         if self.claim and self.g.passed(self.claim):
             self.where.clear(0)  # the frame was on its way
         elif [p for p in self.asking.said_by(self.cause) if self.g.passed(p)]:
-            if self.cause:
-                self.asking.refuse(self.cause)
+            if self.cause and self.claim[0] > self.g.state.epoch:
+                self.asking.refuse(self.cause)  # another head of our epoch may be what it said long ago, repeated by somebody
             self.where.clear(0)
         elif self.asking.told:
             self.where.leave(now)

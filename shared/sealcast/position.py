@@ -25,8 +25,7 @@ _FETCH = const(3)
 _NEED = const(4)
 _BACK = const(5)  # looking for the frame that should stand in our last one's place
 _BACK_NEED = const(6)
-# A stage of LIVE
-_DOUBT = const(7)
+_DOUBT = const(7)  # of LIVE
 
 ROUNDS = const(2)  # of asking and fetching with nothing gained, before we give up
 SYNC_MS = const(4000)
@@ -119,7 +118,7 @@ class Position:
             if ours:
                 g.organizer.exists()
             return
-        self.answers.heard(c.nonce, c.live, c.position)
+        self.answers.heard(c)
         if not ours or g.phase not in (LIVE, SYNC):
             self._heard(c, now)
             return
@@ -183,6 +182,8 @@ class Position:
                 self._deadline = now + FETCH_MS
             if self._stage == _FETCH:
                 self.fetching.towards(epoch)
+        elif epoch < st.epoch and self.asking.away() > 1:
+            self._forked()  # we are alone on our branch
         elif epoch < st.epoch:
             # We know more than they do: they come after us, then we ask again.
             self.answers.say(bytes(16))
@@ -213,9 +214,7 @@ class Position:
         if q.hole():
             self.sync(now, self.g.state.epoch > q.epoch)
             return
-        for tag in q.told:
-            if q.elsewhere(q.told[tag]):
-                q.refuse(tag)
+        q.refuse_one()
         held, self._rounds, q.due = q.held, 0, None
         self.clear(0)
         self.g.go_live(held, now)
@@ -223,8 +222,7 @@ class Position:
     def _chase(self, other, now):
         """Our last frame is not on the others' branch: look for the one that is, if we can still go back."""
         if self.fetching.chase(other):
-            self._stage = _BACK
-            self._deadline = now + FETCH_MS
+            self._stage, self._deadline = _BACK, now + FETCH_MS
         elif self._target[0] <= self.g.state.epoch:
             self._give_up(now)
 
@@ -336,7 +334,7 @@ class Position:
             # The group took our own frame, and the power went before we saw it, or wrote its slot
             g.accept(mine.frame, now)
             self._gained(now)
-        elif [p for p in self.asking.named() if g.passed(p)]:
+        elif self.asking.away() < 2 and [p for p in self.asking.named() if g.passed(p)]:
             self._arrived(now)  # a live member is content with what we have
         elif self._stage == _FETCH or self._stage == _BACK_NEED and self._target[0] > g.state.epoch:
             # After a chase, too: the slot ahead of us may have held a false one
@@ -368,14 +366,17 @@ class Position:
             self.sync(now)
             self.fetching.chased = branch and [b""]
         elif self.fetching.chased:
-            self._rounds = 0
-            self.clear(0)
-            g.phase = FORKED
-            g.ch.dirty = True
-            self.ch.event("forked", {"epoch": g.state.epoch})
+            self._forked()
         else:
             self.ch.event("desync", {"epoch": g.state.epoch})
             self.rejoin(now)
+
+    def _forked(self):
+        self._rounds = 0
+        self.clear(0)
+        self.g.phase = FORKED
+        self.ch.dirty = True
+        self.ch.event("forked", {"epoch": self.g.state.epoch})
 
     def rejoin(self, now):
         """Ask for an agreement, with fresh packages."""

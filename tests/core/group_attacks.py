@@ -119,6 +119,17 @@ def test_a_lone_claim_does_not_take_a_live_member_out():
     assert not [e for e in room.events if e[1] in ("desync", "resynced", "forked")]
 
 
+def test_old_words_repeated_make_no_liar():
+    """bob once stood on another head, and said so; whoever recorded that says it again."""
+    room = three()
+    bob, ann = room.members["bob"], room.members["ann"]
+    old = signed_by(bob, HEAD, bytes(16) + b"\x01" + u32(ann.group.state.epoch) + hardware(32))
+    publish(room, "cem", "g", old)
+    room.advance(10000)
+    assert same(room, "ann", "bob", "cem") and bob.tag not in ann.group.where.asking.liars
+    assert not [e for e in room.events if e[1] in ("desync", "resynced", "forked")]
+
+
 def test_a_frame_of_the_future_from_outside_does_not_either():
     room = three()
     bob = room.members["bob"]

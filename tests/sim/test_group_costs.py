@@ -18,7 +18,7 @@ def group(n):
     w.run_until(w.now + 3000)
     w.change(w.clients["m00"], "create", ["m%02d" % i for i in range(1, n)])
     assert w.run_until(w.now + 30000, lambda: w.one_group() and len(w.members()) == n)
-    w.run_until(w.now + 1000)
+    w.run_until(w.now + 4000)  # the last questions where the group is have been answered
     for c in w.clients.values():
         c.channel.presence.due += 60000
     return w
