@@ -108,6 +108,13 @@ def test_a_board_that_vanishes_is_told(node_board, tmp_path):
     assert [check["verdict"] for check in made["checks"] if check["part"] == "zpinc"] == ["not run"]
 
 
+def test_a_board_that_vanishes_from_a_live_group_is_told(node_board, tmp_path):
+    node_board.unplug_after(40000)  # the wrong frames are several times that
+    done, made = examined(node_board, tmp_path, "--parts", "live,timing")
+    assert done.returncode == 1 and made["verdict"] == "lost" and "has gone" in made["why"]
+    assert [check["verdict"] for check in made["checks"] if check["part"] == "timing"] == ["not run"]
+
+
 def test_a_board_that_hangs_is_told(node_board, tmp_path):
     """In the middle of a command, for good."""
     (node_board.flash / "lib" / "curve25519.mpy").rename(node_board.flash / "lib" / "curve_right.mpy")

@@ -29,8 +29,10 @@ from sealcast_host.transport import LinkError, MqttTransport, tls_context
 
 PART = "live"
 STEP_S = 90.0
+END_S = 15.0
 WRONG_FRAMES = 1000
 _AT_ONCE = 25
+_UNPLUGGED = "the port is gone"  # as the bridge says it
 
 
 def check(rig: Rig, results: Results, broker: dict[str, Any] | None, wifi: dict[str, str] | None) -> None:
@@ -41,15 +43,23 @@ def check(rig: Rig, results: Results, broker: dict[str, Any] | None, wifi: dict[
 async def _run(rig: Rig, results: Results, broker: dict[str, Any] | None, wifi: dict[str, str] | None) -> None:
     async with _broker(broker) as where:
         story = Story(rig, results, where, wifi)
-        failed = ""
-        for name, section, step in story.steps():
-            if failed:
-                results.skip(PART, name, f"it follows on: {failed}")
-                continue
-            with results.check(PART, name, section) as made:
-                made.detail = await step() or ""
-            failed = name if made.verdict == FAILED else ""
-        await story.end()
+        try:
+            await _tell(results, story)
+        finally:  # a broker with clients left would wait for them
+            with contextlib.suppress(TimeoutError, LinkError):
+                async with asyncio.timeout(END_S):
+                    await story.end()
+
+
+async def _tell(results: Results, story: "Story") -> None:
+    failed = ""
+    for name, section, step in story.steps():
+        if failed:
+            results.skip(PART, name, f"it follows on: {failed}")
+            continue
+        with results.check(PART, name, section) as made:
+            made.detail = await step() or ""
+        failed = name if made.verdict == FAILED else ""
 
 
 @asynccontextmanager
@@ -242,6 +252,7 @@ class Story:
     async def _start(self, fault: Fault | None = None) -> None:
         assert self._node is not None
         online = self._count("online")
+        self._watch.broken = ""
         await asyncio.to_thread(self._node.launch, fault)
         self._relaying = asyncio.create_task(self._bridge.attend(self._rig.port))
         await self._until("the node is online", lambda: self._count("online") > online)
@@ -261,8 +272,8 @@ class Story:
             name = str(info.pop("event"))
         except (ValueError, KeyError, AttributeError, TypeError):
             self._text.append(text)
-            if text.startswith(("Traceback", "MemoryError")) or "Error: " in text:
-                self._watch.broken = text  # the node ended
+            if text == _UNPLUGGED or text.startswith(("Traceback", "MemoryError")) or "Error: " in text:
+                self._watch.broken = text  # the node ended, or nobody knows what it does
         else:
             self._events.append((name, info))
         self._watch.changed()
@@ -301,8 +312,8 @@ class Story:
             broken = self._guest.broken
             if broken is not None:
                 raise broken from None
-            if self._relaying is not None and self._relaying.done():
-                raise Gone(f"{self._rig.port}: the port cannot be opened any more") from None
+            if ended == _UNPLUGGED or (self._relaying is not None and self._relaying.done()):
+                raise Gone(f"{self._rig.port} has gone: was the board unplugged?") from None
             said = " | ".join([*self._text[-3:], *(f"{n} {i}" for n, i in self._events[-3:])])
             how = "the node ended" if ended else f"not within {STEP_S:.0f} s"
             raise Wrong("", f"{what}: {how}", "", f"the board's last lines: {said}") from None
