@@ -108,6 +108,8 @@ class LiveNode:
             "log": "json", "keepalive": 20, "ratchet": ratchet, **network,
         }  # fmt: skip
         rig.fresh()
+        rig.run("from node import setup")  # what ends at once is not heard on a port that is being handed over
+        rig.fresh()
         for i in (0, 1):
             rig.device.remove(f"{STATE}.{i}")
         self._write_settings()
