@@ -4,6 +4,8 @@ It is honest: it changes nothing and keeps what it retains. The network between 
 delay, reorder and partition, as `Network` says. A lost message to the broker shows as a missing acknowledgement.
 """
 
+from functools import lru_cache
+
 
 class Network:
     """What may happen to a message: probabilities 0..1, delays in ms. `fifo` keeps the order within one connection."""
@@ -127,6 +129,7 @@ class Broker:
         self.by_filter = {}
 
 
+@lru_cache(4096)
 def patterns(topic):
     """The filters our core may have subscribed with that match this topic: the member, the slot, or both left open."""
     parts = topic.split("/")

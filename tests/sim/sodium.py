@@ -51,12 +51,18 @@ def _first32(key, nonce):
 
 
 def x25519(k, u):
+    return _multiple(bytes(k), bytes(u))
+
+
+@lru_cache(16384)  # a part of each step of the ratchet is the same for all
+def _multiple(k, u):
     try:
         return na.crypto_scalarmult(k, u)
     except Exception:
         return bytes(32)
 
 
+@lru_cache(4096)
 def x25519_base(k):
     return na.crypto_scalarmult_base(k)
 
@@ -73,7 +79,7 @@ def ed25519_verify(public, sig, msg):
     return _verified(bytes(public), bytes(sig) + bytes(msg))
 
 
-@lru_cache(8192)  # every member checks the same frames, and makes the same generator
+@lru_cache(8192)  # every member checks the same frames
 def _verified(public, signed):
     try:
         na.crypto_sign_open(signed, public)
