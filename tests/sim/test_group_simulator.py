@@ -13,7 +13,7 @@ CHUNK = 50
 
 
 def seeds():
-    first, _, last = os.environ.get("SEALCAST_GROUP_SEEDS", "0:700").partition(":")
+    first, _, last = os.environ.get("SEALCAST_GROUP_SEEDS", "0:2000").partition(":")
     return int(first), int(last)
 
 
