@@ -15,7 +15,7 @@ demo: ## a broker, three MicroPython nodes and a host talk, in front of your eye
 
 test: ## every test; style and types are among them
 	@$(SETUP) test
-	@$(VENV)/pytest -n auto --dist worksteal
+	@$(VENV)/pytest -n $$(( $$(nproc 2>/dev/null || echo 1) + 1 )) --dist worksteal
 
 bench: ## sizes, speeds and heap, written to build/bench.json
 	@$(SETUP) bench

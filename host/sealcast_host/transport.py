@@ -16,6 +16,7 @@ import aiomqtt
 import aiomqtt.exceptions
 
 _AUTH_CODES = frozenset({4, 5, 134, 135})  # CONNACK of MQTT 3.1.1 and the same as paho's MQTT 5 reason codes
+QUIET_S = 1.0  # at most so long for the broker's answer when we part
 
 
 class LinkError(OSError):
@@ -50,6 +51,7 @@ class MqttTransport:
         self._tls = tls
         self._client: aiomqtt.Client | None = None
         self._lost: asyncio.Future[None] | None = None
+        self._filters: set[str] = set()
         self.failure: LinkError | None = None  # why the last attempt to connect failed
 
     async def connect(self, will_topic: str, will_payload: bytes) -> None:
@@ -77,6 +79,7 @@ class MqttTransport:
             raise self.failure from None
         self.failure = None
         self._client = client
+        self._filters = set()
         self._lost = asyncio.get_running_loop().create_future()
 
     async def subscribe(self, topic_filter: str, qos: int) -> None:
@@ -84,6 +87,7 @@ class MqttTransport:
         granted = await self._call(self._open().subscribe(topic_filter, qos))
         if any(int(getattr(code, "value", code)) >= 0x80 for code in granted):
             raise LinkError("auth", "the broker refused the subscription")
+        self._filters.add(topic_filter)
 
     async def publish(self, topic: str, payload: bytes, retain: bool, qos: int) -> None:
         """Returns after the PUBACK (QoS 1) or once sent (QoS 0). Raises LinkError."""
@@ -105,12 +109,21 @@ class MqttTransport:
         client, self._client = self._client, None
         self._mark_lost()
         if client is not None:
+            await self._quiet(client)
             with contextlib.suppress(aiomqtt.MqttError, OSError):
                 await client.__aexit__(None, None, None)
             # Look at why it ended, or asyncio complains on standard error that nobody did.
             ended = client._disconnected
             if ended.done() and not ended.cancelled():
                 ended.exception()
+
+    async def _quiet(self, client: aiomqtt.Client) -> None:
+        """Have the broker send nothing more. A socket that is closed with something unread in it resets the connection, which can
+        overtake our goodbye: the broker would publish the last will of a member that sleeps."""
+        if self._filters and not client._disconnected.done():
+            with contextlib.suppress(aiomqtt.MqttError, OSError, ValueError, TimeoutError):
+                async with asyncio.timeout(QUIET_S):
+                    await client.unsubscribe(sorted(self._filters))
 
     def _open(self) -> aiomqtt.Client:
         if self._client is None:

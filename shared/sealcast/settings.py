@@ -270,7 +270,7 @@ _FIELDS = {
     "rekey_messages": (1000, _between(1, 1000000, "messages")),
     "history": ("all", _choice("all", "latest")),
     "sensor": (None, _SENSOR),
-    "ratchet": (None, _switch("take part in the ratcheting group; without it a board has some 40 KB more of heap")),
+    "ratchet": (None, _switch("take part in the ratcheting group; without it a board has 30 KB more of heap")),
     "duty": (None, _between(1, 604800, "seconds from one waking to the next,")),
     "led": (None, (_pin, "the pin's number or name")),
     "log": ("lines", _choice("lines", "json")),
