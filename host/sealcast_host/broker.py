@@ -122,6 +122,8 @@ class EmbeddedBroker(Broker):
             await self._client_connected(listener_name, _BoundedReader(reader), StreamWriterAdapter(writer))
         except (OSError, asyncio.IncompleteReadError):
             writer.close()  # hung up in the middle of a packet
+        except asyncio.CancelledError:
+            writer.close()  # the loop ends; asyncio's own callback would print a traceback for a connection that was cancelled
 
     async def _initialize_client_session(
         self, reader: ReaderAdapter, writer: WriterAdapter, remote_address: str, remote_port: int
