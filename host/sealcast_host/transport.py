@@ -74,6 +74,14 @@ class MqttTransport:
         client.pending_calls_threshold = 1000
         try:
             await client.__aenter__()
+        except asyncio.CancelledError:
+            # aiomqtt leaves the socket with the loop, and its callback fails on what was cancelled: let go of both.
+            client._client.on_disconnect = None
+            half_open = client._client.socket()
+            if isinstance(half_open, socket.socket):
+                with contextlib.suppress(OSError):
+                    half_open.shutdown(socket.SHUT_RDWR)
+            raise
         except (aiomqtt.MqttError, ValueError, UnicodeError) as e:
             self.failure = _explain(e)
             raise self.failure from None
