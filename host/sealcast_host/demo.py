@@ -344,6 +344,9 @@ async def _until_done(demo: Demo) -> None:
             for name, info in member.events[-6:]:
                 print(f"          {member.uid}: {name} {info}", file=sys.stderr)
         raise
+    finally:
+        # The loop ends: what libraries complain of while their connections are torn down is no news.
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
 
 
 if __name__ == "__main__":
