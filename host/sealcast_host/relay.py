@@ -6,7 +6,6 @@ message is acknowledged to the broker when the board has it, so that a slow boar
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import aiomqtt
 
 from sealcast.seriallink import MESSAGE, Lines, Link
-from sealcast_host.transport import LinkError, MqttTransport
+from sealcast_host.transport import LinkError, MqttTransport, hang_up
 
 WINDOW = 32
 TEXT = 8192
@@ -49,10 +48,7 @@ class BoardTransport(MqttTransport):
     async def abort(self) -> None:
         """End without a goodbye: the broker publishes the last will."""
         client = self._client
-        sock = client._client.socket() if client is not None else None
-        if client is not None and isinstance(sock, socket.socket):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        if client is not None and hang_up(client):
             with contextlib.suppress(TimeoutError, aiomqtt.MqttError):
                 async with asyncio.timeout(2):
                     await asyncio.shield(client._disconnected)

@@ -77,10 +77,7 @@ class MqttTransport:
         except asyncio.CancelledError:
             # aiomqtt leaves the socket with the loop, and its callback fails on what was cancelled: let go of both.
             client._client.on_disconnect = None
-            half_open = client._client.socket()
-            if isinstance(half_open, socket.socket):
-                with contextlib.suppress(OSError):
-                    half_open.shutdown(socket.SHUT_RDWR)
+            hang_up(client)
             raise
         except (aiomqtt.MqttError, ValueError, UnicodeError) as e:
             self.failure = _explain(e)
@@ -155,6 +152,16 @@ class MqttTransport:
             raise LinkError("lost", "the broker did not answer") from e
         finally:
             task.cancel()
+
+
+def hang_up(client: aiomqtt.Client) -> bool:
+    """End the client's connection without a goodbye. False: there was none."""
+    sock = client._client.socket()
+    if not isinstance(sock, socket.socket):
+        return False
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    return True
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:

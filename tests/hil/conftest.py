@@ -25,6 +25,16 @@ def unix_board(micropython, tmp_path):
 
 
 @pytest.fixture
+def installed(unix_board):
+    """The node on the board's disk, as `sealcast flash` puts it there (test_flash.py)."""
+    for path, data in bundle.make("x64", 6, boards.named("UNIX")).files.items():
+        place = unix_board.flash / path[1:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    return unix_board
+
+
+@pytest.fixture
 def qemu_board(tmp_path):
     """A fresh emulated ESP32-C3 of sorts: 138 KB of heap, a 1 MB filesystem. port, and all of firmware/qemu/board.py."""
     if missing("VIRT_RV32"):

@@ -13,19 +13,7 @@ from pathlib import Path
 import pytest
 from test_hil import hil
 
-from sealcast_host import boards, bundle
-
 CORE = Path(__file__).resolve().parents[2] / "shared" / "sealcast"
-
-
-@pytest.fixture
-def node_board(unix_board):
-    """A unix board with the node on its disk, as `sealcast flash` leaves it."""
-    for path, data in bundle.make("x64", 6, boards.named("UNIX")).files.items():
-        place = unix_board.flash / path[1:]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
-    return unix_board
 
 
 def spoil(board, text, replacement):
@@ -64,9 +52,9 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize(("what", "parts", "text", "replacement", "section"), MUTANTS, ids=[mutant[0] for mutant in MUTANTS])
-def test_a_mutant_is_found_out_and_its_section_named(node_board, tmp_path, what, parts, text, replacement, section):
-    spoil(node_board, text.decode(), replacement.decode())
-    done, made = examined(node_board, tmp_path, "--parts", parts, "--seed", "7")
+def test_a_mutant_is_found_out_and_its_section_named(installed, tmp_path, what, parts, text, replacement, section):
+    spoil(installed, text.decode(), replacement.decode())
+    done, made = examined(installed, tmp_path, "--parts", parts, "--seed", "7")
     assert done.returncode == 1 and made["verdict"] == "failed"
     failed = [check for check in made["checks"] if check["verdict"] == "failed"]
     assert failed[0]["section"] == section, failed[0]
@@ -74,8 +62,8 @@ def test_a_mutant_is_found_out_and_its_section_named(node_board, tmp_path, what,
     assert f"     expected {failed[0]['expected'][:64]}" in done.stdout and f"     found    {failed[0]['found'][:64]}" in done.stdout
 
 
-def test_a_healthy_board_passes_what_mutants_fail(node_board, tmp_path):
-    done, made = examined(node_board, tmp_path, "--parts", "pieces,zpinc", "--seed", "7")
+def test_a_healthy_board_passes_what_mutants_fail(installed, tmp_path):
+    done, made = examined(installed, tmp_path, "--parts", "pieces,zpinc", "--seed", "7")
     assert (done.returncode, made["verdict"]) == (0, "passed"), done.stdout
 
 
@@ -87,41 +75,41 @@ def test_a_board_without_the_node_fails_every_part(unix_board, tmp_path):
     assert "no module named 'sealcast" in failed["primitives"]
 
 
-def test_a_wrong_primitive_is_found_out(node_board, tmp_path):
+def test_a_wrong_primitive_is_found_out(installed, tmp_path):
     """A multiplication that is right but for one bit in one result of sixteen."""
-    (node_board.flash / "lib" / "curve25519.mpy").rename(node_board.flash / "lib" / "curve_right.mpy")
-    (node_board.flash / "lib" / "curve25519.py").write_text(
+    (installed.flash / "lib" / "curve25519.mpy").rename(installed.flash / "lib" / "curve_right.mpy")
+    (installed.flash / "lib" / "curve25519.py").write_text(
         "from curve_right import *\nimport curve_right\n"
         "def x25519(k, u):\n r = bytearray(curve_right.x25519(k, u))\n if not r[0] & 15: r[7] ^= 1\n return bytes(r)\n"
     )
-    done, made = examined(node_board, tmp_path, "--parts", "primitives", "--rounds", "60", "--seed", "7")
+    done, made = examined(installed, tmp_path, "--parts", "primitives", "--rounds", "60", "--seed", "7")
     assert done.returncode == 1
     failed = [check["name"] for check in made["checks"] if check["verdict"] == "failed"]
     assert "libsodium: x25519" in failed and not any("ristretto" in name for name in failed)
 
 
-def test_a_board_that_vanishes_is_told(node_board, tmp_path):
-    node_board.unplug_after(20000)
-    done, made = examined(node_board, tmp_path, "--parts", "primitives,zpinc")
+def test_a_board_that_vanishes_is_told(installed, tmp_path):
+    installed.unplug_after(20000)
+    done, made = examined(installed, tmp_path, "--parts", "primitives,zpinc")
     assert done.returncode == 1 and made["verdict"] == "lost" and "verdict: lost" in done.stdout
     assert "unplugged" in made["why"]
     assert [check["verdict"] for check in made["checks"] if check["part"] == "zpinc"] == ["not run"]
 
 
-def test_a_board_that_vanishes_from_a_live_group_is_told(node_board, tmp_path):
-    node_board.unplug_after(40000)  # the wrong frames are several times that
-    done, made = examined(node_board, tmp_path, "--parts", "live,timing")
+def test_a_board_that_vanishes_from_a_live_group_is_told(installed, tmp_path):
+    installed.unplug_after(40000)  # the wrong frames are several times that
+    done, made = examined(installed, tmp_path, "--parts", "live,timing")
     assert done.returncode == 1 and made["verdict"] == "lost" and "has gone" in made["why"]
     assert [check["verdict"] for check in made["checks"] if check["part"] == "timing"] == ["not run"]
 
 
-def test_a_board_that_hangs_is_told(node_board, tmp_path):
+def test_a_board_that_hangs_is_told(installed, tmp_path):
     """In the middle of a command, for good."""
-    (node_board.flash / "lib" / "curve25519.mpy").rename(node_board.flash / "lib" / "curve_right.mpy")
-    (node_board.flash / "lib" / "curve25519.py").write_text(
+    (installed.flash / "lib" / "curve25519.mpy").rename(installed.flash / "lib" / "curve_right.mpy")
+    (installed.flash / "lib" / "curve25519.py").write_text(
         "from curve_right import *\ndef ed25519_public(seed):\n import time\n while True: time.sleep(1)\n"
     )
-    done, made = examined(node_board, tmp_path, "--parts", "pieces,timing", "--silence", "2")
+    done, made = examined(installed, tmp_path, "--parts", "pieces,timing", "--silence", "2")
     assert done.returncode == 1 and made["verdict"] == "lost"
     assert "does not answer" in made["why"] or "stopped" in made["why"]
 
@@ -135,13 +123,13 @@ def test_a_port_with_nobody_behind_it(tmp_path):
     os.close(theirs)
 
 
-def test_ctrl_c_ends_it(node_board, tmp_path):
+def test_ctrl_c_ends_it(installed, tmp_path):
     import subprocess
     import sys
 
     from host_support import environment
 
-    command = [sys.executable, "-u", "-m", "sealcast_host", "hil", "--port", node_board.port, "--report", tmp_path, "--no-install"]
+    command = [sys.executable, "-u", "-m", "sealcast_host", "hil", "--port", installed.port, "--report", tmp_path, "--no-install"]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         for line in run.stdout:
             if "known answers" in line:

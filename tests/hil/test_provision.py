@@ -11,7 +11,7 @@ from sealcast import compat, keys, slots, wire
 from sealcast.channel import Channel
 from sealcast.identity import Identity, fingerprint
 from sealcast.settings import complete
-from sealcast_host import boards, bundle, invites
+from sealcast_host import boards, invites
 from sealcast_host.channels import ChannelFile
 from sealcast_host.device import Device
 from sealcast_host.errors import UserError
@@ -23,16 +23,6 @@ PHRASE = "a phrase for these tests that nobody would guess in a long time"
 def greenhouse(home):
     home.sealcast("channel", "new", "greenhouse", "--uid", "laptop", "--password-stdin", "--force", text=PHRASE + "\n")
     return home
-
-
-@pytest.fixture
-def installed(unix_board):
-    """The node on the board's disk, as `sealcast flash` puts it there (test_flash.py)."""
-    for path, data in bundle.make("x64", 6, boards.named("UNIX")).files.items():
-        place = unix_board.flash / path[1:]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
-    return unix_board
 
 
 def kept(home, channel="greenhouse"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guest import Guest
+from guest import Guest, among_two
 from ref_world import Reference, World
 
 from reference import agreement as ag
@@ -153,13 +153,7 @@ def silence() -> None:
 
 def guest_in_group() -> None:
     """The reference organizes, speaks, whispers, hears, and is removed."""
-    w = World()
-    for uid in ("anna", "boris"):
-        w.add(uid)
-    w.advance(5000)
-    guest = Guest(w)
-    guest.arrive()
-    guest.wait(5000)
+    w, guest = among_two(5000)
     guest.say(guest.group.organize(ag.CREATE, ["anna", "boris"]))
     guest.say(guest.group.send(b"hello group"))
     w.send("anna", b"hello guest", "ratchet")
@@ -191,13 +185,7 @@ def guest_in_group() -> None:
 
 def taken_in_again() -> None:
     """Who lost its place asks for another, signed, and enters with a new package: a guest of the core's, the core of a guest's."""
-    w = World()
-    for uid in ("anna", "boris"):
-        w.add(uid)
-    w.advance(5000)
-    guest = Guest(w)
-    guest.arrive()
-    guest.wait(5000)
+    w, guest = among_two(5000)
     guest.say(guest.group.organize(ag.CREATE, ["anna", "boris"]))
     guest.say(guest.group.send(b"before"))
     guest.wait(2000)

@@ -61,3 +61,15 @@ class Guest:
         while self.world.now < end:
             self.world.advance(min(200, end - self.world.now))
             self.turn()
+
+
+def among_two(ms: int) -> tuple[World, Guest]:
+    """A guest that arrived among two members of the core, anna and boris, `ms` milliseconds ago."""
+    world = World()
+    world.add("anna")
+    world.add("boris")
+    world.advance(5000)
+    guest = Guest(world)
+    guest.arrive()
+    guest.wait(ms)
+    return world, guest

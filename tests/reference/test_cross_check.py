@@ -3,7 +3,7 @@
 import pytest
 import refusals
 import scenarios
-from guest import Guest
+from guest import among_two
 from ref_world import Reference, World
 
 from reference.encoding import Reject
@@ -21,13 +21,7 @@ STATEFUL = ("jump", "window", "duplicate", "stale", "behind", "members")
 @pytest.fixture
 def talking():
     """A guest in a conversation with two members of the core."""
-    world = World()
-    world.add("anna")
-    world.add("boris")
-    world.advance(5000)
-    guest = Guest(world)
-    guest.arrive()
-    guest.wait(31000)
+    world, guest = among_two(31000)
     guest.say(guest.peer.propose(["anna", "boris"]))
     guest.say(guest.peer.note(b"a"))
     guest.say(guest.peer.say(b"b"))

@@ -1,6 +1,6 @@
 """Where the core once did otherwise than PROTOCOL.md says: each test states the page."""
 
-from guest import Guest
+from guest import among_two
 from ref_world import World
 from refusals import Forge
 
@@ -8,19 +8,8 @@ from reference.encoding import u8
 from reference.frames import HANDSHAKE
 
 
-def _talking():
-    world = World()
-    world.add("anna")
-    world.add("boris")
-    world.advance(5000)
-    guest = Guest(world)
-    guest.arrive()
-    guest.wait(31000)
-    return world, guest
-
-
 def test_body_too_long():
-    world, guest = _talking()
+    world, guest = among_two(31000)
     forge = Forge(guest)
     padded = (b"z" * 2001 + b"\x80").ljust(2048, b"\0")
     world.run("anna", world.channels["anna"].receive(forge.topic("n", 0), forge.note(0, padded=padded), world.now))
@@ -28,7 +17,7 @@ def test_body_too_long():
 
 
 def test_share_under_another_attempt():
-    world, guest = _talking()
+    world, guest = among_two(31000)
     guest.say(guest.peer.propose(["anna", "boris"]))
     computation = guest.peer.epoch.computation
     share = u8(2) + computation.hid + computation.Z[computation.index(guest.peer.name)]
