@@ -42,7 +42,8 @@ def on_board(messages=HOUR_MESSAGES, parts=6, span_ms=HOUR_MS):
         board.interrupt()
         board.write_rom(rom_image())
         board.reset()
-        board.put("/day_on_board.py", (HERE / "day_on_board.py").read_bytes())
+        for name in ("day_on_board.py", "reproducible.py"):
+            board.put("/" + name, (HERE / name).read_bytes())
         code = "import gc\ngc.threshold(4096)\nimport day_on_board\nday_on_board.day(%d, %d, %d)" % (messages, parts, span_ms)
         return rounds(board.run(code, 1800))
 

@@ -9,6 +9,8 @@ as often as in a day. Notes, conversation and ratchet messages take turns, and s
 import gc
 import sys
 
+from reproducible import hardware
+
 from sealcast import suite_native as suite
 from sealcast.channel import Channel
 from sealcast.settings import complete
@@ -24,19 +26,6 @@ except ImportError:
 # ruff: noqa: UP006
 DAY_MS = 86400000
 MODES = ("note", "conversation", "ratchet")
-
-
-def hardware(seed):
-    state = [seed * 2654435761 + 1 & 0x3FFFFFFF]
-
-    def draw(n):
-        out = bytearray(n)
-        for i in range(n):
-            state[0] = state[0] * 1103515 + 12345 & 0x3FFFFFF
-            out[i] = state[0] >> 9 & 255
-        return bytes(out)
-
-    return draw
 
 
 class Room:

@@ -4,25 +4,12 @@ The record is replayed on a board (protocol.py), which must produce the same byt
 """
 import heapq
 
+from benchmarks.reproducible import hardware
 from sealcast import suite_host
 from sealcast.channel import Channel
 from sealcast.settings import complete
 
 DELAY_MS = 10
-
-
-def hardware(seed):
-    """Reproducible bytes in the place of hardware randomness; the board's side of the replay has the same lines."""
-    state = [seed * 2654435761 + 1 & 0x3FFFFFFF]
-
-    def draw(n):
-        out = bytearray(n)
-        for i in range(n):
-            state[0] = state[0] * 1103515 + 12345 & 0x3FFFFFF
-            out[i] = state[0] >> 9 & 255
-        return bytes(out)
-
-    return draw
 
 
 def settings(i, sign=True):

@@ -42,8 +42,9 @@ def install(disk):
                     data = file.read()
                 total += len(data)
                 board.put("/lib/sealcast/%s.mpy" % name[:-3], data)
-        with open(os.path.join(HERE, "replay_on_board.py"), "rb") as file:
-            board.put("/replay.py", file.read())
+        for name, place in (("replay_on_board.py", "/replay.py"), ("reproducible.py", "/reproducible.py")):
+            with open(os.path.join(HERE, name), "rb") as file:
+                board.put(place, file.read())
     return total
 
 

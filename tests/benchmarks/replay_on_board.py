@@ -11,21 +11,9 @@ import time
 from binascii import a2b_base64, hexlify
 
 import micropython
+from reproducible import hardware
 
 # ruff: noqa: UP
-
-
-def hardware(seed):
-    state = [seed * 2654435761 + 1 & 0x3FFFFFFF]
-
-    def draw(n):
-        out = bytearray(n)
-        for i in range(n):
-            state[0] = state[0] * 1103515 + 12345 & 0x3FFFFFF
-            out[i] = state[0] >> 9 & 255
-        return bytes(out)
-
-    return draw
 
 
 def decode(value):
