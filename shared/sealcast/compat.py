@@ -39,10 +39,10 @@ def platform():
 def best_suite():
     """The fastest crypto suite that is installed: native, else host, else soft."""
     try:
-        from . import suite_native as suite
+        from .crypto import native as suite
     except ImportError:
         try:
-            from . import suite_host as suite
+            from .crypto import host as suite
         except ImportError:
-            from . import suite_soft as suite
+            from .crypto import soft as suite
     return suite
