@@ -8,9 +8,12 @@ except ImportError:
         return n
 
 
+import sys
 from binascii import a2b_base64 as _a2b
 from binascii import b2a_base64 as _b2a
 from binascii import hexlify as _hexlify
+
+UNLOADS = sys.implementation.name == "micropython"  # is memory so dear that code is dropped? See rare.py
 
 
 def a2b(text):
