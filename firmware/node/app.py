@@ -5,9 +5,9 @@ import gc
 import json
 import sys
 
-from sealcast.aio import sleep_ms
 from sealcast.compat import const
 from sealcast.errors import BadSettings, SealcastError
+from sealcast.run.aio import sleep_ms
 
 from . import setup
 from .log import Log

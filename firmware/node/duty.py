@@ -8,9 +8,9 @@ import asyncio
 import json
 import time
 
-from sealcast.aio import pause, within
 from sealcast.compat import const
 from sealcast.errors import SealcastError
+from sealcast.run.aio import pause, within
 
 _ONLINE_MS = const(20000)
 _SENT_MS = const(10000)

@@ -18,11 +18,11 @@ from sealcast_host.errors import Failed, UserError
 
 MAIN = "/main.py"
 BOARD_FILE = "/board.json"
-FOLDERS = ("/lib/sealcast", "/lib/node")
+FOLDERS = ("/lib/sealcast", "/lib/sealcast/crypto", "/lib/sealcast/zpinc", "/lib/sealcast/smmp", "/lib/sealcast/run", "/lib/node")
 _TOP = ("main.py", "boot.py")
 # Never of use on a board; and the slow fallback, left out where the native modules are.
-_HOST_ONLY = ("suite_host.py", "host_")
-_SOFT = ("suite_soft.py", "soft_")
+_HOST_ONLY = ("crypto/host",)
+_SOFT = ("crypto/soft",)
 # A chip loads native code of its smaller relatives as well.
 _RELATIVES = {"armv7em": ("armv7m", "armv6m"), "armv7emdp": ("armv7emsp", "armv7m", "armv6m")}
 
@@ -90,14 +90,15 @@ def _add_compiled(bundle: Bundle, compiler: str, mpy: int) -> bool:
 
 
 def _add_sources(bundle: Bundle, compiled: Callable[[Path, str], bytes] | None) -> None:
-    for source, target in ((shipped.core_dir(), FOLDERS[0]), (shipped.node_dir(), FOLDERS[1])):
-        for path in sorted(source.glob("*.py")):
-            if path.name in _TOP or path.name.startswith(_HOST_ONLY + (_SOFT if bundle.native else ())):
+    for source, target in ((shipped.core_dir(), "/lib/sealcast"), (shipped.node_dir(), "/lib/node")):
+        for path in sorted(source.rglob("*.py")):
+            name = path.relative_to(source).as_posix()
+            if name in _TOP or name.startswith(_HOST_ONLY + (_SOFT if bundle.native else ())):
                 continue
             if compiled is None:
-                bundle.files[f"{target}/{path.name}"] = _read(path)
+                bundle.files[f"{target}/{name}"] = _read(path)
             else:
-                bundle.files[f"{target}/{path.stem}.mpy"] = compiled(path, f"{source.name}/{path.name}")
+                bundle.files[f"{target}/{name[:-3]}.mpy"] = compiled(path, f"{source.name}/{name}")
 
 
 def _compile(compiler: str, path: Path, label: str, out: Path, mpy: int) -> bytes:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from sealcast import compat, keys, wire
-from sealcast.settings import check
+from sealcast import compat, wire
+from sealcast.crypto import keys
+from sealcast.run.settings import check
 from sealcast_host.errors import UserError
 from sealcast_host.files import config_dir, make_private_dir, read_private_json, write_private
 

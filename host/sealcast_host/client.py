@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from sealcast import aio, compat, keys, slots, wire
-from sealcast.filestore import FileStore
-from sealcast.session import Session
-from sealcast.settings import complete
+from sealcast import compat, wire
+from sealcast.crypto import keys
+from sealcast.run import aio, slots
+from sealcast.run.filestore import FileStore
+from sealcast.run.session import Session
+from sealcast.run.settings import complete
 from sealcast_host import channels, moves
 from sealcast_host.errors import UserError
 from sealcast_host.files import make_private_dir, read_private_json, reason, state_dir, write_private

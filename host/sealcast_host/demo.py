@@ -29,7 +29,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from sealcast import compat, keys
+from sealcast import compat
+from sealcast.crypto import keys
 from sealcast_host import channels, demoboard, words
 from sealcast_host.broker import running_broker
 from sealcast_host.demobroker import Recorder

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sealcast import compat, slots, wire
+from sealcast import compat, wire
+from sealcast.run import slots
 from sealcast_host import bundle, channels, romfs
 from sealcast_host.bridge import Bridge, maker
 from sealcast_host.demomembers import Member, Watch

@@ -3,8 +3,8 @@
 import base64
 from collections import Counter
 
+from sealcast.crypto.keys import Keys
 from sealcast.errors import Reject
-from sealcast.keys import Keys
 from sealcast.wire import unb64
 
 NAMES = {

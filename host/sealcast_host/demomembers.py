@@ -202,7 +202,7 @@ async def has_native_crypto(micropython: Path) -> bool:
     process = await asyncio.create_subprocess_exec(
         str(micropython),
         "-c",
-        "from sealcast import suite_native",
+        "from sealcast.crypto import native",
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sealcast import compat, slots, wire
-from sealcast.identity import Identity
-from sealcast.settings import check
+from sealcast import compat, wire
+from sealcast.run import slots
+from sealcast.run.settings import check
+from sealcast.zpinc.identity import Identity
 from sealcast_host import bundle, channels
 from sealcast_host.boards import Board
 from sealcast_host.device import Device, Facts, digest
@@ -18,13 +19,14 @@ from sealcast_host.provision import SETTINGS
 HEAP_BYTES = 60 * 1024  # free beside a running channel: DESIGN's budget for a node
 _PROBE = bytes(range(32))
 _COMPUTE = """
-from sealcast import suite_native as s
+from sealcast.crypto import native as s
 print(binascii.hexlify(s.h(32, b'', b'', b'sc/doctor', bytes(range(32)))).decode())
 print(binascii.hexlify(s.x25519_base(bytes(range(32)))).decode())
 """
 _HEAP = """
 import gc
-from sealcast import channel, session
+from sealcast import channel
+from sealcast.run import session
 from node import app
 gc.collect()
 print(gc.mem_free())

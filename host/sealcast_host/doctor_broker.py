@@ -7,9 +7,11 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sealcast import compat, identity, keys, wire
+from sealcast import compat, wire
+from sealcast.crypto import keys
 from sealcast.errors import Reject
-from sealcast.settings import complete
+from sealcast.run.settings import complete
+from sealcast.zpinc import identity
 from sealcast_host.channels import ChannelFile
 from sealcast_host.client import transport_for
 from sealcast_host.errors import UserError

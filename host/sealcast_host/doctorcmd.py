@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 from sealcast import wire
-from sealcast.identity import fingerprint
+from sealcast.zpinc.identity import fingerprint
 from sealcast_host import channels, doctor_board, doctor_broker
 from sealcast_host.bundle import find_compiler
 from sealcast_host.channels import ChannelFile

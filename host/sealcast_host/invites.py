@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from sealcast import compat, wire
-from sealcast.settings import check
+from sealcast.run.settings import check
 from sealcast_host.brokeroptions import split_host
 from sealcast_host.channels import ChannelFile
 from sealcast_host.errors import UserError

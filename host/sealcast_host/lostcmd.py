@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from sealcast.errors import SealcastError
-from sealcast.identity import fingerprint
+from sealcast.zpinc.identity import fingerprint
 from sealcast_host import channels, moves
 from sealcast_host.brokeroptions import BrokerOptions
 from sealcast_host.errors import UserError

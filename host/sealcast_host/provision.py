@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sealcast import compat, slots, wire
-from sealcast.identity import Identity, fingerprint
+from sealcast import compat, wire
+from sealcast.run import slots
+from sealcast.zpinc.identity import Identity, fingerprint
 from sealcast_host import channels, invites
 from sealcast_host.boards import Board
 from sealcast_host.bundle import MAIN

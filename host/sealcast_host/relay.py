@@ -12,7 +12,7 @@ from typing import Any
 
 import aiomqtt
 
-from sealcast.seriallink import MESSAGE, Lines, Link
+from sealcast.run.seriallink import MESSAGE, Lines, Link
 from sealcast_host.transport import LinkError, MqttTransport, hang_up
 
 WINDOW = 32

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sealcast.identity import fingerprint
+from sealcast.zpinc.identity import fingerprint
 from sealcast_host.brokeroptions import BrokerOptions
 from sealcast_host.client import HostSession
 from sealcast_host.errors import Failed, UserError

@@ -9,7 +9,7 @@ import secrets
 from functools import cache
 from importlib import resources
 
-from sealcast.identity import FINGERPRINT_LETTERS
+from sealcast.zpinc.identity import FINGERPRINT_LETTERS
 
 MIN_BITS = 77
 WORDS_IN_PHRASE = 7
@@ -38,7 +38,7 @@ def new_phrase() -> str:
 
 
 def spoken(fingerprint: str) -> str:
-    """A fingerprint (sealcast.identity) as nine words, for people who compare by voice: 99 of its 100 bits."""
+    """A fingerprint (sealcast.zpinc.identity) as nine words, for people who compare by voice: 99 of its 100 bits."""
     bits = 0
     for letter in fingerprint.replace("-", ""):
         bits = bits << 5 | FINGERPRINT_LETTERS.index(letter)

@@ -12,21 +12,21 @@ is durable. Nothing here does I/O, reads a clock, or raises on what comes from t
     ("reconnect",): drop the connection when what was published is out, and connect again
 """
 
-from .agreement import Agreement
-from .catchup import Catchup
 from .compat import const, hexlify
+from .crypto.keys import Keys, Rng, derive
 from .errors import NoConversation, NoGroup, NotReady, Offline, Reject, TooLong
-from .handshake import STALE
-from .identity import Identity
-from .joins import OFFLINE, ONLINE, READING, Joins
-from .keys import Keys, Rng, derive
-from .lost import Lost
-from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS
-from .notes import Outbox, Ring
-from .presence import Keepalives
 from .state import pack_parts, unpack_state
-from .talk import Talk
 from .wire import HANDSHAKE, MAX_BODY, Topics
+from .zpinc.cpace import STALE
+from .zpinc.epochs import Agreement
+from .zpinc.history import Catchup
+from .zpinc.identity import Identity
+from .zpinc.joins import OFFLINE, ONLINE, READING, Joins
+from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS
+from .zpinc.messages import Talk
+from .zpinc.notes import Outbox, Ring
+from .zpinc.presence import Keepalives
+from .zpinc.revocation import Lost
 
 QUIET = ("duplicate", "late", "outside", "topic")  # part of normal life: counted, not reported
 REPORT_MS = const(10000)  # the same complaint is reported at most this often
@@ -36,10 +36,10 @@ FLUSH_MS = const(5000)  # messages the application has taken leave the stored st
 def group_of(ch):
     """The ratcheting half, loaded only where the settings want it."""
     if ch.config.get("ratchet", True):
-        from .group import Group
+        from .smmp.group import Group
 
         return Group(ch)
-    from .apart import Apart
+    from .smmp.absent import Apart
 
     return Apart()
 

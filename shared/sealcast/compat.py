@@ -8,9 +8,12 @@ except ImportError:
         return n
 
 
+import sys
 from binascii import a2b_base64 as _a2b
 from binascii import b2a_base64 as _b2a
 from binascii import hexlify as _hexlify
+
+UNLOADS = sys.implementation.name == "micropython"  # is memory so dear that code is dropped? See rare.py
 
 
 def a2b(text):
@@ -39,10 +42,10 @@ def platform():
 def best_suite():
     """The fastest crypto suite that is installed: native, else host, else soft."""
     try:
-        from . import suite_native as suite
+        from .crypto import native as suite
     except ImportError:
         try:
-            from . import suite_host as suite
+            from .crypto import host as suite
         except ImportError:
-            from . import suite_soft as suite
+            from .crypto import soft as suite
     return suite

@@ -1,11 +1,11 @@
 """The stored state as bytes and back. PROTOCOL.md section 12. Storage adds generation and checksum (slots.py)."""
 
 from .compat import const
-from .conversation import pack_epoch, unpack_epoch
 from .errors import BadState, Reject
-from .identity import Join
-from .members import UNHEARD, Member, MySession
 from .wire import Reader, lv, u32
+from .zpinc.conversation import pack_epoch, unpack_epoch
+from .zpinc.identity import Join
+from .zpinc.members import UNHEARD, Member, MySession
 
 FORMAT = const(1)
 _PIECE = const(256)
@@ -133,7 +133,7 @@ def _pack_message(m):
 
 
 def _unpack_message(r):
-    from .message import Message
+    from .zpinc.message import Message
 
     sender, body, epoch = r.lv().decode(), r.lv(), r.lv().decode()
     secrecy = _SECRECY[r.uint(1) % len(_SECRECY)]

@@ -4,18 +4,20 @@ Each test is an attack that a review found to work; what it may cost is said in 
 attacks into its stories (tests/sim/group_insider.py).
 """
 
+from sealcast.smmp.control import HEAD, LIVE, REJOIN, WANT
+from sealcast.smmp.ratchet import ENTERS, MAX_EPOCH
+
 from check import raises
 from group_cases import Room
-from sealcast import control, private, smmp
 from sealcast.channel import Channel
-from sealcast.control import HEAD, LIVE, REJOIN, WANT
+from sealcast.crypto.keys import high_order
+from sealcast.crypto.signing import seal_signed
 from sealcast.errors import NoGroup, Reject
-from sealcast.identity import Identity
-from sealcast.keys import high_order
-from sealcast.signed import seal_signed
-from sealcast.smmp import ENTERS, MAX_EPOCH
+from sealcast.smmp import control, private
+from sealcast.smmp import ratchet as smmp
 from sealcast.state import pack_state
 from sealcast.wire import CONTROL, header, u32
+from sealcast.zpinc.identity import Identity
 from solo import config, hardware, suite
 
 LOW = (bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f", b"\xed" + b"\xff" * 31, b"\xee" + b"\xff" * 30 + b"\x7f")

@@ -5,13 +5,14 @@ The simulator (tests/sim/group_*.py) is where it is broken in every way; here it
 
 import gc
 
+from sealcast.smmp.outgoing import MAX_MESSAGE, Pending
+
 from check import raises
-from sealcast import smmp
 from sealcast.channel import Channel
 from sealcast.errors import NoGroup, TooLong
-from sealcast.members import Member
-from sealcast.speech import MAX_MESSAGE, Pending
+from sealcast.smmp import ratchet as smmp
 from sealcast.wire import RATCHET
+from sealcast.zpinc.members import Member
 from solo import config, hardware, suite
 
 
@@ -138,7 +139,7 @@ def big(n):
         keys = [hardware(32) for _ in range(6)]
         return smmp.State(g.id, tags, [hardware(32) for _ in range(n)], 0, hardware(32), 100, hardware(32), *keys)
 
-    from sealcast.group import Undo
+    from sealcast.smmp.group import Undo
 
     g.state = state()
     tags = list(g.state.tags)

@@ -5,7 +5,7 @@ from group_attacks import LOW
 from group_cases import Room
 from package_attacks import package
 from sealcast.errors import Reject
-from sealcast.identity import Identity
+from sealcast.zpinc.identity import Identity
 from solo import Peer, Solo, config, hardware, suite
 
 ADMIN = b"\x07" * 32

@@ -3,12 +3,13 @@
 from check import raises
 from group_attacks import LOW, agreement, party, publish, same, three
 from group_cases import Room, full
-from sealcast import packages, smmp
 from sealcast.channel import Channel
+from sealcast.crypto.signing import seal_signed
 from sealcast.errors import Reject
-from sealcast.members import MySession
-from sealcast.signed import seal_signed
+from sealcast.smmp import packages
+from sealcast.smmp import ratchet as smmp
 from sealcast.wire import PACKAGE, header
+from sealcast.zpinc.members import MySession
 from solo import config, hardware, suite
 
 

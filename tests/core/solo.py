@@ -6,15 +6,15 @@ The broker is played by hand: what `Solo` publishes comes back to it, retained m
 from check import raises
 from sealcast.channel import Channel
 from sealcast.compat import best_suite
-from sealcast.conversation import new_epoch
-from sealcast.handshake import CONFIRM, PROPOSE, SHARE, SUM, Attempt, Proposal
-from sealcast.identity import Identity, Join, seal_join
-from sealcast.keys import Keys, Rng
-from sealcast.members import AWAKE, MySession
-from sealcast.notes import ring_digest, seal_note
-from sealcast.presence import Presence, seal_presence
+from sealcast.crypto.keys import Keys, Rng
 from sealcast.state import pack_state
 from sealcast.wire import HANDSHAKE, Topics, header, pad, u32
+from sealcast.zpinc.conversation import new_epoch
+from sealcast.zpinc.cpace import CONFIRM, PROPOSE, SHARE, SUM, Attempt, Proposal
+from sealcast.zpinc.identity import Identity, Join, seal_join
+from sealcast.zpinc.members import AWAKE, MySession
+from sealcast.zpinc.notes import ring_digest, seal_note
+from sealcast.zpinc.presence import Presence, seal_presence
 
 suite = best_suite()
 KEY = b"k" * 32

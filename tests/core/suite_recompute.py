@@ -8,7 +8,7 @@ import json
 import os
 from binascii import hexlify, unhexlify
 
-from sealcast import suite_soft
+from sealcast.crypto import soft as suite_soft
 
 
 def _value(x):
@@ -22,7 +22,7 @@ def _text(x):
 def recompute():
     suites = [suite_soft]
     try:
-        from sealcast import suite_native
+        from sealcast.crypto import native as suite_native
 
         suites.append(suite_native)
     except ImportError:

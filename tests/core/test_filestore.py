@@ -3,9 +3,9 @@
 import os
 
 from check import raises
-from sealcast import slots
 from sealcast.compat import best_suite
-from sealcast.filestore import Files, FileStore
+from sealcast.run import slots
+from sealcast.run.filestore import Files, FileStore
 
 S = best_suite()
 KEY = bytes(range(32))

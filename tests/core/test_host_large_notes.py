@@ -1,6 +1,6 @@
 """Large notes, more of them than a board can hold: bounded memory, nothing lost. PROTOCOL.md 7.3 and 11."""
 
-from sealcast.members import HELD_BYTES
+from sealcast.zpinc.members import HELD_BYTES
 from solo import Peer, Solo
 
 

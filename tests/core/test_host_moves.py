@@ -5,12 +5,12 @@ import stat
 
 import pytest
 
-from sealcast import suite_host as suite
 from sealcast import wire
 from sealcast.channel import Channel
-from sealcast.members import Member
-from sealcast.settings import complete
+from sealcast.crypto import host as suite
+from sealcast.run.settings import complete
 from sealcast.state import pack_state
+from sealcast.zpinc.members import Member
 from sealcast_host import channels, moves
 
 OLD, NEW, OTHER = b"o" * 32, b"n" * 32, b"x" * 32

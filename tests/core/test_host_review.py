@@ -1,6 +1,6 @@
 """What a reviewer tried that needs more memory than a board has. PROTOCOL.md 7, 11 and 12."""
 
-from sealcast.filestore import Files, FileStore
+from sealcast.run.filestore import Files, FileStore
 from solo import Peer, Solo, suite
 
 KEY = b"s" * 32

@@ -13,7 +13,9 @@ import pytest
 
 import dual
 import suite_reference as reference
-from sealcast import soft_salsa, suite_host, suite_soft
+from sealcast.crypto import host as suite_host
+from sealcast.crypto import soft as suite_soft
+from sealcast.crypto import soft_salsa
 from suite_cases import VECTORS, cases, vectors
 
 FUNCTIONS = sorted(name for name in vars(reference) if callable(getattr(suite_soft, name, None))) + ["xsalsa20_xor"]

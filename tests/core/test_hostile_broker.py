@@ -1,6 +1,6 @@
 """A broker that lies with true frames: old ones as new, under other members, deleted, rolled back, wills at will. PROTOCOL.md 6 to 8."""
 
-from sealcast.members import ASLEEP, LEFT, WILL
+from sealcast.zpinc.members import ASLEEP, LEFT, WILL
 from solo import Peer, Solo
 
 NEW = (1000, b"\xff" * 16)  # names a join later than any

@@ -1,7 +1,7 @@
 """Handshakes that someone with the channel's key spoils or replays: refused or given up by name, the epoch as it was. PROTOCOL.md 9."""
 
-from sealcast.handshake import CONFIRM, PROPOSE, SHARE, STALE, SUM, Proposal
 from sealcast.wire import u32
+from sealcast.zpinc.cpace import CONFIRM, PROPOSE, SHARE, STALE, SUM, Proposal
 from solo import Peer, Solo, agree, hear, suite
 
 NEUTRAL = bytes(32)

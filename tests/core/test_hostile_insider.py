@@ -1,7 +1,7 @@
 """Somebody who knows the channel's key speaks under another member's name. PROTOCOL.md 6 to 10, 13."""
 
-from sealcast.identity import fingerprint
-from sealcast.members import LEFT
+from sealcast.zpinc.identity import fingerprint
+from sealcast.zpinc.members import LEFT
 from solo import Peer, Solo, agree, suite, talk
 
 

@@ -1,11 +1,11 @@
 """What a reviewer tried: the ends of number ranges, channels that do not sign, states of another key, approvals. PROTOCOL.md 6 to 12."""
 
-from sealcast.conversation import MAX_SKIPPED, Epoch, new_epoch
-from sealcast.handshake import SHARE, STALE
-from sealcast.identity import fingerprint
-from sealcast.joins import LAMPORT_MAX
-from sealcast.keys import derive
+from sealcast.crypto.keys import derive
 from sealcast.wire import u32
+from sealcast.zpinc.conversation import MAX_SKIPPED, Epoch, new_epoch
+from sealcast.zpinc.cpace import SHARE, STALE
+from sealcast.zpinc.identity import fingerprint
+from sealcast.zpinc.joins import LAMPORT_MAX
 from solo import Peer, Solo, agree, hear, suite, talk
 
 

@@ -1,7 +1,7 @@
 """The serial link on a port that loses, flips, invents and repeats bytes: messages arrive complete, in order, once."""
 
 from check import raises
-from sealcast.seriallink import LINE, MESSAGE, SEGMENT, Lines, Link, line, unline
+from sealcast.run.seriallink import LINE, MESSAGE, SEGMENT, Lines, Link, line, unline
 
 
 class Dice:

@@ -7,9 +7,9 @@ seen alone; tests/transport runs the driver with the real channel against real b
 import asyncio
 import errno
 
-from sealcast import aio, link
 from sealcast.errors import NoGroup, NotReady, Offline
-from sealcast.session import Session
+from sealcast.run import aio, link
+from sealcast.run.session import Session
 
 
 class Script:

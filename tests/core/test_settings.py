@@ -1,8 +1,8 @@
 """Settings: every wrong field named in one line, nothing secret repeated, defaults, and completing twice changes nothing."""
 
 from check import raises
-from sealcast import settings
 from sealcast.errors import BadSettings
+from sealcast.run import settings
 from sealcast.wire import b64
 
 KEY = b64(bytes(range(32)))

@@ -1,9 +1,9 @@
 """The slot codec: what was packed comes back, everything else is refused, the newer of two valid slots wins."""
 
 from check import raises
-from sealcast import slots
 from sealcast.compat import best_suite
 from sealcast.errors import BadState
+from sealcast.run import slots
 
 S = best_suite()
 KEY = bytes(range(32))

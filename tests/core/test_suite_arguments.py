@@ -1,7 +1,7 @@
 """Wrong arguments raise the same error, naming the argument, in every suite; byte strings of every kind are taken."""
 
 from check import raises
-from sealcast import suite_check
+from sealcast.crypto import arguments as suite_check
 from test_suite_vectors import suites
 
 K = bytes(range(32))

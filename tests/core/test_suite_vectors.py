@@ -8,7 +8,8 @@ import sys
 from binascii import hexlify, unhexlify
 
 from check import raises, vectors
-from sealcast import soft_edwards, soft_field, soft_sha512, suite_soft
+from sealcast.crypto import soft as suite_soft
+from sealcast.crypto import soft_edwards, soft_field, soft_sha512
 
 BOARD = sys.implementation.name == "micropython"
 
@@ -16,11 +17,11 @@ BOARD = sys.implementation.name == "micropython"
 def suites():
     found = [suite_soft]
     if not BOARD:
-        from sealcast import suite_host
+        from sealcast.crypto import host as suite_host
 
         found.append(suite_host)
     try:
-        from sealcast import suite_native
+        from sealcast.crypto import native as suite_native
     except ImportError:
         return found
     return found + [suite_native]

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from host_support import free_port, sealcast, start_broker
-from sealcast.seriallink import Lines, Link
+from sealcast.run.seriallink import Lines, Link
 from sealcast_host.bridge import maker
 from sealcast_host.demomembers import HostMember, Watch
 from sealcast_host.relay import PENDING, Relay

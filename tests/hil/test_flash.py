@@ -28,12 +28,12 @@ def test_install_on_a_bare_board_then_only_what_differs(home, unix_board):
     there = files(unix_board.flash)
     assert there == bundle.make("x64", 6, boards.named("UNIX")).files
     assert there["/lib/curve25519.mpy"] == (shipped.prebuilt_dir() / "x64" / "curve25519.mpy").read_bytes()
-    assert not [name for name in there if "suite_host" in name or "soft" in name or name.endswith(".new")]
+    assert not [name for name in there if "crypto/host" in name or "soft" in name or name.endswith(".new")]
 
     assert copied(home.sealcast("flash", "UNIX", "--install-only", "--port", unix_board.port)) == (total, 0)
 
     # One file damaged, one of a version that had sources, one missing: these are put right, main.py with them.
-    (unix_board.flash / "lib/sealcast/keys.mpy").write_bytes(there["/lib/sealcast/keys.mpy"][:-1] + b"?")
+    (unix_board.flash / "lib/sealcast/crypto/keys.mpy").write_bytes(there["/lib/sealcast/crypto/keys.mpy"][:-1] + b"?")
     (unix_board.flash / "lib/sealcast/wire.py").write_text("raise ImportError")
     (unix_board.flash / "lib/node/app.mpy").unlink()
     (unix_board.flash / "lib/mine.py").write_text("mine = 1\n")
@@ -78,7 +78,7 @@ def test_without_a_compiler_the_sources_are_taken(monkeypatch, tmp_path):
 def test_a_chip_without_native_code_gets_the_pure_python_suite():
     made = bundle.make("xtensa", 6, None)
     assert made.native == ""
-    assert "/lib/sealcast/suite_soft.mpy" in made.files and "/lib/curve25519.mpy" not in made.files
+    assert "/lib/sealcast/crypto/soft.mpy" in made.files and "/lib/curve25519.mpy" not in made.files
     assert bundle.native_for("armv7emdp") == "armv7emsp"
 
 

@@ -7,10 +7,12 @@ import stat
 import pytest
 
 from host_support import Child, free_port, mosquitto, start_broker
-from sealcast import compat, keys, slots, wire
+from sealcast import compat, wire
 from sealcast.channel import Channel
-from sealcast.identity import Identity, fingerprint
-from sealcast.settings import complete
+from sealcast.crypto import keys
+from sealcast.run import slots
+from sealcast.run.settings import complete
+from sealcast.zpinc.identity import Identity, fingerprint
 from sealcast_host import boards, invites
 from sealcast_host.channels import ChannelFile
 from sealcast_host.device import Device

@@ -9,7 +9,7 @@ from reference.encoding import Reject
 from reference.joins import SecretIdentity
 from reference.known import Deviation, Known
 from reference.randomness import Randomness, drawn, drawn_nonce
-from sealcast import suite_host
+from sealcast.crypto import host as suite_host
 
 DRAWS = 600  # foretold for one start
 _AHEAD = 80  # draws that may stand between two that are shown

@@ -53,7 +53,7 @@ _T.publish = _publish
 """
 # In the middle of a write of the state: half of it is in the file, then the power is gone.
 _AT_WRITE = """
-from sealcast.filestore import Files
+from sealcast.run.filestore import Files
 _left = %d
 _o = Files.open
 class _Half:

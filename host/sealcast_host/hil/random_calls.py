@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reference import ristretto
-from sealcast import suite_host as sodium
+from sealcast.crypto import host as sodium
 
 P = 2**255 - 19
 L = ristretto.L

@@ -20,8 +20,8 @@ _LOAD = """
 import gc, os
 from sealcast.compat import best_suite
 _s = best_suite()
-from sealcast.filestore import FileStore
-from sealcast.slots import key_for
+from sealcast.run.filestore import FileStore
+from sealcast.run.slots import key_for
 from sealcast.channel import Channel
 gc.threshold(4096)
 _top = 0
