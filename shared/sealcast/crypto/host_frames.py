@@ -10,7 +10,6 @@ import struct
 import nacl.bindings as sodium
 from nacl.exceptions import CryptoError
 
-from ..wire import padded_length
 from .arguments import column, data, exact, member, number, octets, short
 
 _blake2b = hashlib.blake2b
@@ -70,15 +69,22 @@ def chain(key, skip, keep):
     return b"".join(keys) + key
 
 
+def _padded_length(n):
+    """Padme: with E = floor(log2 n) and S = floor(log2 E) + 1, the next multiple of 2^(E - S); never under 32."""
+    E = n.bit_length() - 1
+    step = 1 << max(0, E - E.bit_length())
+    return max(32, -(-n // step) * step)
+
+
 def pad(lead, body):
     lead, body = data("lead", lead), data("body", body)
-    return lead + (body + b"\x80").ljust(padded_length(len(body) + 1), b"\x00")
+    return lead + (body + b"\x80").ljust(_padded_length(len(body) + 1), b"\x00")
 
 
 def unpad(data_, limit):
     data_, limit = data("data", data_), number("limit", limit, 0, (1 << 30) - 1)
     n = len(data_.rstrip(b"\x00")) - 1
-    if n > limit or n < 0 or data_[n] != 0x80 or padded_length(n + 1) != len(data_):
+    if n > limit or n < 0 or data_[n] != 0x80 or _padded_length(n + 1) != len(data_):
         return -1
     return n
 

@@ -5,7 +5,8 @@ modules, `host` in host_frames.py. The first argument `s` is the suite; those th
 as everywhere (arguments.py).
 """
 
-from ..wire import HEADER, NONCE, TAG, lv, padded_length
+from ..wire import HEADER, NONCE, TAG, lv
+from . import soft_padding
 from .arguments import column, data, exact, member, number, octets, short
 
 CALLS = (
@@ -87,16 +88,12 @@ def chain(s, key, skip, keep):
 
 def pad(s, lead, body):
     """lead || body || 0x80 || zeros: what follows lead has a Padme length, 32 or more."""
-    lead, body = data("lead", lead), data("body", body)
-    return lead + body + b"\x80" + bytes(padded_length(len(body) + 1) - len(body) - 1)
+    return soft_padding.pad(data("lead", lead), data("body", body))
 
 
 def unpad(s, data_, limit):
     """The length of the body in what pad(b"", body) gave; -1 for anything else and for more than limit bytes."""
-    data_, limit = data("data", data_), number("limit", limit, 0, (1 << 30) - 1)
-    n = len(data_.rstrip(b"\x00")) - 1
-    fits = 0 <= n <= limit and data_[n] == 0x80 and padded_length(n + 1) == len(data_)
-    return n if fits else -1
+    return soft_padding.unpad(data("data", data_), number("limit", limit, 0, (1 << 30) - 1))
 
 
 # --- the ratchet
