@@ -52,7 +52,9 @@ def read(path: Path) -> Image:
 
 def board_for(image: Image, wanted: Board | None) -> Board:
     """The board to write this image to: `wanted`, or the one it is for. Raises UserError when they are not the same."""
-    fits = [b for b in boards.known().values() if (b.firmware.format, b.firmware.image_chip) == (image.format, image.chip)]
+    fits = [
+        b for b in boards.known().values() if (b.firmware.format, b.firmware.image_chip) == (image.format, image.chip)
+    ]
     if wanted is None:
         named = [b for b in fits if fnmatch.fnmatch(image.path.name, b.firmware.name)]
         if not (named or fits):
@@ -66,7 +68,9 @@ def board_for(image: Image, wanted: Board | None) -> Board:
     found = _VERSION.search(image.path.name)
     if found and boards.version(found[1]) < wanted.micropython:
         least = ".".join(str(n) for n in wanted.micropython)
-        raise UserError(f"{image.path.name} is too old: {wanted.name} needs MicroPython {least} or later, from {wanted.firmware.source}")
+        raise UserError(
+            f"{image.path.name} is too old: {wanted.name} needs MicroPython {least} or later, from {wanted.firmware.source}"
+        )
     return wanted
 
 
@@ -126,7 +130,9 @@ def _esptool(port: str, arguments: list[str], bootloader: str, progress: Progres
         except (OSError, ValueError) as e:
             raise cannot_open(port, e) from None
     said = next((line for line in lines if "rror" in line), lines[-1] if lines else "nothing")
-    raise Failed(f"{port}: esptool says {said.strip()!r}; to get the chip ready: {bootloader}; then run the same command again")
+    raise Failed(
+        f"{port}: esptool says {said.strip()!r}; to get the chip ready: {bootloader}; then run the same command again"
+    )
 
 
 def write_uf2(image: Image, board: Board, drive: Path | None) -> Path:
@@ -139,7 +145,9 @@ def write_uf2(image: Image, board: Board, drive: Path | None) -> Path:
     try:
         info = (target / _INFO).read_text("utf-8", "replace")
     except OSError:
-        raise UserError(f"{target} is not the drive of a bootloader (no {_INFO}): {board.firmware.bootloader}") from None
+        raise UserError(
+            f"{target} is not the drive of a bootloader (no {_INFO}): {board.firmware.bootloader}"
+        ) from None
     if f"Board-ID: {_BOARD_IDS.get(board.chip, board.chip)}" not in info:
         raise UserError(f"the board at {target} has another chip than {board.chip}: name the right image")
     try:

@@ -58,7 +58,9 @@ class MemberState:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
-            raise MemberBusy(f'"{uid}" takes part from another process already: stop that one, or use another name with --uid') from None
+            raise MemberBusy(
+                f'"{uid}" takes part from another process already: stop that one, or use another name with --uid'
+            ) from None
 
     def identity(self) -> bytes:
         """This member's 32-byte secret: made at the first call, then kept (mode 0600)."""
@@ -72,7 +74,9 @@ class MemberState:
         except UserError:
             raise
         except Exception:  # whatever is wrong with it, it must not be shown
-            raise UserError(f"{path} is damaged: restore it from a copy; without it the others see a changed identity") from None
+            raise UserError(
+                f"{path} is damaged: restore it from a copy; without it the others see a changed identity"
+            ) from None
         return secret
 
     def release(self) -> None:
@@ -88,7 +92,9 @@ class HostSession:
     `async for message in session` yields the messages: sender, body, secrecy, origin, time, seq, historic, again, epoch.
     """
 
-    def __init__(self, channel: Any, transport: MqttTransport, storage: Any, state: MemberState, remake: Callable[[], Any]) -> None:
+    def __init__(
+        self, channel: Any, transport: MqttTransport, storage: Any, state: MemberState, remake: Callable[[], Any]
+    ) -> None:
         """remake() -> the channel as it was stored: an internal error is survived like a power cut."""
         self._session: Any = Session(channel, transport, storage, aio.Clock(), remake=remake)
         self._state = state
@@ -183,7 +189,9 @@ class HostSession:
         return await self._session.__anext__()
 
 
-async def join(channel: str | None = None, settings: dict[str, Any] | Path | str | None = None, **overrides: Any) -> HostSession:
+async def join(
+    channel: str | None = None, settings: dict[str, Any] | Path | str | None = None, **overrides: Any
+) -> HostSession:
     """Take part in a channel; returns a started session (it connects, and reconnects, by itself).
 
     channel: its name, as made by `sealcast channel new`. settings: a dict, or the path of a sealcast.json; without either,
@@ -211,7 +219,9 @@ async def join_watched(settings: dict[str, Any], watch: Watch, *, alias: bool) -
         except MemberBusy:
             continue
         return await start(settings | {"uid": name}, state, watch)
-    raise UserError(f'"{uid}" takes part from {MAX_ALIASES} processes already: stop one, or use another name with --uid')
+    raise UserError(
+        f'"{uid}" takes part from {MAX_ALIASES} processes already: stop one, or use another name with --uid'
+    )
 
 
 async def start(settings: dict[str, Any], state: MemberState, watch: Watch | None = None) -> HostSession:
