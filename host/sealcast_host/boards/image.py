@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealcast_host.boards import models as boards
+from sealcast_host.boards import models
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import cannot_open
 from sealcast_host.errors import Failed, UserError
@@ -53,7 +53,7 @@ def read(path: Path) -> Image:
 def board_for(image: Image, wanted: Board | None) -> Board:
     """The board to write this image to: `wanted`, or the one it is for. Raises UserError when they are not the same."""
     fits = [
-        b for b in boards.known().values() if (b.firmware.format, b.firmware.image_chip) == (image.format, image.chip)
+        b for b in models.known().values() if (b.firmware.format, b.firmware.image_chip) == (image.format, image.chip)
     ]
     if wanted is None:
         named = [b for b in fits if fnmatch.fnmatch(image.path.name, b.firmware.name)]
@@ -66,7 +66,7 @@ def board_for(image: Image, wanted: Board | None) -> Board:
             f"{image.path.name} is {is_for}, and {wanted.name} needs one for {wanted.chip}: get it from {wanted.firmware.source}"
         )
     found = _VERSION.search(image.path.name)
-    if found and boards.version(found[1]) < wanted.micropython:
+    if found and models.version(found[1]) < wanted.micropython:
         least = ".".join(str(n) for n in wanted.micropython)
         raise UserError(
             f"{image.path.name} is too old: {wanted.name} needs MicroPython {least} or later, from {wanted.firmware.source}"
@@ -78,7 +78,7 @@ def write_esp(image: Image, board: Board, port: str) -> None:
     """Erase the flash and write the image. esptool looks at the chip first: nothing is erased on a wrong one."""
     chip = detect_chip(port)
     if chip != board.chip:
-        other = boards.of_chip(chip)
+        other = models.of_chip(chip)
         hint = f": get its image from {other.firmware.source}" if other else ""
         raise UserError(f"the chip at {port} is an {chip}, and this image is for {board.chip}{hint}")
     progress = Progress("writing")

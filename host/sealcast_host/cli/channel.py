@@ -11,8 +11,7 @@ from pathlib import Path
 from sealcast_host.cli.options import BrokerOptions, add_broker, broker_of, channel_of
 from sealcast_host.cli.secretinput import read_secret
 from sealcast_host.errors import UserError
-from sealcast_host.member import channels
-from sealcast_host.member import phrases as words
+from sealcast_host.member import channels, phrases
 from sealcast_host.member.address import place_of
 from sealcast_host.member.privatefiles import write_private
 
@@ -61,13 +60,13 @@ def new(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bo
     """Make a channel with a phrase of our own, or with a password that is strong enough."""
     own = read_secret("channel password", stdin=True) if password_stdin else None
     if own is not None:
-        bits = words.estimate_bits(own)
-        if bits < words.MIN_BITS and not force:
+        bits = phrases.estimate_bits(own)
+        if bits < phrases.MIN_BITS and not force:
             raise UserError(
-                f"this password is worth {bits:.0f} bits at most, and {words.MIN_BITS} are needed: whoever stores the channel's notes"
+                f"this password is worth {bits:.0f} bits at most, and {phrases.MIN_BITS} are needed: whoever stores the channel's notes"
                 " can guess it offline; leave out --password-stdin to get a strong phrase, or insist with --force"
             )
-    password = own if own is not None else words.new_phrase()
+    password = own if own is not None else phrases.new_phrase()
     known = channels.create(channel, password, broker.over(_LOCAL), uid)
     print(f"channel   {channel}")
     if own is None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from sealcast import wire
 from sealcast.zpinc.identity import fingerprint
-from sealcast_host.boards import examine as doctor_board
+from sealcast_host.boards import examine as examine_board
 from sealcast_host.boards.bundle import find_compiler
 from sealcast_host.boards.serial import present
-from sealcast_host.broker import examine as doctor_broker
+from sealcast_host.broker import examine as examine_broker
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, WRONG, Finding
@@ -50,7 +50,7 @@ def doctor(channel: str | None, port: str | None, patience: float) -> int:
 
 def _everything(channel: str | None, port: str | None, patience: float) -> Iterator[Finding]:
     if port is not None:
-        yield from doctor_board.look(port, channel)
+        yield from examine_board.look(port, channel)
     if channel is None and port is not None:
         return
     if channel is None:
@@ -63,7 +63,7 @@ def _everything(channel: str | None, port: str | None, patience: float) -> Itera
 
 
 async def _gather(known: ChannelFile, patience: float) -> list[Finding]:
-    return [finding async for finding in doctor_broker.look(known, patience)]
+    return [finding async for finding in examine_broker.look(known, patience)]
 
 
 def _computer() -> Iterator[Finding]:

@@ -4,8 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from sealcast_host.boards import image
-from sealcast_host.boards import models as boards
+from sealcast_host.boards import image, models
 from sealcast_host.boards.install import WAIT_S, install
 from sealcast_host.boards.serial import present, the_port
 from sealcast_host.cli.arguments import PORT_HELP, seconds
@@ -34,7 +33,7 @@ def flash(
     board_name: str | None, port: str | None, file: Path | None, install_only: bool, wait_s: float = WAIT_S
 ) -> int:
     """file: the firmware image to write first. Without it the board must run MicroPython already."""
-    wanted = boards.named(board_name) if board_name is not None else None
+    wanted = models.named(board_name) if board_name is not None else None
     if file is not None and install_only:
         raise UserError("--install-only and --image exclude each other: leave one out")
     if file is not None:
@@ -54,7 +53,7 @@ def flash(
     return 0
 
 
-def _uf2(found: image.Image, board: boards.Board, port: str | None, wait_s: float) -> int:
+def _uf2(found: image.Image, board: models.Board, port: str | None, wait_s: float) -> int:
     before = set(present())
     drive = Path(port) if port is not None and Path(port).is_dir() else None
     print(f"image     {found.path.name} for {board.name}")

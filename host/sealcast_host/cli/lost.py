@@ -11,7 +11,7 @@ from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
-from sealcast_host.member import migration as moves
+from sealcast_host.member import migration
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.visit import SLEEP_S, settled, visit, within
 
@@ -90,7 +90,7 @@ async def _lost(
             await session.declare_lost(who, secret)
         except SealcastError as e:
             raise UserError(str(e)) from None
-        moves.follow(ch, who)
+        migration.follow(ch, who)
         print(f'"{clean(who)}" is left behind: the channel has a new key, which goes to', flush=True)
         for u, public in stay:
             print(f"  {clean(u)}  {fingerprint(ch.suite, public)}", flush=True)

@@ -11,7 +11,7 @@ from sealcast_host.errors import UserError
 from sealcast_host.member.address import place_of
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import LinkError
-from sealcast_host.member.session import HostSession, Watch, join_watched
+from sealcast_host.member.session import Callback, HostSession, join_watched
 
 SLEEP_S = 3600  # as long as the others wait for a member that comes for a moment at a time
 GOODBYE_S = 6.0
@@ -20,7 +20,12 @@ POLL_S = 0.02
 
 @asynccontextmanager
 async def visit(
-    known: ChannelFile, uid: str | None, watch: Watch | None = None, *, sleep_s: int | None = None, alias: bool = True
+    known: ChannelFile,
+    uid: str | None,
+    watch: Callback | None = None,
+    *,
+    sleep_s: int | None = None,
+    alias: bool = True,
 ) -> AsyncIterator[HostSession]:
     """A member of a channel that has reached the broker. Leaves at the end, or sleeps for `sleep_s` when that is given.
 
