@@ -14,7 +14,7 @@ import suite_reference as reference
 
 P = 2**255 - 19
 L = reference.L
-VECTORS = Path(__file__).parent / "vectors"
+VECTORS = Path(__file__).parents[1] / "vectors"
 T2 = (P - 1).to_bytes(32, "little")  # Edwards encodings of points of order 2, 4 and 8
 T4 = bytes(32)
 T8 = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")

@@ -1,4 +1,4 @@
-"""What a reviewer tried that needs more memory than a board has. PROTOCOL.md 7, 11 and 12."""
+"""The store at the ends of sizes: a state full of large messages, a header that lies about its length. PROTOCOL.md 12."""
 
 from sealcast.run.filestore import Files, FileStore
 from solo import Peer, Solo, suite

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-GENERATOR = Path(__file__).resolve().parents[1] / "vectors" / "make_runs.py"
+GENERATOR = Path(__file__).resolve().parents[2] / "vectors" / "make_runs.py"
 
 
 def test_the_recorded_runs_are_made_by_the_generator():

@@ -2,7 +2,7 @@
 
 from check import raises
 from sealcast.crypto import arguments as suite_check
-from test_suite_vectors import suites
+from suites import suites
 
 K = bytes(range(32))
 N = K[:24]

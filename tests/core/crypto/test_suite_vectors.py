@@ -8,23 +8,10 @@ import sys
 from binascii import hexlify, unhexlify
 
 from check import raises, vectors
-from sealcast.crypto import soft as suite_soft
 from sealcast.crypto import soft_edwards, soft_field, soft_sha512
+from suites import suites
 
 BOARD = sys.implementation.name == "micropython"
-
-
-def suites():
-    found = [suite_soft]
-    if not BOARD:
-        from sealcast.crypto import host as suite_host
-
-        found.append(suite_host)
-    try:
-        from sealcast.crypto import native as suite_native
-    except ImportError:
-        return found
-    return found + [suite_native]
 
 
 def cases(part, section):

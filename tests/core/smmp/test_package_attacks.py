@@ -1,22 +1,16 @@
 """Somebody publishes key packages under another member's name, or lies about them. PROTOCOL.md 16.1, on CPython and MicroPython."""
 
 from check import raises
-from group_attacks import LOW, agreement, party, publish, same, three
-from group_cases import Room, full
+from insider import LOW, agreement, package, party, publish, same, three
+from room import Room, full
 from sealcast.channel import Channel
-from sealcast.crypto.signing import seal_signed
 from sealcast.errors import Reject
-from sealcast.smmp import packages
 from sealcast.smmp import ratchet as smmp
 from sealcast.wire import PACKAGE, header
 from sealcast.zpinc.me import MySession
 from solo import config, hardware, suite
 
-
-def package(ch, number, body=None, tag=None, sid=None):
-    head = header(PACKAGE, sid or ch.session.sid, number)
-    body = suite.x25519_base(hardware(32)) + suite.x25519_base(hardware(32)) if body is None else body
-    return seal_signed(ch, head, tag or ch.tag, packages.LABEL, body)
+HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
 
 
 def refused(ch, member, frame):

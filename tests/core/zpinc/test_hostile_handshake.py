@@ -1,8 +1,9 @@
 """Handshakes that someone with the channel's key spoils or replays: refused or given up by name, the epoch as it was. PROTOCOL.md 9."""
 
 from sealcast.wire import u32
+from sealcast.zpinc.conversation import new_epoch
 from sealcast.zpinc.cpace import CONFIRM, PROPOSE, SHARE, STALE, SUM, Proposal
-from solo import Peer, Solo, agree, hear, suite
+from solo import Peer, Solo, agree, hear, suite, talk
 
 NEUTRAL = bytes(32)
 NOT_CANONICAL = b"\xff" * 32
@@ -234,3 +235,19 @@ def test_our_secret_is_gone_when_the_key_is_known():
     a = solo.ch.agreement.attempt
     assert a.ISK is None and a._A is None and not any(a._y)
     assert suite.scalar_reduce(bytes(64)) == bytes(32)
+
+
+def test_in_a_channel_that_does_not_sign_a_frame_of_the_epoch_confirms_nobody():
+    """Who knows the channel's key, and sits in the middle, takes anna's part without anna's session key."""
+    anna, mallory = Peer("anna"), Peer("anna", secret=b"\x66" * 32)
+    mallory.session.seed = b"\x66" * 32
+    solo = Solo(sign=False).connect(anna.join())
+    solo.give(*anna.presence())
+    proposal = mallory.proposal(solo)
+    solo.give(*mallory.propose(proposal))
+    a = mallory.take_part(solo, proposal)
+    hear(solo, a)
+    epoch = new_epoch(suite, a, [solo.ch.uid_of(t) for t in a.tags])
+    solo.give(*mallory.value(a, SHARE))
+    solo.give(*talk(mallory, epoch, b"it is me", signed=False))
+    assert solo.ch.epoch is None

@@ -105,6 +105,21 @@ def test_approval_in_the_middle_of_an_epoch():
     again.later(1000)
 
 
+def test_an_approval_is_for_the_identity_that_was_looked_at():
+    anna = Peer("anna")
+    solo = online(anna.join())
+    changed, mallory = Peer("anna", 2, secret=b"\x77" * 32, session=2), Peer("anna", 3, secret=b"\x66" * 32, session=3)
+    solo.give(*changed.join())
+    seen = solo.event("identity_changed")
+    assert seen["fingerprint"] == fingerprint(suite, changed.identity.public)
+    solo.give(*mallory.join())  # between the look and the approval
+    solo.run(solo.ch.approve("anna", seen["fingerprint"], solo.now))
+    assert solo.ch.members_by_tag[anna.tag].public == anna.identity.public
+    solo.give(*changed.join())
+    solo.run(solo.ch.approve("anna", seen["fingerprint"], solo.now))
+    assert solo.ch.members_by_tag[anna.tag].public == changed.identity.public
+
+
 def test_nothing_to_approve():
     anna = Peer("anna")
     solo = online(anna.join())

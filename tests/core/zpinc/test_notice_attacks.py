@@ -1,13 +1,13 @@
 """A thief in the channel against the notice that leaves it behind. PROTOCOL.md 22, on CPython and MicroPython."""
 
 from check import raises
-from group_attacks import LOW
-from group_cases import Room
-from package_attacks import package
+from insider import LOW, package
+from room import Room
 from sealcast.errors import Reject
 from sealcast.zpinc.identity import Identity
 from solo import Peer, Solo, config, hardware, suite
 
+HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
 ADMIN = b"\x07" * 32
 
 

@@ -1,9 +1,9 @@
 """What core tests share. They run on CPython (pytest) and on MicroPython (on_micropython.py), so: plain functions
-named test_*, bare asserts, no pytest. A module whose name has the word `host` in it runs on CPython alone."""
+named test_*, bare asserts, no pytest. Those in tests/core/cpython and tests/core/micropython run on that one alone."""
 
 import json
 
-VECTORS = __file__.replace("\\", "/").rpartition("/")[0] + "/../vectors/"
+VECTORS = __file__.replace("\\", "/").rpartition("/")[0] + "/../../vectors/"
 
 
 def raises(exception, function, *args, **kwargs):

@@ -1,4 +1,4 @@
-"""Runs on MicroPython for test_host_suites_agree.py: recomputes what CPython's host suite found, line by line.
+"""Runs on MicroPython for test_suites_agree.py: recomputes what CPython's host suite found, line by line.
 
 $SEALCAST_CASES names a file; a line is a JSON list: function, arguments, result. Byte strings are hexadecimal with a
 leading "x"; an exception is a string "!" and its text.
