@@ -95,7 +95,8 @@ def make(r, suite):
         if changed == 0:
             z = damaged(r, z)
         elif changed == 1:
-            frame = frame[:56] + damaged(r, frame[56 : 56 + 48 * (len(statics) // 32 - 1)]) + frame[56 + 48 * (len(statics) // 32 - 1) :]
+            end = 56 + 48 * (frame[55] - 1)
+            frame = frame[:56] + damaged(r, frame[56:end]) + frame[end:]
         elif changed == 2:
             digest = damaged(r, digest)
         return z, common, HK, digest, frame, i
@@ -114,7 +115,9 @@ def make(r, suite):
         "seal_frame": seal,
         "open_frame": opened,
         "genuine_frame": genuine,
-        "frame_nonce": lambda: (r.randbytes(32), r.randbytes(8), r.choice((b"", r.randbytes(16))), r.randbytes(r.choice((32, 54))), text(r)),
+        "frame_nonce": lambda: (
+            r.randbytes(32), r.randbytes(8), r.choice((b"", r.randbytes(16))), r.randbytes(r.choice((32, 54))), text(r)
+        ),
         "signable": lambda: (r.randbytes(54), r.choice((b"", r.randbytes(32), r.randbytes(1000))), text(r)),
         "chain": lambda: (r.randbytes(32), r.choice((0, 0, 0, 1, 2, 30, 960)), r.choice((0, 1, 1, 2, 65))),
         "pad": lambda: (r.randbytes(r.choice((0, 4, 24))), text(r)),

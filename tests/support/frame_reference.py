@@ -3,7 +3,9 @@
 from unittest import mock
 
 from reference import conversations, frames, randomness, ratchet
-from reference.encoding import Reject, pad as padded, unpad as unpadded, xor
+from reference.encoding import Reject, xor
+from reference.encoding import pad as padded
+from reference.encoding import unpad as unpadded
 from reference.primitives import derive, secretbox, secretbox_open, x25519
 from reference.ratchet import ZERO_NONCE, Group, parse_ratchet
 

@@ -12,33 +12,11 @@ from importlib.util import find_spec
 import nacl.bindings as sodium
 from nacl.exceptions import CryptoError
 
+from . import soft_frames
 from .arguments import chunks32, data, exact, hash_arguments, not_canonical, number, octets, scrypt_cost, writable
-from .host_frames import (
-    chain,
-    frame_nonce,
-    genuine_frame,
-    open_frame,
-    pad,
-    ratchet_body,
-    ratchet_frame,
-    ratchet_header,
-    ratchet_keys,
-    seal_frame,
-    signable,
-    unpad,
-    x25519_column,
-    x25519_xor,
-)
 from .soft_salsa import xsalsa20_xor as _xsalsa20_xor
 
 NAME = "host"
-
-__all__ = (
-    "NAME", "h", "scrypt", "secretbox", "secretbox_open", "xsalsa20_xor", "x25519", "x25519_base", "ed25519_public", "ed25519_sign",
-    "ed25519_verify", "ristretto_map", "ristretto_mul", "ristretto_add", "ristretto_sub", "ristretto_valid", "scalar_reduce", "bd_key",
-    "equal", "wipe", "seal_frame", "open_frame", "genuine_frame", "frame_nonce", "signable", "chain", "pad", "unpad",
-    "x25519_xor", "x25519_column", "ratchet_frame", "ratchet_header", "ratchet_body", "ratchet_keys",
-)  # fmt: skip
 
 if find_spec("rbcl") is None:  # only looked for: most commands send without a new key, and loading it is a seventh of their time
     raise ImportError("rbcl")
@@ -196,3 +174,6 @@ def equal(a, b):
 def wipe(b):
     writable("b", b)
     b[:] = bytes(len(b))
+
+
+soft_frames.install(sys.modules[__name__])  # what every frame does, composed of these

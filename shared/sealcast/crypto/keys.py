@@ -96,7 +96,8 @@ class Rng:
     def bytes(self, n):
         """n (1..64) fresh bytes."""
         count, hw = self._next()
-        return self._suite.h(64, self._seed, b"", b"sc/random", count, lv(hw))[:n]
+        drawn = self._suite.h(64, self._seed, b"", b"sc/random", count, lv(hw))
+        return drawn[:n]
 
     def nonce(self, ad, pt):
         """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two plaintexts."""

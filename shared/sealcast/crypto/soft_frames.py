@@ -1,8 +1,8 @@
 """What every frame does, composed of a suite's primitives: the executable specification of the higher calls. PROTOCOL.md 3, 5, 10, 17.
 
-`install(suite)` gives a suite all of CALLS, composed of its own primitives: `soft` gets them here, boards have them in the native
-modules, `host` in host_frames.py. The first argument `s` is the suite; those that a caller sees follow. Errors name the argument,
-as everywhere (arguments.py).
+`install(suite)` gives a suite all of CALLS, composed of its own primitives: soft and host get them here, boards have them in the
+native modules. The first argument `s` is the suite; those that a caller sees follow. Errors name the argument, as everywhere
+(arguments.py).
 """
 
 from ..wire import HEADER, NONCE, TAG, lv
@@ -121,7 +121,7 @@ def _body_key(s, mk, frame, nonce):
 
 
 def _header_key(s, HK, z, common, digest, frame, i, bound):
-    return s.h(32, HK, b"", b"sc/hdr", z, common, digest, frame[54:55], bytes((i,)), frame[18:54], bound)
+    return s.h(32, HK, b"", b"sc/hdr", z, common, digest, bytes((frame[54], i)), frame[18:22], frame[22:54], bound)
 
 
 def _body_hash(s, nonce, box):
@@ -190,4 +190,5 @@ def ratchet_keys(s, z, RK, digest, R, epoch, message, j):
     j = member("j", j, len(column("R", R)) // 32)
     digest = s.h(32, digest, b"", b"sc/cd", epoch, bytes((j,)), s.h(32, b"", b"", b"sc/m", message))
     RK = s.h(32, RK, b"", b"sc/rk", z, R, digest)
-    return RK + b"".join([s.h(32, RK, b"", b"sc/kdf", bytes((step,))) for step in (2, 3, 4)]) + digest
+    NHK, mk, v = [s.h(32, RK, b"", b"sc/kdf", bytes((step,))) for step in (2, 3, 4)]
+    return RK + NHK + mk + v + digest
