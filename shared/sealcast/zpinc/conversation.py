@@ -66,14 +66,23 @@ class Epoch:
             return ad, number, _opened(suite, mk, sealed, place), lambda: self.skipped.pop((i, number))
         if number - at > MAX_JUMP:
             raise Reject("window")
-        late = min(number - at, MAX_SKIPPED)  # of those that were skipped, the keys that are kept
-        moved = suite.chain(key, number - at - late, late + 1)
-        pt = _opened(suite, moved[32 * late : 32 * late + 32], sealed, place)
+        skipped = []
+        if number > at:
+            at, before = max(at, number - MAX_SKIPPED), at  # what was skipped longer ago is given up
+            key = suite.chain(key, at - before, 0)
+        while at < number:
+            few = suite.chain(key, 0, min(number - at, 8))  # a board has no piece for all of them at once
+            key = few[-32:]
+            for n in range(0, len(few) - 32, 32):
+                skipped.append(((i, at), few[n : n + 32]))
+                at += 1
+        moved = suite.chain(key, 0, 1)
+        pt = _opened(suite, moved[:32], sealed, place)
 
         def commit():
-            self.chains[i] = [moved[-32:], number + 1]
-            for n in range(late):
-                self.skipped[(i, number - late + n)] = moved[32 * n : 32 * n + 32]
+            self.chains[i] = [moved[32:], number + 1]
+            for where, mk in skipped:
+                self.skipped[where] = mk
             while len(self.skipped) > MAX_SKIPPED:
                 self.skipped.pop(self._least())
 
