@@ -12,6 +12,7 @@ Each step ends when every member has what it must have; nothing counts that is n
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sealcast_host.demo.members import HostMember, Member, NodeMember
@@ -224,9 +225,7 @@ class RatchetAct:
     async def _all_have(self) -> None:
         for member in self.four:
             missing = set(self.said) - {(member.uid, body) for _, body in self.said}
-            await self.watch.until(
-                f"{member.uid} receives what was said", lambda m=member, s=missing: s <= _received(m), DEADLINE_S
-            )  # type: ignore[misc]
+            await self.watch.until(f"{member.uid} receives what was said", partial(_has_all, member, missing), DEADLINE_S)
 
     async def _all_see(self, marks: dict[Member, int], fits: Callable[[str, Any], bool], what: str) -> None:
         for member, mark in marks.items():
@@ -265,3 +264,7 @@ def _has(member: Member, said: tuple[str, str]) -> bool:
 
 def _heard(member: Member, body: str, *, private: bool) -> bool:
     return any(m["body"] == body and m["private"] is private for m in member.messages)
+
+
+def _has_all(member: Member, said: set[tuple[str, str]]) -> bool:
+    return said <= _received(member)
