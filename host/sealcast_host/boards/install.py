@@ -1,6 +1,8 @@
-"""Puts the node on a board that runs MicroPython: only what differs, each file checked there, going on after an unplugged cable.
+"""Puts the node on a board that runs MicroPython: only what differs, each file checked there, going on after an
+unplugged cable.
 
-main.py goes first and comes back last: a board whose installation was cut short stays at its prompt, half a node never runs.
+main.py goes first and comes back last: a board whose installation was cut short stays at its prompt, half a node
+never runs.
 """
 
 import sys
@@ -40,7 +42,8 @@ def install(port: str, board: Board | None, wait_s: float = WAIT_S, patient: boo
 
 
 def recognise(facts: Facts, wanted: Board | None) -> Board | None:
-    """What kind of board this is; None for one without a file. Raises UserError when it is not the one that was named."""
+    """What kind of board this is; None for one without a file. Raises UserError when it is not the one that was
+    named."""
     found = models.of_machine(facts.machine)
     if wanted is not None and found is not None and found.name != wanted.name:
         raise UserError(
@@ -92,7 +95,8 @@ def stale(device: Device, wanted: Bundle) -> list[str]:
 def _announce(facts: Facts, board: Board | None, wanted: Bundle) -> None:
     name = board.name + ", " if board else ""
     print(
-        f"board     {name}{facts.machine}, MicroPython {_dotted(facts.version)}, {facts.heap_free // 1024} KB of heap free"
+        f"board     {name}{facts.machine}, MicroPython {_dotted(facts.version)}, {facts.heap_free // 1024} KB of heap "
+        "free"
     )
     if not wanted.native:
         print("native    none for this chip: the pure Python suite is installed, which is slow and not constant-time")

@@ -1,4 +1,5 @@
-"""Gives a board its settings: the channel's key, an identity and a seed made here, and its place in the channel's roster.
+"""Gives a board its settings: the channel's key, an identity and a seed made here, and its place in the channel's
+roster.
 
 The board is written first and the roster then: cut short in between, the same command again finds the identity that the
 board has and goes on. Files of a member that the board was before are removed only when that is asked for.
@@ -120,7 +121,8 @@ def provision(channel: str, wishes: Wishes, port: str, *, replace: bool) -> Labe
         public = wire.b64(Identity(suite, secret).public)
         if known.roster.get(wishes.uid, public) != public and not replace:
             raise UserError(
-                f"the channel knows another board as {wishes.uid}: choose another --uid, or use --replace if that one is no more"
+                f"the channel knows another board as {wishes.uid}: choose another --uid, or use --replace if that one "
+                "is no more"
             )
         _write(device, settings | {"identity": wire.b64(secret)}, secret, keep_state=same)
         _remember(channel, wishes.uid, public)

@@ -119,7 +119,8 @@ class Facts:
 
 
 class Device:
-    """An open board in the raw REPL, its heap fresh. Use it in a `with` block; the end leaves the board at its prompt."""
+    """An open board in the raw REPL, its heap fresh. Use it in a `with` block; the end leaves the board at its
+    prompt."""
 
     def __init__(self, port: str) -> None:
         """Raises UserError when the port cannot be opened, Gone when nothing answers there."""
@@ -169,7 +170,8 @@ class Device:
         self._enter()
 
     def _interrupt(self) -> bool:
-        """Ctrl-C until there is a prompt: a board that is starting, or short of memory, loses some. -> did it say anything?"""
+        """Ctrl-C until there is a prompt: a board that is starting, or short of memory, loses some. -> did it say
+        anything?"""
         heard = b""
         self._transport.serial.timeout = 1
         for _ in range(_INTERRUPTS):
@@ -324,7 +326,8 @@ def cannot_open(port: str, error: Exception) -> UserError:
 
 @contextlib.contextmanager
 def _mapped(port: str) -> Iterator[None]:
-    """Whatever goes wrong on the line is one error of ours; mpremote prints what it did not expect, which helps nobody."""
+    """Whatever goes wrong on the line is one error of ours; mpremote prints what it did not expect, which helps
+    nobody."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield

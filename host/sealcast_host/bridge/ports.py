@@ -16,7 +16,8 @@ AGAIN_MOST_S = 5.0
 
 
 class Bridge:
-    """Relays any number of ports. make(keepalive) -> a transport for one board; tell(line): what happens, for people."""
+    """Relays any number of ports. make(keepalive) -> a transport for one board; tell(line): what happens, for
+    people."""
 
     def __init__(self, make: Callable[[int], BoardTransport], tell: Callable[[str], None], baud: int = 115200) -> None:
         self._make = make
@@ -30,7 +31,8 @@ class Bridge:
             self._open[path].write(b"\n" + line.encode() + b"\n")  # whatever noise came before is not part of it
 
     async def attend(self, path: str) -> None:
-        """Relay one port until cancelled; a port that goes away is waited for. Raises OSError when it cannot be opened at first."""
+        """Relay one port until cancelled; a port that goes away is waited for. Raises OSError when it cannot be
+        opened at first."""
         wait, missing = AGAIN_S, False
         first = True
         while True:
@@ -64,7 +66,8 @@ class Bridge:
 
 
 def maker(broker: dict[str, Any]) -> Callable[[int], BoardTransport]:
-    """broker: as in sealcast.json -> a function that makes a transport for a board with that keepalive. Raises UserError."""
+    """broker: as in sealcast.json -> a function that makes a transport for a board with that keepalive. Raises
+    UserError."""
     context = None
     if broker.get("tls"):
         try:

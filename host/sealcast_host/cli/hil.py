@@ -94,8 +94,8 @@ def _name(text: str) -> str:
 
 
 _ABOUT = """\
-Hardware in the loop: everything that the node does on this board, checked by a second implementation that shares no code
-with it. Installs the node if it is not there, and leaves settings and state of the board's own member alone.
+Hardware in the loop: everything that the node does on this board, checked by a second implementation that shares
+no code with it. Installs the node if it is not there, and leaves settings and state of the board's own member alone.
 
   primitives   known answers of every primitive; random calls, against libsodium
   pieces       keys, names, padding, randomness, sealing, storage: byte by byte
@@ -110,6 +110,6 @@ examples:
   sealcast hil --parts primitives,timing
   sealcast hil --wifi-ssid farm --broker 192.168.1.10
 
-Exit code 0 when all passed, 1 when something did not, or the board was lost. A failure shows the bytes that were expected,
-those that were found, the section of docs/PROTOCOL.md, and the seed. docs/HARDWARE.md explains the report.
+Exit code 0 when all passed, 1 when something did not, or the board was lost. A failure shows the bytes that were
+expected, those that were found, the section of docs/PROTOCOL.md, and the seed. docs/HARDWARE.md explains the report.
 """

@@ -167,7 +167,8 @@ def _seconds(text: str) -> int:
 def _next_board(file: Path, number: int, uid: str, port: str) -> None:
     if not sys.stdin.isatty():
         raise UserError(
-            f"{file} row {number} ({uid}): {port} was the port of the row before: give each row its own, or run this in a terminal"
+            f"{file} row {number} ({uid}): {port} was the port of the row before: give each row its own, or run this "
+            "in a terminal"
         )
     input(f"Plug the board for {uid} in at {port}, then press Enter. ")
 
@@ -179,8 +180,8 @@ def _print(lines: list[str]) -> None:
 
 _ABOUT = """\
 Make a board that has the node (sealcast flash) a member of a channel: writes its settings, with the channel's key, an
-identity and randomness made here; pins the identity in the channel's roster; prints a label. A board that is this member
-already keeps its identity and its state; only its settings change."""
+identity and randomness made here; pins the identity in the channel's roster; prints a label. A board that is this
+member already keeps its identity and its state; only its settings change."""
 _EXAMPLES = """\
 examples:
   sealcast provision greenhouse --uid bench-1 --wifi-ssid farm --broker 192.168.1.10

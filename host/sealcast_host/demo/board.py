@@ -59,7 +59,8 @@ class BoardMember(Member):
         self._task: asyncio.Task[None] | None = None
 
     async def install(self, known: channels.ChannelFile) -> None:
-        """Build the firmware if it is not there, put node, settings, identity and seed on the board's disk, and start it."""
+        """Build the firmware if it is not there, put node, settings, identity and seed on the board's disk, and
+        start it."""
         await asyncio.to_thread(self._install, known)
         self._task = asyncio.create_task(self._bridge.attend(self._board.port))
 

@@ -125,8 +125,8 @@ class MqttTransport:
                 ended.exception()
 
     async def _quiet(self, client: aiomqtt.Client) -> None:
-        """Have the broker send nothing more. A socket that is closed with something unread in it resets the connection, which can
-        overtake our goodbye: the broker would publish the last will of a member that sleeps."""
+        """Have the broker send nothing more. A socket that is closed with something unread in it resets the
+        connection, which can overtake our goodbye: the broker would publish the last will of a member that sleeps."""
         if self._filters and not client._disconnected.done():
             with contextlib.suppress(aiomqtt.MqttError, OSError, ValueError, TimeoutError):
                 async with asyncio.timeout(QUIET_S):

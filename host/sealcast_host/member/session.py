@@ -88,7 +88,8 @@ class MemberState:
 class HostSession:
     """A running member: the core's Session with types, which gives the member's state back when it ends.
 
-    `async for message in session` yields the messages: sender, body, secrecy, origin, time, seq, historic, again, epoch.
+    `async for message in session` yields the messages: sender, body, secrecy, origin, time, seq, historic, again,
+    epoch.
     """
 
     def __init__(
@@ -120,7 +121,8 @@ class HostSession:
         await self._session.change_group(action, uids or [])
 
     async def declare_lost(self, uid: str, admin_secret: bytes) -> None:
-        """Leave a member behind: the channel moves to a new key. The event followed tells who came along. Raises SealcastError."""
+        """Leave a member behind: the channel moves to a new key. The event followed tells who came along. Raises
+        SealcastError."""
         await self._session.declare_lost(uid, admin_secret)
 
     async def approve(self, uid: str, text: str) -> None:
@@ -193,7 +195,8 @@ async def join(
 ) -> HostSession:
     """Take part in a channel; returns a started session (it connects, and reconnects, by itself).
 
-    channel: its name, as made by `sealcast channel new`. settings: a dict, or the path of a sealcast.json; without either,
+    channel: its name, as made by `sealcast channel new`. settings: a dict, or the path of a sealcast.json; without
+    either,
     ./sealcast.json is read. overrides: fields of sealcast.json that replace those. Raises UserError and SealcastError.
     """
     merged = _find(channel, settings) | overrides

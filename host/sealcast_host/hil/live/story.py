@@ -1,6 +1,7 @@
 """The node itself in a group with the reference, over a real broker: what a user's board does, with what can go wrong.
 
-Without a radio, or unless a network is named, it speaks over its serial port through the same bridge that `sealcast bridge` is.
+Without a radio, or unless a network is named, it speaks over its serial port through the same bridge that
+`sealcast bridge` is.
 """
 
 import asyncio
@@ -36,7 +37,8 @@ _UNPLUGGED = "the port is gone"  # as the bridge says it
 
 
 def check(rig: Rig, results: Results, broker: dict[str, Any] | None, wifi: dict[str, str] | None) -> None:
-    """broker: as in sealcast.json, None for one of our own. wifi: ssid and password of a network that the board joins."""
+    """broker: as in sealcast.json, None for one of our own. wifi: ssid and password of a network that the board
+    joins."""
     asyncio.run(_run(rig, results, broker, wifi))
 
 
