@@ -6,6 +6,7 @@ never runs.
 """
 
 import sys
+import time
 from collections.abc import Callable
 
 from sealcast_host.boards import bundle, models
@@ -24,11 +25,11 @@ def install(port: str, board: Board | None, wait_s: float = WAIT_S, patient: boo
 
     Raises UserError: no such board here, too old a MicroPython, no room; Gone when it stays away for wait_s seconds.
     """
-    met = patient
+    met, give_up = patient, None
     while True:
         try:
             with Device(port) as device:
-                met = True
+                met, give_up = True, None
                 found = recognise(device.facts(), board)
                 put_node(device, found)
                 device.restart()
@@ -36,8 +37,10 @@ def install(port: str, board: Board | None, wait_s: float = WAIT_S, patient: boo
         except Gone as e:
             if not met:
                 raise
+            give_up = give_up or time.monotonic() + wait_s
             print(f"sealcast: {e}; going on when it is back (Ctrl-C gives up)", file=sys.stderr, flush=True)
-            if not wait_for(port, wait_s):
+            left_s = give_up - time.monotonic()
+            if left_s < 0 or not wait_for(port, left_s):  # the port is no sign of life: a board may hang behind it
                 raise
 
 

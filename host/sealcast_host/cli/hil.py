@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from sealcast_host.boards import wifi
 from sealcast_host.boards.serial import the_port
 from sealcast_host.cli.arguments import PORT_HELP, seconds, whole
 from sealcast_host.cli.options import add_broker, broker_of
@@ -62,7 +63,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.wifi_ssid is not None and not broker.get("host"):
         raise UserError("--wifi-ssid needs --broker: an address that the board reaches over that network")
     port = the_port(args.port)
-    wifi = None if args.wifi_ssid is None else {"ssid": args.wifi_ssid, "password": wifi_password(args.wifi_ssid)}
+    network = None
+    if args.wifi_ssid is not None:
+        network = wifi.settings(args.wifi_ssid, wifi_password(args.wifi_ssid), without=False)
     wishes = command.Wishes(
         port,
         args.target,
@@ -73,7 +76,7 @@ def _run(args: argparse.Namespace) -> int:
         not args.no_install,
         args.silence,
         broker or None,
-        wifi,
+        network,
         args.report,
     )
     return command.hil(wishes)
