@@ -1,4 +1,4 @@
-"""What a board needs to be let into a Wi-Fi network; IEEE 802.11's rules for a password, told here, not by a silent board."""
+"""What lets a board into a Wi-Fi network: IEEE 802.11's rules for a password are told here, not by a silent board."""
 
 import string
 

@@ -2,14 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sealcast_host.boards.serial import SerialPort, why
 from sealcast_host.bridge.relay import BoardTransport, Relay
-from sealcast_host.errors import UserError
-from sealcast_host.member.address import port_of
-from sealcast_host.member.mqtt import tls_context
-from sealcast_host.member.privatefiles import reason
 
 AGAIN_S = 0.5
 AGAIN_MOST_S = 5.0
@@ -66,23 +63,9 @@ class Bridge:
 
 
 def maker(broker: dict[str, Any]) -> Callable[[int], BoardTransport]:
-    """broker: as in sealcast.json -> a function that makes a transport for a board with that keepalive. Raises
-    UserError."""
-    context = None
-    if broker.get("tls"):
-        try:
-            context = tls_context(broker.get("ca"))
-        except OSError as e:
-            raise UserError(f"cannot use the CA certificate {broker.get('ca')}: {reason(e)}") from None
+    """broker: as in sealcast.json -> a function that makes a transport for a board with that keepalive.
 
-    def make(keepalive: int) -> BoardTransport:
-        return BoardTransport(
-            broker["host"],
-            port_of(broker),
-            username=broker.get("username"),
-            password=broker.get("password"),
-            keepalive=keepalive,
-            tls=context,
-        )
-
-    return make
+    Raises UserError when the broker's CA file cannot be used.
+    """
+    BoardTransport.to(broker)  # what is wrong with it is said now, not when a board comes
+    return partial(BoardTransport.to, broker)

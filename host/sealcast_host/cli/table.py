@@ -1,4 +1,4 @@
-"""A table as spreadsheets save it (CSV, RFC 4180): commas, semicolons or tabs, UTF-8 or UTF-16, quoted cells as they are.
+"""A table as spreadsheets save it (CSV, RFC 4180): commas, semicolons or tabs, UTF-8 or UTF-16.
 
 The csv module does not tell whether a cell was quoted; here that decides whether the spaces around a text belong to it.
 """

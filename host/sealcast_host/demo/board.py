@@ -91,13 +91,7 @@ class BoardMember(Member):
 
     def _line(self, line: str) -> None:
         """The board's log, as the bridge shows it."""
-        text = line.removeprefix(self.port + ": ")
-        try:
-            info = json.loads(text)
-            name = info.pop("event")
-        except (ValueError, KeyError, AttributeError):
-            name, info = "output", {"text": text}
-        self.record(name, info)
+        self.take(line.removeprefix(self.port + ": "))
 
     def say(self, line: str) -> None:
         """A line for the node's console."""

@@ -25,7 +25,7 @@ from sealcast.run.session import Session
 from sealcast.run.settings import complete
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, migration
-from sealcast_host.member.mqtt import MqttTransport, tls_context
+from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
 
 MAX_ALIASES = 9
@@ -269,21 +269,7 @@ def transport_for(config: dict[str, Any]) -> MqttTransport:
     """The link described by completed settings. Raises UserError when the CA file cannot be used."""
     if config["transport"] == "serial":
         raise UserError('transport: "serial" is for boards; this computer needs a broker')
-    broker = config["broker"]
-    context = None
-    if broker["tls"]:
-        try:
-            context = tls_context(broker["ca"])
-        except OSError as e:
-            raise UserError(f"cannot use the CA certificate {broker['ca']}: {reason(e)}") from None
-    return MqttTransport(
-        broker["host"],
-        broker["port"],
-        username=broker["username"],
-        password=broker["password"],
-        keepalive=config["keepalive"],
-        tls=context,
-    )
+    return MqttTransport.to(config["broker"], config["keepalive"])
 
 
 def _find(channel: str | None, settings: dict[str, Any] | Path | str | None) -> dict[str, Any]:
