@@ -9,8 +9,8 @@ import subprocess
 import tty
 
 from node_support import PATH, ROOT
-from sealcast_host.bridge import Bridge, maker
-from sealcast_host.demomembers import Member, Watch
+from sealcast_host.bridge.ports import Bridge, maker
+from sealcast_host.demo.members import Member, Watch
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 

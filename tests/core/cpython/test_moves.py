@@ -11,7 +11,8 @@ from sealcast.crypto import host as suite
 from sealcast.run.settings import complete
 from sealcast.state import pack_state
 from sealcast.zpinc.members import Member
-from sealcast_host import channels, moves
+from sealcast_host.member import channels
+from sealcast_host.member import migration as moves
 
 OLD, NEW, OTHER = b"o" * 32, b"n" * 32, b"x" * 32
 PINNED = b"p" * 64

@@ -7,7 +7,7 @@ from sealcast.channel import Channel
 from sealcast.errors import Reject
 from sealcast.smmp import ratchet as smmp
 from sealcast.wire import PACKAGE, header
-from sealcast.zpinc.members import MySession
+from sealcast.zpinc.me import MySession
 from solo import config, hardware, suite
 
 HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
