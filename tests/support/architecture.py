@@ -74,6 +74,7 @@ class Imports(ast.NodeVisitor):
         self.package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         self.solid, self.dashed, self.loads, self.computed, self.foreign = [], [], [], [], []
         self.depth = 0
+        self.loaders = {"rare.load", "rare.need"}  # what the file calls the loading of rare code
         self.visit(ast.parse(path.read_text()))
 
     def _function(self, node):
@@ -99,6 +100,8 @@ class Imports(ast.NodeVisitor):
         base = ".".join(start + ([node.module] if node.module else []))
         for alias in node.names:
             inside = base + "." + alias.name
+            if base == "sealcast.rare":
+                self.loaders |= {alias.name} & {"load", "need"}
             self._add(inside if inside in self.known else base, node)
 
     def visit_If(self, node):
@@ -111,13 +114,14 @@ class Imports(ast.NodeVisitor):
 
     def visit_Call(self, node):
         called = ast.unparse(node.func)
-        if called in ("load", "rare.load"):
-            if isinstance(node.args[0], ast.Constant):
-                module = "sealcast." + node.args[0].value
-                self.loads.append((module, node.lineno))
-                self.dashed.append((module, node.lineno))
-            else:
-                self.computed.append(node.lineno)
+        if called in self.loaders:
+            for argument in node.args:
+                if isinstance(argument, ast.Constant):
+                    module = "sealcast." + argument.value
+                    self.loads.append((module, node.lineno))
+                    self.dashed.append((module, node.lineno))
+                else:
+                    self.computed.append(node.lineno)
         self.generic_visit(node)
 
 
