@@ -42,7 +42,7 @@ def rounds():
 
 
 def short_of_memory():
-    """A load that fails with more and more memory left, up to where it succeeds: nothing is lost, and with memory it works."""
+    """A load that fails with more and more memory left, up to where it succeeds: nothing is lost, later it works."""
     for name in _names():
         whole = _names_of(rare.load(name))
         rare.drop(name)
@@ -56,7 +56,7 @@ def short_of_memory():
                 done = True
             except MemoryError:
                 done = False
-            ballast = None
+            del ballast
             gc.collect()
             if done:
                 break
@@ -71,7 +71,7 @@ def short_of_memory():
 
 
 def cold():
-    """The same when what the module uses is not there either: a half made part of that must not be taken for a whole one."""
+    """The same when what the module uses is not there either: no half made part of that may be taken for a whole."""
     for name in _names():
         _forget()
         rare.load(name)
@@ -85,7 +85,7 @@ def cold():
             except MemoryError:
                 done = False
                 failed += 1
-            ballast = None
+            del ballast
             gc.collect()
             rare.load(name)  # with memory it is whole
             assert _all() == whole, (name, spare)
@@ -116,7 +116,7 @@ def _forget():
 
 
 def _fill(spare):
-    """Take all of the heap in small pieces, and give about `spare` bytes back. A list of them would grow in large pieces."""
+    """Take all of the heap in small pieces, and give about `spare` bytes back. A list would grow in large pieces."""
     chain = None
     gc.collect()
     try:

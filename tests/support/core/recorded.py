@@ -74,6 +74,10 @@ class Member:
             return ch.taken(self.messages[args[0]]) or []
         return getattr(ch, method)(*(list(args) + [now]))
 
+    def finish(self, now):
+        """What an input leaves to do that found no memory at its end."""
+        return self.channel._finish(now)
+
     def told(self, effects):
         """What the rule compares, in order."""
         out = []
