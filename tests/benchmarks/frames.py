@@ -1,4 +1,4 @@
-"""What the higher calls of the suite save: instructions on an emulated ESP32-C3, called from Python, as one call and composed of primitives."""
+"""What the higher calls of the suite save: instructions on an emulated board, called from Python, as one call and composed."""
 import os
 import tempfile
 
