@@ -153,7 +153,7 @@ class Short:
 def asking():
     """The line of the core that asks rare.py."""
     frame = sys._getframe(1)
-    while Path(frame.f_code.co_filename).name in ("rare.py", "test_rare.py"):
+    while Path(frame.f_code.co_filename).name in ("rare.py", "test_rare_scenarios.py"):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
