@@ -19,7 +19,6 @@ Tokens are positive, from one counter, and serve once; 0: nobody waits for it.
 
 from .compat import const
 from .errors import Offline, OutboxFull
-from .wire import lv, u32
 
 STORE = "store"
 CONNECT = "connect"
@@ -82,21 +81,6 @@ class Outbox:
         """Our session ends: what waits is still sent, but its numbers say nothing about the new session's ring."""
         for token in self.entries:
             self.entries[token] = self.entries[token][:3] + (None,)
-
-    def pieces(self):
-        """For the stored state: a list of bytes, a piece an entry."""
-        out = [bytes((len(self.entries),))]
-        for token in sorted(self.entries):
-            topic, frame, retain, seq = self.entries[token]
-            flag = bytes((1 if retain else 0, 0 if seq is None else 1))
-            out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
-        return out
-
-    def unpack(self, r):
-        for _ in range(r.uint(1)):
-            topic, frame = r.lv().decode(), r.lv()
-            retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
-            self.add(topic, frame, retain == 1, seq if has else None)
 
 
 class Out:

@@ -5,6 +5,8 @@
 Rules, which tests/core/cpython/test_rare.py holds every rare module to: it is procedures beside records that live
 elsewhere; no instance of a class of its own, no function, bound method or closure outlives a call of it; another rare
 module it reaches by `load`, inside its functions. Load before any state changes: then a load that fails has lost nothing.
+Where what comes first changes something already, `need` stands at the door: NoRoom says that the input has done nothing yet and
+may be given in again (the session does that, see run/session.py).
 
 Where nothing is gained (CPython, frozen code, ROMFS) `load` is a plain import and nothing is ever dropped.
 """
@@ -13,6 +15,7 @@ import gc
 import sys
 
 from .compat import UNLOADS
+from .errors import NoRoom
 
 _fresh = {}  # name of a loaded rare module -> was it used since the last sweep?
 
@@ -34,13 +37,29 @@ def load(name):
                 raise
 
 
+def need(*names):
+    """Have these modules loaded. Raises NoRoom."""
+    for name in names:
+        try:
+            load(name)
+        except MemoryError:
+            raise NoRoom(name)
+
+
 def sweep():
     """Drop what nobody has used since the last sweep: code that is asked for again and again is loaded once."""
     for name in list(_fresh):
         if _fresh[name]:
             _fresh[name] = False
-        elif UNLOADS and _from_files(name):
-            drop(name)
+        else:
+            del _fresh[name]
+            if UNLOADS and _from_files(name):
+                drop(name)
+
+
+def holding():
+    """Is there anything for a sweep to look at?"""
+    return UNLOADS and bool(_fresh)
 
 
 def drop(name):
