@@ -6,9 +6,10 @@ from pathlib import Path
 
 from benchmarks.day import rom_image
 from benchmarks.protocol import emulated
-from sealcast_host import channels, demoboard
-from sealcast_host.broker import running_broker
-from sealcast_host.demomembers import HostMember, Watch
+from sealcast_host.broker.server import running_broker
+from sealcast_host.demo import board as demoboard
+from sealcast_host.demo.members import HostMember, Watch
+from sealcast_host.member import channels
 
 MEMBERS = 8
 STOCK_HEAP = 138512  # free before anything is imported: rv32imc.board.heap_free_bytes

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from sealcast_host import channels, demoboard
-from sealcast_host.demomembers import HostMember, Watch
+from sealcast_host.demo import board as demoboard
+from sealcast_host.demo.members import HostMember, Watch
+from sealcast_host.member import channels
 
 
 @pytest.mark.skipif(bool(demoboard.missing()), reason="no emulated board: " + demoboard.missing())

@@ -14,7 +14,8 @@ from board import Board, missing  # noqa: E402
 from unix_board import UnixBoard  # noqa: E402
 
 from host_support import environment  # noqa: E402
-from sealcast_host import boards, bundle, romfs  # noqa: E402
+from sealcast_host.boards import bundle, romfs  # noqa: E402
+from sealcast_host.boards import models as boards  # noqa: E402
 
 
 @pytest.fixture

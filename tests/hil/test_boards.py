@@ -5,7 +5,8 @@ import tomllib
 
 import pytest
 
-from sealcast_host import boards, shipped
+from sealcast_host.boards import models as boards
+from sealcast_host.boards import shipped
 from sealcast_host.errors import UserError
 
 FILES = sorted(shipped.boards_dir().glob("*.toml"))

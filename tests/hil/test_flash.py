@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from sealcast_host import boards, bundle, device, shipped
+from sealcast_host.boards import bundle, shipped
+from sealcast_host.boards import models as boards
+from sealcast_host.boards import repl as device
 
 
 def copied(done):

@@ -6,7 +6,8 @@ import struct
 import pytest
 from esp_chip import Chip
 
-from sealcast_host import boards, image
+from sealcast_host.boards import image
+from sealcast_host.boards import models as boards
 from sealcast_host.errors import UserError
 
 

@@ -9,7 +9,7 @@ import aiomqtt
 import pytest
 
 from node_support import PATH, ROOT
-from sealcast_host.demomembers import HostMember, Watch
+from sealcast_host.demo.members import HostMember, Watch
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 

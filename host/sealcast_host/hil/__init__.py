@@ -18,7 +18,7 @@ import sys
 
 
 def _load_reference() -> None:
-    from sealcast_host.shipped import reference_dir
+    from sealcast_host.boards.shipped import reference_dir
 
     if "reference" in sys.modules:  # a test has it already, from the same files
         return

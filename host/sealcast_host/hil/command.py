@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sealcast_host.boards import Board
-from sealcast_host.device import BoardError, Gone
+from sealcast_host.boards.install import put_node, recognise
+from sealcast_host.boards.models import Board
+from sealcast_host.boards.repl import BoardError, Gone
+from sealcast_host.cli.hil import PARTS, REPORT
 from sealcast_host.errors import UserError
-from sealcast_host.hil import group, live, page, pieces, primitives, report, timing, zpinc
+from sealcast_host.hil import group, page, pieces, primitives, report, timing, zpinc
+from sealcast_host.hil.live import story as live
 from sealcast_host.hil.results import PASSED, Check, Results
 from sealcast_host.hil.rig import SILENCE_S, Rig
-from sealcast_host.hilcli import PARTS, REPORT
-from sealcast_host.install import put_node, recognise
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 from sealcast_host import __version__
 from sealcast_host.errors import UserError
-from sealcast_host.files import reason
 from sealcast_host.hil.results import FAILED, PASSED, SKIPPED, Check, Results
+from sealcast_host.member.privatefiles import reason
 
 FORMAT = "sealcast hil 1"
 _MARK = {PASSED: "ok  ", FAILED: "FAIL", SKIPPED: "-   "}

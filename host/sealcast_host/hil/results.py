@@ -8,7 +8,7 @@ from typing import Any
 
 from reference.encoding import Reject
 from reference.known import Deviation
-from sealcast_host.device import BoardError, Gone
+from sealcast_host.boards.repl import BoardError, Gone
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "not run"
 

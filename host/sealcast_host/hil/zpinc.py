@@ -10,7 +10,7 @@ from reference.encoding import Reject
 from reference.presence import ASLEEP, LEFT
 from reference.storage import parse_slot, slot_key
 from reference.zpinc import Attempt
-from sealcast_host.device import BoardError
+from sealcast_host.boards.repl import BoardError
 from sealcast_host.hil.place import BOARD, CHANNEL, Place
 from sealcast_host.hil.results import NotRun, Results, Wrong
 from sealcast_host.hil.rig import Rig
