@@ -26,19 +26,19 @@ def pack_parts(ch):
 
     Presence, running handshakes and held notes are not part of it.
     """
-    me, others, epochs, ring = ch.me, ch.others, ch.epochs, ch.ring
+    me, others, epochs = ch.me, ch.others, ch.epochs
     s = me.session if me.joined else None
     out = [bytes((FORMAT,)), me.rng.next_seed, me.place]
-    _pack_places(out, me, ch.places)
+    pack_places(out, me, ch.places)
     out += [u32(others.lamport), u32(others.newest[0]), others.newest[1], u32(ch.keepalive.conn)]
     out.append(bytes((1 if s else 0,)))
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed)
-    out.append(u32(ring.next) + bytes((len(ring.digests),)) + b"".join(ring.digests))
-    _pack_outbox(out, ch.out.outbox)
+    pack_ring(out, ch.ring)
+    pack_outbox(out, ch.out.outbox)
     out.append(u32(epochs.rank[0]) + epochs.rank[1] + bytes((1 if epochs.requested else 0,)))
     for epoch in (epochs.current, epochs.previous):
-        _pack_epoch(out, epoch)
+        pack_epoch(out, epoch)
     out.append(len(others.by_tag).to_bytes(2, "big"))
     for m in others.by_tag.values():
         out.append(_pack_member(m))
@@ -77,25 +77,24 @@ def _unpack(ch, r):
         return seed
     me, places = ch.me, ch.places
     place = r.take(16)
-    root = _unpack_places(r, me, places)
+    root = unpack_places(r, me, places)
     given = me.config["key"]
     elsewhere = place != me.place and given != root and given not in [old.root for old in places.old]
     if places.generation:
         ch.settle_at(root)
-    others, epochs, ring = ch.others, ch.epochs, ch.ring
+    others, epochs = ch.others, ch.epochs
     others.lamport = r.uint(4)
     others.newest = (r.uint(4), r.take(16))
     ch.keepalive.conn = r.uint(4)
     if r.uint(1) == 1:
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
         me.session = MySession(me.suite, lamport, sid, signer)
-    ring.next = ring.begun = r.uint(4)
-    ring.digests = [r.take(8) for _ in range(r.uint(1))]
-    _unpack_outbox(r, ch.out.outbox)
+    unpack_ring(r, ch.ring)
+    unpack_outbox(r, ch.out.outbox)
     epochs.rank = (r.uint(4), r.take(16))
     epochs.requested = r.uint(1) == 1
-    epochs.current = _unpack_epoch(r)
-    epochs.previous = _unpack_epoch(r)
+    epochs.current = unpack_epoch(r)
+    epochs.previous = unpack_epoch(r)
     for _ in range(r.uint(2)):
         m = _unpack_member(r, me.config["roster"] or {})
         others.by_tag[m.tag] = m
@@ -115,7 +114,7 @@ def _unpack(ch, r):
 # --- the parts
 
 
-def _pack_places(out, me, places):
+def pack_places(out, me, places):
     out += [u32(places.generation), me.root, lv(places.k or b"", places.shown), bytes((len(places.old),))]
     for old in places.old:
         out.append(old.root + lv(old.notice) + bytes((len(old.waiting),)) + lv(*[u.encode() for u in sorted(old.waiting)]))
@@ -124,7 +123,7 @@ def _pack_places(out, me, places):
         out.append(lv(uid.encode(), places.pins[uid]))
 
 
-def _unpack_places(r, me, places):
+def unpack_places(r, me, places):
     """-> the root key of the place where the state was stored."""
     places.generation, root = r.uint(4), r.take(32)
     places.k, places.shown = r.lv() or None, r.lv()
@@ -138,7 +137,16 @@ def _unpack_places(r, me, places):
     return root
 
 
-def _pack_outbox(out, outbox):
+def pack_ring(out, ring):
+    out.append(u32(ring.next) + bytes((len(ring.digests),)) + b"".join(ring.digests))
+
+
+def unpack_ring(r, ring):
+    ring.next = ring.begun = r.uint(4)
+    ring.digests = [r.take(8) for _ in range(r.uint(1))]
+
+
+def pack_outbox(out, outbox):
     out.append(bytes((len(outbox.entries),)))
     for token in sorted(outbox.entries):
         topic, frame, retain, seq = outbox.entries[token]
@@ -146,14 +154,14 @@ def _pack_outbox(out, outbox):
         out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
 
 
-def _unpack_outbox(r, outbox):
+def unpack_outbox(r, outbox):
     for _ in range(r.uint(1)):
         topic, frame = r.lv().decode(), r.lv()
         retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
         outbox.add(topic, frame, retain == 1, seq if has else None)
 
 
-def _pack_epoch(out, e):
+def pack_epoch(out, e):
     if e is None:
         out.append(b"\x00")
         return
@@ -172,7 +180,7 @@ def _pack_epoch(out, e):
     out += some
 
 
-def _unpack_epoch(r):
+def unpack_epoch(r):
     if not r.uint(1):
         return None
     hid, hk, messages = r.take(32), r.take(32), r.uint(4)

@@ -52,7 +52,7 @@ async def _chat(channel: str, uid: str | None, broker: BrokerOptions) -> int:
         screen.say("connecting ...")
         async with member(channel, uid, broker, show) as session:
             screen.prompt = lambda: prompt(channel, session)
-            screen.say(f'this is "{render.clean(channel)}", you are "{render.clean(session.channel.uid)}"; /help explains')
+            screen.say(f'this is "{render.clean(channel)}", you are "{render.clean(session.channel.me.uid)}"; /help explains')
             screen.draw()
             chatting = Chat(session, screen)
             while (line := await screen.line()) is not None:

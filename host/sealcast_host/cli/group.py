@@ -54,7 +54,7 @@ async def _change(action: str, channel: str, uid: str | None, broker: BrokerOpti
     late = f"not done within {timeout:g} s; it stays wished for: the next command of this member goes on with it, --timeout waits longer"
     async with member(channel, uid, broker, changes.see, sleep_s=SLEEP_S, alias=False) as session:
         await within(timeout, settled(session), "the broker is slow: raise --timeout")
-        me = session.channel.uid
+        me = session.channel.me.uid
         if me in uids:
             raise UserError(f'"{clean(me)}" is this member itself' + ("; use: sealcast group leave" if action == "remove" else ""))
         if action == "create":
@@ -93,7 +93,7 @@ def _known(session: HostSession, uids: list[str]) -> None:
     names = [u for u, _ in session.members]
     for uid in uids:
         if uid not in names:
-            others = ", ".join(clean(n) for n in names if n != session.channel.uid) or "nobody"
+            others = ", ".join(clean(n) for n in names if n != session.channel.me.uid) or "nobody"
             raise UserError(f'no member "{clean(uid)}" has joined this channel; known: {others}')
 
 

@@ -38,7 +38,7 @@ async def _listen(channel: str, uid: str | None, broker: BrokerOptions, as_json:
 
     async with member(channel, uid, broker, show) as session:
         if not as_json:
-            where = f'listening on "{render.clean(channel)}" as "{render.clean(session.channel.uid)}"; Ctrl-C ends it'
+            where = f'listening on "{render.clean(channel)}" as "{render.clean(session.channel.me.uid)}"; Ctrl-C ends it'
             print(f"sealcast: {where}", file=sys.stderr, flush=True)
         await enough.wait()
     if broken:

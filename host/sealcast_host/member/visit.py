@@ -108,8 +108,8 @@ def run(work: Coroutine[Any, Any, int]) -> int:
 
 async def settled(session: HostSession) -> None:
     """Returns once what the broker keeps of the members (presence, key packages, notes) has been read."""
-    catchup = session.channel.catchup
-    while catchup.queue or catchup.reading is not None or not session.online:
+    reading = session.channel.reading
+    while reading.queue or reading.member is not None or not session.online:
         await asyncio.sleep(POLL_S)  # nobody tells: it is a matter of one round trip for each member
 
 

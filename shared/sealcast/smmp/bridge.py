@@ -7,7 +7,7 @@ class Bridge:
 
     def __getattr__(self, name):
         ch = self._channel
-        for part in (ch.me, ch.others, ch.out):
+        for part in (ch.me, ch.others, ch.out, ch):
             if hasattr(part, name):
                 return getattr(part, name)
         raise AttributeError(name)
