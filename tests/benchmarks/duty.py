@@ -7,8 +7,9 @@ from pathlib import Path
 
 from benchmarks.node import Watched, missing
 from sealcast_host.broker.server import running_broker
-from sealcast_host.demo.members import HostMember, Watch
+from sealcast_host.demo.members import HostMember
 from sealcast_host.member import channels
+from sealcast_host.waiting import Watch
 
 __all__ = ("measure", "missing")
 WAKINGS = 5

@@ -10,7 +10,8 @@ import tty
 
 from node_support import PATH, ROOT
 from sealcast_host.bridge.ports import Bridge, maker
-from sealcast_host.demo.members import Member, Watch
+from sealcast_host.demo.members import Member
+from sealcast_host.waiting import Watch
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 

@@ -8,8 +8,8 @@ import pytest
 
 from host_support import ROOT, mosquitto
 from sealcast_host.broker.server import running_broker
-from sealcast_host.demo.members import Watch
 from sealcast_host.member.channels import ChannelFile
+from sealcast_host.waiting import Watch
 
 sys.path[:0] = [str(ROOT / "tests" / "native"), str(ROOT / "tests")]
 from benchmarks import day, node  # noqa: E402

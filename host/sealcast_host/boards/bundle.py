@@ -18,7 +18,14 @@ from sealcast_host.errors import Failed, UserError
 
 MAIN = "/main.py"
 BOARD_FILE = "/board.json"
-FOLDERS = ("/lib/sealcast", "/lib/sealcast/crypto", "/lib/sealcast/zpinc", "/lib/sealcast/smmp", "/lib/sealcast/run", "/lib/node")
+FOLDERS = (
+    "/lib/sealcast",
+    "/lib/sealcast/crypto",
+    "/lib/sealcast/zpinc",
+    "/lib/sealcast/smmp",
+    "/lib/sealcast/run",
+    "/lib/node",
+)
 _TOP = ("main.py", "boot.py")
 # Never of use on a board; and the slow fallback, left out where the native modules are.
 _HOST_ONLY = ("crypto/host",)
@@ -104,7 +111,9 @@ def _add_sources(bundle: Bundle, compiled: Callable[[Path, str], bytes] | None) 
 def _compile(compiler: str, path: Path, label: str, out: Path, mpy: int) -> bytes:
     """label: what a traceback on the board calls the file."""
     try:
-        done = subprocess.run([compiler, "-O3", "-s", label, "-o", str(out), str(path)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [compiler, "-O3", "-s", label, "-o", str(out), str(path)], capture_output=True, text=True, check=False
+        )
     except OSError:
         raise _OtherFormat from None  # a binary for another machine
     if done.returncode:

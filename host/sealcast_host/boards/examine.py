@@ -64,7 +64,9 @@ def _files(device: Device, facts: Facts, board: Board | None, again: str) -> Ite
     if bundle.MAIN in missing and len(missing) < len(there):
         yield Finding("files", WRONG, f"an installation was cut short: {again}")
     elif missing:
-        yield Finding("files", WRONG, f"{len(missing)} of {len(there)} files of the node are missing, like {missing[0]}: {again}")
+        yield Finding(
+            "files", WRONG, f"{len(missing)} of {len(there)} files of the node are missing, like {missing[0]}: {again}"
+        )
     elif other:
         yield Finding("files", WRONG, f"{len(other)} files are damaged or of another version, like {other[0]}: {again}")
     else:
@@ -73,10 +75,16 @@ def _files(device: Device, facts: Facts, board: Board | None, again: str) -> Ite
         yield Finding("files", WRONG, f"{path} is of another version and may be imported instead: {again}")
     for folder in ("/sealcast", "/node"):
         if device.names(folder):
-            yield Finding("files", WRONG, f"the folder {folder} on the board hides /lib{folder}: remove it (mpremote rm -r :{folder})")
+            yield Finding(
+                "files",
+                WRONG,
+                f"the folder {folder} on the board hides /lib{folder}: remove it (mpremote rm -r :{folder})",
+            )
     if facts.disk_free < 16384:
         yield Finding(
-            "files", WRONG, f"{facts.disk_free} bytes are free on the filesystem, the state needs 16 KB: remove files of your own"
+            "files",
+            WRONG,
+            f"{facts.disk_free} bytes are free on the filesystem, the state needs 16 KB: remove files of your own",
         )
 
 
@@ -90,11 +98,17 @@ def _crypto(device: Device, facts: Facts, again: str) -> Iterator[Finding]:
         if device.run(_COMPUTE).split() == expected:
             yield Finding("crypto", OK, f"the native modules load and compute the same as this computer ({facts.arch})")
         else:
-            yield Finding("crypto", WRONG, f"the native modules compute something else than this computer: {again}; do not use this board")
+            yield Finding(
+                "crypto",
+                WRONG,
+                f"the native modules compute something else than this computer: {again}; do not use this board",
+            )
         free = int(device.run(_HEAP))
         verdict = OK if free >= HEAP_BYTES else WRONG
         way = "" if verdict == OK else ": remove what else boot.py and main.py load, or use a board with more memory"
-        yield Finding("heap", verdict, f"{free // 1024} KB free with the node loaded, {HEAP_BYTES // 1024} KB are wanted{way}")
+        yield Finding(
+            "heap", verdict, f"{free // 1024} KB free with the node loaded, {HEAP_BYTES // 1024} KB are wanted{way}"
+        )
     except UserError as e:
         yield Finding("crypto", WRONG, f"the node does not load ({e}): {again}")
 
@@ -116,8 +130,15 @@ def _settings(device: Device, board: Board | None, channel: str | None, port: st
     if errors:
         return
     yield Finding("settings", OK, f"{settings['uid']} in {settings['channel']}")
-    if board is not None and board.radio == "wifi" and settings.get("transport") != "serial" and not settings.get("wifi"):
-        yield Finding("settings", WRONG, f"wifi: missing, the board cannot reach the broker: {provision} --wifi-ssid NETWORK")
+    if (
+        board is not None
+        and board.radio == "wifi"
+        and settings.get("transport") != "serial"
+        and not settings.get("wifi")
+    ):
+        yield Finding(
+            "settings", WRONG, f"wifi: missing, the board cannot reach the broker: {provision} --wifi-ssid NETWORK"
+        )
     yield from _membership(settings, channel, provision)
     yield from _state(device, settings)
 
@@ -133,14 +154,18 @@ def _membership(settings: dict[str, Any], channel: str | None, provision: str) -
     known = channels.load(name)
     suite = compat.best_suite()
     if settings.get("key") and not suite.equal(wire.unb64(settings["key"]), known.key):
-        yield Finding("channel", WRONG, f"the board's key is not that of {name} here: nobody would hear it: {provision} --replace")
+        yield Finding(
+            "channel", WRONG, f"the board's key is not that of {name} here: nobody would hear it: {provision} --replace"
+        )
     elif settings.get("key"):
         yield Finding("channel", OK, "the board has the channel's key")
     if settings.get("identity"):
         public = wire.b64(Identity(suite, wire.unb64(settings["identity"])).public)
         pinned = known.roster.get(settings["uid"])
         if pinned is not None and pinned != public:
-            yield Finding("channel", WRONG, f"the roster has another identity for {settings['uid']}: {provision} --replace")
+            yield Finding(
+                "channel", WRONG, f"the roster has another identity for {settings['uid']}: {provision} --replace"
+            )
 
 
 def _state(device: Device, settings: dict[str, Any]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealcast_host.boards import models as boards
+from sealcast_host.boards import models
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import cannot_open
 from sealcast_host.errors import Failed, UserError
@@ -52,7 +52,9 @@ def read(path: Path) -> Image:
 
 def board_for(image: Image, wanted: Board | None) -> Board:
     """The board to write this image to: `wanted`, or the one it is for. Raises UserError when they are not the same."""
-    fits = [b for b in boards.known().values() if (b.firmware.format, b.firmware.image_chip) == (image.format, image.chip)]
+    fits = [
+        b for b in models.known().values() if (b.firmware.format, b.firmware.image_chip) == (image.format, image.chip)
+    ]
     if wanted is None:
         named = [b for b in fits if fnmatch.fnmatch(image.path.name, b.firmware.name)]
         if not (named or fits):
@@ -64,9 +66,11 @@ def board_for(image: Image, wanted: Board | None) -> Board:
             f"{image.path.name} is {is_for}, and {wanted.name} needs one for {wanted.chip}: get it from {wanted.firmware.source}"
         )
     found = _VERSION.search(image.path.name)
-    if found and boards.version(found[1]) < wanted.micropython:
+    if found and models.version(found[1]) < wanted.micropython:
         least = ".".join(str(n) for n in wanted.micropython)
-        raise UserError(f"{image.path.name} is too old: {wanted.name} needs MicroPython {least} or later, from {wanted.firmware.source}")
+        raise UserError(
+            f"{image.path.name} is too old: {wanted.name} needs MicroPython {least} or later, from {wanted.firmware.source}"
+        )
     return wanted
 
 
@@ -74,7 +78,7 @@ def write_esp(image: Image, board: Board, port: str) -> None:
     """Erase the flash and write the image. esptool looks at the chip first: nothing is erased on a wrong one."""
     chip = detect_chip(port)
     if chip != board.chip:
-        other = boards.of_chip(chip)
+        other = models.of_chip(chip)
         hint = f": get its image from {other.firmware.source}" if other else ""
         raise UserError(f"the chip at {port} is an {chip}, and this image is for {board.chip}{hint}")
     progress = Progress("writing")
@@ -126,7 +130,9 @@ def _esptool(port: str, arguments: list[str], bootloader: str, progress: Progres
         except (OSError, ValueError) as e:
             raise cannot_open(port, e) from None
     said = next((line for line in lines if "rror" in line), lines[-1] if lines else "nothing")
-    raise Failed(f"{port}: esptool says {said.strip()!r}; to get the chip ready: {bootloader}; then run the same command again")
+    raise Failed(
+        f"{port}: esptool says {said.strip()!r}; to get the chip ready: {bootloader}; then run the same command again"
+    )
 
 
 def write_uf2(image: Image, board: Board, drive: Path | None) -> Path:
@@ -139,7 +145,9 @@ def write_uf2(image: Image, board: Board, drive: Path | None) -> Path:
     try:
         info = (target / _INFO).read_text("utf-8", "replace")
     except OSError:
-        raise UserError(f"{target} is not the drive of a bootloader (no {_INFO}): {board.firmware.bootloader}") from None
+        raise UserError(
+            f"{target} is not the drive of a bootloader (no {_INFO}): {board.firmware.bootloader}"
+        ) from None
     if f"Board-ID: {_BOARD_IDS.get(board.chip, board.chip)}" not in info:
         raise UserError(f"the board at {target} has another chip than {board.chip}: name the right image")
     try:

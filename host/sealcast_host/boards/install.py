@@ -6,8 +6,7 @@ main.py goes first and comes back last: a board whose installation was cut short
 import sys
 from collections.abc import Callable
 
-from sealcast_host.boards import bundle
-from sealcast_host.boards import models as boards
+from sealcast_host.boards import bundle, models
 from sealcast_host.boards.bundle import FOLDERS, MAIN, Bundle
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import Device, Facts, Gone, digest, wait_for
@@ -42,14 +41,18 @@ def install(port: str, board: Board | None, wait_s: float = WAIT_S, patient: boo
 
 def recognise(facts: Facts, wanted: Board | None) -> Board | None:
     """What kind of board this is; None for one without a file. Raises UserError when it is not the one that was named."""
-    found = boards.of_machine(facts.machine)
+    found = models.of_machine(facts.machine)
     if wanted is not None and found is not None and found.name != wanted.name:
-        raise UserError(f"this board is {found.name} ({facts.machine}), not {wanted.name}: name the right one, or the right --port")
+        raise UserError(
+            f"this board is {found.name} ({facts.machine}), not {wanted.name}: name the right one, or the right --port"
+        )
     board = wanted or found
     least = board.micropython if board is not None else (1, 23)
     if facts.version < least:
         where = f": get one from {board.firmware.source}" if board is not None else ""
-        raise UserError(f"MicroPython {_dotted(facts.version)} on this board is too old, {_dotted(least)} is needed{where}")
+        raise UserError(
+            f"MicroPython {_dotted(facts.version)} on this board is too old, {_dotted(least)} is needed{where}"
+        )
     return board
 
 
@@ -88,7 +91,9 @@ def stale(device: Device, wanted: Bundle) -> list[str]:
 
 def _announce(facts: Facts, board: Board | None, wanted: Bundle) -> None:
     name = board.name + ", " if board else ""
-    print(f"board     {name}{facts.machine}, MicroPython {_dotted(facts.version)}, {facts.heap_free // 1024} KB of heap free")
+    print(
+        f"board     {name}{facts.machine}, MicroPython {_dotted(facts.version)}, {facts.heap_free // 1024} KB of heap free"
+    )
     if not wanted.native:
         print("native    none for this chip: the pure Python suite is installed, which is slow and not constant-time")
     if not wanted.compiled:

@@ -144,7 +144,9 @@ def named(name: str) -> Board:
     """The board of this name. Raises UserError."""
     boards = known()
     if name not in boards:
-        raise UserError(f"unknown board; known are {', '.join(boards)}: name one of them, or add a file for yours to boards/")
+        raise UserError(
+            f"unknown board; known are {', '.join(boards)}: name one of them, or add a file for yours to boards/"
+        )
     return boards[name]
 
 

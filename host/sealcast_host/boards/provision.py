@@ -70,7 +70,11 @@ def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | Non
     if wishes.wifi_ssid is not None:
         out["wifi"] = {"ssid": wishes.wifi_ssid} | ({"password": wishes.wifi_password} if wishes.wifi_password else {})
     if wishes.sensor is not None:
-        pin = wishes.pin if wishes.pin is not None or board is None or wishes.sensor in ("auto", "simulated", "internal") else board.sensor
+        pin = (
+            wishes.pin
+            if wishes.pin is not None or board is None or wishes.sensor in ("auto", "simulated", "internal")
+            else board.sensor
+        )
         given = {"kind": wishes.sensor, "pin": pin, "every": wishes.every}
         out["sensor"] = {name: value for name, value in given.items() if value is not None}
     led = wishes.led if wishes.led is not None or board is None else board.led
@@ -100,12 +104,16 @@ def provision(channel: str, wishes: Wishes, port: str, *, replace: bool) -> Labe
     with Device(port) as device:
         board = recognise(device.facts(), None)
         if device.hashes([MAIN])[MAIN] == "-":
-            raise UserError(f"{port}: the node is not on this board yet: run sealcast flash --install-only --port {port} first")
+            raise UserError(
+                f"{port}: the node is not on this board yet: run sealcast flash --install-only --port {port} first"
+            )
         settings = settings_for(known, wishes, board)
         before = _present(device)
         same = (before.get("channel"), before.get("uid")) == (channel, wishes.uid)
         if before and not same and not replace:
-            raise UserError(f"{port}: this board is another member already ({_of(before)}): use --replace to make it this one")
+            raise UserError(
+                f"{port}: this board is another member already ({_of(before)}): use --replace to make it this one"
+            )
         secret = _identity(before) if same else None
         if secret is None:
             secret = secrets.token_bytes(32)

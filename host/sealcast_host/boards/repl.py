@@ -30,7 +30,21 @@ _ATTEMPTS = 2
 _INTERRUPTS = 5
 
 # sys.implementation._mpy >> 10: MicroPython's own numbering (py/persistentcode.h)
-_ARCHES = ("", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin", "rv32imc", "rv64imc")
+_ARCHES = (
+    "",
+    "x86",
+    "x64",
+    "armv6",
+    "armv6m",
+    "armv7m",
+    "armv7em",
+    "armv7emsp",
+    "armv7emdp",
+    "xtensa",
+    "xtensawin",
+    "rv32imc",
+    "rv64imc",
+)
 
 # Runs before the soft reset, while the interrupted program's modules are still there: did the node start the watchdog?
 _WATCHED = "import sys\nprint(getattr(sys.modules.get('node.app'), 'dog', None) is not None)"
@@ -187,9 +201,19 @@ class Device:
             total, free = heap.split()
             number, arch = int(mpy), int(mpy) >> 10 & 15
             release = tuple(int(part) for part in version.split("."))
-            return Facts(machine, release, _ARCHES[arch] if arch < len(_ARCHES) else "", number & 0xFF, int(total), int(free), int(disk))
+            return Facts(
+                machine,
+                release,
+                _ARCHES[arch] if arch < len(_ARCHES) else "",
+                number & 0xFF,
+                int(total),
+                int(free),
+                int(disk),
+            )
         except ValueError:
-            raise Failed(f"{self.port}: this is not a MicroPython that Sealcast knows: its facts cannot be read") from None
+            raise Failed(
+                f"{self.port}: this is not a MicroPython that Sealcast knows: its facts cannot be read"
+            ) from None
 
     # --- files
 
@@ -217,7 +241,9 @@ class Device:
             tell(min(at + _CHUNK, len(data)))
         self.run("_f.close()")
         if self.hashes([path + ".new"])[path + ".new"] != digest(data):
-            raise Failed(f"{path} arrived damaged on the board: run the same command again; if it stays so, its flash is worn")
+            raise Failed(
+                f"{path} arrived damaged on the board: run the same command again; if it stays so, its flash is worn"
+            )
         self.run(f"_gone({path!r})\nos.rename({path + '.new'!r}, {path!r})")  # FAT does not rename over a file
 
     def get(self, path: str) -> bytes | None:
@@ -282,7 +308,9 @@ def cannot_open(port: str, error: Exception) -> UserError:
     if number == errno.ENOENT or not Path(port).exists():
         seen = present()
         there = (
-            f"there {'is' if len(seen) == 1 else 'are'} {', '.join(seen)}" if seen else "none is plugged in (some USB cables only charge)"
+            f"there {'is' if len(seen) == 1 else 'are'} {', '.join(seen)}"
+            if seen
+            else "none is plugged in (some USB cables only charge)"
         )
         return Gone(f"{port}: no such port; {there}")
     if number == errno.EACCES:
@@ -303,11 +331,15 @@ def _mapped(port: str) -> Iterator[None]:
     except (OSError, TransportError, EOFError) as e:
         if isinstance(e, OSError) and not os.path.exists(port):
             raise Gone(f"{port} has gone: was the board unplugged?") from None
-        raise Gone(f"{port}: the board does not answer as MicroPython does: press its reset button, or write MicroPython to it") from None
+        raise Gone(
+            f"{port}: the board does not answer as MicroPython does: press its reset button, or write MicroPython to it"
+        ) from None
     except Exception as e:  # struct.error of a short read, and the like: mpremote's protocol errors have many types
         if isinstance(e, UserError):
             raise
-        raise Gone(f"{port}: the board stopped in the middle of an answer ({type(e).__name__}): press its reset button") from None
+        raise Gone(
+            f"{port}: the board stopped in the middle of an answer ({type(e).__name__}): press its reset button"
+        ) from None
 
 
 def wait_for(port: str, seconds: float) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 
 import serial
 
+from sealcast_host.errors import UserError
+
 CHUNK = 65536
 
 
@@ -96,3 +98,17 @@ def present() -> list[str]:
     from serial.tools import list_ports
 
     return sorted(port.device for port in list_ports.comports() if port.hwid != "n/a")
+
+
+def the_port(port: str | None) -> str:
+    """The port that was named, or the only one there is. Raises UserError."""
+    if port is not None:
+        return port
+    seen = present()
+    if len(seen) == 1:
+        return seen[0]
+    if seen:
+        raise UserError(f"several ports have something plugged in ({', '.join(seen)}): choose with --port")
+    raise UserError(
+        "no serial port has anything plugged in: plug the board in (some USB cables only charge), or name --port"
+    )

@@ -58,7 +58,9 @@ class BoardTransport(MqttTransport):
 class Relay:
     """The board's side of a port. feed() it what arrives; it writes with `write`, shows the board's own lines with `show`."""
 
-    def __init__(self, make: Callable[[int], BoardTransport], show: Callable[[str], None], write: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, make: Callable[[int], BoardTransport], show: Callable[[str], None], write: Callable[[bytes], None]
+    ) -> None:
         """make(keepalive in s) -> a transport, not yet connected."""
         self._make = make
         self._show = show

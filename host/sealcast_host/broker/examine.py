@@ -26,14 +26,18 @@ async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
     try:
         async with contextlib.AsyncExitStack() as stack:
             first = await _connect(stack, config)
-            yield Finding("broker", OK, f"{config['broker']['host']} port {config['broker']['port']} lets {_who(config)} in")
+            yield Finding(
+                "broker", OK, f"{config['broker']['host']} port {config['broker']['port']} lets {_who(config)} in"
+            )
             second = await _connect(stack, config)
             yield await _keeps(first, second, seconds)
             yield await _channel(await _connect(stack, config), known, seconds)
     except LinkError as e:
         yield Finding("broker", WRONG, way_out(e, known.broker))
     except TimeoutError:
-        yield Finding("broker", WRONG, "it does not acknowledge what is sent (QoS 1): use another broker, or look into its log")
+        yield Finding(
+            "broker", WRONG, "it does not acknowledge what is sent (QoS 1): use another broker, or look into its log"
+        )
     except UserError as e:
         yield Finding("broker", WRONG, str(e))
 
@@ -65,9 +69,13 @@ async def _keeps(first: MqttTransport, second: MqttTransport, seconds: float) ->
                 await first.publish(topic, b"", True, 1)
     if got != (topic, data):
         return Finding(
-            "broker", WRONG, "it delivers something else than what was sent: something between here and the broker changes messages"
+            "broker",
+            WRONG,
+            "it delivers something else than what was sent: something between here and the broker changes messages",
         )
-    return Finding("broker", OK, "it acknowledges (QoS 1), and keeps messages for those who come later (retained, wildcards)")
+    return Finding(
+        "broker", OK, "it acknowledges (QoS 1), and keeps messages for those who come later (retained, wildcards)"
+    )
 
 
 async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> Finding:
@@ -88,9 +96,17 @@ async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> F
             except Reject:
                 unreadable += 1
     if uids:
-        return Finding("channel", OK, f"members that have been here: {', '.join(sorted(uids))}; their joins can be read with our key")
+        return Finding(
+            "channel",
+            OK,
+            f"members that have been here: {', '.join(sorted(uids))}; their joins can be read with our key",
+        )
     if unreadable:
-        return Finding("channel", WRONG, f"{unreadable} joins here cannot be read: somebody disturbs the channel; see docs/THREATS.md")
+        return Finding(
+            "channel",
+            WRONG,
+            f"{unreadable} joins here cannot be read: somebody disturbs the channel; see docs/THREATS.md",
+        )
     text = "nobody has been in this channel at this broker yet; if others say they are, their broker, channel name or phrase is another"
     return Finding("channel", NOTE, text)
 

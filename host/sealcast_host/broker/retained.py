@@ -28,14 +28,18 @@ class RetainedStore:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("CREATE TABLE IF NOT EXISTS retained (topic TEXT PRIMARY KEY, payload BLOB NOT NULL, qos INTEGER NOT NULL)")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS retained (topic TEXT PRIMARY KEY, payload BLOB NOT NULL, qos INTEGER NOT NULL)"
+            )
             # Takes the exclusive lock now rather than at the first message.
             self._db.execute("BEGIN EXCLUSIVE")
             self._db.execute("COMMIT")
             self._db.execute("SELECT topic, payload, qos FROM retained LIMIT 1")
         except sqlite3.OperationalError as e:
             if "locked" in str(e):
-                raise UserError(f"{directory} is in use by another broker: stop it or choose another --persist directory") from None
+                raise UserError(
+                    f"{directory} is in use by another broker: stop it or choose another --persist directory"
+                ) from None
             if "unable to open" in str(e) or "readonly" in str(e) or "disk" in str(e):
                 raise UserError(f"cannot open {self.path}: {e}") from None
             raise UserError(_NOT_OURS.format(self.path)) from None

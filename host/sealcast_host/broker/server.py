@@ -88,7 +88,9 @@ class _Handler(BrokerProtocolHandler):
 class EmbeddedBroker(Broker):
     """amqtt's broker with the mends listed at the top of this file."""
 
-    def __init__(self, host: str, port: int, credentials: tuple[str, str] | None, store: RetainedStore | None, tap: Tap | None) -> None:
+    def __init__(
+        self, host: str, port: int, credentials: tuple[str, str] | None, store: RetainedStore | None, tap: Tap | None
+    ) -> None:
         address = f"[{host}]" if ":" in host else host
         listeners = {_LISTENER: ListenerConfig(bind=f"{address}:{port}")}
         super().__init__(BrokerConfig(listeners=listeners, plugins={}))
@@ -117,7 +119,9 @@ class EmbeddedBroker(Broker):
         for task in self._senders:
             task.cancel()
 
-    async def stream_connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str) -> None:
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
         try:
             await self._client_connected(listener_name, _BoundedReader(reader), StreamWriterAdapter(writer))
         except (OSError, asyncio.IncompleteReadError):
@@ -180,7 +184,11 @@ class EmbeddedBroker(Broker):
         await super()._broadcast_message(session, topic, data, force_qos)
 
     async def retain_message(
-        self, source_session: Session | None, topic_name: str | None, data: bytes | bytearray | None, qos: int | None = None
+        self,
+        source_session: Session | None,
+        topic_name: str | None,
+        data: bytes | bytearray | None,
+        qos: int | None = None,
     ) -> None:
         if self._stopping or topic_name is None:
             return
@@ -191,7 +199,9 @@ class EmbeddedBroker(Broker):
         if self._store is not None:
             self._store.put(topic, data, qos)
 
-    async def _publish_retained_messages_for_subscription(self, subscription: tuple[str, int], session: Session) -> None:
+    async def _publish_retained_messages_for_subscription(
+        self, subscription: tuple[str, int], session: Session
+    ) -> None:
         # amqtt calls this at every CONNECT too, for whatever anybody has subscribed to.
         if not any(subscriber is session for subscriber, _ in self.subscriptions.get(subscription[0], ())):
             return

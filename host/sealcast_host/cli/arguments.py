@@ -1,7 +1,9 @@
-"""Numbers on a command line: what argparse calls to read them."""
+"""What several commands' arguments have in common: numbers, as argparse reads them, and words of help."""
 
 import argparse
 from collections.abc import Callable
+
+PORT_HELP = "the serial port (default: the only one with something plugged in)"
 
 
 def seconds(text: str) -> float:
@@ -20,7 +22,13 @@ def whole(low: int, high: int | None = None, what: str = "a number") -> Callable
     limits = f"must be {what} from {low} " + ("up" if high is None else f"to {high}")
 
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < low or high is not None and int(text) > high:
+        if (
+            not (text.isascii() and text.isdigit())
+            or len(text) > 9
+            or int(text) < low
+            or high is not None
+            and int(text) > high
+        ):
             raise argparse.ArgumentTypeError(limits)
         return int(text)
 

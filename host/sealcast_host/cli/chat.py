@@ -4,6 +4,7 @@ The prompt says who is there and which key is in use:    greenhouse 3 awake, epo
 Without a terminal (a pipe, a test) each input line is a message and nothing is redrawn.
 """
 
+import argparse
 import asyncio
 import os
 import shutil
@@ -17,10 +18,19 @@ from typing import Any
 from sealcast.errors import SealcastError
 from sealcast.wire import MAX_BODY
 from sealcast_host.cli import render
-from sealcast_host.cli.brokeroptions import BrokerOptions
 from sealcast_host.cli.lineedit import END, INTERRUPT, LineEditor
+from sealcast_host.cli.options import add_member, channel_of
+from sealcast_host.cli.signals import run
+from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.session import HostSession
-from sealcast_host.member.visit import member, run
+from sealcast_host.member.visit import visit
+
+
+def arguments(p: argparse.ArgumentParser) -> None:
+    p.description, p.epilog = _ABOUT, _EXAMPLES
+    add_member(p)
+    p.set_defaults(run=lambda args: chat(channel_of(args), args.uid))
+
 
 HELP = """\
   a line                  goes to everybody, as secretly as is possible now
@@ -34,11 +44,11 @@ HELP = """\
 """
 
 
-def chat(channel: str, uid: str | None, broker: BrokerOptions) -> int:
-    return run(_chat(channel, uid, broker))
+def chat(known: ChannelFile, uid: str | None) -> int:
+    return run(_chat(known, uid))
 
 
-async def _chat(channel: str, uid: str | None, broker: BrokerOptions) -> int:
+async def _chat(known: ChannelFile, uid: str | None) -> int:
     screen = Screen()
 
     def show(name: str, info: Any) -> None:
@@ -50,9 +60,17 @@ async def _chat(channel: str, uid: str | None, broker: BrokerOptions) -> int:
 
     with screen.open():
         screen.say("connecting ...")
+<<<<<<< HEAD
         async with member(channel, uid, broker, show) as session:
             screen.prompt = lambda: prompt(channel, session)
             screen.say(f'this is "{render.clean(channel)}", you are "{render.clean(session.channel.me.uid)}"; /help explains')
+=======
+        async with visit(known, uid, show) as session:
+            screen.prompt = lambda: prompt(known.channel, session)
+            screen.say(
+                f'this is "{render.clean(known.channel)}", you are "{render.clean(session.channel.uid)}"; /help explains'
+            )
+>>>>>>> main
             screen.draw()
             chatting = Chat(session, screen)
             while (line := await screen.line()) is not None:
@@ -67,7 +85,13 @@ async def _chat(channel: str, uid: str | None, broker: BrokerOptions) -> int:
 def prompt(channel: str, session: HostSession) -> str:
     """Who is there and which key is in use; what a line typed now would be secured by."""
     awake = sum(status == "awake" for _, status in session.members)
-    key = f"group {session.group['epoch']}" if session.group else f"epoch {session.epoch[:6]}" if session.epoch else "notes only"
+    key = (
+        f"group {session.group['epoch']}"
+        if session.group
+        else f"epoch {session.epoch[:6]}"
+        if session.epoch
+        else "notes only"
+    )
     return f"{render.clean(channel)[:20]} {awake} awake, {key}{'' if session.online else ', offline'} > "
 
 
@@ -94,7 +118,11 @@ class Chat:
             self._private(rest)
         elif command == "/group":
             group = self._session.group
-            self._screen.say(f"  epoch {group['epoch']}, {group['phase']}, digest {group['digest'][:16]}" if group else "  in no group")
+            self._screen.say(
+                f"  epoch {group['epoch']}, {group['phase']}, digest {group['digest'][:16]}"
+                if group
+                else "  in no group"
+            )
             for uid in group["members"] if group else []:
                 self._screen.say(f"  {render.clean(uid)}")
         elif command == "/members":
@@ -228,3 +256,12 @@ class Screen:
     def _write(self, text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+_ABOUT = """\
+Take part from the terminal. A line is a message. Commands: /note, /private, /members, /group, /rekey, /leave, /help."""
+_EXAMPLES = """\
+examples:
+  sealcast chat greenhouse
+  sealcast chat greenhouse --uid anna --broker 192.168.1.10
+"""

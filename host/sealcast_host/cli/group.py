@@ -1,16 +1,56 @@
 """`sealcast group`: who is in the ratcheting group. Each command is a member for a moment, and sleeps afterwards: it stays in."""
 
+import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from sealcast.errors import SealcastError
-from sealcast_host.cli.brokeroptions import BrokerOptions
+from sealcast_host.cli import verify
+from sealcast_host.cli.arguments import seconds
+from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
-from sealcast_host.cli.send import SLEEP_S
+from sealcast_host.cli.signals import run
 from sealcast_host.errors import Failed, UserError
+from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.session import HostSession
-from sealcast_host.member.visit import member, run, settled, within
+from sealcast_host.member.visit import SLEEP_S, settled, visit, within
+
+
+def arguments(p: argparse.ArgumentParser) -> None:
+    p.description, p.epilog = _ABOUT, _EXAMPLES
+    sub = p.add_subparsers(metavar="ACTION", required=True)
+
+    def action(name: str, what: str, names: str | None, timeout: float = 60.0) -> argparse.ArgumentParser:
+        p: argparse.ArgumentParser = sub.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+        add_member(p)
+        if names is not None:
+            p.add_argument("members", metavar="UID", nargs=names, help="a member's name")
+        p.add_argument(
+            "--timeout",
+            type=seconds,
+            default=timeout,
+            metavar="S",
+            help="give up after S seconds (default: %(default)g)",
+        )
+        return p
+
+    for name, what, names in (
+        ("create", "make a group of this member and those named (none named: all that are awake)", "*"),
+        ("add", "take members in: they can read what comes, and nothing of before", "+"),
+        ("remove", "take members out: they can read nothing more", "+"),
+    ):
+        action(name, what, names).set_defaults(run=_changing(name))
+    p = action("leave", "leave the group; the others go on with keys that this member does not know", None)
+    p.set_defaults(run=lambda args: leave(channel_of(args), args.uid, args.timeout))
+    what = "show members, epoch, and whether this member is in step; equal epoch, head and digest mean equal histories"
+    action("status", what, None, 15.0).set_defaults(run=lambda args: status(channel_of(args), args.uid, args.timeout))
+    verify.arguments(action("verify", "show the members' fingerprints, to be compared by people over another way", "*"))
+
+
+def _changing(action: str) -> Callable[[argparse.Namespace], int]:
+    return lambda args: change(action, channel_of(args), args.uid, args.members, args.timeout)
 
 
 class Changes:
@@ -25,7 +65,11 @@ class Changes:
     def see(self, name: str, info: Any) -> None:
         if name == "no_package" and info["uid"] not in self.missing:
             self.missing.add(info["uid"])
-            print(f'sealcast: waiting for a key of "{clean(info["uid"])}": it must come online once', file=sys.stderr, flush=True)
+            print(
+                f'sealcast: waiting for a key of "{clean(info["uid"])}": it must come online once',
+                file=sys.stderr,
+                flush=True,
+            )
         elif name == "group_failed":
             self.refused = info["reason"]
         elif name == "removed":
@@ -41,22 +85,24 @@ class Changes:
             await self._changed.wait()
 
 
-def change(action: str, channel: str, uid: str | None, broker: BrokerOptions, uids: list[str], timeout: float) -> int:
+def change(action: str, known: ChannelFile, uid: str | None, uids: list[str], timeout: float) -> int:
     """action: create, add or remove, of `uids` (create without any: of all that are awake)."""
     double = next((u for i, u in enumerate(uids) if u in uids[:i]), None)
     if double is not None:
         raise UserError(f'"{clean(double)}" is named twice')
-    return run(_change(action, channel, uid, broker, uids, timeout))
+    return run(_change(action, known, uid, uids, timeout))
 
 
-async def _change(action: str, channel: str, uid: str | None, broker: BrokerOptions, uids: list[str], timeout: float) -> int:
+async def _change(action: str, known: ChannelFile, uid: str | None, uids: list[str], timeout: float) -> int:
     changes = Changes()
     late = f"not done within {timeout:g} s; it stays wished for: the next command of this member goes on with it, --timeout waits longer"
-    async with member(channel, uid, broker, changes.see, sleep_s=SLEEP_S, alias=False) as session:
+    async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
         await within(timeout, settled(session), "the broker is slow: raise --timeout")
         me = session.channel.me.uid
         if me in uids:
-            raise UserError(f'"{clean(me)}" is this member itself' + ("; use: sealcast group leave" if action == "remove" else ""))
+            raise UserError(
+                f'"{clean(me)}" is this member itself' + ("; use: sealcast group leave" if action == "remove" else "")
+            )
         if action == "create":
             uids = uids or [u for u, status in session.members if status == "awake" and u != me]
             if not uids:
@@ -97,15 +143,19 @@ def _known(session: HostSession, uids: list[str]) -> None:
             raise UserError(f'no member "{clean(uid)}" has joined this channel; known: {others}')
 
 
-def leave(channel: str, uid: str | None, broker: BrokerOptions, timeout: float) -> int:
-    return run(_leave(channel, uid, broker, timeout))
+def leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
+    return run(_leave(known, uid, timeout))
 
 
-async def _leave(channel: str, uid: str | None, broker: BrokerOptions, timeout: float) -> int:
+async def _leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
     changes = Changes()
-    async with member(channel, uid, broker, changes.see, sleep_s=SLEEP_S, alias=False) as session:
+    async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
         try:
-            await within(timeout, session.change_group("leave"), f"the group was not reached within {timeout:g} s: raise --timeout")
+            await within(
+                timeout,
+                session.change_group("leave"),
+                f"the group was not reached within {timeout:g} s: raise --timeout",
+            )
         except SealcastError as e:
             raise UserError(str(e)) from None
         try:
@@ -117,13 +167,13 @@ async def _leave(channel: str, uid: str | None, broker: BrokerOptions, timeout: 
     return 0
 
 
-def status(channel: str, uid: str | None, broker: BrokerOptions, timeout: float) -> int:
-    return run(_status(channel, uid, broker, timeout))
+def status(known: ChannelFile, uid: str | None, timeout: float) -> int:
+    return run(_status(known, uid, timeout))
 
 
-async def _status(channel: str, uid: str | None, broker: BrokerOptions, timeout: float) -> int:
+async def _status(known: ChannelFile, uid: str | None, timeout: float) -> int:
     changes = Changes()
-    async with member(channel, uid, broker, changes.see, sleep_s=SLEEP_S, alias=False) as session:
+    async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
         # In step, or known not to be: "sync" lasts until somebody has said where the group is.
         try:
             async with asyncio.timeout(timeout):
@@ -158,3 +208,18 @@ _PHASES = {
     "forked": "forked (two histories; choose one: sealcast group leave, and be added again)",
     "none": "none",
 }
+
+
+_ABOUT = """\
+The ratcheting group inside a channel: each message brings fresh key material, so that stolen keys open nothing of before,
+and nothing of what comes once every member has spoken again. Any member can make it and change it."""
+_EXAMPLES = """\
+examples:
+  sealcast group create greenhouse                     of all that are awake
+  sealcast group verify greenhouse                     fingerprints: compare them once
+  sealcast send greenhouse --mode ratchet "hello"
+  sealcast send greenhouse --mode ratchet --to bench-1 "for you alone"
+  sealcast group add greenhouse bench-2
+  sealcast group remove greenhouse bench-1             out of the group; a stolen board: sealcast lost
+  sealcast group status greenhouse
+"""

@@ -1,57 +1,82 @@
-"""The arguments of `sealcast hil`, which examines a board against the desktop reference."""
+"""`sealcast hil`: a board examined against the desktop reference."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from sealcast_host.cli.arguments import seconds, whole
+from sealcast_host.boards.serial import the_port
+from sealcast_host.cli.arguments import PORT_HELP, seconds, whole
+from sealcast_host.cli.options import add_broker, broker_of
+from sealcast_host.cli.secretinput import wifi_password
 from sealcast_host.errors import UserError
-
-AddBroker = Callable[[argparse.ArgumentParser], None]
-BrokerOf = Callable[[argparse.Namespace], Any]
-PARTS = ("primitives", "pieces", "zpinc", "group", "live", "timing")
-REPORT = Path("build/hil")
+from sealcast_host.hil import command
+from sealcast_host.hil.results import PARTS
 
 
-def add(commands: Any, add_broker: AddBroker, broker_of: BrokerOf) -> None:
-    """Add the command. add_broker, broker_of: the options about the broker, as the other commands have them."""
-    p = commands.add_parser("hil", help="examine a board against the desktop reference", description=_HIL, epilog=_EXAMPLES)
-    p.add_argument("--port", help="the serial port (default: the only one with something plugged in)")
-    p.add_argument("--parts", type=_parts, default=PARTS, metavar="NAMES", help=f"only these, by commas, of: {','.join(PARTS)}")
-    p.add_argument("--seed", type=whole(0, 999_999_999), metavar="N", help="replay a run: the seed that it printed (default: a new one)")
-    p.add_argument("--rounds", type=whole(1, 10000), default=20, metavar="N", help="random calls a primitive (default: %(default)s)")
+def arguments(p: argparse.ArgumentParser) -> None:
+    p.description, p.epilog = _ABOUT, _EXAMPLES
+    p.add_argument("--port", help=PORT_HELP)
+    p.add_argument(
+        "--parts", type=_parts, default=PARTS, metavar="NAMES", help=f"only these, by commas, of: {','.join(PARTS)}"
+    )
+    p.add_argument(
+        "--seed",
+        type=whole(0, 999_999_999),
+        metavar="N",
+        help="replay a run: the seed that it printed (default: a new one)",
+    )
+    p.add_argument(
+        "--rounds",
+        type=whole(1, 10000),
+        default=20,
+        metavar="N",
+        help="random calls a primitive (default: %(default)s)",
+    )
     p.add_argument("--no-install", action="store_true", help="examine the node that is on the board, whatever it is")
     p.add_argument("--target", type=_name, metavar="NAME", help="name of the report (default: the board's)")
-    p.add_argument("--report", type=Path, default=REPORT, metavar="DIR", help="write NAME.json and NAME.html here (default: %(default)s)")
-    p.add_argument("--silence", type=seconds, default=30.0, metavar="S", help="a board silent for so long hangs (default: %(default)g)")
-    p.add_argument("--icount", action="store_true", help="the emulator counts instructions (QEMU -icount shift=0): times are those")
-    p.add_argument("--wifi-ssid", metavar="NAME", help="live part over this network, not the serial port; needs --broker")
+    p.add_argument(
+        "--report",
+        type=Path,
+        default=command.REPORT,
+        metavar="DIR",
+        help="write NAME.json and NAME.html here (default: %(default)s)",
+    )
+    p.add_argument(
+        "--silence",
+        type=seconds,
+        default=30.0,
+        metavar="S",
+        help="a board silent for so long hangs (default: %(default)g)",
+    )
+    p.add_argument(
+        "--icount", action="store_true", help="the emulator counts instructions (QEMU -icount shift=0): times are those"
+    )
+    p.add_argument(
+        "--wifi-ssid", metavar="NAME", help="live part over this network, not the serial port; needs --broker"
+    )
     add_broker(p)
+    p.set_defaults(run=_run)
 
-    def run(args: argparse.Namespace) -> int:
-        from sealcast_host.cli.flash import the_port
 
-        broker = broker_of(args).over({})
-        if args.wifi_ssid is not None and not broker.get("host"):
-            raise UserError("--wifi-ssid needs --broker: an address that the board reaches over that network")
-        port = the_port(args.port)
-        from sealcast_host.hil.command import Wishes, hil
-
-        wifi = None
-        if args.wifi_ssid is not None:
-            from sealcast_host.cli.provision import WIFI_ENV
-            from sealcast_host.cli.secretinput import read_secret
-
-            wifi = {"ssid": args.wifi_ssid, "password": read_secret(f"password of the Wi-Fi {args.wifi_ssid}", env=WIFI_ENV)}
-        install = not args.no_install
-        return hil(
-            Wishes(
-                port, args.target, args.parts, args.seed, args.rounds, args.icount, install, args.silence, broker or None, wifi, args.report
-            )
-        )
-
-    p.set_defaults(run=run)
+def _run(args: argparse.Namespace) -> int:
+    broker = broker_of(args).over({})
+    if args.wifi_ssid is not None and not broker.get("host"):
+        raise UserError("--wifi-ssid needs --broker: an address that the board reaches over that network")
+    port = the_port(args.port)
+    wifi = None if args.wifi_ssid is None else {"ssid": args.wifi_ssid, "password": wifi_password(args.wifi_ssid)}
+    wishes = command.Wishes(
+        port,
+        args.target,
+        args.parts,
+        args.seed,
+        args.rounds,
+        args.icount,
+        not args.no_install,
+        args.silence,
+        broker or None,
+        wifi,
+        args.report,
+    )
+    return command.hil(wishes)
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -68,7 +93,7 @@ def _name(text: str) -> str:
     return text
 
 
-_HIL = """\
+_ABOUT = """\
 Hardware in the loop: everything that the node does on this board, checked by a second implementation that shares no code
 with it. Installs the node if it is not there, and leaves settings and state of the board's own member alone.
 

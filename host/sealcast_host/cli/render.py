@@ -111,7 +111,9 @@ def message_json(message: Any) -> str:
 
 
 def event_json(name: str, info: dict[str, Any]) -> str:
-    return json.dumps({"type": "event", "event": name} | {k: _plain(v) for k, v in info.items() if k not in ("type", "event")})
+    return json.dumps(
+        {"type": "event", "event": name} | {k: _plain(v) for k, v in info.items() if k not in ("type", "event")}
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -10,9 +10,13 @@ from sealcast_host.errors import UserError
 from sealcast_host.member.privatefiles import reason
 
 MAX_PASSWORD = 1024
+BROKER_ENV = "SEALCAST_BROKER_PASSWORD"  # the variables' names, not passwords
+WIFI_ENV = "SEALCAST_WIFI_PASSWORD"
 
 
-def read_secret(what: str, *, file: Path | None = None, stdin: bool = False, env: str | None = None, confirm: bool = False) -> str:
+def read_secret(
+    what: str, *, file: Path | None = None, stdin: bool = False, env: str | None = None, confirm: bool = False
+) -> str:
     """One line of text: from `file`, else standard input, else the environment variable `env`, else a prompt."""
     if file is not None:
         text = _from_file(what, file)
@@ -37,6 +41,11 @@ def read_secret(what: str, *, file: Path | None = None, stdin: bool = False, env
     except UnicodeEncodeError:
         raise UserError(f"the {what} is not UTF-8 text") from None
     return text
+
+
+def wifi_password(ssid: str) -> str:
+    """The password of a Wi-Fi, from the environment or a prompt."""
+    return read_secret(f"password of the Wi-Fi {ssid}", env=WIFI_ENV)
 
 
 def _from_file(what: str, file: Path) -> str:

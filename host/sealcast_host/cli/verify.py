@@ -1,45 +1,76 @@
 """`sealcast group verify`: fingerprints for people to compare, and the approval of one that has changed."""
 
+import argparse
 import asyncio
 
 from sealcast.zpinc.identity import fingerprint
-from sealcast_host.cli.brokeroptions import BrokerOptions
+from sealcast_host.cli.options import channel_of
 from sealcast_host.cli.render import clean
-from sealcast_host.cli.send import SLEEP_S
+from sealcast_host.cli.signals import run
 from sealcast_host.errors import Failed, UserError
+from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.phrases import spoken, wordlist
 from sealcast_host.member.session import HostSession
-from sealcast_host.member.visit import member, run, settled, within
+from sealcast_host.member.visit import SLEEP_S, settled, visit, within
 
 CHANGED = 1  # exit code: somebody's identity is another one than before
 
 
-def verify(channel: str, uid: str | None, broker: BrokerOptions, uids: list[str], approve: str | None, timeout: float, aloud: bool) -> int:
+def arguments(p: argparse.ArgumentParser) -> None:
+    """p has those of every action of `sealcast group` already."""
+    p.add_argument(
+        "--approve",
+        metavar="FINGERPRINT",
+        help="believe the changed identity with this fingerprint, which you have compared",
+    )
+    p.add_argument("--words", action="store_true", help="as nine words each, to be read aloud")
+    p.set_defaults(
+        run=lambda args: verify(channel_of(args), args.uid, args.members, args.approve, args.timeout, args.words)
+    )
+
+
+def verify(
+    known: ChannelFile, uid: str | None, uids: list[str], approve: str | None, timeout: float, aloud: bool
+) -> int:
     """aloud: fingerprints as words. approve: a changed one, in letters or in words. Raises UserError."""
     if approve is not None:
         parts = approve.lower().split("-")
         letters = len(parts) == 5 and all(len(p) == 4 and p.isascii() and p.isalnum() for p in parts)
         if not letters and not (len(parts) == 9 and set(parts) <= set(wordlist())):
-            raise UserError("--approve takes the new fingerprint, as it was compared: five groups of four characters, or the nine words")
-    return run(_verify(channel, uid, broker, uids, approve, timeout, aloud))
+            raise UserError(
+                "--approve takes the new fingerprint, as it was compared: five groups of four characters, or the nine words"
+            )
+    return run(_verify(known, uid, uids, approve, timeout, aloud))
 
 
 async def _verify(
-    channel: str, uid: str | None, broker: BrokerOptions, uids: list[str], approve: str | None, timeout: float, aloud: bool
+    known: ChannelFile, uid: str | None, uids: list[str], approve: str | None, timeout: float, aloud: bool
 ) -> int:
-    async with member(channel, uid, broker, sleep_s=SLEEP_S, alias=False) as session:
+    async with visit(known, uid, sleep_s=SLEEP_S, alias=False) as session:
         await within(timeout, settled(session), "the broker is slow: raise --timeout")
         ch = session.channel
+<<<<<<< HEAD
         known = {m.uid: m for m in ch.others.by_tag.values()}
         for name in uids:
             if name not in known and name != ch.me.uid:
                 others = ", ".join(sorted(clean(n) for n in known)) or "nobody"
+=======
+        by_name = {m.uid: m for m in ch.members_by_tag.values()}
+        for name in uids:
+            if name not in by_name and name != ch.uid:
+                others = ", ".join(sorted(clean(n) for n in by_name)) or "nobody"
+>>>>>>> main
                 raise UserError(f'no member "{clean(name)}" has joined this channel; known: {others}')
         if approve is not None:
             await _approve(session, approve.lower(), uids, timeout)
         changed = False
+<<<<<<< HEAD
         rows = [(ch.me.uid, fingerprint(ch.me.suite, ch.me.identity.public), "this member")]
         for m in sorted(known.values(), key=lambda m: m.uid):
+=======
+        rows = [(ch.uid, fingerprint(ch.suite, ch.identity.public), "this member")]
+        for m in sorted(by_name.values(), key=lambda m: m.uid):
+>>>>>>> main
             if m.refused:
                 changed = True
                 rows.append((m.uid, fingerprint(ch.me.suite, m.refused), "CHANGED: refused until it is approved; it was"))

@@ -15,8 +15,9 @@ from sealcast import compat, wire
 from sealcast.run import slots
 from sealcast_host.boards import bundle, romfs
 from sealcast_host.bridge.ports import Bridge, maker
-from sealcast_host.demo.members import Member, Watch
+from sealcast_host.demo.members import Member
 from sealcast_host.member import channels
+from sealcast_host.waiting import Watch
 
 QEMU = Path(__file__).resolve().parents[3] / "firmware" / "qemu"
 NAME, ARCH, MPY = "VIRT_RV32", "rv32imc", 6

@@ -52,7 +52,10 @@ class Recorder:
             stream = topic.split("/")[4]
             count[stream] += 1
             sizes.setdefault(stream, []).append(len(payload))
-        lines = [f"{NAMES.get(s, s):<13} {n:>4} messages of {min(sizes[s])} to {max(sizes[s])} bytes" for s, n in sorted(count.items())]
+        lines = [
+            f"{NAMES.get(s, s):<13} {n:>4} messages of {min(sizes[s])} to {max(sizes[s])} bytes"
+            for s, n in sorted(count.items())
+        ]
         longest = max(self.frames, key=lambda frame: len(frame[1]))
         return [*lines, f"a topic    {shorten(longest[0])}", f"a payload  {longest[1][:24].hex()}..."]
 

@@ -10,7 +10,6 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +17,7 @@ from sealcast_host.boards.shipped import core_dir, node_dir, prebuilt_dir
 from sealcast_host.member import channels
 from sealcast_host.member.privatefiles import write_private
 from sealcast_host.member.session import HostSession, join_watched
-
-STEP_S = 180.0  # generous: a step that takes this long on a busy machine has failed
-
-
-class DemoFailed(Exception):
-    """A promise of the demo was not kept; the text says which."""
-
-
-class Watch:
-    """Lets a step wait until something holds, told by events, with a deadline."""
-
-    def __init__(self) -> None:
-        self._changed = asyncio.Event()
-        self.broken = ""  # what cannot be put right any more
-
-    def changed(self) -> None:
-        self._changed.set()
-
-    async def until(self, what: str, holds: Callable[[], bool], seconds: float = STEP_S) -> None:
-        """Returns once `holds()`. Raises DemoFailed(what) at the deadline."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not holds():
-                    if self.broken:
-                        raise DemoFailed(self.broken)
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            raise DemoFailed(f"{what} (not within {seconds:.0f} s)") from None
+from sealcast_host.waiting import STEP_S, NotKept, Watch
 
 
 class Member:
@@ -84,7 +55,7 @@ class Member:
         return self.text_of("crypto: ").removeprefix("crypto: ")
 
     async def send(self, body: str, mode: str) -> None:
-        """Returns when the broker has acknowledged it. Raises DemoFailed."""
+        """Returns when the broker has acknowledged it. Raises NotKept."""
         raise NotImplementedError
 
 
@@ -96,7 +67,9 @@ class HostMember(Member):
     async def join(self, settings: dict[str, Any]) -> None:
         """settings: with the channel's password, from which this computer makes the key, or with the key."""
         self.session = await join_watched(settings | {"uid": self.uid}, self._event, alias=False)
-        await self._watch.until(f"{self.uid} reaches the channel", lambda: any(n == "online" and "members" in i for n, i in self.events))
+        await self._watch.until(
+            f"{self.uid} reaches the channel", lambda: any(n == "online" and "members" in i for n, i in self.events)
+        )
 
     def crypto(self) -> str:
         return f"{self.session.channel.suite.NAME} (libsodium)"
@@ -112,7 +85,7 @@ class HostMember(Member):
             async with asyncio.timeout(STEP_S):
                 await self.session.send(body.encode(), mode)
         except TimeoutError:
-            raise DemoFailed(f"the broker acknowledges what {self.uid} sends") from None
+            raise NotKept(f"the broker acknowledges what {self.uid} sends") from None
 
 
 class NodeMember(Member):
@@ -173,7 +146,7 @@ class NodeMember(Member):
     async def command(self, line: str) -> None:
         """One line for the node's console."""
         if self.process.stdin is None or self.process.returncode is not None:
-            raise DemoFailed(f"{self.uid} runs")
+            raise NotKept(f"{self.uid} runs")
         self.process.stdin.write(line.encode() + b"\n")
         await self.process.stdin.drain()
 

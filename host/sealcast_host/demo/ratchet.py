@@ -12,9 +12,11 @@ Each step ends when every member has what it must have; nothing counts that is n
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from sealcast_host.demo.members import DemoFailed, HostMember, Member, NodeMember, Watch
+from sealcast_host.demo.members import HostMember, Member, NodeMember
+from sealcast_host.waiting import NotKept, Watch
 
 EACH = 50  # messages of each of the four, all at once
 CUT = 20  # of the victim's, before it is killed
@@ -39,12 +41,14 @@ class RatchetAct:
         self.floor = asyncio.Event()  # open: all may talk
 
     async def run(self, tell: Callable[[str], None], need: Callable[[bool, str], None]) -> dict[str, int]:
-        """The whole act -> the counts. Raises DemoFailed."""
+        """The whole act -> the counts. Raises NotKept."""
         self.tell, self.need = tell, need
         try:
             return await self._acts()
         except TimeoutError:
-            raise DemoFailed(f"the group takes what is sent to it, and its members agree (not within {DEADLINE_S:.0f} s)") from None
+            raise NotKept(
+                f"the group takes what is sent to it, and its members agree (not within {DEADLINE_S:.0f} s)"
+            ) from None
 
     async def _acts(self) -> dict[str, int]:
         everyone = [*self.four, self.visitor]
@@ -131,7 +135,9 @@ class RatchetAct:
         others = [m for m in [*self.four, self.visitor] if m not in (node, host)]
         heard = sum(_heard(m, body, private=p) for m in others for body in self.private for p in (True, False))
         self.need(heard == 0, "nobody else hears a private message")
-        self.tell(f"{node.uid} and {host.uid} exchanged {len(self.private)} private messages in the same stream; nobody else received them")
+        self.tell(
+            f"{node.uid} and {host.uid} exchanged {len(self.private)} private messages in the same stream; nobody else received them"
+        )
 
     async def _resync(self) -> None:
         node = self.nodes[0]
@@ -152,16 +158,22 @@ class RatchetAct:
         await self._say(visitor, "said by a visitor")
         await self._say(self.nodes[1], "heard by a visitor")
         await self._all_have()
-        await self.watch.until(f"{visitor.uid} hears the group", lambda: _has(visitor, self.said[before + 1]), DEADLINE_S)
+        await self.watch.until(
+            f"{visitor.uid} hears the group", lambda: _has(visitor, self.said[before + 1]), DEADLINE_S
+        )
         self.need(not any(_has(visitor, said) for said in self.said[:before]), f"{visitor.uid} reads nothing of before")
         self.tell(f"{visitor.uid} was added: it talked with the group, and reads nothing of before")
         marks = _marks(members)
         await self.host.session.change_group("remove", [visitor.uid])
         await self._all_see({visitor: marks.pop(visitor)}, lambda n, i: n == "removed", "is told")
-        await self._all_see(marks, lambda n, i: n == "group" and visitor.uid in i["removed"], f"sees {visitor.uid} removed")
+        await self._all_see(
+            marks, lambda n, i: n == "group" and visitor.uid in i["removed"], f"sees {visitor.uid} removed"
+        )
         await self._say(self.nodes[1], "not for the visitor")
         await self._all_have()
-        self.need(visitor.session.group is None and not _has(visitor, self.said[-1]), f"{visitor.uid} reads nothing more")
+        self.need(
+            visitor.session.group is None and not _has(visitor, self.said[-1]), f"{visitor.uid} reads nothing more"
+        )
         self.tell(f"{visitor.uid} was removed: it was told so, and reads nothing more")
 
     async def _digest(self, node: NodeMember) -> dict[str, Any]:
@@ -186,7 +198,9 @@ class RatchetAct:
                 if all((i["phase"], i.get("epoch")) == ("live", mine["epoch"]) for i in [mine, *theirs]):
                     break
                 await asyncio.sleep(ASK_AGAIN_S)
-        wrong = sum((i["head"], i["digest"], i["members"]) != (mine["head"], mine["digest"], mine["members"]) for i in theirs)
+        wrong = sum(
+            (i["head"], i["digest"], i["members"]) != (mine["head"], mine["digest"], mine["members"]) for i in theirs
+        )
         self.tell(f"all four are at epoch {mine['epoch']}, digest {mine['digest'][:8]}: {wrong} of them differ")
         return wrong
 
@@ -211,7 +225,7 @@ class RatchetAct:
     async def _all_have(self) -> None:
         for member in self.four:
             missing = set(self.said) - {(member.uid, body) for _, body in self.said}
-            await self.watch.until(f"{member.uid} receives what was said", lambda m=member, s=missing: s <= _received(m), DEADLINE_S)  # type: ignore[misc]
+            await self.watch.until(f"{member.uid} receives what was said", partial(_has_all, member, missing), DEADLINE_S)
 
     async def _all_see(self, marks: dict[Member, int], fits: Callable[[str, Any], bool], what: str) -> None:
         for member, mark in marks.items():
@@ -250,3 +264,7 @@ def _has(member: Member, said: tuple[str, str]) -> bool:
 
 def _heard(member: Member, body: str, *, private: bool) -> bool:
     return any(m["body"] == body and m["private"] is private for m in member.messages)
+
+
+def _has_all(member: Member, said: set[tuple[str, str]]) -> bool:
+    return said <= _received(member)

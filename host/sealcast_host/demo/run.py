@@ -32,13 +32,13 @@ from typing import Any
 from sealcast import compat
 from sealcast.crypto import keys
 from sealcast_host.broker.server import running_broker
-from sealcast_host.demo import board as demoboard
+from sealcast_host.demo.board import BoardMember, missing
 from sealcast_host.demo.broker import Recorder
-from sealcast_host.demo.members import DemoFailed, HostMember, Member, NodeMember, Watch, has_native_crypto
+from sealcast_host.demo.members import HostMember, Member, NodeMember, has_native_crypto
 from sealcast_host.demo.ratchet import SAID, RatchetAct
 from sealcast_host.errors import UserError
-from sealcast_host.member import channels
-from sealcast_host.member import phrases as words
+from sealcast_host.member import channels, phrases
+from sealcast_host.waiting import NotKept, Watch
 
 CHANNEL = "greenhouse"
 NODES = ("bench-north", "bench-south", "water-tank")
@@ -80,7 +80,7 @@ class Demo:
 
     def need(self, holds: bool, what: str) -> None:
         if not holds:
-            raise DemoFailed(what)
+            raise NotKept(what)
 
     async def run(self) -> None:
         async with AsyncExitStack() as stack:
@@ -100,25 +100,31 @@ class Demo:
             self._show_the_broker()
 
     async def _join(self) -> None:
-        self.phrase = words.new_phrase()
+        self.phrase = phrases.new_phrase()
         self.tell(f'channel "{CHANNEL}" made; its phrase for this run: {self.phrase}')
         known = self.known = channels.create(CHANNEL, self.phrase, self.broker, HOST)
         native = await has_native_crypto(self.micropython)
         for node in self.nodes:
             node.provision(known, self.phrase if native else None)
             await node.start()
-        have = "the phrase (making the key of it in little memory takes some seconds)" if native else "the key made from the phrase"
+        have = (
+            "the phrase (making the key of it in little memory takes some seconds)"
+            if native
+            else "the key made from the phrase"
+        )
         self.tell(f"{len(NODES)} nodes started, each a MicroPython process, each given {have}")
         await self.host.join(self._by_password(self.phrase))
         self.tell(f"{HOST} joined by the phrase")
         first, rest = self.phrase.split("-", 1)
-        self.wrong = next(w for w in words.wordlist() if w != first) + "-" + rest
+        self.wrong = next(w for w in phrases.wordlist() if w != first) + "-" + rest
         await self.stranger.join(self._by_password(self.wrong))
         self.tell(f"{STRANGER} joined by the phrase with one word wrong, and listens from here on")
         names = {m.uid for m in self.four}
         for node in self.nodes:
             await self.watch.until(f"{node.uid} meets the others", lambda node=node: _met(node, names))  # type: ignore[misc]
-        await self.watch.until(f"{HOST} meets the nodes", lambda: {u for u, s in self.host.session.members if s == "awake"} == names)
+        await self.watch.until(
+            f"{HOST} meets the nodes", lambda: {u for u, s in self.host.session.members if s == "awake"} == names
+        )
         self.tell("all four see each other; who computes with what:")
         for member in self.four:
             await self.watch.until(f"{member.uid} tells its crypto", lambda m=member: bool(m.crypto()))  # type: ignore[misc]
@@ -147,7 +153,9 @@ class Demo:
         self.tell(f"the four agreed on one conversation key, epoch {epoch[:8]}")
         for member in self.four:
             await self._say(member, f"{member.uid} says: only for those who are here now", self.four)
-        self.tell(f"{len(self.four)} conversation messages, each received by the other three, marked as such and signed")
+        self.tell(
+            f"{len(self.four)} conversation messages, each received by the other three, marked as such and signed"
+        )
 
     async def _one_epoch(self, members: list[Member]) -> str:
         """Wait until all `members`, and nobody else, share one newest epoch; -> its name."""
@@ -172,7 +180,10 @@ class Demo:
         await self.late.join(self._by_password(self.phrase))
         await self.watch.until(f"{LATE} reads the history", lambda: self._has_notes(self.late))
         historic = [m for m in self.late.messages if m["secrecy"] == "note" and m["historic"]]
-        self.need(len(historic) == expected == len(self.late.messages), f"{LATE} reads all {expected} notes once, marked as history")
+        self.need(
+            len(historic) == expected == len(self.late.messages),
+            f"{LATE} reads all {expected} notes once, marked as history",
+        )
         self.counts["history_delivered"] = len(historic)
         self.tell(f"{LATE} joined by the phrase and read {len(historic)} notes, marked as history, and no conversation")
         epoch = await self._one_epoch(self.five)
@@ -202,14 +213,16 @@ class Demo:
     async def _add_a_board(self, stack: AsyncExitStack) -> None:
         """A member without radio: RISC-V machine code, flash that survives, a serial port."""
         self.counts["board_messages"] = 0
-        absent = demoboard.missing()
+        absent = missing()
         if absent:
             self.tell(f"no emulated board: {absent}")
             return
-        board = demoboard.BoardMember(BOARD, self.watch, self.folder / BOARD, self.broker)
+        board = BoardMember(BOARD, self.watch, self.folder / BOARD, self.broker)
         stack.push_async_callback(board.close)
         await board.install(self.known)
-        self.tell(f"{BOARD} started: an emulated RISC-V board without radio, connected through the serial bridge, which has no key")
+        self.tell(
+            f"{BOARD} started: an emulated RISC-V board without radio, connected through the serial bridge, which has no key"
+        )
         members = [*self.five, board]
         epoch = await self._one_epoch(members)
         self.tell(f"    {BOARD:16} {board.crypto()}")
@@ -220,7 +233,9 @@ class Demo:
         await self._say(board, "said over a serial port", members)
         await self._say(self.host, "heard over a serial port", members)
         self.counts["board_messages"] = len(self.five) + len(self.five) + len(board.messages)
-        self.tell(f"it read {len(self.notes) - 1} notes of the history, agreed on epoch {epoch[:8]} with the five, heard and spoke")
+        self.tell(
+            f"it read {len(self.notes) - 1} notes of the history, agreed on epoch {epoch[:8]} with the five, heard and spoke"
+        )
 
     def _wrong_password(self) -> None:
         suite = compat.best_suite()
@@ -235,7 +250,9 @@ class Demo:
         self.need(alone, f"{STRANGER} meets nobody")
         self.counts["wrong_password_readable"] = opened + len(self.stranger.messages)
         self.need(self.counts["wrong_password_readable"] == 0, "nothing is readable with a wrong password")
-        self.tell(f"with one word wrong {STRANGER} met nobody, received nothing, and opens {opened} of {len(theirs.frames)} frames")
+        self.tell(
+            f"with one word wrong {STRANGER} met nobody, received nothing, and opens {opened} of {len(theirs.frames)} frames"
+        )
 
     def _show_the_broker(self) -> None:
         self.tell(f"what the broker saw, {len(self.recorder.frames)} messages in all:")
@@ -248,7 +265,9 @@ class Demo:
         hits = self.recorder.hits(bodies + names + secrets)
         self.counts["plaintext_hits_at_broker"] = hits
         self.need(hits == 0, "the broker sees no plaintext, no name of a member or of the channel")
-        self.tell(f"searched for {len(bodies)} texts, {len(names)} names and the phrases, in plain, hex and base64: {hits} found")
+        self.tell(
+            f"searched for {len(bodies)} texts, {len(names)} names and the phrases, in plain, hex and base64: {hits} found"
+        )
 
     def _count(self) -> None:
         """Every promise as a number; each received message must be one that was sent, and received once."""
@@ -256,13 +275,21 @@ class Demo:
         for member in self.five:
             expected_notes = {(s, b) for s, b in self.notes if s != member.uid}
             got_notes = [(m["sender"], m["body"]) for m in member.messages if m["secrecy"] == "note" and not m["again"]]
-            self.need(sorted(set(got_notes)) == sorted(expected_notes), f"{member.uid} received the notes that were sent")
+            self.need(
+                sorted(set(got_notes)) == sorted(expected_notes), f"{member.uid} received the notes that were sent"
+            )
             self.need(len(got_notes) == len(set(got_notes)), f"{member.uid} received each note once")
             delivered += len(got_notes)
             expected = sorted((s, b) for s, b, hearers in self.said if member in hearers)
             talk = [m for m in member.messages if m["secrecy"] == "conversation" and not m["again"]]
-            self.need(sorted((m["sender"], m["body"]) for m in talk) == expected, f"{member.uid} heard what was said to it, once")
-            self.need(all(m["origin"] == "member" and m["epoch"] for m in talk), "conversation messages are signed and name their epoch")
+            self.need(
+                sorted((m["sender"], m["body"]) for m in talk) == expected,
+                f"{member.uid} heard what was said to it, once",
+            )
+            self.need(
+                all(m["origin"] == "member" and m["epoch"] for m in talk),
+                "conversation messages are signed and name their epoch",
+            )
             conversation += len(talk)
         agreed = {epoch for m in self.five for epoch, _ in m.epochs}
         self.counts |= {
@@ -273,7 +300,9 @@ class Demo:
             "conversation_messages": conversation,
             "rekeys": len(agreed) - 1,
         }
-        self.need(self.counts["rekeys"] >= 3, "the conversation re-keyed at the late join, at the loss and at the return")
+        self.need(
+            self.counts["rekeys"] >= 3, "the conversation re-keyed at the late join, at the loss and at the return"
+        )
 
     async def _stop_members(self) -> None:
         for node in self.nodes:
@@ -307,7 +336,9 @@ def find_micropython() -> Path:
 def main() -> int:
     """Run the demo; 0 when every promise was kept."""
     parser = argparse.ArgumentParser(prog="python -m sealcast_host.demo", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--json", type=Path, default=Path("build/demo.json"), help="where the counts go (default: %(default)s)")
+    parser.add_argument(
+        "--json", type=Path, default=Path("build/demo.json"), help="where the counts go (default: %(default)s)"
+    )
     args = parser.parse_args()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sealcast-demo-") as folder:
@@ -320,7 +351,7 @@ def main() -> int:
             demo = Demo(find_micropython(), Path(folder))
             asyncio.run(_until_done(demo))
             counts = dict(sorted(demo.counts.items()))
-        except (DemoFailed, UserError) as e:
+        except (NotKept, UserError) as e:
             failed = str(e)
         except (KeyboardInterrupt, asyncio.CancelledError):
             failed = "interrupted"
@@ -342,7 +373,7 @@ async def _until_done(demo: Demo) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         await task
-    except DemoFailed:
+    except NotKept:
         for member in demo.nodes:
             for name, info in member.events[-6:]:
                 print(f"          {member.uid}: {name} {info}", file=sys.stderr)

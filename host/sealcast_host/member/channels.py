@@ -46,7 +46,12 @@ class ChannelFile:
 
     def settings(self, uid: str | None = None) -> dict[str, Any]:
         """A member's sealcast.json (without the secrets that only the host keeps)."""
-        out: dict[str, Any] = {"uid": uid or self.uid, "channel": self.channel, "key": wire.b64(self.key), "broker": dict(self.broker)}
+        out: dict[str, Any] = {
+            "uid": uid or self.uid,
+            "channel": self.channel,
+            "key": wire.b64(self.key),
+            "broker": dict(self.broker),
+        }
         if self.admin is not None:
             out["admin"] = wire.b64(self.admin)
         if self.roster:
@@ -102,7 +107,9 @@ def load(channel: str) -> ChannelFile:
         raise UserError(f"{path} is damaged (key or admin_secret): restore it from a copy") from None
 
 
-def create(channel: str, password: str, broker: dict[str, Any], uid: str | None = None, *, admin: bool = True) -> ChannelFile:
+def create(
+    channel: str, password: str, broker: dict[str, Any], uid: str | None = None, *, admin: bool = True
+) -> ChannelFile:
     """Derive the key, make the admin, store the file (0600). Raises UserError when the channel is known already."""
     known = ChannelFile(channel=channel, key=bytes(32), uid=uid or default_uid(), broker=broker)
     raise_wrong_settings(known.settings(), "channel")

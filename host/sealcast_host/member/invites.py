@@ -13,8 +13,8 @@ from urllib.parse import quote, unquote
 
 from sealcast import compat, wire
 from sealcast.run.settings import check
-from sealcast_host.cli.brokeroptions import split_host
 from sealcast_host.errors import UserError
+from sealcast_host.member.address import split_host
 from sealcast_host.member.channels import ChannelFile
 
 SCHEME = "sealcast://"

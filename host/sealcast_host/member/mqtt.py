@@ -107,7 +107,9 @@ class MqttTransport:
             self._mark_lost()
             raise LinkError("lost", "the link to the broker was lost") from None
         payload = message.payload
-        return str(message.topic), bytes(payload) if isinstance(payload, bytes | bytearray) else str(payload or "").encode()
+        return str(message.topic), bytes(payload) if isinstance(payload, bytes | bytearray) else str(
+            payload or ""
+        ).encode()
 
     async def close(self) -> None:
         """Disconnect cleanly (no last will); never raises."""

@@ -81,7 +81,9 @@ def read_private_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as e:
-        raise UserError(f"{path} is not valid JSON (line {e.lineno}, column {e.colno}): mend it or restore a copy") from None
+        raise UserError(
+            f"{path} is not valid JSON (line {e.lineno}, column {e.colno}): mend it or restore a copy"
+        ) from None
     except RecursionError:
         raise UserError(f"{path} is not valid JSON (nested too deeply): restore a copy") from None
     if not isinstance(value, dict):

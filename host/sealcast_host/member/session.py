@@ -24,15 +24,14 @@ from sealcast.run.filestore import FileStore
 from sealcast.run.session import Session
 from sealcast.run.settings import complete
 from sealcast_host.errors import UserError
-from sealcast_host.member import channels
-from sealcast_host.member import migration as moves
+from sealcast_host.member import channels, migration
 from sealcast_host.member.mqtt import MqttTransport, tls_context
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
 
 MAX_ALIASES = 9
 
 # watch(name, info): called for each event with its details, and as ("message", message) for each message.
-Watch = Callable[[str, Any], None]
+Callback = Callable[[str, Any], None]
 
 
 def _folder(name: str) -> str:
@@ -58,7 +57,9 @@ class MemberState:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
-            raise MemberBusy(f'"{uid}" takes part from another process already: stop that one, or use another name with --uid') from None
+            raise MemberBusy(
+                f'"{uid}" takes part from another process already: stop that one, or use another name with --uid'
+            ) from None
 
     def identity(self) -> bytes:
         """This member's 32-byte secret: made at the first call, then kept (mode 0600)."""
@@ -72,7 +73,9 @@ class MemberState:
         except UserError:
             raise
         except Exception:  # whatever is wrong with it, it must not be shown
-            raise UserError(f"{path} is damaged: restore it from a copy; without it the others see a changed identity") from None
+            raise UserError(
+                f"{path} is damaged: restore it from a copy; without it the others see a changed identity"
+            ) from None
         return secret
 
     def release(self) -> None:
@@ -88,7 +91,9 @@ class HostSession:
     `async for message in session` yields the messages: sender, body, secrecy, origin, time, seq, historic, again, epoch.
     """
 
-    def __init__(self, channel: Any, transport: MqttTransport, storage: Any, state: MemberState, remake: Callable[[], Any]) -> None:
+    def __init__(
+        self, channel: Any, transport: MqttTransport, storage: Any, state: MemberState, remake: Callable[[], Any]
+    ) -> None:
         """remake() -> the channel as it was stored: an internal error is survived like a power cut."""
         self._session: Any = Session(channel, transport, storage, aio.Clock(), remake=remake)
         self._state = state
@@ -133,7 +138,7 @@ class HostSession:
         group: dict[str, Any] | None = self._session.group
         return group
 
-    def on(self, event: str, callback: Watch) -> None:
+    def on(self, event: str, callback: Callback) -> None:
         """Call callback(name, info) at every `event`; "*" means all of them."""
         self._session.on(event, callback)
 
@@ -183,7 +188,9 @@ class HostSession:
         return await self._session.__anext__()
 
 
-async def join(channel: str | None = None, settings: dict[str, Any] | Path | str | None = None, **overrides: Any) -> HostSession:
+async def join(
+    channel: str | None = None, settings: dict[str, Any] | Path | str | None = None, **overrides: Any
+) -> HostSession:
     """Take part in a channel; returns a started session (it connects, and reconnects, by itself).
 
     channel: its name, as made by `sealcast channel new`. settings: a dict, or the path of a sealcast.json; without either,
@@ -194,7 +201,7 @@ async def join(channel: str | None = None, settings: dict[str, Any] | Path | str
     return await start(merged, MemberState(merged["channel"], merged["uid"]))
 
 
-async def join_watched(settings: dict[str, Any], watch: Watch, *, alias: bool) -> HostSession:
+async def join_watched(settings: dict[str, Any], watch: Callback, *, alias: bool) -> HostSession:
     """Take part, with `watch` told everything from the first event on (messages are not queued then).
 
     With `alias`, when this member is at work in another process, as `<uid>-2`, `<uid>-3`, ...,
@@ -211,10 +218,12 @@ async def join_watched(settings: dict[str, Any], watch: Watch, *, alias: bool) -
         except MemberBusy:
             continue
         return await start(settings | {"uid": name}, state, watch)
-    raise UserError(f'"{uid}" takes part from {MAX_ALIASES} processes already: stop one, or use another name with --uid')
+    raise UserError(
+        f'"{uid}" takes part from {MAX_ALIASES} processes already: stop one, or use another name with --uid'
+    )
 
 
-async def start(settings: dict[str, Any], state: MemberState, watch: Watch | None = None) -> HostSession:
+async def start(settings: dict[str, Any], state: MemberState, watch: Callback | None = None) -> HostSession:
     """Build and start the session of a member whose state is held. Releases it when that fails."""
     try:
         config = complete(settings)
@@ -231,14 +240,14 @@ async def start(settings: dict[str, Any], state: MemberState, watch: Watch | Non
             raise UserError(f"cannot read the state in {state.path}: {reason(e)}") from None
         if store.damaged:
             raise UserError(f"the state in {state.path} is damaged: remove state.0 and state.1 there to join anew")
-        member = moves.restored(suite, config, blob)
-        moves.follow(member)
+        member = migration.restored(suite, config, blob)
+        migration.follow(member)
 
         def remake() -> Any:
-            return moves.restored(suite, config, store.load())
+            return migration.restored(suite, config, store.load())
 
         session = HostSession(member, transport_for(config), store, state, remake)
-        session.on("moved", lambda name, info: moves.follow(session.channel, info["removed"]))
+        session.on("moved", lambda name, info: migration.follow(session.channel, info["removed"]))
         if watch is not None:
             session.on("*", watch)
             session.on("message", _ignore)  # "*" has it already; this says that nobody reads the queue

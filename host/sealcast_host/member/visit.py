@@ -2,34 +2,37 @@
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from sealcast.errors import SealcastError
-from sealcast_host.cli.brokeroptions import BrokerOptions
 from sealcast_host.errors import UserError
-from sealcast_host.member import channels
+from sealcast_host.member.address import place_of
+from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import LinkError
-from sealcast_host.member.session import HostSession, Watch, join_watched
+from sealcast_host.member.session import Callback, HostSession, join_watched
 
+SLEEP_S = 3600  # as long as the others wait for a member that comes for a moment at a time
 GOODBYE_S = 6.0
 POLL_S = 0.02
 
 
 @asynccontextmanager
-async def member(
-    channel: str, uid: str | None, broker: BrokerOptions, watch: Watch | None = None, *, sleep_s: int | None = None, alias: bool = True
+async def visit(
+    known: ChannelFile,
+    uid: str | None,
+    watch: Callback | None = None,
+    *,
+    sleep_s: int | None = None,
+    alias: bool = True,
 ) -> AsyncIterator[HostSession]:
-    """A member of `channel` that has reached the broker. Leaves at the end, or sleeps for `sleep_s` when that is given.
+    """A member of a channel that has reached the broker. Leaves at the end, or sleeps for `sleep_s` when that is given.
 
     watch(name, info): called for every event and message ("message") from the very first on. alias: may it be another
     member, `<uid>-2`, when this one is at work in another process?
     Raises UserError when the first connection fails.
     """
-    known = channels.load(channel)
-    known.broker = broker.over(known.broker)
     ready: asyncio.Future[LinkError | None] = asyncio.get_running_loop().create_future()
     opened: list[HostSession] = []
     moving = False
@@ -38,13 +41,17 @@ async def member(
         # The first thing that decides whether this member got in: its own join, or a failed connection.
         nonlocal moving
         if not ready.done():
-            moving = moving or name == "moved"  # a lost member was declared while we were away: we connect once more, at the new place
+            moving = (
+                moving or name == "moved"
+            )  # a lost member was declared while we were away: we connect once more, at the new place
             if name == "online" and "members" in info:
                 ready.set_result(None)
             elif name == "offline" and moving:
                 moving = False
             elif name == "offline":
-                ready.set_result((opened and opened[0].transport.failure) or LinkError("lost", "the link to the broker was lost"))
+                ready.set_result(
+                    (opened and opened[0].transport.failure) or LinkError("lost", "the link to the broker was lost")
+                )
         if watch is not None:
             watch(name, info)
 
@@ -68,7 +75,6 @@ async def member(
 
 def way_out(error: LinkError, broker: dict[str, Any]) -> str:
     """The line for a connection that could not be made."""
-    where = f"{broker['host']} port {broker.get('port') or (8883 if broker.get('tls') else 1883)}"
     hints = {
         "refused": "start one with: sealcast broker, or name another with --broker HOST[:PORT]",
         "name": "check --broker HOST",
@@ -77,33 +83,7 @@ def way_out(error: LinkError, broker: dict[str, Any]) -> str:
         "timeout": "check --broker HOST[:PORT]",
         "lost": "try again",
     }
-    return f"no connection to the broker at {where}: {error}; {hints.get(error.kind, 'try again')}"
-
-
-def run(work: Coroutine[Any, Any, int]) -> int:
-    """Run a command; SIGINT and SIGTERM end it in good order. Returns its exit code, 0 when it was stopped."""
-
-    async def supervised() -> int:
-        task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        stopped = False
-
-        def stop() -> None:
-            nonlocal stopped
-            if not stopped and task is not None:
-                stopped = True
-                task.cancel()
-
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signum, stop)
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if stopped:
-                return 0
-            raise
-
-    return asyncio.run(supervised())
+    return f"no connection to the broker at {place_of(broker)}: {error}; {hints.get(error.kind, 'try again')}"
 
 
 async def settled(session: HostSession) -> None:

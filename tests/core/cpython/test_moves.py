@@ -12,8 +12,7 @@ from sealcast.run.settings import complete
 from sealcast.state import pack_state
 from sealcast.zpinc import revocation
 from sealcast.zpinc.members import Member
-from sealcast_host.member import channels
-from sealcast_host.member import migration as moves
+from sealcast_host.member import channels, migration
 
 OLD, NEW, OTHER = b"o" * 32, b"n" * 32, b"x" * 32
 PINNED = b"p" * 64
@@ -45,15 +44,15 @@ def state(config, moved):
 
 def test_a_state_at_the_files_key_goes_on(file):
     _, config = file(OLD, 0)
-    ch = moves.restored(suite, config, state(config, None))
+    ch = migration.restored(suite, config, state(config, None))
     assert (ch.me.root, ch.places.generation) == (OLD, 0) and [m.uid for m in ch.others.by_tag.values()] == ["ben"]
 
 
 def test_a_file_left_behind_by_a_power_cut_is_brought_forward(file):
     path, config = file(OLD, 0)
-    ch = moves.restored(suite, config, state(config, (1, NEW)))
+    ch = migration.restored(suite, config, state(config, (1, NEW)))
     assert (ch.me.root, ch.places.generation) == (NEW, 1)
-    moves.follow(ch, "thief")
+    migration.follow(ch, "thief")
     known = channels.load("g")
     assert (known.key, known.generation, known.roster) == (NEW, 1, {})
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and [p.name for p in path.parent.iterdir()] == ["g.json"]
@@ -63,7 +62,7 @@ def test_a_state_that_slept_through_the_move_begins_at_the_new_key_with_its_pins
     _, before = file(OLD, 0)
     blob = state(before, None)
     _, config = file(NEW, 1)
-    ch = moves.restored(suite, config, blob)
+    ch = migration.restored(suite, config, blob)
     assert (ch.me.root, ch.places.generation, ch.others.by_tag) == (NEW, 1, {})
     assert ch.places.pins["ben"] == PINNED
 
@@ -72,12 +71,12 @@ def test_the_state_of_an_older_channel_of_the_same_name_is_not_followed(file):
     path, before = file(OLD, 0)
     blob = state(before, (1, NEW))
     _, config = file(OTHER, 0)
-    ch = moves.restored(suite, config, blob)
+    ch = migration.restored(suite, config, blob)
     assert (ch.me.root, ch.places.generation, ch.others.by_tag) == (OTHER, 0, {})
-    moves.follow(ch)
+    migration.follow(ch)
     assert json.loads(path.read_text())["key"] == wire.b64(OTHER)
 
 
 def test_a_fresh_member_knows_how_often_the_channel_has_moved(file):
     _, config = file(NEW, 3)
-    assert moves.restored(suite, config, None).places.generation == 3
+    assert migration.restored(suite, config, None).places.generation == 3

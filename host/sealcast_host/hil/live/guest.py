@@ -11,10 +11,10 @@ from reference.group_peer import GroupPeer
 from reference.names import GROUP_STREAMS, ChannelKeys, base64url
 from reference.peer import Peer, Publication
 from reference.presence import LEFT
-from sealcast_host.demo.members import Watch
 from sealcast_host.hil.observer import Observer
 from sealcast_host.hil.place import BOARD, GROUP, secret
 from sealcast_host.member.mqtt import LinkError, MqttTransport
+from sealcast_host.waiting import Watch
 
 UID = "reference"
 _KEEPALIVE_S = 10.0
@@ -23,7 +23,9 @@ _KEEPALIVE_S = 10.0
 class LiveGuest:
     """One member. `observer` judges what it hears; `broken` is the first thing that was wrong."""
 
-    def __init__(self, keys: ChannelKeys, seed: int, observer: Observer, transport: MqttTransport, watch: Watch) -> None:
+    def __init__(
+        self, keys: ChannelKeys, seed: int, observer: Observer, transport: MqttTransport, watch: Watch
+    ) -> None:
         self.keys, self.observer = keys, observer
         self.peer = Peer(keys, UID, secret(seed, UID), random.Random(f"{seed} {UID}").randbytes)
         self.group = GroupPeer(self.peer, GROUP)

@@ -143,7 +143,9 @@ class LiveNode:
         number = len(self._foreseen.starts) + 1
         hardware = secret(self._seed, f"live hardware {number}")
         self._foreseen.start(self.stored()[1][1:33], hardware)
-        transport = "from node.serialport import Serial as _T\n" if self._serial else "from node.mqtt import Client as _T\n"
+        transport = (
+            "from node.serialport import Serial as _T\n" if self._serial else "from node.mqtt import Client as _T\n"
+        )
         armed = fault.program(transport) if fault else ""
         # With a radio the console is standard input, as on the unix port; on the serial link it shares the port.
         program = _LAUNCH % (literal(hardware), RESET, armed, self._serial, SETTINGS)

@@ -17,7 +17,6 @@ from reference.names import ChannelKeys
 from sealcast_host.boards.repl import Gone
 from sealcast_host.bridge.ports import Bridge, maker
 from sealcast_host.broker.server import running_broker
-from sealcast_host.demo.members import DemoFailed, Watch
 from sealcast_host.hil.foresight import Foreseen
 from sealcast_host.hil.live.guest import LiveGuest
 from sealcast_host.hil.live.node import CHANNEL, RESET, WINDOW, Fault, LiveNode
@@ -26,6 +25,7 @@ from sealcast_host.hil.place import BOARD, secret
 from sealcast_host.hil.results import FAILED, NotRun, Results, Wrong
 from sealcast_host.hil.rig import Rig
 from sealcast_host.member.mqtt import LinkError, MqttTransport, tls_context
+from sealcast_host.waiting import NotKept, Watch
 
 PART = "live"
 STEP_S = 90.0
@@ -79,7 +79,9 @@ def _transport(broker: dict[str, Any]) -> MqttTransport:
         context = tls_context(broker.get("ca")) if tls else None
     except OSError as e:
         raise Wrong("2", f"the CA certificate cannot be used: {e.strerror}") from None
-    return MqttTransport(broker["host"], port, username=broker.get("username"), password=broker.get("password"), tls=context)
+    return MqttTransport(
+        broker["host"], port, username=broker.get("username"), password=broker.get("password"), tls=context
+    )
 
 
 Step = tuple[str, str, Callable[[], Awaitable[str | None]]]
@@ -149,7 +151,9 @@ class Story:
         for mode, stream in (("note", "n"), ("conv", "c")):
             text = f"{word} {mode} of the board"
             self._type(f"{mode} {text}")
-            await self._until(f"the reference hears the board's {mode}", partial(self._guest.heard, stream, text.encode()))
+            await self._until(
+                f"the reference hears the board's {mode}", partial(self._guest.heard, stream, text.encode())
+            )
             answer = f"{word} {mode} of the reference"
             await self._guest.say((self._guest.peer.note if mode == "note" else self._guest.peer.say)(answer.encode()))
             await self._until(f"the board hears the reference's {mode}", partial(self._has, answer))
@@ -217,7 +221,9 @@ class Story:
             await self._until("the message that waited", lambda: self._guest.heard("g", b"in the middle, ratcheted"))
         await self.talks("after the " + what)
         if self._observer.view.by_uid(BOARD).current.sid != session:
-            raise Wrong("6.1", "a reset took the board its session", session, self._observer.view.by_uid(BOARD).current.sid)
+            raise Wrong(
+                "6.1", "a reset took the board its session", session, self._observer.view.by_uid(BOARD).current.sid
+            )
         self._results.live["resets"] = self._results.live.get("resets", 0) + 1
         return f"its state, generation {generation}, was whole"
 
@@ -305,7 +311,7 @@ class Story:
     async def _until(self, what: str, holds: Callable[[], bool]) -> None:
         try:
             await self._watch.until(what, holds, STEP_S)
-        except DemoFailed:
+        except NotKept:
             ended, self._watch.broken = self._watch.broken, ""
             if "MemoryError" in " ".join(self._text[-6:]):
                 raise NoMemory("11", f"{what}: the node ran out of memory: {self._text[-1]}") from None

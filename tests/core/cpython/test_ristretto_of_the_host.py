@@ -14,7 +14,7 @@ from reference import ristretto as plain
 from sealcast.crypto import host
 from suite_cases import cases
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def scalar(s):
