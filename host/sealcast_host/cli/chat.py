@@ -60,17 +60,11 @@ async def _chat(known: ChannelFile, uid: str | None) -> int:
 
     with screen.open():
         screen.say("connecting ...")
-<<<<<<< HEAD
-        async with member(channel, uid, broker, show) as session:
-            screen.prompt = lambda: prompt(channel, session)
-            screen.say(f'this is "{render.clean(channel)}", you are "{render.clean(session.channel.me.uid)}"; /help explains')
-=======
         async with visit(known, uid, show) as session:
             screen.prompt = lambda: prompt(known.channel, session)
             screen.say(
-                f'this is "{render.clean(known.channel)}", you are "{render.clean(session.channel.uid)}"; /help explains'
+                f'this is "{render.clean(known.channel)}", you are "{render.clean(session.channel.me.uid)}"; /help explains'
             )
->>>>>>> main
             screen.draw()
             chatting = Chat(session, screen)
             while (line := await screen.line()) is not None:

@@ -51,13 +51,9 @@ async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int
 
     async with visit(known, uid, show) as session:
         if not as_json:
-<<<<<<< HEAD
-            where = f'listening on "{render.clean(channel)}" as "{render.clean(session.channel.me.uid)}"; Ctrl-C ends it'
-=======
             where = (
-                f'listening on "{render.clean(known.channel)}" as "{render.clean(session.channel.uid)}"; Ctrl-C ends it'
+                f'listening on "{render.clean(known.channel)}" as "{render.clean(session.channel.me.uid)}"; Ctrl-C ends it'
             )
->>>>>>> main
             print(f"sealcast: {where}", file=sys.stderr, flush=True)
         await enough.wait()
     if broken:

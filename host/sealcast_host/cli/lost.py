@@ -6,13 +6,9 @@ from typing import Any
 
 from sealcast.errors import SealcastError
 from sealcast.zpinc.identity import fingerprint
-<<<<<<< HEAD
 from sealcast.zpinc.revocation import others
-from sealcast_host.cli.brokeroptions import BrokerOptions
-=======
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
->>>>>>> main
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
@@ -72,15 +68,10 @@ async def _lost(
         if who == ch.me.uid:
             raise UserError("that is this member itself: run this as another one, with --uid")
         if who not in names:
-<<<<<<< HEAD
-            raise UserError(f'no member "{clean(who)}" has joined this channel; known: {", ".join(map(clean, names)) or "nobody"}')
-        stay = sorted(others(ch.me, ch.others, who).values())
-=======
             raise UserError(
                 f'no member "{clean(who)}" has joined this channel; known: {", ".join(map(clean, names)) or "nobody"}'
             )
-        stay = sorted(ch.lost.others(who).values())
->>>>>>> main
+        stay = sorted(others(ch.me, ch.others, who).values())
         strangers = [u for u, _ in stay if u in fresh]
         if strangers:
             # Whoever stole the board can also join under new names: to these the new key must not go unseen.
@@ -92,15 +83,10 @@ async def _lost(
             print(f'leaving "{clean(who)}" behind gives a new key to', flush=True)
             for u, public in stay:
                 how = "" if u in provisioned else "   not provisioned from this computer"
-<<<<<<< HEAD
                 print(f"  {clean(u)}  {fingerprint(ch.me.suite, public)}{how}", flush=True)
-            raise UserError("nothing has changed yet: if all of these are yours, run this again with --yes; else declare that one lost too")
-=======
-                print(f"  {clean(u)}  {fingerprint(ch.suite, public)}{how}", flush=True)
             raise UserError(
                 "nothing has changed yet: if all of these are yours, run this again with --yes; else declare that one lost too"
             )
->>>>>>> main
         try:
             await session.declare_lost(who, secret)
         except SealcastError as e:

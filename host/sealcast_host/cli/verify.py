@@ -49,28 +49,16 @@ async def _verify(
     async with visit(known, uid, sleep_s=SLEEP_S, alias=False) as session:
         await within(timeout, settled(session), "the broker is slow: raise --timeout")
         ch = session.channel
-<<<<<<< HEAD
-        known = {m.uid: m for m in ch.others.by_tag.values()}
+        by_name = {m.uid: m for m in ch.others.by_tag.values()}
         for name in uids:
-            if name not in known and name != ch.me.uid:
-                others = ", ".join(sorted(clean(n) for n in known)) or "nobody"
-=======
-        by_name = {m.uid: m for m in ch.members_by_tag.values()}
-        for name in uids:
-            if name not in by_name and name != ch.uid:
+            if name not in by_name and name != ch.me.uid:
                 others = ", ".join(sorted(clean(n) for n in by_name)) or "nobody"
->>>>>>> main
                 raise UserError(f'no member "{clean(name)}" has joined this channel; known: {others}')
         if approve is not None:
             await _approve(session, approve.lower(), uids, timeout)
         changed = False
-<<<<<<< HEAD
         rows = [(ch.me.uid, fingerprint(ch.me.suite, ch.me.identity.public), "this member")]
-        for m in sorted(known.values(), key=lambda m: m.uid):
-=======
-        rows = [(ch.uid, fingerprint(ch.suite, ch.identity.public), "this member")]
         for m in sorted(by_name.values(), key=lambda m: m.uid):
->>>>>>> main
             if m.refused:
                 changed = True
                 rows.append((m.uid, fingerprint(ch.me.suite, m.refused), "CHANGED: refused until it is approved; it was"))
