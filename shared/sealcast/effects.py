@@ -93,6 +93,7 @@ class Out:
         self.drops = {}  # reason -> count
         self.outbox = Outbox(limit)
         self.inbox = []  # messages delivered, not yet taken by the application
+        self._waiting = []  # tokens that are queued and not settled
         self._reported = {}
 
     def publish(self, topic, payload, retain=False, token=0):
@@ -111,9 +112,12 @@ class Out:
         self.effects.append((MESSAGE, message))
 
     def queued(self, token):
+        self._waiting.append(token)
         self.effects.append((QUEUED, token))
 
     def settled(self, token, error=None):
+        if token in self._waiting:
+            self._waiting.remove(token)
         self.effects.append((SETTLED, token, error))
 
     def complain(self, reason, uid, now):
@@ -131,7 +135,7 @@ class Out:
 
     def moved(self):
         """The channel has another key: what waits could be read by nobody there."""
-        for token in sorted(self.outbox.entries):
+        for token in sorted(set(self.outbox.entries) | set(self._waiting)):
             self.settled(token, Offline("the channel moved to a new key before this was sent: send it again"))
         self.outbox.entries = {}
 
