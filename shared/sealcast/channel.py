@@ -374,7 +374,7 @@ class Channel:
             self._flush_at = now + FLUSH_MS
         if out.dirty:
             # First, though it is decided last. Should there be no memory for it, nothing is forgotten: the next input ends with it.
-            out.effects.insert(0, (STORE, load("state").pack_parts(self)))
+            out.effects.insert(0, (STORE, self._packed()))
             out.dirty = False
             self._taken = False
             self._flush_at = None
@@ -386,6 +386,13 @@ class Channel:
             effects.append((WAKE, wake))
         self._wake = wake
         return effects
+
+    def _packed(self):
+        try:
+            return load("state").pack_parts(self)
+        except MemoryError:
+            rare.release()
+        return load("state").pack_parts(self)
 
     def _next_wake(self, now):
         epochs, others = self.epochs, self.others

@@ -32,9 +32,9 @@ def load(name):
             return sys.modules["sealcast." + name]
         except MemoryError:
             drop(name)  # MicroPython keeps a module whose import failed, half made
-            gc.collect()
             if last:
                 raise
+            release()
 
 
 def need(*names):
@@ -60,6 +60,14 @@ def sweep():
 def holding():
     """Is there anything for a sweep to look at?"""
     return UNLOADS and bool(_fresh)
+
+
+def release():
+    """Memory is short: all rare code goes but what is at work just now, which its callers hold."""
+    for name in list(_fresh):
+        if UNLOADS and _from_files(name):
+            drop(name)
+    gc.collect()
 
 
 def drop(name):

@@ -45,15 +45,17 @@ def pack_parts(ch):
     out.append(bytes((len(ch.out.inbox),)))
     for message in ch.out.inbox:
         out.append(_pack_message(message))
-    return _joined(out + ch.group.pieces())
+    out += ch.group.pieces()
+    return _joined(out)
 
 
 def _joined(parts):
-    """Neighbours joined to pieces of some hundred bytes: an object a field would take twice the room."""
+    """Neighbours joined to pieces of some hundred bytes: an object a field would take twice the room. Each part is let go with that."""
     out, some, size = [], [], 0
-    for part in parts:
-        some.append(part)
-        size += len(part)
+    parts.reverse()
+    while parts:
+        some.append(parts.pop())
+        size += len(some[-1])
         if size >= _PIECE:
             out.append(b"".join(some))
             some, size = [], 0
