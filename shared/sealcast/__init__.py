@@ -4,8 +4,8 @@
     await ch.send(b"...")
     async for m in ch: ...
 
-`join` comes from the module sealcast_platform, which whoever puts the core on a machine puts beside it: it knows the machine's
-network and storage.
+`join` comes from the module sealcast_platform, which whoever puts the core on a machine puts beside it: it
+knows the machine's network and storage.
 """
 
 __version__ = "0.1.0"
