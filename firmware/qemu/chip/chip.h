@@ -29,7 +29,10 @@ int radio_reason(void);                     // why there is no connection, as th
 const char *radio_ssid(void);
 const uint8_t *radio_mac(void);
 extern struct netif radio_netif;
-extern uint32_t radio_dropped, radio_refused;   // frames that found no memory: received ones, ones to send
+
+// Frames since start, and those of them that found no memory.
+typedef struct { uint32_t received, dropped, sent, refused; } radio_frames_t;
+extern radio_frames_t radio_frames;
 
 // Called by the port whenever Python runs, and before it sleeps.
 void chip_poll(void);

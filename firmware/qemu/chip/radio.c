@@ -28,15 +28,15 @@ static const struct { const charge_t *list; size_t count; } charges[CHARGES] = {
 static void *held[CHARGES][PIECES];
 
 struct netif radio_netif;
-uint32_t radio_dropped, radio_refused;
-int mp_mod_network_prefer_dns_use_ip_version = 4;      // extmod/modlwip.c asks for it
+radio_frames_t radio_frames;
 
 static uint8_t mac[6];
 static char network[33], password[65];
 static int state, reason;
 static bool initialised, heard;
 static uint32_t since, lost_since, looked, timers;
-static struct { void *buffer; uint32_t until; } sending[TX_FRAMES];
+static uint64_t air;               // one frame at a time: when the last one has passed, in microseconds
+static struct { void *buffer; uint64_t until; } sending[TX_FRAMES];
 static unsigned int sending_in, sending_out;
 
 uint32_t sys_now(void) {
@@ -75,17 +75,23 @@ static bool take(int what) {
     return true;
 }
 
+static uint64_t occupy(size_t size) {
+    uint64_t now = machine_us();
+    return air = (air > now ? air : now) + FRAME_US(size);
+}
+
 // A frame to the antenna. It needs a buffer of its own until it is out: none, and lwIP tries again later.
 static err_t send(struct netif *netif, struct pbuf *p) {
     uint8_t *buffer = sending_in - sending_out < TX_FRAMES ? idf_malloc(p->tot_len + TX_FRAME_BYTES) : NULL;
     if (!buffer) {
-        radio_refused++;
+        radio_frames.refused++;
         return ERR_MEM;
     }
     pbuf_copy_partial(p, buffer, p->tot_len, 0);
     frames_send(buffer, p->tot_len);
+    radio_frames.sent++;
     sending[sending_in % TX_FRAMES].buffer = buffer;
-    sending[sending_in++ % TX_FRAMES].until = sys_now() + TX_FRAME_MS;
+    sending[sending_in++ % TX_FRAMES].until = occupy(p->tot_len);
     return ERR_OK;
 }
 
@@ -243,11 +249,12 @@ static void receive(uint8_t *frame, size_t size) {
     if (p) {
         pbuf_realloc(p, size);
         pbuf_take(p, frame, size);
+        radio_frames.received++;
         if (radio_netif.input(p, &radio_netif) != ERR_OK) {
             pbuf_free(p);
         }
     } else if (state == RADIO_CONNECTED) {
-        radio_dropped++;
+        radio_frames.dropped++;
     }
 }
 
@@ -259,7 +266,8 @@ void chip_poll(void) {
     }
     uint8_t *frame;
     size_t size;
-    while ((size = frames_receive(&frame))) {
+    while (machine_us() >= air && (size = frames_receive(&frame))) {
+        occupy(size);
         receive(frame, size);
         frames_received();
         heard = true;
@@ -269,7 +277,7 @@ void chip_poll(void) {
         return;
     }
     timers = now;
-    while (sending_out != sending_in && (int32_t)(now - sending[sending_out % TX_FRAMES].until) >= 0) {
+    while (sending_out != sending_in && machine_us() >= sending[sending_out % TX_FRAMES].until) {
         idf_free(sending[sending_out++ % TX_FRAMES].buffer);
     }
     sys_check_timeouts();
@@ -292,8 +300,9 @@ int64_t chip_sleep_us(int64_t timeout_us) {
     }
     frames_quiet();
     uint32_t most = sys_timeouts_sleeptime();
-    if (sending_in != sending_out) {
-        most = LWIP_MIN(most, TX_FRAME_MS);
+    uint8_t *frame;
+    if (sending_in != sending_out || frames_receive(&frame)) {
+        most = 1;
     }
     if (state > RADIO_IDLE || lost_since) {
         most = LWIP_MIN(most, 100);
