@@ -8,7 +8,7 @@ void chip_alloc_exec(size_t size, void **code, size_t *room);
 void *chip_commit_exec(void *code, size_t size, void *reloc);
 void chip_end_threads(void);
 
-// The radio's frames: virtio.c. A frame is at most FRAME_BYTES, Ethernet header included.
+// The radio's frames: antenna.c. A frame is at most FRAME_BYTES, Ethernet header included.
 #define FRAME_BYTES (1536)
 bool frames_start(uint8_t mac[6]);
 bool frames_link(void);                     // does the access point answer?

@@ -13,6 +13,9 @@ void *chip_commit_exec(void *code, size_t size, void *reloc);
 #define MP_PLAT_FREE_EXEC(code, size) m_del(byte, code, size)
 #define MP_PLAT_COMMIT_EXEC(code, size, reloc) chip_commit_exec(code, size, reloc)
 
+#define MICROPY_PY_OS_URANDOM (1)
+#define MICROPY_PY_OS_INCLUDEFILE "chip/urandom.h"
+
 #define MICROPY_PY_THREAD (1)
 #define MICROPY_PY_THREAD_GIL (1)
 #define MICROPY_MPTHREADPORT_H "chip/mpthreadport.h"

@@ -3,6 +3,14 @@
 #include "idfheap.h"
 #include "chip.h"
 
+#if defined(CHIP_ESP32)
+#define TEMPERATURE_NAME MP_QSTR_raw_temperature
+#define TEMPERATURE (108)
+#else
+#define TEMPERATURE_NAME MP_QSTR_mcu_temperature
+#define TEMPERATURE (42)
+#endif
+
 static mp_obj_t esp32_idf_heap_info(mp_obj_t caps_in) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     idf_info_t info;
@@ -19,9 +27,16 @@ static mp_obj_t esp32_idf_heap_info(mp_obj_t caps_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(esp32_idf_heap_info_obj, esp32_idf_heap_info);
 
+// The chip's own thermometer, under the name that this chip's firmware has: 42 degrees Celsius.
+static mp_obj_t esp32_temperature(void) {
+    return MP_OBJ_NEW_SMALL_INT(TEMPERATURE);
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(esp32_temperature_obj, esp32_temperature);
+
 static const mp_rom_map_elem_t esp32_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_esp32) },
     { MP_ROM_QSTR(MP_QSTR_idf_heap_info), MP_ROM_PTR(&esp32_idf_heap_info_obj) },
+    { MP_ROM_QSTR(TEMPERATURE_NAME), MP_ROM_PTR(&esp32_temperature_obj) },
     { MP_ROM_QSTR(MP_QSTR_HEAP_DATA), MP_ROM_INT(CAP_8BIT) },
     { MP_ROM_QSTR(MP_QSTR_HEAP_EXEC), MP_ROM_INT(CAP_EXEC) },
 };
