@@ -6,11 +6,18 @@
 import os
 
 # What a board with the native modules never imports, and what lies beside the packages on it.
-_NOT = ("suite_host", "suite_soft", "soft_", "host_", "main.py", "boot.py")
+_NOT = ("crypto/host", "crypto/soft", "main.py", "boot.py")
 
 
-def _files(folder):
-    return tuple(sorted(name for name in os.listdir(folder) if name.endswith(".py") and not name.startswith(_NOT)))
+def _files(folder, below=""):
+    out = []
+    for name in sorted(os.listdir(folder + "/" + below)):
+        path = below + name
+        if name.endswith(".py"):
+            out += [] if path.startswith(_NOT) else [path]
+        elif name != "__pycache__":
+            out += list(_files(folder, path + "/"))
+    return tuple(out)
 
 
 package("sealcast", files=_files("../shared/sealcast"), base_path="../shared", opt=3)  # noqa: F821

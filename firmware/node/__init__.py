@@ -7,7 +7,7 @@
 
 
 async def join(channel_name=None, settings="sealcast.json", **overrides):
-    """A started session of the member that `settings` (a path or a dict) describes. See sealcast.session.Session.
+    """A started session of the member that `settings` (a path or a dict) describes. See sealcast.run.session.Session.
 
     channel_name and overrides replace fields of the settings. Raises BadSettings with one line a wrong field.
     """

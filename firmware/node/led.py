@@ -6,8 +6,8 @@ may replace patterns: {"ok": "#.........."}, an eighth of a second a character, 
 
 import json
 
-from sealcast.aio import sleep_ms
 from sealcast.compat import const
+from sealcast.run.aio import sleep_ms
 
 STEP_MS = const(125)
 ALONE_MS = const(90000)

@@ -1,6 +1,6 @@
 """A small MQTT 3.1.1 client for asyncio: clean session, QoS 0 and 1, last will, keepalive, TLS if given a context.
 
-It has the interface that sealcast.session asks of a transport. Source: MQTT Version 3.1.1, OASIS Standard (section
+It has the interface that sealcast.run.session asks of a transport. Source: MQTT Version 3.1.1, OASIS Standard (section
 numbers below). Buffers are allocated once. Whatever goes wrong (errors of the network, end of file, silence, a packet that
 breaks the rules) is an OSError: the link is lost and the caller connects again. Received packets that do not fit the
 buffer are read past, acknowledged and counted in `skipped`, never stored.
@@ -9,8 +9,8 @@ buffer are read past, acknowledged and counted in `skipped`, never stored.
 import asyncio
 import time
 
-from sealcast.aio import sleep_ms, stop, within
 from sealcast.compat import const
+from sealcast.run.aio import sleep_ms, stop, within
 
 from .inbuf import Input, violation
 

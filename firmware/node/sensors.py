@@ -5,8 +5,8 @@ A sensor that does not answer raises OSError. Drivers are imported when they are
 
 import os
 
-from sealcast.aio import sleep_ms
 from sealcast.errors import BadSettings
+from sealcast.run.aio import sleep_ms
 
 _DS18B20_MS = 750  # a conversion at full resolution
 

@@ -1,6 +1,6 @@
 """Sealcast's Transport over a serial port, for boards without radio: `sealcast bridge` at the other end has the network.
 
-docs/PROTOCOL.md section 23. The link (sealcast.seriallink) makes the port reliable; here are the calls: each of connect,
+docs/PROTOCOL.md section 23. The link (sealcast.run.seriallink) makes the port reliable; here are the calls: each of connect,
 subscribe and publish is one message, answered by a result with its id. Every failure is an OSError.
 """
 
@@ -9,9 +9,9 @@ import select
 import sys
 import time
 
-from sealcast.aio import Clock, sleep_ms, stop, within
 from sealcast.compat import const
-from sealcast.seriallink import Lines, Link
+from sealcast.run.aio import Clock, sleep_ms, stop, within
+from sealcast.run.seriallink import Lines, Link
 
 # Messages (23.4): ours, and the bridge's
 _CONNECT = const(0x01)

@@ -51,9 +51,9 @@ def member(values, directory, tell=None):
             if values.get("duty") is None:
                 tell("memory: too little for the ratcheting group as well; notes and conversations only (ratchet: true tries it)")
     config = completed(values)  # before the imports: both together would not fit a small board
-    from sealcast.aio import Clock
     from sealcast.channel import Channel
-    from sealcast.session import Session
+    from sealcast.run.aio import Clock
+    from sealcast.run.session import Session
 
     from . import storage
 
@@ -91,13 +91,13 @@ def ratchet_fits(free, path):
 
 def completed(values):
     """settings.complete(), and its module out of memory again: its rules and texts take 8 KB that a running node needs."""
-    from sealcast import settings
+    from sealcast.run import settings
 
     try:
         return settings.complete(values)
     finally:
-        del sys.modules["sealcast.settings"]
-        del sealcast.settings
+        del sys.modules["sealcast.run.settings"]
+        del sealcast.run.settings
 
 
 def transport(suite, config):

@@ -6,8 +6,8 @@ erases each) lasts about 48 years, a 64 KB one about 18 months.
 """
 
 from sealcast.errors import BadState
-from sealcast.filestore import FileStore
-from sealcast.slots import key_for
+from sealcast.run.filestore import FileStore
+from sealcast.run.slots import key_for
 from sealcast.wire import lv
 
 
@@ -43,7 +43,7 @@ def identity(suite, directory, hardware, tell):
 
 def root(suite, password, channel, directory, slow):
     """password, channel (bytes) -> the channel's root key, worked out once and kept: scrypt is slow here. slow(): it begins."""
-    from sealcast.keys import root_key
+    from sealcast.crypto.keys import root_key
 
     # The check tells a changed password. It is a fast hash of it, which gives nothing away: the password lies beside it.
     store = FileStore(suite, suite.h(32, b"", b"", b"sc/root-check", lv(password, channel)), directory + "root")

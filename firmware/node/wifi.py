@@ -2,8 +2,8 @@
 
 import asyncio
 
-from sealcast.aio import Backoff, sleep_ms
 from sealcast.compat import const
+from sealcast.run.aio import Backoff, sleep_ms
 
 _POLL_MS = const(500)
 _GIVE_UP_MS = const(20000)

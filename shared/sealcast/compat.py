@@ -8,9 +8,12 @@ except ImportError:
         return n
 
 
+import sys
 from binascii import a2b_base64 as _a2b
 from binascii import b2a_base64 as _b2a
 from binascii import hexlify as _hexlify
+
+UNLOADS = sys.implementation.name == "micropython"  # is memory so dear that code is dropped? See rare.py
 
 
 def a2b(text):
@@ -28,21 +31,21 @@ def hexlify(data):
 
 
 def platform():
-    """The package that owns this machine's network and storage: `node` on a board, `sealcast_host.client` elsewhere."""
+    """The package that owns this machine's network and storage: `node` on a board, `sealcast_host.member.session` elsewhere."""
     try:
         import node as package
     except ImportError:
-        import sealcast_host.client as package
+        import sealcast_host.member.session as package
     return package
 
 
 def best_suite():
     """The fastest crypto suite that is installed: native, else host, else soft."""
     try:
-        from . import suite_native as suite
+        from .crypto import native as suite
     except ImportError:
         try:
-            from . import suite_host as suite
+            from .crypto import host as suite
         except ImportError:
-            from . import suite_soft as suite
+            from .crypto import soft as suite
     return suite

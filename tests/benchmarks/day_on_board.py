@@ -11,9 +11,9 @@ import sys
 
 from reproducible import hardware
 
-from sealcast import suite_native as suite
 from sealcast.channel import Channel
-from sealcast.settings import complete
+from sealcast.crypto import native as suite
+from sealcast.run.settings import complete
 
 try:
     from qemu import largest

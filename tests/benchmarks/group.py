@@ -5,9 +5,9 @@ The record is replayed on a board (protocol.py), which must produce the same byt
 import heapq
 
 from benchmarks.reproducible import hardware
-from sealcast import suite_host
 from sealcast.channel import Channel
-from sealcast.settings import complete
+from sealcast.crypto import host as suite_host
+from sealcast.run.settings import complete
 
 DELAY_MS = 10
 

@@ -3,6 +3,7 @@ import base64
 import hashlib
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,7 @@ import port  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CORE = os.path.join(HERE, "..", "..", "shared", "sealcast")
-# What a board with native modules never imports.
-NOT_ON_BOARDS = ("suite_host", "suite_soft", "soft_", "host_")
+NOT_ON_BOARDS = ("crypto/host", "crypto/soft")  # with native modules a board never imports them
 HANDSHAKES = [2, 4, 8, 16, 32]
 BODY = b"21.5 C, 48 % relative humidity.."     # 32 bytes: what a sensor says
 
@@ -34,10 +34,11 @@ def install(disk):
     with emulated.Board("VIRT_RV32", disk) as board, tempfile.TemporaryDirectory() as folder:
         for path in sorted((natmod.PREBUILT / "rv32imc").glob("*.mpy")):
             board.put("/lib/" + path.name, path.read_bytes())
-        for name in sorted(os.listdir(CORE)):
-            if name.endswith(".py") and not name.startswith(NOT_ON_BOARDS):
+        for path in sorted(pathlib.Path(CORE).rglob("*.py")):
+            name = path.relative_to(CORE).as_posix()
+            if not name.startswith(NOT_ON_BOARDS):
                 compiled = os.path.join(folder, "a.mpy")
-                subprocess.check_call([cross, "-march=rv32imc", "-s", name, "-o", compiled, os.path.join(CORE, name)])
+                subprocess.check_call([cross, "-march=rv32imc", "-s", name, "-o", compiled, path])
                 with open(compiled, "rb") as file:
                     data = file.read()
                 total += len(data)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from benchmarks.group import Group, settings
 from benchmarks.protocol import BODY, Replay, emulated, install, missing
-from sealcast import suite_host
+from sealcast.crypto import host as suite_host
 
 __all__ = ("measure", "missing")
 SIZES = [2, 4, 8, 16, 20]

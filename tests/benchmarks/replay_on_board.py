@@ -40,13 +40,13 @@ def main():
     micropython.kbd_intr(-1)
     gc.collect()
     bare = gc.mem_alloc()
-    from sealcast import suite_native
     from sealcast.channel import Channel
-    from sealcast.settings import complete
+    from sealcast.crypto import native as suite_native
+    from sealcast.run.settings import complete
 
     gc.collect()
     print("ready", bare, gc.mem_alloc(), gc.mem_free())
-    import sealcast.group  # noqa: F401  loaded with the first channel that is in a group: no part of a member's state
+    import sealcast.smmp.group  # noqa: F401  loaded with the first channel that is in a group: no part of a member's state
     messages = []
     while True:
         size = read(2)

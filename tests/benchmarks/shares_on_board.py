@@ -8,10 +8,10 @@ import micropython
 GROUPS = (
     ("native", ("curve25519", "symcrypto")),
     ("asyncio", ("asyncio", "json")),
-    ("core", ("sealcast.suite_native", "sealcast.channel", "sealcast.apart", "sealcast.filestore", "sealcast.session")),
+    ("core", ("sealcast.crypto.native", "sealcast.channel", "sealcast.smmp.absent", "sealcast.run.filestore", "sealcast.run.session")),
     ("node", ("node.setup", "node.app", "node.storage", "node.log", "node.led", "node.sensors", "node.console")),
     ("serial", ("node.serialport",)),
-    ("ratchet", ("sealcast.group", "sealcast.groupstate", "sealcast.smmp")),
+    ("ratchet", ("sealcast.smmp.group", "sealcast.smmp.state", "sealcast.smmp.ratchet")),
 )
 
 

@@ -66,7 +66,7 @@ def suites():
     """Every suite that is here; beside the soft one and a channel a board's heap has no room."""
     out = [suite]
     if sys.implementation.name == "cpython":
-        from sealcast import suite_soft
+        from sealcast.crypto import soft as suite_soft
 
         out.append(suite_soft)
     return out

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from host_support import Child, environment
-from sealcast import suite_host as suite
-from sealcast.identity import Identity, fingerprint
+from sealcast.crypto import host as suite
 from sealcast.wire import unb64
-from sealcast_host.words import spoken
+from sealcast.zpinc.identity import Identity, fingerprint
+from sealcast_host.member.phrases import spoken
 
 
 class User:

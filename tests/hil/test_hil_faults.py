@@ -19,10 +19,10 @@ CORE = Path(__file__).resolve().parents[2] / "shared" / "sealcast"
 def spoil(board, text, replacement):
     """Put sources in which the text is replaced beside the compiled files: MicroPython takes the sources."""
     found = 0
-    for path in CORE.glob("*.py"):
-        source = path.read_text()
-        if text in source and not path.name.startswith(("suite_host", "host_", "soft_")):
-            (board.flash / "lib" / "sealcast" / path.name).write_text(source.replace(text, replacement))
+    for path in CORE.rglob("*.py"):
+        source, name = path.read_text(), path.relative_to(CORE).as_posix()
+        if text in source and not name.startswith(("crypto/host", "crypto/soft")):
+            (board.flash / "lib" / "sealcast" / name).write_text(source.replace(text, replacement))
             found += 1
     assert found, f"{text} does not stand in the core any more: mend the list of mutants"
 

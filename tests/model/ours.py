@@ -2,9 +2,10 @@
 
 import os
 
-from sealcast import private, smmp
-from sealcast import suite_host as suite
+from sealcast.crypto import host as suite
 from sealcast.errors import Reject
+from sealcast.smmp import private
+from sealcast.smmp import ratchet as smmp
 
 GROUP = b"the group's name"
 

@@ -11,7 +11,7 @@ import sys
 
 from agreement_functions import FUNCTIONS
 
-from sealcast import suite_native
+from sealcast.crypto import native as suite_native
 
 
 def read_call(file):

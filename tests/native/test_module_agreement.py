@@ -10,7 +10,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import agreement  # noqa: E402
 
-from sealcast import suite_host, suite_soft  # noqa: E402
+from sealcast.crypto import host as suite_host  # noqa: E402
+from sealcast.crypto import soft as suite_soft  # noqa: E402
 
 # 102,000 in all, in parts that run side by side. Cheap functions carry the number; the slow ones are tested further on the
 # C code itself (test_curve_*.py), with inputs chosen for each field representation.

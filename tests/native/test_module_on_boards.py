@@ -15,7 +15,7 @@ sys.path.insert(0, HERE)
 import agreement  # noqa: E402
 from operations import QEMU, load, natmod  # noqa: E402
 
-from sealcast import suite_host  # noqa: E402
+from sealcast.crypto import host as suite_host  # noqa: E402
 
 # A board boots, takes files over its serial port and computes for a while: see to it that the timeouts are for a hang only.
 RUN_SECONDS = 300
@@ -41,7 +41,7 @@ def test_on_a_board(name, arch, tmp_path):
             board.put(f"/lib/{module}.mpy", path.read_bytes())
         for script in ("agreement_functions.py", "on_module.py", "buffers_on_module.py"):
             board.put(f"/lib/{script}", read(HERE, script))
-        for part in ("__init__.py", "suite_native.py", "suite_check.py"):
+        for part in ("__init__.py", "crypto/__init__.py", "crypto/native.py", "crypto/arguments.py"):
             board.put(f"/lib/sealcast/{part}", read(ROOT, "shared", "sealcast", part))
 
         code = "import gc\ngc.collect(); _a = gc.mem_free()\nimport curve25519, symcrypto\ngc.collect(); print(_a - gc.mem_free())"

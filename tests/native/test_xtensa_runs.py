@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from operations import QEMU, SOURCE, c_sources, load, natmod  # noqa: E402
 
-from sealcast import suite_host as host  # noqa: E402
+from sealcast.crypto import host as host  # noqa: E402
 
 ROUNDS = 3
 PROGRAM = r"""

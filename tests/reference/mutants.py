@@ -110,7 +110,7 @@ def _replaced(core: dict[str, str], text: str, replacement: str) -> dict[str, st
 
 def listed(core: Path) -> Iterator[Mutant]:
     """Every label, and every text of the list."""
-    sources = {path.name: path.read_text() for path in core.glob("*.py")}
+    sources = {path.relative_to(core).as_posix(): path.read_text() for path in core.rglob("*.py")}
     for label, scenario in SCENARIO_OF.items():
         yield Mutant(f"another label than sc/{label}", scenario, _replaced(sources, f'b"sc/{label}"', f'b"sc/{label}!"'))
     for what, scenario, text, replacement in TEXTS:

@@ -79,21 +79,21 @@ def _labelled(tree: ast.AST) -> Iterator[tuple[ast.Call, int, str]]:
 
 
 def exchanges(core: Path) -> Iterator[Change]:
-    for path in sorted(core.glob("*.py")):
+    for path in sorted(core.rglob("*.py")):
         tree = ast.parse(path.read_text())
         for call, at, label in list(_labelled(tree)):
             before = call.args
             for number, arguments in enumerate(_of_call(call, at)):
                 call.args = arguments
                 what = f"another order under sc/{label}, pair {number} ({path.name}:{call.lineno})"
-                yield Change(label, what, {path.name: ast.unparse(tree)})
+                yield Change(label, what, {path.relative_to(core).as_posix(): ast.unparse(tree)})
                 call.args = before
 
 
 def cuts(core: Path) -> Iterator[Change]:
     """H(...)[:n] becomes H(...)[1:n + 1], wherever it stands under one label."""
     found: dict[str, dict[str, str]] = {}
-    trees = {path.name: ast.parse(path.read_text()) for path in sorted(core.glob("*.py"))}
+    trees = {path.relative_to(core).as_posix(): ast.parse(path.read_text()) for path in sorted(core.rglob("*.py"))}
     for name, tree in trees.items():
         by_label: dict[str, list[ast.Slice]] = {}
         calls = {id(call): label for call, _, label in _labelled(tree)}

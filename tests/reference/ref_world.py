@@ -15,8 +15,8 @@ from reference.names import GROUP_STREAMS, ChannelKeys
 from reference.notice import parse_notice
 from reference.smmp import GroupView, Unsaid
 from reference.zpinc import View
-from sealcast import suite_host
 from sealcast.channel import Channel
+from sealcast.crypto import host as suite_host
 
 ROOT = bytes(range(32))
 CHANNEL = "greenhouse"

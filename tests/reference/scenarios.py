@@ -29,10 +29,10 @@ from reference.names import root_key
 from reference.notes import Note
 from reference.presence import Presence
 from reference.storage import pack_slot, slot_key
-from sealcast import identity as core_identity
-from sealcast import keys as core_keys
-from sealcast import slots as core_slots
-from sealcast import suite_host
+from sealcast.crypto import host as suite_host
+from sealcast.crypto import keys as core_keys
+from sealcast.run import slots as core_slots
+from sealcast.zpinc import identity as core_identity
 
 
 def kinds(seen: list[Any]) -> Counter[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sealcast import speech
+from sealcast.smmp import outgoing as speech
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,10 @@
 Used against invariants 4 and 5: what it can open is compared with what the protocol promises.
 """
 
-from sealcast import private, smmp
 from sealcast.channel import Channel
 from sealcast.errors import Reject
+from sealcast.smmp import private
+from sealcast.smmp import ratchet as smmp
 from sealcast.wire import AGREEMENT, RATCHET, TAG
 from sim import sodium
 

@@ -1,7 +1,7 @@
 """The simulated world with a ratcheting group in it. Handshakes have their own simulator: most stories leave them out."""
 
-from sealcast import speech
 from sealcast.errors import SealcastError
+from sealcast.smmp import outgoing as speech
 from sim.group_broker import GroupBroker, GroupNetwork
 from sim.group_checks import LIVE, GroupChecks
 from sim.world import World

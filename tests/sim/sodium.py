@@ -45,7 +45,7 @@ def xsalsa20_xor(key, nonce, data):
 
 def _first32(key, nonce):
     # HSalsa20 is not exposed; the first 32 stream bytes come from the executable specification
-    from sealcast import suite_soft
+    from sealcast.crypto import soft as suite_soft
 
     return suite_soft.xsalsa20_xor(key, nonce, bytes(32))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sealcast.position import FORKED, LIVE, REJOIN
+from sealcast.smmp.sync import FORKED, LIVE, REJOIN
 from sim.group_world import GroupWorld
 
 CREW = ("m00", "m01", "m02")

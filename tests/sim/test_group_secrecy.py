@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from sealcast import smmp
 from sealcast.errors import Reject
+from sealcast.smmp import ratchet as smmp
 from sim import sodium
 from sim.group_attacker import Thief
 from sim.group_world import GroupWorld

@@ -10,8 +10,8 @@ import pytest
 
 from host_support import mosquitto, start_broker
 from node_support import PATH, ROOT, SOFT_PATH, Program
-from sealcast import suite_host
-from sealcast.keys import root_key
+from sealcast.crypto import host as suite_host
+from sealcast.crypto.keys import root_key
 from sealcast.wire import b64
 
 MAIN = ROOT / "firmware" / "node" / "main.py"

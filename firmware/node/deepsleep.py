@@ -1,0 +1,61 @@
+"""Deep sleep: wake, go on from what is stored, send one reading, wait for the broker, tell the others, sleep. DESIGN: no handshake.
+
+The settings' `duty` is the time from one waking to the next. Every step is bounded: a broker that is away costs one waking,
+not the battery. What the broker did not acknowledge is stored, and sent at the next waking.
+"""
+
+import asyncio
+import json
+import time
+
+from sealcast.compat import const
+from sealcast.errors import SealcastError
+from sealcast.run.aio import pause, within
+
+_ONLINE_MS = const(20000)
+_SENT_MS = const(10000)
+_SPARE_S = const(60)  # beyond the next waking, before the others take a member that stays away for gone
+
+
+class Turn:
+    """One waking. source: the sensor, or None to show only that the board lives."""
+
+    def __init__(self, config, session, log, source):
+        self._config = config
+        self._session = session
+        self._log = log
+        self._source = source
+        self._online = asyncio.Event()
+        session.on("online", lambda name, info: self._online.set())
+
+    async def run(self):
+        """Ends with the session closed."""
+        session = self._session
+        await pause(self._online, _ONLINE_MS)
+        try:
+            await within(self._send(), _SENT_MS, "the broker does not acknowledge")
+        except SealcastError as e:
+            self._log.event("refused", {"command": "sensor", "code": e.code, "text": str(e)})
+        except OSError as e:
+            self._log.event("error", {"code": "duty", "text": str(e)})
+        await session.sleep(self._config["duty"] + _SPARE_S)
+
+    async def _send(self):
+        reading = await self._source.read() if self._source else {"awake": True}
+        settings = self._config["sensor"]
+        mode = settings["mode"] if settings else "auto"
+        if mode == "auto":  # never the ratchet: a member that mostly sleeps would hold the group up
+            mode = "conversation" if self._session.online and self._session.epoch else "note"
+        text = json.dumps(reading)
+        await self._session.send(text.encode(), mode)
+        self._log.event("sent", {"command": "sensor", "mode": mode, "text": text})
+
+
+def rest(seconds):
+    """Sleep as deeply as this board can, and start again. Returns on a machine that is no board."""
+    import machine
+
+    if hasattr(machine, "deepsleep"):
+        machine.deepsleep(seconds * 1000)
+    time.sleep(seconds)
+    machine.reset()

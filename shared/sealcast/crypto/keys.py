@@ -1,0 +1,160 @@
+"""Keys: password -> root -> channel keys; derive, seal, siv; hedged randomness. PROTOCOL.md sections 4 and 5.
+
+`suite.h(size, key, salt, person, *parts)` is BLAKE2b. H without a size is 32 bytes.
+"""
+
+from ..compat import const
+from ..errors import NoRandomness, Reject
+from ..wire import MAX_NAME, NONCE, TAG, lv, split
+
+SCRYPT_N = const(32768)
+SCRYPT_R = const(8)
+SCRYPT_P = const(1)
+ZERO = bytes(32)
+
+# The points of order 8 on curve25519, as u-coordinates; the others of low order are 0, 1 and p - 1. RFC 7748's masking applies.
+_ORDER_8 = (
+    b"\xe0\xebz|;A\xb8\xae\x16V\xe3\xfa\xf1\x9f\xc4j\xda\t\x8d\xeb\x9c2\xb1\xfd\x86b\x05\x16_I\xb8\x00",
+    b"_\x9c\x95\xbc\xa3P\x8c$\xb1\xd0\xb1U\x9c\x83\xef[\x04D\\\xc4X\x1c\x8e\x86\xd8\"N\xdd\xd0\x9f\x11W",
+)
+
+
+def derive(suite, key, label, *ctx):
+    """derive(key, label, ctx) = H(key; person=label; ctx): 32 bytes."""
+    return suite.h(32, key, b"", label, *ctx)
+
+
+def root_key(suite, password, channel):
+    """Password -> the channel's 32-byte root key. 32 MiB and about 0.1 s on a desktop; boards get the result instead.
+
+    password, channel: bytes. Source: Zpinc (memory-hard function), RFC 7914.
+    """
+    salt = suite.h(32, b"", b"", b"sc/mhf", channel)
+    return suite.scrypt(password, salt, SCRYPT_N, SCRYPT_R, SCRYPT_P, 32)
+
+
+def dh(suite, k, u):
+    """X25519 that refuses a peer's low-order point. Raises Reject("neutral")."""
+    z = suite.x25519(k, u)
+    if suite.equal(z, ZERO):
+        raise Reject("neutral")
+    return z
+
+
+def high_order(u):
+    """A public value from somebody else -> itself. Raises Reject("neutral") when every secret times it is zero. Source: RFC 7748, 6.1."""
+    low, middle, high = u[0], u[1:31], u[31] & 0x7F
+    if (
+        low < 2 and high == 0 and middle == bytes(30)
+        or 0xEC <= low <= 0xEE and high == 0x7F and middle == b"\xff" * 30
+        or u[:31] + bytes((high,)) in _ORDER_8
+    ):  # fmt: skip
+        raise Reject("neutral")
+    return u
+
+
+def siv(suite, ckey, label, text):
+    """Deterministic encryption of a name: tag(16) || ciphertext(16, 32 or 48). Equal names give equal bytes, on purpose.
+
+    text: 1..48 bytes without NUL. Source: the SIV construction (RFC 5297's idea); deviation 1.
+    """
+    padded = text + bytes(-len(text) % 16)
+    tag = derive(suite, derive(suite, ckey, b"sc/siv-mac"), b"sc/siv", lv(label, padded))[:16]
+    enc = derive(suite, ckey, b"sc/siv-enc", label)
+    return tag + suite.xsalsa20_xor(enc, tag + bytes(8), padded)
+
+
+def unsiv(suite, ckey, label, name):
+    """Inverse of `siv`: recomputed and compared. Reject("name") unless `name` is exactly what `siv` makes of some text."""
+    if len(name) not in (32, 48, 64):
+        raise Reject("name")
+    enc = derive(suite, ckey, b"sc/siv-enc", label)
+    text = suite.xsalsa20_xor(enc, name[:16] + bytes(8), name[16:])
+    text = text.rstrip(b"\x00")
+    if not 0 < len(text) <= MAX_NAME or b"\x00" in text or not suite.equal(siv(suite, ckey, label, text), name):
+        raise Reject("name")
+    return text
+
+
+class Rng:
+    """Hedged randomness: a stored seed and the hardware's bytes; either alone is enough. PROTOCOL.md section 5.
+
+    The stored seed is replaced before first use, so a seed never serves two runs. `hardware(n)` returns n bytes or None.
+    """
+
+    def __init__(self, suite, stored, hardware):
+        self._suite = suite
+        self._hardware = hardware
+        fresh = hardware(32) if hardware else None
+        if stored is None and not fresh:
+            raise NoRandomness("no stored seed and no hardware randomness: provision the board again")
+        both = suite.h(64, stored or b"", b"", b"sc/rng", fresh or b"")
+        self._seed = both[:32]
+        self.next_seed = both[32:]  # to be stored before anything drawn here is used
+        self._count = 0
+
+    def bytes(self, n):
+        """n (1..64) fresh bytes."""
+        return self._draw(n, b"sc/random", b"")
+
+    def nonce(self, ad, pt):
+        """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two plaintexts."""
+        return self._draw(NONCE, b"sc/nonce", self._suite.h(32, b"", b"", b"sc/bind", lv(ad), pt))
+
+    def _draw(self, n, label, bind):
+        self._count += 1
+        hw = (self._hardware(16) if self._hardware else None) or b""
+        return self._suite.h(64, self._seed, b"", label, self._count.to_bytes(8, "big"), lv(hw), bind)[:n]
+
+
+class Keys:
+    """What everyone who knows the channel's root key can compute, and sealing under it."""
+
+    def __init__(self, suite, root, channel):
+        self.suite = suite
+        self.ckey = derive(suite, root, b"sc/ckey", lv(channel))
+        self.msgkey = derive(suite, root, b"sc/msgkey", lv(channel))
+        self.rp = siv(suite, self.ckey, b"channel", channel)
+
+    def name(self, uid):
+        """P_i: the member's hidden name on the wire."""
+        return siv(self.suite, self.ckey, b"uid", uid)
+
+    def uid(self, name):
+        """The name a member chose, as text. Reject("name") when nobody with the key made `name`."""
+        try:
+            return unsiv(self.suite, self.ckey, b"uid", name).decode()
+        except ValueError:  # not UTF-8
+            raise Reject("name")
+
+    def ad(self, head, tag):
+        """Associated data: header(22) || channel tag(16) || sender tag(16)."""
+        return head + self.rp[:TAG] + tag
+
+    def signable(self, ad, pt, extra=b""):
+        """The 32 bytes that a session key signs for a frame."""
+        return self.suite.h(32, b"", b"", b"sc/sign", lv(ad, extra), pt)
+
+    def seal(self, rng, head, tag, pt):
+        """A whole frame under msgkey: header || nonce || box."""
+        ad = self.ad(head, tag)
+        nonce = rng.nonce(ad, pt)
+        return head + nonce + seal_box(self.suite, self.msgkey, ad, nonce, pt)
+
+    def open(self, frame, kind, tag):
+        """Frame of `kind` from the member with this tag -> (ad, epoch, seq, pt). Reject on anything else."""
+        head, epoch, seq, nonce, box = split(frame, kind)
+        ad = self.ad(head, tag)
+        return ad, epoch, seq, open_box(self.suite, self.msgkey, ad, nonce, box)
+
+
+def seal_box(suite, key, ad, nonce, pt):
+    """tag(16) || ciphertext; the message key binds `ad` because secretbox has no associated data."""
+    return suite.secretbox(suite.h(32, key, nonce[:16], b"sc/aead", ad), nonce, pt)
+
+
+def open_box(suite, key, ad, nonce, box):
+    pt = suite.secretbox_open(suite.h(32, key, nonce[:16], b"sc/aead", ad), nonce, box)
+    if pt is None:
+        raise Reject("forged")
+    return pt

@@ -1,0 +1,59 @@
+"""Rare code is loaded when it is needed, and goes when it has been idle: a board's memory is for what every message needs.
+
+    load("zpinc.joins").receive(...)
+
+Rules, which tests/core/cpython/test_rare.py holds every rare module to: it is procedures beside records that live
+elsewhere; no instance of a class of its own, no function, bound method or closure outlives a call of it; another rare
+module it reaches by `load`, inside its functions. Load before any state changes: then a load that fails has lost nothing.
+
+Where nothing is gained (CPython, frozen code, ROMFS) `load` is a plain import and nothing is ever dropped.
+"""
+
+import gc
+import sys
+
+from .compat import UNLOADS
+
+_fresh = {}  # name of a loaded rare module -> was it used since the last sweep?
+
+
+def load(name):
+    """The module sealcast.<name>. Raises MemoryError when there is no room for it, also after a collection: nothing is left half loaded."""
+    _fresh[name] = True
+    module = sys.modules.get("sealcast." + name)
+    if module is not None:
+        return module
+    for last in (False, True):
+        try:
+            __import__("sealcast." + name)
+            return sys.modules["sealcast." + name]
+        except MemoryError:
+            drop(name)  # MicroPython keeps a module whose import failed, half made
+            gc.collect()
+            if last:
+                raise
+
+
+def sweep():
+    """Drop what nobody has used since the last sweep: code that is asked for again and again is loaded once."""
+    for name in list(_fresh):
+        if _fresh[name]:
+            _fresh[name] = False
+        elif UNLOADS and _from_files(name):
+            drop(name)
+
+
+def drop(name):
+    """Out of memory with it, whoever used it last."""
+    _fresh.pop(name, None)
+    full = "sealcast." + name
+    package, short = full.rsplit(".", 1)
+    sys.modules.pop(full, None)
+    if hasattr(sys.modules.get(package), short):
+        delattr(sys.modules[package], short)
+
+
+def _from_files(name):
+    """Was it loaded into RAM? Frozen modules have no path from the root, and those in ROMFS run in place."""
+    path = getattr(sys.modules.get("sealcast." + name), "__file__", "")
+    return path.startswith("/") and not path.startswith("/rom")

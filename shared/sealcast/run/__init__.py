@@ -1,0 +1,1 @@
+"""What drives a channel: session, link, storage, settings."""

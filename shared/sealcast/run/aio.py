@@ -1,0 +1,171 @@
+"""The few asyncio and clock tools that both Pythons lack in common. No protocol in here.
+
+MicroPython's asyncio has Event, Lock, create_task and wait_for_ms, but no Queue, TaskGroup or timeout.
+"""
+
+import asyncio
+import errno
+import io
+import os
+import sys
+import time
+
+from ..compat import const
+
+_EPOCH_2000 = const(946684800)  # seconds from 1970 to 2000, where some boards' clocks begin
+_PLAUSIBLE = const(1735689600)  # 2025-01-01: a clock that says less was never set
+
+
+def sleep_ms(ms):
+    """Awaitable: sleep for `ms` milliseconds."""
+    return asyncio.sleep_ms(ms) if hasattr(asyncio, "sleep_ms") else asyncio.sleep(ms / 1000)
+
+
+async def within(awaitable, ms, what):
+    """Await with a limit. Raises OSError(what) when `ms` milliseconds pass: a silent peer is a lost link."""
+    try:
+        if hasattr(asyncio, "wait_for_ms"):
+            return await asyncio.wait_for_ms(awaitable, ms)
+        # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the result, and close() hangs.
+        async with asyncio.timeout(ms / 1000):
+            return await awaitable
+    except asyncio.TimeoutError:
+        raise OSError(what)
+
+
+async def pause(event, ms):
+    """Wait until `event` is set or `ms` milliseconds have passed, whichever is first."""
+    try:
+        await within(event.wait(), ms, "")
+    except OSError:
+        pass
+
+
+async def stop(task):
+    """Cancel a task and wait until it has ended; what it raised while ending is of no interest."""
+    if task is None:
+        return
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+    except Exception:
+        pass
+
+
+def explain(error):
+    """An exception as one line for an event: what it means and what to do for the system's usual errors, else its type,
+    with the text of errors that are written for people."""
+    if isinstance(error, OSError):
+        known = _meaning(error.errno)
+        if known:
+            return known
+    text = str(error).replace("\n", " ") if isinstance(error, OSError) else ""
+    return type(error).__name__ + (": " + text if text else "")
+
+
+def _meaning(number):
+    """Errno numbers differ by port, so that they are compared by name; -2 is how getaddrinfo says "no such name"."""
+    if number == -2:
+        return "no such host: check broker.host and the network"
+    for name, meaning in (
+        ("ECONNREFUSED", "nothing listens there: check broker.host and broker.port"),
+        ("EHOSTUNREACH", "no way to the broker: check the network and broker.host"),
+        ("ENETUNREACH", "no network"),
+        ("ECONNRESET", "the broker closed the connection"),
+        ("ENOSPC", "the storage is full"),
+    ):
+        if number is not None and number == getattr(errno, name, None):
+            return meaning
+    return None
+
+
+def place(error):
+    """Where an unexpected error arose, as "file:line"; its text is left out, it might hold anything."""
+    if hasattr(error, "__traceback__"):
+        trace = error.__traceback__
+        if trace is None:
+            return ""
+        while trace.tb_next:
+            trace = trace.tb_next
+        return _short(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+    out = io.StringIO()
+    sys.print_exception(error, out)
+    found = ""
+    for line in out.getvalue().split("\n"):  # lines like:  File "channel.py", line 12, in send
+        parts = line.split('"')
+        if line.startswith("  File ") and len(parts) > 2:
+            found = _short(parts[1], parts[2].split(",")[1][6:])
+    return found
+
+
+def _short(path, line):
+    return path.replace("\\", "/").split("/")[-1] + ":" + str(line)
+
+
+class Clock:
+    """now(): milliseconds that only grow, from ticks that wrap. It must be asked at least once in half a wrap (6 days)."""
+
+    def __init__(self, ticks=None, diff=None):
+        self._ticks = ticks or getattr(time, "ticks_ms", None) or (lambda: time.monotonic_ns() // 1000000)
+        self._diff = diff or getattr(time, "ticks_diff", None) or (lambda a, b: a - b)
+        self._last = self._ticks()
+        self._now = 0
+
+    def now(self):
+        ticks = self._ticks()
+        self._now += max(0, self._diff(ticks, self._last))
+        self._last = ticks
+        return self._now
+
+    def time(self):
+        """Unix time in seconds; 0 when this machine does not know it."""
+        seconds = int(time.time())
+        if time.gmtime(0)[0] == 2000:
+            seconds += _EPOCH_2000
+        return seconds if seconds >= _PLAUSIBLE else 0
+
+
+class Reply:
+    """One answer that a task waits for: a value or an error."""
+
+    def __init__(self):
+        self._event = asyncio.Event()
+        self._error = None
+        self._value = None
+
+    def done(self, value=None):
+        self._value = value
+        self._event.set()
+
+    def fail(self, error):
+        self._error = error
+        self._event.set()
+
+    async def wait(self):
+        await self._event.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class Backoff:
+    """How long to wait before the next attempt: doubling from `first` to `most` milliseconds, half of it random.
+
+    random(n) -> n bytes. Boards that lost the same broker at the same moment must not come back at the same moment.
+    """
+
+    def __init__(self, first, most, random=None):
+        self._first = first
+        self._most = most
+        self._random = random or os.urandom
+        self._failures = 0
+
+    def reset(self):
+        self._failures = 0
+
+    def next(self):
+        span = min(self._most, self._first << min(self._failures, 16))
+        self._failures += 1
+        return span // 2 + (span // 2) * self._random(1)[0] // 255

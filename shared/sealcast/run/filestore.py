@@ -1,0 +1,167 @@
+"""State in two files that a power cut cannot spoil. PROTOCOL.md section 12 (storage); the codec is slots.py.
+
+`store(body)`: 1. write the slot that is not current and sync it; 2. read it back and compare; 3. only then overwrite the
+older slot with zeros, sync, and remove it. A cut during 1 leaves the new slot invalid and the current one untouched;
+after 1 both are valid and the newer one wins; during 3 the older one is partly zero, which is no valid slot. `load()`
+finishes an interrupted 3. Every store goes to the other file, so writes rotate; a filesystem with wear levelling
+(littlefs) spreads them further.
+
+What erasing means: on FAT without a translation layer the zeros land on the old sectors. littlefs, and flash behind a
+controller (SD cards, SSDs), write elsewhere and keep the old blocks until they are reused: someone who reads the flash
+chip may find old states there. THREATS.md says so.
+
+The same class serves boards and hosts; what differs between their files is in `Files`.
+"""
+
+import os
+
+from ..compat import const
+from . import slots
+
+_CHUNK = const(256)
+_ENOENT = const(2)  # the same number on every port
+
+
+class Files:
+    """Files of this machine, with the one thing both Pythons lack in common: making a write durable."""
+
+    def open(self, path, mode):
+        """open(), but new files are for the owner's eyes only where there are permissions."""
+        if mode == "wb" and hasattr(os, "O_CREAT"):
+            return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        return open(path, mode)
+
+    def sync(self, file):
+        """Everything written to `file` survives a power cut once this returns."""
+        file.flush()  # MicroPython's flush is fsync (or the filesystem's own sync)
+        if hasattr(os, "fsync"):
+            os.fsync(file.fileno())
+
+    def settle(self, path):
+        """The same for the file's entry in its directory; filesystems of boards do this in sync()."""
+        if hasattr(os, "O_DIRECTORY"):
+            fd = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+    def remove(self, path):
+        os.remove(path)
+
+
+class FileStore:
+    """load() -> the newest body or None; store(body) returns when it is durable.
+
+    Both block for as long as the flash takes (some milliseconds a sector).
+
+    path: both files are path + ".0" and path + ".1". key: 0..64 bytes for the check. files: a `Files` or what acts like it.
+    After load(), `damaged` says that there was something, and that it could not be believed.
+    """
+
+    def __init__(self, suite, key, path, files=None):
+        self._suite = suite
+        self._key = key
+        self._paths = (path + ".0", path + ".1")
+        self._files = files or Files()
+        self._buffer = bytearray(_CHUNK)  # allocated once: a board stores for years
+        self._current = None  # 0 or 1; None before load() and when there is no valid slot
+        self._generation = None
+        self.damaged = False
+
+    def load(self):
+        """The newest valid body or None. Raises OSError when the files cannot be read at all."""
+        both = (self._read(self._paths[0]), self._read(self._paths[1]))
+        best = slots.newest(self._suite, self._key, both[0], both[1])
+        if best is None:
+            self.damaged = not (slots.blank(both[0]) and slots.blank(both[1]))
+            self._current, self._generation = None, 0
+            return None
+        self._current, self._generation, body = best
+        self._erase(self._paths[1 - self._current])
+        return body
+
+    def store(self, body):
+        """Make `body` (bytes, or a list of its pieces) the state. Raises OSError (the former state stands) or BadState."""
+        pieces = body if isinstance(body, list) else [body]
+        if self._generation is None:
+            self.load()
+        target = 0 if self._current is None else 1 - self._current
+        path = self._paths[target]
+        head = slots.header(self._generation + 1, sum([len(piece) for piece in pieces]))
+        parts = [head] + pieces + [slots.check(self._suite, self._key, head, *pieces)]
+        file = self._files.open(path, "wb")
+        try:
+            for part in parts:
+                file.write(part)
+            self._files.sync(file)
+        finally:
+            file.close()
+        self._files.settle(path)
+        if not self._holds(path, parts):
+            raise OSError("the storage did not keep what was written")
+        self._current, self._generation = target, self._generation + 1
+        self._erase(self._paths[1 - target])
+
+    def forget(self):
+        """Erase both slots: nothing of this member's state stays that we can reach."""
+        for path in self._paths:
+            self._erase(path)
+        self._current, self._generation = None, 0
+
+    def _read(self, path):
+        """The bytes of a slot; None when there is no file. Never asks for more memory than a whole slot of its length needs."""
+        try:
+            file = self._files.open(path, "rb")
+        except OSError as e:
+            if e.errno == _ENOENT:
+                return None
+            raise
+        try:
+            head = file.read(slots.HEADER)
+            size = slots.measure(head)
+            whole = size is not None and file.seek(0, 2) == size
+            file.seek(len(head))
+            # of a slot that is not as long as it says, enough to tell it from a blank one
+            return head + file.read(size - slots.HEADER if whole else _CHUNK)
+        except OSError:
+            return b"unreadable"  # a worn sector: this slot is lost, the other one may be well
+        finally:
+            file.close()
+
+    def _holds(self, path, parts):
+        """Does the file hold exactly these parts? In chunks: a second copy of the state may not fit."""
+        view = memoryview(self._buffer)
+        file = self._files.open(path, "rb")
+        try:
+            for part in parts:
+                at = 0
+                while at < len(part):
+                    n = min(_CHUNK, len(part) - at)
+                    if file.readinto(view[:n]) != n or view[:n] != memoryview(part)[at : at + n]:
+                        return False
+                    at += n
+            return file.readinto(view[:1]) == 0
+        finally:
+            self._suite.wipe(self._buffer)
+            file.close()
+
+    def _erase(self, path):
+        """Overwrite, sync, remove. A failure is no error: the slot is overwritten by the next store at the latest."""
+        try:
+            file = self._files.open(path, "r+b")
+        except OSError:
+            return
+        try:
+            view = memoryview(self._buffer)
+            self._suite.wipe(self._buffer)
+            left = file.seek(0, 2)
+            file.seek(0)
+            while left > 0:
+                left -= file.write(view[: min(_CHUNK, left)])
+            self._files.sync(file)
+            file.close()
+            self._files.remove(path)
+            self._files.settle(path)
+        except OSError:
+            file.close()

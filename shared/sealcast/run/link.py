@@ -1,0 +1,159 @@
+"""Keeps a session connected: connect, read, write, notice a lost link, wait, again. The session's other half.
+
+Any OSError of the transport is a lost link; so is a reply that does not come (transports bound their own waits) and a
+broker that stops taking what we write. Publishes go out one by one in the order of the effects, each QoS 1 publish
+awaiting its acknowledgement: a crash or a lost link therefore leaves at most one publish in doubt. The engine never
+waits for the broker (it appends to `outbox`), so reading, and with it the acknowledgements, can always go on.
+"""
+
+import asyncio
+
+from ..compat import const
+from .aio import Backoff, explain, pause, stop
+
+OUTBOX = const(160)  # effects waiting to be written; a channel's largest burst is two rings of 64 and a handshake
+INBOX = const(16)  # received frames waiting for the engine; when full, the broker has to wait (TCP)
+_FIRST_MS = const(500)
+_MOST_MS = const(60000)
+_STABLE_MS = const(30000)  # a connection that lived this long was a good one: the next retry is quick
+
+
+class Link:
+    """Connects `session` to the broker through `transport` (interface: see session.py)."""
+
+    def __init__(self, session, transport, random):
+        self._session = session
+        self._transport = transport
+        self._backoff = Backoff(_FIRST_MS, _MOST_MS, random)
+        self._outbox = []
+        self._outgoing = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._room = asyncio.Event()
+        self._reason = None
+        self.will = None  # (topic, payload), from the channel's "connect" effect
+        self.up = False
+        self.ended = asyncio.Event()  # a "disconnect" effect was carried out, or could not be: no link any more
+        self._ending = False
+        self._drops = 0
+        self.tried_at = 0
+
+    def put(self, effect):
+        """Queue a subscribe, publish, disconnect or reconnect effect; offline they vanish (the channel sends again by itself)."""
+        if effect[0] == "disconnect":
+            self._ending = True
+            if not self.up:
+                self.ended.set()
+                self._lost.set()
+                return
+        if not self.up:
+            return
+        if len(self._outbox) >= OUTBOX:
+            self._fail(OSError("the broker does not take what we send"))
+            return
+        self._outbox.append(effect)
+        self._outgoing.set()
+
+    def took(self):
+        """The engine took a received frame: there is room for another."""
+        self._room.set()
+
+    def drop(self):
+        """Give this connection up, made or in the making: the channel was begun anew and knows nothing of it."""
+        self._drops += 1
+        self._outbox = []
+        self._fail(OSError("begun anew after an internal error"))
+
+    async def run(self):
+        """Connected as much of the time as possible, until a "disconnect" effect."""
+        while not self._ending:
+            self._lost.clear()
+            self._reason = None
+            self.tried_at = self._session.clock.now()
+            drops = self._drops
+            await self._session.ask("connecting")
+            try:
+                await self._transport.connect(*self.will)
+                if drops != self._drops:
+                    raise OSError("begun anew after an internal error")
+                await self._live()
+            except (OSError, EOFError, MemoryError) as e:
+                self._reason = e
+            finally:
+                self.up = False
+                self._outbox = []
+                await self._close(self._reason is None and self._ending)
+            if self._session.clock.now() - self.tried_at >= _STABLE_MS:
+                self._backoff.reset()
+            self._session.post("disconnected")
+            if self._ending:
+                break
+            wait = self._backoff.next()
+            self._session.emit("offline", {"reason": explain(self._reason), "retry_ms": wait})
+            self._lost.clear()
+            await pause(self._lost, wait)  # only a disconnect effect ends this wait early
+        self.ended.set()
+
+    async def _live(self):
+        """One connection, from CONNACK until it is lost."""
+        self.up = True
+        self._session.post("connected")
+        self._session.emit("connected", {})
+        reader = asyncio.create_task(self._guard(self._read()))
+        writer = asyncio.create_task(self._guard(self._write()))
+        try:
+            await self._lost.wait()
+        finally:
+            self.up = False
+            await stop(reader)
+            await stop(writer)
+        if self._reason is not None:
+            raise self._reason
+
+    async def _guard(self, work):
+        """A failure of the reader or writer ends the connection, whatever it was; it is never lost in a task."""
+        try:
+            await work
+        except Exception as e:
+            if not isinstance(e, (OSError, EOFError, MemoryError)):
+                self._session.failed("link", e)
+                e = OSError("internal error in the connection")
+            self._fail(e)
+
+    def _fail(self, error):
+        if self._reason is None:
+            self._reason = error
+        self._lost.set()
+
+    async def _read(self):
+        while True:
+            topic, payload = await self._transport.receive()
+            while self._session.waiting_frames() >= INBOX:
+                self._room.clear()
+                await self._room.wait()
+            self._session.post("receive", topic, payload)
+
+    async def _write(self):
+        while True:
+            while not self._outbox:
+                self._outgoing.clear()
+                await self._outgoing.wait()
+            effect = self._outbox.pop(0)
+            if effect[0] == "publish":
+                await self._transport.publish(effect[1], effect[2], effect[3], effect[4])
+                if effect[5]:
+                    self._session.post("acked", effect[5])
+            elif effect[0] == "subscribe":
+                await self._transport.subscribe(effect[1], effect[2])
+            elif effect[0] == "reconnect":
+                self._fail(OSError("the channel has moved to a new key"))
+                return
+            else:
+                self._lost.set()  # "disconnect": run() says goodbye to the broker
+                return
+
+    async def _close(self, goodbye):
+        """With a goodbye the broker drops the last will; without one the others learn from it that we are gone."""
+        try:
+            await (self._transport.close() if goodbye else getattr(self._transport, "abort", self._transport.close)())
+        except (OSError, EOFError):
+            pass

@@ -1,0 +1,392 @@
+"""The asyncio session that boards and hosts share: turns a Channel's effects into calls, strictly in order.
+
+One task, the engine, is the only one that enters the channel. Everything that happens (a frame, an acknowledgement, a
+tick, a user's call) is an input in one queue; the engine takes one, hands it to the channel and carries out the effects
+before it takes the next. A "store" effect is durable before anything after it happens: if the storage fails it is tried
+again until it works, and nothing else goes on meanwhile.
+
+Transport (asyncio; every failure is an OSError):
+    connect(will_topic, will_payload)   subscribe(filter, qos)   publish(topic, payload, retain, qos): after the PUBACK
+    receive() -> (topic, payload)       close(): says goodbye first      abort(): just drops it (the broker sends the last will)
+Storage: load() -> bytes or None, store(parts): a list of bytes, one state together, durable on return.
+Clock: now() -> growing milliseconds, time() -> Unix seconds or 0; aio.Clock is one.
+
+Messages wait in a queue of `backlog`; when it is full the oldest is given up and an "overflow" event says which, so
+that an application that does not read cannot stop the channel. A message counts as taken when the application comes
+back for the next one: after a power cut in between it is delivered again, marked `again`.
+
+Events of the driver itself: connected {}, offline {reason, retry_ms}, overflow {sender, seq}, error {code, ...}.
+"""
+
+import asyncio
+import gc
+
+from ..compat import const
+from ..errors import NoGroup, Offline, SealcastError
+from .aio import Reply, explain, pause, place, sleep_ms, stop
+from .link import Link
+
+_IDLE_MS = const(5000)  # the engine comes by at least this often: see healthy()
+_STUCK_MS = const(20000)
+_TRY_MS = const(300000)
+_GOODBYE_MS = const(5000)
+_RESTART_MS = const(200)
+_RESTART_MOST_MS = const(30000)
+
+
+class Session:
+    """A member at work. `await start()` first; then send(), `async for m in session`, on(), leave() or close()."""
+
+    def __init__(self, channel, transport, storage, clock, random=None, backlog=32, remake=None):
+        """random(n) -> n bytes, for the jitter of reconnects only (default: os.urandom).
+
+        remake() -> a channel from the stored state. With it an internal error (say MemoryError) is survived like a power cut:
+        what was in the middle of a step is thrown away. Without it the engine goes on with the channel as it is.
+        """
+        self.channel = channel
+        self._remake = remake
+        self._begun = False
+        self.transport = transport
+        self.clock = clock
+        self._storage = storage
+        self._link = Link(self, transport, random)
+        self._inbox = []  # (name, args, Reply or None)
+        self._frames = 0  # how many of them are received frames
+        self._input = asyncio.Event()
+        self._wake = None
+        self._beat = 0
+        self._unacked = {}  # token -> Reply of a send()
+        self._messages = []
+        self._backlog = backlog
+        self._arrived = asyncio.Event()
+        self._reading = None  # the message the application is working on
+        self._callbacks = {}
+        self._tasks = []
+        self._closed = False
+        self._ended = asyncio.Event()
+
+    # What a user calls.
+
+    async def start(self):
+        """Begin. Raises SealcastError when the channel cannot start (no randomness, unusable state)."""
+        self._tasks.append(asyncio.create_task(self._supervise("engine", self._engine)))
+        try:
+            await self.ask("start")
+        except SealcastError:
+            await self.close()
+            raise
+        self._tasks.append(asyncio.create_task(self._supervise("link", self._link.run)))
+        return self
+
+    async def send(self, body, mode=None, to=None):
+        """Send `body` (bytes) in `mode` (None: the strongest now available, "note", "conversation", "ratchet").
+
+        to: uid of the only receiver (mode "ratchet"). Returns when the broker has acknowledged it, or the group accepted it
+        in its order (mode "ratchet"), across reconnects if need be. Raises SealcastError.
+        """
+        reply = Reply()
+        self._put("send", (bytes(body), mode, to), reply)
+        return await reply.wait()
+
+    async def change_group(self, action, uids=()):
+        """The ratcheting group: "create" (of ourselves and `uids`), "add", "remove", "leave", "resync", "rejoin".
+
+        Returns when the wish is stored ("leave": when the group has been told); the event group says that it is fulfilled,
+        group_failed that it cannot be. Raises SealcastError.
+        """
+        await self.ask("change_group", action, list(uids))
+
+    async def declare_lost(self, uid, admin_secret):
+        """Leave a member behind and move the channel to a new key (32 bytes: the admin's secret). Raises SealcastError.
+
+        Returns when we have moved; the event followed tells who else has, and who is still waited for.
+        """
+        await self.ask("declare_lost", uid, admin_secret)
+
+    async def approve(self, uid, text):
+        """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
+        await self.ask("approve", uid, text)
+
+    async def rekey(self):
+        """Ask for a new conversation key now."""
+        await self.ask("rekey")
+
+    async def sleep(self, seconds):
+        """Tell the others that this member sleeps for `seconds`, disconnect and close; make a new session on waking."""
+        await self._part("sleep", seconds)
+
+    async def leave(self):
+        """Tell the others that this member leaves, disconnect and close."""
+        await self._part("leave")
+
+    async def close(self):
+        """Stop at once, as a power cut would: the broker publishes the last will."""
+        if self._closed:
+            return
+        self._closed = True
+        for task in self._tasks:
+            await stop(task)
+        for reply in list(self._unacked.values()) + [item[2] for item in self._inbox if item[2]]:
+            reply.fail(Offline("the session is closed"))
+        self._unacked = {}
+        self._inbox = []
+        self._arrived.set()
+        self._ended.set()
+
+    def on(self, event, callback):
+        """Call callback(name, info) at every `event` ("*": at all of them). "message" passes the message instead of a dict,
+        and takes it: the queue is not used then."""
+        self._callbacks[event] = self._callbacks.get(event, []) + [callback]
+
+    @property
+    def members(self):
+        return self.channel.members if self.channel else []
+
+    @property
+    def epoch(self):
+        return self.channel.epoch if self.channel else None
+
+    @property
+    def group(self):
+        """Where we are in the ratcheting group, None outside of one: {phase, members, epoch, head, digest}."""
+        return self.channel.group.summary() if self.channel else None
+
+    @property
+    def online(self):
+        return self._link.up
+
+    @property
+    def closed(self):
+        return self._closed
+
+    async def wait_closed(self, ms):
+        """Wait until the session is closed, `ms` milliseconds at most."""
+        await pause(self._ended, ms)
+
+    def healthy(self):
+        """True while the engine runs and the link is up or being tried: what a watchdog may be fed on."""
+        now = self.clock.now()
+        return not self._closed and now - self._beat < _STUCK_MS and (self._link.up or now - self._link.tried_at < _TRY_MS)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        """The next message. Coming back for it is what marks the one before as taken."""
+        self._take()
+        while not self._messages:
+            if self._closed:
+                raise StopAsyncIteration
+            self._arrived.clear()
+            await self._arrived.wait()
+        self._reading = self._messages.pop(0)
+        return self._reading
+
+    # What the link calls.
+
+    def post(self, name, *args):
+        """Queue an input for the channel."""
+        self._put(name, args, None)
+
+    async def ask(self, name, *args):
+        """Queue an input and wait until its effects have been carried out. Raises what the channel raises."""
+        reply = Reply()
+        self._put(name, args, reply)
+        return await reply.wait()
+
+    def waiting_frames(self):
+        return self._frames
+
+    def emit(self, name, info):
+        """Tell the callbacks; one that fails is reported, and harms nobody else."""
+        for callback in self._callbacks.get(name, []) + self._callbacks.get("*", []):
+            try:
+                callback(name, info)
+            except Exception as e:
+                if name != "error":
+                    self.failed("callback for " + name, e)
+
+    def failed(self, where, error):
+        """Report an unexpected error: its type and place, not its text."""
+        try:
+            self.emit("error", {"code": "internal", "where": where, "type": type(error).__name__, "at": place(error)})
+        except MemoryError:
+            pass  # not even room for the report; what comes next must not depend on it
+
+    # The engine.
+
+    def _put(self, name, args, reply):
+        if self._closed:
+            if reply:
+                reply.fail(Offline("the session is closed"))
+            return
+        if name == "receive":
+            self._frames += 1
+        self._inbox.append((name, args, reply))
+        self._input.set()
+
+    async def _supervise(self, name, work):
+        """Run `work` until it returns; when it fails, say so and run it again, more slowly each time."""
+        wait = _RESTART_MS
+        while True:
+            try:
+                return await work()
+            except Exception as e:
+                self.failed(name, e)
+            await sleep_ms(wait)
+            wait = min(2 * wait, _RESTART_MOST_MS)
+
+    async def _engine(self):
+        if self._begun and self._remake:
+            await self._revive()
+        self._begun = True
+        while True:
+            now = self.clock.now()
+            self._beat = now
+            if self._wake is not None and self._wake <= now:
+                self._wake = None
+                await self._perform(self.channel.tick(now))
+            elif self._inbox:
+                await self._handle(*self._inbox.pop(0))
+            else:
+                if self._wake is None:
+                    self._wake = now + _IDLE_MS  # whatever the channel asks for, it is never left alone for longer
+                self._input.clear()
+                await pause(self._input, min(_IDLE_MS, self._wake - now))
+
+    async def _revive(self):
+        """Begin again from the stored state, on a new connection."""
+        self._link.drop()
+        for reply in self._unacked.values():
+            reply.fail(Offline("interrupted by an internal error: the message may or may not be sent"))
+        self._unacked = {}
+        self._inbox = [item for item in self._inbox if item[2]]  # what users wait for; the rest belongs to the old connection
+        self._frames = 0
+        self._link.took()
+        self._wake = None
+        self._messages = []  # the stored state still has those that were not taken
+        self._reading = None
+        self.channel = None  # there is no room for two
+        gc.collect()
+        self.channel = self._remake()
+        await self._perform(self.channel.start(self.clock.now()))
+
+    async def _handle(self, name, args, reply):
+        """One input: enter the channel, carry out what it wants, answer who waits for it."""
+        now = self.clock.now()
+        if name == "receive":
+            self._frames -= 1
+            self._link.took()
+        try:
+            if name == "send":
+                effects = self.channel.send(args[0], args[1], now, self.clock.time(), args[2])
+            elif name == "taken":
+                effects = self.channel.taken(args[0])
+            else:
+                effects = getattr(self.channel, name)(*args, now)
+        except SealcastError as e:
+            if reply:
+                reply.fail(e)
+            else:
+                self.emit("error", {"code": e.code, "text": str(e)})
+            return
+        except Exception as e:
+            if reply:
+                reply.fail(e)
+            raise
+        token = 0
+        if name in ("send", "change_group"):
+            for effect in effects:  # the one publish with a token is ours
+                if effect[0] in ("publish", "queued") and effect[-1]:
+                    token = effect[-1]
+            if token:
+                self._unacked[token] = reply
+        await self._perform(effects)
+        if name == "acked":
+            waiting = self._unacked.pop(args[0], None)
+            if waiting:
+                waiting.done()
+        elif reply and not token:
+            reply.done()
+
+    async def _perform(self, effects):
+        for effect in effects or ():
+            kind = effect[0]
+            if kind == "store":
+                await self._store(effect[1])
+            elif kind in ("publish", "subscribe", "disconnect", "reconnect"):
+                self._link.put(effect)
+            elif kind == "message":
+                self._deliver(effect[1])
+            elif kind == "event":
+                self._spoken(effect[1], effect[2])
+                self.emit(effect[1], effect[2])
+            elif kind == "wake":
+                self._wake = effect[1]
+            elif kind == "connect":
+                self._link.will = (effect[1], effect[2])
+            elif kind == "settled":
+                self._settled(effect[1], effect[2])
+            elif kind != "queued":
+                raise ValueError("unknown effect " + kind)
+
+    def _settled(self, token, error):
+        reply = self._unacked.pop(token, None)
+        if reply and error:
+            reply.fail(error)
+        elif reply:
+            reply.done()
+
+    def _spoken(self, name, info):
+        """Answer who waits for the group to take a message: those replies stand under the message's negative number.
+
+        Who moves to a new key forgets everything that was not sent, notes too."""
+        if name in ("accepted", "undeliverable"):
+            done = [-info["number"]]
+        elif name in ("removed", "moved"):
+            done = [token for token in self._unacked if token < 0 or name == "moved"]
+        else:
+            return
+        for token in done:
+            reply = self._unacked.pop(token, None)
+            if reply and name == "accepted":
+                reply.done()
+            elif reply and name == "moved":
+                reply.fail(Offline("the channel moved to a new key before this was sent: send it again"))
+            elif reply:
+                reply.fail(NoGroup("its receiver left the group" if name == "undeliverable" else "this member is out of the group now"))
+
+    async def _store(self, parts):
+        """Durable before anything else happens, however often it takes."""
+        wait = _RESTART_MS
+        while True:
+            try:
+                return self._storage.store(parts)
+            except (OSError, MemoryError, SealcastError) as e:
+                self.emit("error", {"code": "storage", "text": explain(e)})
+            await sleep_ms(wait)
+            wait = min(2 * wait, _RESTART_MOST_MS)
+            self._beat = self.clock.now()
+
+    def _deliver(self, message):
+        if "message" in self._callbacks:
+            self.emit("message", message)
+            self.post("taken", message)
+            return
+        if len(self._messages) >= self._backlog:
+            lost = self._messages.pop(0)
+            self.post("taken", lost)
+            self.emit("overflow", {"sender": lost.sender, "seq": lost.seq})
+        self._messages.append(message)
+        self._arrived.set()
+
+    def _take(self):
+        if self._reading is not None:
+            self.post("taken", self._reading)
+            self._reading = None
+
+    async def _part(self, name, *args):
+        self._take()
+        await self.ask(name, *args)
+        await pause(self._link.ended, _GOODBYE_MS)
+        await self.close()

@@ -1,0 +1,1 @@
+"""The SMMP half: the ratcheting group. PROTOCOL.md sections 16 to 21."""

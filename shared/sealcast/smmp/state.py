@@ -1,0 +1,176 @@
+"""The group's part of the stored state as bytes and back. PROTOCOL.md section 12."""
+
+from ..compat import const
+from ..wire import lv, u32
+from .control import FORKED, NONE, REJOIN, SYNC
+from .group import Undo
+from .outgoing import Pending
+from .ratchet import Package, State
+
+_FIXED = const(32)
+
+
+def pack_group(g):
+    """Keys, position, what is on its way, packages. Held frames and asks belong to a connection and are not stored. -> a list of bytes."""
+    o, p, s = g.organizer, g.packages, g.speech
+    out = [bytes((g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE,))]
+    _optional(out, g.state, _pack_state)
+    _pack_pairs(out, g.pairs)
+    out.append(lv(g.last, g.last_by or b""))
+    _optional(out, g.undo, _pack_undo)
+    out.append(u32(s.count) + bytes((len(s.queue),)))
+    for lead, text, to in s.queue:
+        out.append(lv(lead, text, to or b""))
+    _optional(out, s.pending, _pack_pending)
+    out.append(_count(g.heard))
+    for tag in sorted(g.heard):
+        out.append(tag + g.heard[tag])
+    out.append(u32(p.counter))
+    _pack_packages(out, p.mine)
+    tags = sorted(set(p.theirs) | set(p.floor))
+    out.append(_count(tags))
+    for tag in tags:
+        out.append(tag + u32(p.floor.get(tag, 0)) + lv(p.theirs.get(tag, b"")))
+    _optional(out, o.job, _pack_job)
+    return out
+
+
+def unpack_group(g, r):
+    suite, o, p = g.ch.suite, g.organizer, g.packages
+    g.phase = r.uint(1)
+    g.state = _unpack_state(r) if r.uint(1) else None
+    g.pairs = _unpack_pairs(g, r)
+    g.last, g.last_by = r.lv(), r.lv() or None
+    if r.uint(1):
+        g.undo = _unpack_undo(g, r)
+    if g.last:
+        g.recent = {g.state.epoch - 1: (g.last, g.last_by)}
+    g.speech.count = r.uint(4)
+    for _ in range(r.uint(1)):
+        lead, text, to = r.lv(), r.lv(), r.lv() or None
+        g.speech.queue.append((lead, text, to))
+    g.speech.pending = _unpack_pending(r) if r.uint(1) else None
+    for _ in range(r.uint(2)):
+        tag = g.tag(r.take(16))
+        g.heard[tag] = r.take(8)
+    p.counter = r.uint(4)
+    p.mine = _unpack_packages(suite, r)
+    for _ in range(r.uint(2)):
+        tag, floor, theirs = g.tag(r.take(16)), r.uint(4), r.lv()
+        if floor:
+            p.floor[tag] = floor
+        if theirs:
+            p.theirs[tag] = theirs
+    if r.uint(1):
+        o.job = _unpack_job(r)
+        o.job_at = 0
+
+
+def _count(items):
+    return len(items).to_bytes(2, "big")
+
+
+def _optional(out, value, pack):
+    out.append(b"\x01" if value else b"\x00")
+    if value:
+        pack(out, value)
+
+
+def _pack_state(out, s):
+    out.append(s.group + bytes((s.N, s.index)) + s.r + u32(s.epoch) + s.head)
+    out.append(s.RK + s.HK + s.NHK + s.mk + s.v + s.digest)
+    for i in range(s.N):
+        out.append(s.tags[i] + s.R[i])
+
+
+def _unpack_state(r):
+    group, n, index = r.take(16), r.uint(1), r.uint(1)
+    secret, epoch, head = r.take(32), r.uint(4), r.take(32)
+    RK, HK, NHK, mk, v, digest = [r.take(_FIXED) for _ in range(6)]
+    tags, R = [], []
+    for _ in range(n):
+        tags.append(r.take(16))
+        R.append(r.take(32))
+    return State(group, tags, R, index, secret, epoch, head, RK, HK, NHK, mk, v, digest)
+
+
+def _pack_pairs(out, pairs):
+    out.append(bytes((len(pairs),)))
+    for tag in sorted(pairs):
+        out.append(tag + pairs[tag])
+
+
+def _unpack_pairs(g, r):
+    pairs = {}
+    for _ in range(r.uint(1)):
+        tag = g.tag(r.take(16))
+        pairs[tag] = r.take(96)
+    return pairs
+
+
+def _pack_packages(out, packages):
+    out.append(bytes((len(packages),)))
+    for number in sorted(packages):
+        out.append(u32(number) + packages[number].k + packages[number].r)
+
+
+def _unpack_packages(suite, r):
+    out = {}
+    for _ in range(r.uint(1)):
+        number, k, secret = r.uint(4), r.take(32), r.take(32)
+        out[number] = Package(suite, k, secret)
+    return out
+
+
+def _pack_undo(out, u):
+    out.append(bytes((255 if u.outside is None else u.outside,)))
+    _optional(out, u.state, _pack_state)
+    _pack_pairs(out, u.pairs)
+    _optional(out, u.won, _pack_pending)
+    _pack_packages(out, u.spent)
+    _optional(out, u.job, _pack_job)
+
+
+def _unpack_undo(g, r):
+    u = Undo(g, None)
+    outside = r.uint(1)
+    u.outside = None if outside == 255 else outside
+    u.state = _unpack_state(r) if r.uint(1) else None
+    u.pairs = _unpack_pairs(g, r)
+    # What did not change is one object again
+    if u.state and u.state.tags == g.state.tags:
+        u.state.tags = g.state.tags
+    for tag in u.pairs:
+        if u.pairs[tag] == g.pairs.get(tag):
+            u.pairs[tag] = g.pairs[tag]
+    u.won = _unpack_pending(r) if r.uint(1) else None
+    u.spent = _unpack_packages(g.ch.suite, r)
+    u.job = _unpack_job(r) if r.uint(1) else None
+    return u
+
+
+def _pack_pending(out, p):
+    lead, text, to = p.entry or (b"", b"", None)
+    out.append(bytes((p.kind,)) + lv(p.frame, p.secret or b"", lead, text, to or b"", p.t or b""))
+    _optional(out, p.after, _pack_state)
+
+
+def _unpack_pending(r):
+    kind, frame, secret, lead, text, to, t = r.uint(1), r.lv(), r.lv(), r.lv(), r.lv(), r.lv(), r.lv()
+    after = _unpack_state(r) if r.uint(1) else None
+    return Pending(kind, frame, secret or None, (lead, text, to or None) if lead else None, t or None, after)
+
+
+def _pack_job(out, job):
+    reason, add, remove = job
+    out.append(bytes((reason,)))
+    for tags in (add, remove):
+        out.append(_count(tags) + b"".join(tags))
+
+
+def _unpack_job(r):
+    return r.uint(1), _tags(r), _tags(r)
+
+
+def _tags(r):
+    return [r.take(16) for _ in range(r.uint(2))]

@@ -1,0 +1,148 @@
+"""Conversations: one hash chain a sender, each key used once and erased. PROTOCOL.md section 10.
+
+A frame is header || nonce || box || mac. The mac, under a key that all members of the epoch share, is checked before any
+chain is moved; the chain is then moved on a copy, and kept only when the box opens.
+"""
+
+from ..compat import const
+from ..crypto.keys import derive, open_box, seal_box
+from ..errors import Reject
+from ..wire import CONVERSATION, TAG, header, lv, split, u32
+
+MAX_JUMP = const(1024)
+MAX_SKIPPED = const(64)
+
+
+class Epoch:
+    """The keys of one agreed epoch. parties: [(tag 16, sid 16, uid)] in the handshake's order."""
+
+    def __init__(self, hid, hk, parties, chains, skipped=None):
+        self.hid = hid
+        self.hk = hk
+        self.parties = parties
+        self.chains = chains  # index -> [key, next number], of the sender
+        self.skipped = skipped or {}  # (index, number) -> message key
+        self.messages = 0
+        self.since = 0  # monotonic ms, this run
+
+    @property
+    def id(self):
+        return self.hid[:16]
+
+    def index(self, tag):
+        for i in range(len(self.parties)):
+            if self.parties[i][0] == tag:
+                return i
+        raise Reject("members")
+
+    def seal(self, keys, rng, tag, body, sign):
+        """Body -> frame; moves and erases our own chain key, so the caller stores the state before it publishes."""
+        chain = self.chains[self.index(tag)]
+        number = chain[1]
+        head = header(CONVERSATION, self.id, number)
+        ad = keys.ad(head, tag)
+        pt = body + (sign(ad, body, self.hid) if sign else b"")
+        mk = derive(keys.suite, chain[0], b"sc/msg")
+        chain[0] = derive(keys.suite, chain[0], b"sc/next")
+        chain[1] = number + 1
+        nonce = rng.nonce(ad, pt)
+        box = seal_box(keys.suite, mk, ad, nonce, pt)
+        return head + nonce + box + self._mac(keys.suite, ad, nonce, box)
+
+    def open(self, keys, frame, tag):
+        """frame -> (ad, number, pt, commit). Nothing has changed until `commit()` is called.
+
+        Raises Reject("forged" | "members" | "duplicate" | "window").
+        """
+        head, _, number, nonce, rest = split(frame, CONVERSATION)
+        box, mac = rest[:-TAG], rest[-TAG:]
+        ad = keys.ad(head, tag)
+        if len(box) < TAG or not keys.suite.equal(mac, self._mac(keys.suite, ad, nonce, box)):
+            raise Reject("forged")
+        i = self.index(tag)
+        key, at = self.chains[i]
+        if number < at:
+            mk = self.skipped.get((i, number))
+            if mk is None:
+                raise Reject("duplicate")
+            pt = open_box(keys.suite, mk, ad, nonce, box)
+            return ad, number, pt, lambda: self.skipped.pop((i, number))
+        if number - at > MAX_JUMP:
+            raise Reject("window")
+        skipped = []
+        while at < number:
+            if number - at <= MAX_SKIPPED:
+                skipped.append(((i, at), derive(keys.suite, key, b"sc/msg")))
+            key = derive(keys.suite, key, b"sc/next")
+            at += 1
+        pt = open_box(keys.suite, derive(keys.suite, key, b"sc/msg"), ad, nonce, box)
+        moved = [derive(keys.suite, key, b"sc/next"), at + 1]
+
+        def commit():
+            self.chains[i] = moved
+            for where, mk in skipped:
+                self.skipped[where] = mk
+            while len(self.skipped) > MAX_SKIPPED:
+                self.skipped.pop(self._least())
+
+        return ad, number, pt, commit
+
+    def _least(self):
+        """The skipped key to give up: the oldest of the sender that has most, so that nobody pushes out another's."""
+        count = {}
+        for i, _ in self.skipped:
+            count[i] = count.get(i, 0) + 1
+        return min(self.skipped, key=lambda w: (-count[w[0]], w[1]))
+
+    def _mac(self, suite, ad, nonce, box):
+        return derive(suite, self.hk, b"sc/hmac", ad, nonce, box)[:TAG]
+
+    def missing(self):
+        """How many messages of each sender were skipped and never came: {uid: count}."""
+        out = {}
+        for i, _ in self.skipped:
+            uid = self.parties[i][2]
+            out[uid] = out.get(uid, 0) + 1
+        return out
+
+
+def new_epoch(suite, attempt, uids):
+    """A keyed Attempt -> Epoch. ISK itself is not kept."""
+    parties = []
+    chains = []
+    for j in range(attempt.n):
+        tag, sid = attempt.proposal.parties[j]
+        parties.append((tag, sid, uids[j]))
+        chains.append([derive(suite, attempt.ISK, b"sc/chain", lv(attempt.names[j], sid)), 0])
+    return Epoch(attempt.hid, derive(suite, attempt.ISK, b"sc/hk"), parties, chains)
+
+
+def pack_epoch(e):
+    """-> a list of pieces."""
+    out = [e.hid, e.hk, u32(e.messages), bytes((len(e.parties),))]
+    for i in range(len(e.parties)):
+        tag, sid, uid = e.parties[i]
+        key, at = e.chains[i]
+        out.append(tag + sid + lv(uid.encode()) + key + u32(at))
+    out.append(bytes((len(e.skipped),)))
+    some = []
+    for i, number in e.skipped:
+        some.append(bytes((i,)) + u32(number) + e.skipped[(i, number)])
+        if len(some) == 16:  # not all of them at once: there may be 64
+            out.append(b"".join(some))
+            some = []
+    return out + some
+
+
+def unpack_epoch(r):
+    hid, hk, messages = r.take(32), r.take(32), r.uint(4)
+    parties, chains, skipped = [], [], {}
+    for _ in range(r.uint(1)):
+        parties.append((r.take(16), r.take(16), r.lv().decode()))
+        chains.append([r.take(32), r.uint(4)])
+    for _ in range(r.uint(1)):
+        where = (r.uint(1), r.uint(4))
+        skipped[where] = r.take(32)
+    e = Epoch(hid, hk, parties, chains, skipped)
+    e.messages = messages
+    return e

@@ -1,0 +1,82 @@
+"""Who a member is: long-term keys, session keys, signed joins, fingerprints. PROTOCOL.md section 6."""
+
+from ..compat import const
+from ..crypto.keys import derive, high_order
+from ..errors import Reject
+from ..wire import JOIN, Reader, header, u32
+
+JOIN_SLOTS = const(4)  # the joins kept on the broker, so that notes of recent sessions stay verifiable
+SIG = const(64)
+_JOIN_BODY = const(101)  # lamport 4, B 32, E 32, S 32, ring 1
+
+
+class Identity:
+    """A member's long-term keys, from one 32-byte secret: b/B on X25519 (SMMP) and e/E on Ed25519 (signs joins)."""
+
+    def __init__(self, suite, secret):
+        self.b = derive(suite, secret, b"sc/id-x25519")
+        self.B = suite.x25519_base(self.b)
+        self.e = derive(suite, secret, b"sc/id-ed25519")
+        self.E = suite.ed25519_public(self.e)
+
+    @property
+    def public(self):
+        """B(32) || E(32): what is pinned."""
+        return self.B + self.E
+
+
+FINGERPRINT_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def fingerprint(suite, public):
+    """A short text for people to compare: 100 bits in five groups of four base32 characters. public: B || E, 64 bytes."""
+    bits = int.from_bytes(suite.h(32, b"", b"", b"sc/fp", public)[:13], "big") >> 4
+    text = ""
+    for i in range(20):
+        text += FINGERPRINT_LETTERS[(bits >> (95 - 5 * i)) & 31]
+    return "-".join([text[i : i + 4] for i in range(0, 20, 4)])
+
+
+class Join:
+    """One session of a member: (lamport, sid) orders sessions; S verifies what the session signs."""
+
+    def __init__(self, lamport, sid, public, S, ring):
+        self.lamport = lamport
+        self.sid = sid
+        self.public = public
+        self.S = S
+        self.ring = ring
+
+    @property
+    def order(self):
+        return (self.lamport, self.sid)
+
+    def body(self):
+        return u32(self.lamport) + self.public + self.S + bytes((self.ring,))
+
+
+def seal_join(keys, rng, identity, tag, join):
+    """The join note's frame: epoch = sid, seq = lamport, signed by the long-term identity."""
+    head = header(JOIN, join.sid, join.lamport)
+    body = join.body()
+    sig = keys.suite.ed25519_sign(identity.e, identity.E, _signable(keys, keys.ad(head, tag), body))
+    return keys.seal(rng, head, tag, body + sig)
+
+
+def open_join(keys, frame, tag):
+    """frame -> Join, its signature checked against the identity it carries. Pinning is the caller's. Raises Reject."""
+    ad, sid, seq, pt = keys.open(frame, JOIN, tag)
+    r = Reader(pt)
+    lamport, public, S, ring = r.uint(4), r.take(64), r.take(32), r.uint(1)
+    sig = r.take(SIG)
+    r.end()
+    if lamport != seq or not 1 <= ring <= 64:
+        raise Reject("format")
+    if not keys.suite.ed25519_verify(public[32:], sig, _signable(keys, ad, pt[:_JOIN_BODY])):
+        raise Reject("signature")
+    high_order(public[:32])  # else it could be sealed nothing, and block what is for all
+    return Join(lamport, sid, public, S, ring)
+
+
+def _signable(keys, ad, body):
+    return keys.suite.h(32, b"", b"", b"sc/join", ad, body)

@@ -1,0 +1,222 @@
+"""What we know of the other members: sessions, whether they are there, and which of their notes we have. PROTOCOL.md 6.3, 7.
+
+Pure bookkeeping on authenticated input: signatures and freshness are checked here, effects are the channel's.
+"""
+
+from ..compat import const
+from ..errors import NoGroup, Reject
+from ..wire import U32
+
+AWAKE = const(1)
+ASLEEP = const(2)
+LEFT = const(3)
+GONE = const(4)  # never on the wire: what a receiver calls a member whose keepalives stopped
+UNHEARD = const(5)  # known from our storage, not heard of in this run: still present until it stays silent
+STATUS = {AWAKE: "awake", ASLEEP: "asleep", LEFT: "left", GONE: "gone", UNHEARD: "unheard"}
+PRESENT = (AWAKE, ASLEEP, UNHEARD)
+
+WILL = U32  # the counter of a last will: after every keepalive of its connection
+MAX_SESSIONS = const(3)
+MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
+HELD_BYTES = const(8192)  # of bodies, a session
+GAP_MS = const(3000)  # how long a hole in a sender's notes may last before the ring is read again, and again before it is reported
+
+
+class Window:
+    """Which notes of one session have been delivered: all below `next`, which only grows. PROTOCOL.md 7.3."""
+
+    def __init__(self, ring):
+        self.ring = ring
+        self.next = None  # None until the ring has been read once
+        self.head = 0  # the highest signed head heard of
+        self.held = {}  # seq -> note: arrived ahead of a hole, or while the ring is being read
+        self.digests = []  # of the last `ring` notes delivered without a hole
+        self.gap_at = None
+        self.reread = False
+
+    def add(self, seq, note):
+        """Take a note in. Reject("duplicate") for one we have; Reject("window") beyond any ring."""
+        if self.next is not None and seq < self.next or seq in self.held:
+            raise Reject("duplicate")
+        low = self.next if self.next is not None else (min(self.held) if self.held else seq)
+        if len(self.held) >= 2 * self.ring or seq > low + 0xFFFF or seq >= MAX_SEQ:
+            raise Reject("window")
+        self.held[seq] = note
+        while len(self.held) > 1 and sum([len(n.body) for n in self.held.values()]) > HELD_BYTES:
+            # A board holds no whole ring of large notes: the last ones are read again when the first are delivered.
+            last = max(self.held)
+            self.head = max(self.head, last + 1)
+            del self.held[last]
+
+    def baseline(self):
+        """After the first reading: everything that the ring could still hold is expected, no more."""
+        if self.next is None:
+            top = max(self.held) + 1 if self.held else 0
+            self.next = max(0, max(self.head, top) - self.ring)
+            self.held = {seq: self.held[seq] for seq in self.held if seq >= self.next}
+
+    def ready(self):
+        """Notes that can be delivered now, in order."""
+        out = []
+        while self.next in self.held:
+            note = self.held.pop(self.next)
+            out.append(note)
+            self.digests = (self.digests + [note.digest])[-self.ring :]
+            self.next += 1
+        return out
+
+    def hole(self, now):
+        """Start, keep or stop the clock of a hole."""
+        if self.next is None or not (self.held or self.head > self.next):
+            self.calm()
+        elif self.gap_at is None:
+            self.gap_at = now + GAP_MS
+
+    def calm(self):
+        """No hole that we know of, or a new connection: the ring is read before anything is missed."""
+        self.gap_at = None
+        self.reread = False
+
+    def skip(self):
+        """Give a hole up: -> (first, last) missing. `next` moves past it."""
+        first = self.next
+        self.next = min(self.held) if self.held else self.head
+        self.digests = []
+        self.calm()
+        return first, self.next - 1
+
+
+class Session:
+    """One verified join of a member and the window on its notes."""
+
+    def __init__(self, join):
+        self.lamport = join.lamport
+        self.sid = join.sid
+        self.S = join.S
+        self.window = Window(join.ring)
+
+    @property
+    def order(self):
+        return (self.lamport, self.sid)
+
+
+class Member:
+    """Another member: pinned identity, its newest sessions, its presence."""
+
+    def __init__(self, name, uid):
+        self.name = name
+        self.tag = name[:16]
+        self.uid = uid
+        self.public = None  # B || E, pinned
+        self.refused = None  # an identity we refused: reported once
+        self.sessions = []  # ascending order, at most MAX_SESSIONS
+        self.floor = 0  # joins up to this lamport are never taken again
+        self.conn = 0
+        self.counter = -1
+        self.willed = -1  # a last will counts once, for its own connection
+        self.status = GONE
+        self.deadline = 0
+        self.silent_until = 0  # left out of handshakes until then
+        self.strikes = 0
+
+    @property
+    def current(self):
+        return self.sessions[-1] if self.sessions else None
+
+    def session(self, sid):
+        """The session with this sid; Reject("unknown") when there is none."""
+        for s in self.sessions:
+            if s.sid == sid:
+                return s
+        raise Reject("unknown")
+
+    def admit(self, join):
+        """A verified join of the pinned identity -> True when it is the member's newest session.
+
+        Reject("duplicate") when known, Reject("stale") when older than what was forgotten.
+        """
+        for s in self.sessions:
+            if s.sid == join.sid:
+                raise Reject("duplicate")
+        if join.lamport <= self.floor:
+            raise Reject("stale")
+        session = Session(join)
+        self.sessions = sorted(self.sessions + [session], key=lambda s: s.order)
+        while len(self.sessions) > MAX_SESSIONS:
+            self.floor = self.sessions.pop(0).lamport
+        if self.current is not session:
+            return False
+        self.conn, self.counter, self.willed = 0, -1, -1
+        return True
+
+    def fresh(self, p, counter):
+        """Is this presence newer than what we have, or, in a new run, the same? A will only ends the connection it belongs to."""
+        if counter == WILL:
+            return p.conn >= self.conn and p.conn > self.willed
+        have = (self.conn, self.counter)
+        return (p.conn, counter) > have or self.status == UNHEARD and (p.conn, counter) == have
+
+    def see(self, p, counter, now):
+        """A fresh, verified presence."""
+        if counter == WILL:
+            self.willed = p.conn
+            if p.conn > self.conn:
+                self.conn, self.counter = p.conn, -1
+        else:
+            self.conn, self.counter = p.conn, counter
+            self.current.window.head = max(self.current.window.head, p.head)
+        self.status = p.status
+        self.deadline = now + p.sleep * 1000 * (p.status == ASLEEP) + p.keepalive * 2500
+        if p.status == LEFT:
+            self.deadline = 0
+
+    def lapsed(self, now):
+        """True once when a member that was present has not been heard of in time; it is GONE from then on."""
+        if self.status in PRESENT and now >= self.deadline:
+            self.status = GONE
+            return True
+        return False
+
+
+class Members:
+    """The other members by tag, and how far the order of joins has come. What is asked by tag knows ourselves, too."""
+
+    def __init__(self, me):
+        self._me = me
+        self.by_tag = {}
+        self.lamport = 0  # the largest that any accepted join carried
+        self.newest = (0, bytes(16))  # the newest join we know
+
+    def clear(self):
+        """Nobody is known yet."""
+        self.__init__(self._me)
+
+    def note(self, order):
+        """A join with this (lamport, sid) was accepted."""
+        self.lamport = max(self.lamport, order[0])
+        self.newest = max(self.newest, order)
+
+    def tag_of(self, uid):
+        for m in self.by_tag.values():
+            if m.uid == uid and m.current:
+                return m.tag
+        raise NoGroup("no member of that name has joined this channel yet")
+
+    def uid_of(self, tag):
+        m = self.by_tag.get(tag)
+        return self._me.uid if tag == self._me.tag else m.uid if m else None
+
+    def pinned(self, tag):
+        """B(32) of a member's pinned identity, or None."""
+        if tag == self._me.tag:
+            return self._me.identity.B
+        m = self.by_tag.get(tag)
+        return m.public[:32] if m and m.public else None
+
+    def awake(self, tag):
+        m = self.by_tag.get(tag)
+        return m is not None and m.status == AWAKE
+
+    def rank(self, tags, me_tag, without=None):
+        """How many of these members are awake and come before us: the first acts, the others wait a step each. without: not counted."""
+        return len([tag for tag in tags if tag < me_tag and tag != without and self.awake(tag)])
