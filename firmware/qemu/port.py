@@ -7,17 +7,20 @@
 The source tree is $MICROPYTHON_DIR, or the one that firmware/bootstrap keeps in the user's cache.
 """
 import fcntl
+import glob
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOARDS = {"VIRT_RV32": "riscv64-unknown-elf-", "MPS2_AN385": "arm-none-eabi-"}
 FIRMWARE = os.path.dirname(HERE)
 _WHOLE = tuple(os.path.join(FIRMWARE, *path) for path in (("curve25519",), ("node",), ("..", "shared", "sealcast")))
 HEAP_BYTES = 143360     # the port's own figure
+KEEP_S = 3 * 86400
 C3_HEAP_BYTES = 181248  # leaves 177,000 bytes free after start-up, as an ESP32-C3 does before its radio is on
 
 # Boards with a chip's memory and radio (chip/): the size that MicroPython's heap begins with there, before it grows, and the chip.
@@ -51,7 +54,7 @@ def _inputs_digest(tree, more):
             own = name in ("port.py", "manifest.py", "manifest_whole.py", "_boot.py")
             if own or name.endswith((".c", ".h", ".mk", ".ld")) or more and name.endswith(".py"):
                 path = os.path.join(folder, name)
-                digest.update(path.encode())
+                digest.update(os.path.relpath(path, FIRMWARE).encode())
                 with open(path, "rb") as file:
                     digest.update(file.read())
     return digest.hexdigest()
@@ -105,15 +108,18 @@ def firmware(board, heap_bytes=HEAP_BYTES, whole=False, profile=None):
         name, (heap_bytes, chip) = profile, PROFILES[profile]
         defines = ["-DCHIP_PROFILE=1", "-D%s=1" % chip, "-Wno-error=pointer-arith"]     # py/gc.c, where the heap grows
         modules.update(chip=os.path.join(HERE, "chip"), lwip=bootstrap("lwip.py"))
-    folder = _cache("qemu-%s-%s%s" % (board, name, "-whole" if whole else ""))
+    digest = _inputs_digest(tree + modules.get("lwip", ""), _WHOLE if whole else ())
+    # A folder for each state of the sources: several checkouts would build over each other's firmware else.
+    kind = "qemu-%s-%s%s" % (board, name, "-whole" if whole else "")
+    folder = _cache("%s-%s" % (kind, digest[:12]))
     os.makedirs(folder, exist_ok=True)
     elf, stamp = os.path.join(folder, "build", "firmware.elf"), os.path.join(folder, "stamp")
     with open(os.path.join(folder, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        digest = _inputs_digest(tree + modules.get("lwip", ""), _WHOLE if whole else ())
         if os.path.exists(elf) and os.path.exists(stamp):
             with open(stamp) as file:
                 if file.read() == digest:
+                    os.utime(stamp)
                     return elf
         shutil.rmtree(os.path.join(folder, "build"), ignore_errors=True)
         log = os.path.join(folder, "log")
@@ -134,7 +140,16 @@ def firmware(board, heap_bytes=HEAP_BYTES, whole=False, profile=None):
             *_compiler_settings(board)], log)
         with open(stamp, "w") as file:
             file.write(digest)
+    _forget(kind)
     return elf
+
+
+def _forget(kind):
+    """Removes firmware of this kind that nobody has used for days."""
+    for folder in glob.glob(_cache(kind + "-" + "?" * 12)):
+        stamp = os.path.join(folder, "stamp")
+        if os.path.exists(stamp) and time.time() - os.path.getmtime(stamp) > KEEP_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """An emulated board with a chip's memory and radio, and what tests of its memory say to it."""
 
 import re
+import shutil
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -72,21 +75,28 @@ def profile(request):
     return request.param
 
 
-@pytest.fixture
-def chip(profile, tmp_path):
-    with Chip(disk=str(tmp_path / "disk"), profile=profile) as board:
+@pytest.fixture(scope="session")
+def disk(tmp_path_factory):
+    """A disk with the helpers and the native modules on it, copied for each board."""
+    path = tmp_path_factory.mktemp("chip") / "disk"
+    with Chip(disk=str(path), profile="esp32c3") as board:
         board.put("/chiphelp.py", HELP)
         for name in ("curve25519", "symcrypto"):
             board.put(f"/lib/{name}.mpy", (NATIVE / f"{name}.mpy").read_bytes())
+    return path
+
+
+@pytest.fixture
+def chip(profile, disk, tmp_path):
+    own = tmp_path / "disk"
+    shutil.copy(disk, own)
+    with Chip(disk=str(own), profile=profile) as board:
         yield board.ready()
 
 
 @pytest.fixture
 def echo():
     """A server on this computer that sends back what it receives: its port."""
-    import socket
-    import threading
-
     server = socket.create_server(("127.0.0.1", 0))
 
     def answer(connection):
