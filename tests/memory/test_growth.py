@@ -19,9 +19,9 @@ def test_an_area_stays_while_one_object_lies_in_it(chip):
 def test_growth_takes_the_largest_piece_and_then_the_next(chip):
     found = chip.figures("figures('before')\nobjects = [load(10000)]\n"
                          "try:\n    while True: objects.append(load(4000))\nexcept MemoryError: pass\n"
-                         "figures('full')\nobjects = None\nfigures('after')")
+                         "figures('full')")
     assert found["full"][1] < 4096  # no piece is left that a growth would take
-    assert found["after"][:2] == found["before"][:2]
+    assert found["full"][2] > found["before"][2] + found["before"][0] * 0.9
 
 
 def test_native_code_lies_in_the_chips_heap_until_a_soft_reset(chip, profile):
@@ -78,7 +78,7 @@ def count(name):
     mine = [name + str(i) for i in range(50)]
     for word in mine:
         said.append(word)
-        load(3000)
+        [bytes(100) for _ in range(20)]
         time.sleep_ms(1)
 _thread.start_new_thread(count, ("a",))
 _thread.start_new_thread(count, ("b",))
