@@ -5,7 +5,7 @@
         board.put("/lib/thing.mpy", data)
         print(board.run("import thing; print(thing.answer)"))
 
-    board.py VIRT_RV32 [--disk FILE]      runs one until interrupted; prints its serial port, for any terminal program
+    board.py VIRT_RV32 [--disk FILE] [--profile esp32|esp32c3]      runs one until interrupted; prints its serial port, for any terminal program
 """
 import argparse
 import json
@@ -116,8 +116,8 @@ class Board:
         """Switches the access point of a board with a profile on or off. Without it nothing passes, and the station notices in seconds."""
         self._command("set_link", name="wifi", up=there)
 
-    def _command(self, name, **arguments):
-        self._qmp.write(json.dumps({"execute": name, "arguments": arguments}).encode())
+    def _command(self, command, **arguments):
+        self._qmp.write(json.dumps({"execute": command, "arguments": arguments}).encode())
         while True:
             line = self._qmp.readline()
             if not line:
@@ -126,7 +126,7 @@ class Board:
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
-                raise BoardError("%s: %s" % (name, answer["error"]["desc"]))
+                raise BoardError("%s: %s" % (command, answer["error"]["desc"]))
 
     def cut_power(self):
         """Stops at once, wherever the program is; start() goes on with the same disk."""
@@ -251,9 +251,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=sorted(MACHINES))
     parser.add_argument("--disk", help="file that keeps the board's disk")
+    parser.add_argument("--profile", choices=sorted(port.PROFILES), help="with this chip's memory and radio (VIRT_RV32)")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(0))
-    with Board(args.name, args.disk) as board:
+    with Board(args.name, args.disk, profile=args.profile) as board:
         print(board.port, flush=True)
         try:
             board._process.wait()

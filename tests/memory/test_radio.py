@@ -134,11 +134,17 @@ async def main():
     while not network.WLAN().isconnected(): await asyncio.sleep_ms(50)
     client = Client("%s", %d, "chip", keepalive_s=30)
     await client.connect("will", b"gone")
+    arrived = []
+    async def receive():
+        while True: arrived.append(await client.receive())
+    task = asyncio.create_task(receive())
     await client.subscribe("there/#", 1)
     for n in (10, 500, 2000):
         await client.publish("there/back", bytes(n), qos=1)
-        topic, payload = await client.receive()
+        while not arrived: await asyncio.sleep_ms(20)
+        topic, payload = arrived.pop()
         print(topic, len(payload))
+    task.cancel()
     await client.close()
 asyncio.run(main())
 """ % (emulated.HOST, mosquitto.port), 120)
