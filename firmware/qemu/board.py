@@ -5,12 +5,12 @@
         board.put("/lib/thing.mpy", data)
         print(board.run("import thing; print(thing.answer)"))
 
-    board.py VIRT_RV32 [--disk FILE] [--profile esp32|esp32c3]      runs one until interrupted; prints its serial port, for any terminal program
+    board.py VIRT_RV32 [--disk FILE] [--profile NAME]
+                runs one until interrupted; prints its serial port, for any terminal program
 """
 import argparse
 import json
 import os
-import random
 import select
 import shutil
 import signal
@@ -32,7 +32,7 @@ MACHINES = {
 }
 CHUNK = 1024
 RADIO = ["-global", "virtio-mmio.force-legacy=false", "-netdev", "user,id=wifi", "-device", "virtio-net-device,netdev=wifi"]
-RANDOM = ["-object", "rng-random,id=random,filename=%s", "-device", "virtio-rng-device,rng=random"]
+RANDOM = ["-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-device,rng=random"]
 HOST = "10.0.2.2"       # this computer, for a board with a profile
 
 
@@ -86,7 +86,7 @@ class Board:
             "-serial", "pty", "-monitor", "none",
             "-chardev", "socket,id=qmp,fd=%d" % theirs.fileno(), "-mon", "chardev=qmp,mode=control"]
         if self.profile:
-            command += [*RADIO, *RANDOM[:1], RANDOM[1] % self._randomness(), *RANDOM[2:]]
+            command += RADIO + ([] if self._icount else RANDOM)     # counted: the same bytes each time
         if self._icount:
             command += ["-icount", "shift=0"]
         # The machine has no memory of what was on the disk unless the file is there: QEMU makes it.
@@ -102,15 +102,6 @@ class Board:
             if device["filename"].startswith("pty:"):
                 self.port = device["filename"][4:]
         self._buffer.clear()
-
-    def _randomness(self):
-        """What the board's os.urandom reads: always the same bytes where instructions are counted."""
-        if not self._icount:
-            return "/dev/urandom"
-        path = self._disk + ".random"
-        with open(path, "wb") as file:
-            file.write(random.Random(0).randbytes(1 << 20))
-        return path
 
     def wifi(self, there):
         """Switches the access point of a board with a profile on or off. Without it nothing passes, and the station notices in seconds."""

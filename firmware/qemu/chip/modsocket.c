@@ -6,14 +6,12 @@
 #include "py/objlist.h"
 #include "py/runtime.h"
 #include "py/stream.h"
-#include "lwip/dns.h"
 #include "lwip/tcp.h"
 #include "lwip/udp.h"
 #include "shared/netutils/netutils.h"
 
 enum { INET = 2, STREAM = 1, DATAGRAM = 2 };
 enum { NEW, CONNECTING, CONNECTED, PEER_CLOSED, FAILED, SHUT };
-enum { EAI_FAILED = 202, EAI_NO_MEMORY = 203 };
 #define FOREVER ((mp_uint_t)-1)
 #define TCP_ROOM_BYTES (2 * TCP_MSS + 1)    // lwIP's TCP_SNDLOWAT: less is not called writable
 
@@ -29,6 +27,7 @@ typedef struct {
 } socket_t;
 
 static const mp_obj_type_t socket_type;
+void chip_resolve(mp_obj_t name, ip_addr_t *address);     // names.c
 
 static int number(err_t error) {
     static const uint8_t numbers[] = {
@@ -94,41 +93,17 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
 
 // --- names
 
-typedef struct { volatile int state; ip_addr_t address; } lookup_t;
-
-static void on_name(const char *name, const ip_addr_t *address, void *arg) {
-    lookup_t *lookup = arg;
-    if (address) {
-        lookup->address = *address;
-    }
-    lookup->state = address ? 1 : -EAI_FAILED;
-}
-
-static void resolve(mp_obj_t name_in, ip_addr_t *address) {
-    const char *name = mp_obj_str_get_str(name_in);
-    static lookup_t lookup;     // an answer may come after an interrupt
-    lookup.state = 0;
-    err_t error = dns_gethostbyname(*name ? name : "0.0.0.0", &lookup.address, on_name, &lookup);
-    while (error == ERR_INPROGRESS && lookup.state == 0) {
-        mp_event_wait_ms(1);
-    }
-    if (error != ERR_OK && lookup.state != 1) {
-        mp_raise_OSError(error == ERR_MEM ? -EAI_NO_MEMORY : -EAI_FAILED);
-    }
-    *address = lookup.address;
-}
-
 static uint16_t endpoint(mp_obj_t pair, ip_addr_t *address) {
     mp_obj_t *items;
     mp_obj_get_array_fixed_n(pair, 2, &items);
-    resolve(items[0], address);
+    chip_resolve(items[0], address);
     return mp_obj_get_int(items[1]);
 }
 
 static mp_obj_t socket_getaddrinfo(size_t n_args, const mp_obj_t *args) {
     ip_addr_t address;
     mp_obj_t port = mp_obj_is_str(args[1]) ? mp_call_function_1(MP_OBJ_FROM_PTR(&mp_type_int), args[1]) : args[1];
-    resolve(args[0], &address);
+    chip_resolve(args[0], &address);
     mp_int_t type = n_args > 3 ? mp_obj_get_int(args[3]) : 0;
     mp_obj_t fields[] = {
         MP_OBJ_NEW_SMALL_INT(INET), MP_OBJ_NEW_SMALL_INT(type ? type : STREAM),
