@@ -232,12 +232,12 @@ static void look(uint32_t now) {
     } else if (state == RADIO_CONNECTED) {
         if (frames_link()) {
             since = now;
-        } else if (now - since >= BEACON_MS) {
+        } else if ((int32_t)(now - since) >= BEACON_MS) {
             down(BEACON_TIMEOUT);
             state = RADIO_CONNECTING;
         }
     }
-    if (lost_since && now - lost_since >= ADDRESS_MS) {
+    if (lost_since && (int32_t)(now - lost_since) >= ADDRESS_MS) {
         lost_since = 0;
         address(false);
     }
