@@ -9,7 +9,7 @@ typedef struct {
     uint32_t raw_code;      // offset of the module's own raw code
     uint32_t check;         // of names, constants and bytecode: the stub names it
     uint32_t objects;       // offset of its table of constants, 0: the stub brings them
-    uint32_t reserved;
+    uint32_t mixed;         // its length where the stub brings some of them (0 here) and keeps the table; else 0
 } xip_module;
 
 typedef struct {

@@ -1,6 +1,6 @@
 // The native module xipnative: bytecode that runs out of an image in memory-mapped flash (README.md beside this file).
 // It looks at MicroPython's objects word by word; layout() proves on the running firmware that they lie as assumed before
-// anything else here is trusted. Nothing is written but one pointer of a module's own context (enter()).
+// anything else here is trusted. Nothing is written but a module's own table of constants (enter()).
 #include "py/dynruntime.h"
 #include "xip.h"
 
@@ -146,8 +146,14 @@ static mp_obj_t enter(size_t n_args, const mp_obj_t *args) {
     }
     const xip_module *module = &image_at->modules[number];
     word *context = ((word **)args[0])[FUN_CONTEXT];
-    if (module->objects) {
-        context[CONTEXT_OBJECTS] = (word)image_at + module->objects;
+    const word *objects = (const word *)((word)image_at + module->objects);
+    for (size_t i = 0; i < module->mixed; i++) {
+        if (objects[i]) {
+            ((word *)context[CONTEXT_OBJECTS])[i] = objects[i];
+        }
+    }
+    if (module->objects && !module->mixed) {
+        context[CONTEXT_OBJECTS] = (word)objects;
     }
     return mp_make_function_from_proto_fun((const void *)((word)image_at + module->raw_code), (const mp_module_context_t *)context, NULL);
 }

@@ -11,6 +11,7 @@ def enter(function, number, check):
     try:
         return xipnative.enter(function, image, number, check)
     except ValueError as e:
-        with open(folder + "/bad", "w") as f:
-            f.write(str(e))
-        raise ImportError("xip: " + str(e))
+        why = str(e)
+    with open(folder + "/bad", "w") as f:
+        f.write(why)
+    raise ImportError("xip: " + why)

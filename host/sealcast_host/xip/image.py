@@ -48,7 +48,6 @@ class Image:
     data: bytes
     stubs: dict[str, bytes]
     id: str
-    in_flash: int  # modules whose constants lie in the image as well
 
 
 @dataclass
@@ -119,7 +118,7 @@ def make(modules: dict[str, bytes], target: Target, version: str) -> Image:
     """modules: path below a folder of sys.path -> .mpy; PROBE must be among them. Raises mpy.Unreadable."""
     paths = [PROBE, *sorted(path for path in modules if path != PROBE)]
     linker = _Linker(target, HEADER_BYTES + _MODULE_BYTES * len(paths))
-    directory, stubs, in_flash = b"", {}, 0
+    directory, stubs = b"", {}
     for number, path in enumerate(paths):
         try:
             parts = mpy.read(modules[path])
@@ -127,10 +126,9 @@ def make(modules: dict[str, bytes], target: Target, version: str) -> Image:
             raise mpy.Unreadable(f"{path}: {e}") from None
         check = zlib.crc32(modules[path]) & 0x3FFFFFFF  # a small int on every board
         code = linker.raw_code(parts.code) - target.base
-        objects = _constants(linker, parts.objects, target.words)
-        in_flash += objects != 0
-        stubs[path] = mpy.stub(parts, number, check, objects == 0)
-        directory += struct.pack("<4I", code, check, objects, 0)
+        objects, kept = _constants(linker, parts.objects, target.words)
+        stubs[path] = mpy.stub(parts, number, check, kept)
+        directory += struct.pack("<4I", code, check, objects, len(kept) if objects and any(kept) else 0)
     body = bytes(directory + linker.out)
     probe = mpy.read(modules[PROBE])
     facts = struct.pack("<4BIQ", target.architecture, target.word_bytes, mpy.VERSION, len(probe.objects), len(paths), target.base)
@@ -138,18 +136,22 @@ def make(modules: dict[str, bytes], target: Target, version: str) -> Image:
     after = facts + name + version.encode()[:15].ljust(16, b"\0") + body
     size = 16 + len(after)
     after = struct.pack("<II", size, zlib.crc32(after)) + after
-    return Image(MAGIC + after, stubs, name.hex(), in_flash)
+    return Image(MAGIC + after, stubs, name.hex())
 
 
-def _constants(linker: _Linker, objects: tuple[mpy.Constant, ...], words: Words | None) -> int:
-    """Puts a module's table of constants into the image; -> its offset, 0 where the stub must bring them."""
+def _constants(linker: _Linker, objects: tuple[mpy.Constant, ...], words: Words | None) -> tuple[int, list[bool]]:
+    """Puts a module's table of constants into the image; -> its offset (0: none), and which of them the stub must bring."""
     if words is None or not objects:
-        return 0
-    kept = len(linker.out)
-    try:
-        values = [linker.constant(value, words) for value in objects]
-    except _NotInFlash:
-        del linker.out[kept:]
-        return 0
+        return 0, [True] * len(objects)
+    values, kept = [], []
+    for value in objects:
+        before = len(linker.out)
+        try:
+            values.append(linker.constant(value, words))
+            kept.append(False)
+        except _NotInFlash:
+            del linker.out[before:]
+            values.append(0)
+            kept.append(True)
     linker.align(linker.target.word_bytes)
-    return linker.put(linker.word(*values)) - linker.target.base
+    return linker.put(linker.word(*values)) - linker.target.base, kept

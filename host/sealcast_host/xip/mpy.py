@@ -4,6 +4,8 @@ Source: py/persistentcode.c of MicroPython (the file), py/bc.h (the prelude of a
 """
 
 from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import TypeAlias
 
 VERSION = 6
 _NONE, _FALSE, _TRUE, _ELLIPSIS, _STR, _BYTES, _INT, _FLOAT, _COMPLEX, _TUPLE = range(1, 11)
@@ -23,7 +25,7 @@ class Number:
     is_int: bool
 
 
-Constant = str | bytes | tuple["Constant", ...] | None | bool | Number | type(...)  # type: ignore[valid-type]
+Constant: TypeAlias = "str | bytes | tuple[Constant, ...] | None | bool | Number | EllipsisType"
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def read(data: bytes) -> Mpy:
         raise Unreadable("no bytecode of format 6")
     names, constants = reader.number(), reader.number()
     qstrs = tuple(reader.name() for _ in range(names))
-    pieces, objects = [], []
+    pieces: list[bytes] = []
+    objects: list[Constant] = []
     for _ in range(constants):
         start = reader.at
         objects.append(reader.constant())
@@ -120,14 +123,17 @@ def read(data: bytes) -> Mpy:
     return Mpy(header, qstrs, tuple(pieces), tuple(objects), code)
 
 
-def stub(of: Mpy, number: int, check: int, with_constants: bool) -> bytes:
-    """A file with the same names whose top level is `import xip; xip.enter(<a function of it>, number, check)()`, on the stack alone."""
+def stub(of: Mpy, number: int, check: int, kept: list[bool]) -> bytes:
+    """A file with the same names whose top level is `import xip; xip.enter(<a function of it>, number, check)()`, on the stack alone.
+
+    kept: which of the constants it brings itself; the places of the others stay, unless it brings none.
+    """
     names = [*of.names, _name("xip"), _name("enter")]
     xip, enter = _number(len(of.names)), _number(len(of.names) + 1)
     code = b"\x22\x00\x51\x1b" + xip + b"\x13" + enter  # level 0, None; IMPORT_NAME; LOAD_ATTR
     code += b"\x32\x00\x22" + _signed(number) + b"\x22" + _signed(check)  # MAKE_FUNCTION 0; two numbers
     code += b"\x34\x03\x34\x00\x59\x51\x63"  # CALL_FUNCTION 3, CALL_FUNCTION 0, POP_TOP, None, RETURN_VALUE
-    constants = of.constants if with_constants else ()
+    constants = [data if keep else bytes([_NONE]) for data, keep in zip(of.constants, kept, strict=True)] if any(kept) else []
     out = of.header + _number(len(names)) + _number(len(constants)) + b"".join(names) + b"".join(constants)
     # Preludes: 8 slots of state, or 1; one byte of source information, the index of a name.
     return out + _raw(b"\x38\x02\x00" + code, [_raw(b"\x00\x02\x00\x51\x63", [])])
