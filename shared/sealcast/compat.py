@@ -31,11 +31,11 @@ def hexlify(data):
 
 
 def platform():
-    """The package that owns this machine's network and storage: `node` on a board, `sealcast_host.client` elsewhere."""
+    """The package that owns this machine's network and storage: `node` on a board, `sealcast_host.member.session` elsewhere."""
     try:
         import node as package
     except ImportError:
-        import sealcast_host.client as package
+        import sealcast_host.member.session as package
     return package
 
 
