@@ -9,7 +9,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 
-from sealcast_host.xip import mpy
+from sealcast_host.boards.xip import mpy
 
 MAGIC = b"SEALXIP1"
 HEADER_BYTES = 64
