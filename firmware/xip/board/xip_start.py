@@ -131,7 +131,7 @@ def _check_header(image, known):
     if int.from_bytes(image[12:16], "little") != binascii.crc32(memoryview(image)[16:size]):
         raise _Doubt("the image is damaged")
     mpy = getattr(sys.implementation, "_mpy", 0)
-    if image[16] != mpy >> 10 or image[18] != mpy & 0xFF or int.from_bytes(image[24:32], "little") != known["base"]:
+    if image[16] != mpy >> 10 & 15 or image[18] != mpy & 0xFF or int.from_bytes(image[24:32], "little") != known["base"]:
         raise _Doubt("the image is for another architecture")
 
 
