@@ -81,7 +81,7 @@ static bool same_object(word ram, word rom, const word *tuple_type, word beside)
         return equal;
     }
     word data = a[STR_DATA];
-    return a[STR_LEN] == b[STR_LEN] && b[STR_HASH] == 0 && pointer(data & ~(sizeof(word) - 1), beside)
+    return a[STR_LEN] == b[STR_LEN] && a[STR_HASH] == b[STR_HASH] && pointer(data & ~(sizeof(word) - 1), beside)
            && same((const uint8_t *)data, (const uint8_t *)b[STR_DATA], b[STR_LEN]);
 }
 

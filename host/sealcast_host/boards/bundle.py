@@ -28,6 +28,7 @@ FOLDERS = (
 )
 STUBS = "/xip-stubs"  # bytecode in flash: xip/board.py; firmware/xip/board/xip_start.py has the same name
 STUB_FOLDERS = (STUBS, *(STUBS + folder.removeprefix("/lib") for folder in FOLDERS))
+XIP_IMAGE = STUBS + "/image.json"  # says which image it must be, and where
 XIP_MARKS = tuple(f"{STUBS}/{name}" for name in ("proven", "trying", "bad"))  # the board's own
 XIP_FILES = ("/lib/xip.mpy", "/lib/xip_start.mpy", "/lib/xip_probe.mpy", "/lib/xipnative.mpy")
 _TOP = ("main.py", "boot.py")

@@ -60,7 +60,7 @@ def look(port: str, channel: str | None) -> Iterator[Finding]:
 
 def _files(device: Device, facts: Facts, board: Board | None, again: str) -> Iterator[Finding]:
     wanted = bundle.make(facts.arch, facts.mpy, board)
-    if device.names(bundle.STUBS):
+    if in_flash.is_meant(device):
         in_flash.Plan().add(device, board, wanted)
     there = device.hashes(sorted(wanted.files))
     missing = [path for path in there if there[path] == "-"]
@@ -94,7 +94,7 @@ def _files(device: Device, facts: Facts, board: Board | None, again: str) -> Ite
 
 def _bytecode(device: Device, again: str) -> Iterator[Finding]:
     """Which way the node's code runs. After a good answer all that follows runs that way as well, as the node does."""
-    if not device.names(bundle.STUBS):
+    if not in_flash.is_meant(device):
         yield Finding("bytecode", OK, "in memory, from files")
         return
     used, why = in_flash.prove(device)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from sealcast_host.boards import bundle, models
-from sealcast_host.boards.bundle import FOLDERS, MAIN, STUB_FOLDERS, XIP_FILES, XIP_MARKS, Bundle
+from sealcast_host.boards.bundle import FOLDERS, MAIN, STUB_FOLDERS, XIP_FILES, XIP_IMAGE, XIP_MARKS, Bundle
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import Device, Facts, Gone, digest, wait_for
 from sealcast_host.errors import UserError
@@ -95,7 +95,8 @@ def stale(device: Device, wanted: Bundle) -> list[str]:
     """Files of other versions in our folders: a leftover .py would be imported in place of its .mpy."""
     found = [f"{folder}/{name}" for folder in FOLDERS + STUB_FOLDERS for name in device.names(folder)]
     found += [path for path in XIP_FILES if path.rpartition("/")[2] in device.names("/lib")]
-    return [path for path in found if path not in wanted.files and path not in XIP_MARKS]
+    own = XIP_MARKS if XIP_IMAGE in wanted.files else ()
+    return [path for path in found if path not in wanted.files and path not in own]
 
 
 def _announce(facts: Facts, board: Board | None, wanted: Bundle) -> None:

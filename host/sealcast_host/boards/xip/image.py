@@ -29,6 +29,23 @@ class Words:
     false: int
     true: int
     ellipsis: int
+    hash_mask: int  # of hash_mask(): MICROPY_QSTR_BYTES_IN_HASH
+
+
+def hash_mask(text: str, value: int) -> int:
+    """The bits that a firmware keeps of a string's hash: value is its `hash(text)`. Raises mpy.Unreadable."""
+    for mask in (0xFF, 0xFFFF):
+        if value == (_hash(text.encode()) & mask or 1):
+            return mask
+    raise mpy.Unreadable("this firmware hashes strings in another way")
+
+
+def _hash(data: bytes) -> int:
+    """djb2, as MicroPython has it (py/qstr.c)."""
+    value = 5381
+    for byte in data:
+        value = (value * 33 ^ byte) & 0xFFFFFFFF
+    return value
 
 
 @dataclass(frozen=True)
@@ -101,8 +118,9 @@ class _Linker:
             content = value.encode() if isinstance(value, str) else value
             data = self.put(content + b"\0")
             self.align(8)
-            # A hash of 0 means "not computed", which is right on every firmware (py/objstr.h).
-            return self.put(self.word(words.str_type if isinstance(value, str) else words.bytes_type, 0, len(content), data))
+            kind = words.str_type if isinstance(value, str) else words.bytes_type
+            # Never 0, "not computed": an exception writes the hash of its text where there is none (py/objexcept.c).
+            return self.put(self.word(kind, _hash(content) & words.hash_mask or 1, len(content), data))
         if isinstance(value, mpy.Number) and value.is_int:
             number, bits = int(value.text), 8 * self.target.word_bytes - 1
             if -(1 << bits - 1) <= number < 1 << bits - 1:
