@@ -101,7 +101,7 @@ class Plan:
                 _WORD_BYTES.get(facts.arch, 4),
                 self.way.base,
                 # A program on a computer lies at another address each time that it is started.
-                None if self.way.how == "unix" else Words(*words, hash_mask=hash_mask(_HASHED, hashed)),
+                None if self.way.how == "unix" else Words(hash_mask(_HASHED, hashed), *words),
             )
             self.made = make(modules, target, __version__)
         except mpy.Unreadable as e:

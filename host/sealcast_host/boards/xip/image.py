@@ -20,8 +20,9 @@ _BYTECODE = 2  # MP_CODE_BYTECODE, py/emitglue.h
 
 @dataclass(frozen=True)
 class Words:
-    """What a firmware has for its types and its single objects: `id()` of each, on the board."""
+    """What a firmware keeps of a hash, and has for its types and its single objects: `id()` of each, on the board."""
 
+    hash_mask: int  # of hash_mask(): MICROPY_QSTR_BYTES_IN_HASH
     str_type: int
     bytes_type: int
     tuple_type: int
@@ -29,7 +30,6 @@ class Words:
     false: int
     true: int
     ellipsis: int
-    hash_mask: int  # of hash_mask(): MICROPY_QSTR_BYTES_IN_HASH
 
 
 def hash_mask(text: str, value: int) -> int:
