@@ -1,0 +1,58 @@
+"""Heap of the node's modules on an emulated ESP32-C3 with the bytecode in files and in flash, constants too (firmware/xip)."""
+
+import tempfile
+from pathlib import Path
+
+from benchmarks.protocol import emulated
+from sealcast_host.boards import bundle, models
+from sealcast_host.boards.repl import Device
+from sealcast_host.boards.xip import board as in_flash
+
+# Every module of the node: what a board loads over its life, natives not counted.
+_IMPORT = """
+import gc, sys
+import curve25519, symcrypto
+%s
+def _used():
+    gc.collect()
+    gc.collect()
+    return gc.mem_alloc()
+_before = _used()
+for _name in %r:
+    __import__(_name)
+print(_used() - _before, len([1 for m in sys.modules.values() if getattr(m, '__file__', '').startswith('/xip-stubs')]))
+"""
+_HEAP = 1 << 20  # of a board with room: what is measured is what is taken
+
+
+def missing():
+    return emulated.missing("VIRT_RV32")
+
+
+def measure(put):
+    with tempfile.TemporaryDirectory() as folder, emulated.Board("VIRT_RV32", folder + "/disk", heap_bytes=_HEAP) as board:
+        plan, kind = in_flash.Plan(), models.named("QEMU_VIRT_RV32")
+        with Device(board.port) as device:
+            facts = device.facts()
+            wanted = bundle.make(facts.arch, facts.mpy, kind)
+            plan.add(device, kind, wanted)
+            for path, data in wanted.files.items():
+                if path not in ("/main.py", "/boot.py"):
+                    device.put(path, data)
+        plan.write(board.port)
+        names = [_module(path) for path in plan.made.stubs if path != "xip_probe.mpy"]
+        with Device(board.port) as device:
+            files, none = (int(n) for n in device.run(_IMPORT % ("", names), 120).split())
+        with Device(board.port) as device:
+            flashed, every = (int(n) for n in device.run(_IMPORT % ("import xip_start\nassert xip_start.start()\ndel xip_start", names), 120).split())
+    if none or every != len(names):
+        raise SystemExit("%d of %d modules came out of flash" % (every, len(names)))
+    put("rv32imc.xip.modules", len(names))
+    put("rv32imc.xip.image_bytes", len(plan.made.data))
+    put("rv32imc.xip.stub_bytes", sum(len(data) for data in plan.made.stubs.values()))
+    put("rv32imc.xip.import_from_files.heap_bytes", files)
+    put("rv32imc.xip.import.heap_bytes", flashed)
+
+
+def _module(path):
+    return str(Path(path).with_suffix("")).replace("/", ".").removesuffix(".__init__")
