@@ -22,6 +22,7 @@ for _name in %r:
     __import__(_name)
 print(_used() - _before, len([1 for m in sys.modules.values() if getattr(m, '__file__', '').startswith('/xip-stubs')]))
 """
+_START = "import xip_start\nassert xip_start.start()\ndel xip_start"
 _HEAP = 1 << 20  # of a board with room: what is measured is what is taken
 
 
@@ -44,7 +45,7 @@ def measure(put):
         with Device(board.port) as device:
             files, none = (int(n) for n in device.run(_IMPORT % ("", names), 120).split())
         with Device(board.port) as device:
-            flashed, every = (int(n) for n in device.run(_IMPORT % ("import xip_start\nassert xip_start.start()\ndel xip_start", names), 120).split())
+            flashed, every = (int(n) for n in device.run(_IMPORT % (_START, names), 120).split())
     if none or every != len(names):
         raise SystemExit("%d of %d modules came out of flash" % (every, len(names)))
     put("rv32imc.xip.modules", len(names))
