@@ -12,17 +12,17 @@ from sealcast_host.boards.xip import board as in_flash
 _IMPORT = """
 import gc, sys
 import curve25519, symcrypto
-%s
 def _used():
     gc.collect()
     gc.collect()
     return gc.mem_alloc()
 _before = _used()
+%s
 for _name in %r:
     __import__(_name)
 print(_used() - _before, len([1 for m in sys.modules.values() if getattr(m, '__file__', '').startswith('/xip-stubs')]))
 """
-_START = "import xip_start\nassert xip_start.start()\ndel xip_start"
+_START = "import xip_start\nassert xip_start.start()\ndel xip_start, sys.modules['xip_start']"
 _HEAP = 1 << 20  # of a board with room: what is measured is what is taken
 
 

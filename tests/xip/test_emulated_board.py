@@ -35,15 +35,15 @@ print(wire.__file__, settings.check({})[0][:8], gc.mem_alloc())
 """
 
 
-@pytest.fixture
-def board(tmp_path):
+@pytest.fixture(scope="module")
+def board(tmp_path_factory):
     if missing("VIRT_RV32"):
         pytest.fail(f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False)
-    with Board("VIRT_RV32", str(tmp_path / "disk")) as board:
+    with Board("VIRT_RV32", str(tmp_path_factory.mktemp("board") / "disk")) as board:
         yield board
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def flashed(board):
     """The node on the board, its bytecode in flash; at its prompt, without a main.py."""
     plan, kind = in_flash.Plan(), models.named("QEMU_VIRT_RV32")

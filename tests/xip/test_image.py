@@ -83,7 +83,7 @@ def test_constants_of_a_firmware(code):
                 assert kind == (0x1000 if isinstance(value, str) else 0x2000) and length == len(content) and 0 < hashed <= 0xFFFF
                 assert made[data - base : data - base + length + 1] == content + b"\0"
                 seen.add(type(value))
-            elif isinstance(value, mpy.Number) and not -(1 << 30) <= int(value.text) < 1 << 30:
+            elif isinstance(value, mpy.Number) and not (value.is_int and -(1 << 30) <= int(value.text) < 1 << 30):
                 assert found == 0 and mixed == len(objects)
                 seen.add(int)
             elif isinstance(value, tuple) and found:
