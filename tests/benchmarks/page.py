@@ -2,6 +2,7 @@
 from operations import OPERATIONS
 
 from benchmarks.peers import PEERS, TARGETS
+from wrapped import wrapped
 
 CORES = {"rv32imc": "RV32IMC (ESP32-C3)", "armv7m": "Cortex-M3", "armv7emsp": "Cortex-M4 (RP2350)", "armv6m": "Cortex-M0+ (RP2040)"}
 CHARTS = ["rv32imc.x25519.instructions", "rv32imc.ristretto_mul.instructions", "rv32imc.ristretto_map.instructions",
@@ -26,6 +27,8 @@ link and a broker. DESIGN asks for 60 KB free of 138.5.
   which MicroPython doubles when it is full (17.8 KB from 1,261 names on).
 * `largest_allocation`: the largest from the node's start on. The emulated board's allocator is wrapped
   (firmware/qemu/modules/qemu/watch.c) and refuses more than 4,096 bytes then: a larger one would have ended the run."""
+_XIP = """Heap that all modules of the node take when they are imported on an emulated board, native modules not counted: from
+files, and out of an image in flash (`sealcast flash --xip`, docs/HARDWARE.md), its loader included."""
 _DAY = """Two members in one heap: notes, conversation and ratchet messages in turn, keepalives and new epochs as in a day. In use after
 a collection, at the end of each part: of a thousand messages on the unix port (words of 8 bytes, native modules, 480 KB), of
 seventy on the emulated board (256 KB). It is flat when `most` is `last`. `gc.threshold`, which boot.py and the node set, is part
@@ -110,6 +113,7 @@ def write(figures, folder):
               "Heap bytes on an emulated board. `import` is the two native modules, `core` the protocol and its crypto suite with them\n"
               "(a negative `heap_free`: it does not fit), `member_of_n` the state of one member of a group of n."),
         _rest(figures, "The whole node", ("rv32imc.share.", "rv32imc.node"), _NODE),
+        _rest(figures, "Bytecode in flash", ("rv32imc.xip.",), _XIP),
         _rest(figures, "A day", ("x64.day.", "rv32imc.hour."), _DAY),
         _rest(figures, "Deep sleep", ("rv32imc.duty.",), _DUTY),
         _rest(figures, "A message of the ratcheting group", ("rv32imc.ratchet_", "protocol.ratchet_"), _RATCHET),
@@ -120,6 +124,6 @@ def write(figures, folder):
               "Payload bytes of a message of 32 bytes; frames and bytes of all members together in a handshake of n."),
     ]  # fmt: skip
     page, drawing = folder / "PERFORMANCE.md", folder / "performance.svg"
-    page.write_text("\n".join(part for part in parts if part))
+    page.write_text(wrapped("\n".join(part for part in parts if part)))
     drawing.write_text(_svg(figures))
     return [page, drawing]

@@ -73,15 +73,13 @@ def check(rig: Rig, results: Results) -> None:
         made.count = 3
         header, name = Header(2, r.randbytes(16), 77), keys.name(UID)
         ad, nonce = associated(header, keys.rp, name), r.randbytes(24)
-        core.run(
-            f"from sealcast.keys import seal_box\n_h, _a54, _n = [{literal(header.pack())}, {literal(ad)}, {literal(nonce)}]"
-        )
+        core.run(f"_h, _a54, _n = [{literal(header.pack())}, {literal(ad)}, {literal(nonce)}]")
         core.must("3.2", "ad", ad, f"_K.ad(_h, _K.name({UID.encode()!r})[:16])")
         core.must(
             "3.2",
             "a sealed frame",
             seal(keys.msgkey, ad, nonce, b"text"),
-            "_h + _n + seal_box(_s, _K.msgkey, _a54, _n, b'text')",
+            "_s.seal_frame(_K.msgkey, _h, _a54[22:], _n, b'text')",
         )
         core.must(
             "3.3", "what a session signs", signed_hash(ad, b"body", b"extra"), "_K.signable(_a54, b'body', b'extra')"
