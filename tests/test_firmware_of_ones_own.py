@@ -1,4 +1,5 @@
-"""`make firmware`: what it runs, and its failures in one line. The builds themselves need Espressif's container or the pico-sdk."""
+"""`make firmware`: what it runs, and its failures in one line. The builds themselves need Espressif's container or
+the pico-sdk."""
 
 import os
 import re
@@ -29,7 +30,9 @@ def machine(tmp_path):
     bin_ = tmp_path / "bin"
     bin_.mkdir()
     for name in _TOOLS:
-        (bin_ / name).symlink_to(subprocess.run(["which", name], capture_output=True, text=True, check=True).stdout.strip())
+        (bin_ / name).symlink_to(
+            subprocess.run(["which", name], capture_output=True, text=True, check=True).stdout.strip()
+        )
     (bin_ / "tr").symlink_to("/usr/bin/tr")
     tree = tmp_path / "micropython"
     for board in ("ESP32_GENERIC_C3", "RPI_PICO_W"):
@@ -43,7 +46,13 @@ def machine(tmp_path):
         for name in tools:
             (bin_ / name).write_text(_RECORD)
             (bin_ / name).chmod(0o755)
-        env = {"PATH": str(bin_), "HOME": str(tmp_path), "RECORD": str(tmp_path / "record"), "RESULT": result, **variables}
+        env = {
+            "PATH": str(bin_),
+            "HOME": str(tmp_path),
+            "RECORD": str(tmp_path / "record"),
+            "RESULT": result,
+            **variables,
+        }
         env.setdefault("MICROPYTHON_DIR", str(tree))
         env = {name: value for name, value in env.items() if value}
         return subprocess.run([sys.executable, SCRIPT, *arguments], env=env, capture_output=True, text=True, timeout=60)
@@ -68,7 +77,9 @@ def test_failures_are_one_line_with_the_way_out(machine, tmp_path):
     one_line(machine("RPI_PICO_W"), "needs cmake, arm-none-eabi-gcc, make, git: apt-get install")
     one_line(machine("ESP32_GENERIC_C3", tools=["podman"], MICROPYTHON_DIR=str(ROOT)), "1.23 or later")
     one_line(machine("ESP32_GENERIC_S3", tools=["podman"]), "no board ESP32_GENERIC_S3")
-    one_line(machine("ESP32_GENERIC_C3", tools=["podman"], MICROPYTHON_DIR="", XDG_CACHE_HOME=str(tmp_path / "c")), "no git")
+    one_line(
+        machine("ESP32_GENERIC_C3", tools=["podman"], MICROPYTHON_DIR="", XDG_CACHE_HOME=str(tmp_path / "c")), "no git"
+    )
 
 
 def test_an_esp32_in_the_container(machine):
@@ -84,7 +95,10 @@ def test_an_esp32_in_the_container(machine):
         assert f"USER_C_MODULES={ROOT}/firmware/curve25519/micropython.cmake" in called
         manifest = ROOT / "build" / "firmware" / "ESP32_GENERIC_C3" / "manifest.py"
         assert f"FROZEN_MANIFEST={manifest}" in called
-        assert manifest.read_text() == f'include("$(PORT_DIR)/boards/manifest.py")\ninclude("{ROOT}/firmware/manifest.py")\n'
+        assert (
+            manifest.read_text()
+            == f'include("$(PORT_DIR)/boards/manifest.py")\ninclude("{ROOT}/firmware/manifest.py")\n'
+        )
         # Its name says board and version, as `sealcast flash --image` reads them.
         board = models.named("ESP32_GENERIC_C3")
         assert image.board_for(image.Image(made, "esp", board.firmware.image_chip), None) == board
@@ -104,7 +118,11 @@ def test_a_pico(machine):
     done = machine("RPI_PICO_W", tools=["cmake", "arm-none-eabi-gcc", "make", "git"], result="firmware.uf2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("RPI_PICO_W-sealcast-v1.25.0.uf2")
-    assert (ROOT / "build/firmware/RPI_PICO_W/manifest.py").read_text().startswith('include("$(PORT_DIR)/boards/RPI_PICO_W/manifest.py")')
+    assert (
+        (ROOT / "build/firmware/RPI_PICO_W/manifest.py")
+        .read_text()
+        .startswith('include("$(PORT_DIR)/boards/RPI_PICO_W/manifest.py")')
+    )
     Path(done.stdout.strip()).unlink()
 
 
@@ -119,6 +137,8 @@ def test_a_build_that_fails_says_which_line(machine, tmp_path):
 def test_the_release_has_every_board_that_it_names():
     workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
     named = re.findall(r"^ +- ((?:ESP32|RPI)_\w+)$", workflow, re.M)
-    listed = subprocess.run([sys.executable, SCRIPT, "--boards"], capture_output=True, text=True, check=True, env=os.environ).stdout.split()
+    listed = subprocess.run(
+        [sys.executable, SCRIPT, "--boards"], capture_output=True, text=True, check=True, env=os.environ
+    ).stdout.split()
     assert set(named) == set(listed) - {"ESP32_GENERIC_S2"}
     assert len(named) == 6

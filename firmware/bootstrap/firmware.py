@@ -1,6 +1,7 @@
 """`make firmware BOARD=ESP32_GENERIC_C3`: MicroPython for a board with the native modules, the core and the node in it.
 
-For an ESP32 in Espressif's container (podman or docker), or with an installed ESP-IDF (IDF_PATH); for a Pico with cmake and
+For an ESP32 in Espressif's container (podman or docker), or with an installed ESP-IDF (IDF_PATH); for a Pico with
+cmake and
 arm-none-eabi-gcc. The source is MICROPYTHON_DIR, a git checkout, or one cloned into the user's cache.
 The image goes to build/firmware/, for `sealcast flash --image`. docs/HARDWARE.md says what of this was tried.
 """
@@ -30,7 +31,9 @@ def build(board: str) -> Path:
     tree = _tree()
     if not (tree / "ports" / port / "boards" / board).is_dir():
         version = _dotted(version_of(tree))
-        raise Problem(f"MicroPython {version} has no board {board} in ports/{port}/boards: set MICROPYTHON_DIR to one that has")
+        raise Problem(
+            f"MicroPython {version} has no board {board} in ports/{port}/boards: set MICROPYTHON_DIR to one that has"
+        )
     out = BUILD / "firmware" / board
     out.mkdir(parents=True, exist_ok=True)
     with lock(out / "lock"):
@@ -68,12 +71,16 @@ def _esp_way() -> tuple[str, ...]:
     idf = os.environ.get("IDF_PATH")
     if idf:
         if not (Path(idf) / "export.sh").exists():
-            raise Problem(f"IDF_PATH={idf} has no export.sh: point it at an ESP-IDF 5.2 to 5.4, or unset it to use a container")
+            raise Problem(
+                f"IDF_PATH={idf} has no export.sh: point it at an ESP-IDF 5.2 to 5.4, or unset it to use a container"
+            )
         return ("ESP-IDF", idf)
     for engine in ("podman", "docker"):
         if shutil.which(engine):
             return (f"{engine}, {CONTAINER}", engine)
-    raise Problem("an ESP32's firmware needs podman or docker, or an installed ESP-IDF: install podman, or set IDF_PATH")
+    raise Problem(
+        "an ESP32's firmware needs podman or docker, or an installed ESP-IDF: install podman, or set IDF_PATH"
+    )
 
 
 def _pico_way() -> tuple[str, ...]:
@@ -90,16 +97,30 @@ def _tree() -> Path:
     if given:
         tree = Path(given).resolve()
         if version_of(tree) < OLDEST:
-            raise Problem(f"MICROPYTHON_DIR={given} is no MicroPython source of version 1.23 or later: point it at one, or unset it")
+            raise Problem(
+                f"MICROPYTHON_DIR={given} is no MicroPython source of 1.23 or later: point it at one, or unset it"
+            )
         return tree
     tree = cache_dir() / f"git-{VERSION}"
     with lock(cache_dir() / "git.lock"):
         if not version_of(tree):
             if shutil.which("git") is None:
-                raise Problem("there is no git to fetch MicroPython with: install it, or set MICROPYTHON_DIR to a checkout")
+                raise Problem(
+                    "there is no git to fetch MicroPython with: install it, or set MICROPYTHON_DIR to a checkout"
+                )
             shutil.rmtree(tree, ignore_errors=True)
             with told(f"      fetching MicroPython {VERSION}"):
-                command: list[str | Path] = ["git", "clone", "-q", "--depth", "1", "--branch", f"v{VERSION}", _GIT, tree]
+                command: list[str | Path] = [
+                    "git",
+                    "clone",
+                    "-q",
+                    "--depth",
+                    "1",
+                    "--branch",
+                    f"v{VERSION}",
+                    _GIT,
+                    tree,
+                ]
                 run(command, "firmware-source.log", "git clone", env={"GIT_TERMINAL_PROMPT": "0"})
     return tree
 
@@ -112,7 +133,8 @@ def _manifest(tree: Path, port: str, board: str) -> str:
 
 
 def _command(way: tuple[str, ...], tree: Path, port: str, board: str, out: Path) -> list[str]:
-    """The one command that builds everything; the container has source, checkout and result at the paths of this machine."""
+    """The one command that builds everything; the container has source, checkout and result at the paths of this
+    machine."""
     modules = ROOT / "firmware" / "curve25519" / "micropython.cmake"
     make = ["make", "-C", str(tree / "ports" / port), f"BOARD={board}", f"BUILD={out / 'build'}"]
     build = [*make, f"-j{os.cpu_count() or 1}", f"FROZEN_MANIFEST={out / 'manifest.py'}", f"USER_C_MODULES={modules}"]
@@ -123,7 +145,9 @@ def _command(way: tuple[str, ...], tree: Path, port: str, board: str, out: Path)
         return ["bash", "-ec", f". {shlex.quote(way[1] + '/export.sh')} && {_joined(steps)}"]
     mounts = [f"--volume={path}:{path}" for path in dict.fromkeys((tree, ROOT))]
     who = [] if way[1] == "podman" else [f"--user={os.getuid()}:{os.getgid()}", "--env=HOME=/tmp"]
-    trusted = "git config --global --add safe.directory '*'"  # the checkout belongs to another user than the container's
+    trusted = (
+        "git config --global --add safe.directory '*'"  # the checkout belongs to another user than the container's
+    )
     return [way[1], "run", "--rm", *mounts, *who, CONTAINER, "bash", "-ec", f"{trusted} && {_joined(steps)}"]
 
 

@@ -19,7 +19,8 @@ def in_flash():
 
 
 def on_board():
-    """Run until Ctrl-C, then leave the board at its prompt (an exit would restart it). No error ends in a bare traceback."""
+    """Run until Ctrl-C, then leave the board at its prompt (an exit would restart it); no error ends in a bare
+    traceback."""
     what = "a file of the node is missing or damaged: run `sealcast flash --install-only`"
     try:
         in_flash()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Builds xipnative.mpy for each architecture that bytecode in flash is for: with the compilers of firmware/curve25519/build.py.
+"""Builds xipnative.mpy for each architecture that bytecode in flash is for: with the compilers of
+firmware/curve25519/build.py.
 
     build.py [--arch NAME ...] [--out FOLDER] [--prebuilt]      --prebuilt: into prebuilt/<arch>/, with SHA256SUMS
 """
@@ -36,8 +37,16 @@ def build(arch, folder, tree=None):
     for source in (f"{MODULE}.c", f"map_{arch}.c"):
         objects.append(source[:-2] + ".o")
         # Its loops must not become calls of a libc that a native module does not have.
-        flags = [*natmod.flags_for(arch, "symcrypto", source, tree, folder), "-I", HERE, "-fno-tree-loop-distribute-patterns"]
-        flags = [f"-DMP_CONFIGFILE=<{MODULE}.config.h>" if str(flag).startswith("-DMP_CONFIGFILE") else flag for flag in flags]
+        flags = [
+            *natmod.flags_for(arch, "symcrypto", source, tree, folder),
+            "-I",
+            HERE,
+            "-fno-tree-loop-distribute-patterns",
+        ]
+        flags = [
+            f"-DMP_CONFIGFILE=<{MODULE}.config.h>" if str(flag).startswith("-DMP_CONFIGFILE") else flag
+            for flag in flags
+        ]
         if arch == "rv32imc":  # the functions that save registers are the other modules' own
             flags.append("-mno-save-restore")
         if arch == "xtensawin" and cc[0] == sys.executable:  # clang has its own name for it
@@ -64,7 +73,10 @@ def main():
             shutil.copyfile(made, PREBUILT / arch / made.name)
     if args.prebuilt:
         paths = sorted(PREBUILT.glob("*/*.mpy"))
-        sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(PREBUILT).as_posix()}\n" for path in paths]
+        sums = [
+            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(PREBUILT).as_posix()}\n"
+            for path in paths
+        ]
         (PREBUILT / "SHA256SUMS").write_text("".join(sums))
 
 

@@ -1,4 +1,5 @@
-// Shows pages of flash to an ESP32-C3's data bus, as Espressif's bootloader does it, through functions of the chip's ROM.
+// Shows pages of flash to an ESP32-C3's data bus, as Espressif's bootloader does it, through functions of the chip's
+// ROM.
 // NOT TRIED ON SILICON: only the order of the calls is tested (tests/xip/test_mappers.py); see docs/HARDWARE.md.
 //
 // Source: ESP-IDF, esp_rom/esp32c3/ld/esp32c3.rom.ld (addresses), esp_rom/include/esp32c3/rom/cache.h (arguments).
@@ -24,7 +25,8 @@ int xip_map(const word *w) {
     // No interrupt may want code out of flash while the cache is suspended; this code is in RAM.
     __asm__ volatile ("csrrci %0, 0x300, 8" : "=r" (status) : : "memory");
     uint32_t autoload = ((uint32_t (*)(void))w[SUSPEND])();
-    int refused = ((int (*)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t))w[SET])(0, w[ADDRESS], w[FLASH], 64, w[PAGES], 0);
+    int (*set)(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t) = (void *)w[SET];
+    int refused = set(0, w[ADDRESS], w[FLASH], 64, w[PAGES], 0);
     ((int (*)(uint32_t, uint32_t))w[INVALIDATE])(w[ADDRESS], w[PAGES] << 16);
     ((void (*)(uint32_t))w[RESUME])(autoload);
     __asm__ volatile ("csrs 0x300, %0" : : "r" (status & 8) : "memory");

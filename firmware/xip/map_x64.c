@@ -1,4 +1,5 @@
-// MicroPython's unix port on x86-64 Linux: memory at a fixed address that the image is read into, then closed for writing.
+// MicroPython's unix port on x86-64 Linux: memory at a fixed address that the image is read into, then closed for
+// writing.
 // It stands for flash in development and tests: whoever writes to it ends with a segmentation fault.
 #include "xip.h"
 

@@ -1,5 +1,6 @@
 // Shows pages of flash to an ESP32's data bus, on both cores, through functions of the chip's ROM.
-// NOT TRIED ON SILICON; see docs/HARDWARE.md. Runs before the radio is on, so that the other core has next to nothing to do.
+// NOT TRIED ON SILICON; see docs/HARDWARE.md. Runs before the radio is on, so that the other core has next to
+// nothing to do.
 //
 // Source: ESP-IDF, esp_rom/esp32/ld/esp32.rom.ld (addresses), esp_rom/include/esp32/rom/cache.h (arguments),
 // esp32/cpu_util.c (stalling a core), soc/esp32/include/soc/dport_reg.h and rtc_cntl_reg.h (registers).
@@ -25,9 +26,10 @@ int xip_map(const word *w) {
     void (*disable)(int) = (void (*)(int))w[DISABLE];
     void (*flush)(int) = (void (*)(int))w[FLUSH];
     void (*enable)(int) = (void (*)(int))w[ENABLE];
-    unsigned (*set)(int, int, unsigned, unsigned, int, int) = (unsigned (*)(int, int, unsigned, unsigned, int, int))w[SET];
+    unsigned (*set)(int, int, unsigned, unsigned, int, int) = (void *)w[SET];
     word page = w[FLASH] >> 16, status, id;
-    // No interrupt may want code out of flash from here on; this code is in RAM. The other core stands still: the tables must
+    // No interrupt may want code out of flash from here on; this code is in RAM. The other core stands still: the
+    // tables must
     // not be read by both at once either (an erratum of the bus that they lie on).
     __asm__ volatile ("rsil %0, 5" : "=r" (status) : : "memory");
     __asm__ volatile ("rsr %0, prid" : "=r" (id));

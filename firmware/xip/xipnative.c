@@ -1,10 +1,12 @@
 // The native module xipnative: bytecode that runs out of an image in memory-mapped flash (README.md beside this file).
-// It looks at MicroPython's objects word by word; layout() proves on the running firmware that they lie as assumed before
+// It looks at MicroPython's objects word by word; layout() proves on the running firmware that they lie as assumed
+// before
 // anything else here is trusted. Nothing is written but a module's own table of constants (enter()).
 #include "py/dynruntime.h"
 #include "xip.h"
 
-// The first words of MicroPython's objects: py/objfun.h, py/bc.h, py/emitglue.h, py/objstr.h, py/objtuple.h, 1.23 to 1.27.
+// The first words of MicroPython's objects: py/objfun.h, py/bc.h, py/emitglue.h, py/objstr.h, py/objtuple.h, 1.23 to
+// 1.27.
 enum { FUN_CONTEXT = 1, FUN_CHILDREN = 2, FUN_BYTECODE = 3 };
 enum { CONTEXT_OBJECTS = 3 };
 enum { RAW_FLAGS = 0, RAW_BYTECODE = 1, RAW_CHILDREN = 2 };
@@ -85,7 +87,8 @@ static bool same_object(word ram, word rom, const word *tuple_type, word beside)
            && same((const uint8_t *)data, (const uint8_t *)b[STR_DATA], b[STR_LEN]);
 }
 
-// layout(function, view, mark): function is the first one that the module `xip_probe` makes, loaded by the stock importer,
+// layout(function, view, mark): function is the first one that the module `xip_probe` makes, loaded by the stock
+// importer,
 // mark a constant of that module. Module 0 of the image is the same source.
 static mp_obj_t layout(mp_obj_t function, mp_obj_t view, mp_obj_t mark) {
     const xip_image *image_at = image(view);
@@ -155,7 +158,8 @@ static mp_obj_t enter(size_t n_args, const mp_obj_t *args) {
     if (module->objects && !module->mixed) {
         context[CONTEXT_OBJECTS] = (word)objects;
     }
-    return mp_make_function_from_proto_fun((const void *)((word)image_at + module->raw_code), (const mp_module_context_t *)context, NULL);
+    const void *raw_code = (const void *)((word)image_at + module->raw_code);
+    return mp_make_function_from_proto_fun(raw_code, (const mp_module_context_t *)context, NULL);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(enter_obj, 4, 4, enter);
 

@@ -1,4 +1,5 @@
-"""Heap of the node's modules on an emulated ESP32-C3 with the bytecode in files and in flash, constants too (firmware/xip)."""
+"""Heap of the node's modules on an emulated ESP32-C3 with the bytecode in files and in flash, constants too
+(firmware/xip)."""
 
 import tempfile
 from pathlib import Path
@@ -31,7 +32,10 @@ def missing():
 
 
 def measure(put):
-    with tempfile.TemporaryDirectory() as folder, emulated.Board("VIRT_RV32", folder + "/disk", heap_bytes=_HEAP) as board:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        emulated.Board("VIRT_RV32", folder + "/disk", heap_bytes=_HEAP) as board,
+    ):
         plan, kind = in_flash.Plan(), models.named("QEMU_VIRT_RV32")
         with Device(board.port) as device:
             facts = device.facts()

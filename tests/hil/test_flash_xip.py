@@ -74,7 +74,8 @@ class Partition:
     def readblocks(self, block, buffer, offset):
         at = block * 4096 + offset
         head = bytes([0xe9, 2]) + bytes(21) + b'\\x01'
-        flash = {0: head, 24: bytes(4) + (0x9c).to_bytes(4, 'little'), 24 + 8 + 0x9c: bytes(4) + (0x19fff0).to_bytes(4, 'little')}
+        first, second = (bytes(4) + n.to_bytes(4, 'little') for n in (0x9c, 0x19fff0))
+        flash = {0: head, 24: first, 24 + 8 + 0x9c: second}
         buffer[:] = flash[at][:len(buffer)]
 class Own(Partition):
     def __init__(self): pass

@@ -1,4 +1,5 @@
-"""Bytecode in flash on the unix port: links modules into an image for the very process that runs it, and runs a program there."""
+"""Bytecode in flash on the unix port: links modules into an image for the very process that runs it, and runs a
+program there."""
 
 import json
 import shutil
@@ -36,7 +37,8 @@ def modules(mpy_cross: Path, lib: Path) -> dict[str, bytes]:
 
 
 def write(folder: Path, image: Image, probe: bytes, **other: object) -> None:
-    """What `sealcast flash --xip` leaves: stubs, image, description. other: values of the description that are to be others."""
+    """What `sealcast flash --xip` leaves: stubs, image, description. other: values of the description that are to be
+    others."""
     for path, data in image.stubs.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,9 +56,19 @@ def write(folder: Path, image: Image, probe: bytes, **other: object) -> None:
 
 
 class Run:
-    """A MicroPython that has said what its firmware is like and waits: link(...) for it, then go(). folder: of its stubs."""
+    """A MicroPython that has said what its firmware is like and waits: link(...) for it, then go(). folder: of its
+    stubs."""
 
-    def __init__(self, micropython: Path, lib: Path, home: Path, program: str, *arguments: str, heap: str = "heapsize=1m", path: str = ""):
+    def __init__(
+        self,
+        micropython: Path,
+        lib: Path,
+        home: Path,
+        program: str,
+        *arguments: str,
+        heap: str = "heapsize=1m",
+        path: str = "",
+    ):
         prebuilt = dual.ROOT / "firmware" / "prebuilt" / "x64"
         self.folder = home / "xip" / "stubs"
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,5 @@
-"""The core's tests a third time: core and tests run out of an image in memory that nobody can write to (see flashed.py)."""
+"""The core's tests a third time: core and tests run out of an image in memory that nobody can write to (see
+flashed.py)."""
 
 import pytest
 

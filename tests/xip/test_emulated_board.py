@@ -1,4 +1,5 @@
-"""Bytecode in flash on the emulated ESP32-C3: 1,000 soft resets and collections, and the order in which its mapper calls the ROM."""
+"""Bytecode in flash on the emulated ESP32-C3: 1,000 soft resets and collections, and the order in which its mapper
+calls the ROM."""
 
 import struct
 import subprocess
@@ -38,7 +39,9 @@ print(wire.__file__, settings.check({})[0][:8], gc.mem_alloc())
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
     if missing("VIRT_RV32"):
-        pytest.fail(f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False)
+        pytest.fail(
+            f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False
+        )
     with Board("VIRT_RV32", str(tmp_path_factory.mktemp("board") / "disk")) as board:
         yield board
 
@@ -140,7 +143,14 @@ print(xipnative.remap(words), bytes(m[32:32 + 4 * 32]).hex())
 def rom(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rom")
     (folder / "rom.s").write_text(_ROM)
-    gcc = ["riscv64-unknown-elf-gcc", "-march=rv32imac", "-misa-spec=2.2", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0x80a01000"]
+    gcc = [
+        "riscv64-unknown-elf-gcc",
+        "-march=rv32imac",
+        "-misa-spec=2.2",
+        "-mabi=ilp32",
+        "-nostdlib",
+        "-Wl,-Ttext=0x80a01000",
+    ]
     subprocess.run([*gcc, "-o", folder / "rom", folder / "rom.s"], check=True)
     subprocess.run(["riscv64-unknown-elf-objcopy", "-O", "binary", folder / "rom", folder / "rom.bin"], check=True)
     return (folder / "rom.bin").read_bytes().hex()

@@ -24,7 +24,15 @@ def test_every_file_of_the_core_is_read_whole(code):
 
 def test_what_is_no_bytecode_is_refused(code, lib):
     data = code["sealcast/wire.mpy"]
-    for wrong in (b"", b"M", b"X" + data[1:], b"M\x05" + data[2:], data[:-1], data + b"\0", (lib / "xipnative.mpy").read_bytes()):
+    for wrong in (
+        b"",
+        b"M",
+        b"X" + data[1:],
+        b"M\x05" + data[2:],
+        data[:-1],
+        data + b"\0",
+        (lib / "xipnative.mpy").read_bytes(),
+    ):
         with pytest.raises(mpy.Unreadable):
             mpy.read(wrong)
     with pytest.raises(mpy.Unreadable, match="other.mpy: "):
@@ -66,7 +74,8 @@ def test_the_records_lead_to_the_bytecode(code, size):
 
 
 def test_constants_of_a_firmware(code):
-    """Each string has its type, its hash as that firmware keeps it, its length and its bytes; what differs is the stub's."""
+    """Each string has its type, its hash as that firmware keeps it, its length and its bytes; what differs is the
+    stub's."""
     base = 0x80B00000
     made = make(code, Target(11, 4, base, WORDS), "0.1.0").data
     paths = ["xip_probe.mpy", *sorted(path for path in code if path != "xip_probe.mpy")]
@@ -80,7 +89,11 @@ def test_constants_of_a_firmware(code):
             if isinstance(value, (str, bytes)):
                 kind, hashed, length, data = (word(made, found - base + 4 * n) for n in range(4))
                 content = value.encode() if isinstance(value, str) else value
-                assert kind == (0x1000 if isinstance(value, str) else 0x2000) and length == len(content) and 0 < hashed <= 0xFFFF
+                assert (
+                    kind == (0x1000 if isinstance(value, str) else 0x2000)
+                    and length == len(content)
+                    and 0 < hashed <= 0xFFFF
+                )
                 assert made[data - base : data - base + length + 1] == content + b"\0"
                 seen.add(type(value))
             elif isinstance(value, mpy.Number) and not (value.is_int and -(1 << 30) <= int(value.text) < 1 << 30):

@@ -1,4 +1,5 @@
-"""Wrong images of every kind: said in one line, and files serve. The board's side of `sealcast flash --xip`, on the unix port."""
+"""Wrong images of every kind: said in one line, and files serve. The board's side of `sealcast flash --xip`, on the
+unix port."""
 
 import json
 import random
@@ -21,7 +22,8 @@ _LINE = "xip: the bytecode in flash is not used, files serve: "
 
 @pytest.fixture
 def board(micropython, lib, mpy_cross, tmp_path):
-    """start(change) -> what the board says that has this image: change(description, image, run) makes it a wrong one."""
+    """start(change) -> what the board says that has this image: change(description, image, run) makes it a wrong
+    one."""
     place = flashed.dual.compiled(mpy_cross)
 
     def start(code, change=lambda description, image, run: None, program=micropython, **options):
@@ -108,7 +110,9 @@ def test_another_architecture(board, code):
 
 
 def test_another_firmware(board, code):
-    refused(board(code, firmware=["ESP32C3 module with ESP32C3", "1.25.0"]), "is for ESP32C3 module with ESP32C3 1.25.0")
+    refused(
+        board(code, firmware=["ESP32C3 module with ESP32C3", "1.25.0"]), "is for ESP32C3 module with ESP32C3 1.25.0"
+    )
     refused(board(code, firmware=["linux", "1.24.0"]), "is for linux 1.24.0")
 
 
@@ -144,7 +148,8 @@ def test_a_stub_of_another_image(board, code, micropython, tmp_path):
 
 
 def test_a_crash_during_the_trial_is_the_last(board, code, tmp_path):
-    """What a mismatch does that no check sees: the interpreter dies. Twice; then files serve until the image is written anew."""
+    """What a mismatch does that no check sees: the interpreter dies. Twice; then files serve until the image is
+    written anew."""
 
     def poisoned(description, image, run):
         def word(at):
@@ -189,7 +194,9 @@ def test_without_a_native_module(board, code, lib, tmp_path):
 
 def test_nobody_writes_to_the_image(micropython, lib, code, tmp_path):
     """The image of the unix port is closed as flash is: what the tests here would not see is seen as a crash."""
-    run = flashed.Run(micropython, lib, tmp_path, "import xip\nassert started\nprint('before')\nxip.image[70] = 1\nprint('after')")
+    run = flashed.Run(
+        micropython, lib, tmp_path, "import xip\nassert started\nprint('before')\nxip.image[70] = 1\nprint('after')"
+    )
     run.link(code)
     status, out = run.go()
     assert status < 0 and "after" not in out

@@ -7,7 +7,8 @@ folder = ""  # where the stubs lie
 
 
 def enter(function, number, check):
-    """The module's own top level. Raises ImportError for a stub that is not of this image: from the next start on, files serve."""
+    """The module's own top level. Raises ImportError for a stub that is not of this image: from the next start on,
+    files serve."""
     try:
         return xipnative.enter(function, image, number, check)
     except ValueError as e:

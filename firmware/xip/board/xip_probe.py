@@ -1,4 +1,5 @@
-"""The module that both stand in the image and as a file: what the importer makes of it is compared with the image's copy."""
+"""The module that both stand in the image and as a file: what the importer makes of it is compared with the image's
+copy."""
 
 
 def outer(seed):

@@ -1,6 +1,8 @@
-"""At boot, before anything of the node is loaded: does the image in flash run here? Then the stubs come first on sys.path.
+"""At boot, before anything of the node is loaded: does the image in flash run here? Then the stubs come first on
+sys.path.
 
-`sealcast flash --xip` writes the image, and into FOLDER the stubs and image.json. Any doubt is one line, and files serve.
+`sealcast flash --xip` writes the image, and into FOLDER the stubs and image.json. Any doubt is one line, and files
+serve.
 EXPERIMENTAL, not tried on silicon: docs/HARDWARE.md, "Bytecode in flash".
 """
 
@@ -37,7 +39,10 @@ def start(folder=FOLDER, say=print):
     except _Doubt as e:
         say("xip: the bytecode in flash is not used, files serve: %s; to mend it: sealcast flash --xip" % e)
     except (OSError, ValueError, KeyError, ImportError, AttributeError, MemoryError) as e:
-        say("xip: the bytecode in flash is not used, files serve: %s %s; to mend it: sealcast flash --xip" % (type(e).__name__, e))
+        say(
+            "xip: the bytecode in flash is not used, files serve: %s %s; to mend it: sealcast flash --xip"
+            % (type(e).__name__, e)
+        )
     for name in ("xip", "xipnative", "xip_probe"):
         sys.modules.pop(name, None)
     gc.collect()
@@ -61,7 +66,10 @@ def _use(text, folder):
     import json
 
     known = json.loads(text)
-    here = [getattr(sys.implementation, "_machine", sys.platform), ".".join([str(n) for n in sys.implementation.version[:3]])]
+    here = [
+        getattr(sys.implementation, "_machine", sys.platform),
+        ".".join([str(n) for n in sys.implementation.version[:3]]),
+    ]
     if known["firmware"] != here:
         raise _Doubt("the image is for %s, this is %s" % (" ".join(known["firmware"]), " ".join(here)))
     if hasattr(sys, "settrace"):
@@ -131,7 +139,11 @@ def _check_header(image, known):
     if int.from_bytes(image[12:16], "little") != binascii.crc32(memoryview(image)[16:size]):
         raise _Doubt("the image is damaged")
     mpy = getattr(sys.implementation, "_mpy", 0)
-    if image[16] != mpy >> 10 & 15 or image[18] != mpy & 0xFF or int.from_bytes(image[24:32], "little") != known["base"]:
+    if (
+        image[16] != mpy >> 10 & 15
+        or image[18] != mpy & 0xFF
+        or int.from_bytes(image[24:32], "little") != known["base"]
+    ):
         raise _Doubt("the image is for another architecture")
 
 

@@ -1,6 +1,7 @@
 """`sealcast flash --xip`: the bytecode of a board's modules into its flash, stubs into its filesystem. Experimental.
 
-What is written is checked by the board itself at every start (firmware/xip/board/xip_start.py), and files serve at any doubt.
+What is written is checked by the board itself at every start (firmware/xip/board/xip_start.py), and files serve at
+any doubt.
 """
 
 import json
@@ -48,7 +49,8 @@ print(json.dumps([getattr(i, '_machine', sys.platform), '.'.join([str(n) for n i
 print(json.dumps([id(x) for x in (str, bytes, tuple, None, False, True, ...)] + [hash('sealcast xip')]))
 """
 _HASHED = "sealcast xip"
-# Where the running program ends in its partition: the image's header and segments. Source: Espressif's "App Image Format".
+# Where the running program ends in its partition: the image's header and segments. Source: Espressif's "App Image
+# Format".
 REGION = """
 import esp32
 P = esp32.Partition
@@ -107,7 +109,9 @@ class Plan:
         except mpy.Unreadable as e:
             raise Failed(f"no image can be made ({e}): leave --xip out") from None
         if len(self.made.data) > self.way.room:
-            raise UserError(f"the bytecode is {len(self.made.data)} bytes long, {self.way.room} have room: use --image instead")
+            raise UserError(
+                f"the bytecode is {len(self.made.data)} bytes long, {self.way.room} have room: use --image instead"
+            )
         self.flash = _free_flash(device, len(self.made.data)) if self.way.how.startswith("esp") else 0
         for name in sources:
             wanted.files[f"/lib/{name}.mpy"] = loader[name]
@@ -152,7 +156,8 @@ def is_meant(device: Device) -> bool:
 
 
 def prove(device: Device) -> tuple[bool, str]:
-    """The board's own verdict on its image, in a fresh interpreter; on True its modules come out of flash from now on."""
+    """The board's own verdict on its image, in a fresh interpreter; on True its modules come out of flash from now
+    on."""
     said = device.run(_START).strip().splitlines() or ["it says nothing"]
     return said[-1] == "True", " ".join(said[:-1]) or said[-1]
 
@@ -178,7 +183,9 @@ def _free_flash(device: Device, size: int) -> int:
     first = (start + end + _PAGE - 1) // _PAGE * _PAGE
     if first + size > start + length:
         room = max(0, start + length - first) // 1024
-        raise UserError(f"{device.port}: {room} KB of flash are free behind its program, {size // 1024} KB are needed: use --image")
+        raise UserError(
+            f"{device.port}: {room} KB of flash are free behind its program, {size // 1024} KB are needed: use --image"
+        )
     return first
 
 

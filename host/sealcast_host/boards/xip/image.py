@@ -1,6 +1,8 @@
-"""Links the bytecode of all modules into one image for an address in a board's memory. firmware/xip/xip.h has its beginning.
+"""Links the bytecode of all modules into one image for an address in a board's memory. firmware/xip/xip.h has its
+beginning.
 
-Names stay out of it: bytecode refers to them by their place in the module's own table, which the stock importer makes from
+Names stay out of it: bytecode refers to them by their place in the module's own table, which the stock importer
+makes from
 the stub. So an image needs no address of the firmware; with `Words` of one, constants lie in it as well.
 """
 
@@ -50,7 +52,8 @@ def _hash(data: bytes) -> int:
 
 @dataclass(frozen=True)
 class Target:
-    """A machine to link for. architecture: MicroPython's number of it; words: those of its firmware, None leaves constants to the stubs."""
+    """A machine to link for. architecture: MicroPython's number of it; words: those of its firmware, None leaves
+    constants to the stubs."""
 
     architecture: int
     word_bytes: int
@@ -149,7 +152,9 @@ def make(modules: dict[str, bytes], target: Target, version: str) -> Image:
         directory += struct.pack("<4I", code, check, objects, len(kept) if objects and any(kept) else 0)
     body = bytes(directory + linker.out)
     probe = mpy.read(modules[PROBE])
-    facts = struct.pack("<4BIQ", target.architecture, target.word_bytes, mpy.VERSION, len(probe.objects), len(paths), target.base)
+    facts = struct.pack(
+        "<4BIQ", target.architecture, target.word_bytes, mpy.VERSION, len(probe.objects), len(paths), target.base
+    )
     name = hashlib.sha256(facts + version.encode() + b"\0" + body).digest()[:16]
     after = facts + name + version.encode()[:15].ljust(16, b"\0") + body
     size = 16 + len(after)
@@ -158,7 +163,8 @@ def make(modules: dict[str, bytes], target: Target, version: str) -> Image:
 
 
 def _constants(linker: _Linker, objects: tuple[mpy.Constant, ...], words: Words | None) -> tuple[int, list[bool]]:
-    """Puts a module's table of constants into the image; -> its offset (0: none), and which of them the stub must bring."""
+    """Puts a module's table of constants into the image; -> its offset (0: none), and which of them the stub must
+    bring."""
     if words is None or not objects:
         return 0, [True] * len(objects)
     values, kept = [], []

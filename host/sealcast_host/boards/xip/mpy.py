@@ -1,6 +1,7 @@
 """Reads .mpy files of bytecode (format 6) into their parts, and writes the stubs that stand in their place.
 
-Source: py/persistentcode.c of MicroPython (the file), py/bc.h (the prelude of a function), py/bc0.h (the few opcodes below).
+Source: py/persistentcode.c of MicroPython (the file), py/bc.h (the prelude of a function), py/bc0.h (the few opcodes
+below).
 """
 
 from dataclasses import dataclass, field
@@ -124,7 +125,8 @@ def read(data: bytes) -> Mpy:
 
 
 def stub(of: Mpy, number: int, check: int, kept: list[bool]) -> bytes:
-    """A file with the same names whose top level is `import xip; xip.enter(<a function of it>, number, check)()`, on the stack alone.
+    """A file with the same names whose top level is `import xip; xip.enter(<a function of it>, number, check)()`, on
+    the stack alone.
 
     kept: which of the constants it brings itself; the places of the others stay, unless it brings none.
     """
@@ -133,7 +135,9 @@ def stub(of: Mpy, number: int, check: int, kept: list[bool]) -> bytes:
     code = b"\x22\x00\x51\x1b" + xip + b"\x13" + enter  # level 0, None; IMPORT_NAME; LOAD_ATTR
     code += b"\x32\x00\x22" + _signed(number) + b"\x22" + _signed(check)  # MAKE_FUNCTION 0; two numbers
     code += b"\x34\x03\x34\x00\x59\x51\x63"  # CALL_FUNCTION 3, CALL_FUNCTION 0, POP_TOP, None, RETURN_VALUE
-    constants = [data if keep else bytes([_NONE]) for data, keep in zip(of.constants, kept, strict=True)] if any(kept) else []
+    constants = (
+        [data if keep else bytes([_NONE]) for data, keep in zip(of.constants, kept, strict=True)] if any(kept) else []
+    )
     out = of.header + _number(len(names)) + _number(len(constants)) + b"".join(names) + b"".join(constants)
     # Preludes: 8 slots of state, or 1; one byte of source information, the index of a name.
     return out + _raw(b"\x38\x02\x00" + code, [_raw(b"\x00\x02\x00\x51\x63", [])])
