@@ -23,6 +23,7 @@ link and a broker. DESIGN asks for 60 KB free of 138.5.
 * `node`: installed as ROMFS, which MicroPython has from 1.25 on; `node_without_ratchet`: the same with `ratchet: false`. Both run
   on the heap of an ESP32-C3 (177 KB); `heap_free_of_138k` is what 138.5 KB would leave (negative: it does not fit).
 * `node_in_firmware`: native modules, core and node in a firmware of one's own (docs/HARDWARE.md), on 138.5 KB; with the ratchet.
+* `node_in_flash`: its bytecode in flash under stock firmware (`sealcast flash --xip`), on the heap of an ESP32-C3; with the ratchet.
 * `share`: what the parts take when they are imported from ROMFS, the table of names included as it grows; `qstr_pools`: that table,
   which MicroPython doubles when it is full (17.8 KB from 1,261 names on).
 * `largest_allocation`: the largest from the node's start on. The emulated board's allocator is wrapped

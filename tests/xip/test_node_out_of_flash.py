@@ -2,31 +2,15 @@
 
 import asyncio
 
-from sealcast_host.boards import bundle, models
-from sealcast_host.boards.repl import Device
-from sealcast_host.boards.xip import board as in_flash
+from flashed_member import InFlash
 from sealcast_host.demo.board import BoardMember
 from sealcast_host.demo.members import HostMember
 from sealcast_host.member import channels
 from sealcast_host.waiting import Watch
 
 
-class FlashedMember(BoardMember):
-    """The demo's board, its node neither in ROMFS nor in files: without the image there is none at all."""
-
-    def _install(self, known):
-        super()._install(known)
-        plan, kind = in_flash.Plan(), models.named("QEMU_VIRT_RV32")
-        with Device(self._board.port) as device:
-            facts = device.facts()
-            wanted = bundle.make(facts.arch, facts.mpy, kind)
-            plan.add(device, kind, wanted)
-            for path, data in wanted.files.items():
-                if path.startswith(("/lib/xip", "/lib/curve", "/lib/sym", bundle.STUBS)):
-                    device.put(path, data)
-        plan.write(self._board.port)
-        self._board.write_rom(bytes(4096))
-        self._board.reset()
+class FlashedMember(InFlash, BoardMember):
+    pass
 
 
 def test_a_node_with_both_halves(mosquitto, tmp_path, monkeypatch):
