@@ -38,7 +38,7 @@ def start(folder=FOLDER, say=print):
         return True
     except _Doubt as e:
         say("xip: the bytecode in flash is not used, files serve: %s; to mend it: sealcast flash --xip" % e)
-    except (OSError, ValueError, KeyError, ImportError, AttributeError, MemoryError) as e:
+    except Exception as e:  # whatever it is: files serve
         say(
             "xip: the bytecode in flash is not used, files serve: %s %s; to mend it: sealcast flash --xip"
             % (type(e).__name__, e)
