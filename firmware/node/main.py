@@ -8,10 +8,22 @@ import sys
 _AGAIN_S = 30
 
 
+def in_flash():
+    """Bytecode that runs in place, where `sealcast flash --xip` has put it: its stubs come first on sys.path then."""
+    try:
+        import xip_start
+    except ImportError:
+        return
+    xip_start.start()
+    del sys.modules["xip_start"]
+
+
 def on_board():
-    """Run until Ctrl-C, then leave the board at its prompt (an exit would restart it). No error ends in a bare traceback."""
+    """Run until Ctrl-C, then leave the board at its prompt (an exit would restart it); no error ends in a bare
+    traceback."""
     what = "a file of the node is missing or damaged: run `sealcast flash --install-only`"
     try:
+        in_flash()
         from node.app import main
 
         what = "the node failed: run `sealcast doctor` if this comes again"
