@@ -6,7 +6,7 @@ ourselves after subscribing comes back behind them. One ring is read at a time, 
 
 from ..compat import const
 from ..errors import Reject
-from ..wire import NOTE, PRESENCE, SYNC, header
+from ..wire import BARRIER, NOTE, PRESENCE, header
 from .identity import open_join
 from .members import GAP_MS, WILL
 from .notes import check_signed, frame_digest
@@ -57,7 +57,7 @@ class Catchup:
         """What stands under our own name. Raises Reject."""
         ch = self.ch
         if stream == "s":
-            _, sid, _, pt = ch.keys.open(frame, SYNC, ch.tag)
+            _, sid, _, pt = ch.keys.open(frame, BARRIER, ch.tag)
             if sid != ch.session.sid or self._nonce is None or not ch.suite.equal(pt, self._nonce):
                 raise Reject("stale")
             self._done(now)
@@ -99,7 +99,7 @@ class Catchup:
         ch = self.ch
         self._nonce = ch.rng.bytes(16)
         self._deadline = now + BARRIER_MS
-        ch.publish("s", ch.keys.seal(ch.rng, header(SYNC, ch.session.sid, 0), ch.tag, self._nonce))
+        ch.publish("s", ch.keys.seal(ch.rng, header(BARRIER, ch.session.sid, 0), ch.tag, self._nonce))
 
     def _done(self, now):
         """The barrier is back (or overdue): what was being read has been read."""
