@@ -4,9 +4,6 @@ Each test is an attack that a review found to work; what it may cost is said in 
 attacks into its stories (tests/sim/group_insider.py).
 """
 
-from sealcast.smmp.control import HEAD, LIVE, REJOIN, WANT
-from sealcast.smmp.ratchet import ENTERS, MAX_EPOCH
-
 from check import raises
 from group_cases import Room
 from sealcast.channel import Channel
@@ -15,6 +12,8 @@ from sealcast.crypto.signing import seal_signed
 from sealcast.errors import NoGroup, Reject
 from sealcast.smmp import control, private
 from sealcast.smmp import ratchet as smmp
+from sealcast.smmp.control import HEAD, LIVE, REJOIN, WANT
+from sealcast.smmp.ratchet import ENTERS, MAX_EPOCH
 from sealcast.state import pack_state
 from sealcast.wire import CONTROL, header, u32
 from sealcast.zpinc.identity import Identity

@@ -5,12 +5,11 @@ The simulator (tests/sim/group_*.py) is where it is broken in every way; here it
 
 import gc
 
-from sealcast.smmp.outgoing import MAX_MESSAGE, Pending
-
 from check import raises
 from sealcast.channel import Channel
 from sealcast.errors import NoGroup, TooLong
 from sealcast.smmp import ratchet as smmp
+from sealcast.smmp.outgoing import MAX_MESSAGE, Pending
 from sealcast.wire import RATCHET
 from sealcast.zpinc.members import Member
 from solo import config, hardware, suite

@@ -9,7 +9,7 @@ from sealcast.errors import Reject
 from sealcast.smmp import packages
 from sealcast.smmp import ratchet as smmp
 from sealcast.wire import PACKAGE, header
-from sealcast.zpinc.members import MySession
+from sealcast.zpinc.me import MySession
 from solo import config, hardware, suite
 
 

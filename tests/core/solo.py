@@ -12,7 +12,8 @@ from sealcast.wire import HANDSHAKE, Topics, header, pad, u32
 from sealcast.zpinc.conversation import new_epoch
 from sealcast.zpinc.cpace import CONFIRM, PROPOSE, SHARE, SUM, Attempt, Proposal
 from sealcast.zpinc.identity import Identity, Join, seal_join
-from sealcast.zpinc.members import AWAKE, MySession
+from sealcast.zpinc.me import MySession
+from sealcast.zpinc.members import AWAKE
 from sealcast.zpinc.notes import ring_digest, seal_note
 from sealcast.zpinc.presence import Presence, seal_presence
 

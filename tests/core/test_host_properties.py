@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from sealcast import wire
 from sealcast.channel import Channel
 from sealcast.crypto.keys import Keys
+from sealcast.effects import Outbox
 from sealcast.errors import BadState, Reject
 from sealcast.state import pack_state
 from sealcast.wire import Reader, Topics
 from sealcast.zpinc.conversation import Epoch, pack_epoch, unpack_epoch
 from sealcast.zpinc.cpace import Proposal, read_proposal
-from sealcast.zpinc.notes import Outbox, Ring
+from sealcast.zpinc.notes import Ring
 from sim import sodium
 from sim.world import World
 from solo import KEY, Peer, config

@@ -1,10 +1,9 @@
 """One member of the group turns on the others: everything it can make with its own keys, sent in the middle of a story."""
 
-from sealcast.smmp.control import HEAD, LABEL, NEED, WANT
-from sealcast.smmp.ratchet import derive
-
 from sealcast.crypto.signing import seal_signed
 from sealcast.smmp import ratchet as smmp
+from sealcast.smmp.control import HEAD, LABEL, NEED, WANT
+from sealcast.smmp.ratchet import derive
 from sealcast.wire import CONTROL, PACKAGE, RATCHET, TAG, header, u32
 
 KINDS = (
