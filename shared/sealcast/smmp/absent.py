@@ -1,40 +1,44 @@
-"""What a member is to the ratcheting group when its settings leave the group out (`ratchet: false`): apart from it.
+"""What stands in order.py's place when a member's settings leave the group out (`ratchet: false`).
 
-The SMMP half is a third of the core; a board that only sends notes and conversations need not hold it in RAM. This stands
-in group.Group's place, with the same methods.
+The SMMP half is a third of the core; a board that only sends notes and conversations need not hold it in RAM.
 """
 
 from ..errors import NoGroup, Reject
 
 
-class Apart:
-    """No packages, no frames, no state; its own packages, too."""
+class Group:
+    """Of no group: no name, no state."""
 
-    def __init__(self):
-        self.name = None
-        self.state = None
-        self.packages = self
+    name = state = None
 
-    def nothing(self, *_):
-        """A group that is not there has nothing to do."""
 
-    online = stop = tick = departed = forget = publish = unpack = nothing
+def begin(me):
+    return Group()
 
-    def times(self):
-        return []
 
-    def pieces(self):
-        return []
+def nothing(*_):
+    """A group that is not there has nothing to do."""
 
-    def summary(self):
-        return None
 
-    def receive(self, *_):
-        raise Reject("outside")
+unpack = online = offline = session_began = renewed = departed = moved = tick = summary = nothing
 
-    package = receive
 
-    def send(self, *_):
-        raise NoGroup("this member's settings leave the group out: set ratchet to true")
+def pieces(group):
+    return []
 
-    change = send
+
+times = pieces
+
+
+def receive(*_):
+    raise Reject("outside")
+
+
+package = receive
+
+
+def send(*_):
+    raise NoGroup("this member's settings leave the group out: set ratchet to true")
+
+
+change = send
