@@ -19,7 +19,6 @@ Tokens are positive, from one counter, and serve once; 0: nobody waits for it.
 
 from .compat import const
 from .errors import Offline, OutboxFull
-from .wire import lv, u32
 
 STORE = "store"
 CONNECT = "connect"
@@ -83,21 +82,6 @@ class Outbox:
         for token in self.entries:
             self.entries[token] = self.entries[token][:3] + (None,)
 
-    def pieces(self):
-        """For the stored state: a list of bytes, a piece an entry."""
-        out = [bytes((len(self.entries),))]
-        for token in sorted(self.entries):
-            topic, frame, retain, seq = self.entries[token]
-            flag = bytes((1 if retain else 0, 0 if seq is None else 1))
-            out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
-        return out
-
-    def unpack(self, r):
-        for _ in range(r.uint(1)):
-            topic, frame = r.lv().decode(), r.lv()
-            retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
-            self.add(topic, frame, retain == 1, seq if has else None)
-
 
 class Out:
     """What the present input decides: every procedure of the core writes here and nowhere else."""
@@ -109,6 +93,7 @@ class Out:
         self.drops = {}  # reason -> count
         self.outbox = Outbox(limit)
         self.inbox = []  # messages delivered, not yet taken by the application
+        self._waiting = []  # tokens that are queued and not settled
         self._reported = {}
 
     def publish(self, topic, payload, retain=False, token=0):
@@ -127,9 +112,12 @@ class Out:
         self.effects.append((MESSAGE, message))
 
     def queued(self, token):
+        self._waiting.append(token)
         self.effects.append((QUEUED, token))
 
     def settled(self, token, error=None):
+        if token in self._waiting:
+            self._waiting.remove(token)
         self.effects.append((SETTLED, token, error))
 
     def complain(self, reason, uid, now):
@@ -147,7 +135,7 @@ class Out:
 
     def moved(self):
         """The channel has another key: what waits could be read by nobody there."""
-        for token in sorted(self.outbox.entries):
+        for token in sorted(set(self.outbox.entries) | set(self._waiting)):
             self.settled(token, Offline("the channel moved to a new key before this was sent: send it again"))
         self.outbox.entries = {}
 

@@ -5,6 +5,8 @@
 Rules, which tests/core/cpython/test_rare.py holds every rare module to: it is procedures beside records that live
 elsewhere; no instance of a class of its own, no function, bound method or closure outlives a call of it; another rare
 module it reaches by `load`, inside its functions. Load before any state changes: then a load that fails has lost nothing.
+Where what comes first changes something already, `need` stands at the door: NoRoom says that the input has done nothing yet and
+may be given in again (the session does that, see run/session.py).
 
 Where nothing is gained (CPython, frozen code, ROMFS) `load` is a plain import and nothing is ever dropped.
 """
@@ -13,6 +15,7 @@ import gc
 import sys
 
 from .compat import UNLOADS
+from .errors import NoRoom
 
 _fresh = {}  # name of a loaded rare module -> was it used since the last sweep?
 
@@ -29,9 +32,18 @@ def load(name):
             return sys.modules["sealcast." + name]
         except MemoryError:
             drop(name)  # MicroPython keeps a module whose import failed, half made
-            gc.collect()
             if last:
                 raise
+            release()
+
+
+def need(*names):
+    """Have these modules loaded. Raises NoRoom."""
+    for name in names:
+        try:
+            load(name)
+        except MemoryError:
+            raise NoRoom(name)
 
 
 def sweep():
@@ -39,8 +51,23 @@ def sweep():
     for name in list(_fresh):
         if _fresh[name]:
             _fresh[name] = False
-        elif UNLOADS and _from_files(name):
+        else:
+            del _fresh[name]
+            if UNLOADS and _from_files(name):
+                drop(name)
+
+
+def holding():
+    """Is there anything for a sweep to look at?"""
+    return UNLOADS and bool(_fresh)
+
+
+def release():
+    """Memory is short: all rare code goes but what is at work just now, which its callers hold."""
+    for name in list(_fresh):
+        if UNLOADS and _from_files(name):
             drop(name)
+    gc.collect()
 
 
 def drop(name):

@@ -1,12 +1,13 @@
 """The simulated world with a ratcheting group in it. Handshakes have their own simulator: most stories leave them out."""
 
 from sealcast.errors import SealcastError
-from sealcast.smmp import outgoing as speech
+from sealcast.smmp import outgoing
 from sim.group_broker import GroupBroker, GroupNetwork
 from sim.group_checks import LIVE, GroupChecks
 from sim.world import World
 
 REFRESH_MS = 60000  # short enough to happen in a story
+NEVER_MS = 1 << 40
 SYNC, REJOIN, FORKED = 1, 3, 4
 
 
@@ -19,7 +20,7 @@ class GroupWorld(World):
         self.checks = GroupChecks(self)
         self.quiet = self.random.random() < 0.9  # no handshakes
         self.traitor = None  # uid of the malicious insider
-        speech.REFRESH_MS = REFRESH_MS
+        outgoing.REFRESH_MS = REFRESH_MS
 
     def add(self, uid, hardware=True, ring=16):
         client = super().add(uid, hardware, ring)
@@ -29,8 +30,7 @@ class GroupWorld(World):
     def switched_on(self, client):
         super().switched_on(client)
         if self.quiet:
-            client.channel.agreement.plan = lambda now: None
-            client.channel.agreement.times = lambda now: []
+            client.channel.epochs.not_before = NEVER_MS  # nobody proposes
 
     def durable(self, client):
         body, client.sending = client.sending, None
@@ -42,7 +42,7 @@ class GroupWorld(World):
     def say(self, client, to=None):
         """A message to the group, or to one member of it."""
         ch = client.channel
-        if ch is None or ch.group.state is None or not ch.joined:
+        if ch is None or ch.group.state is None or not ch.me.joined:
             return
         body = ("%s>%s/%d" % (client.uid, to or "", len(self.checks.bodies))).encode()
         body += b"." * self.random.choice((0, 0, 30, 400))
@@ -55,7 +55,7 @@ class GroupWorld(World):
         client.sending = None
 
     def change(self, client, action, uids=()):
-        if client.channel is not None and client.channel.joined:
+        if client.channel is not None and client.channel.me.joined:
             self.trace("CHANGE " + action, client.uid, ",".join(uids))
             self.ask(client, "change", lambda ch: ch.change_group(action, list(uids), self.now))
 
@@ -100,10 +100,10 @@ class GroupWorld(World):
             return False
         best = max(inside, key=lambda c: (c.channel.group.phase == LIVE, c.channel.group.state.epoch))
         g = best.channel.group
-        tags = [c for c in live if c.channel.tag in g.state.tags]
+        tags = [c for c in live if c.channel.me.tag in g.state.tags]
         for c in tags:
             o = c.channel.group
-            if o.phase != LIVE or o.state.head != g.state.head or o.speech.queue or o.speech.pending or o.organizer.job:
+            if o.phase != LIVE or o.state.head != g.state.head or o.outgoing.queue or o.outgoing.pending or o.change.job:
                 return False
         return all(c in tags or c.channel.group.phase != LIVE for c in live)
 
@@ -111,7 +111,7 @@ class GroupWorld(World):
         """The clients of the settled group."""
         _, inside = self.groups()
         best = max(inside, key=lambda c: (c.channel.group.phase == LIVE, c.channel.group.state.epoch))
-        return [c for c in self.live() if c.channel.tag in best.channel.group.state.tags]
+        return [c for c in self.live() if c.channel.me.tag in best.channel.group.state.tags]
 
 
 __all__ = ["GroupNetwork", "GroupWorld"]

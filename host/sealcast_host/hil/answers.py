@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sealcast_host import shipped
+from sealcast_host.boards import shipped
 
 Call = tuple[str, list[Any]]
 _MAX_SCRYPT = 256  # n r p: what fits a board's heap

@@ -11,7 +11,14 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}code{font:12px/1.3 ui-mo
 .passed{color:#176b34}.failed,.lost{color:#b3201b;font-weight:600}.not-run{color:#777}svg text{font:12px system-ui,sans-serif;fill:#223}
 """
 _BAR, _LABEL, _WIDTH = 22, 240, 900
-_COLOURS = {"primitives": "#4a7bb5", "pieces": "#5fa8b8", "zpinc": "#3f9a76", "group": "#7f9a3f", "live": "#c28a2c", "timing": "#8a6bb5"}
+_COLOURS = {
+    "primitives": "#4a7bb5",
+    "pieces": "#5fa8b8",
+    "zpinc": "#3f9a76",
+    "group": "#7f9a3f",
+    "live": "#c28a2c",
+    "timing": "#8a6bb5",
+}
 
 
 def page(made: dict[str, Any]) -> str:
@@ -72,7 +79,9 @@ def timeline(checks: list[dict[str, Any]]) -> str:
 
 
 def _table(checks: list[dict[str, Any]]) -> str:
-    head = "<tr><th>part</th><th>check</th><th>source or PROTOCOL.md</th><th>verdict</th><th>compared</th><th>s</th></tr>"
+    head = (
+        "<tr><th>part</th><th>check</th><th>source or PROTOCOL.md</th><th>verdict</th><th>compared</th><th>s</th></tr>"
+    )
     return f"<table>{head}{''.join(map(_row, checks))}</table>"
 
 

@@ -88,7 +88,13 @@ def _some(r: random.Random) -> bytes:
 
 def _hash(r: random.Random) -> tuple[Any, ...]:
     parts = [_some(r) for _ in range(r.choice((0, 1, 1, 2, 3)))]
-    return (r.randint(1, 64), r.randbytes(r.choice((0, 1, 16, 32, 64))), r.randbytes(r.choice((0, 16))), r.randbytes(7), *parts)
+    return (
+        r.randint(1, 64),
+        r.randbytes(r.choice((0, 1, 16, 32, 64))),
+        r.randbytes(r.choice((0, 16))),
+        r.randbytes(7),
+        *parts,
+    )
 
 
 def _box(r: random.Random) -> tuple[bytes, bytes, bytes]:

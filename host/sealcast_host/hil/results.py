@@ -8,8 +8,9 @@ from typing import Any
 
 from reference.encoding import Reject
 from reference.known import Deviation
-from sealcast_host.device import BoardError, Gone
+from sealcast_host.boards.repl import BoardError, Gone
 
+PARTS = ("primitives", "pieces", "zpinc", "group", "live", "timing")
 PASSED, FAILED, SKIPPED = "passed", "failed", "not run"
 
 # Where PROTOCOL.md says what a frame that the reference refuses has broken; `format` depends on the stream.
@@ -19,7 +20,18 @@ _SECTIONS = {
     "behind": "8", "members": "9.3", "neutral": "9.4", "encoding": "9.4", "duplicate_share": "9.4", "conflict": "9.4", "sum": "9.4",
     "confirmation": "9.4", "epoch": "10.3", "package": "16.1", "bad_hmac": "16.4", "undecryptable": "17.3",
 }  # fmt: skip
-_FORMATS = {"j": "6.2", "n": "7.1", "p": "8", "h": "9.2", "c": "10.2", "s": "6.2", "k": "16.1", "g": "18.2", "e": "18.4", "x": "22"}
+_FORMATS = {
+    "j": "6.2",
+    "n": "7.1",
+    "p": "8",
+    "h": "9.2",
+    "c": "10.2",
+    "s": "6.2",
+    "k": "16.1",
+    "g": "18.2",
+    "e": "18.4",
+    "x": "22",
+}
 
 _FORGED = {"c": "10.2", "g": "18.1", "e": "18.1", "x": "22"}
 

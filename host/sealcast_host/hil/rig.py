@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, Self
 
-from sealcast_host.device import BoardError, Device, Facts, Gone, wait_for
+from sealcast_host.boards.repl import BoardError, Device, Facts, Gone, wait_for
 from sealcast_host.errors import Failed
 
 SILENCE_S = 30.0

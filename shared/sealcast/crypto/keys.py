@@ -1,11 +1,11 @@
-"""Keys: password -> root -> channel keys; derive, seal, siv; hedged randomness. PROTOCOL.md sections 4 and 5.
+"""Keys: password -> root -> channel keys; derive, seal, siv. PROTOCOL.md section 4.
 
 `suite.h(size, key, salt, person, *parts)` is BLAKE2b. H without a size is 32 bytes.
 """
 
 from ..compat import const
-from ..errors import NoRandomness, Reject
-from ..wire import MAX_NAME, NONCE, TAG, lv, split
+from ..errors import Reject
+from ..wire import MAX_NAME, TAG, lv, split
 
 SCRYPT_N = const(32768)
 SCRYPT_R = const(8)
@@ -76,37 +76,6 @@ def unsiv(suite, ckey, label, name):
     return text
 
 
-class Rng:
-    """Hedged randomness: a stored seed and the hardware's bytes; either alone is enough. PROTOCOL.md section 5.
-
-    The stored seed is replaced before first use, so a seed never serves two runs. `hardware(n)` returns n bytes or None.
-    """
-
-    def __init__(self, suite, stored, hardware):
-        self._suite = suite
-        self._hardware = hardware
-        fresh = hardware(32) if hardware else None
-        if stored is None and not fresh:
-            raise NoRandomness("no stored seed and no hardware randomness: provision the board again")
-        both = suite.h(64, stored or b"", b"", b"sc/rng", fresh or b"")
-        self._seed = both[:32]
-        self.next_seed = both[32:]  # to be stored before anything drawn here is used
-        self._count = 0
-
-    def bytes(self, n):
-        """n (1..64) fresh bytes."""
-        return self._draw(n, b"sc/random", b"")
-
-    def nonce(self, ad, pt):
-        """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two plaintexts."""
-        return self._draw(NONCE, b"sc/nonce", self._suite.h(32, b"", b"", b"sc/bind", lv(ad), pt))
-
-    def _draw(self, n, label, bind):
-        self._count += 1
-        hw = (self._hardware(16) if self._hardware else None) or b""
-        return self._suite.h(64, self._seed, b"", label, self._count.to_bytes(8, "big"), lv(hw), bind)[:n]
-
-
 class Keys:
     """What everyone who knows the channel's root key can compute, and sealing under it."""
 
@@ -130,10 +99,6 @@ class Keys:
     def ad(self, head, tag):
         """Associated data: header(22) || channel tag(16) || sender tag(16)."""
         return head + self.rp[:TAG] + tag
-
-    def signable(self, ad, pt, extra=b""):
-        """The 32 bytes that a session key signs for a frame."""
-        return self.suite.h(32, b"", b"", b"sc/sign", lv(ad, extra), pt)
 
     def seal(self, rng, head, tag, pt):
         """A whole frame under msgkey: header || nonce || box."""

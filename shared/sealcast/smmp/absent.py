@@ -5,6 +5,8 @@ The SMMP half is a third of the core; a board that only sends notes and conversa
 
 from ..errors import NoGroup, Reject
 
+PACKAGES = ONLINE = ()
+
 
 class Group:
     """Of no group: no name, no state."""
@@ -20,7 +22,7 @@ def nothing(*_):
     """A group that is not there has nothing to do."""
 
 
-unpack = online = offline = session_began = renewed = departed = moved = tick = summary = nothing
+unpack = online = offline = session_began = renewed = departed = tick = summary = nothing
 
 
 def pieces(group):
@@ -28,6 +30,10 @@ def pieces(group):
 
 
 times = pieces
+
+
+def needed(group, now):
+    return []
 
 
 def receive(*_):

@@ -39,7 +39,7 @@ def towards(me, group, target, out):
 
 def need(me, group, epoch, wanted, out):
     """Nobody has put this frame into its slot: ask for it. wanted: its hash, or zeros."""
-    load("smmp.heads").need(me, group, epoch, wanted, out)
+    load("smmp.heads").ask_frame(me, group, epoch, wanted, out)
     look(me, group, epoch, out)
 
 

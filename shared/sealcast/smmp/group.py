@@ -23,7 +23,7 @@ PHASE = {NONE: "none", SYNC: "sync", LIVE: "live", REJOIN: "rejoin", FORKED: "fo
 REST = const(0)  # stage of a search that is none; the others stand in sync.py
 
 SLOTS = const(64)  # retained slots of accepted frames: how far a member may fall behind
-PACKAGES = const(2)  # published ahead, so that a sleeping member survives two agreements
+AHEAD = const(2)  # published ahead, so that a sleeping member survives two agreements
 STEP_MS = const(2000)  # who answers a wish to rejoin, by place among the awake; and how soon we try again what we want
 
 

@@ -7,10 +7,10 @@ longer, and keeps silent if two have said its own position.
 from ..compat import const
 from ..crypto.signing import CONTROL_LABEL, SIG, seal_signed, verify_signed
 from ..errors import Reject
-from ..rare import load
+from ..rare import load, need
 from ..wire import CONTROL, Reader, header, u32
 from .group import LIVE, SLOTS, SYNC
-from .order import write_slot
+from .order import SEARCH, write_slot
 from .outgoing import publish
 from .ratchet import MAX_EPOCH, MAX_NUMBER, frame_epoch, frame_hash, frame_prev
 
@@ -76,12 +76,17 @@ def receive(me, members, group, frame, now, out):
     s = group.search
     if frame[2:18] == me.tag:
         if frame == s.question:
+            need(*SEARCH)
             sync = load("smmp.sync")
             sync.step(me, members, group, sync.ECHO, None, now, out)
         return
     c = Control(me, members, group, frame)
     answer = c.kind == HEAD and c.live and c.nonce in s.nonces
-    sync = load("smmp.sync") if answer or _moves(group, c) else None  # before anything changes
+    moves = answer or _moves(group, c)
+    if moves:
+        need(*SEARCH)  # before anything changes
+    elif c.kind == WANT:
+        need("smmp.membership", "smmp.packages")
     if c.kind == ASK and group.phase in (LIVE, SYNC):
         _owe(me, members, group, c.nonce, now)
     elif c.kind == HEAD and group.state is not None:
@@ -92,7 +97,8 @@ def receive(me, members, group, frame, now, out):
             publish(me, group, frame, slot, out)
     elif c.kind == WANT and group.state is not None:
         load("smmp.membership").wanted(me, members, group, c.tag, c.number, now, out)
-    if sync:
+    if moves:
+        sync = load("smmp.sync")
         sync.step(me, members, group, sync.ANSWER if answer else sync.CLAIM, c, now, out)
 
 
@@ -127,7 +133,7 @@ def ask(me, group, now, out):
     s.deadline = now + SYNC_MS
 
 
-def need(me, group, epoch, wanted, out):
+def ask_frame(me, group, epoch, wanted, out):
     """Ask the others to put a frame into its slot again. wanted: its hash, or zeros."""
     _say(me, group, NEED, u32(epoch) + wanted, out)
 

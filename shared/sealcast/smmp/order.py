@@ -7,14 +7,20 @@ needs stands here; the rest is loaded. A frame that there was no memory for is a
 from ..compat import const, due, hexlify
 from ..effects import Message
 from ..errors import Reject
-from ..rare import load
+from ..rare import load, need
 from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG
 from . import outgoing, private, ratchet
-from .group import LIVE, NONE, PACKAGES, PHASE, REJOIN, SLOTS, SYNC, Group, Undo, own_tag, statics
+from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Group, Undo, own_tag, statics
 from .outgoing import APPLICATION, LEAD, LEAVE, PRIVATE, publish, wrapped
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
 RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
+
+# Rare modules that work together
+PACKAGES = ("smmp.packages",)
+SEARCH = ("smmp.heads", "smmp.sync", "smmp.fetch", "smmp.suspicion", "smmp.packages")
+AGREEMENTS = ("smmp.membership", "smmp.agreement", "smmp.packages")
+ONLINE = SEARCH  # of online()
 
 
 # --- what the channel asks; absent.py answers the same where there is no group
@@ -38,7 +44,7 @@ def unpack(me, members, group, data):
 
 def online(me, members, group, now, out):
     packages, fetch, sync = load("smmp.packages"), load("smmp.fetch"), load("smmp.sync")
-    for slot in range(PACKAGES):
+    for slot in range(AHEAD):
         out.subscribe(me.topics.prefix + "+/k/%d" % slot)
     out.subscribe(me.topics.make(group.name, "g"))
     packages.publish(me, group, out)
@@ -68,6 +74,7 @@ def change(me, members, group, action, tags, now, out):
     if action == "leave" and not group.over():
         outgoing.send(me, members, group, LEAVE, b"", None, now, out)
     else:
+        need(*(AGREEMENTS + SEARCH))
         load("smmp.membership").change(me, members, group, action, tags, now, out)
 
 
@@ -83,6 +90,7 @@ def summary(members, group):
 
 def package(me, group, member, frame):
     """A package of another member. Raises Reject."""
+    need(*PACKAGES)
     load("smmp.packages").receive(me, group, member, frame)
 
 
@@ -104,16 +112,29 @@ def departed(me, members, group, tag, out):
                 publish(me, group, group.recent[epoch][0], epoch % SLOTS, out)
 
 
-def moved(group, error, out):
-    """The channel has another key: nothing waits here any more."""
-    outgoing.forget(group, error, out)
+def needed(group, now):
+    """Names of the rare modules that tick() uses now."""
+    s, names = group.search, []
+    if due(s.deadline, now):
+        names += SEARCH
+    if due(s.ask_at, now) or _answers_due(s, now):
+        names.append("smmp.heads")
+    if due(group.change.at, now) and not group.outgoing.pending:
+        names += AGREEMENTS
+    if due(group.outgoing.refresh_at, now):
+        names += PACKAGES
+    return names
+
+
+def _answers_due(s, now):
+    return [at for _, at, _ in s.answers if now >= at]
 
 
 def tick(me, members, group, now, out):
     s = group.search
     if due(s.ask_at, now):
         load("smmp.heads").ask(me, group, now, out)
-    if [at for _, at, _ in s.answers if now >= at]:
+    if _answers_due(s, now):
         load("smmp.heads").answer(me, group, now, out)
     if due(s.deadline, now):
         load("smmp.sync").late(me, members, group, now, out)
@@ -145,16 +166,20 @@ def receive(me, members, group, stream, payload, now, out):
     if not me.suite.equal(payload, wrapped(me, group, frame)):
         raise Reject("forged")
     if kind == CONTROL:
+        need("smmp.heads")
         load("smmp.heads").receive(me, members, group, frame, now, out)
     elif frame[2:18] != group.id or frame_epoch(frame) >= MAX_EPOCH:
         raise Reject("epoch")
     elif group.phase in (NONE, REJOIN):
         if kind != AGREEMENT:
             raise Reject("outside")
+        need(*(AGREEMENTS + SEARCH))
         load("smmp.membership").from_outside(me, members, group, frame, stream == "g", now, out)
     elif stream == "e":
+        need(*SEARCH)
         load("smmp.sync").slot(me, members, group, frame, now, out)
     elif group.phase == SYNC:
+        need("smmp.heads")
         load("smmp.heads").hold(group, frame)
     elif group.phase == LIVE:
         live(me, members, group, frame, now, out)
@@ -173,6 +198,7 @@ def live(me, members, group, frame, now, out):
             load("smmp.heads").tell(me, members, group, now)  # not a race's loser: its maker does not know where the group is
         raise Reject("late")
     if epoch > st.epoch or frame_prev(frame) != st.head:
+        need(*SEARCH)
         sync = load("smmp.sync")
         sync.step(me, members, group, sync.ODD, frame, now, out)  # something was missed, here or there
         raise Reject("epoch")
@@ -192,6 +218,7 @@ def accept(me, members, group, frame, now, out):
     if not ratchet.authentic(me.suite, frame, group.state.v):
         raise Reject("bad_hmac")
     if frame[1] == AGREEMENT:
+        need(*AGREEMENTS)
         load("smmp.membership").in_order(me, members, group, frame, now, out)
     else:
         _message(me, members, group, frame, now, out)
@@ -203,7 +230,8 @@ def _message(me, members, group, frame, now, out):
     j, m, after = ratchet.open_frame(suite, st, statics(me, members, group), frame, secret, public)
     sender, number, text, secret_text = own_tag(members, st.tags[j]), m[1:LEAD], m[LEAD:], None
     kind = m[0] if outgoing.well_formed(m) else None
-    membership = load("smmp.membership") if kind == LEAVE else None
+    if kind == LEAVE:
+        need("smmp.membership")  # before anything changes
     advance(group, after, frame, sender, mine, out)
     if kind is None:
         out.complain("format", members.uid_of(sender), now)  # all see the same, and move on alike
@@ -224,9 +252,9 @@ def _message(me, members, group, frame, now, out):
         _deliver(members, sender, secret_text, st.epoch, True, out)
     elif fresh and kind == APPLICATION:
         _deliver(members, sender, text, st.epoch, False, out)
-    elif membership:
+    elif kind == LEAVE:
         out.event("leaving", {"uid": members.uid_of(sender)})
-        membership.leaving(me, members, group, sender, now)
+        load("smmp.membership").leaving(me, members, group, sender, now)
     if group.outgoing.pending:
         outgoing.lost_race(group, now, j, out)
 

@@ -77,7 +77,8 @@ def flush(me, members, group, now, out):
     if to is not None:
         if to not in group.pairs:
             out.event("undeliverable", {"uid": members.uid_of(to), "number": int.from_bytes(lead[5:], "big")})
-            out.settled(token, NoGroup("its receiver left the group"))
+            if token:
+                out.settled(token, NoGroup("its receiver left the group"))
             out.dirty = True
             flush(me, members, group, now, out)
             return
@@ -101,7 +102,8 @@ def accepted(me, group, now, out):
     """Our message came back as the next one."""
     o = group.outgoing
     lead, text, to, token = o.pending.entry
-    out.settled(token)
+    if token:
+        out.settled(token)
     o.pending.entry = (lead, text, to, 0)  # should it be rolled back it waits again, and nobody for it
     o.pending = None
     o.refresh_at = _some_day(me, now)
@@ -175,9 +177,8 @@ def tick(me, members, group, now, out):
     if o.pending and due(o.repeat_at, now) and group.phase in (LIVE, NONE):
         submit(me, group, o.pending, now, out)
     if due(o.refresh_at, now) and group.phase == LIVE:
-        packages = load("smmp.packages")
         o.refresh_at = _some_day(me, now)
-        packages.renew(me, group, out)
+        load("smmp.packages").renew(me, group, out)
         if not o.queue and not o.pending and group.state.epoch < MAX_EPOCH:
             send(me, members, group, REFRESH, b"", None, now, out)
 

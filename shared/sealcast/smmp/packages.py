@@ -8,11 +8,11 @@ from ..crypto.keys import high_order
 from ..crypto.signing import PACKAGE_LABEL, SIG, seal_signed, verify_signed
 from ..errors import Reject
 from ..wire import PACKAGE, Reader, header, u32
-from .group import PACKAGES, Package
+from .group import AHEAD, Package
 from .ratchet import MAX_NUMBER
 
 MAX_KEPT = const(31)  # members whose packages we keep
-AHEAD = const(64)  # how far beyond what we know of a number is believed
+BELIEVED = const(64)  # how far beyond what we know of a number is believed
 _RECORD = const(68)  # number u32 || K || R
 
 
@@ -21,22 +21,22 @@ _RECORD = const(68)  # number u32 || K || R
 
 def publish(me, group, out):
     p = group.packages
-    while len(p.mine) < PACKAGES and _new(me, p, out):
+    while len(p.mine) < AHEAD and _new(me, p, out):
         pass
-    for number in sorted(p.mine)[-PACKAGES:]:
+    for number in sorted(p.mine)[-AHEAD:]:
         package = p.mine[number]
         head = header(PACKAGE, me.session.sid, number)
         frame = seal_signed(me, head, me.tag, PACKAGE_LABEL, package.K + package.R)
-        out.publish(me.topic("k", number % PACKAGES), frame, True)
+        out.publish(me.topic("k", number % AHEAD), frame, True)
 
 
 def renew(me, group, out):
     """New ones. The newest of the old are kept a while: an agreement on its way, or one that we missed, may name them."""
     p = group.packages
-    for number in sorted(p.mine)[:-PACKAGES]:
+    for number in sorted(p.mine)[:-AHEAD]:
         del p.mine[number]
     p.fresh = p.counter + 1
-    for _ in range(PACKAGES):
+    for _ in range(AHEAD):
         _new(me, p, out)
     publish(me, group, out)
 
@@ -73,7 +73,7 @@ def spend(group, number):
 def behind(me, group, number, now, out):
     """An agreement names a package of ours that we never made: the others take ours for used up to it. Go on above it."""
     p = group.packages
-    if p.counter < number <= min(p.counter + AHEAD, MAX_NUMBER) and out.may_report("numbers", now):
+    if p.counter < number <= min(p.counter + BELIEVED, MAX_NUMBER) and out.may_report("numbers", now):
         p.counter = number
         renew(me, group, out)
 
@@ -124,7 +124,7 @@ def known(group, tag):
 
 def _keep(p, tag, packages):
     data = b""
-    for number in sorted(packages)[-PACKAGES:]:
+    for number in sorted(packages)[-AHEAD:]:
         data += u32(number) + packages[number][0] + packages[number][1]
     p.theirs[tag] = data
 
@@ -132,7 +132,7 @@ def _keep(p, tag, packages):
 def used(group, tag, number, out):
     """An accepted agreement names another member's package, one that we know or not."""
     floor = group.packages.floor.get(tag, 0)
-    if number <= max(list(known(group, tag)) + [floor]) + AHEAD:
+    if number <= max(list(known(group, tag)) + [floor]) + BELIEVED:
         _spent(group, tag, max(number, floor), out)
 
 
