@@ -2,14 +2,12 @@
 
     OFFLINE --connected--> READING --own ring and joins read--> ONLINE --disconnected--> OFFLINE
 
-Every public method returns a list of effects (effects.py says which there are), to be carried out in order; whatever stands after
-a STORE waits until it is durable. Nothing here does I/O, reads a clock, or raises on what comes from the network.
+Every public method returns a list of effects (effects.py), to be carried out in order; whatever stands after a
+STORE waits until it is durable. Nothing here does I/O, reads a clock, or raises on what comes from the network,
+but for NoRoom: rare code found no memory, nothing has happened, and the same input is to be given in again.
 
-Two things may be raised by any input. A SealcastError tells the caller what to do; the state is as before then. NoRoom: a rarely
-used part of the code found no memory; nothing has happened, and the same input is to be given in again.
-
-The state is in records (`me`, `others`, `epochs` ...), what is done with them in procedures: bytes are opened to a frame, a procedure
-of the frame's kind changes the records and writes to `out`; what one half has to tell another goes through here.
+The state is in records (`me`, `others`, `epochs` ...). Bytes are opened to a frame, a procedure of its kind
+changes the records and writes to `out`; what one half has to tell another goes through here.
 """
 
 from . import rare
@@ -179,7 +177,7 @@ class Channel:
     def send(self, body, mode, now, time=0, to=None):
         """Seal and publish. mode: "note", "conversation", "ratchet", or None for the strongest available now.
 
-        to: uid of the only receiver (mode "ratchet"). A ratchet message is sent when its turn comes, also after a reconnect.
+        to: uid of the only receiver (mode "ratchet"). A ratchet message is sent when its turn comes, also later.
         Raises TooLong, NotReady, Offline, NoConversation, NoGroup, OutboxFull; the state is as before then.
         """
         if len(body) > MAX_BODY:
@@ -206,7 +204,7 @@ class Channel:
         return self._finish(now)
 
     def change_group(self, action, uids, now):
-        """The ratcheting group. action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
+        """action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
         tags = [self.others.tag_of(uid) for uid in uids]
         self.ratchet.change(self.me, self.others, self.group, action, tags, now, self.out)
         return self._finish(now)
@@ -247,8 +245,7 @@ class Channel:
         return self._finish(now)
 
     def approve(self, uid, text, now):
-        """A person has checked a member's changed identity: pin the one with this fingerprint (the event says it), and no other that
-        came meanwhile. It is used when the member's join is read again."""
+        """A person has compared this fingerprint (the event says it): pin that identity, and none that came since."""
         need("zpinc.joins")
         load("zpinc.joins").approve(self.me, self.others, uid, text, self.phase == ONLINE, self.out)
         return self._finish(now)
@@ -379,7 +376,7 @@ class Channel:
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         if out.dirty:
-            # First, though it is decided last. Should there be no memory for it, nothing is forgotten: the next input ends with it.
+            # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
             out.effects.insert(0, (STORE, self._packed()))
             out.dirty = False
             self._taken = False

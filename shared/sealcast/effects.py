@@ -1,6 +1,7 @@
 """What the core decides, as data: effects, and the two boxes that outlive an input. PROTOCOL.md section 11.
 
-An effect is a tuple with fixed places. They are carried out in order; whatever stands after a STORE waits until it is durable.
+An effect is a tuple with fixed places. They are carried out in order; whatever stands after a STORE waits until
+it is durable.
 
     (STORE, parts)                   parts: list of bytes, one state together
     (CONNECT, topic, payload)        before a connection: its last will
@@ -12,7 +13,7 @@ An effect is a tuple with fixed places. They are carried out in order; whatever 
     (EVENT, name, detail)            detail: a dict
     (WAKE, at_ms)                    call tick() then
     (QUEUED, token)                  it waits: until we are online, or for its turn in the group
-    (SETTLED, token, error)          what was queued or published under this token is done: error is None or a SealcastError
+    (SETTLED, token, error)          what waited under this token is done: error is None or a SealcastError
 
 Tokens are positive, from one counter, and serve once; 0: nobody waits for it.
 """
@@ -39,7 +40,8 @@ INBOX_BYTES = const(4096)  # of bodies: the stored state must fit a board's heap
 
 
 class Message:
-    """What an application gets. secrecy: note | conversation | ratchet; origin: member (proved by it) | group (by any with the key)."""
+    """What an application gets. secrecy: note | conversation | ratchet; origin: member (proved by it) | group
+    (by any with the key)."""
 
     def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch):
         self.sender = sender
@@ -107,8 +109,10 @@ class Out:
 
     def deliver(self, message):
         self.inbox.append(message)
-        while len(self.inbox) > MAX_INBOX or len(self.inbox) > 1 and sum([len(m.body) for m in self.inbox]) > INBOX_BYTES:
-            self.inbox.pop(0)  # the application does not keep up: this one is no longer kept for after a power cut
+        size = sum([len(m.body) for m in self.inbox])
+        while len(self.inbox) > MAX_INBOX or len(self.inbox) > 1 and size > INBOX_BYTES:
+            # The application does not keep up: this one is no longer kept for after a power cut.
+            size -= len(self.inbox.pop(0).body)
         self.effects.append((MESSAGE, message))
 
     def queued(self, token):

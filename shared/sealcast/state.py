@@ -50,7 +50,8 @@ def pack_parts(ch):
 
 
 def _joined(parts):
-    """Neighbours joined to pieces of some hundred bytes: an object a field would take twice the room. Each part is let go with that."""
+    """Neighbours joined to pieces of some hundred bytes: an object a field would take twice the room. Each part
+    is let go with that."""
     out, some, size = [], [], 0
     parts.reverse()
     while parts:
@@ -64,7 +65,8 @@ def _joined(parts):
 
 
 def unpack_state(ch, blob):
-    """Restore into a fresh Channel; -> the stored seed. Raises BadState; a state holding only a seed is a provisioned one."""
+    """Restore into a fresh Channel; -> the stored seed. Raises BadState; a state holding only a seed is a
+    provisioned one."""
     try:
         return _unpack(ch, Reader(blob))
     except (Reject, ValueError):
@@ -119,7 +121,8 @@ def _unpack(ch, r):
 def pack_places(out, me, places):
     out += [u32(places.generation), me.root, lv(places.k or b"", places.shown), bytes((len(places.old),))]
     for old in places.old:
-        out.append(old.root + lv(old.notice) + bytes((len(old.waiting),)) + lv(*[u.encode() for u in sorted(old.waiting)]))
+        waiting = [uid.encode() for uid in sorted(old.waiting)]
+        out.append(old.root + lv(old.notice) + bytes((len(waiting),)) + lv(*waiting))
     out.append(len(places.pins).to_bytes(2, "big"))
     for uid in places.pins:
         out.append(lv(uid.encode(), places.pins[uid]))
@@ -203,7 +206,8 @@ def _pack_member(m):
     out.append(bytes((len(m.sessions),)))
     for s in m.sessions:
         w = s.window
-        out.append(u32(s.lamport) + s.sid + s.S + bytes((w.ring, 0 if w.next is None else 1)) + u32(w.next or 0) + u32(w.head))
+        known = bytes((w.ring, 0 if w.next is None else 1)) + u32(w.next or 0) + u32(w.head)
+        out.append(u32(s.lamport) + s.sid + s.S + known)
     return b"".join(out)
 
 
@@ -215,7 +219,8 @@ def _unpack_member(r, roster):
     m.floor = r.uint(4)
     conn, counter = r.uint(4), r.uint(4)
     for _ in range(r.uint(1)):
-        lamport, sid, S, ring, has, upto, head = r.uint(4), r.take(16), r.take(32), r.uint(1), r.uint(1), r.uint(4), r.uint(4)
+        lamport, sid, S = r.uint(4), r.take(16), r.take(32)
+        ring, has, upto, head = r.uint(1), r.uint(1), r.uint(4), r.uint(4)
         if kept:
             m.admit(Join(lamport, sid, public, S, ring))
             window = m.current.window

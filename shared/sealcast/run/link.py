@@ -39,7 +39,8 @@ class Link:
         self.tried_at = 0
 
     def put(self, effect):
-        """Queue a subscribe, publish, disconnect or reconnect effect; offline they vanish (the channel sends again by itself)."""
+        """Queue a subscribe, publish, disconnect or reconnect effect; offline they vanish (the channel sends
+        again by itself)."""
         if effect[0] == DISCONNECT:
             self._ending = True
             if not self.up:

@@ -1,17 +1,18 @@
 """The asyncio session that boards and hosts share: turns a Channel's effects into calls, strictly in order.
 
 One task, the engine, is the only one that enters the channel. Everything that happens (a frame, an acknowledgement, a
-tick, a user's call) is an input in one queue: a procedure of the channel and the time. The engine takes one, lets it enter the
-channel and carries out the effects before it takes the next. A STORE is durable before anything after it happens: if the storage
-fails it is tried again until it works, and nothing else goes on meanwhile.
+tick, a user's call) is an input in one queue: a procedure of the channel and the time. The engine takes one,
+lets it enter the channel and carries out the effects before it takes the next. A STORE is durable before
+anything after it happens: if the storage fails it is tried again until it works, and nothing else goes on
+meanwhile.
 
-An input that ends in NoRoom (a rare part of the code did not fit into memory) has done nothing: it stays the first in the queue and
-is tried again a little later. When that does not help either, the channel is begun anew from its stored state, as after any other
-internal error, which gives back all the memory that there is.
+An input that ends in NoRoom (a rare part of the code did not fit into memory) has done nothing: it stays the
+first in the queue and is tried again a little later. When that does not help either, the channel is begun anew
+from its stored state, as after any other internal error, which gives back all the memory that there is.
 
 Transport (asyncio; every failure is an OSError):
     connect(will_topic, will_payload)   subscribe(filter, qos)   publish(topic, payload, retain, qos): after the PUBACK
-    receive() -> (topic, payload)       close(): says goodbye first      abort(): just drops it (the broker sends the last will)
+    receive() -> (topic, payload)       close(): says goodbye first      abort(): just drops it: the last will is sent
 Storage: load() -> bytes or None, store(parts): a list of bytes, one state together, durable on return.
 Clock: now() -> growing milliseconds, time() -> Unix seconds or 0; aio.Clock is one.
 
@@ -55,8 +56,8 @@ class Session:
     def __init__(self, channel, transport, storage, clock, random=None, backlog=32, remake=None):
         """random(n) -> n bytes, for the jitter of reconnects only (default: os.urandom).
 
-        remake() -> a channel from the stored state. With it an internal error (say MemoryError) is survived like a power cut:
-        what was in the middle of a step is thrown away. Without it the engine goes on with the channel as it is.
+        remake() -> a channel from the stored state: an internal error (say MemoryError) is survived like a power
+        cut, what was in the middle of a step is thrown away. Without it the engine goes on with what it has.
         """
         self.channel = channel
         self._remake = remake
@@ -97,8 +98,8 @@ class Session:
     async def send(self, body, mode=None, to=None):
         """Send `body` (bytes) in `mode` (None: the strongest now available, "note", "conversation", "ratchet").
 
-        to: uid of the only receiver (mode "ratchet"). Returns when the broker has acknowledged it, or the group accepted it
-        in its order (mode "ratchet"), across reconnects if need be. Raises SealcastError.
+        to: uid of the only receiver (mode "ratchet"). Returns when the broker has acknowledged it, or the group
+        accepted it in its order (mode "ratchet"), across reconnects if need be. Raises SealcastError.
         """
         body = bytes(body)
         await self.ask(lambda ch, now: ch.send(body, mode, now, self.clock.time(), to), _SEND)
@@ -106,8 +107,8 @@ class Session:
     async def change_group(self, action, uids=()):
         """The ratcheting group: "create" (of ourselves and `uids`), "add", "remove", "leave", "resync", "rejoin".
 
-        Returns when the wish is stored ("leave": when the group has been told); the event group says that it is fulfilled,
-        group_failed that it cannot be. Raises SealcastError.
+        Returns when the wish is stored ("leave": when the group has been told); the event group says that it is
+        fulfilled, group_failed that it cannot be. Raises SealcastError.
         """
         uids = list(uids)
         await self.ask(lambda ch, now: ch.change_group(action, uids, now), _SEND)
@@ -150,8 +151,8 @@ class Session:
         self._ended.set()
 
     def on(self, event, callback):
-        """Call callback(name, info) at every `event` ("*": at all of them). "message" passes the message instead of a dict,
-        and takes it: the queue is not used then."""
+        """Call callback(name, info) at every `event` ("*": at all of them). "message" passes the message
+        instead of a dict, and takes it: the queue is not used then."""
         self._callbacks[event] = self._callbacks.get(event, []) + [callback]
 
     @property
@@ -182,7 +183,8 @@ class Session:
     def healthy(self):
         """True while the engine runs and the link is up or being tried: what a watchdog may be fed on."""
         now = self.clock.now()
-        return not self._closed and now - self._beat < _STUCK_MS and (self._link.up or now - self._link.tried_at < _TRY_MS)
+        linked = self._link.up or now - self._link.tried_at < _TRY_MS
+        return not self._closed and now - self._beat < _STUCK_MS and linked
 
     def __aiter__(self):
         return self
@@ -236,7 +238,8 @@ class Session:
     # The engine.
 
     def _put(self, input, reply, kind):
-        """kind: _FRAME is counted, so that the broker waits for us; _SEND has a token, and its reply waits for that to be settled."""
+        """kind: _FRAME is counted, so that the broker waits for us; _SEND has a token, and its reply waits for
+        that to be settled."""
         if self._closed:
             if reply:
                 reply.fail(Offline("the session is closed"))
@@ -280,7 +283,8 @@ class Session:
         for reply in self._unacked.values():
             reply.fail(Offline("interrupted by an internal error: the message may or may not be sent"))
         self._unacked = {}
-        self._inbox = [item for item in self._inbox if item[1]]  # what users wait for; the rest belongs to the old connection
+        # What users wait for; the rest belongs to the old connection
+        self._inbox = [item for item in self._inbox if item[1]]
         self._frames = 0
         self._link.took()
         self._wake = None
@@ -353,10 +357,8 @@ class Session:
 
     def _settled(self, token, error):
         reply = self._unacked.pop(token, None)
-        if reply and error:
-            reply.fail(error)
-        elif reply:
-            reply.done()
+        if reply:
+            reply.fail(error) if error else reply.done()
 
     async def _store(self, parts):
         """Durable before anything else happens, however often it takes."""

@@ -1,7 +1,7 @@
 """Conversations: one hash chain a sender, each key used once and erased. PROTOCOL.md section 10.
 
-A frame is header || nonce || box || mac. The mac, under a key that all members of the epoch share, is checked before any
-chain is moved; the chain is then moved on a copy, and kept only when the box opens.
+A frame is header || nonce || box || mac. The mac, under a key that all members of the epoch share, is checked
+before any chain is moved; the chain is then moved on a copy, and kept only when the box opens.
 """
 
 from ..compat import const

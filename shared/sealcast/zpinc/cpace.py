@@ -1,7 +1,8 @@
 """The mathematics of one handshake: CPace generator, Burmester-Desmedt over ristretto255. PROTOCOL.md section 9.4.
 
-Procedures on an `epochs.Attempt`, which is built from an accepted proposal and fed with the members' shares; it says what to send
-next and ends CONFIRMED (the epoch may be used for sending) or is thrown away. Nothing here knows topics, timers or seals.
+Procedures on an `epochs.Attempt`, which is built from an accepted proposal and fed with the members' shares; it
+says what to send next and ends CONFIRMED (the epoch may be used for sending) or is thrown away. Nothing here
+knows topics, timers or seals.
 """
 
 from ..crypto.keys import derive
@@ -20,7 +21,8 @@ def proposal_body(p):
 
 
 def read_proposal(tag, attempt, r):
-    """Reader -> Proposal from the member `tag`. Reject("members") unless 2..32 parties stand in strictly ascending order."""
+    """Reader -> Proposal from the member `tag`. Reject("members") unless 2..32 parties stand in strictly
+    ascending order."""
     nonce, previous, n = r.take(16), r.take(32), r.uint(1)
     parties = [(r.take(16), r.take(16)) for _ in range(n)]
     r.end()
@@ -70,7 +72,8 @@ def proof(suite, a, i):
 
 
 def take_share(keys, a, i, Z):
-    """Z_i from party i. Reject("neutral" | "encoding" | "duplicate_share" | "conflict" | "sum"); True when it moved us on."""
+    """Z_i from party i. Reject("neutral" | "encoding" | "duplicate_share" | "conflict" | "sum"); True when it
+    moved us on."""
     return _value(keys, a, a.Z, i, Z)
 
 

@@ -1,7 +1,8 @@
-"""The epochs of a channel: which there are, when a new one is wanted, and when an old one goes. PROTOCOL.md sections 9.1, 9.5, 10.4.
+"""The epochs of a channel: which there are, when a new one is wanted, and when an old one goes. PROTOCOL.md
+sections 9.1, 9.5, 10.4.
 
-How members agree on one is rekey.py's business, its mathematics cpace.py's: both are rare. Here is what they work on, and what is
-asked after every input.
+How members agree on one is rekey.py's business, its mathematics cpace.py's: both are rare. Here is what they
+work on, and what is asked after every input.
 """
 
 from ..compat import const, due
@@ -55,8 +56,8 @@ class Attempt:
         SHARES --all Z--> SUMS --all X--> KEYED --all confirmations--> CONFIRMED
           n = 2 goes from SHARES to KEYED: there is no X.
 
-    names: P_i of every party, in the proposal's order; latest: sid of the newest join among the parties. y is fresh for this
-    attempt, never stored, and gone when the key is known.
+    names: P_i of every party, in the proposal's order; latest: sid of the newest join among the parties. y is
+    fresh for this attempt, never stored, and gone when the key is known.
     """
 
     def __init__(self, proposal, names, my_tag, latest):
@@ -99,7 +100,8 @@ class Epochs:
 
     def __init__(self):
         self.attempt = None  # the attempt in progress, or the last one confirmed (to answer those who still wait)
-        self.rank = (0, bytes(16))  # (attempt, proposer) of the highest proposal we took part in: never again at or below
+        # (attempt, proposer) of the highest proposal we took part in: never again at or below
+        self.rank = (0, bytes(16))
         self.current = None  # the epoch we send in
         self.pending = None  # keyed, not yet confirmed by all: readable
         self.previous = None
@@ -229,7 +231,8 @@ def expire(epochs, now, out):
 
 
 def orphan(me, epochs, now, out):
-    """Our session ends, and with it our place in an epoch: its chain may have been used by whom we no longer remember."""
+    """Our session ends, and with it our place in an epoch: its chain may have been used by whom we no longer
+    remember."""
     if epochs.attempt:
         epochs.attempt.forget(me.suite)
     epochs.attempt = epochs.pending = None

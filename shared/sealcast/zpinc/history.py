@@ -1,4 +1,5 @@
-"""Reading what the broker retains, one ring at a time, and noticing what it withholds. PROTOCOL.md sections 6.2 and 7.4.
+"""Reading what the broker retains, one ring at a time, and noticing what it withholds. PROTOCOL.md sections 6.2
+and 7.4.
 
 MQTT 3.1.1 does not say when the retained messages of a subscription have all been sent; a sealed nonce published to
 ourselves after subscribing (the barrier) comes back behind them.
@@ -43,7 +44,8 @@ def hold(reading, join, member):
 
 
 def own(me, ring, reading, conn, stream, frame, now, out):
-    """What stands under our own name -> True when it is the barrier, come back. conn: number of our connection. Raises Reject."""
+    """What stands under our own name -> True when it is the barrier, come back. conn: number of our connection.
+    Raises Reject."""
     if stream == "s":
         _, sid, _, pt = me.keys.open(frame, BARRIER, me.tag)
         if sid != me.session.sid or reading.nonce is None or not me.suite.equal(pt, reading.nonce):

@@ -28,7 +28,8 @@ FINGERPRINT_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 def fingerprint(suite, public):
-    """A short text for people to compare: 100 bits in five groups of four base32 characters. public: B || E, 64 bytes."""
+    """A short text for people to compare: 100 bits in five groups of four base32 characters. public: B || E, 64
+    bytes."""
     bits = int.from_bytes(suite.h(32, b"", b"", b"sc/fp", public)[:13], "big") >> 4
     text = ""
     for i in range(20):

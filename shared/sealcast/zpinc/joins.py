@@ -59,7 +59,8 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
 
 
 def settle(me, members, ring, epochs, reading, places, now, out):
-    """The first reading is done: take our place in the order of the joins that came. -> tags of the members with a new session."""
+    """The first reading is done: take our place in the order of the joins that came. -> tags of the members
+    with a new session."""
     renewed = []
     joins, reading.joins = reading.joins, []
     for join, member in sorted(joins, key=lambda pair: pair[0].order):
@@ -128,7 +129,8 @@ def receive(me, members, reading, places, name, frame, online, now, out):
 
 
 def seek(me, name, stream, frame, now, out):
-    """Nobody we know. When a presence shows that it holds the channel's key, its join was lost: read the joins again."""
+    """Nobody we know. When a presence shows that it holds the channel's key, its join was lost: read the joins
+    again."""
     if stream == "p":
         me.keys.uid(name)
         me.keys.open(frame, PRESENCE, name[:16])
@@ -142,7 +144,8 @@ def admit(me, members, reading, places, member, join, online, now, out):
     member = members.by_tag.get(member.tag, member)
     if member.public is not None and member.public != join.public:
         newer = join.lamport > member.floor and (member.current is None or join.order > member.current.order)
-        if newer and member.refused != join.public:  # else it is what the broker still keeps of before an approved change
+        # Else it is what the broker still keeps of before an approved change
+        if newer and member.refused != join.public:
             member.refused = join.public
             members.by_tag[member.tag] = member
             out.event("identity_changed", {"uid": member.uid, "fingerprint": fingerprint(me.suite, join.public)})

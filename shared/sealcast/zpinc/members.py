@@ -1,4 +1,5 @@
-"""What we know of the other members: sessions, whether they are there, and which of their notes we have. PROTOCOL.md 6.3, 7.
+"""What we know of the other members: sessions, whether they are there, and which of their notes we have.
+PROTOCOL.md 6.3, 7.
 
 Pure bookkeeping on authenticated input: signatures and freshness are checked here, effects are the channel's.
 """
@@ -84,7 +85,8 @@ class Member:
         return True
 
     def fresh(self, p, counter):
-        """Is this presence newer than what we have, or, in a new run, the same? A will only ends the connection it belongs to."""
+        """Is this presence newer than what we have, or, in a new run, the same? A will only ends the connection
+        it belongs to."""
         if counter == WILL:
             return p.conn >= self.conn and p.conn > self.willed
         have = (self.conn, self.counter)
@@ -148,5 +150,6 @@ class Members:
         return m is not None and m.status == AWAKE
 
     def rank(self, tags, me_tag, without=None):
-        """How many of these members are awake and come before us: the first acts, the others wait a step each. without: not counted."""
+        """How many of these members are awake and come before us: the first acts, the others wait a step each.
+        without: not counted."""
         return len([tag for tag in tags if tag < me_tag and tag != without and self.awake(tag)])

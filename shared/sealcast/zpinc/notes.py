@@ -1,6 +1,7 @@
 """Notes: sealed for whoever knows the password, kept in a retained ring on the broker. PROTOCOL.md section 7.
 
-The frame, the sender's ring, the receiver's window, and what is known of the rings that are still to be read (history.py reads them).
+The frame, the sender's ring, the receiver's window, and what is known of the rings that are still to be read
+(history.py reads them).
 """
 
 from ..compat import const
@@ -11,7 +12,8 @@ from ..wire import NOTE, Reader, header, lv, pad, u32, unpad
 
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
 HELD_BYTES = const(8192)  # of bodies, a session
-GAP_MS = const(3000)  # how long a hole in a sender's notes may last before the ring is read again, and again before it is reported
+# How long a hole in a sender's notes may last before the ring is read again, and again before it is reported
+GAP_MS = const(3000)
 
 
 class Note:
@@ -46,7 +48,8 @@ def seal_note(me, seq, time, named, body):
 
 
 def peek(frame, member):
-    """(session, seq) a note claims, before any key is used: what we have already is dropped for the price of a lookup."""
+    """(session, seq) a note claims, before any key is used: what we have already is dropped for the price of a
+    lookup."""
     if len(frame) < 22:
         raise Reject("length")
     session = member.session(frame[2:18])
@@ -204,7 +207,8 @@ class Reading:
 
 
 def drain(reading, member, now):
-    """The notes of one member that can be delivered, in order. Watches over what is missing; nothing while its ring is to be read."""
+    """The notes of one member that can be delivered, in order. Watches over what is missing; nothing while its
+    ring is to be read."""
     if reading.busy(member):
         return []
     if [s for s in member.sessions if s.window.next is None]:

@@ -1,7 +1,7 @@
 """Where the channel is, and where it was: what a member keeps of places that it has left. PROTOCOL.md section 22.
 
-Who has moved keeps the notice, goes on listening at the old place, and answers every member that still comes there, until all have
-been seen at the new one. The move itself is revocation.py's, which is rare.
+Who has moved keeps the notice, goes on listening at the old place, and answers every member that still comes
+there, until all have been seen at the new one. The move itself is revocation.py's, which is rare.
 """
 
 from ..compat import const
@@ -37,7 +37,8 @@ class Places:
         self.pins = {}  # uid -> B || E, carried over from the place we left
         self.k = None  # secret of our notice key: made once at each place, used by nothing but a notice
         self.shown = b""  # the session in which it was published, and how often: sid, u8
-        self.collects = False  # may we have to make a notice? Set by who has the admin's key; a board need not read all of them
+        # May we have to make a notice? Set by who has the admin's key; a board need not read all of them
+        self.collects = False
         self.theirs = {}  # tag -> notice key of another member
 
 
@@ -54,7 +55,8 @@ def watch(me, places, out):
 
 
 def show_key(me, places, out):
-    """Our notice key, in the first connections of each session: a board that sleeps most of the time need not say it at each wake."""
+    """Our notice key, in the first connections of each session: a board that sleeps most of the time need not
+    say it at each wake."""
     if places.k is None:
         places.k = me.rng.bytes(32)
     if places.shown[:16] != me.session.sid:
@@ -70,7 +72,8 @@ def show_key(me, places, out):
 
 
 def at_old_place(places, topic, frame, now, out):
-    """Something at a place we left: whoever is still there is told. True when the topic was one of those. Raises Reject."""
+    """Something at a place we left: whoever is still there is told. True when the topic was one of those.
+    Raises Reject."""
     for old in places.old:
         if topic.startswith(old.topics.prefix):
             name, stream = old.topics.parse(topic)

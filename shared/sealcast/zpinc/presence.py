@@ -1,6 +1,7 @@
 """Keepalives, goodbyes and last wills: who is there. PROTOCOL.md section 8.
 
-A member's state (members.Member) says what is known of it; here are the frames, and what our own say and the others' do.
+A member's state (members.Member) says what is known of it; here are the frames, and what our own say and the
+others' do.
 """
 
 from ..crypto.signing import SIG, check, sign
@@ -91,7 +92,8 @@ def _seal(me, ring, epochs, keepalive, counter, status, sleep, out):
 
 
 def receive(me, members, epochs, reading, member, frame, now, out):
-    """A known member's frame -> True when the member has gone with it. Raises Reject; who comes with numbers of the past is told so."""
+    """A known member's frame -> True when the member has gone with it. Raises Reject; who comes with numbers of
+    the past is told so."""
     if frame[2:18] not in [s.sid for s in member.sessions]:
         need("zpinc.joins")
         load("zpinc.joins").seek(me, member.name, "p", frame, now, out)

@@ -148,7 +148,8 @@ def _adopt(members, epochs, now, out):
 
 
 def receive(me, members, epochs, member, ad, sid, attempt, pt, now, out):
-    """An opened handshake frame from `member`. Raises Reject; an attempt that cannot succeed any more is aborted by name."""
+    """An opened handshake frame from `member`. Raises Reject; an attempt that cannot succeed any more is
+    aborted by name."""
     if member.session(sid) is not member.current:
         raise Reject("stale")
     r = Reader(pt)

@@ -1,6 +1,7 @@
 """A lost board: the channel moves to a key it never had. PROTOCOL.md section 22.
 
-The admin signs a notice that carries the new root key, sealed to each remaining member. What stays of a move is in places.py.
+The admin signs a notice that carries the new root key, sealed to each remaining member. What stays of a move is
+in places.py.
 """
 
 from ..compat import const
@@ -23,7 +24,8 @@ def _share(suite, rp, generation, W, tag, B, K, z1, z2):
 
 
 def declare(me, members, places, uid, admin_seed, now, out):
-    """Make, publish and follow a notice that leaves `uid` behind -> the new root key. Raises NoGroup when it cannot be made."""
+    """Make, publish and follow a notice that leaves `uid` behind -> the new root key. Raises NoGroup when it
+    cannot be made."""
     suite, rp = me.suite, me.keys.rp
     admin = suite.ed25519_public(admin_seed)
     if admin != me.config.get("admin"):
@@ -53,7 +55,8 @@ def declare(me, members, places, uid, admin_seed, now, out):
 
 
 def others(me, members, uid):
-    """Who gets the new key when `uid` is left behind: {tag: (uid, B || E)}. All that have joined, or stand in our roster."""
+    """Who gets the new key when `uid` is left behind: {tag: (uid, B || E)}. All that have joined, or stand in
+    our roster."""
     found = {}
     for other, public in (me.config["roster"] or {}).items():
         found[me.keys.name(other.encode())[:16]] = (other, public)
@@ -80,7 +83,8 @@ def receive_key(me, places, member, frame):
 
 
 def receive(me, members, places, frame, now, out):
-    """A notice for the place where we are -> the root key of where to move, or None. Raises Reject; then nothing has changed."""
+    """A notice for the place where we are -> the root key of where to move, or None. Raises Reject; then
+    nothing has changed."""
     ad, place, generation, pt = me.keys.open(frame, NOTICE, me.keys.rp[:16])
     if generation <= places.generation or place != me.keys.rp[:16]:
         raise Reject("stale")
@@ -107,11 +111,13 @@ def receive(me, members, places, frame, now, out):
         return None
     known = others(me, members, None)
     gone = known[removed][0] if removed in known else None
-    return move(me, members, places, root, generation, frame, gone, [known[s[0]][0] for s in shares if s[0] in known], out)
+    waiting = [known[s[0]][0] for s in shares if s[0] in known]
+    return move(me, members, places, root, generation, frame, gone, waiting, out)
 
 
 def _open(me, places, share, generation, W):
-    """The new root in our share of a right notice; None when it was sealed to a notice key that we have no more. Raises Reject."""
+    """The new root in our share of a right notice; None when it was sealed to a notice key that we have no
+    more. Raises Reject."""
     suite, k, K, z2 = me.suite, places.k, ZERO, ZERO
     _, keyed, box = share
     if keyed > 1:

@@ -9,7 +9,7 @@ from sealcast.compat import best_suite
 from sealcast.crypto.keys import Keys
 from sealcast.crypto.rng import Rng
 from sealcast.crypto.signing import sign
-from sealcast.state import pack_state
+from sealcast.state import pack_parts
 from sealcast.wire import HANDSHAKE, Topics, header, pad, u32
 from sealcast.zpinc import cpace
 from sealcast.zpinc.epochs import CONFIRM, PROPOSE, SHARE, SUM, Proposal
@@ -110,7 +110,7 @@ class Solo:
         """Everything that matters: what would be stored, and what is only remembered."""
         ch = self.ch
         a, t = ch.epochs, ch.epochs.attempt
-        out = [pack_state(ch), ch.phase, a.rank, t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early))]
+        out = [pack_parts(ch), ch.phase, a.rank, t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early))]
         for m in ch.others.by_tag.values():
             out.append((m.uid, m.public, m.conn, m.counter, m.willed, m.status, m.deadline))
             out.append([(s.sid, s.window.next, sorted(s.window.held)) for s in m.sessions])
