@@ -1,6 +1,7 @@
 """The organizer's agreement: what all members compute from one frame. PROTOCOL.md section 16.
 
-Pure functions of keys and bytes; which agreement is made or taken, and when, is membership.py's business. No signature anywhere.
+Pure functions of keys and bytes; which agreement is made or taken, and when, is membership.py's business. No
+signature anywhere.
 """
 
 from ..crypto.keys import ZERO, derive, dh, high_order
@@ -26,8 +27,9 @@ from .ratchet import (
 class Party:
     """A member as the organizer sees it: tag, pinned B, K of its package of that number, and R.
 
-    R is the package's for who comes in (number | ENTERS), and the present ratchet key of who stays: a thief that held the packages
-    once, and was locked out since, stays out. Number 0: no package is known, K is R. The organizer itself has number 0 and no K.
+    R is the package's for who comes in (number | ENTERS), and the present ratchet key of who stays: a thief that held
+    the packages once, and was locked out since, stays out. Number 0: no package is known, K is R. The organizer
+    itself has number 0 and no K.
     """
 
     def __init__(self, tag, B, number, K, R):
@@ -39,7 +41,9 @@ class Party:
 
 
 def _link(suite, group, W, organizer, party_tag, B, K, R, z):
-    """L_i: only the organizer and party i can compute it, both with their pinned identities. z: the four shared secrets."""
+    """L_i: only the organizer and party i can compute it, both with their pinned identities. z: the four shared
+    secrets.
+    """
     return suite.h(32, b"", b"", b"sc/L", lv(group, W, organizer, party_tag, B, K, R), *z)
 
 
@@ -55,8 +59,8 @@ def transcript(group, epoch, head, reason, organizer, W, parties, G):
 def agree(suite, group, epoch, head, reason, my_tag, b, r, w, parties, v):
     """The organizer's side -> (frame, State). w, r: fresh 32-byte secrets, w is used nowhere else.
 
-    parties: [Party] ascending by tag, ourselves among them (K None, R of our r). v: the group's present v, or None at set-up.
-    Raises Reject("neutral") when a party's keys are of low order.
+    parties: [Party] ascending by tag, ourselves among them (K None, R of our r). v: the group's present v, or None at
+    set-up. Raises Reject("neutral") when a party's keys are of low order.
     """
     W = suite.x25519_base(w)
     G = []
@@ -132,8 +136,9 @@ class Agreement:
         return self.numbers[i] & MAX_NUMBER
 
     def follows(self, st):
-        """Is this an honest change of the group `st`? Its organizer is in it, its reason is what happens, who stays keeps its R.
-        Raises Reject("members")."""
+        """Is this an honest change of the group `st`? Its organizer is in it, its reason is what happens, who stays
+        keeps its R. Raises Reject("members").
+        """
         new = [tag for tag in self.tags if st.tags.find(tag) < 0]
         gone = [tag for tag in st.tags if tag not in self.tags]
         right = st.tags.find(self.organizer) >= 0 and self.reason == (REMOVE if gone else ADD if new else RESYNC)
@@ -147,7 +152,8 @@ class Agreement:
     def accept(self, suite, my_tag, b, k, K, r, pinned):
         """Our side -> State. k, K: of the package that it names; r: the secret of R_i. pinned(tag) -> B or None.
 
-        Nothing is believed before the tag under MK is verified. Raises Reject("members" | "identity" | "neutral" | "forged").
+        Nothing is believed before the tag under MK is verified. Raises Reject("members" | "identity" | "neutral" |
+        "forged").
         """
         if my_tag not in self.tags or my_tag == self.organizer:
             raise Reject("members")

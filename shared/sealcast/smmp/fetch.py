@@ -1,4 +1,5 @@
-"""Accepted frames from the retained slots, a few ahead at a time, and the one that should stand in our last one's place.
+"""Accepted frames from the retained slots, a few ahead at a time, and the one that should stand in our last one's
+place.
 
 PROTOCOL.md 18.3, 18.4.
 """
@@ -77,6 +78,7 @@ def take(me, members, group, frame, now, out):
 
 
 def _gained(me, members, group, now, out):
+    """Those that came early, and on from there."""
     sync, s = load("smmp.sync"), group.search
     s.rounds, s.failed, s.chased = 0, [], []
     if s.stage == sync.NEED:
@@ -205,6 +207,7 @@ def _there_already(me, members, group, now, out):
 
 
 def _need_next(me, group, now, out):
+    """Ask the others for the next frame, whatever its hash."""
     s = group.search
     s.stage, s.deadline = load("smmp.sync").NEED, now + NEED_MS
     s.again()
@@ -213,7 +216,10 @@ def _need_next(me, group, now, out):
 
 
 def _give_up(me, members, group, now, out):
-    """Not this position; another, or a new round. After that nobody's help is left; with both branches gone on a person must choose."""
+    """Not this position; another, or a new round.
+
+    After that nobody's help is left; with both branches gone on a person must choose.
+    """
     heads, sync, s = load("smmp.heads"), load("smmp.sync"), group.search
     s.deadline = None
     heads.missing(group, s.stage in (sync.FETCH, sync.NEED))
@@ -238,6 +244,7 @@ def _give_up(me, members, group, now, out):
 
 
 def fork(group, out):
+    """Both branches went on: a person must look."""
     group.search.rounds = 0
     group.search.clear(REST)
     group.phase = FORKED

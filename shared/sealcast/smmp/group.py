@@ -4,7 +4,8 @@
     LIVE --connection lost, something missed--> SYNC   SYNC --cannot be reached--> REJOIN --agreement--> SYNC
     SYNC --two branches went on--> FORKED --a person says rejoin--> REJOIN
 
-The procedures stand elsewhere: what every frame needs in order.py and outgoing.py, the rest in modules that come and go.
+The procedures stand elsewhere: what every frame needs in order.py and outgoing.py, the rest in modules that come and
+go.
 """
 
 from ..compat import const
@@ -109,7 +110,7 @@ class Change:
 
 
 class Search:
-    """Where is the group? What we asked, heard and hold. sync.py has the transitions, heads.py and fetch.py the rest."""
+    """Where is the group? What we asked, heard and hold. sync.py has the transitions."""
 
     def __init__(self):
         self.liars = []  # tags that are not believed any more, until the next agreement
@@ -131,7 +132,7 @@ class Search:
         self.deadline = None
         self.best = None  # the furthest position of those who are looking, too
         self.target = None  # where we are going
-        self.cause = self.claim = None  # of a doubt: tag of the member that says we are elsewhere, and the position that it names
+        self.cause = self.claim = None  # of a doubt: tag of who says that we are elsewhere, and the position it names
         self.held = []  # live frames that came meanwhile
         self.overflow = False
         self.question = None
@@ -152,8 +153,8 @@ class Search:
 class Undo:
     """What the last accepted frame replaced, for one epoch: should the others have taken another one, we go back.
 
-    spent: our packages that it used. job: the wish that it fulfilled. outside: the phase before, when the frame took us in: we
-    stood nowhere in the group then.
+    spent: our packages that it used. job: the wish that it fulfilled. outside: the phase before, when the frame took
+    us in: we stood nowhere in the group then.
     """
 
     def __init__(self, group, won):

@@ -1,7 +1,7 @@
 """Questions and answers about where the group is, and what we make of them. PROTOCOL.md 18.2 and 18.3.
 
-Control frames are signed by the session. Two answers are enough, since one may lie: who is further back among the awake waits
-longer, and keeps silent if two have said its own position.
+Control frames are signed by the session. Two answers are enough, since one may lie: who is further back among the
+awake waits longer, and keeps silent if two have said its own position.
 """
 
 from ..compat import const

@@ -1,7 +1,8 @@
-"""Who makes which agreement when, which ones a member takes, and what it is afterwards. PROTOCOL.md sections 16.4, 18.5 and 19.
+"""Who makes which agreement when, which ones a member takes, and what it is afterwards. PROTOCOL.md sections 16.4,
+18.5 and 19.
 
-Any member can organize. An agreement is a frame like any other: if another frame comes first, it is made anew. All that can
-fail is computed first: a frame that is refused has changed nothing.
+Any member can organize. An agreement is a frame like any other: if another frame comes first, it is made anew. All
+that can fail is computed first: a frame that is refused has changed nothing.
 """
 
 from ..compat import const
@@ -48,7 +49,10 @@ def in_order(me, members, group, frame, now, out):
 
 
 def from_outside(me, members, group, frame, live, now, out):
-    """We are in no group, or cannot catch up: an agreement on our own unused package needs no other proof. Raises Reject."""
+    """We are in no group, or cannot catch up: an agreement on our own unused package needs no other proof.
+
+    Raises Reject.
+    """
     packages, sync = load("smmp.packages"), load("smmp.sync")
     a = load("smmp.agreement").Agreement(frame)
     mine = group.outgoing.own(frame)
@@ -213,8 +217,9 @@ def leaving(me, members, group, tag, now):
 
 
 def wanted(me, members, group, tag, number, now, out):
-    """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for this. Raises
-    Reject("stale")."""
+    """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for
+    this. Raises Reject("stale").
+    """
     load("smmp.packages").asked(group, tag, number, out)
     c = group.change
     if group.phase == LIVE and tag in group.tags():
@@ -242,7 +247,10 @@ def want(group, reason, add, remove, at):
 
 
 def make(me, members, group, now, out):
-    """Build the agreement and send it. Who has no usable package is told of, and waits for the next one; the rest is done."""
+    """Build the agreement and send it.
+
+    Who has no usable package is told of, and waits for the next one; the rest is done.
+    """
     agreement, packages, st, c = load("smmp.agreement"), load("smmp.packages"), group.state, group.change
     c.at = None
     _, add, remove = c.job
@@ -293,7 +301,10 @@ def _usable(members, known, tag):
 
 
 def party(me, members, group, tag, enters, r):
-    """A member of the next agreement. enters: with its newest package; else with its present key and its oldest. Raises Reject."""
+    """A member of the next agreement. enters: with its newest package; else with its present key and its oldest.
+
+    Raises Reject.
+    """
     agreement, known, st = load("smmp.agreement"), load("smmp.packages").known(group, tag), group.state
     B = members.pinned(tag)
     if tag == me.tag:

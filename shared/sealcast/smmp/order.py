@@ -1,7 +1,8 @@
 """Which frame is next, for everybody alike, and what the channel asks of its group. PROTOCOL.md 17.4, 18.1 and 18.4.
 
-The broker's order on the live topic is the group's order: of the frames made for one state the first wins. What every message
-needs stands here; the rest is loaded. A frame that there was no memory for is as good as one that never came: sync.py fetches it.
+The broker's order on the live topic is the group's order: of the frames made for one state the first wins. What every
+message needs stands here; the rest is loaded, at the door where it is known what will be needed (`need`: NoRoom says that
+nothing has happened yet). What is found missing later ends as any internal error does: the member goes on from what it stored.
 """
 
 from ..compat import const, due, hexlify
@@ -79,7 +80,10 @@ def change(me, members, group, action, tags, now, out):
 
 
 def summary(members, group):
-    """What a person or program may see of where we are, None outside of a group. Equal epoch, head and digest: equal transcripts."""
+    """What a person or program may see of where we are, None outside of a group.
+
+    Equal epoch, head and digest: equal transcripts.
+    """
     st = group.state
     if st is None:
         return None
@@ -195,7 +199,7 @@ def live(me, members, group, frame, now, out):
             raise Reject("duplicate")
         before = group.undo.state if group.undo and group.undo.outside is None else None
         if before is None or epoch < before.epoch or frame_prev(frame) != before.head:
-            load("smmp.heads").tell(me, members, group, now)  # not a race's loser: its maker does not know where the group is
+            load("smmp.heads").tell(me, members, group, now)  # no race's loser: its maker does not know where we are
         raise Reject("late")
     if epoch > st.epoch or frame_prev(frame) != st.head:
         need(*SEARCH)
@@ -240,7 +244,7 @@ def _message(me, members, group, frame, now, out):
         group.pairs[to] = private.moved(suite, group.pairs[to], mine.t)
     elif kind == PRIVATE:
         secret_text = _open_private(me, members, group, sender, st, frame, text, out)
-    fresh = kind is not None and number > group.heard.get(sender, b"")  # else it was sealed again after we had gone back
+    fresh = kind is not None and number > group.heard.get(sender, b"")  # else sealed again after we had gone back
     if fresh:
         group.heard[sender] = number
     if mine:

@@ -1,6 +1,8 @@
-"""Our own messages' way into the group: queued, sealed on the present state, repeated until accepted. PROTOCOL.md 17.4 and 18.1.
+"""Our own messages' way into the group: queued, sealed on the present state, repeated until accepted. PROTOCOL.md
+17.4 and 18.1.
 
-One frame is on its way at a time. It moves us on when it comes back; if another's came first, what it said is sealed anew.
+One frame is on its way at a time. It moves us on when it comes back; if another's came first, what it said is sealed
+anew.
 """
 
 from ..compat import const, due
@@ -28,11 +30,15 @@ LEAD = const(9)  # that byte and the sender's message number (8): bytes before t
 
 def well_formed(m):
     """Is this one of our messages, as bytes?"""
-    return len(m) >= LEAD and (m[0] in (PRIVATE, REFRESH, LEAVE) or m[0] == APPLICATION and len(m) <= LEAD + MAX_MESSAGE)
+    if len(m) < LEAD:
+        return False
+    return m[0] in (PRIVATE, REFRESH, LEAVE) or m[0] == APPLICATION and len(m) <= LEAD + MAX_MESSAGE
 
 
 def wrapped(me, group, frame):
-    """All that is the group's carries a tag under the channel's key: what outsiders make is dropped before it means anything."""
+    """All that is the group's carries a tag under the channel's key: what outsiders make is dropped before it means
+    anything.
+    """
     return frame + derive(me.suite, me.keys.msgkey, b"sc/gm", group.id, frame)[:TAG]
 
 
@@ -43,7 +49,10 @@ def publish(me, group, frame, slot, out):
 
 
 def send(me, members, group, kind, text, to, now, out):
-    """Queue a message. kind: its first byte; to: tag of a private message's receiver. Raises NoGroup, TooLong, OutboxFull."""
+    """Queue a message. kind: its first byte; to: tag of a private message's receiver.
+
+    Raises NoGroup, TooLong, OutboxFull.
+    """
     o, st = group.outgoing, group.state
     if st is None:
         raise NoGroup("not in a group: an organizer must add this member first (sealcast group)")
@@ -110,7 +119,8 @@ def accepted(me, group, now, out):
 
 
 def lost_race(group, now, winner, out):
-    """Another frame came first: ours is sealed anew on the new state, after a wait that our distance from the winner decides.
+    """Another frame came first: ours is sealed anew on the new state, after a wait that our distance from the winner
+    decides.
 
     winner: its index; None: unknown."""
     o, st = group.outgoing, group.state

@@ -1,6 +1,7 @@
 """One-time key packages: ours, and what we know of the others'. PROTOCOL.md section 16.1.
 
-Signed by their maker's session: nobody else adds to a member's packages or displaces one, whatever is published under its name.
+Signed by their maker's session: nobody else adds to a member's packages or displaces one, whatever is published under
+its name.
 """
 
 from ..compat import const
@@ -31,7 +32,9 @@ def publish(me, group, out):
 
 
 def renew(me, group, out):
-    """New ones. The newest of the old are kept a while: an agreement on its way, or one that we missed, may name them."""
+    """New ones. The newest of the old are kept a while: an agreement on its way, or one that we missed, may name
+    them.
+    """
     p = group.packages
     for number in sorted(p.mine)[:-AHEAD]:
         del p.mine[number]
@@ -71,7 +74,10 @@ def spend(group, number):
 
 
 def behind(me, group, number, now, out):
-    """An agreement names a package of ours that we never made: the others take ours for used up to it. Go on above it."""
+    """An agreement names a package of ours that we never made: the others take ours for used up to it.
+
+    Go on above it.
+    """
     p = group.packages
     if p.counter < number <= min(p.counter + BELIEVED, MAX_NUMBER) and out.may_report("numbers", now):
         p.counter = number

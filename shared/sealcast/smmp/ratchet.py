@@ -1,4 +1,4 @@
-"""One step of the group ratchet, and the state that it moves. PROTOCOL.md section 17. The agreement that it begins with: agreement.py.
+"""One step of the group ratchet, and the state that it moves. PROTOCOL.md section 17. How it begins: agreement.py.
 
 Pure functions of keys and bytes. Which frame is accepted, and when, is order.py's business. No signature anywhere.
 """

@@ -9,7 +9,10 @@ _FIXED = const(32)
 
 
 def pack(group):
-    """Keys, position, what is on its way, packages. Held frames and asks belong to a connection and are not stored. -> a list of bytes."""
+    """Keys, position, what is on its way, packages.
+
+    Held frames and asks belong to a connection and are not stored. -> a list of bytes.
+    """
     g, p, o = group, group.packages, group.outgoing
     out = [bytes((g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE,))]
     _optional(out, g.state, _pack_state)

@@ -1,4 +1,5 @@
-"""A live member hears that the group is elsewhere: it asks, and stays live until another one confirms it. PROTOCOL.md 18.3.
+"""A live member hears that the group is elsewhere: it asks, and stays live until another one confirms it. PROTOCOL.md
+18.3.
 
 Else one insider, or a frame that anybody with the channel's key can make, would stop all members at once.
 """
@@ -24,6 +25,7 @@ def suspect_frame(me, members, group, frame, now, out):
 
 
 def _doubt(me, group, cause, claim, now, out):
+    """Ask, and look into the slot of our epoch. cause, claim: who says that we are elsewhere, and where."""
     heads, s = load("smmp.heads"), group.search
     s.clear(load("smmp.sync").DOUBT)
     s.cause, s.claim = cause, claim
@@ -37,7 +39,9 @@ def keep_live(me, members, group, frame, now, out):
 
 
 def judge(me, members, group, c, now, out):
-    """An answer has come. Another live member that is elsewhere too makes us move; one that is where we are calms us soon."""
+    """An answer has come. Another live member that is elsewhere too makes us move; one that is where we are calms us
+    soon.
+    """
     heads, s = load("smmp.heads"), group.search
     heads.hear(group, c)
     told = heads.said_by(group, s.cause)

@@ -1,12 +1,14 @@
-"""Where the group is, and how a member gets there: one table of what each input does at each stage. PROTOCOL.md 18.3 to 18.5.
+"""Where the group is, and how a member gets there: one table of what each input does at each stage. PROTOCOL.md 18.3
+to 18.5.
 
-After every connection we ask; whoever answers had seen our question, so its position is no older than our subscription. We
-hold all that comes, reach that position by the retained slots, and then take what we held: what the position already
-covers is recognised by its epoch. The longer of two branches stands; of two equal ones that of a live member.
+After every connection we ask; whoever answers had seen our question, so its position is no older than our
+subscription. We hold all that comes, reach that position by the retained slots, and then take what we held: what the
+position already covers is recognised by its epoch. The longer of two branches stands; of two equal ones that of a
+live member.
 
-Nobody's word moves us, only frames in hand: what is named and cannot be had gives way to what another live member names.
-The procedures stand here, in fetch.py and in suspicion.py. What the table leaves out has no effect at that stage. PROTOCOL.md shows
-the same table, written by docs/position.py.
+Nobody's word moves us, only frames in hand: what is named and cannot be had gives way to what another live member
+names. The procedures stand here, in fetch.py and in suspicion.py. What the table leaves out has no effect at that
+stage. PROTOCOL.md shows the same table, written by docs/position.py.
 """
 
 from ..compat import const
@@ -213,7 +215,9 @@ def look_ahead(me, group, now, out):
 
 
 def go(me, members, group, now, out):
-    """Compare where we are with where we ought to be: there, ahead of it, behind it (fetch the next slots), or elsewhere."""
+    """Compare where we are with where we ought to be: there, ahead of it, behind it (fetch the next slots), or
+    elsewhere.
+    """
     heads, fetch, s, st = load("smmp.heads"), load("smmp.fetch"), group.search, group.state
     if group.phase != SYNC:
         return  # a frame on the way took us out of the group
