@@ -8,6 +8,7 @@ from sealcast.errors import Reject
 from sealcast.smmp import agreement
 from sealcast.smmp import ratchet as smmp
 from sealcast.smmp.group import Package
+from sealcast.zpinc import epochs
 from sim import sodium
 from sim.group_attacker import Thief
 from sim.group_world import GroupWorld
@@ -224,7 +225,7 @@ def _opens(w, blob, recorded):
     topic, frame = recorded
     name, _ = ch.me.topics.parse(topic)
     try:
-        e = ch.epochs.find(frame[2:18])
+        e = epochs.find(ch.epochs, frame[2:18])
         e.open(ch.me.keys, frame, name[:16])
     except Reject:
         return False

@@ -7,7 +7,7 @@ seen alone; tests/transport runs the driver with the real channel against real b
 import asyncio
 import errno
 
-from sealcast.errors import NoGroup, NotReady, Offline
+from sealcast.errors import NoGroup, NoRoom, NotReady, Offline
 from sealcast.run import aio, link
 from sealcast.run.session import Session
 
@@ -736,3 +736,23 @@ def test_explain_shows_no_text_but_that_of_system_errors():
     assert aio.explain(OSError(errno.ECONNREFUSED, "x")) == "nothing listens there: check broker.host and broker.port"
     assert aio.explain(OSError(-2, "x")) == "no such host: check broker.host and the network"
     assert "9999" in aio.explain(OSError(9999))
+
+
+def test_an_input_for_which_there_was_no_room_stays_the_first_and_is_tried_again():
+    async def test():
+        refusals = [NoRoom("zpinc.joins")] * 2
+
+        def receive(topic, payload):
+            if topic == "first" and refusals:
+                raise refusals.pop()
+            return []
+
+        wire, ch = Wire(), Script(receive=receive)
+        s = await running(ch, wire)
+        wire.give(("first", b"1"), ("second", b"2"))
+        await until(lambda: ("receive", "second", b"2") in ch.calls)
+        assert [call[1] for call in ch.calls if call[0] == "receive"] == ["first", "first", "first", "second"]
+        assert s.waiting_frames() == 0
+        await s.close()
+
+    run(test())
