@@ -19,9 +19,16 @@ from .ratchet import (
     State,
     close,
     frame_hash,
-    kdf,
-    xor,
 )  # fmt: skip
+
+
+def kdf(suite, key, step):
+    """The five keys of the paper: step 0x00 RK, 0x01 HK, 0x02 NHK, 0x03 mk, 0x04 v."""
+    return derive(suite, key, b"sc/kdf", bytes((step,)))
+
+
+def xor(a, b):
+    return bytes([x ^ y for x, y in zip(a, b)])
 
 
 class Party:

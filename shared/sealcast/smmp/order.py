@@ -1,8 +1,9 @@
 """Which frame is next, for everybody alike, and what the channel asks of its group. PROTOCOL.md 17.4, 18.1 and 18.4.
 
 The broker's order on the live topic is the group's order: of the frames made for one state the first wins. What every
-message needs stands here; the rest is loaded, at the door where it is known what will be needed (`need`: NoRoom says that
-nothing has happened yet). What is found missing later ends as any internal error does: the member goes on from what it stored.
+message needs stands here; the rest is loaded, at the door where it is known what will be needed (`need`: NoRoom says
+that nothing has happened yet). What is found missing later ends as any internal error does: the member goes on from
+what it stored.
 """
 
 from ..compat import const, due, hexlify
