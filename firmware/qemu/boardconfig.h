@@ -32,3 +32,8 @@ void qemu_boot(void);
 
 // Mounts the disk, then runs boot.py and main.py as other boards do.
 #define MICROPY_PORT_INIT_FUNC qemu_boot()
+
+// A chip's memory and radio: port.py's profiles.
+#if defined(CHIP_PROFILE)
+#include "chip/chipconfig.h"
+#endif
