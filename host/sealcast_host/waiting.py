@@ -20,7 +20,7 @@ class Watch:
     def changed(self) -> None:
         self._changed.set()
 
-    async def until(self, what: str, holds: Callable[[], bool], seconds: float = STEP_S) -> None:
+    async def until(self, what: str, holds: Callable[[], object], seconds: float = STEP_S) -> None:
         """Returns once `holds()`. Raises NotKept(what) at the deadline."""
         try:
             async with asyncio.timeout(seconds):

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import sys
+import time
 
 import pytest
 
@@ -56,6 +57,43 @@ def test_an_unplugged_cable_is_waited_for_and_the_rest_copied(home, unix_board):
     kept = [name for name in half if half[name] == whole.get(name)]
     assert len(kept) > 3 and rest == total - len(kept)
     assert whole == bundle.make("x64", 6, models.named("UNIX")).files
+
+
+def test_a_port_that_answers_twenty_times_slower_is_waited_for(home, installed):
+    """A start takes 7 s: longer than what a board is given at first."""
+    whole = files(installed.flash)
+    for name in ("lib/sealcast/wire.mpy", "main.py"):
+        (installed.flash / name).unlink()
+    installed.lag_s, installed.boot_s = 0.2, 7.0
+    done = home.sealcast("flash", "--port", installed.port)
+    assert copied(done) == (len(whole), 2) and done.stderr == ""
+    assert files(installed.flash) == whole
+
+
+def test_a_board_that_falls_silent_is_given_up_though_its_port_is_there(home, installed):
+    (installed.flash / "lib/node/app.mpy").unlink()
+    installed.silent_after(5000)  # while its files are looked at
+    run = home.start("flash", "--port", installed.port, "--wait", "1")
+    done = run.communicate_with(None)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "going on when it is back" in done.stderr
+
+
+def test_a_command_that_was_killed_is_given_again_and_goes_on(home, unix_board):
+    run = home.start("flash", "--port", unix_board.port)
+    half = unix_board.flash / "lib/sealcast"
+    while not any(half.glob("*.mpy.new")) or len(list(half.glob("*.mpy"))) < 2:
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.001)  # between looks at a folder
+    run.kill()
+    run.wait()
+    before = files(unix_board.flash)
+    assert "/main.py" not in before
+    total, rest = copied(home.sealcast("flash", "--port", unix_board.port))
+    whole = bundle.make("x64", 6, models.named("UNIX")).files
+    kept = [name for name in before if before[name] == whole.get(name)]
+    assert len(kept) >= 2 and rest == total - len(kept)
+    assert files(unix_board.flash) == whole
 
 
 def test_a_board_that_stays_away_ends_it(home, unix_board):

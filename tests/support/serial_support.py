@@ -66,15 +66,6 @@ class SerialNode(Member):
             self.process.wait()
             self.process = None
 
-    def line(self, text):
-        """What the bridge shows of it."""
-        try:
-            info = json.loads(text)
-            name = info.pop("event")
-        except (ValueError, KeyError, AttributeError):
-            name, info = "output", {"text": text}
-        self.record(name, info)
-
     def say(self, line):
         self.bridge.type(self.plug.path, line)
 
@@ -99,7 +90,7 @@ class Lab:
         self.said.append(line)
         path, _, text = line.partition(": ")
         if path in self.nodes:
-            self.nodes[path].line(text)
+            self.nodes[path].take(text)
         self.watch.changed()
 
     def add(self, node):

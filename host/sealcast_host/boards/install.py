@@ -1,9 +1,12 @@
-"""Puts the node on a board that runs MicroPython: only what differs, each file checked there, going on after an unplugged cable.
+"""Puts the node on a board that runs MicroPython: only what differs, each file checked there, going on after an
+unplugged cable.
 
-main.py goes first and comes back last: a board whose installation was cut short stays at its prompt, half a node never runs.
+main.py goes first and comes back last: a board whose installation was cut short stays at its prompt, half a node
+never runs.
 """
 
 import sys
+import time
 from collections.abc import Callable
 
 from sealcast_host.boards import bundle, models
@@ -22,11 +25,11 @@ def install(port: str, board: Board | None, wait_s: float = WAIT_S, patient: boo
 
     Raises UserError: no such board here, too old a MicroPython, no room; Gone when it stays away for wait_s seconds.
     """
-    met = patient
+    met, give_up = patient, None
     while True:
         try:
             with Device(port) as device:
-                met = True
+                met, give_up = True, None
                 found = recognise(device.facts(), board)
                 put_node(device, found)
                 device.restart()
@@ -34,13 +37,16 @@ def install(port: str, board: Board | None, wait_s: float = WAIT_S, patient: boo
         except Gone as e:
             if not met:
                 raise
+            give_up = give_up or time.monotonic() + wait_s
             print(f"sealcast: {e}; going on when it is back (Ctrl-C gives up)", file=sys.stderr, flush=True)
-            if not wait_for(port, wait_s):
+            left_s = give_up - time.monotonic()
+            if left_s < 0 or not wait_for(port, left_s):  # the port is no sign of life: a board may hang behind it
                 raise
 
 
 def recognise(facts: Facts, wanted: Board | None) -> Board | None:
-    """What kind of board this is; None for one without a file. Raises UserError when it is not the one that was named."""
+    """What kind of board this is; None for one without a file. Raises UserError when it is not the one that was
+    named."""
     found = models.of_machine(facts.machine)
     if wanted is not None and found is not None and found.name != wanted.name:
         raise UserError(
@@ -92,7 +98,8 @@ def stale(device: Device, wanted: Bundle) -> list[str]:
 def _announce(facts: Facts, board: Board | None, wanted: Bundle) -> None:
     name = board.name + ", " if board else ""
     print(
-        f"board     {name}{facts.machine}, MicroPython {_dotted(facts.version)}, {facts.heap_free // 1024} KB of heap free"
+        f"board     {name}{facts.machine}, MicroPython {_dotted(facts.version)}, {facts.heap_free // 1024} KB of heap "
+        "free"
     )
     if not wanted.native:
         print("native    none for this chip: the pure Python suite is installed, which is slow and not constant-time")

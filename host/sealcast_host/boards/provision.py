@@ -1,4 +1,5 @@
-"""Gives a board its settings: the channel's key, an identity and a seed made here, and its place in the channel's roster.
+"""Gives a board its settings: the channel's key, an identity and a seed made here, and its place in the channel's
+roster.
 
 The board is written first and the roster then: cut short in between, the same command again finds the identity that the
 board has and goes on. Files of a member that the board was before are removed only when that is asked for.
@@ -6,6 +7,7 @@ board has and goes on. Files of a member that the board was before are removed o
 
 import json
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from sealcast import compat, wire
 from sealcast.run import slots
 from sealcast.zpinc.identity import Identity, fingerprint
+from sealcast_host.boards import wifi
 from sealcast_host.boards.bundle import MAIN
 from sealcast_host.boards.install import recognise
 from sealcast_host.boards.models import Board
@@ -40,6 +43,10 @@ class Wishes:
     pin: int | str | None = None
     every: int | None = None
     led: int | str | None = None
+    duty: int | None = None
+    ratchet: bool | None = None
+    transport: str | None = None
+    wifi_open: bool = False  # the network has no password, and that is meant
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,22 @@ class Label:
         return [edge, *(f"| {row:{width}} |" for row in rows), edge]
 
 
+def name_for(known: channels.ChannelFile, text: str) -> str:
+    """The name of a board as it was typed, in the one Unicode form (NFC) if it is new.
+
+    Two names that look alike and are not the same would be two members. Raises UserError.
+    """
+    if text in known.roster:
+        return text
+    name = unicodedata.normalize("NFC", text)
+    for other in (known.uid, *known.roster):
+        if other != name and unicodedata.normalize("NFC", other) == name:
+            raise UserError(
+                f"uid: the channel has {other} in another Unicode form, which looks the same: take another name"
+            )
+    return name
+
+
 def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | None) -> dict[str, Any]:
     """The board's sealcast.json, without an identity yet. Raises UserError naming the wrong field."""
     if wishes.uid == known.uid:
@@ -65,28 +88,34 @@ def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | Non
     out["roster"] = {uid: public for uid, public in known.roster.items() if uid != wishes.uid}
     if wishes.broker is not None:
         out["broker"] = wishes.broker
+    if wishes.transport == "serial" and wishes.wifi_ssid is not None:
+        raise UserError("transport: serial needs no Wi-Fi: leave the network out")
     if board is not None:
         _reach(out, wishes, board)
     if wishes.wifi_ssid is not None:
-        out["wifi"] = {"ssid": wishes.wifi_ssid} | ({"password": wishes.wifi_password} if wishes.wifi_password else {})
+        out["wifi"] = {"ssid": wishes.wifi_ssid, "password": wishes.wifi_password or None}
     if wishes.sensor is not None:
-        pin = (
-            wishes.pin
-            if wishes.pin is not None or board is None or wishes.sensor in ("auto", "simulated", "internal")
-            else board.sensor
-        )
+        pin = wishes.pin
+        if pin is None and board is not None and wishes.sensor not in ("auto", "simulated", "internal"):
+            pin = board.sensor
         given = {"kind": wishes.sensor, "pin": pin, "every": wishes.every}
         out["sensor"] = {name: value for name, value in given.items() if value is not None}
     led = wishes.led if wishes.led is not None or board is None else board.led
     if led is not None:
         out["led"] = led
+    plain = {"duty": wishes.duty, "ratchet": wishes.ratchet, "transport": wishes.transport}
+    out = {name: value for name, value in plain.items() if value is not None} | out
     channels.raise_wrong_settings(out, "settings")
+    if wishes.wifi_ssid is not None:
+        out["wifi"] = wifi.settings(wishes.wifi_ssid, wishes.wifi_password, without=wishes.wifi_open)
     return out
 
 
 def _reach(out: dict[str, Any], wishes: Wishes, board: Board) -> None:
     """How the board gets to the broker: over its radio, or over its serial port by somebody's bridge."""
-    if board.radio == "none":
+    if board.radio == "none" and wishes.transport == "mqtt":
+        raise UserError(f"transport: {board.name} has no radio: it reaches the broker by serial alone")
+    if board.radio == "none" or wishes.transport == "serial":
         out["transport"] = "serial"
         del out["broker"]
     elif invites.only_here(out["broker"]["host"]):
@@ -120,7 +149,8 @@ def provision(channel: str, wishes: Wishes, port: str, *, replace: bool) -> Labe
         public = wire.b64(Identity(suite, secret).public)
         if known.roster.get(wishes.uid, public) != public and not replace:
             raise UserError(
-                f"the channel knows another board as {wishes.uid}: choose another --uid, or use --replace if that one is no more"
+                f"the channel knows another board as {wishes.uid}: choose another --uid, or use --replace if that one "
+                "is no more"
             )
         _write(device, settings | {"identity": wire.b64(secret)}, secret, keep_state=same)
         _remember(channel, wishes.uid, public)

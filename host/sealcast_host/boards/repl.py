@@ -23,10 +23,9 @@ from sealcast_host.boards.serial import present
 from sealcast_host.errors import Failed, UserError
 
 BAUD = 115200
-_READ_S = 5.0
+_PATIENCE_S = (5.0, 60.0)  # for one answer: at first, and once a board has shown that it is there but slow
 _RUN_S = 30.0
 _CHUNK = 768
-_ATTEMPTS = 2
 _INTERRUPTS = 5
 
 # sys.implementation._mpy >> 10: MicroPython's own numbering (py/persistentcode.h)
@@ -94,7 +93,31 @@ print(s[0] * s[3])
 """
 
 
-_Transport: Any = SerialTransport  # it has no types
+class _Patient(SerialTransport):
+    """mpremote's, which gives a board ten seconds whatever it is told; patience_s is what this one is given."""
+
+    patience_s = _PATIENCE_S[0]
+    _read_until: Any = SerialTransport.read_until
+
+    def read_until(
+        self,
+        min_num_bytes: int,
+        ending: bytes,
+        timeout: float = 10,
+        data_consumer: Callable[[bytes], None] | None = None,
+        timeout_overall: float | None = None,
+    ) -> Any:
+        return self._read_until(min_num_bytes, ending, max(timeout, self.patience_s), data_consumer, timeout_overall)
+
+    def answer(self, ending: bytes, timeout_s: float) -> bytes:
+        """What comes within timeout_s, up to `ending`."""
+        return bytes(self._read_until(1, ending, timeout=timeout_s, timeout_overall=timeout_s))
+
+    def be_patient(self, seconds: float) -> None:
+        self.patience_s = self.serial.timeout = seconds
+
+
+_Transport: Any = _Patient  # its base has no types
 
 
 class Gone(Failed):
@@ -119,7 +142,8 @@ class Facts:
 
 
 class Device:
-    """An open board in the raw REPL, its heap fresh. Use it in a `with` block; the end leaves the board at its prompt."""
+    """An open board in the raw REPL, its heap fresh. Use it in a `with` block; the end leaves the board at its
+    prompt."""
 
     def __init__(self, port: str) -> None:
         """Raises UserError when the port cannot be opened, Gone when nothing answers there."""
@@ -145,39 +169,45 @@ class Device:
             self._transport.close()
 
     def _enter(self) -> None:
-        for attempt in range(_ATTEMPTS):
+        for patience_s in _PATIENCE_S:
             heard = False
             try:
                 with _mapped(self.port):
+                    self._transport.be_patient(max(patience_s, self._transport.patience_s))
                     heard = self._interrupt()
-                    self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_READ_S)
-                    with contextlib.suppress(BoardError):  # no memory even for the question: what was known stands
-                        self._dog = "True" in self._exec(_WATCHED, _RUN_S)
-                        if self._dog:
-                            self._exec(_HOLD, _RUN_S)
-                    self._transport.enter_raw_repl(soft_reset=True)
+                    self._reset()
                 break
-            except Gone:  # it may be starting, or have lost our first Ctrl-C
-                if attempt == _ATTEMPTS - 1 or not heard or not os.path.exists(self.port):
+            except Gone:  # it may be starting, slow, or have lost our first Ctrl-C
+                if patience_s == _PATIENCE_S[-1] or not heard or not os.path.exists(self.port):
                     raise
         if self._dog:
             self.run(_HOLD)
         self.run(_HELPERS)
+
+    def _reset(self) -> None:
+        """To a raw REPL with nothing in it, past a watchdog."""
+        self._transport.enter_raw_repl(soft_reset=False, timeout_overall=self._transport.patience_s)
+        with contextlib.suppress(BoardError):  # no memory even for the question: what was known stands
+            self._dog = "True" in self._exec(_WATCHED, _RUN_S)
+            if self._dog:
+                self._exec(_HOLD, _RUN_S)
+        self._transport.enter_raw_repl(soft_reset=True, timeout_overall=self._transport.patience_s)
 
     def fresh(self) -> None:
         """A soft reset: an empty heap, nothing imported. Raises Gone."""
         self._enter()
 
     def _interrupt(self) -> bool:
-        """Ctrl-C until there is a prompt: a board that is starting, or short of memory, loses some. -> did it say anything?"""
+        """Ctrl-C until there is a prompt: a board that is starting, or short of memory, loses some. -> did it say
+        anything?"""
         heard = b""
-        self._transport.serial.timeout = 1
+        patience_s, self._transport.serial.timeout = self._transport.serial.timeout, 1
         for _ in range(_INTERRUPTS):
             self._transport.serial.write(b"\r\x03")
-            heard += self._transport.read_until(1, b">", timeout=1, timeout_overall=2)
+            heard += self._transport.answer(b">", 2)
             if heard.endswith(b">"):
                 break
-        self._transport.serial.timeout = _READ_S
+        self._transport.serial.timeout = patience_s
         return heard != b""
 
     def run(self, code: str, timeout_s: float = _RUN_S) -> str:
@@ -296,7 +326,7 @@ def _open(port: str) -> Any:
         # mpremote says only that it failed; pyserial says why.
         serial.Serial(port, BAUD, timeout=0, exclusive=True).close()
         with contextlib.redirect_stdout(io.StringIO()):
-            return _Transport(port, baudrate=BAUD, timeout=_READ_S)
+            return _Transport(port, baudrate=BAUD, timeout=_PATIENCE_S[0])
     except (OSError, ValueError, TransportError) as e:
         raise cannot_open(port, e) from None
 
@@ -324,7 +354,8 @@ def cannot_open(port: str, error: Exception) -> UserError:
 
 @contextlib.contextmanager
 def _mapped(port: str) -> Iterator[None]:
-    """Whatever goes wrong on the line is one error of ours; mpremote prints what it did not expect, which helps nobody."""
+    """Whatever goes wrong on the line is one error of ours; mpremote prints what it did not expect, which helps
+    nobody."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield

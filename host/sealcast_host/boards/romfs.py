@@ -1,4 +1,5 @@
-"""MicroPython's ROMFS (from 1.25 on): a read-only filesystem in memory-mapped flash, whose compiled modules run in place.
+"""MicroPython's ROMFS (from 1.25 on): a read-only filesystem in memory-mapped flash, whose compiled modules run in
+place.
 
 A module imported from there costs a third of the heap that the same file in a writable filesystem costs. Format: the
 comment that begins MicroPython's extmod/vfs_rom.c.

@@ -1,4 +1,5 @@
-"""A serial port (USB, UART or a pty) for asyncio: bytes come by callback, writes wait their turn, its end is noticed."""
+"""A serial port (USB, UART or a pty) for asyncio: bytes come by callback, writes wait their turn, its end is
+noticed."""
 
 import asyncio
 import contextlib
@@ -15,7 +16,8 @@ CHUNK = 65536
 
 
 class SerialPort:
-    """An open port. on_data(bytes) for what arrives, on_gone() once when it ends. Raises OSError when it cannot be opened."""
+    """An open port. on_data(bytes) for what arrives, on_gone() once when it ends. Raises OSError when it cannot be
+    opened."""
 
     def __init__(self, path: str, baud: int, on_data: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
         self._on_data = on_data

@@ -2,21 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sealcast_host.boards.serial import SerialPort, why
 from sealcast_host.bridge.relay import BoardTransport, Relay
-from sealcast_host.errors import UserError
-from sealcast_host.member.address import port_of
-from sealcast_host.member.mqtt import tls_context
-from sealcast_host.member.privatefiles import reason
 
 AGAIN_S = 0.5
 AGAIN_MOST_S = 5.0
 
 
 class Bridge:
-    """Relays any number of ports. make(keepalive) -> a transport for one board; tell(line): what happens, for people."""
+    """Relays any number of ports. make(keepalive) -> a transport for one board; tell(line): what happens, for
+    people."""
 
     def __init__(self, make: Callable[[int], BoardTransport], tell: Callable[[str], None], baud: int = 115200) -> None:
         self._make = make
@@ -30,7 +28,8 @@ class Bridge:
             self._open[path].write(b"\n" + line.encode() + b"\n")  # whatever noise came before is not part of it
 
     async def attend(self, path: str) -> None:
-        """Relay one port until cancelled; a port that goes away is waited for. Raises OSError when it cannot be opened at first."""
+        """Relay one port until cancelled; a port that goes away is waited for. Raises OSError when it cannot be
+        opened at first."""
         wait, missing = AGAIN_S, False
         first = True
         while True:
@@ -64,22 +63,9 @@ class Bridge:
 
 
 def maker(broker: dict[str, Any]) -> Callable[[int], BoardTransport]:
-    """broker: as in sealcast.json -> a function that makes a transport for a board with that keepalive. Raises UserError."""
-    context = None
-    if broker.get("tls"):
-        try:
-            context = tls_context(broker.get("ca"))
-        except OSError as e:
-            raise UserError(f"cannot use the CA certificate {broker.get('ca')}: {reason(e)}") from None
+    """broker: as in sealcast.json -> a function that makes a transport for a board with that keepalive.
 
-    def make(keepalive: int) -> BoardTransport:
-        return BoardTransport(
-            broker["host"],
-            port_of(broker),
-            username=broker.get("username"),
-            password=broker.get("password"),
-            keepalive=keepalive,
-            tls=context,
-        )
-
-    return make
+    Raises UserError when the broker's CA file cannot be used.
+    """
+    BoardTransport.to(broker)  # what is wrong with it is said now, not when a board comes
+    return partial(BoardTransport.to, broker)

@@ -1,7 +1,9 @@
-"""One board at a serial port, relayed blindly: packets on one side, on the other a broker connection of the board's own.
+"""One board at a serial port, relayed blindly: packets on one side, on the other a broker connection of the
+board's own.
 
-The other end is firmware/node/serialport.py; docs/PROTOCOL.md section 23. What passes here is sealed: there is no key. A
-message is acknowledged to the broker when the board has it, so that a slow board slows the broker, not this program's memory.
+The other end is firmware/node/serialport.py; docs/PROTOCOL.md section 23. What passes here is sealed: there is no
+key. A message is acknowledged to the broker when the board has it, so that a slow board slows the broker and does
+not fill this program's memory.
 """
 
 import asyncio
@@ -56,7 +58,8 @@ class BoardTransport(MqttTransport):
 
 
 class Relay:
-    """The board's side of a port. feed() it what arrives; it writes with `write`, shows the board's own lines with `show`."""
+    """The board's side of a port. feed() it what arrives; it writes with `write`, shows the board's own lines with
+    `show`."""
 
     def __init__(
         self, make: Callable[[int], BoardTransport], show: Callable[[str], None], write: Callable[[bytes], None]

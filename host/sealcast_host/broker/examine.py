@@ -1,4 +1,5 @@
-"""`sealcast doctor`: can the broker be reached, does it do what Sealcast needs, can this channel's traffic be read there?"""
+"""`sealcast doctor`: can the broker be reached, does it do what Sealcast needs, can this channel's traffic be read
+there?"""
 
 import asyncio
 import contextlib
@@ -107,7 +108,8 @@ async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> F
             WRONG,
             f"{unreadable} joins here cannot be read: somebody disturbs the channel; see docs/THREATS.md",
         )
-    text = "nobody has been in this channel at this broker yet; if others say they are, their broker, channel name or phrase is another"
+    text = "nobody has been in this channel at this broker yet"
+    text += "; if others say they are, their broker, channel name or phrase is another"
     return Finding("channel", NOTE, text)
 
 

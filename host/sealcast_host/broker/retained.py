@@ -1,7 +1,8 @@
 """Retained messages on disk, so that a restarted broker still has every channel's history.
 
-amqtt's own persistence plugin wants SQLAlchemy, writes after the acknowledgement and clears on a clean stop; a note that
-was acknowledged must survive all three. SQLite from the standard library does: each message is committed before the PUBACK.
+amqtt's own persistence plugin wants SQLAlchemy, writes after the acknowledgement and clears on a clean stop; a
+note that was acknowledged must survive all three. SQLite from the standard library does: each message is committed
+before the PUBACK.
 """
 
 import sqlite3
@@ -29,7 +30,8 @@ class RetainedStore:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute(
-                "CREATE TABLE IF NOT EXISTS retained (topic TEXT PRIMARY KEY, payload BLOB NOT NULL, qos INTEGER NOT NULL)"
+                "CREATE TABLE IF NOT EXISTS retained (topic TEXT PRIMARY KEY, payload BLOB NOT NULL, qos INTEGER NOT "
+                "NULL)"
             )
             # Takes the exclusive lock now rather than at the first message.
             self._db.execute("BEGIN EXCLUSIVE")
@@ -56,7 +58,8 @@ class RetainedStore:
         """Durable on return. An empty payload deletes the topic, as MQTT has it."""
         if payload:
             self._db.execute(
-                "INSERT INTO retained VALUES (?, ?, ?) ON CONFLICT (topic) DO UPDATE SET payload=excluded.payload, qos=excluded.qos",
+                "INSERT INTO retained VALUES (?, ?, ?) ON CONFLICT (topic) DO UPDATE SET payload=excluded.payload, "
+                "qos=excluded.qos",
                 (topic, payload, qos),
             )
         else:

@@ -127,7 +127,8 @@ class EmbeddedBroker(Broker):
         except (OSError, asyncio.IncompleteReadError):
             writer.close()  # hung up in the middle of a packet
         except asyncio.CancelledError:
-            writer.close()  # the loop ends; asyncio's own callback would print a traceback for a connection that was cancelled
+            # the loop ends; asyncio's own callback would print a traceback for a connection that was cancelled
+            writer.close()
 
     async def _initialize_client_session(
         self, reader: ReaderAdapter, writer: WriterAdapter, remote_address: str, remote_port: int

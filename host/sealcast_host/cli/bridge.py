@@ -96,8 +96,9 @@ def _known(path: str) -> str:
 
 _ABOUT = """\
 Connect boards without radio (and emulated ones) to the broker: each talks over its serial port, USB or UART, and gets a
-connection of its own to the broker, with its own last will. The bridge relays sealed frames; it holds no key and can read
-nothing. A board's settings say "transport": "serial". Its log lines are shown behind the port's name. Stop with Ctrl-C."""
+connection of its own to the broker, with its own last will. The bridge relays sealed frames; it holds no key and
+can read nothing. A board's settings say "transport": "serial". Its log lines are shown behind the port's name.
+Stop with Ctrl-C."""
 _EXAMPLES = """\
 examples:
   sealcast bridge --port /dev/ttyACM0                                   to the broker on this computer

@@ -48,7 +48,8 @@ def broker(
         raise UserError("--password-file needs --user NAME as well")
     if user is None and not open_to_all and not is_loopback(host):
         raise UserError(
-            f"{host} can be reached by others: add --user NAME (it asks for a password), or --open to let anybody use this broker"
+            f"{host} can be reached by others: add --user NAME (it asks for a password), or --open to let anybody use "
+            "this broker"
         )
     credentials = None
     if user is not None:

@@ -63,7 +63,8 @@ def new(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bo
         bits = phrases.estimate_bits(own)
         if bits < phrases.MIN_BITS and not force:
             raise UserError(
-                f"this password is worth {bits:.0f} bits at most, and {phrases.MIN_BITS} are needed: whoever stores the channel's notes"
+                f"this password is worth {bits:.0f} bits at most, and {phrases.MIN_BITS} are needed: whoever stores "
+                "the channel's notes"
                 " can guess it offline; leave out --password-stdin to get a strong phrase, or insist with --force"
             )
     password = own if own is not None else phrases.new_phrase()
@@ -85,7 +86,8 @@ def join(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: b
     print(f"channel   {channel}, kept in {channels.path_of(channel)} (mode 0600)")
     print(f"broker    {_where(known.broker)}")
     print(
-        f"next      sealcast listen {shlex.quote(channel)}   (a mistyped phrase is a different channel: nobody is there)"
+        f"next      sealcast listen {shlex.quote(channel)}   (a mistyped phrase is a different channel: nobody is "
+        "there)"
     )
     return 0
 

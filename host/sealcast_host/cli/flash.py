@@ -77,8 +77,8 @@ def _new_port(before: set[str], wait_s: float) -> str:
 
 
 _ABOUT = """\
-Put the node on a board that runs MicroPython; with --image, write MicroPython itself first. Only what differs is copied,
-each file is checked on the board, and an unplugged cable is waited for."""
+Put the node on a board that runs MicroPython; with --image, write MicroPython itself first. Only what differs is
+copied, each file is checked on the board, and an unplugged cable is waited for."""
 _EXAMPLES = """\
 examples:
   sealcast flash                                             the only board that is plugged in; it runs MicroPython

@@ -1,4 +1,5 @@
-"""`sealcast group`: who is in the ratcheting group. Each command is a member for a moment, and sleeps afterwards: it stays in."""
+"""`sealcast group`: who is in the ratcheting group. Each command is a member for a moment, and sleeps afterwards:
+it stays in."""
 
 import argparse
 import asyncio
@@ -95,7 +96,8 @@ def change(action: str, known: ChannelFile, uid: str | None, uids: list[str], ti
 
 async def _change(action: str, known: ChannelFile, uid: str | None, uids: list[str], timeout: float) -> int:
     changes = Changes()
-    late = f"not done within {timeout:g} s; it stays wished for: the next command of this member goes on with it, --timeout waits longer"
+    late = f"not done within {timeout:g} s; it stays wished for: the next command of this member goes on with it"
+    late += ", --timeout waits longer"
     async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
         await within(timeout, settled(session), "the broker is slow: raise --timeout")
         me = session.channel.uid
@@ -211,8 +213,8 @@ _PHASES = {
 
 
 _ABOUT = """\
-The ratcheting group inside a channel: each message brings fresh key material, so that stolen keys open nothing of before,
-and nothing of what comes once every member has spoken again. Any member can make it and change it."""
+The ratcheting group inside a channel: each message brings fresh key material, so that stolen keys open nothing of
+before, and nothing of what comes once every member has spoken again. Any member can make it and change it."""
 _EXAMPLES = """\
 examples:
   sealcast group create greenhouse                     of all that are awake

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from sealcast_host.boards import wifi
 from sealcast_host.boards.serial import the_port
 from sealcast_host.cli.arguments import PORT_HELP, seconds, whole
 from sealcast_host.cli.options import add_broker, broker_of
@@ -62,7 +63,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.wifi_ssid is not None and not broker.get("host"):
         raise UserError("--wifi-ssid needs --broker: an address that the board reaches over that network")
     port = the_port(args.port)
-    wifi = None if args.wifi_ssid is None else {"ssid": args.wifi_ssid, "password": wifi_password(args.wifi_ssid)}
+    network = None
+    if args.wifi_ssid is not None:
+        network = wifi.settings(args.wifi_ssid, wifi_password(args.wifi_ssid), without=False)
     wishes = command.Wishes(
         port,
         args.target,
@@ -73,7 +76,7 @@ def _run(args: argparse.Namespace) -> int:
         not args.no_install,
         args.silence,
         broker or None,
-        wifi,
+        network,
         args.report,
     )
     return command.hil(wishes)
@@ -94,8 +97,8 @@ def _name(text: str) -> str:
 
 
 _ABOUT = """\
-Hardware in the loop: everything that the node does on this board, checked by a second implementation that shares no code
-with it. Installs the node if it is not there, and leaves settings and state of the board's own member alone.
+Hardware in the loop: everything that the node does on this board, checked by a second implementation that shares
+no code with it. Installs the node if it is not there, and leaves settings and state of the board's own member alone.
 
   primitives   known answers of every primitive; random calls, against libsodium
   pieces       keys, names, padding, randomness, sealing, storage: byte by byte
@@ -110,6 +113,6 @@ examples:
   sealcast hil --parts primitives,timing
   sealcast hil --wifi-ssid farm --broker 192.168.1.10
 
-Exit code 0 when all passed, 1 when something did not, or the board was lost. A failure shows the bytes that were expected,
-those that were found, the section of docs/PROTOCOL.md, and the seed. docs/HARDWARE.md explains the report.
+Exit code 0 when all passed, 1 when something did not, or the board was lost. A failure shows the bytes that were
+expected, those that were found, the section of docs/PROTOCOL.md, and the seed. docs/HARDWARE.md explains the report.
 """

@@ -23,7 +23,8 @@ def invite(known: ChannelFile, qr: bool) -> int:
     """Show the invitation, with a warning, as a URL and as a picture."""
     if invites.only_here(known.broker["host"]):
         raise UserError(
-            "the channel's broker is known as an address of this computer only: add --broker with one that others can reach"
+            "the channel's broker is known as an address of this computer only: add --broker with one that others "
+            "can reach"
         )
     url = invites.make(known)
     print(

@@ -84,7 +84,8 @@ async def _lost(
                 how = "" if u in provisioned else "   not provisioned from this computer"
                 print(f"  {clean(u)}  {fingerprint(ch.suite, public)}{how}", flush=True)
             raise UserError(
-                "nothing has changed yet: if all of these are yours, run this again with --yes; else declare that one lost too"
+                "nothing has changed yet: if all of these are yours, run this again with --yes; else declare that "
+                "one lost too"
             )
         try:
             await session.declare_lost(who, secret)
@@ -107,9 +108,9 @@ async def _lost(
 _ABOUT = """\
 A board was stolen: the channel moves to a new key, for notes, names and group, which the board never had. Needs the
 admin's key, on the computer where `channel new` was run. Members that sleep follow when they wake; those who came by
-the word phrase alone do not know the admin and cannot (sealcast invite and provision tell them). The group must be made anew
-afterwards (sealcast group create); the word phrase and old invitations no longer lead to the channel. Whoever stole a board
-may have joined under other names before: look at the list, then say --yes."""
+the word phrase alone do not know the admin and cannot (sealcast invite and provision tell them). The group must be
+made anew afterwards (sealcast group create); the word phrase and old invitations no longer lead to the channel.
+Whoever stole a board may have joined under other names before: look at the list, then say --yes."""
 _EXAMPLES = """\
 examples:
   sealcast lost greenhouse bench-1                      lists who would get the new key

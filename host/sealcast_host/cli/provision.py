@@ -1,21 +1,24 @@
 """`sealcast provision`: one board from the command line, or many from a CSV file."""
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 from typing import Any
 
-from sealcast_host.boards.provision import Wishes, provision, settings_for
+from sealcast_host.boards.provision import Wishes, name_for, provision, settings_for
 from sealcast_host.boards.serial import the_port
+from sealcast_host.cli import table
 from sealcast_host.cli.arguments import PORT_HELP, whole
 from sealcast_host.cli.options import BrokerOptions, add_broker, broker_of
 from sealcast_host.cli.secretinput import wifi_password
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
-from sealcast_host.member.privatefiles import reason
 
-COLUMNS = ("uid", "port", "wifi_ssid", "wifi_password", "broker", "sensor", "pin", "every", "led")
+COLUMNS = (
+    "uid", "port", "wifi_ssid", "wifi_password", "wifi_open", "broker", "transport",
+    "sensor", "pin", "every", "led", "duty", "ratchet",
+)  # fmt: skip
+_YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -26,6 +29,10 @@ def arguments(p: argparse.ArgumentParser) -> None:
     which.add_argument("--csv", type=Path, metavar="FILE", help="a board for each row of FILE")
     p.add_argument("--port", help=PORT_HELP)
     p.add_argument("--wifi-ssid", metavar="NAME", help="its password comes from SEALCAST_WIFI_PASSWORD or a prompt")
+    p.add_argument("--wifi-open", action="store_true", help="that network has no password")
+    p.add_argument(
+        "--transport", choices=("mqtt", "serial"), help="how it reaches the broker (default: what it can do)"
+    )
     p.add_argument(
         "--sensor", choices=("auto", "simulated", "internal", "dht22", "ds18b20", "adc"), help="publish its readings"
     )
@@ -40,6 +47,17 @@ def arguments(p: argparse.ArgumentParser) -> None:
         "--led", type=pin, metavar="PIN", help="the pin of the LED that shows how it is (default: the board's own)"
     )
     p.add_argument(
+        "--duty",
+        type=whole(1, 604800, "a number of seconds"),
+        metavar="S",
+        help="sleep deeply, and wake every S seconds to send a reading",
+    )
+    p.add_argument(
+        "--ratchet",
+        action=argparse.BooleanOptionalAction,
+        help="take part in the ratcheting group (default: unless it has --duty)",
+    )
+    p.add_argument(
         "--replace",
         action="store_true",
         help="make a board that is another member, or a new board for a known name, this one",
@@ -49,7 +67,10 @@ def arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    wishes = Wishes(args.uid or "", args.wifi_ssid, sensor=args.sensor, pin=args.pin, every=args.every, led=args.led)
+    same = ("wifi_ssid", "wifi_open", "transport", "sensor", "pin", "every", "led", "duty", "ratchet")
+    wishes = Wishes(args.uid or "", **{name: getattr(args, name) for name in same})
+    if wishes.wifi_open and wishes.wifi_ssid is None:
+        raise UserError("--wifi-open needs --wifi-ssid NAME as well")
     if args.csv is not None:
         return many(args.channel, args.csv, wishes, broker_of(args), args.port, replace=args.replace)
     return one(args.channel, wishes, broker_of(args), args.port, replace=args.replace)
@@ -64,15 +85,16 @@ def one(channel: str, wishes: Wishes, broker: BrokerOptions, port: str | None, *
 
 def many(channel: str, file: Path, common: Wishes, broker: BrokerOptions, port: str | None, *, replace: bool) -> int:
     """Provision a board for each row of a CSV file. Every row is checked before the first board is touched."""
-    rows = _rows(file)
+    rows = table.read(file, COLUMNS, needed="uid")
     known = channels.load(channel)
     default = _broker(known, broker)
-    password = wifi_password(common.wifi_ssid) if common.wifi_ssid else None
+    password = _wifi_password(common)
     plan: list[tuple[int, Wishes, str]] = []
     for number, row in rows:
         where = f"{file} row {number} ({row['uid'] or 'without a uid'})"
         try:
             wishes = _wishes(row, common, default, password)
+            wishes.uid = name_for(known, wishes.uid)
             settings_for(known, wishes, None)
             plan.append((number, wishes, the_port(row["port"] or port)))
         except UserError as e:
@@ -94,9 +116,15 @@ def many(channel: str, file: Path, common: Wishes, broker: BrokerOptions, port: 
 
 
 def _complete(channel: str, wishes: Wishes, broker: BrokerOptions) -> None:
-    wishes.broker = _broker(channels.load(channel), broker)
-    if wishes.wifi_ssid is not None:
-        wishes.wifi_password = wifi_password(wishes.wifi_ssid)
+    known = channels.load(channel)
+    wishes.uid = name_for(known, wishes.uid)
+    wishes.broker = _broker(known, broker)
+    wishes.wifi_password = _wifi_password(wishes)
+
+
+def _wifi_password(wishes: Wishes) -> str | None:
+    asked = wishes.wifi_ssid is not None and not wishes.wifi_open
+    return wifi_password(str(wishes.wifi_ssid)) if asked else None
 
 
 def _broker(known: channels.ChannelFile, broker: BrokerOptions) -> dict[str, Any] | None:
@@ -104,52 +132,31 @@ def _broker(known: channels.ChannelFile, broker: BrokerOptions) -> dict[str, Any
     return changed if changed != known.broker else None
 
 
-def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
-    """[(row number as an editor shows it, {column: text})]. Raises UserError; a cell's text is never shown."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as f:
-            reader = csv.reader(f, strict=True)
-            head = [name.strip() for name in next(reader, [])]
-            unknown = [i + 1 for i, name in enumerate(head) if name not in COLUMNS]
-            if "uid" not in head or unknown or len(set(head)) != len(head):
-                which = f"column {unknown[0]} is unknown" if unknown else "each column once, and uid is needed"
-                raise UserError(f"{file}: {which}; the first row names the columns: {', '.join(COLUMNS)}")
-            out = []
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if len(cells) != len(head):
-                    raise UserError(
-                        f"{file} row {reader.line_num}: {len(cells)} cells, but there are {len(head)} columns"
-                    )
-                out.append(
-                    (
-                        reader.line_num,
-                        dict.fromkeys(COLUMNS, "") | dict(zip(head, (cell.strip() for cell in cells), strict=True)),
-                    )
-                )
-    except OSError as e:
-        raise UserError(f"cannot read {file}: {reason(e)}") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise UserError(f"{file} is not a CSV file in UTF-8: export it again with commas") from None
-    if not out:
-        raise UserError(f"{file}: there is no row below the columns' names")
-    return out
-
-
 def _wishes(row: dict[str, str], common: Wishes, broker: dict[str, Any] | None, password: str | None) -> Wishes:
-    own_wifi = row["wifi_ssid"] or None
-    if row["wifi_password"] and not own_wifi and not common.wifi_ssid:
-        raise UserError("wifi_password: without a wifi_ssid")
+    """What a row wishes, and what is wished for all where it says nothing. Raises UserError."""
+    transport = row["transport"] or common.transport
+    ssid = row["wifi_ssid"] or (common.wifi_ssid if transport != "serial" else None)
+    without = _yes(row, "wifi_open") or False
+    if (row["wifi_password"] or without) and not ssid:
+        raise UserError(f"{'wifi_password' if row['wifi_password'] else 'wifi_open'}: without a wifi_ssid")
+    if ssid and not row["wifi_ssid"] and not row["wifi_password"] and not without:
+        without, own = common.wifi_open, password
+    else:
+        own = row["wifi_password"] or None
+    ratchet = _yes(row, "ratchet")
     return Wishes(
         uid=row["uid"],
-        wifi_ssid=own_wifi or common.wifi_ssid,
-        wifi_password=row["wifi_password"] or (None if own_wifi else password),
+        wifi_ssid=ssid,
+        wifi_password=own,
+        wifi_open=without,
         broker=BrokerOptions(row["broker"]).over(broker or {}) if row["broker"] else broker,
+        transport=transport,
         sensor=row["sensor"] or common.sensor,
         pin=pin(row["pin"]) if row["pin"] else common.pin,
-        every=_seconds(row["every"]) if row["every"] else common.every,
+        every=_seconds(row, "every") or common.every,
         led=pin(row["led"]) if row["led"] else common.led,
+        duty=_seconds(row, "duty") or common.duty,
+        ratchet=common.ratchet if ratchet is None else ratchet,
     )
 
 
@@ -158,16 +165,25 @@ def pin(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() else text
 
 
-def _seconds(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise UserError("every: must be a number of seconds")
-    return int(text[:9])
+def _seconds(row: dict[str, str], name: str) -> int | None:
+    text = row[name]
+    if text and (not (text.isascii() and text.isdigit()) or int(text[:9]) == 0):
+        raise UserError(f"{name}: must be a number of seconds")
+    return int(text[:9]) if text else None
+
+
+def _yes(row: dict[str, str], name: str) -> bool | None:
+    text = row[name].lower()
+    if text and text not in _YES_NO:
+        raise UserError(f"{name}: must be yes or no")
+    return _YES_NO.get(text)
 
 
 def _next_board(file: Path, number: int, uid: str, port: str) -> None:
     if not sys.stdin.isatty():
         raise UserError(
-            f"{file} row {number} ({uid}): {port} was the port of the row before: give each row its own, or run this in a terminal"
+            f"{file} row {number} ({uid}): {port} was the port of the row before: give each row its own, or run this "
+            "in a terminal"
         )
     input(f"Plug the board for {uid} in at {port}, then press Enter. ")
 
@@ -179,15 +195,17 @@ def _print(lines: list[str]) -> None:
 
 _ABOUT = """\
 Make a board that has the node (sealcast flash) a member of a channel: writes its settings, with the channel's key, an
-identity and randomness made here; pins the identity in the channel's roster; prints a label. A board that is this member
-already keeps its identity and its state; only its settings change."""
+identity and randomness made here; pins the identity in the channel's roster; prints a label. A board that is this
+member already keeps its identity and its state; only its settings change."""
 _EXAMPLES = """\
 examples:
   sealcast provision greenhouse --uid bench-1 --wifi-ssid farm --broker 192.168.1.10
   sealcast provision greenhouse --uid door --port /dev/ttyACM0 --sensor dht22 --pin 4
+  sealcast provision greenhouse --uid meadow --wifi-ssid guests --wifi-open --broker 192.168.1.10 --duty 900
   sealcast provision greenhouse --csv boards.csv --wifi-ssid farm
 
 columns of the CSV file (uid is needed, the others may be missing or empty; the options above serve for all rows):
-  uid, port, wifi_ssid, wifi_password, broker (HOST[:PORT]), sensor, pin, every (seconds), led
+  uid, port, wifi_ssid, wifi_password, wifi_open (yes), broker (HOST[:PORT]), transport, sensor, pin, every, led,
+  duty (seconds, as every), ratchet (yes or no); commas, semicolons or tabs; "quoted" cells keep their spaces
   rows that share a port are done one after the other: you are asked to plug the next one in
 """

@@ -1,4 +1,5 @@
-"""Messages and events as lines for people and as JSON for programs. What others wrote is never trusted with the terminal."""
+"""Messages and events as lines for people and as JSON for programs. What others wrote is never trusted with the
+terminal."""
 
 import base64
 import json

@@ -1,4 +1,5 @@
-"""Passwords come from a prompt, a file, standard input or the environment; never from the command line, which others see."""
+"""Passwords come from a prompt, a file, standard input or the environment; never from the command line, which
+others see."""
 
 import getpass
 import os

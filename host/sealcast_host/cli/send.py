@@ -36,7 +36,8 @@ def arguments(p: argparse.ArgumentParser) -> None:
 
 
 def send(known: ChannelFile, uid: str | None, text: str, mode: str, timeout: float, to: str | None = None) -> int:
-    """text: - for the lines of standard input. mode: auto for the strongest. to: of the group, for this member alone. Raises UserError."""
+    """text: - for the lines of standard input. mode: auto for the strongest. to: of the group, for this member
+    alone. Raises UserError."""
     if to is not None and mode not in ("auto", "ratchet"):
         raise UserError("--to is for --mode ratchet: notes and conversations go to all")
     if to is not None:
@@ -49,13 +50,13 @@ def send(known: ChannelFile, uid: str | None, text: str, mode: str, timeout: flo
 async def _send(
     known: ChannelFile, uid: str | None, text: str, mode: str | None, timeout: float, to: str | None
 ) -> int:
+    alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
     late = f"not acknowledged within {timeout:g} s: is the broker reachable? raise --timeout to wait longer"
     # The group knows this member, not its stand-in `<name>-2`.
     async with visit(known, uid, sleep_s=SLEEP_S, alias=mode != "ratchet") as session:
         async for body in _bodies(text):
             try:
                 if mode == "conversation":
-                    alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
                     await within(timeout, _conversation(session), alone)
                 await within(timeout, session.send(body, mode, to), late)
             except SealcastError as e:

@@ -38,7 +38,8 @@ def verify(
         letters = len(parts) == 5 and all(len(p) == 4 and p.isascii() and p.isalnum() for p in parts)
         if not letters and not (len(parts) == 9 and set(parts) <= set(wordlist())):
             raise UserError(
-                "--approve takes the new fingerprint, as it was compared: five groups of four characters, or the nine words"
+                "--approve takes the new fingerprint, as it was compared: five groups of four characters, or the "
+                "nine words"
             )
     return run(_verify(known, uid, uids, approve, timeout, aloud))
 
@@ -87,7 +88,8 @@ async def _approve(session: HostSession, wanted: str, uids: list[str], timeout: 
                         await asyncio.sleep(0.05)
             except TimeoutError:
                 raise Failed(
-                    f'approved; "{clean(m.uid)}" has not joined again within {timeout:g} s, but will be believed when it does'
+                    f'approved; "{clean(m.uid)}" has not joined again within {timeout:g} s, but will be believed when '
+                    "it does"
                 ) from None
             print(f'approved: "{clean(m.uid)}" is this one from now on')
             return

@@ -59,7 +59,8 @@ class BoardMember(Member):
         self._task: asyncio.Task[None] | None = None
 
     async def install(self, known: channels.ChannelFile) -> None:
-        """Build the firmware if it is not there, put node, settings, identity and seed on the board's disk, and start it."""
+        """Build the firmware if it is not there, put node, settings, identity and seed on the board's disk, and
+        start it."""
         await asyncio.to_thread(self._install, known)
         self._task = asyncio.create_task(self._bridge.attend(self._board.port))
 
@@ -90,13 +91,7 @@ class BoardMember(Member):
 
     def _line(self, line: str) -> None:
         """The board's log, as the bridge shows it."""
-        text = line.removeprefix(self.port + ": ")
-        try:
-            info = json.loads(text)
-            name = info.pop("event")
-        except (ValueError, KeyError, AttributeError):
-            name, info = "output", {"text": text}
-        self.record(name, info)
+        self.take(line.removeprefix(self.port + ": "))
 
     def say(self, line: str) -> None:
         """A line for the node's console."""

@@ -32,7 +32,8 @@ class Recorder:
         return found
 
     def opened_with(self, keys: Keys, rp: bytes) -> int:
-        """How many frames `keys` open, given the channel's own address `rp`: the best that a guessed password can do."""
+        """How many frames `keys` open, given the channel's own address `rp`: the best that a guessed password can
+        do."""
         keys.rp = rp
         opened = 0
         for topic, payload, _ in self.frames:

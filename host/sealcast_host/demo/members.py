@@ -40,6 +40,15 @@ class Member:
                 self.epochs.append((str(info["epoch"]), sorted(info["members"])))
         self._watch.changed()
 
+    def take(self, line: str) -> None:
+        """Take down a line of a node's log, or what else it printed: a traceback helps to explain a failure."""
+        try:
+            info = json.loads(line)
+            name = info.pop("event")
+        except (ValueError, KeyError, AttributeError):
+            name, info = "output", {"text": line}
+        self.record(name, info)
+
     def has(self, body: str, secrecy: str) -> bool:
         return any(m["body"] == body and m["secrecy"] == secrecy for m in self.messages)
 
@@ -127,13 +136,7 @@ class NodeMember(Member):
     async def _read(self) -> None:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
-            try:
-                info = json.loads(line)
-                name = info.pop("event")
-            except (ValueError, KeyError, AttributeError):
-                # Not from the node's log: a traceback. Kept for the report of a failure.
-                name, info = "output", {"text": line.decode("utf-8", "replace").rstrip()}
-            self.record(name, info)
+            self.take(line.decode("utf-8", "replace").rstrip())
         if not self._killed:
             self._watch.broken = f"{self.uid} ended by itself"
         self.record("ended", {})

@@ -1,6 +1,8 @@
-"""The demo's ratchet act: a group of three nodes and a host talks all at once, and changes, and loses members on the way.
+"""The demo's ratchet act: a group of three nodes and a host talks all at once, and changes, and loses members on
+the way.
 
-Each step ends when every member has what it must have; nothing counts that is not seen in the members' own logs. Counts:
+Each step ends when every member has what it must have; nothing counts that is not seen in the members' own logs.
+Counts:
 
     ratchet_messages    said to the group, each received by all the others, in one order
     collisions          frames that came second, and were sealed again
@@ -136,7 +138,8 @@ class RatchetAct:
         heard = sum(_heard(m, body, private=p) for m in others for body in self.private for p in (True, False))
         self.need(heard == 0, "nobody else hears a private message")
         self.tell(
-            f"{node.uid} and {host.uid} exchanged {len(self.private)} private messages in the same stream; nobody else received them"
+            f"{node.uid} and {host.uid} exchanged {len(self.private)} private messages in the same stream; nobody "
+            "else received them"
         )
 
     async def _resync(self) -> None:
@@ -190,7 +193,8 @@ class RatchetAct:
                 await asyncio.sleep(ASK_AGAIN_S)
 
     async def _mismatches(self) -> int:
-        """How many nodes are at the host's epoch with another head or digest; asked again until all are live at one epoch."""
+        """How many nodes are at the host's epoch with another head or digest; asked again until all are live at
+        one epoch."""
         async with asyncio.timeout(DEADLINE_S):
             while True:
                 theirs = [await self._digest(node) for node in self.nodes]
@@ -225,7 +229,8 @@ class RatchetAct:
     async def _all_have(self) -> None:
         for member in self.four:
             missing = set(self.said) - {(member.uid, body) for _, body in self.said}
-            await self.watch.until(f"{member.uid} receives what was said", partial(_has_all, member, missing), DEADLINE_S)
+            what = f"{member.uid} receives what was said"
+            await self.watch.until(what, partial(_has_all, member, missing), DEADLINE_S)
 
     async def _all_see(self, marks: dict[Member, int], fits: Callable[[str, Any], bool], what: str) -> None:
         for member, mark in marks.items():
@@ -258,13 +263,13 @@ def _received(member: Member) -> set[tuple[str, str]]:
     return {(m["sender"], m["body"]) for m in member.messages if _of_the_act(m) and m["origin"] == "member"}
 
 
+def _has_all(member: Member, said: set[tuple[str, str]]) -> bool:
+    return said <= _received(member)
+
+
 def _has(member: Member, said: tuple[str, str]) -> bool:
     return said in _received(member)
 
 
 def _heard(member: Member, body: str, *, private: bool) -> bool:
     return any(m["body"] == body and m["private"] is private for m in member.messages)
-
-
-def _has_all(member: Member, said: set[tuple[str, str]]) -> bool:
-    return said <= _received(member)

@@ -1,4 +1,5 @@
-"""`make demo`: a broker, three MicroPython nodes and a host talk, in front of your eyes, and what was promised is counted.
+"""`make demo`: a broker, three MicroPython nodes and a host talk, in front of your eyes, and what was promised is
+counted.
 
 Every step is told in a line and waits for events, not for time. The last line is `demo: OK` with the counts, or
 `demo: FAILED <what>` with exit code 1. The counts go to build/demo.json:
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,13 +123,13 @@ class Demo:
         self.tell(f"{STRANGER} joined by the phrase with one word wrong, and listens from here on")
         names = {m.uid for m in self.four}
         for node in self.nodes:
-            await self.watch.until(f"{node.uid} meets the others", lambda node=node: _met(node, names))  # type: ignore[misc]
+            await self.watch.until(f"{node.uid} meets the others", partial(_met, node, names))
         await self.watch.until(
             f"{HOST} meets the nodes", lambda: {u for u, s in self.host.session.members if s == "awake"} == names
         )
         self.tell("all four see each other; who computes with what:")
         for member in self.four:
-            await self.watch.until(f"{member.uid} tells its crypto", lambda m=member: bool(m.crypto()))  # type: ignore[misc]
+            await self.watch.until(f"{member.uid} tells its crypto", member.crypto)
             self.tell(f"    {member.uid:16} {member.crypto()}")
 
     def _by_password(self, phrase: str) -> dict[str, Any]:
@@ -138,7 +140,7 @@ class Demo:
             for n, member in enumerate(self.four):
                 await self._note(member, f"note {i + 1} of {member.uid}: {18 + n + i}.5 degrees")
         for member in self.four:
-            await self.watch.until(f"{member.uid} receives every note", lambda m=member: self._has_notes(m))  # type: ignore[misc]
+            await self.watch.until(f"{member.uid} receives every note", partial(self._has_notes, member))
         self.tell(f"{len(self.notes)} notes sent, each received by the other three")
 
     async def _note(self, sender: Member, body: str) -> None:
@@ -173,7 +175,7 @@ class Demo:
         hearers = [m for m in present if m is not sender]
         self.said.append((sender.uid, body, hearers))
         for m in hearers:
-            await self.watch.until(f"{m.uid} hears {sender.uid}", lambda m=m: m.has(body, "conversation"))  # type: ignore[misc]
+            await self.watch.until(f"{m.uid} hears {sender.uid}", partial(m.has, body, "conversation"))
 
     async def _join_late(self) -> None:
         expected = len(self.notes)
@@ -202,7 +204,7 @@ class Demo:
         await self._say(self.host, "what the lost node must not hear", rest)
         await self._note(self.host, "a note that waits for the lost node")
         for member in rest:
-            await self.watch.until(f"{member.uid} receives the note", lambda m=member: self._has_notes(m))  # type: ignore[misc]
+            await self.watch.until(f"{member.uid} receives the note", partial(self._has_notes, member))
         await victim.start()
         self.tell(f"{victim.uid} was started again, with what it had stored")
         epoch = await self._one_epoch(self.five)
@@ -221,7 +223,8 @@ class Demo:
         stack.push_async_callback(board.close)
         await board.install(self.known)
         self.tell(
-            f"{BOARD} started: an emulated RISC-V board without radio, connected through the serial bridge, which has no key"
+            f"{BOARD} started: an emulated RISC-V board without radio, connected through the serial bridge, which has "
+            "no key"
         )
         members = [*self.five, board]
         epoch = await self._one_epoch(members)
@@ -229,12 +232,13 @@ class Demo:
         await self.watch.until(f"{BOARD} reads the history", lambda: self._has_notes(board))
         await self._note(board, "a note of the board without radio")
         for member in self.five:
-            await self.watch.until(f"{member.uid} receives the board's note", lambda m=member: self._has_notes(m))  # type: ignore[misc]
+            await self.watch.until(f"{member.uid} receives the board's note", partial(self._has_notes, member))
         await self._say(board, "said over a serial port", members)
         await self._say(self.host, "heard over a serial port", members)
         self.counts["board_messages"] = len(self.five) + len(self.five) + len(board.messages)
         self.tell(
-            f"it read {len(self.notes) - 1} notes of the history, agreed on epoch {epoch[:8]} with the five, heard and spoke"
+            f"it read {len(self.notes) - 1} notes of the history, agreed on epoch {epoch[:8]} with the five, heard "
+            "and spoke"
         )
 
     def _wrong_password(self) -> None:
@@ -251,7 +255,8 @@ class Demo:
         self.counts["wrong_password_readable"] = opened + len(self.stranger.messages)
         self.need(self.counts["wrong_password_readable"] == 0, "nothing is readable with a wrong password")
         self.tell(
-            f"with one word wrong {STRANGER} met nobody, received nothing, and opens {opened} of {len(theirs.frames)} frames"
+            f"with one word wrong {STRANGER} met nobody, received nothing, and opens {opened} of {len(theirs.frames)} "
+            "frames"
         )
 
     def _show_the_broker(self) -> None:
@@ -266,7 +271,8 @@ class Demo:
         self.counts["plaintext_hits_at_broker"] = hits
         self.need(hits == 0, "the broker sees no plaintext, no name of a member or of the channel")
         self.tell(
-            f"searched for {len(bodies)} texts, {len(names)} names and the phrases, in plain, hex and base64: {hits} found"
+            f"searched for {len(bodies)} texts, {len(names)} names and the phrases, in plain, hex and base64: {hits} "
+            "found"
         )
 
     def _count(self) -> None:

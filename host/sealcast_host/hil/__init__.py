@@ -9,8 +9,8 @@
     pieces, zpinc, group                               what the board is made to do there
     live       the node itself, over a real broker     timing         how long, how much heap
 
-The reference (host/reference) lies in the wheel beside this package's data, under its own name, which is no name of ours to
-put into everybody's site-packages: importing this package makes it importable.
+The reference (host/reference) lies in the wheel beside this package's data, under its own name, which is no name
+of ours to put into everybody's site-packages: importing this package makes it importable.
 """
 
 import importlib.util

@@ -1,6 +1,7 @@
 """Known answers of every primitive (tests/vectors/primitives_*.json): published figures as calls of the crypto suite.
 
-The files say where each figure is from; what was "made here" was made with libsodium or OpenSSL and is checked against them.
+The files say where each figure is from; what was "made here" was made with libsodium or OpenSSL and is checked
+against them.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""`sealcast hil`: all parts on one board, a verdict, an exit code: 0 all passed, 1 something did not or the board was lost."""
+"""`sealcast hil`: all parts on one board, a verdict, an exit code: 0 all passed, 1 something did not or the board
+was lost."""
 
 import secrets
 import time
@@ -94,7 +95,8 @@ def _identify(rig: Rig, results: Results) -> Board | None:
             "heap_free_bytes": facts.heap_free,
             "disk_free_bytes": facts.disk_free,
         }
-        made.detail = f"{facts.machine}, MicroPython {results.facts['micropython']}, {facts.arch or 'no native code'}, {facts.heap:,} bytes"
+        arch = facts.arch or "no native code"
+        made.detail = f"{facts.machine}, MicroPython {results.facts['micropython']}, {arch}, {facts.heap:,} bytes"
         return board
     raise UserError(f"{rig.port}: {results.checks[-1].why}")
 

@@ -1,7 +1,8 @@
-"""Nothing is random here: with the hardware's bytes and the stored seed known, section 5 foretells all that a board can draw.
+"""Nothing is random here: with the hardware's bytes and the stored seed known, section 5 foretells all that a
+board can draw.
 
-A `Foreseen` is what the reference is told of the board's secrets. It finds the draw behind every scalar, key and nonce that
-the board shows, or says what the next one would have been.
+A `Foreseen` is what the reference is told of the board's secrets. It finds the draw behind every scalar, key and
+nonce that the board shows, or says what the next one would have been.
 """
 
 from reference import ristretto
@@ -62,7 +63,8 @@ class Foreseen(Known):
         return self._found[at]
 
     def _search(self, Z: bytes, G: bytes) -> int | None:
-        """libsodium looks, because the reference's plain integers take long; it is not what judges: y G is computed there again."""
+        """libsodium looks, because the reference's plain integers take long; it is not what judges: y G is
+        computed there again."""
         for start in reversed(self.starts[-2:]):
             for count in range(start.scalars_at + 1, min(start.scalars_at + _AHEAD, DRAWS) + 1):
                 y = int.from_bytes(start.draws[count - 1], "little") % ristretto.L

@@ -1,7 +1,8 @@
-"""The SMMP half on the board: packages, agreements, ratchet, private messages, catching up, rejoining; judged as the rest.
+"""The SMMP half on the board: packages, agreements, ratchet, private messages, catching up, rejoining; judged as
+the rest.
 
-The judge knows the board's scripted secrets, so agreements and ratchet frames of the board are built again and compared byte
-by byte, and those of the others are read at the board's end, as the board must.
+The judge knows the board's scripted secrets, so agreements and ratchet frames of the board are built again and
+compared byte by byte, and those of the others are read at the board's end, as the board must.
 """
 
 from typing import Any

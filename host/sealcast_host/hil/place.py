@@ -1,4 +1,5 @@
-"""A broker and a clock of our own around the board: every frame in one order, time as it is told to pass, all of it repeatable.
+"""A broker and a clock of our own around the board: every frame in one order, time as it is told to pass, all of
+it repeatable.
 
 The other members are the reference's Peers, moved by hand; nobody here shares code with what runs on the board.
 """

@@ -44,7 +44,8 @@ def calls(seed: int, rounds: int) -> dict[str, list[Call]]:
 
 
 def expected(call: Call) -> Any:
-    """What libsodium answers; an error as the text "error Name: text". Raises ValueError when the two oracles differ."""
+    """What libsodium answers; an error as the text "error Name: text". Raises ValueError when the two oracles
+    differ."""
     name, arguments = call
     try:
         answer = getattr(sodium, name)(*arguments)

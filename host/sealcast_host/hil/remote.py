@@ -1,6 +1,7 @@
 """The core's own Channel on the board, driven over the raw REPL: calls in, effects out (PROTOCOL.md section 11).
 
-What it stores goes to two slots on the board's filesystem, through the code that a node uses, and is read from there again
+What it stores goes to two slots on the board's filesystem, through the code that a node uses, and is read from
+there again
 after a reset. Its hardware randomness is scripted: a text that is constant for one start, which section 5 makes enough.
 """
 
@@ -80,7 +81,8 @@ class RemoteChannel:
     def __init__(
         self, rig: Rig, config: dict[str, Any], hardware: bytes, next_seed: Callable[[bytes], bytes], forget: bool
     ) -> None:
-        """hardware: what the board's hardware randomness repeats in this start. next_seed(stored seed) -> what must be stored now.
+        """hardware: what the board's hardware randomness repeats in this start. next_seed(stored seed) -> what
+        must be stored now.
         forget: begin without storage."""
         self._rig = rig
         rig.fresh()

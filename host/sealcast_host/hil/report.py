@@ -1,4 +1,5 @@
-"""What is left of a run: the lines on the terminal, and build/hil/<target>.json, whose keys docs/HARDWARE.md explains."""
+"""What is left of a run: the lines on the terminal, and build/hil/<target>.json, whose keys docs/HARDWARE.md
+explains."""
 
 import json
 from pathlib import Path
@@ -18,9 +19,8 @@ def lines(check: Check, seed: int) -> list[str]:
     """One check, as the terminal shows it; a failure with the two byte strings, the section and the seed."""
     if check.verdict == PASSED:
         many = f"{check.count:>5}x" if check.count > 1 else "      "
-        return [
-            f"{_MARK[PASSED]} {check.part:<10} {check.name:<52.52} {many} {check.seconds:>7.2f} s  {check.detail}".rstrip()
-        ]
+        line = f"{_MARK[PASSED]} {check.part:<10} {check.name:<52.52} {many} {check.seconds:>7.2f} s  {check.detail}"
+        return [line.rstrip()]
     if check.verdict == SKIPPED:
         return [f"{_MARK[SKIPPED]} {check.part:<10} {check.name:<52.52} not run: {check.why}"]
     shown = [f"{_MARK[FAILED]} {check.part:<10} {check.name}"]

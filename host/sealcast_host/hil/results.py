@@ -15,10 +15,11 @@ PASSED, FAILED, SKIPPED = "passed", "failed", "not run"
 
 # Where PROTOCOL.md says what a frame that the reference refuses has broken; `format` depends on the stream.
 _SECTIONS = {
-    "topic": "2", "length": "3.1", "version": "3.1", "kind": "3.1", "forged": "3.2", "signature": "3.3", "padding": "3.4",
-    "name": "4.3", "identity": "6.1", "unknown": "6.3", "jump": "6.3", "full": "6.3", "duplicate": "7.3", "window": "7.3", "stale": "8",
-    "behind": "8", "members": "9.3", "neutral": "9.4", "encoding": "9.4", "duplicate_share": "9.4", "conflict": "9.4", "sum": "9.4",
-    "confirmation": "9.4", "epoch": "10.3", "package": "16.1", "bad_hmac": "16.4", "undecryptable": "17.3",
+    "topic": "2", "length": "3.1", "version": "3.1", "kind": "3.1", "forged": "3.2", "signature": "3.3",
+    "padding": "3.4", "name": "4.3", "identity": "6.1", "unknown": "6.3", "jump": "6.3", "full": "6.3",
+    "duplicate": "7.3", "window": "7.3", "stale": "8", "behind": "8", "members": "9.3", "neutral": "9.4",
+    "encoding": "9.4", "duplicate_share": "9.4", "conflict": "9.4", "sum": "9.4", "confirmation": "9.4",
+    "epoch": "10.3", "package": "16.1", "bad_hmac": "16.4", "undecryptable": "17.3",
 }  # fmt: skip
 _FORMATS = {
     "j": "6.2",
@@ -46,7 +47,10 @@ def _section(reason: str, stream: str) -> str:
 
 @dataclass
 class Check:
-    """One thing that was looked at. section: of PROTOCOL.md, or the standard; expected, found: hex or text, of a failure."""
+    """One thing that was looked at.
+
+    section: of PROTOCOL.md, or the standard; expected, found: hex or text, of a failure.
+    """
 
     part: str
     name: str

@@ -1,4 +1,5 @@
-"""The board on the bench: small programs over the raw REPL, a fresh heap between parts, and a clear word when it is gone.
+"""The board on the bench: small programs over the raw REPL, a fresh heap between parts, and a clear word when it
+is gone.
 
 Nothing here knows what kind of board it is: a USB port and a pty to an emulator are the same.
 """

@@ -154,7 +154,8 @@ def wrong(p: Place) -> int:
 
 
 def resumes(p: Place) -> None:
-    """Power cut; from storage the same session goes on, in its epoch; the slot on the filesystem is as the page says."""
+    """Power cut; from storage the same session goes on, in its epoch; the slot on the filesystem is as the page
+    says."""
     before = p.observer.view.by_uid(BOARD).current
     key = slot_key(p.identity, CHANNEL, BOARD)
     slots = p.board.slots()

@@ -7,6 +7,7 @@ computer, and where the broker is. The word phrase is shown once and not kept.
 import json
 import secrets
 import socket
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,11 @@ def load(channel: str) -> ChannelFile:
     path = path_of(channel)
     if not path.exists():
         known = known_channels()
+        alike = [name for name in known if _one_form(name) == _one_form(channel)]
+        if alike:
+            raise UserError(
+                f"unknown channel; {_shown(alike[0])} looks the same, in another Unicode form: copy that name"
+            )
         hint = "known here: " + ", ".join(known) if known else "no channel is known here"
         raise UserError(f"unknown channel {_shown(channel)}; {hint}; make one with: sealcast channel new NAME")
     raw = read_private_json(path)
@@ -150,6 +156,10 @@ def default_uid() -> str:
 
 def _dump(value: dict[str, Any]) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _one_form(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _shown(name: str) -> str:

@@ -1,9 +1,11 @@
-"""An invitation as a URL: everything another computer needs to be in a channel, in one line that is typed, scanned or refused.
+"""An invitation as a URL: everything another computer needs to be in a channel, in one line that is typed, scanned
+or refused.
 
     sealcast://HOST[:PORT]/CHANNEL?key=KEY[&admin=PUBLIC][&user=NAME][&tls=1]&sum=CHECK
 
 CHANNEL and NAME are percent-encoded UTF-8; KEY and PUBLIC are 32 bytes as base64url; CHECK is 6 bytes as base64url,
-h(6, person="sc/invite"; all that stands before "&sum="), which finds a character that was lost or mistyped. There is one
+h(6, person="sc/invite"; all that stands before "&sum="), which finds a character that was lost or mistyped. There
+is one
 way to write an invitation: whatever `make` would not have written is refused. The broker's password is not in it.
 """
 
@@ -40,7 +42,8 @@ def make(known: ChannelFile) -> str:
 
 
 def read(url: str, uid: str) -> ChannelFile:
-    """The channel that an invitation leads to, for a member named `uid`. Raises UserError, which repeats nothing of it."""
+    """The channel that an invitation leads to, for a member named `uid`. Raises UserError, which repeats nothing
+    of it."""
     body, mark, given = url.partition("&sum=")
     if not url.startswith(SCHEME) or len(url) > MAX_URL:
         raise UserError(f"this is no invitation: one begins with {SCHEME} (`sealcast invite CHANNEL` shows it)")

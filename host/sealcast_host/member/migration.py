@@ -1,4 +1,5 @@
-"""After `sealcast lost` the channel has another root key: what is stored here follows, and which of two keys is the newer.
+"""After `sealcast lost` the channel has another root key: what is stored here follows, and which of two keys is
+the newer.
 
 A member's stored state knows the key it has moved to; the channel's file knows it for the members and boards to come.
 Each can be behind the other: the file, when the power went between the two; a member's state, when it did not run while
@@ -15,8 +16,8 @@ from sealcast_host.member import channels
 
 
 def restored(suite: Any, config: dict[str, Any], blob: bytes | None) -> Any:
-    """The channel of completed settings and a stored state. The core begins anew when it has never heard of the settings' key;
-    how often the channel has moved to come there, it learns here."""
+    """The channel of completed settings and a stored state. The core begins anew when it has never heard of the
+    settings' key; how often the channel has moved to come there, it learns here."""
     member = Channel(suite, config, blob, os.urandom)
     member.lost.collects = True  # the admin's key lies on a computer: a notice is made from here
     known = _file_of(config["channel"])

@@ -10,10 +10,14 @@ import logging
 import secrets
 import socket
 import ssl
-from typing import Any
+from typing import Any, Self
 
 import aiomqtt
 import aiomqtt.exceptions
+
+from sealcast_host.errors import UserError
+from sealcast_host.member.address import port_of
+from sealcast_host.member.privatefiles import reason
 
 _AUTH_CODES = frozenset({4, 5, 134, 135})  # CONNACK of MQTT 3.1.1 and the same as paho's MQTT 5 reason codes
 QUIET_S = 1.0  # at most so long for the broker's answer when we part
@@ -53,6 +57,24 @@ class MqttTransport:
         self._lost: asyncio.Future[None] | None = None
         self._filters: set[str] = set()
         self.failure: LinkError | None = None  # why the last attempt to connect failed
+
+    @classmethod
+    def to(cls, broker: dict[str, Any], keepalive: int = 30) -> Self:
+        """The way to a broker as sealcast.json names it. Raises UserError when its CA file cannot be used."""
+        context = None
+        if broker.get("tls"):
+            try:
+                context = tls_context(broker.get("ca"))
+            except OSError as e:
+                raise UserError(f"cannot use the CA certificate {broker.get('ca')}: {reason(e)}") from None
+        return cls(
+            broker["host"],
+            port_of(broker),
+            username=broker.get("username"),
+            password=broker.get("password"),
+            keepalive=keepalive,
+            tls=context,
+        )
 
     async def connect(self, will_topic: str, will_payload: bytes) -> None:
         """Open the connection with this last will (retained, QoS 1). Raises LinkError."""
@@ -125,8 +147,8 @@ class MqttTransport:
                 ended.exception()
 
     async def _quiet(self, client: aiomqtt.Client) -> None:
-        """Have the broker send nothing more. A socket that is closed with something unread in it resets the connection, which can
-        overtake our goodbye: the broker would publish the last will of a member that sleeps."""
+        """Have the broker send nothing more. A socket that is closed with something unread in it resets the
+        connection, which can overtake our goodbye: the broker would publish the last will of a member that sleeps."""
         if self._filters and not client._disconnected.done():
             with contextlib.suppress(aiomqtt.MqttError, OSError, ValueError, TimeoutError):
                 async with asyncio.timeout(QUIET_S):

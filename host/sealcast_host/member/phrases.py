@@ -16,14 +16,17 @@ WORDS_IN_PHRASE = 7
 
 # What a guesser tries first; a password made of these is as good as none, whatever its length.
 _OBVIOUS = (
-    "password", "passwort", "secret", "sealcast", "letmein", "welcome", "admin", "qwerty", "qwertz", "iloveyou", "dragon",
-    "abc", "123", "1234", "12345", "123456", "hunter2", "changeme", "default", "master", "monkey", "login",
+    "password", "passwort", "secret", "sealcast", "letmein", "welcome", "admin", "qwerty", "qwertz", "iloveyou",
+    "dragon", "abc", "123", "1234", "12345", "123456", "hunter2", "changeme", "default", "master", "monkey", "login",
 )  # fmt: skip
 
 
 @cache
 def wordlist() -> tuple[str, ...]:
-    """The 2048 words, in order. Raises ValueError when the package's file is damaged: a short list makes weak phrases."""
+    """The 2048 words, in order.
+
+    Raises ValueError when the package's file is damaged: a short list makes weak phrases.
+    """
     text = resources.files("sealcast_host.member").joinpath("words.txt").read_text("ascii")
     words = tuple(line for line in text.splitlines() if line and not line.startswith("#"))
     if len(words) != 2048 or len(set(words)) != 2048:

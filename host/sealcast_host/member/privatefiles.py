@@ -73,7 +73,7 @@ def read_private_json(path: Path) -> dict[str, Any]:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             raise UserError(f"{path} holds keys but others may read it (mode {mode:04o}): run chmod 600 {path}")
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # some editors begin a file with that mark
     except OSError as e:
         raise UserError(f"cannot read {path}: {reason(e)}") from None
     except UnicodeDecodeError:

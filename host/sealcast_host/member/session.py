@@ -25,7 +25,7 @@ from sealcast.run.session import Session
 from sealcast.run.settings import complete
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, migration
-from sealcast_host.member.mqtt import MqttTransport, tls_context
+from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
 
 MAX_ALIASES = 9
@@ -88,7 +88,8 @@ class MemberState:
 class HostSession:
     """A running member: the core's Session with types, which gives the member's state back when it ends.
 
-    `async for message in session` yields the messages: sender, body, secrecy, origin, time, seq, historic, again, epoch.
+    `async for message in session` yields the messages: sender, body, secrecy, origin, time, seq, historic, again,
+    epoch.
     """
 
     def __init__(
@@ -120,7 +121,8 @@ class HostSession:
         await self._session.change_group(action, uids or [])
 
     async def declare_lost(self, uid: str, admin_secret: bytes) -> None:
-        """Leave a member behind: the channel moves to a new key. The event followed tells who came along. Raises SealcastError."""
+        """Leave a member behind: the channel moves to a new key. The event followed tells who came along. Raises
+        SealcastError."""
         await self._session.declare_lost(uid, admin_secret)
 
     async def approve(self, uid: str, text: str) -> None:
@@ -193,7 +195,8 @@ async def join(
 ) -> HostSession:
     """Take part in a channel; returns a started session (it connects, and reconnects, by itself).
 
-    channel: its name, as made by `sealcast channel new`. settings: a dict, or the path of a sealcast.json; without either,
+    channel: its name, as made by `sealcast channel new`. settings: a dict, or the path of a sealcast.json; without
+    either,
     ./sealcast.json is read. overrides: fields of sealcast.json that replace those. Raises UserError and SealcastError.
     """
     merged = _find(channel, settings) | overrides
@@ -266,21 +269,7 @@ def transport_for(config: dict[str, Any]) -> MqttTransport:
     """The link described by completed settings. Raises UserError when the CA file cannot be used."""
     if config["transport"] == "serial":
         raise UserError('transport: "serial" is for boards; this computer needs a broker')
-    broker = config["broker"]
-    context = None
-    if broker["tls"]:
-        try:
-            context = tls_context(broker["ca"])
-        except OSError as e:
-            raise UserError(f"cannot use the CA certificate {broker['ca']}: {reason(e)}") from None
-    return MqttTransport(
-        broker["host"],
-        broker["port"],
-        username=broker["username"],
-        password=broker["password"],
-        keepalive=config["keepalive"],
-        tls=context,
-    )
+    return MqttTransport.to(config["broker"], config["keepalive"])
 
 
 def _find(channel: str | None, settings: dict[str, Any] | Path | str | None) -> dict[str, Any]:

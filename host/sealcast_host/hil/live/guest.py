@@ -1,4 +1,5 @@
-"""The reference as a member of a live group: a Peer at a real broker, which hears everything and has the observer judge it."""
+"""The reference as a member of a live group: a Peer at a real broker, which hears everything and has the observer
+judge it."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,5 @@
-"""The node on the board for the live part: its own settings in /hil, scripted randomness, and a reset that can be armed.
+"""The node on the board for the live part: its own settings in /hil, scripted randomness, and a reset that can be
+armed.
 
 Nothing of the board's own member is touched: /sealcast.json and its state stay as they are.
 """
@@ -23,7 +24,7 @@ WINDOW = 16  # packets on the serial link
 
 _LAUNCH = """
 import gc, sys
-for _x in ('_hash', '_show', '_names', '_gone', '_b', '_t'): globals().pop(_x, None)  # what examined it is in the node's way
+for _x in ('_hash', '_show', '_names', '_gone', '_b', '_t'): globals().pop(_x, None)  # they are in the node's way
 gc.collect()
 gc.threshold(4096)
 from node import setup, app
@@ -81,7 +82,8 @@ Files.open = _open
 
 @dataclass(frozen=True)
 class Fault:
-    """When the board resets itself: before it publishes its nth frame of a kind (section 2), or in its nth write of the state."""
+    """When the board resets itself: before it publishes its nth frame of a kind (section 2), or in its nth write
+    of the state."""
 
     kind: int | None
     nth: int

@@ -1,6 +1,7 @@
 """The node itself in a group with the reference, over a real broker: what a user's board does, with what can go wrong.
 
-Without a radio, or unless a network is named, it speaks over its serial port through the same bridge that `sealcast bridge` is.
+Without a radio, or unless a network is named, it speaks over its serial port through the same bridge that
+`sealcast bridge` is.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from reference.names import ChannelKeys
 from sealcast_host.boards.repl import Gone
 from sealcast_host.bridge.ports import Bridge, maker
 from sealcast_host.broker.server import running_broker
+from sealcast_host.errors import UserError
 from sealcast_host.hil.foresight import Foreseen
 from sealcast_host.hil.live.guest import LiveGuest
 from sealcast_host.hil.live.node import CHANNEL, RESET, WINDOW, Fault, LiveNode
@@ -24,7 +26,7 @@ from sealcast_host.hil.observer import Observer
 from sealcast_host.hil.place import BOARD, secret
 from sealcast_host.hil.results import FAILED, NotRun, Results, Wrong
 from sealcast_host.hil.rig import Rig
-from sealcast_host.member.mqtt import LinkError, MqttTransport, tls_context
+from sealcast_host.member.mqtt import LinkError, MqttTransport
 from sealcast_host.waiting import NotKept, Watch
 
 PART = "live"
@@ -36,7 +38,8 @@ _UNPLUGGED = "the port is gone"  # as the bridge says it
 
 
 def check(rig: Rig, results: Results, broker: dict[str, Any] | None, wifi: dict[str, str] | None) -> None:
-    """broker: as in sealcast.json, None for one of our own. wifi: ssid and password of a network that the board joins."""
+    """broker: as in sealcast.json, None for one of our own. wifi: ssid and password of a network that the board
+    joins."""
     asyncio.run(_run(rig, results, broker, wifi))
 
 
@@ -73,15 +76,10 @@ async def _broker(given: dict[str, Any] | None) -> AsyncIterator[dict[str, Any]]
 
 def _transport(broker: dict[str, Any]) -> MqttTransport:
     """The reference's own way to the broker. Raises Wrong."""
-    tls = bool(broker.get("tls"))
-    port = int(broker.get("port") or (8883 if tls else 1883))
     try:
-        context = tls_context(broker.get("ca")) if tls else None
-    except OSError as e:
-        raise Wrong("2", f"the CA certificate cannot be used: {e.strerror}") from None
-    return MqttTransport(
-        broker["host"], port, username=broker.get("username"), password=broker.get("password"), tls=context
-    )
+        return MqttTransport.to(broker)
+    except UserError as e:
+        raise Wrong("2", str(e)) from None
 
 
 Step = tuple[str, str, Callable[[], Awaitable[str | None]]]
