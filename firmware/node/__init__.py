@@ -16,11 +16,12 @@ async def join(channel_name=None, settings="sealcast.json", **overrides):
 
     from . import setup
 
-    values, directory = setup.read(settings)
+    values, directory, complete = setup.read(settings)
     if channel_name is not None:
         values["channel"] = channel_name
     values.update(overrides)
-    config, suite = setup.completed(values), best_suite()
+    changed = overrides or channel_name is not None
+    config, suite = values if complete and not changed else setup.completed(values), best_suite()
     setup.identify(config, suite, directory, lambda line: None)
     wifi = None
     if config["wifi"]:

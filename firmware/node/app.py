@@ -38,8 +38,8 @@ async def run(path):
         asyncio.create_task(light.run())
     while True:
         try:
-            values, directory = setup.read(path)
-            return await node(values, directory, light)
+            values, directory, complete = setup.read(path)
+            return await node(values if complete else setup.completed(values), directory, light)
         except BadSettings as e:
             for line in str(e).split("\n"):
                 print(path + ": " + line)
@@ -53,11 +53,10 @@ async def run(path):
         wait = min(2 * wait, _AGAIN_MOST_MS)
 
 
-async def node(values, directory, light=None):
-    """One session from start to close. light: shows how it is, on a board."""
+async def node(config, directory, light=None):
+    """One session from start to close. config: completed settings; light: shows how it is, on a board."""
     clock = Clock()
-    log = Log(values.get("log") if isinstance(values, dict) else None, clock)
-    config = setup.completed(values)
+    log = Log(config["log"], clock)
     suite = best_suite()
     status = watch(light, config, clock, log) if light else None
 

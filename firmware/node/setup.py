@@ -2,11 +2,10 @@
 
 import json
 import os
-import sys
 from binascii import a2b_base64
 
-import sealcast
-from sealcast.compat import const
+from sealcast import rare
+from sealcast.compat import best_suite, const
 from sealcast.errors import BadSettings, BadState, NoRandomness
 
 # Heap that must be free before the parts below are loaded, for the ratcheting group to fit as well: docs/HARDWARE.md, "Memory".
@@ -21,19 +20,29 @@ SUITES = {
 
 
 def read(settings):
-    """A path or dict -> (dict, directory of the node's files with a slash at its end, or "")."""
+    """A path or dict -> (dict, directory of the node's files with a slash at its end, or "", are they complete?).
+
+    Complete are those that were checked when the board was provisioned, and not edited since.
+    """
     if isinstance(settings, dict):
-        return dict(settings), ""
+        return dict(settings), "", False
+    directory = settings[: settings.rfind("/") + 1]
     try:
         with open(settings) as f:
-            if f.read(1) != "\ufeff":  # some editors begin a file with this mark
-                f.seek(0)
-            values = json.load(f)
+            text = f.read()
+        if text[:1] == "\ufeff":  # some editors begin a file with this mark
+            text = text[1:]
+        values = json.loads(text)
+        if isinstance(values, dict) and "checked" in values:
+            from sealcast.run import checked
+
+            if checked.holds(best_suite(), text):
+                return checked.decode(values), directory, True
     except OSError:
         raise BadSettings("cannot be read: put the node's settings there (`sealcast provision` makes them)")
     except ValueError:
         raise BadSettings("is not JSON: check commas and quotes")
-    return values, settings[: settings.rfind("/") + 1]
+    return values, directory, False
 
 
 def hardware(n):
@@ -87,14 +96,12 @@ def ratchet_fits(free, path):
 
 
 def completed(values):
-    """settings.complete(), and its module out of memory again: its rules and texts take 8 KB that a running node needs."""
-    from sealcast.run import settings
-
+    """settings.complete(); its rules and texts are no longer needed then (rare.py)."""
+    settings = rare.load("run.settings")
     try:
         return settings.complete(values)
     finally:
-        del sys.modules["sealcast.run.settings"]
-        del sealcast.run.settings
+        rare.drop("run.settings")
 
 
 def transport(suite, config, wifi=None):
