@@ -92,7 +92,8 @@ def split(frame, kind):
 
 
 def padded_length(n):
-    """Padme (Nikitin et al., PETS 2019): at most 12 % overhead, O(log log n) bits of the length leak; never under 32."""
+    """Padme (Nikitin et al., PETS 2019): at most 12 % overhead, O(log log n) bits of the length leak; never
+    under 32."""
     if n <= PAD_FLOOR:
         return PAD_FLOOR
     e = 0

@@ -27,7 +27,7 @@ FOLDERS = (
     "/lib/sealcast/run",
     "/lib/node",
 )
-_TOP = ("main.py", "boot.py")
+_TOP = ("main.py", "boot.py", "sealcast_platform.py")
 # Never of use on a board; and the slow fallback, left out where the native modules are.
 _HOST_ONLY = ("crypto/host",)
 _SOFT = ("crypto/soft",)

@@ -109,9 +109,9 @@ class _Patient(SerialTransport):
     ) -> Any:
         return self._read_until(min_num_bytes, ending, max(timeout, self.patience_s), data_consumer, timeout_overall)
 
-    def answer(self, ending: bytes, timeout_s: float) -> bytes:
-        """What comes within timeout_s, up to `ending`."""
-        return bytes(self._read_until(1, ending, timeout=timeout_s, timeout_overall=timeout_s))
+    def glance(self, ending: bytes) -> bytes:
+        """What comes within two seconds, up to `ending`, or until it is silent for one."""
+        return bytes(self._read_until(1, ending, timeout=1, timeout_overall=2))
 
     def be_patient(self, seconds: float) -> None:
         self.patience_s = self.serial.timeout = seconds
@@ -204,7 +204,7 @@ class Device:
         patience_s, self._transport.serial.timeout = self._transport.serial.timeout, 1
         for _ in range(_INTERRUPTS):
             self._transport.serial.write(b"\r\x03")
-            heard += self._transport.answer(b">", 2)
+            heard += self._transport.glance(b">")
             if heard.endswith(b">"):
                 break
         self._transport.serial.timeout = patience_s

@@ -1,13 +1,14 @@
 """Conversations: one hash chain a sender, each key used once and erased. PROTOCOL.md section 10.
 
-A frame is header || nonce || box || mac. The mac, under a key that all members of the epoch share, is checked before any
-chain is moved; the chain is then moved on a copy, and kept only when the box opens.
+A frame is header || nonce || box || mac. The mac, under a key that all members of the epoch share, is checked
+before any chain is moved; the chain is then moved on a copy, and kept only when the box opens.
 """
 
 from ..compat import const
 from ..crypto.keys import derive, open_box, seal_box
+from ..crypto.signing import sign
 from ..errors import Reject
-from ..wire import CONVERSATION, TAG, header, lv, split, u32
+from ..wire import CONVERSATION, TAG, header, split
 
 MAX_JUMP = const(1024)
 MAX_SKIPPED = const(64)
@@ -35,19 +36,19 @@ class Epoch:
                 return i
         raise Reject("members")
 
-    def seal(self, keys, rng, tag, body, sign):
+    def seal(self, me, body, signed):
         """Body -> frame; moves and erases our own chain key, so the caller stores the state before it publishes."""
-        chain = self.chains[self.index(tag)]
+        suite, chain = me.suite, self.chains[self.index(me.tag)]
         number = chain[1]
         head = header(CONVERSATION, self.id, number)
-        ad = keys.ad(head, tag)
-        pt = body + (sign(ad, body, self.hid) if sign else b"")
-        mk = derive(keys.suite, chain[0], b"sc/msg")
-        chain[0] = derive(keys.suite, chain[0], b"sc/next")
+        ad = me.keys.ad(head, me.tag)
+        pt = body + (sign(suite, me.session, ad, body, self.hid) if signed else b"")
+        mk = derive(suite, chain[0], b"sc/msg")
+        chain[0] = derive(suite, chain[0], b"sc/next")
         chain[1] = number + 1
-        nonce = rng.nonce(ad, pt)
-        box = seal_box(keys.suite, mk, ad, nonce, pt)
-        return head + nonce + box + self._mac(keys.suite, ad, nonce, box)
+        nonce = me.rng.nonce(ad, pt)
+        box = seal_box(suite, mk, ad, nonce, pt)
+        return head + nonce + box + self._mac(suite, ad, nonce, box)
 
     def open(self, keys, frame, tag):
         """frame -> (ad, number, pt, commit). Nothing has changed until `commit()` is called.
@@ -104,45 +105,3 @@ class Epoch:
             uid = self.parties[i][2]
             out[uid] = out.get(uid, 0) + 1
         return out
-
-
-def new_epoch(suite, attempt, uids):
-    """A keyed Attempt -> Epoch. ISK itself is not kept."""
-    parties = []
-    chains = []
-    for j in range(attempt.n):
-        tag, sid = attempt.proposal.parties[j]
-        parties.append((tag, sid, uids[j]))
-        chains.append([derive(suite, attempt.ISK, b"sc/chain", lv(attempt.names[j], sid)), 0])
-    return Epoch(attempt.hid, derive(suite, attempt.ISK, b"sc/hk"), parties, chains)
-
-
-def pack_epoch(e):
-    """-> a list of pieces."""
-    out = [e.hid, e.hk, u32(e.messages), bytes((len(e.parties),))]
-    for i in range(len(e.parties)):
-        tag, sid, uid = e.parties[i]
-        key, at = e.chains[i]
-        out.append(tag + sid + lv(uid.encode()) + key + u32(at))
-    out.append(bytes((len(e.skipped),)))
-    some = []
-    for i, number in e.skipped:
-        some.append(bytes((i,)) + u32(number) + e.skipped[(i, number)])
-        if len(some) == 16:  # not all of them at once: there may be 64
-            out.append(b"".join(some))
-            some = []
-    return out + some
-
-
-def unpack_epoch(r):
-    hid, hk, messages = r.take(32), r.take(32), r.uint(4)
-    parties, chains, skipped = [], [], {}
-    for _ in range(r.uint(1)):
-        parties.append((r.take(16), r.take(16), r.lv().decode()))
-        chains.append([r.take(32), r.uint(4)])
-    for _ in range(r.uint(1)):
-        where = (r.uint(1), r.uint(4))
-        skipped[where] = r.take(32)
-    e = Epoch(hid, hk, parties, chains, skipped)
-    e.messages = messages
-    return e
