@@ -371,7 +371,7 @@ class Channel:
             self._flush_at = now + FLUSH_MS
         if out.dirty:
             # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
-            out.effects.insert(0, (STORE, self._packed()))
+            out.effects.insert(0, (STORE, load("state").pack_parts(self)))
             out.dirty = False
             self._taken = False
             self._flush_at = None
@@ -383,13 +383,6 @@ class Channel:
             effects.append((WAKE, wake))
         self._wake = wake
         return effects
-
-    def _packed(self):
-        try:
-            return load("state").pack_parts(self)
-        except MemoryError:
-            rare.release()
-        return load("state").pack_parts(self)
 
     def _next_wake(self, now):
         epochs, others = self.epochs, self.others

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nacl.bindings as sodium
 
+import frame_cases
 import suite_reference as reference
 
 P = 2**255 - 19
@@ -198,3 +199,4 @@ def cases(random, scale):
     """(function name, arguments) for every function of a suite that returns something."""
     for kind in (_symmetric, _x25519, _ed25519, _ristretto):
         yield from kind(random, scale)
+    yield from frame_cases.cases(random, reference, 5 * scale)

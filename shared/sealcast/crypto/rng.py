@@ -1,14 +1,13 @@
 """Hedged randomness. PROTOCOL.md section 5."""
 
 from ..errors import NoRandomness
-from ..wire import NONCE, lv
+from ..wire import lv
 
 
 class Rng:
     """Hedged randomness: a stored seed and the hardware's bytes; either alone is enough. PROTOCOL.md section 5.
 
-    The stored seed is replaced before first use, so a seed never serves two runs. `hardware(n)` returns n bytes
-    or None.
+    The stored seed is replaced before first use, so a seed never serves two runs. `hardware(n)` returns n bytes or None.
     """
 
     def __init__(self, suite, stored, hardware):
@@ -24,14 +23,15 @@ class Rng:
 
     def bytes(self, n):
         """n (1..64) fresh bytes."""
-        return self._draw(n, b"sc/random", b"")
+        count, hw = self._next()
+        drawn = self._suite.h(64, self._seed, b"", b"sc/random", count, lv(hw))
+        return drawn[:n]
 
     def nonce(self, ad, pt):
-        """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two
-        plaintexts."""
-        return self._draw(NONCE, b"sc/nonce", self._suite.h(32, b"", b"", b"sc/bind", lv(ad), pt))
+        """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two plaintexts."""
+        count, hw = self._next()
+        return self._suite.frame_nonce(self._seed, count, hw, ad, pt)
 
-    def _draw(self, n, label, bind):
+    def _next(self):
         self._count += 1
-        hw = (self._hardware(16) if self._hardware else None) or b""
-        return self._suite.h(64, self._seed, b"", label, self._count.to_bytes(8, "big"), lv(hw), bind)[:n]
+        return self._count.to_bytes(8, "big"), (self._hardware(16) if self._hardware else None) or b""

@@ -8,7 +8,6 @@ what is cheap to refuse never gets here.
 
 from ..compat import const
 from ..errors import Reject
-from ..wire import lv
 
 SIG = const(64)
 
@@ -18,23 +17,19 @@ CONTROL_LABEL = b"sc/control"
 NOTICE_LABEL = b"sc/notice"  # by the admin
 
 
-def _of_session(suite, ad, body, extra):
-    return suite.h(32, b"", b"", b"sc/sign", lv(ad, extra), body)
-
-
 def _labelled(suite, label, ad, body):
     return suite.h(32, b"", b"", label, ad, body)
 
 
 def sign(suite, session, ad, body, extra=b""):
     """64 bytes by our session. extra: what the frame is bound to beyond its header, or nothing."""
-    return suite.ed25519_sign(session.seed, session.S, _of_session(suite, ad, body, extra))
+    return suite.ed25519_sign(session.seed, session.S, suite.signable(ad, extra, body))
 
 
 def check(suite, S, ad, pt, extra=b""):
     """An opened body that ends in its session's signature -> the body without it. Raises Reject("signature")."""
     body = pt[:-SIG]
-    if len(pt) < SIG or not suite.ed25519_verify(S, pt[-SIG:], _of_session(suite, ad, body, extra)):
+    if len(pt) < SIG or not suite.ed25519_verify(S, pt[-SIG:], suite.signable(ad, extra, body)):
         raise Reject("signature")
     return body
 

@@ -67,10 +67,13 @@ def test_cases_reach_all_outcomes(random):
     seen = {name: set() for name in FUNCTIONS}
     for name, args in cases(random, 4):
         got = outcome(getattr(suite_host, name), args)
+        if isinstance(got, int) and not isinstance(got, bool):
+            got = got >= 0
         seen[name].add(got[:3] if isinstance(got, str) else got if isinstance(got, bool | None) else got == bytes(len(got)))
-    for name in ("ed25519_verify", "ristretto_valid", "equal"):
+    for name in ("ed25519_verify", "ristretto_valid", "equal", "genuine_frame", "unpad"):
         assert seen[name] == {True, False}, name
-    assert seen["secretbox_open"] >= {None, False}
+    for name in ("secretbox_open", "open_frame", "x25519_column", "ratchet_header", "ratchet_body"):
+        assert seen[name] >= {None, False}, name
     assert seen["x25519"] == {True, False}
     assert seen["ristretto_mul"] == {True, False, "!P "}
     assert seen["ristretto_sub"] == {True, False, "!Q "}
@@ -93,7 +96,7 @@ def test_vectors_hold_elsewhere():
                     args = [case[0].encode(), case[1].encode(), *case[2:5], len(case[5]) // 2]
                 else:
                     args = [bytes.fromhex(x) if isinstance(x, str) else x for x in case[:-1]]
-                expected = case[-1] if case[-1] is None else bytes.fromhex(case[-1])
+                expected = bytes.fromhex(case[-1]) if isinstance(case[-1], str) else case[-1]
                 function = getattr(reference, name, None) or xsalsa20_xor_by_secretbox
                 assert function(*args) == expected, (section, case)
                 count += 1

@@ -74,6 +74,10 @@ class Member:
             return ch.taken(self.messages[args[0]]) or []
         return getattr(ch, method)(*(list(args) + [now]))
 
+    def finish(self, now):
+        """What an input leaves to do that found no memory at its end."""
+        return self.channel._finish(now)
+
     def told(self, effects):
         """What the rule compares, in order."""
         out = []
@@ -161,10 +165,14 @@ class Run:
                     states.append(given[3])
                     self._boot(member, given, expected, state, where)
                     continue
-                out = member.told(member.enter(*given))
+                out = member.told(self.entered(member, given))
                 assert out == expected, where + (expected, out)
                 if state and ORDERED:
                     assert digest(self.suite, member.stored) == state, where
+
+    def entered(self, member, given):
+        """The effects of an input."""
+        return member.enter(*given)
 
     def _boot(self, member, given, expected, state, where):
         state = unhexlify(state) if state else None
