@@ -12,9 +12,9 @@ _PIECE = const(1024)
 
 
 def grow(reserve=RESERVE):
-    """-> an object that must be kept until others lie beside it in the new area (an empty area goes back); None where heaps do not grow.
+    """-> an object that must be kept until others lie beside it in the new area (an empty area goes back).
 
-    Raises MemoryError when there is no room for the reserve.
+    None where heaps do not grow, or where nothing is left beside the reserve: then the node has what it has.
     """
     try:
         import _thread
@@ -30,7 +30,8 @@ def grow(reserve=RESERVE):
     try:
         _thread.start_new_thread(lock.acquire, ())
     except OSError:
-        raise MemoryError("no reserve for the radio")
+        lock.release()
+        return None
     finally:
         _thread.stack_size(before)
     try:

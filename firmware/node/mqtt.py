@@ -59,9 +59,7 @@ class Client:
         self._ssl = ssl
         self._wifi = wifi
         self._address = None  # the last one that the host's name led to
-        self._in = Input(PACKET)
-        self._tx = bytearray(PACKET)
-        self._txv = memoryview(self._tx)
+        self._in = None  # the buffers are made at the first connect()
         self._lock = asyncio.Lock()
         self._stream = None
         self._pinger = None
@@ -77,6 +75,10 @@ class Client:
     async def connect(self, will_topic, will_payload):
         """Connect with a retained QoS 1 last will (will_topic None: without). Raises OSError; Refused if the broker says no."""
         self._reset()
+        if self._in is None:
+            self._in = Input(PACKET)
+            self._tx = bytearray(PACKET)
+            self._txv = memoryview(self._tx)
         try:
             await within(self._open(will_topic, will_payload), self.connect_ms, "the broker does not answer")
         except Refused:

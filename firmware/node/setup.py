@@ -52,9 +52,11 @@ def hardware(n):
 
 def identify(config, suite, directory, tell):
     """Fill in the secrets that the settings may leave out: the member's identity, the channel's key. Raises SealcastError."""
+    tell(SUITES.get(suite.NAME, "crypto: " + suite.NAME))
+    if config["identity"] is not None and config["key"] is not None:
+        return  # as every provisioned board has them: storage is loaded later
     from . import storage
 
-    tell(SUITES.get(suite.NAME, "crypto: " + suite.NAME))
     if config["identity"] is None:
         config["identity"] = storage.identity(suite, directory, hardware, tell)
     if config["identity"] is None:
