@@ -23,6 +23,11 @@ def on_board():
     traceback."""
     what = "a file of the node is missing or damaged: run `sealcast flash --install-only`"
     try:
+        for name in ("curve25519", "symcrypto"):  # first of all: while they load, each needs the heap in one piece
+            try:
+                __import__(name)
+            except ImportError:
+                pass  # no native code for this chip
         in_flash()
         from node.app import main
 
@@ -36,7 +41,7 @@ def on_board():
         import machine
 
         for name in list(sys.modules):  # whoever interrupts us needs room for a prompt
-            if name.startswith(("node", "sealcast")):
+            if name.split(".")[0] in ("node", "sealcast"):
                 del sys.modules[name]
         gc.collect()
         time.sleep(_AGAIN_S)
