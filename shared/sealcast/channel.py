@@ -326,6 +326,7 @@ class Channel:
                 raise Reject("topic")
             self.ratchet.receive(me, others, self.group, stream, frame, now, out)
         elif member is None or member.name != name or not member.sessions:
+            need("zpinc.joins")
             load("zpinc.joins").seek(me, name, stream, frame, now, out)
         elif stream == "n":
             messages.receive_note(me, others, reading, member, frame, now, out)
@@ -338,6 +339,7 @@ class Channel:
             if frame[18:22] != bytes(4):
                 self.ratchet.package(me, self.group, member, frame)
             else:
+                need("zpinc.revocation")
                 load("zpinc.revocation").receive_key(me, self.places, member, frame)
         elif stream == "c":
             messages.receive_conversation(me, others, self.epochs, member, frame, now, out)
@@ -350,6 +352,8 @@ class Channel:
             need("zpinc.history", "zpinc.joins", *self.ratchet.ONLINE)
         elif stream not in "sj":
             return
+        else:
+            need("zpinc.history")
         history = load("zpinc.history")
         if history.own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
             self._read(now)

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Checkout -> wheel, and which files of each
 PLACES = {
-    "shared/sealcast": ("sealcast", ["**/*.py"]),
+    "shared/sealcast": ("sealcast", ["**/*.py", "**/*.pyi"]),
     "host/sealcast_host": ("sealcast_host", ["**/*.py", "**/*.txt"]),
     "firmware/node": ("sealcast_host/_data/node", ["**/*.py", "**/*.json"]),
     "firmware/prebuilt": ("sealcast_host/_data/prebuilt", ["**/*.mpy", "SHA256SUMS"]),
