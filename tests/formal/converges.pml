@@ -3,10 +3,11 @@
 Messages are on their way to each member one by one: they come in any order, and may get lost (LOSSES), come twice (DOUBLES),
 or find their receiver down (CRASHES; who starts anew has its rank, its current epoch and its wish). What happens by the
 clock happens when nothing is on its way: repeating (0x80), while it can bring anybody anything; then the end of the attempt
-(or before, HASTE times: clocks differ, a party seems to have left). Who may propose does so at any time: that is, the waiting
-times of 9.1 are not needed for convergence, they only save messages.
+(or before, HASTE times: clocks differ, a party seems to have left). Any member that wants to proposes then, whatever its place,
+and EARLY times while messages are still on their way: two proposals meet. With EARLY large enough the waiting times of 9.1 do
+not matter.
 
-All start in one old epoch, and one of them asks for a new one (9.1). Ranks are 4 attempt + proposer + 1; 4 attempt alone is
+All start in one old epoch, and all want a new one (9.1). Ranks are 4 attempt + proposer + 1; 4 attempt alone is
 what presence tells (8).
 
 Every run must end, within ATTEMPTS attempts (assertion), with all three in one new epoch.
@@ -23,6 +24,9 @@ Broken on purpose, each to be refuted: -DFIRST_WINS -DWISH_LOST -DNO_REPEAT */
 #endif
 #ifndef HASTE
 #define HASTE 0
+#endif
+#ifndef EARLY
+#define EARLY 0
 #endif
 #ifndef ATTEMPTS
 #define ATTEMPTS 4
@@ -48,7 +52,7 @@ byte rank[N], epoch[N];                            /* stored */
 bool wish[N];                                      /* stored */
 byte state[N], shares[N], sums[N], confirmed[N];   /* in memory; sets of members */
 byte flight[N * N * RANKS];                        /* to, from, rank: types on their way */
-byte losses, doubles, crashes, haste;
+byte losses, doubles, crashes, haste, early;
 bool useful[N], helps[N];                          /* see look() */
 byte count, n;
 byte i, j, k, r, t;
@@ -74,17 +78,13 @@ inline publish(a, types) {
 
 /* What a lower rank waits to tell is stale now. */
 inline forget(a) {
-    k = 0;
-    do
-    :: k < N ->
-        t = 0;
-        do
-        :: t < rank[a] -> WAY(a, k, t) = 0; t++
-        :: else -> break
-        od;
-        k++
-    :: else -> break
-    od
+    n = a;
+    c_code {
+        int from, rank;
+        for (from = 0; from < 3; from++)
+            for (rank = 0; rank < now.rank[now.n]; rank++) now.flight[(now.n * 3 + from) * (sizeof now.flight / 9) + rank] = 0;
+    };
+    n = 0
 }
 
 inline begin(a, q) {
@@ -136,14 +136,21 @@ inline arrives(a, from, q, type) {
     RUNNING(to) && state[a] >= KEYED && !(confirmed[to] & (1 << (a)))) || \
     PROPOSER(rank[a]) == (a) && rank[to] < rank[a] && !DEAF(to))
 inline look() {
-    count = 0; i = 0;
-    do
-    :: i < N * N * RANKS ->
-        t = flight[i];
-        count = count + (t & 1) + ((t >> 1) & 1) + ((t >> 2) & 1) + ((t >> 3) & 1);
-        i++
-    :: else -> break
-    od;
+    c_code { /* what can change nothing any more, whenever it comes, is not counted as being on its way */
+        int to, from, rank, ranks = sizeof now.flight / 9;
+        now.count = 0;
+        for (to = 0; to < 3; to++)
+            for (from = 0; from < 3; from++)
+                for (rank = 0; rank < ranks; rank++) {
+                    unsigned char *way = &now.flight[(to * 3 + from) * ranks + rank], keep = 0;
+                    if (rank > now.rank[to]) keep = 15;
+                    else if (rank == now.rank[to] && now.state[to] != 0 && now.state[to] != 4)
+                        keep = (now.shares[to] >> from & 1 ? 0 : 2 /* SHARE */) | (now.sums[to] >> from & 1 ? 0 : 4 /* SUM */) |
+                               (now.confirmed[to] >> from & 1 ? 0 : 8 /* CONFIRM */);
+                    *way &= keep;
+                    now.count += __builtin_popcount(*way);
+                }
+    };
     useful[0] = state[0] && (NEWS(0, 1) || NEWS(0, 2));
     useful[1] = state[1] && (NEWS(1, 0) || NEWS(1, 2));
     useful[2] = state[2] && (NEWS(2, 0) || NEWS(2, 1));
@@ -165,12 +172,13 @@ inline repeat(a) { if :: rank[a] == r && state[a] != NONE -> publish(a, SENT(a))
 #define BEHIND(a) (FURTHER(a, 0) || FURTHER(a, 1) || FURTHER(a, 2))
 
 init {
-    d_step { epoch[0] = 1; epoch[1] = 1; epoch[2] = 1; wish[0] = true; look() }
+    d_step { epoch[0] = 1; epoch[1] = 1; epoch[2] = 1; wish[0] = true; wish[1] = true; wish[2] = true; look() }
     do
     :: atomic { /* one that wants an epoch proposes */
-        wish[0] && !RUNNING(0) || wish[1] && !RUNNING(1) || wish[2] && !RUNNING(2) ->
+        (!count || early < EARLY) && (wish[0] && !RUNNING(0) || wish[1] && !RUNNING(1) || wish[2] && !RUNNING(2)) ->
         if :: wish[0] && !RUNNING(0) -> i = 0 :: wish[1] && !RUNNING(1) -> i = 1 :: wish[2] && !RUNNING(2) -> i = 2 fi;
         d_step {
+            if :: count -> early++ :: else fi;
             assert(ATTEMPT(rank[i]) < ATTEMPTS);
             r = 4 * ATTEMPT(rank[i]) + 4 + i + 1;
             begin(i, r); look() } }
@@ -180,15 +188,16 @@ init {
         do :: n < count -> n++ :: break od;
         true;
         d_step { /* find it */
-            do
-            :: n > 1 || !(flight[k] & (1 << t)) -> n = n - ((flight[k] >> t) & 1); k = k + t / 3; t = (t + 1) % 4
-            :: else -> break
-            od;
+            c_code {
+                int rest = now.n;
+                for (now.k = now.t = 0;; now.t == 3 ? (now.t = 0, now.k++) : now.t++)
+                    if (now.flight[now.k] >> now.t & 1 && --rest == 0) break;
+            };
             i = k / RANKS / N; j = (k / RANKS) % N; r = k % RANKS; t = 1 << t }
         if
-        :: true -> d_step { WAY(i, j, r) = WAY(i, j, r) & ~t; n = t; arrives(i, j, r, n); look() }
+        :: true -> d_step { WAY(i, j, r) = WAY(i, j, r) & ~t; count = t; arrives(i, j, r, count); look() }
         :: losses < LOSSES -> d_step { losses++; WAY(i, j, r) = WAY(i, j, r) & ~t; look() }
-        :: doubles < DOUBLES -> d_step { doubles++; n = t; arrives(i, j, r, n); look() }
+        :: doubles < DOUBLES -> d_step { doubles++; count = t; arrives(i, j, r, count); look() }
         fi }
     :: atomic { /* the power fails; what is on its way does not find the member */
         crashes < CRASHES ->
