@@ -15,8 +15,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 DEPTH, MEGABYTES = 1000000, 8000
 
-# claim: the LTL formula; defines: bounds, and what is broken on purpose; states: the least that a run that holds must have explored
-Run = namedtuple("Run", "model claim defines states")
+# claim: the LTL formula; defines: bounds, and what is broken on purpose; states: the least that a run that
+# holds must have explored; closed: what its bounds leave unreached
+Run = namedtuple("Run", "model claim defines states closed", defaults=("",))
 Result = namedtuple("Result", "errors states unreached seconds")
 
 
@@ -26,7 +27,7 @@ def check(run):
     with tempfile.TemporaryDirectory() as folder:
         defines = ["-D" + name for name in run.defines.split()]
         _call(["spin", *defines, "-a", str(HERE / (run.model + ".pml"))], folder)
-        _call(["gcc", "-O2", "-w", "-DNOFAIR", "-DMEMLIM=%d" % MEGABYTES, "-o", "pan", "pan.c"], folder)
+        _call(["gcc", "-O2" if run.states else "-O0", "-w", "-DNOFAIR", "-DMEMLIM=%d" % MEGABYTES, "-o", "pan", "pan.c"], folder)
         out = _call(["./pan", "-m%d" % DEPTH, "-a", "-N", run.claim], folder)
     if re.search("Search not completed|max search depth too small|out of memory", out) and "errors: 0" in out:
         raise RuntimeError("the search was not complete: " + out[-2000:])
@@ -50,16 +51,22 @@ def missing():
     return [name for name in ("spin", "gcc") if not shutil.which(name)]
 
 
+# What bounds leave unreached, by the text of its line; the end of a model that never ends is always among it.
+_CLOSED = {
+    "double": "doubles < DOUBLES", "loss": "losses < LOSSES", "fail": r"^d_step \{$",
+    "member": "^inline member", "drop": "drops < DROPS", "power": "crashes < CRASHES -> d_step", "return": "phase.i. == OFF ->",
+    "alone": "SILENT", "out": "failed.i. ->", "lie": "j == LIAR && !TOLD",
+}  # fmt: skip
 # `make test`: a minute on two cores in all
 SMALL = [
     Run("handshake", "safe", "LIAR=1 ATTEMPTS=1 PROPOSALS=1", 100000),
     Run("handshake", "safe", "LIAR=3 ATTEMPTS=2 PROPOSALS=2", 100000),
-    Run("converges", "converges", "ATTEMPTS=3 LOSSES=1 EARLY=1", 100000),
-    Run("converges", "converges", "ATTEMPTS=3 LOSSES=0 CRASHES=1", 50000),
-    Run("order", "one_winner", "ONE_ORDER FRAMES=2 CRASHES=1 DROPS=0", 30000),
-    Run("order", "none_out", "ONE_ORDER FRAMES=2 CRASHES=1 DROPS=0", 30000),
-    Run("order", "safe", "FRAMES=2 CRASHES=1 DROPS=0", 100000),
-    Run("order", "safe", "LIAR=2 FRAMES=2 CRASHES=0 DROPS=0", 100000),
+    Run("converges", "converges", "ATTEMPTS=3 LOSSES=1 EARLY=1", 100000, "double fail member"),
+    Run("converges", "converges", "ATTEMPTS=3 LOSSES=0 CRASHES=1", 50000, "double loss"),
+    Run("order", "one_winner", "ONE_ORDER FRAMES=2 CRASHES=1 DROPS=0", 30000, "drop alone out lie"),
+    Run("order", "none_out", "ONE_ORDER FRAMES=2 CRASHES=1 DROPS=0", 30000, "drop alone out lie"),
+    Run("order", "safe", "FRAMES=2 CRASHES=1 DROPS=0", 100000, "drop lie"),
+    Run("order", "safe", "LIAR=2 FRAMES=2 CRASHES=0 DROPS=0", 100000, "power drop return"),
 ]
 # Each property has a model that is broken so that it must not hold.
 BROKEN = [
@@ -76,7 +83,7 @@ BROKEN = [
     Run("order", "one_winner", "ONE_ORDER FRAMES=2 STALE_ANSWERS", 0),
     Run("order", "none_out", "ONE_ORDER FRAMES=2 PUBLISH_FIRST", 0),
     Run("order", "one_past", "FRAMES=3 CRASHES=0 DROPS=0 NO_PREV", 0),
-    Run("order", "one_back", "FRAMES=4 CRASHES=0 DROPS=0 BACK_TWO", 0),
+    Run("order", "one_back", "LIAR=2 MUTE FRAMES=4 CRASHES=0 DROPS=1 BACK_TWO", 0),
 ]
 # Known limits of the protocol, kept in sight: these must be refuted until it changes (docs/ASSURANCE.md).
 KNOWN = [
@@ -92,15 +99,16 @@ LARGE = [
     Run("order", "one_winner", "ONE_ORDER FRAMES=2 CRASHES=1 DROPS=1", 100000),
     Run("order", "safe", "FRAMES=2 CRASHES=1 DROPS=1", 100000),
     Run("order", "safe", "FRAMES=3 CRASHES=0 DROPS=1", 1000000),
+    Run("order", "one_back", "LIAR=2 MUTE FRAMES=4 CRASHES=0 DROPS=1", 300000),
     Run("order", "safe", "LIAR=2 FRAMES=2 CRASHES=0 DROPS=1", 1000000),
 ]
 
 
 def main():
     failed = 0
-    for run in SMALL + BROKEN + LARGE:
-        result, wrong = check(run), run in BROKEN
-        bad = bool(result.errors) != wrong or not wrong and unexpected(run, result)
+    for run in SMALL + BROKEN + KNOWN + LARGE:
+        result, wrong = check(run), run in BROKEN + KNOWN
+        bad = bool(result.errors) != wrong or not wrong and result.states < run.states
         failed += bool(bad)
         print("%-10s %-10s %-60s %10d states %6.0f s  %s" % (
             run.model, run.claim, run.defines, result.states, result.seconds,
@@ -109,8 +117,10 @@ def main():
 
 
 def unexpected(run, result):
-    """Lines of the model that this run did not reach, though it should have."""
-    return [line for line in result.unreached if not any(re.search(p, line) for p in (*run.untouched, r"^}$"))]
+    """Unreached lines that this run should have reached, and expected ones that it did reach."""
+    closed = [_CLOSED[word] for word in run.closed.split()] + [r"^}$"]
+    odd = [line for line in result.unreached if not any(re.search(p, line) for p in closed)]
+    return odd + [p for p in closed if not any(re.search(p, line) for line in result.unreached)]
 
 
 if __name__ == "__main__":

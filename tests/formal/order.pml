@@ -10,7 +10,8 @@ written. Questions and answers (sync, head) are single steps and may get lost; w
 may do so at any time (with -DONE_ORDER: when nobody else is live).
 
     -DLIAR=0..2   that member publishes frames that only some can take, puts any frame into any slot or empties it, and
-                  names any position (3: nobody)         -DFRAMES=n   frames      -DCRASHES=n  -DDROPS=n  connections lost
+                  names any position (3: nobody; -DMUTE: it is only away)
+    -DFRAMES=n   frames      -DCRASHES=n  -DDROPS=n  connections lost
 Broken on purpose, each to be refuted: -DBACK_TWO -DNO_PREV -DPUBLISH_FIRST -DSTALE_ANSWERS -DECHO_UNSEEN */
 
 #ifndef LIAR
@@ -187,7 +188,9 @@ active proctype world() {
         do :: f < frames -> f++ :: break od;
         if
         :: i != j && asked[i] && j != LIAR && phase[j] == LIVE && KNOWS(j, i) && !TOLD(i, j) -> d_step { TOLD(i, j) = head[j] + 1; rest() }
+#ifndef MUTE
         :: i != j && asked[i] && j == LIAR && !TOLD(i, j) -> d_step { TOLD(i, j) = f + 1; rest() }
+#endif
         :: else -> i = 0; j = 0; f = 0
         fi }
     :: atomic { honest(i); /* it decides by what it was told; the furthest first, of two the one with the smaller head */
@@ -230,7 +233,7 @@ active proctype world() {
             phase[i] = (chased[i] -> FORKED : REJOIN); settle(i); pending[i] = 0; unwritten[i] = 0; loud[i] = false; rest() }
         :: else -> i = 0
         fi }
-#if LIAR != 3
+#if LIAR != 3 && !defined(MUTE)
     :: atomic { /* a liar's frame on any honest member's position, for whom it likes; false slots */
         if
         :: frames < FRAMES -> honest(i);
