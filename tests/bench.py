@@ -25,7 +25,8 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE / "native"), str(HERE.parent / "shared"), str(HERE.parent / "host"), str(HERE.parent / "firmware")]
+FOLDERS = (HERE, HERE / "native", HERE / "support", *(HERE.parent / name for name in ("shared", "host", "firmware")))
+sys.path[:0] = [str(folder) for folder in FOLDERS]
 PARTS = ["cores", "sizes", "x64", "board", "protocol", "ratchet", "day", "duty", "node", "assurance"]
 
 

@@ -9,6 +9,7 @@ from hypothesis import settings
 from host_support import free_port, start_broker
 
 ROOT = Path(__file__).resolve().parents[1]
+collect_ignore = ["core/micropython"]  # for MicroPython alone: test_on_micropython.py runs it there
 
 # How long an example takes depends on who else uses the machine. A failure prints the line that replays it.
 settings.register_profile("sealcast", deadline=None, print_blob=True)

@@ -31,7 +31,7 @@ def test_the_runner_sees_failures(micropython, mpy_cross):
         done = dual.run(micropython, mpy_cross, "check", name)
         assert done.returncode != 0
         assert error in done.stdout + done.stderr
-    full = dual.run(micropython, mpy_cross, "test_check", "test_raises_returns_the_exception", heap="heapsize=4k")
+    full = dual.run(micropython, mpy_cross, "test_check", "test_raises_returns_the_exception", limit="heapsize=4k")
     assert full.returncode != 0
     assert "MemoryError" in full.stdout + full.stderr
 

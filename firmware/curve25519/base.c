@@ -6,13 +6,13 @@
 // of c; tables of both signs of the top tooth differ by the sign of the point only, so
 // eight points (768 bytes) serve, at 64 doublings instead of 256.
 
-FE_FUNCTION void unpack_coordinate(fe_packed *h, const uint32_t words[8]) {
+static SC_RARE void unpack_coordinate(fe_packed *h, const uint32_t words[8]) {
     fe f;
     fe_fromwords(&f, words);
     fe_pack(h, &f);
 }
 
-static void ge_mul_base(ge *r, const uint8_t s[32]) {
+static SC_RARE void ge_mul_base(ge *r, const uint8_t s[32]) {
     uint8_t c[32];
     uint32_t t = 0, w[24], index, sign, odd = s[0] & 1;
     uint32_t even = odd - 1;

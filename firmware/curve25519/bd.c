@@ -4,7 +4,7 @@
 //       = n A + (n - 1) X_i + .. + X_{i+n-2}
 // and the X of all members must add up to the neutral element.
 
-static __attribute__((noinline)) int bd_key(uint8_t out[32], const uint8_t A[32], const uint8_t *xs, size_t n) {
+static SC_RARE int bd_key(uint8_t out[32], const uint8_t A[32], const uint8_t *xs, size_t n) {
     ge a, acc, k;
     ge_cached c;
     fe left, right;

@@ -23,13 +23,14 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PREBUILT = ROOT / "firmware" / "prebuilt"
 
-_SYMMETRIC = ["memory.c", "blake2b.c", "sha256.c", "salsa20.c", "poly1305.c", "secretbox.c", "scrypt.c"]
 MODULES = {
     "curve25519": ["curve25519_module.c", "curve25519.c", "sha512.c", "memory.c"],
-    "symcrypto": ["symcrypto_module.c", *_SYMMETRIC],
+    "symcrypto": ["symcrypto_module.c", "memory.c", "blake2b.c", "salsa20.c", "poly1305.c", "secretbox.c",
+                  "frames.c", "ratchet.c"],
+    "scrypt": ["scrypt_module.c", "memory.c", "salsa20.c", "sha256.c", "scrypt.c"],
 }
 # Stack that sc_burn overwrites below a binding, in bytes (tests/native/test_stack_wiped.py). The curve code burns its own.
-BURN = {"curve25519": 0, "symcrypto": 1024}
+BURN = {"curve25519": 0, "symcrypto": 1024, "scrypt": 1024}
 
 # -O2 where loops pay for it; the rest, and what a sensor calls once a join, for size.
 _FAST = {"blake2b.c", "salsa20.c", "curve25519.c"}

@@ -26,6 +26,9 @@
 //     returned as it is: the caller checks.
 void sc_x25519(uint8_t out[32], const uint8_t k[32], const uint8_t u[32]);
 void sc_x25519_base(uint8_t out[32], const uint8_t k[32]);
+//     The same of n values in a column (n * 32 bytes) but number `skip`: 1, and n - 1 results at the beginning of
+//     room, which has 96 bytes for each; or 0 when a result is zero. The caller wipes room; it overlaps no input.
+int sc_x25519_column(uint8_t *room, const uint8_t k[32], const uint8_t *us, size_t n, size_t skip);
 
 // --- ristretto255, RFC 9496. All return SC_OK or SC_BAD_POINT.
 //     sc_ristretto_mul: s little endian, any value < 2^256, reduced mod l first.

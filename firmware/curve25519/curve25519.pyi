@@ -5,6 +5,10 @@ def x25519(k: bytes, u: bytes, out: bytearray | None = None) -> bytes:
     """X25519 (RFC 7748); an all-zero result is returned as it is. All 32 bytes."""
 def x25519_base(k: bytes, out: bytearray | None = None) -> bytes:
     """X25519 of the base point 9."""
+def x25519_xor(v: bytes, R: bytes, out: bytearray | None = None) -> bytes:
+    """X25519 of v with the xor of R, a column of 32 bytes a member."""
+def x25519_column(r: bytes, R: bytes, j: int) -> bytes | None:
+    """X25519 of r with each value of R (32 bytes a member) but number j, one after the other; None if one is zero."""
 def ed25519_public(seed: bytes, out: bytearray | None = None) -> bytes:
     """The public key (32) of a secret seed (32), RFC 8032."""
 def ed25519_sign(seed: bytes, public: bytes, msg: bytes, out: bytearray | None = None) -> bytes:

@@ -7,7 +7,7 @@
 #include "curve25519.h"
 
 enum {
-    X25519, X25519_BASE, ED25519_PUBLIC, ED25519_SIGN, RISTRETTO_MAP,
+    X25519, X25519_BASE, X25519_XOR, ED25519_PUBLIC, ED25519_SIGN, RISTRETTO_MAP,
     RISTRETTO_MUL, RISTRETTO_ADD, RISTRETTO_SUB, SCALAR_REDUCE, BD_KEY,
 };
 
@@ -30,12 +30,21 @@ static __attribute__((noinline)) mp_obj_t compute(int what, const char *specific
             fail_value("xs", "must be a multiple of 32 bytes");
         }
     }
+    if (what == X25519_XOR) {
+        members(v[1], "R");
+    }
     uint8_t *out = get_out(n_args, args, n_values, n);
     int state = SC_OK;
     if (what == X25519) {
         sc_x25519(result, v[0].p, v[1].p);
     } else if (what == X25519_BASE) {
         sc_x25519_base(result, v[0].p);
+    } else if (what == X25519_XOR) {
+        sc_wipe(result, 32);
+        for (size_t i = 0; i < v[1].n; i++) {
+            result[i & 31] ^= v[1].p[i];
+        }
+        sc_x25519(result, v[0].p, result);
     } else if (what == ED25519_PUBLIC) {
         sc_ed25519_public(result, v[0].p);
     } else if (what == ED25519_SIGN) {
@@ -87,6 +96,33 @@ static mp_obj_t x25519_base(size_t n_args, const mp_obj_t *args) {
     return compute(X25519_BASE, SC_ARG("k", "\x20"), n_args, args);
 }
 SC_FUNCTION(x25519_base, 1, 2);
+
+/// def x25519_xor(v: bytes, R: bytes, out: bytearray | None = None) -> bytes:
+///     """X25519 of v with the xor of R, a column of 32 bytes a member."""
+static mp_obj_t x25519_xor(size_t n_args, const mp_obj_t *args) {
+    return compute(X25519_XOR, SC_ARG("v", "\x20") SC_ARG("R", "\0"), n_args, args);
+}
+SC_FUNCTION(x25519_xor, 2, 3);
+
+/// def x25519_column(r: bytes, R: bytes, j: int) -> bytes | None:
+///     """X25519 of r with each value of R (32 bytes a member) but number j, one after the other; None if one is zero."""
+static mp_obj_t x25519_column(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_bytes v[2];
+    get_all(SC_ARG("r", "\x20") SC_ARG("R", "\0"), args, v);
+    size_t n = members(v[1], "R");
+    uint32_t j = member(args[2], "j", n);
+    size_t size = 96 * (n - 1);
+    uint8_t *room = m_new(uint8_t, size + 1);
+    mp_obj_t result = mp_const_none;
+    if (sc_x25519_column(room, v[0].p, v[1].p, n, j)) {
+        result = mp_obj_new_bytes(room, 32 * (n - 1));
+    }
+    sc_wipe(room, size);
+    m_del(uint8_t, room, size + 1);
+    return result;
+}
+SC_FUNCTION(x25519_column, 3, 3);
 
 /// def ed25519_public(seed: bytes, out: bytearray | None = None) -> bytes:
 ///     """The public key (32) of a secret seed (32), RFC 8032."""
@@ -167,6 +203,8 @@ SC_FUNCTION(ristretto_valid, 1, 1);
 #define FUNCTIONS(X) \
     X(MP_QSTR_x25519, x25519_obj) \
     X(MP_QSTR_x25519_base, x25519_base_obj) \
+    X(MP_QSTR_x25519_xor, x25519_xor_obj) \
+    X(MP_QSTR_x25519_column, x25519_column_obj) \
     X(MP_QSTR_ed25519_public, ed25519_public_obj) \
     X(MP_QSTR_ed25519_sign, ed25519_sign_obj) \
     X(MP_QSTR_ed25519_verify, ed25519_verify_obj) \

@@ -21,7 +21,7 @@ void sc_ed25519_public(uint8_t out[32], const uint8_t seed[32]) {
     burn();
 }
 
-static __attribute__((noinline)) void ed25519_sign(uint8_t sig[64], const uint8_t seed[32], const uint8_t public_key[32],
+static SC_RARE void ed25519_sign(uint8_t sig[64], const uint8_t seed[32], const uint8_t public_key[32],
     const uint8_t *msg, size_t len) {
     ge p;
     uint8_t h[64], r[64], k[64], R[32];
@@ -80,7 +80,7 @@ static uint32_t decode_negated(ge *p, const uint8_t in[32]) {
 
 // R' = S B - k A must encode to R, byte for byte, and not be of small order. Nothing here
 // is secret; the constant-time functions are used because they are there.
-int sc_ed25519_verify(const uint8_t public_key[32], const uint8_t sig[64], const uint8_t *msg, size_t len) {
+SC_RARE int sc_ed25519_verify(const uint8_t public_key[32], const uint8_t sig[64], const uint8_t *msg, size_t len) {
     ge a, p;
     ge_cached c;
     uint8_t k[64];

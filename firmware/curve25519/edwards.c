@@ -100,7 +100,7 @@ static void ge_add(ge *r, const ge *p, const ge_cached *q, uint32_t negate, int 
     ge_finish(r, &c, &t, &d, &b, want_t);
 }
 
-FE_FUNCTION void ge_cache(ge_cached *c, const ge *p) {
+static SC_RARE void ge_cache(ge_cached *c, const ge *p) {
     fe t;
     fe_add(&t, &p->Y, &p->X);
     fe_pack(&c->plus, &t);

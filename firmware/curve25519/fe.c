@@ -93,7 +93,7 @@ FE_FUNCTION void fe_sqrn(fe *h, const fe *f, int n) {
 
 // h = f^(2^250 - 1), f11 = f^11. Step i goes from f^(2^a - 1) to f^(2^(a+n) - 1) by n
 // squarings and a multiplication with f^(2^n - 1), which is the last power or an older one.
-FE_FUNCTION void fe_pow250(fe *h, fe *f11, const fe *f) {
+static SC_RARE void fe_pow250(fe *h, fe *f11, const fe *f) {
     fe t, p10, p50;
     fe_sqr(&t, f);                                           // 2
     fe_sqrn(h, &t, 2), fe_mul(h, h, f);                      // 9
@@ -118,7 +118,7 @@ FE_FUNCTION void fe_invert(fe *h, const fe *f) {
 
 // RFC 9496 4.2, SQRT_RATIO_M1: h = |sqrt(u/v)| and 1 if u/v is a square (also u = 0),
 // else h = |sqrt(SQRT_M1 * u/v)| (0 for v = 0) and 0. u, v reduced; h may be neither.
-static uint32_t fe_sqrt_ratio(fe *h, const fe *u, const fe *v) {
+static SC_RARE uint32_t fe_sqrt_ratio(fe *h, const fe *u, const fe *v) {
     fe t, w, c;
     uint32_t correct, flipped, flipped_i;
     fe_sqr(&t, v);

@@ -51,10 +51,8 @@ void *memset(void *to, int value, size_t n) {
     static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(name##_obj, least, most, name)
 #define SC_ANY (MP_OBJ_FUN_ARGS_MAX)  // no upper limit
 
-typedef struct {
-    uint8_t *p;
-    size_t n;
-} sc_bytes;
+// One copy in a module that calls it, none in one that does not.
+#define SC_HELPER static __attribute__((noinline, unused))
 
 // --- errors ---------------------------------------------------------------------
 
@@ -97,7 +95,7 @@ static __attribute__((noinline, noreturn)) void fail_type(const char *name, cons
 
 // Raises "<name> must be <most> bytes", "... at most <most> bytes", "... <least> to <most> bytes"
 // or "... <least> or more bytes" (most SIZE_MAX): the words of suite_check.py.
-static __attribute__((noinline, noreturn)) void fail_length(const char *name, size_t least, size_t most) {
+static __attribute__((noinline, noreturn, unused)) void fail_length(const char *name, size_t least, size_t most) {
     char text[40], *t = append(text, "must be ");
     if (least == 0) {
         t = append(t, "at most ");
@@ -123,7 +121,7 @@ static __attribute__((noinline)) sc_bytes buffer(mp_obj_t o, const char *name, m
 }
 
 // An argument of least..most bytes.
-static __attribute__((noinline)) sc_bytes get(mp_obj_t o, const char *name, mp_uint_t flags, size_t least, size_t most) {
+SC_HELPER sc_bytes get(mp_obj_t o, const char *name, mp_uint_t flags, size_t least, size_t most) {
     sc_bytes b = buffer(o, name, flags);
     if (b.n < least || b.n > most) {
         fail_length(name, least, most);
@@ -131,9 +129,21 @@ static __attribute__((noinline)) sc_bytes get(mp_obj_t o, const char *name, mp_u
     return b;
 }
 
+// An int argument of least..most, said in `text`. Up to 2^30 - 1: what every port keeps in a small int.
+SC_HELPER uint32_t get_number(mp_obj_t o, const char *name, mp_int_t least, mp_int_t most, const char *text) {
+    if (!mp_obj_is_small_int(o)) {
+        fail_type(name, "must be an integer");
+    }
+    mp_int_t value = MP_OBJ_SMALL_INT_VALUE(o);
+    if (value < least || value > most) {
+        fail_value(name, text);
+    }
+    return (uint32_t)value;
+}
+
 // The optional last argument `out`: the caller's writable buffer of exactly n bytes, or NULL
 // when it is missing or None.
-static __attribute__((noinline)) uint8_t *get_out(size_t n_args, const mp_obj_t *args, size_t position, size_t n) {
+SC_HELPER uint8_t *get_out(size_t n_args, const mp_obj_t *args, size_t position, size_t n) {
     if (n_args <= position || args[position] == mp_const_none) {
         return NULL;
     }
@@ -147,9 +157,9 @@ static __attribute__((noinline)) uint8_t *get_out(size_t n_args, const mp_obj_t 
     return b.p;
 }
 
-// Reads the leading arguments by a specification: for each its name, a zero, and its exact
+// Reads the leading arguments, into an array or a struct of nothing else, by a specification: for each its name, a zero, and its exact
 // length (zero: any). An empty name ends it. Returns how many there are.
-static __attribute__((noinline)) size_t get_all(const char *specification, const mp_obj_t *args, sc_bytes *values) {
+SC_HELPER size_t get_all(const char *specification, const mp_obj_t *args, sc_bytes *values) {
     size_t i = 0;
     for (const char *name = specification; *name; i++) {
         const char *end = name;
@@ -161,6 +171,18 @@ static __attribute__((noinline)) size_t get_all(const char *specification, const
         name = end + 2;
     }
     return i;
+}
+
+// How many members a column of 32 bytes each has: 1 to 20, as a group of the ratchet may.
+SC_HELPER size_t members(sc_bytes column, const char *name) {
+    if (column.n & 31 || column.n < 32 || column.n > 20 * 32) {
+        fail_value(name, "must be 32 bytes for each of 1 to 20 members");
+    }
+    return column.n >> 5;
+}
+
+SC_HELPER uint32_t member(mp_obj_t o, const char *name, size_t n) {
+    return get_number(o, name, 0, (mp_int_t)n - 1, "is no member's place");
 }
 
 // Specification of one argument.

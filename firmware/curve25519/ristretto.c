@@ -1,7 +1,7 @@
 // ristretto.c: RFC 9496, the prime-order group on top of edwards.c. Names are the RFC's.
 
 // 4.3.1. 1 and the point, or 0.
-static int ristretto_decode(ge *p, const uint8_t in[32]) {
+static SC_RARE int ristretto_decode(ge *p, const uint8_t in[32]) {
     fe s, ss, u1, u2, v, t;
     uint8_t canonical[32];
     uint32_t ok;
@@ -36,7 +36,7 @@ static int ristretto_decode(ge *p, const uint8_t in[32]) {
 }
 
 // 4.3.2
-static void ristretto_encode(uint8_t out[32], const ge *p) {
+static SC_RARE void ristretto_encode(uint8_t out[32], const ge *p) {
     fe u1, u2, t, den1, den2, z_inv, y;
     uint32_t rotate;
     fe_add(&u1, &p->Z, &p->Y);           // 2
@@ -74,7 +74,7 @@ static void ristretto_encode(uint8_t out[32], const ge *p) {
 }
 
 // 4.3.4, MAP: the 32 bytes (bit 255 ignored) to a point.
-static void ristretto_elligator(ge *p, const uint8_t in[32]) {
+static SC_RARE void ristretto_elligator(ge *p, const uint8_t in[32]) {
     fe one, r, u, v, s, c, t;
     uint32_t square;
     fe_small(&one, 1);

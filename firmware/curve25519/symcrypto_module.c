@@ -1,7 +1,8 @@
-// The MicroPython module symcrypto: BLAKE2b, XSalsa20-Poly1305, scrypt, comparison, wiping.
+// The MicroPython module symcrypto: BLAKE2b, XSalsa20-Poly1305, frames, comparison, wiping.
 // The /// lines are the type stub (stubs.py makes symcrypto.pyi of them).
 
 #include "port.h"
+#include "frames.h"
 
 /// def blake2b(size: int, key: bytes, salt: bytes, person: bytes, *parts: bytes) -> bytes:
 ///     """BLAKE2b (RFC 7693) of the concatenated parts. size 1..64, key 0..64, salt and person 0..16 bytes."""
@@ -24,21 +25,8 @@ static void hash(uint8_t *out, size_t size, size_t n_args, const mp_obj_t *args)
     sc_burn();
 }
 
-// An int argument of 1..most, said in `text`. Up to 2^30 - 1: what every port keeps in a small int.
-static __attribute__((noinline)) uint32_t get_number(mp_obj_t o, const char *name, mp_int_t most, const char *text) {
-    if (!mp_obj_is_small_int(o)) {
-        fail_type(name, "must be an integer");
-    }
-    mp_int_t value = MP_OBJ_SMALL_INT_VALUE(o);
-    if (value < 1 || value > most) {
-        fail_value(name, text);
-    }
-    return (uint32_t)value;
-}
-#define GET_NUMBER(o, name) get_number((o), (name), 0x3fffffff, "must be 1 to 1073741823")
-
 static mp_obj_t blake2b(size_t n_args, const mp_obj_t *args) {
-    uint32_t size = get_number(args[0], "size", 64, "must be 1 to 64");
+    uint32_t size = get_number(args[0], "size", 1, 64, "must be 1 to 64");
     uint8_t digest[64];
     hash(digest, size, n_args, args);
     mp_obj_t result = mp_obj_new_bytes(digest, size);
@@ -117,103 +105,216 @@ static mp_obj_t xsalsa20_xor(size_t n_args, const mp_obj_t *args) {
 }
 SC_FUNCTION(xsalsa20_xor, 3, 4);
 
-// --- scrypt -------------------------------------------------------------------------
+// --- frames: one call for what each of them does (docs/PROTOCOL.md 3, 5, 10, 17) -----------
 
-// n, r, p from three arguments; returns the least memory they need.
-static size_t get_parameters(const mp_obj_t *args, uint32_t *n, uint32_t *r, uint32_t *p) {
-    *n = GET_NUMBER(args[0], "n");
-    *r = GET_NUMBER(args[1], "r");
-    *p = GET_NUMBER(args[2], "p");
-    if (*n < 2 || (*n & (*n - 1))) {
-        fail_value("n", "must be a power of two above 1");
-    }
-    size_t least = sc_scrypt_memory_min(*r, *p);
-    if (!least) {
-        fail_value("r", "and p ask for 2 GB or more");
-    }
-    return least;
+// Room for a result of n bytes that is made aside, for the reason above.
+static uint8_t *room(size_t n) {
+    return m_new(uint8_t, n + 1);
 }
 
-static sc_bytes get_memory(mp_obj_t o) {
-    sc_bytes memory = buffer(o, "memory", MP_BUFFER_RW);
-    if ((uintptr_t)memory.p & 3) {
-        fail_value("memory", "must start at a multiple of 4 bytes");
-    }
-    return memory;
-}
-
-static void no_overlap(sc_bytes memory, sc_bytes other, const char *name) {
-    if ((uintptr_t)other.p < (uintptr_t)memory.p + memory.n && (uintptr_t)memory.p < (uintptr_t)other.p + other.n) {
-        fail_value(name, "must not overlap memory");
-    }
-}
-
-/// def scrypt_cost(n: int, r: int, p: int, mem: int) -> int:
-///     """Expected number of block mixes with mem bytes of memory (2 * n * p with all of it)."""
-static mp_obj_t scrypt_cost(size_t n_args, const mp_obj_t *args) {
-    (void)n_args;
-    uint32_t n, r, p;
-    size_t least = get_parameters(args, &n, &r, &p);
-    uint32_t memory = GET_NUMBER(args[3], "mem");
-    if (memory < least) {
-        fail_value("mem", "is too small for r and p");
-    }
-    return mp_obj_new_int_from_uint(sc_scrypt_cost(n, r, p, memory));
-}
-SC_FUNCTION(scrypt_cost, 4, 4);
-
-/// def scrypt_begin(memory: bytearray, password: bytes, salt: bytes, n: int, r: int, p: int) -> None:
-///     """Starts scrypt (RFC 7914) in memory; its length decides how much is recomputed. The result does not depend on it."""
-static mp_obj_t scrypt_begin(size_t n_args, const mp_obj_t *args) {
-    (void)n_args;
-    uint32_t n, r, p;
-    sc_bytes memory = get_memory(args[0]);
-    sc_bytes password = buffer(args[1], "password", MP_BUFFER_READ);
-    sc_bytes salt = buffer(args[2], "salt", MP_BUFFER_READ);
-    if (memory.n < get_parameters(args + 3, &n, &r, &p)) {
-        fail_value("memory", "is too small for r and p");
-    }
-    no_overlap(memory, password, "password");
-    no_overlap(memory, salt, "salt");
-    sc_scrypt_begin(memory.p, memory.n, n, r, p, password.p, password.n, salt.p, salt.n);
+// The result as an object, or None when it is not good; what it was made in is wiped and given back.
+static __attribute__((noinline)) mp_obj_t finish(uint8_t *made, size_t n, int good) {
     sc_burn();
-    return mp_const_none;
-}
-SC_FUNCTION(scrypt_begin, 6, 6);
-
-static __attribute__((noreturn)) void not_begun(void) {
-    fail_value("memory", "holds no scrypt computation at this stage");
+    mp_obj_t result = good ? mp_obj_new_bytes(made, n) : mp_const_none;
+    sc_wipe(made, n);
+    m_del(uint8_t, made, n + 1);
+    return result;
 }
 
-/// def scrypt_step(memory: bytearray, mixes: int) -> bool:
-///     """Runs that many block mixes; True when all are done. Feed the watchdog between two steps."""
-static mp_obj_t scrypt_step(size_t n_args, const mp_obj_t *args) {
-    (void)n_args;
-    sc_bytes memory = get_memory(args[0]);
-    int state = sc_scrypt_step(memory.p, memory.n, GET_NUMBER(args[1], "mixes"));
-    sc_burn();
-    if (state < 0) {
-        not_begun();
+// Items that carry 2 bytes of length.
+static void short_enough(sc_bytes item, const char *name) {
+    if (item.n > 0xffff) {
+        fail_value(name, "must be at most 65535 bytes");
     }
-    return mp_obj_new_bool(state);
 }
-SC_FUNCTION(scrypt_step, 2, 2);
 
-/// def scrypt_end(memory: bytearray, out: bytearray) -> bytearray:
-///     """After scrypt_step returned True: the key, as long as out; wipes memory. Returns out."""
-static mp_obj_t scrypt_end(size_t n_args, const mp_obj_t *args) {
-    (void)n_args;
-    sc_bytes memory = get_memory(args[0]);
-    sc_bytes out = buffer(args[1], "out", MP_BUFFER_RW);
-    no_overlap(memory, out, "out");
-    int state = sc_scrypt_end(memory.p, memory.n, out.p, out.n);
-    sc_burn();
-    if (state < 0) {
-        not_begun();
-    }
-    return args[1];
+#define PLACE "\x20"
+#define HEAD "\x16"
+#define NONCE "\x18"
+#define LEAD "\x36"
+
+/// def seal_frame(key: bytes, head: bytes, place: bytes, nonce: bytes, pt: bytes, hk: bytes | None = None) -> bytes:
+///     """head (22) || nonce (24) || box, bound to place (32); and the mac (16) under hk, if one is given. key, hk 32."""
+static mp_obj_t seal_frame(size_t n_args, const mp_obj_t *args) {
+    sc_seal_in in;
+    get_all(SC_ARG("key", "\x20") SC_ARG("head", HEAD) SC_ARG("place", PLACE) SC_ARG("nonce", NONCE) SC_ARG("pt", "\0"), args, &in.key);
+    const uint8_t *hk = n_args < 6 || args[5] == mp_const_none ? NULL : get(args[5], "hk", MP_BUFFER_READ, 32, 32).p;
+    size_t n = SC_FRAME + in.pt.n + (hk ? 16 : 0);
+    uint8_t *frame = room(n);
+    sc_frame_seal(frame, &in, hk);
+    return finish(frame, n, 1);
 }
-SC_FUNCTION(scrypt_end, 2, 2);
+SC_FUNCTION(seal_frame, 5, 6);
+
+/// def open_frame(key: bytes, frame: bytes, place: bytes) -> bytes | None:
+///     """What a frame without a mac (62 bytes or more) holds; None if it is not genuine, or from another place."""
+static mp_obj_t open_frame(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_open_in in;
+    get_all(SC_ARG("key", "\x20") SC_ARG("frame", "\0") SC_ARG("place", PLACE), args, &in.key);
+    get(args[1], "frame", MP_BUFFER_READ, SC_FRAME, SIZE_MAX);
+    size_t n = in.frame.n - SC_FRAME;
+    uint8_t *pt = room(n);
+    return finish(pt, n, sc_frame_open(pt, &in));
+}
+SC_FUNCTION(open_frame, 3, 3);
+
+/// def genuine_frame(hk: bytes, frame: bytes, place: bytes) -> bool:
+///     """Is the mac right that ends a conversation's frame (78 bytes or more)?"""
+static mp_obj_t genuine_frame(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_open_in in;
+    get_all(SC_ARG("hk", "\x20") SC_ARG("frame", "\0") SC_ARG("place", PLACE), args, &in.key);
+    get(args[1], "frame", MP_BUFFER_READ, SC_FRAME + 16, SIZE_MAX);
+    int genuine = sc_frame_genuine(&in);
+    sc_burn();
+    return mp_obj_new_bool(genuine);
+}
+SC_FUNCTION(genuine_frame, 3, 3);
+
+/// def frame_nonce(seed: bytes, count: bytes, hardware: bytes, ad: bytes, pt: bytes) -> bytes:
+///     """24 bytes that a broken generator alone cannot repeat for two texts. seed 32, count 8."""
+static mp_obj_t frame_nonce(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_nonce_in in;
+    get_all(SC_ARG("seed", "\x20") SC_ARG("count", "\x08") SC_ARG("hardware", "\0") SC_ARG("ad", "\0") SC_ARG("pt", "\0"), args, &in.seed);
+    short_enough(in.hardware, "hardware");
+    short_enough(in.ad, "ad");
+    uint8_t *nonce = room(64);
+    sc_frame_nonce(nonce, &in);
+    sc_wipe(nonce + 24, 40);
+    return finish(nonce, 24, 1);
+}
+SC_FUNCTION(frame_nonce, 5, 5);
+
+/// def signable(ad: bytes, extra: bytes, pt: bytes) -> bytes:
+///     """The 32 bytes that a session signs for a frame."""
+static mp_obj_t signable(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_signable_in in;
+    get_all(SC_ARG("ad", "\0") SC_ARG("extra", "\0") SC_ARG("pt", "\0"), args, &in.ad);
+    short_enough(in.ad, "ad");
+    short_enough(in.extra, "extra");
+    uint8_t *digest = room(32);
+    sc_signable(digest, &in);
+    return finish(digest, 32, 1);
+}
+SC_FUNCTION(signable, 3, 3);
+
+/// def chain(key: bytes, skip: int, keep: int) -> bytes:
+///     """A sender's chain: after skip (to 1024) steps, keep (to 65) message keys and the next chain key. All 32 bytes."""
+static mp_obj_t chain(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_bytes key;
+    get_all(SC_ARG("key", "\x20"), args, &key);
+    uint32_t skip = get_number(args[1], "skip", 0, SC_CHAIN_SKIP, "must be 0 to 1024");
+    uint32_t keep = get_number(args[2], "keep", 0, SC_CHAIN_KEEP, "must be 0 to 65");
+    size_t n = 32 * (keep + 1);
+    uint8_t *keys = room(n);
+    sc_chain(keys, key.p, skip, keep);
+    return finish(keys, n, 1);
+}
+SC_FUNCTION(chain, 3, 3);
+
+/// def pad(lead: bytes, body: bytes) -> bytes:
+///     """lead || body || 0x80 || zeros: what follows lead has a Padme length, 32 or more."""
+static mp_obj_t pad(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_bytes v[2];
+    get_all(SC_ARG("lead", "\0") SC_ARG("body", "\0"), args, v);
+    size_t n = v[0].n + sc_padded(v[1].n + 1);
+    uint8_t *padded = room(n);
+    sc_copy(padded, v[0].p, v[0].n);
+    sc_pad(padded + v[0].n, v[1].p, v[1].n);
+    return finish(padded, n, 1);
+}
+SC_FUNCTION(pad, 2, 2);
+
+/// def unpad(data: bytes, limit: int) -> int:
+///     """The length of the body in what pad(b"", body) gave; -1 for anything else and for more than limit bytes."""
+static mp_obj_t unpad(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_bytes data;
+    get_all(SC_ARG("data", "\0"), args, &data);
+    int32_t limit = (int32_t)get_number(args[1], "limit", 0, 0x3fffffff, "must be 0 to 1073741823");
+    int32_t n = sc_unpad(data.p, data.n);
+    return mp_obj_new_int(n > limit ? -1 : n);
+}
+SC_FUNCTION(unpad, 2, 2);
+
+/// def ratchet_frame(z: bytes, statics: bytes, HK: bytes, digest: bytes, mk: bytes, lead: bytes, nonce: bytes, R_new: bytes,
+///                   message: bytes, j: int) -> bytes:
+///     """A ratchet frame of member j up to its check. lead: header || prev (54); statics: 32 bytes a member, z: but for j."""
+static mp_obj_t ratchet_frame(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_ratchet_in in;
+    get_all(SC_ARG("z", "\0") SC_ARG("statics", "\0") SC_ARG("HK", "\x20") SC_ARG("digest", "\x20") SC_ARG("mk", "\x20") SC_ARG("lead", LEAD)
+        SC_ARG("nonce", NONCE) SC_ARG("R_new", "\x20") SC_ARG("message", "\0"), args, &in.z);
+    size_t of = members(in.statics, "statics"), length = in.message.n;
+    uint32_t j = member(args[9], "j", of);
+    if (in.z.n != 32 * (of - 1)) {
+        fail_value("z", "must be 32 bytes for each other member");
+    }
+    if (length > 0xf000) {
+        fail_value("message", "must be at most 61440 bytes");
+    }
+    size_t n = SC_RATCHET(of, length);
+    uint8_t *frame = room(n);
+    sc_ratchet_seal(frame, &in, j);
+    return finish(frame, n, 1);
+}
+SC_FUNCTION(ratchet_frame, 10, 10);
+
+static size_t box_of(sc_bytes frame) {
+    size_t box = sc_ratchet_box(frame.p, frame.n);
+    if (!box) {
+        fail_value("frame", "is no ratchet frame");
+    }
+    return box;
+}
+
+/// def ratchet_header(z: bytes, common: bytes, HK: bytes, digest: bytes, frame: bytes, i: int) -> bytes | None:
+///     """R_new out of member i's header of a whole frame; None if it is not genuine. z: X25519(r_i, R_j), common: (b_i, B_j)."""
+static mp_obj_t ratchet_header(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_header_in in;
+    get_all(SC_ARG("z", "\x20") SC_ARG("common", "\x20") SC_ARG("HK", "\x20") SC_ARG("digest", "\x20") SC_ARG("frame", "\0"), args, &in.z);
+    size_t box = box_of(in.frame);
+    const uint8_t *frame = in.frame.p;
+    uint32_t i = member(args[5], "i", frame[SC_LEAD + 1]);
+    if (i == frame[SC_LEAD]) {
+        fail_value("i", "is no member's place");
+    }
+    uint8_t *R_new = room(32);
+    return finish(R_new, 32, sc_ratchet_header(R_new, &in, box, i));
+}
+SC_FUNCTION(ratchet_header, 6, 6);
+
+/// def ratchet_body(mk: bytes, frame: bytes) -> bytes | None:
+///     """The padded message of a whole frame; None if it is not genuine."""
+static mp_obj_t ratchet_body(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_body_in in;
+    get_all(SC_ARG("mk", "\x20") SC_ARG("frame", "\0"), args, &in.mk);
+    size_t box = box_of(in.frame);
+    uint8_t *padded = room(box - 16);
+    return finish(padded, box - 16, sc_ratchet_body(padded, &in, box));
+}
+SC_FUNCTION(ratchet_body, 2, 2);
+
+/// def ratchet_keys(z: bytes, RK: bytes, digest: bytes, R: bytes, epoch: bytes, message: bytes, j: int) -> bytes:
+///     """RK || NHK || mk || v || digest after member j's message. z: X25519(v, xor of R), R: with R_new in it, epoch 4 bytes."""
+static mp_obj_t ratchet_keys(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    sc_step_in in;
+    get_all(SC_ARG("z", "\x20") SC_ARG("RK", "\x20") SC_ARG("digest", "\x20") SC_ARG("R", "\0") SC_ARG("epoch", "\x04")
+        SC_ARG("message", "\0"), args, &in.z);
+    uint32_t j = member(args[6], "j", members(in.R, "R"));
+    uint8_t *keys = room(160);
+    sc_ratchet_step(keys, &in, j);
+    return finish(keys, 160, 1);
+}
+SC_FUNCTION(ratchet_keys, 7, 7);
 
 // --- compare, wipe --------------------------------------------------------------------
 
@@ -243,10 +344,18 @@ SC_FUNCTION(wipe, 1, 1);
     X(MP_QSTR_secretbox, secretbox_obj) \
     X(MP_QSTR_secretbox_open, secretbox_open_obj) \
     X(MP_QSTR_xsalsa20_xor, xsalsa20_xor_obj) \
-    X(MP_QSTR_scrypt_cost, scrypt_cost_obj) \
-    X(MP_QSTR_scrypt_begin, scrypt_begin_obj) \
-    X(MP_QSTR_scrypt_step, scrypt_step_obj) \
-    X(MP_QSTR_scrypt_end, scrypt_end_obj) \
+    X(MP_QSTR_seal_frame, seal_frame_obj) \
+    X(MP_QSTR_open_frame, open_frame_obj) \
+    X(MP_QSTR_genuine_frame, genuine_frame_obj) \
+    X(MP_QSTR_frame_nonce, frame_nonce_obj) \
+    X(MP_QSTR_signable, signable_obj) \
+    X(MP_QSTR_chain, chain_obj) \
+    X(MP_QSTR_pad, pad_obj) \
+    X(MP_QSTR_unpad, unpad_obj) \
+    X(MP_QSTR_ratchet_frame, ratchet_frame_obj) \
+    X(MP_QSTR_ratchet_header, ratchet_header_obj) \
+    X(MP_QSTR_ratchet_body, ratchet_body_obj) \
+    X(MP_QSTR_ratchet_keys, ratchet_keys_obj) \
     X(MP_QSTR_equal, equal_obj) \
     X(MP_QSTR_wipe, wipe_obj)
 

@@ -29,6 +29,12 @@
 #define SC_PUBLIC(outcome) (outcome)
 #endif
 
+// Some bytes that a binding was given.
+typedef struct {
+    uint8_t *p;
+    size_t n;
+} sc_bytes;
+
 // --- memory.c -------------------------------------------------------------
 
 // 1 if the n bytes are equal, else 0; the time depends on n alone.

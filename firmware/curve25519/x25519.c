@@ -30,24 +30,28 @@ static void ladder_step(ladder *l, uint32_t swap) {
     fe_mul(&l->z2, &l->z2, &l->b);
 }
 
-static __attribute__((noinline)) void x25519(uint8_t out[32], const uint8_t k[32], const uint8_t u[32]) {
-    ladder l;
+// k u as x2 / z2. Clamping makes bit 0 of k zero: the last step doubles the first point, which is the result.
+static __attribute__((noinline)) void climb(ladder *l, const uint8_t k[32], const uint8_t u[32]) {
     uint8_t e[32];
     uint32_t last = 0, bit = 0;
     memcpy(e, k, 32);
     e[0] &= 248;
     e[31] = (e[31] & 127) | 64;
-    fe_frombytes(&l.x1, u);
-    fe_small(&l.x2, 1);
-    fe_small(&l.z2, 0);
-    l.x3 = l.x1;
-    l.z3 = l.x2;
+    fe_frombytes(&l->x1, u);
+    fe_small(&l->x2, 1);
+    fe_small(&l->z2, 0);
+    l->x3 = l->x1;
+    l->z3 = l->x2;
     for (int i = 254; i >= 0; i--) {
         bit = e[i >> 3] >> (i & 7) & 1;
-        ladder_step(&l, last ^ bit);
+        ladder_step(l, last ^ bit);
         last = bit;
     }
-    // Clamping made bit 0 zero: the last step doubled the first point, which is the result.
+}
+
+static __attribute__((noinline)) void x25519(uint8_t out[32], const uint8_t k[32], const uint8_t u[32]) {
+    ladder l;
+    climb(&l, k, u);
     fe_invert(&l.a, &l.z2);
     fe_mul(&l.a, &l.a, &l.x2);
     fe_tobytes(out, &l.a);
@@ -56,6 +60,48 @@ static __attribute__((noinline)) void x25519(uint8_t out[32], const uint8_t k[32
 void sc_x25519(uint8_t out[32], const uint8_t k[32], const uint8_t u[32]) {
     x25519(out, k, u);
     burn();
+}
+
+// One inversion for all (Montgomery's trick): p = product of the z2, each kept with x2 and the product before it; then,
+// from the last on, 1 / z2 = product before it / p. A single z2 = 0 makes p = 0, and that is the answer.
+static SC_RARE uint32_t column(uint8_t *room, const uint8_t k[32], const uint8_t *us, size_t n, size_t skip) {
+    ladder l;
+    fe p;
+    uint8_t *at = room, *to = room;
+    uint32_t zero;
+    fe_small(&p, 1);
+    for (size_t i = 0; i < n; i++, us += 32) {
+        if (i != skip) {
+            climb(&l, k, us);
+            fe_tobytes(at, &l.x2);
+            fe_tobytes(at + 32, &l.z2);
+            fe_tobytes(at + 64, &p);
+            fe_mul(&p, &p, &l.z2);
+            at += 96;
+        }
+    }
+    zero = fe_iszero(&p);
+    fe_invert(&p, &p);
+    while (at != room) {
+        at -= 96;
+        fe_frombytes(&l.a, at + 64);
+        fe_mul(&l.a, &l.a, &p);
+        fe_frombytes(&l.b, at + 32);
+        fe_mul(&p, &p, &l.b);
+        fe_frombytes(&l.b, at);
+        fe_mul(&l.a, &l.a, &l.b);
+        fe_tobytes(at, &l.a);
+    }
+    for (size_t i = 1; i < n; i++, to += 32, at += 96) {
+        sc_copy(to, at, 32);
+    }
+    return zero;
+}
+
+int sc_x25519_column(uint8_t *room, const uint8_t k[32], const uint8_t *us, size_t n, size_t skip) {
+    uint32_t zero = column(room, k, us, n, skip);
+    burn();
+    return !SC_PUBLIC(zero);
 }
 
 // Through the Edwards form of the base point: u = (Z + Y) / (Z - Y). A clamped k is never

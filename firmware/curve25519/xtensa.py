@@ -144,7 +144,7 @@ def compile_c(source, target, flags):
         for name, text in _HEADERS.items():
             (work / "include" / name).parent.mkdir(parents=True, exist_ok=True)
             (work / "include" / name).write_text(text)
-        flags = [flag for flag in flags if flag not in _GCC_ONLY]
+        flags = ["-Oz" if flag == "-Os" else flag for flag in flags if flag not in _GCC_ONLY]
         _run([tool("clang"), "--target=xtensa", "-Wno-unknown-warning-option", *flags, "-fno-pic", "-ffreestanding", "-fno-builtin-bcmp",
               "-isystem", work / "include", "-emit-llvm", "-c", source, "-o", work / "a.bc"])  # fmt: skip
         _run([tool("llc"), "-march=xtensa", f"-mcpu={_CPU}", "-relocation-model=static", "-filetype=asm",

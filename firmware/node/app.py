@@ -72,9 +72,9 @@ async def node(values, directory, light=None):
 
         source = make(config["sensor"])
     if config["duty"]:
-        from . import duty
+        from . import deepsleep
 
-        tasks.append(duty.Turn(config, session, log, source).run)
+        tasks.append(deepsleep.Turn(config, session, log, source).run)
     elif source:
         tasks.append(lambda: publish(source, config["sensor"], session, log))
     status = watch(light, config, session, log) if light else None
@@ -108,7 +108,7 @@ async def node(values, directory, light=None):
         task.cancel()
     log.event("closed", {})
     if config["duty"] and ON_BOARD:
-        duty.rest(config["duty"])
+        deepsleep.rest(config["duty"])
     return 0
 
 

@@ -116,6 +116,8 @@ def _pin(name):
 def _read(path):
     try:
         with open(path) as f:
+            if f.read(1) != "\ufeff":  # as node.setup reads it
+                f.seek(0)
             value = json.load(f)
     except (OSError, ValueError):
         return {}

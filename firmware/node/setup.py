@@ -27,6 +27,8 @@ def read(settings):
         return dict(settings), ""
     try:
         with open(settings) as f:
+            if f.read(1) != "\ufeff":  # some editors begin a file with this mark
+                f.seek(0)
             values = json.load(f)
     except OSError:
         raise BadSettings("cannot be read: put the node's settings there (`sealcast provision` makes them)")

@@ -2,6 +2,6 @@
 
 import sys
 
-from sealcast_host.cli import main
+from sealcast_host.cli.main import main
 
 sys.exit(main())

@@ -1,4 +1,5 @@
-"""The one error a command shows: a line that says what to do next. The command line prints it and exits with its code."""
+"""The one error a command shows: a line that says what to do next. The command line prints it and exits with its
+code."""
 
 
 class UserError(Exception):

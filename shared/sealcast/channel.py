@@ -13,23 +13,22 @@ is durable. Nothing here does I/O, reads a clock, or raises on what comes from t
 """
 
 from .compat import const, hexlify
-from .crypto.keys import Keys, Rng, derive
-from .errors import NoConversation, NoGroup, NotReady, Offline, Reject, TooLong
+from .crypto.keys import Rng, derive
+from .effects import Out
+from .errors import NoConversation, NotReady, Offline, Reject, TooLong
 from .state import pack_parts, unpack_state
-from .wire import HANDSHAKE, MAX_BODY, Topics
+from .wire import HANDSHAKE, MAX_BODY
 from .zpinc.cpace import STALE
 from .zpinc.epochs import Agreement
 from .zpinc.history import Catchup
-from .zpinc.identity import Identity
 from .zpinc.joins import OFFLINE, ONLINE, READING, Joins
-from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS
+from .zpinc.me import Me
+from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, Members
 from .zpinc.messages import Talk
-from .zpinc.notes import Outbox, Ring
+from .zpinc.notes import Ring
 from .zpinc.presence import Keepalives
 from .zpinc.revocation import Lost
 
-QUIET = ("duplicate", "late", "outside", "topic")  # part of normal life: counted, not reported
-REPORT_MS = const(10000)  # the same complaint is reported at most this often
 FLUSH_MS = const(5000)  # messages the application has taken leave the stored state within this time
 
 
@@ -52,41 +51,30 @@ class Channel:
     """
 
     def __init__(self, suite, config, blob, hardware):
-        self.suite = suite
-        self.config = config
-        self.identity = Identity(suite, config["identity"])
-        self.uid = config["uid"]
-        self.inbox = []  # delivered, not yet taken by the application
+        self.me = Me(suite, config)
+        self.others = Members(self.me)
+        self.out = Out(config["ring"])
         self.lost = Lost(self, config["key"])
         self.place = derive(suite, config["key"], b"sc/place")[:16]  # by which a state of another key is known
         self.settle_at(config["key"])
         self.joins = Joins(self)
         self.talk = Talk(self)
         self.dirty = False
-        self.drops = {}  # reason -> count
-        self._effects = []
-        self._reported = {}
         self._flush_at = None
         self._taken = False
         self._wake = None
         stored = unpack_state(self, blob) if blob else None
-        self.rng = Rng(suite, stored, hardware)
+        self.me.rng = Rng(suite, stored, hardware)
 
     def settle_at(self, root):
         """Begin at the place that this root key leads to, knowing nobody there yet."""
-        self.keys = Keys(self.suite, root, self.config["channel"].encode())
-        self.topics = Topics(self.keys.rp)
-        self.name = self.keys.name(self.uid.encode())
-        self.tag = self.name[:16]
+        self.me.settle_at(root)
+        self.others.clear()
+        self.out.moved()
         self.phase = OFFLINE
-        self.session = None
         self.joined = False  # has this session's join been given its place in the order?
-        self.lamport = 0  # the largest that any accepted join carried
-        self.newest = (0, bytes(16))  # the newest join we know
         self.conn = 0
-        self.members_by_tag = {}
         self.ring = Ring(self.config["ring"])
-        self.outbox = Outbox(self.config["ring"])
         self.agreement = Agreement(self)
         self.catchup = Catchup(self)
         self.group = group_of(self)
@@ -104,7 +92,7 @@ class Channel:
             self.agreement.previous_until = now
         for m in self.inbox:
             m.again = True
-            self._effects.append(("message", m))
+            self.out.effects.append(("message", m))
         return self._finish(now)
 
     def connecting(self, now):
@@ -113,7 +101,7 @@ class Channel:
             self.joins.begin(now)
         self.conn += 1
         self.dirty = True
-        self._effects.append(("connect", self.topics.make(self.name, "p"), self.presence.will()))
+        self.out.effects.append(("connect", self.topics.make(self.name, "p"), self.presence.will()))
         return self._finish(now)
 
     def connected(self, now):
@@ -182,7 +170,7 @@ class Channel:
         if mode is None:
             mode = "ratchet" if self.group.state or to is not None else "conversation" if live else "note"
         if mode == "ratchet":
-            self.group.send(bytes(body), None if to is None else self.tag_of(to), now)
+            self.group.send(bytes(body), None if to is None else self.others.tag_of(to), now)
         elif mode == "note":
             self.talk.send_note(bytes(body), time)
         elif mode == "conversation":
@@ -197,7 +185,7 @@ class Channel:
 
     def change_group(self, action, uids, now):
         """The ratcheting group. action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
-        self.group.change(action, [self.tag_of(uid) for uid in uids], now)
+        self.group.change(action, [self.others.tag_of(uid) for uid in uids], now)
         return self._finish(now)
 
     def taken(self, message):
@@ -212,14 +200,14 @@ class Channel:
         if self.phase == ONLINE:
             self.presence.announce(ASLEEP, seconds, now)
         self.dirty = True
-        self._effects.append(("disconnect",))
+        self.out.effects.append(("disconnect",))
         return self._finish(now)
 
     def leave(self, now):
         """Say goodbye: the others re-key without us."""
         if self.phase == ONLINE:
             self.presence.announce(LEFT, 0, now)
-        self._effects.append(("disconnect",))
+        self.out.effects.append(("disconnect",))
         return self._finish(now)
 
     def rekey(self, now):
@@ -251,40 +239,35 @@ class Channel:
         out.append((self.uid, "awake" if self.phase == ONLINE else "offline"))
         return sorted(out)
 
-    def tag_of(self, uid):
-        for m in self.members_by_tag.values():
-            if m.uid == uid and m.current:
-                return m.tag
-        raise NoGroup("no member of that name has joined this channel yet")
+    # --- what the parts still reach for through us
 
-    def pinned(self, tag):
-        """B(32) of a member's pinned identity, or None."""
-        if tag == self.tag:
-            return self.identity.B
-        m = self.members_by_tag.get(tag)
-        return m.public[:32] if m and m.public else None
+    def __getattr__(self, name):
+        for part in ("me", "others", "out"):
+            if part in self.__dict__ and hasattr(self.__dict__[part], name):
+                return getattr(self.__dict__[part], name)
+        raise AttributeError(name)
 
-    def uid_of(self, tag):
-        m = self.members_by_tag.get(tag)
-        return self.uid if tag == self.tag else m.uid if m else None
+    @property
+    def dirty(self):
+        return self.out.dirty
 
-    # --- what the parts call
+    @dirty.setter
+    def dirty(self, yes):
+        self.out.dirty = yes
+
+    @property
+    def members_by_tag(self):
+        return self.others.by_tag
 
     def emit(self, effect):
-        self._effects.append(effect)
-
-    def event(self, name, detail):
-        self._effects.append(("event", name, detail))
+        self.out.effects.append(effect)
 
     def put(self, name, stream, frame, retain=False, slot=None):
         """Publish under a group's name."""
-        self._effects.append(("publish", self.topics.make(name, stream, slot), frame, retain, 1, 0))
+        self.out.publish(self.topics.make(name, stream, slot), frame, retain)
 
     def publish(self, stream, frame, retain=False, slot=None, token=0):
-        self._effects.append(("publish", self.topics.make(self.name, stream, slot), frame, retain, 1, token))
-
-    def subscribe(self, topic):
-        self._effects.append(("subscribe", topic, 1))
+        self.out.publish(self.me.topic(stream, slot), frame, retain, token)
 
     def online(self, now, joins, own_order, used):
         """The joins and our own ring have been read: take our place in the order and begin."""
@@ -296,7 +279,7 @@ class Channel:
             self.subscribe(self.topics.everyone(stream))
         for token in sorted(self.outbox.entries):
             topic, frame, retain, _ = self.outbox.entries[token]
-            self._effects.append(("publish", topic, frame, retain, 1, token))
+            self.out.effects.append(("publish", topic, frame, retain, 1, token))
         for _, m in sorted(self.members_by_tag.items()):  # a dict has no order on a board
             # While we were away nobody could be heard: give everyone the time of a missed keepalive.
             m.deadline = max(m.deadline, now + self.config["keepalive"] * 2500)
@@ -343,19 +326,6 @@ class Channel:
         self.joins.stale(pt, now)
         self.presence.announce(AWAKE, 0, now)
 
-    def complain(self, reason, uid, now):
-        """Count what was not accepted; say so, but not more often than every ten seconds."""
-        self.drops[reason] = self.drops.get(reason, 0) + 1
-        if reason not in QUIET and self.may_report(reason, now):
-            self.event("forged" if reason in ("forged", "signature", "ring") else "dropped",
-                       {"reason": reason, "uid": uid, "count": self.drops[reason]})  # fmt: skip
-
-    def may_report(self, what, now):
-        if now - self._reported.get(what, -REPORT_MS) < REPORT_MS:
-            return False
-        self._reported[what] = now
-        return True
-
     # --- the end of every call
 
     def _finish(self, now):
@@ -364,11 +334,11 @@ class Channel:
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         if self.dirty:
-            self._effects.insert(0, ("store", pack_parts(self)))  # should there be no memory for it, nothing is forgotten
+            self.out.effects.insert(0, ("store", pack_parts(self)))  # should there be no memory for it, nothing is forgotten
             self.dirty = False
             self._taken = False
             self._flush_at = None
-        effects, self._effects = self._effects, []
+        effects = self.out.take()
         wake = self._next_wake(now)
         if wake is not None and wake != self._wake:
             effects.append(("wake", wake))

@@ -13,6 +13,11 @@ from binascii import a2b_base64 as _a2b
 from binascii import b2a_base64 as _b2a
 from binascii import hexlify as _hexlify
 
+try:
+    from symcrypto import pad, unpad
+except ImportError:
+    from .crypto.soft_padding import pad, unpad  # noqa: F401
+
 UNLOADS = sys.implementation.name == "micropython"  # is memory so dear that code is dropped? See rare.py
 
 
@@ -31,11 +36,11 @@ def hexlify(data):
 
 
 def platform():
-    """The package that owns this machine's network and storage: `node` on a board, `sealcast_host.client` elsewhere."""
+    """The package that owns this machine's network and storage: `node` on a board, `sealcast_host.member.session` elsewhere."""
     try:
         import node as package
     except ImportError:
-        import sealcast_host.client as package
+        import sealcast_host.member.session as package
     return package
 
 

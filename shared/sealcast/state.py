@@ -1,11 +1,13 @@
 """The stored state as bytes and back. PROTOCOL.md section 12. Storage adds generation and checksum (slots.py)."""
 
 from .compat import const
+from .effects import Message
 from .errors import BadState, Reject
 from .wire import Reader, lv, u32
 from .zpinc.conversation import pack_epoch, unpack_epoch
 from .zpinc.identity import Join
-from .zpinc.members import UNHEARD, Member, MySession
+from .zpinc.me import MySession
+from .zpinc.members import UNHEARD, Member
 
 FORMAT = const(1)
 _PIECE = const(256)
@@ -75,13 +77,13 @@ def _unpack(ch, r):
     if ch.lost.generation:
         ch.settle_at(ch.lost.root)
     a = ch.agreement
-    ch.lamport = r.uint(4)
-    ch.newest = (r.uint(4), r.take(16))
+    ch.others.lamport = r.uint(4)
+    ch.others.newest = (r.uint(4), r.take(16))
     ch.conn = r.uint(4)
     ch.joined = r.uint(1) == 1
     if ch.joined:
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
-        ch.session = MySession(ch.suite, lamport, sid, signer)
+        ch.me.session = MySession(ch.suite, lamport, sid, signer)
     ch.ring.unpack(r)
     ch.outbox.unpack(r)
     a.rank = (r.uint(4), r.take(16))
@@ -133,8 +135,6 @@ def _pack_message(m):
 
 
 def _unpack_message(r):
-    from .zpinc.message import Message
-
     sender, body, epoch = r.lv().decode(), r.lv(), r.lv().decode()
     secrecy = _SECRECY[r.uint(1) % len(_SECRECY)]
     origin = "member" if r.uint(1) == 1 else "group"

@@ -3,6 +3,7 @@
 Nothing here knows a key. Every parser is strict: one encoding a value, exact lengths, `Reject` on anything else.
 """
 
+from . import compat
 from .compat import a2b, b2a, const
 from .errors import Reject
 
@@ -30,7 +31,6 @@ TAG = const(16)
 MAX_BODY = const(2000)
 MAX_FRAME = const(2400)
 MAX_NAME = const(48)
-PAD_FLOOR = const(32)
 U32 = 0xFFFFFFFF
 
 
@@ -71,51 +71,25 @@ def header(kind, epoch, seq):
     return bytes((VERSION, kind)) + epoch + u32(seq)
 
 
-def split(frame, kind):
-    """Frame -> (header, epoch, seq, nonce, rest). `rest` still holds the box.
-
-    Raises Reject("version" | "length" | "kind").
-    """
+def check(frame, kind):
+    """Is it a frame of this kind? Raises Reject("length" | "version" | "kind")."""
     if not HEADER + NONCE + TAG <= len(frame) <= MAX_FRAME:
         raise Reject("length")
     if frame[0] != VERSION:
         raise Reject("version")
     if frame[1] != kind:
         raise Reject("kind")
-    return (
-        frame[:HEADER],
-        frame[2:18],
-        int.from_bytes(frame[18:22], "big"),
-        frame[HEADER : HEADER + NONCE],
-        frame[HEADER + NONCE :],
-    )
-
-
-def padded_length(n):
-    """Padme (Nikitin et al., PETS 2019): at most 12 % overhead, O(log log n) bits of the length leak; never under 32."""
-    if n <= PAD_FLOOR:
-        return PAD_FLOOR
-    e = 0
-    while n >> (e + 1):
-        e += 1
-    s = 0
-    while e >> s:
-        s += 1
-    mask = (1 << (e - s)) - 1
-    return (n + mask) & ~mask
 
 
 def pad(body):
-    """body || 0x80 || zeros, to a Padme length."""
-    return body + b"\x80" + bytes(padded_length(len(body) + 1) - len(body) - 1)
+    """body || 0x80 || zeros, to a Padme length, never under 32."""
+    return compat.pad(b"", body)
 
 
 def unpad(data, limit=MAX_BODY):
     """Strict inverse of `pad`; Reject("padding") on any other form, and for more than `limit` bytes."""
-    n = len(data) - 1
-    while n >= 0 and data[n] == 0:
-        n -= 1
-    if n < 0 or n > limit or data[n] != 0x80 or padded_length(n + 1) != len(data):
+    n = compat.unpad(data, limit)
+    if n < 0:
         raise Reject("padding")
     return data[:n]
 

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.protocol import emulated, missing, port
-from sealcast_host import bundle, romfs
+from sealcast_host.boards import bundle, romfs
 
 __all__ = ("measure", "missing")
 HERE = Path(__file__).resolve().parent

@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.node import Watched, missing
-from sealcast_host import channels
-from sealcast_host.broker import running_broker
-from sealcast_host.demomembers import HostMember, Watch
+from sealcast_host.broker.server import running_broker
+from sealcast_host.demo.members import HostMember
+from sealcast_host.member import channels
+from sealcast_host.waiting import Watch
 
 __all__ = ("measure", "missing")
 WAKINGS = 5
@@ -17,9 +18,9 @@ MAIN = b"""
 import time, qemu
 _start = time.ticks_us(), qemu.idle_us()
 import json
-from node import app, duty, serialport
+from node import app, deepsleep, serialport
 _count = {"sent": 0, "received": 0, "handshakes": 0, "notes": 0, "conversations": 0}
-_call, _receive, _rest = serialport.Serial._call, serialport.Serial.receive, duty.rest
+_call, _receive, _rest = serialport.Serial._call, serialport.Serial.receive, deepsleep.rest
 
 async def call(self, kind, *parts):
     for part in parts:
@@ -43,7 +44,7 @@ def rest(seconds):
     print(json.dumps(_count))
     _rest(seconds)
 
-serialport.Serial._call, serialport.Serial.receive, duty.rest = call, receive, rest
+serialport.Serial._call, serialport.Serial.receive, deepsleep.rest = call, receive, rest
 app.main([])
 """
 

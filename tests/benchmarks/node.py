@@ -6,9 +6,12 @@ from pathlib import Path
 
 from benchmarks.day import rom_image
 from benchmarks.protocol import emulated
-from sealcast_host import channels, demoboard
-from sealcast_host.broker import running_broker
-from sealcast_host.demomembers import HostMember, Watch
+from sealcast_host.broker.server import running_broker
+from sealcast_host.demo.board import BoardMember, emulator
+from sealcast_host.demo.board import missing as board_missing
+from sealcast_host.demo.members import HostMember
+from sealcast_host.member import channels
+from sealcast_host.waiting import Watch
 
 MEMBERS = 8
 STOCK_HEAP = 138512  # free before anything is imported: rv32imc.board.heap_free_bytes
@@ -32,7 +35,7 @@ app.main([])
 """ % LIMIT
 
 
-class Watched(demoboard.BoardMember):
+class Watched(BoardMember):
     """The demo's board with another main program, and with an emulated board made otherwise: what Board() takes.
 
     in_firmware: the heap is the port's own, and native modules, core and node are in the firmware.
@@ -45,7 +48,7 @@ class Watched(demoboard.BoardMember):
         return self
 
     def _install(self, known):
-        module = demoboard.emulator()
+        module = emulator()
         plain = module.Board
         module.Board = lambda *args, **options: plain(*args, **{**options, **self.options})
         try:
@@ -63,7 +66,7 @@ CASES = (("node", True, False), ("node_without_ratchet", False, False), ("node_i
 
 
 def missing():
-    absent = demoboard.missing()
+    absent = board_missing()
     return [absent] if absent else []
 
 

@@ -2,6 +2,7 @@
 from operations import OPERATIONS
 
 from benchmarks.peers import PEERS, TARGETS
+from wrapped import wrapped
 
 CORES = {"rv32imc": "RV32IMC (ESP32-C3)", "armv7m": "Cortex-M3", "armv7emsp": "Cortex-M4 (RP2350)", "armv6m": "Cortex-M0+ (RP2040)"}
 CHARTS = ["rv32imc.x25519.instructions", "rv32imc.ristretto_mul.instructions", "rv32imc.ristretto_map.instructions",
@@ -120,6 +121,6 @@ def write(figures, folder):
               "Payload bytes of a message of 32 bytes; frames and bytes of all members together in a handshake of n."),
     ]  # fmt: skip
     page, drawing = folder / "PERFORMANCE.md", folder / "performance.svg"
-    page.write_text("\n".join(part for part in parts if part))
+    page.write_text(wrapped("\n".join(part for part in parts if part)))
     drawing.write_text(_svg(figures))
     return [page, drawing]

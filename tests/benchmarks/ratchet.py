@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from benchmarks.group import Group, settings
 from benchmarks.protocol import BODY, Replay, emulated, install, missing
 from sealcast.crypto import host as suite_host
+from sealcast.crypto import soft_frames
 
 __all__ = ("measure", "missing")
 SIZES = [2, 4, 8, 16, 20]
@@ -19,6 +20,7 @@ class Counted(Group):
         suite = SimpleNamespace(**{name: getattr(suite_host, name) for name in dir(suite_host) if name[0] != "_"})
         for name in ("x25519", "x25519_base"):
             setattr(suite, name, self._counting(getattr(suite_host, name)))
+        soft_frames.install(suite)  # the higher calls, composed of what is counted
         super().__init__(n, recorded, suite=suite)
 
     def _counting(self, function):

@@ -9,9 +9,10 @@ import pytest
 
 from host_support import free_port, sealcast, start_broker
 from sealcast.run.seriallink import Lines, Link
-from sealcast_host.bridge import maker
-from sealcast_host.demomembers import HostMember, Watch
-from sealcast_host.relay import PENDING, Relay
+from sealcast_host.bridge.ports import maker
+from sealcast_host.bridge.relay import PENDING, Relay
+from sealcast_host.demo.members import HostMember
+from sealcast_host.waiting import Watch
 from serial_support import KEY, Lab, SerialNode
 
 

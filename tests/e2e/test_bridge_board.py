@@ -4,11 +4,13 @@ import asyncio
 
 import pytest
 
-from sealcast_host import channels, demoboard
-from sealcast_host.demomembers import HostMember, Watch
+from sealcast_host.demo.board import BoardMember, missing
+from sealcast_host.demo.members import HostMember
+from sealcast_host.member import channels
+from sealcast_host.waiting import Watch
 
 
-@pytest.mark.skipif(bool(demoboard.missing()), reason="no emulated board: " + demoboard.missing())
+@pytest.mark.skipif(bool(missing()), reason="no emulated board: " + missing())
 def test_an_emulated_board_is_a_member(mosquitto, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -17,7 +19,7 @@ def test_an_emulated_board_is_a_member(mosquitto, tmp_path, monkeypatch):
         watch = Watch()
         broker = {"host": "127.0.0.1", "port": mosquitto.port}
         known = channels.ChannelFile(channel="greenhouse", key=bytes(range(32)), uid="host", broker=broker)
-        host, board = HostMember("host", watch), demoboard.BoardMember("rv32", watch, tmp_path / "board", broker)
+        host, board = HostMember("host", watch), BoardMember("rv32", watch, tmp_path / "board", broker)
         try:
             await host.join(known.settings("host") | {"keepalive": 20})
             await board.install(known)

@@ -161,6 +161,17 @@ def test_a_damaged_channel_file_is_one_line_without_its_contents(home, text):
     assert "c2VjcmV0" not in done.stderr and "s3cret" not in done.stderr
 
 
+def test_an_editors_mark_before_a_file_is_no_damage(home):
+    path = home / "config/sealcast/g.json"
+    before = path.read_bytes()
+    path.write_bytes(b"\xef\xbb\xbf" + before)
+    try:
+        done = cli(home, "channel", "show", "g")
+    finally:
+        path.write_bytes(before)
+    assert done.returncode == 0 and "uid       host" in done.stdout
+
+
 def test_a_damaged_identity_or_state_is_one_line(home):
     assert_one_line(cli(home, "send", "g", "hi", "--uid", "damaged"))  # nothing listens, but the identity is made
     directory = home / "state/sealcast/g/damaged"

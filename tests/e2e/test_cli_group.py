@@ -15,7 +15,7 @@ from host_support import Child, environment
 from sealcast.crypto import host as suite
 from sealcast.wire import unb64
 from sealcast.zpinc.identity import Identity, fingerprint
-from sealcast_host.words import spoken
+from sealcast_host.member.phrases import spoken
 
 
 class User:

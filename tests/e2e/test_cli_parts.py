@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealcast_host.brokercmd import is_loopback
-from sealcast_host.brokeroptions import split_host
-from sealcast_host.demobroker import Recorder
+from sealcast_host.cli.broker import is_loopback
+from sealcast_host.cli.lineedit import END, INTERRUPT, LineEditor
+from sealcast_host.cli.render import clean, clock, event_json, event_line, message_json, message_line
+from sealcast_host.demo.broker import Recorder
 from sealcast_host.errors import UserError
-from sealcast_host.lineedit import END, INTERRUPT, LineEditor
-from sealcast_host.render import clean, clock, event_json, event_line, message_json, message_line
-from sealcast_host.words import MIN_BITS, estimate_bits, new_phrase, spoken, wordlist
+from sealcast_host.member.address import split_host
+from sealcast_host.member.phrases import MIN_BITS, estimate_bits, new_phrase, spoken, wordlist
 
 
 def test_the_words_are_what_the_list_promises():

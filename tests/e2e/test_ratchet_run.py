@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from sealcast_host.channels import ChannelFile
-from sealcast_host.demomembers import HostMember, NodeMember, Watch
-from sealcast_host.demoratchet import RatchetAct
+from sealcast_host.demo.members import HostMember, NodeMember
+from sealcast_host.demo.ratchet import RatchetAct
+from sealcast_host.member.channels import ChannelFile
+from sealcast_host.waiting import Watch
 
 KEY = bytes(range(32))
 NODES = ("ann", "bob", "cid")

@@ -56,7 +56,7 @@ def test_the_unpacked_wheel_finds_its_files_and_starts(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as z:
         z.extractall(tmp_path / "site")
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    ask = "import sealcast_host.shipped as s; print(s.node_dir(), s.prebuilt_dir(), s.boards_dir(), s.core_dir(), sep='\\n')"
+    ask = "import sealcast_host.boards.shipped as s; print(s.node_dir(), s.prebuilt_dir(), s.boards_dir(), s.core_dir(), sep='\\n')"
     # -S leaves the venv's site-packages out, where this checkout is installed
     done = subprocess.run([sys.executable, "-S", "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
     places = [Path(line) for line in done.stdout.splitlines()]

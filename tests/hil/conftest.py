@@ -14,7 +14,11 @@ from board import Board, missing  # noqa: E402
 from unix_board import UnixBoard  # noqa: E402
 
 from host_support import environment  # noqa: E402
-from sealcast_host import boards, bundle, romfs  # noqa: E402
+from sealcast_host.boards import (  # noqa: E402
+    bundle,
+    models,  # noqa: E402
+    romfs,
+)
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def unix_board(micropython, tmp_path):
 @pytest.fixture
 def installed(unix_board):
     """The node on the board's disk, as `sealcast flash` puts it there (test_flash.py)."""
-    for path, data in bundle.make("x64", 6, boards.named("UNIX")).files.items():
+    for path, data in bundle.make("x64", 6, models.named("UNIX")).files.items():
         place = unix_board.flash / path[1:]
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)
@@ -53,7 +57,7 @@ def counting_board(tmp_path, request):
         pytest.skip("only where an emulator is examined")
     if missing("VIRT_RV32"):
         pytest.fail(f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False)
-    files = bundle.make("rv32imc", 6, boards.named("QEMU_VIRT_RV32")).files
+    files = bundle.make("rv32imc", 6, models.named("QEMU_VIRT_RV32")).files
     with Board("VIRT_RV32", str(tmp_path / "disk"), icount=True, heap_bytes=C6_HEAP_BYTES) as board:
         board.write_rom(romfs.image({path: data for path, data in files.items() if path.startswith("/lib/")}))
         board.reset()

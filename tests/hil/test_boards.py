@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from sealcast_host import boards, shipped
+from sealcast_host.boards import models, shipped
 from sealcast_host.errors import UserError
 
 FILES = sorted(shipped.boards_dir().glob("*.toml"))
@@ -20,8 +20,8 @@ def test_all_boards_are_there():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_field(path):
     values = tomllib.loads(path.read_text())
-    assert boards.check(values) == []
-    board = boards.load(path)
+    assert models.check(values) == []
+    board = models.load(path)
     assert re.fullmatch("[A-Z0-9_]+", board.name)
     assert (shipped.prebuilt_dir() / board.arch / "curve25519.mpy").is_file()
     assert (shipped.prebuilt_dir() / board.arch / "symcrypto.mpy").is_file()
@@ -29,7 +29,7 @@ def test_every_field(path):
     if board.firmware.format != "program":
         assert board.firmware.source == f"https://micropython.org/download/{board.name}/"
         assert board.firmware.name in (f"{board.name}-*.bin", f"{board.name}-*.uf2")
-        assert boards.of_chip(board.chip) == board
+        assert models.of_chip(board.chip) == board
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -44,12 +44,12 @@ def test_each_field_is_needed_and_judged(path):
                     del place[name]
                 else:
                     place[name] = wrong
-                assert boards.check(values), (table, name, wrong)
-    assert boards.check(tomllib.loads(path.read_text()) | {"extra": 1}) == ["extra: unknown field"]
+                assert models.check(values), (table, name, wrong)
+    assert models.check(tomllib.loads(path.read_text()) | {"extra": 1}) == ["extra: unknown field"]
 
 
 def test_what_identifies_a_board_is_its_own():
-    known = boards.known().values()
+    known = models.known().values()
     for field in (lambda b: b.machine, lambda b: b.firmware.name, lambda b: b.title):
         assert len({field(b) for b in known}) == len(known)
     images = [(b.firmware.format, b.firmware.image_chip) for b in known if b.firmware.format != "program"]
@@ -72,7 +72,7 @@ def test_what_identifies_a_board_is_its_own():
     ],
 )
 def test_a_board_is_recognised_by_what_it_calls_itself(machine, name):
-    found = boards.of_machine(machine)
+    found = models.of_machine(machine)
     assert (found.name if found else None) == name
 
 
@@ -87,10 +87,10 @@ def test_a_board_is_recognised_by_what_it_calls_itself(machine, name):
     ],
 )
 def test_a_board_is_chosen_by_its_chip(chip, name):
-    found = boards.of_chip(chip)
+    found = models.of_chip(chip)
     assert (found.name if found else None) == name
 
 
 def test_an_unknown_board_is_told_with_the_known_ones():
     with pytest.raises(UserError, match="unknown board; known are ESP32_GENERIC, "):
-        boards.named("ESP8266_GENERIC")
+        models.named("ESP8266_GENERIC")

@@ -5,10 +5,11 @@ import os
 import pty
 import re
 import sys
+import time
 
 import pytest
 
-from sealcast_host import boards, bundle, device, shipped
+from sealcast_host.boards import bundle, models, repl, shipped
 
 
 def copied(done):
@@ -26,7 +27,7 @@ def test_install_on_a_bare_board_then_only_what_differs(home, unix_board):
     total, new = copied(done)
     assert new == total > 40
     there = files(unix_board.flash)
-    assert there == bundle.make("x64", 6, boards.named("UNIX")).files
+    assert there == bundle.make("x64", 6, models.named("UNIX")).files
     assert there["/lib/curve25519.mpy"] == (shipped.prebuilt_dir() / "x64" / "curve25519.mpy").read_bytes()
     assert not [name for name in there if "crypto/host" in name or "soft" in name or name.endswith(".new")]
 
@@ -55,7 +56,44 @@ def test_an_unplugged_cable_is_waited_for_and_the_rest_copied(home, unix_board):
     whole = files(unix_board.flash)
     kept = [name for name in half if half[name] == whole.get(name)]
     assert len(kept) > 3 and rest == total - len(kept)
-    assert whole == bundle.make("x64", 6, boards.named("UNIX")).files
+    assert whole == bundle.make("x64", 6, models.named("UNIX")).files
+
+
+def test_a_port_that_answers_twenty_times_slower_is_waited_for(home, installed):
+    """A start takes 7 s: longer than what a board is given at first."""
+    whole = files(installed.flash)
+    for name in ("lib/sealcast/wire.mpy", "main.py"):
+        (installed.flash / name).unlink()
+    installed.lag_s, installed.boot_s = 0.2, 7.0
+    done = home.sealcast("flash", "--port", installed.port)
+    assert copied(done) == (len(whole), 2) and done.stderr == ""
+    assert files(installed.flash) == whole
+
+
+def test_a_board_that_falls_silent_is_given_up_though_its_port_is_there(home, installed):
+    (installed.flash / "lib/node/app.mpy").unlink()
+    installed.silent_after(5000)  # while its files are looked at
+    run = home.start("flash", "--port", installed.port, "--wait", "1")
+    done = run.communicate_with(None)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "going on when it is back" in done.stderr
+
+
+def test_a_command_that_was_killed_is_given_again_and_goes_on(home, unix_board):
+    run = home.start("flash", "--port", unix_board.port)
+    half = unix_board.flash / "lib/sealcast"
+    while not any(half.glob("*.mpy.new")) or len(list(half.glob("*.mpy"))) < 2:
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.001)  # between looks at a folder
+    run.kill()
+    run.wait()
+    before = files(unix_board.flash)
+    assert "/main.py" not in before
+    total, rest = copied(home.sealcast("flash", "--port", unix_board.port))
+    whole = bundle.make("x64", 6, models.named("UNIX")).files
+    kept = [name for name in before if before[name] == whole.get(name)]
+    assert len(kept) >= 2 and rest == total - len(kept)
+    assert files(unix_board.flash) == whole
 
 
 def test_a_board_that_stays_away_ends_it(home, unix_board):
@@ -90,8 +128,8 @@ def test_the_emulated_board(home, qemu_board):
     done = home.sealcast("flash", "--port", qemu_board.port)
     total, new = copied(done)
     assert new == total
-    wanted = bundle.make("rv32imc", 6, boards.named("QEMU_VIRT_RV32")).files
-    with device.Device(qemu_board.port) as board:
+    wanted = bundle.make("rv32imc", 6, models.named("QEMU_VIRT_RV32")).files
+    with repl.Device(qemu_board.port) as board:
         facts = board.facts()
         assert (facts.arch, facts.mpy, facts.version >= (1, 23)) == ("rv32imc", 6, True)
         assert board.hashes(wanted) == {path: hashlib.sha256(data).hexdigest() for path, data in wanted.items()}
@@ -126,7 +164,7 @@ def test_what_cannot_work_is_said_in_a_line(home, arguments, says):
 
 def test_a_wrong_board_and_a_port_in_use_are_refused(home, unix_board):
     assert "this board is UNIX" in home.sealcast("flash", "ESP32_GENERIC", "--port", unix_board.port, code=2).stderr
-    with device.Device(str(unix_board.port)):
+    with repl.Device(str(unix_board.port)):
         assert "another program uses it" in home.sealcast("flash", "--port", unix_board.port, code=2).stderr
 
 

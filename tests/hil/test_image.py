@@ -6,7 +6,7 @@ import struct
 import pytest
 from esp_chip import Chip
 
-from sealcast_host import boards, image
+from sealcast_host.boards import image, models
 from sealcast_host.errors import UserError
 
 
@@ -40,7 +40,7 @@ def test_a_wrong_image_is_refused(tmp_path, home, name, data, board, says):
 
 
 def test_every_board_is_found_by_its_image(tmp_path):
-    for board in boards.known().values():
+    for board in models.known().values():
         if board.firmware.format != "program":
             make = esp_image if board.firmware.format == "esp" else uf2_image
             path = tmp_path / board.firmware.name.replace("*", "20260101-v1.27.0")
@@ -53,7 +53,7 @@ def test_esptool_erases_and_writes_the_right_chip(tmp_path, capfd):
     path.write_bytes(esp_image(5))
     found = image.read(path)
     with Chip(5) as chip:
-        image.write_esp(found, boards.named("ESP32_GENERIC_C3"), chip.port)
+        image.write_esp(found, models.named("ESP32_GENERIC_C3"), chip.port)
         data = path.read_bytes()
         assert chip.erased == 1
         assert chip.flash[: len(data)] == data
@@ -66,7 +66,7 @@ def test_esptool_leaves_a_wrong_chip_as_it_is(tmp_path):
     path.write_bytes(esp_image(5))
     with Chip(9) as chip:
         with pytest.raises(UserError, match="is an ESP32-S3, and this image is for ESP32-C3: get its image from https://"):
-            image.write_esp(image.read(path), boards.named("ESP32_GENERIC_C3"), chip.port)
+            image.write_esp(image.read(path), models.named("ESP32_GENERIC_C3"), chip.port)
         assert chip.erased == 0 and set(chip.flash) == {0xA5}
 
 
@@ -75,7 +75,7 @@ def test_a_uf2_is_copied_to_its_bootloaders_drive_only(tmp_path):
     path.write_bytes(uf2_image(0xE48BFF56))
     drive = tmp_path / "drive"
     drive.mkdir()
-    pico = boards.named("RPI_PICO_W")
+    pico = models.named("RPI_PICO_W")
     with pytest.raises(UserError, match="is not the drive of a bootloader"):
         image.write_uf2(image.read(path), pico, drive)
     (drive / "INFO_UF2.TXT").write_text("UF2 Bootloader v1.0\nModel: Raspberry Pi RP2350\nBoard-ID: RP2350\n")

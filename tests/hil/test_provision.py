@@ -13,10 +13,11 @@ from sealcast.crypto import keys
 from sealcast.run import slots
 from sealcast.run.settings import complete
 from sealcast.zpinc.identity import Identity, fingerprint
-from sealcast_host import boards, invites
-from sealcast_host.channels import ChannelFile
-from sealcast_host.device import Device
+from sealcast_host.boards import models
+from sealcast_host.boards.repl import Device
 from sealcast_host.errors import UserError
+from sealcast_host.member import invites
+from sealcast_host.member.channels import ChannelFile
 
 PHRASE = "a phrase for these tests that nobody would guess in a long time"
 
@@ -113,10 +114,10 @@ def test_a_wrong_row_is_named_before_any_board_is_touched(greenhouse, tmp_path, 
 
 
 def test_what_a_board_needs_is_asked_for(greenhouse, unix_board):
-    from sealcast_host.provision import Wishes, settings_for
+    from sealcast_host.boards.provision import Wishes, settings_for
 
     known = ChannelFile("greenhouse", bytes(32), "laptop", broker={"host": "127.0.0.1"})
-    esp = boards.named("ESP32_GENERIC_C3")
+    esp = models.named("ESP32_GENERIC_C3")
     with pytest.raises(UserError, match="an address of this computer only"):
         settings_for(known, Wishes("a", wifi_ssid="farm"), esp)
     with pytest.raises(UserError, match="ESP32_GENERIC_C3 needs a network"):

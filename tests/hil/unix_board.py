@@ -10,6 +10,8 @@ import subprocess
 import sys
 import termios
 import threading
+import time
+from collections import deque
 from pathlib import Path
 
 REPL = Path(__file__).with_name("unix_repl.py")
@@ -22,7 +24,11 @@ class UnixBoard:
         self.flash = Path(folder) / "flash"
         self.port = Path(folder) / "port"
         self._micropython = micropython
-        self._pull_after = None
+        self._pull_after = self._hang_after = None
+        self.lag_s = 0.0  # so long each answer is on its way
+        self.boot_s = 0.0  # so long it takes from a reset to the first word
+        self._stopped = threading.Event()
+        self._late = deque()  # (when it arrives, bytes)
         self.passed = 0  # bytes from the host to the board
         self.pulled = threading.Event()
 
@@ -49,6 +55,7 @@ class UnixBoard:
 
     def __exit__(self, *_):
         self._ended = True
+        self._stopped.set()
         os.write(self._stop_w, b"x")
         if self._process:
             with contextlib.suppress(ProcessLookupError):
@@ -86,11 +93,17 @@ class UnixBoard:
         self.pulled.clear()
         self._pull_after = self.passed + count
 
+    def silent_after(self, count):
+        """The board hangs once `count` more bytes went to it; its port stays."""
+        self._hang_after = self.passed + count
+
     def _power(self):
         mode, crashes = "friendly", 0
         env = dict(os.environ, MICROPYPATH=".frozen", TERM="dumb")
         command = [sys.executable, "-c", _CONTROLLING, str(self._micropython), "-X", "heapsize=1m", str(REPL), str(self.flash)]
         while not self._ended:
+            if self._stopped.wait(self.boot_s):
+                return
             self._process = subprocess.Popen(
                 [*command, mode], stdin=self._slave, stdout=self._slave, stderr=self._slave, env=env, cwd=self.flash, start_new_session=True
             )
@@ -106,19 +119,22 @@ class UnixBoard:
         while not self._ended:
             outer = self._outer
             watched = [self._stop_r, self._inner] + ([outer] if outer is not None else [])
-            ready = select.select(watched, [], [])[0]
+            ready = select.select(watched, [], [], max(0, self._late[0][0] - time.monotonic()) if self._late else None)[0]
             if self._stop_r in ready:
                 os.read(self._stop_r, 1)
                 continue
             try:
                 if self._inner in ready:
-                    data = os.read(self._inner, 4096)
+                    self._late.append((time.monotonic() + self.lag_s, os.read(self._inner, 4096)))
+                while self._late and self._late[0][0] <= time.monotonic():
+                    data = self._late.popleft()[1]
                     if self._outer is not None:
                         os.write(self._outer, data)
                 if outer is not None and outer in ready and outer == self._outer:
                     data = os.read(outer, 4096)
                     self.passed += len(data)
-                    os.write(self._inner, data)
+                    if self._hang_after is None or self.passed < self._hang_after:
+                        os.write(self._inner, data)
                     if self._pull_after is not None and self.passed >= self._pull_after:
                         self._pull_after = None
                         self.unplug()

@@ -224,10 +224,11 @@ def test_20_ours_nothing_is_committed():
     alice, bob, mallory = ours.group(3)
     st = mallory.state
     frame, _ = mallory.send(b"hello")
-    nonce, box = frame[152:176], frame[178:-32]
-    body_hash = suite.h(32, b"", b"", b"sc/bh", nonce, box)
-    key = smmp._header_key(suite, st, suite.x25519(st.r, st.R[1]), mallory.static(bob.tag), 2, 1, body_hash)
-    headers = frame[56:104] + suite.secretbox(key, bytes(24), suite.x25519_base(os.urandom(32)))
+    z, statics = suite.x25519_column(st.r, st.R.data, 2), mallory.static(alice.tag) + mallory.static(bob.tag) + bytes(32)
+    evil = suite.x25519_base(os.urandom(32))
+    other = suite.ratchet_frame(z, statics, st.HK, st.digest, st.mk, frame[:54], frame[152:176], evil, b"hello", 2)
+    assert other[152:] == frame[152:-32]
+    headers = frame[56:104] + other[104:152]
     before = bob.state
     with pytest.raises(Reject, match="undecryptable"):
         bob.receive(ours.close(st, frame[:56] + headers + frame[152:-16]))

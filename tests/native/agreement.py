@@ -10,6 +10,8 @@ sys.path.insert(0, HERE)
 from agreement_functions import FUNCTIONS  # noqa: E402
 from operations import natmod  # noqa: E402
 
+import frame_cases  # noqa: E402
+
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 
@@ -34,7 +36,7 @@ def pack(calls):
         out += bytes([FUNCTIONS.index(name), len(arguments)])
         for value in arguments:
             if isinstance(value, int):
-                out += b"i" + value.to_bytes(4, "little")
+                out += b"i" + value.to_bytes(4, "little", signed=value < 0)
             elif isinstance(value, str):
                 out += b"s" + len(value).to_bytes(4, "little") + value.encode()
             else:
@@ -49,6 +51,10 @@ def unpack(data):
         position += 1
         if kind in b"ntf":
             answers.append({b"n": None, b"t": True, b"f": False}[kind])
+            continue
+        if kind == b"i":
+            answers.append(int.from_bytes(data[position : position + 4], "little", signed=True))
+            position += 4
             continue
         size = int.from_bytes(data[position : position + 4], "little")
         value = data[position + 4 : position + 4 + size]
@@ -177,5 +183,6 @@ def calls(r, suite, counts):
         "ristretto_sub": lambda: (point(), point()),
         "ristretto_valid": lambda: (point(),),
         "bd_key": sums,
+        **frame_cases.make(r, suite),
     }  # fmt: skip
     return [(name, make[name]()) for name, count in counts.items() for _ in range(count)]

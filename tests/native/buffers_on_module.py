@@ -4,6 +4,7 @@ Documented and tested here: `out` is optional, has exactly the result's length, 
 argument in every way; when a call raises (or a box is not genuine) nothing was written.
 """
 
+import scrypt
 import symcrypto
 
 import curve25519
@@ -168,6 +169,85 @@ def test_equal_and_wipe():
     raises(TypeError, "b must be a writable buffer", symcrypto.wipe, bytes(3))
 
 
+# --- frames: nothing but a result comes out of them, from inputs that lie anywhere and overlap each other
+
+
+def within(*arguments):
+    """The arguments as views of one piece of memory, at odd places, one behind the other."""
+    out, at = [], 3
+    memory = bytearray(3 + sum(len(a) + 1 for a in arguments))
+    for a in arguments:
+        memory[at : at + len(a)] = a
+        out.append(memoryview(memory)[at : at + len(a)])
+        at += len(a) + 1
+    return memory, out
+
+
+RATCHET = (
+    pattern(64, 4), pattern(96, 5), KEY, pattern(32, 6), pattern(32, 7), pattern(54, 8), NONCE, SEED, pattern(40, 11)
+)  # fmt: skip
+FRAME = symcrypto.seal_frame(KEY, pattern(22), pattern(32, 9), NONCE, pattern(100))
+CLOSED = symcrypto.seal_frame(KEY, pattern(22), pattern(32, 9), NONCE, pattern(100), SEED)
+WHOLE = symcrypto.ratchet_frame(*RATCHET + (1,)) + bytes(32)
+# Every call, its arguments that are bytes, and its numbers.
+FRAMES = (
+    (symcrypto.seal_frame, (KEY, pattern(22), pattern(32, 9), NONCE, pattern(100)), ()),
+    (symcrypto.seal_frame, (KEY, pattern(22), pattern(32, 9), NONCE, pattern(100), SEED), ()),
+    (symcrypto.open_frame, (KEY, FRAME, pattern(32, 9)), ()),
+    (symcrypto.genuine_frame, (SEED, CLOSED, pattern(32, 9)), ()),
+    (symcrypto.frame_nonce, (SEED, pattern(8), pattern(16), pattern(54), pattern(100)), ()),
+    (symcrypto.signable, (pattern(54), pattern(32), pattern(100)), ()),
+    (symcrypto.chain, (KEY,), (3, 2)),
+    (symcrypto.pad, (pattern(24), pattern(100)), ()),
+    (symcrypto.unpad, (symcrypto.pad(b"", pattern(100)),), (200,)),
+    (symcrypto.ratchet_frame, RATCHET, (1,)),
+    (symcrypto.ratchet_header, (RATCHET[0][:32], RATCHET[1][:32], KEY, RATCHET[3], WHOLE), (0,)),
+    (symcrypto.ratchet_body, (RATCHET[4], WHOLE), ()),
+    (symcrypto.ratchet_keys, (KEY, SEED, pattern(32, 2), pattern(96), pattern(4), pattern(50)), (2,)),
+    (curve25519.x25519_column, (SEED, pattern(96, 2)), (1,)),
+)
+
+
+def test_frames_take_views_and_leave_their_inputs_alone():
+    for function, arguments, numbers in FRAMES:
+        result = function(*arguments + numbers)
+        assert result is not None and result is not False and result != -1, function
+        memory, views = within(*arguments)
+        before = bytes(memory)
+        assert function(*tuple(views) + numbers) == result, function
+        assert memory == before, function
+
+
+def test_frames_that_are_not_genuine_give_none():
+    place = pattern(32, 9)
+    for damaged in range(0, len(FRAME), 7):
+        frame = bytearray(FRAME)
+        frame[damaged] ^= 4
+        assert symcrypto.open_frame(KEY, frame, place) is None
+    for damaged in range(0, len(CLOSED), 7):
+        frame = bytearray(CLOSED)
+        frame[damaged] ^= 4
+        assert symcrypto.genuine_frame(SEED, frame, place) is False
+    assert symcrypto.open_frame(KEY, FRAME, pattern(32, 10)) is None
+    assert symcrypto.ratchet_body(KEY, WHOLE) is None
+    assert symcrypto.ratchet_header(KEY, RATCHET[1][:32], KEY, RATCHET[3], WHOLE, 0) is None
+    assert curve25519.x25519_column(SEED, pattern(64) + bytes(32), 0) is None
+    assert curve25519.x25519_column(SEED, pattern(64) + bytes(32), 2) is not None
+
+
+def test_a_ratchet_frame_whose_lengths_lie_is_refused():
+    for at in (54, 55, 56 + 96 + 24, 56 + 96 + 25):
+        for value in (0, 1, 2, 4, 21, 255):
+            frame = bytearray(WHOLE)
+            frame[at] = value
+            if frame == WHOLE or at == 54 and value in (0, 2):
+                continue
+            raises(ValueError, "frame is no ratchet frame", symcrypto.ratchet_body, KEY, frame)
+            raises(ValueError, "frame is no ratchet frame", symcrypto.ratchet_header, KEY, KEY, KEY, KEY, frame, 0)
+    for size in range(len(WHOLE)):
+        raises(ValueError, "frame is no ratchet frame", symcrypto.ratchet_body, KEY, WHOLE[:size])
+
+
 # RFC 7914, section 12: N = 16, r = 1, p = 1, empty password and salt.
 RFC_KEY = (
     b"\x77\xd6\x57\x62\x38\x65\x7b\x20\x3b\x19\xca\x42\xc1\x8a\x04\x97\xf1\x6b\x48\x44\xe3\x07\x4a\xe8\xdf\xdf\xfa\x3f\xed\xe2\x14\x42"
@@ -175,13 +255,13 @@ RFC_KEY = (
 )
 
 
-def scrypt(memory, password, salt, n, r, p, size, slice_mixes):
-    symcrypto.scrypt_begin(memory, password, salt, n, r, p)
+def stretch(memory, password, salt, n, r, p, size, slice_mixes):
+    scrypt.begin(memory, password, salt, n, r, p)
     steps = 1
-    while not symcrypto.scrypt_step(memory, slice_mixes):
+    while not scrypt.step(memory, slice_mixes):
         steps += 1
     out = bytearray(size)
-    assert symcrypto.scrypt_end(memory, out) is out
+    assert scrypt.end(memory, out) is out
     return bytes(out), steps
 
 
@@ -190,7 +270,7 @@ def test_scrypt_does_not_depend_on_memory_or_slices():
     for mem in (128 * 5 + 256, 128 * 6 + 256, 128 * 8 + 300, 128 * 20 + 256, 5000):
         for slice_mixes in (1, 3, 1000):
             memory = bytearray(mem)
-            key, steps = scrypt(memory, b"", b"", 16, 1, 1, 64, slice_mixes)
+            key, steps = stretch(memory, b"", b"", 16, 1, 1, 64, slice_mixes)
             results.add(key)
             assert not any(memory)  # nothing stays behind
             if slice_mixes == 1000:
@@ -203,15 +283,15 @@ def test_scrypt_cost_is_what_it_takes():
         memory = bytearray(mem)
         steps = 0
         for i in range(8):
-            steps += scrypt(memory, b"p%d" % i, b"salt", n, r, p, 8, 1)[1]
-        expected = 8 * symcrypto.scrypt_cost(n, r, p, mem)
+            steps += stretch(memory, b"p%d" % i, b"salt", n, r, p, 8, 1)[1]
+        expected = 8 * scrypt.cost(n, r, p, mem)
         assert expected * 0.7 < steps < expected * 1.3, (n, r, p, mem, steps, expected)
-    assert symcrypto.scrypt_cost(1024, 8, 1, 1100000) == 2048
-    assert symcrypto.scrypt_cost(1 << 20, 8, 1, 1100000) == (1 << 19) * (1024 + 3)
+    assert scrypt.cost(1024, 8, 1, 1100000) == 2048
+    assert scrypt.cost(1 << 20, 8, 1, 1100000) == (1 << 19) * (1024 + 3)
 
 
 def test_scrypt_arguments():
-    begin, memory = symcrypto.scrypt_begin, bytearray(2000)
+    begin, memory = scrypt.begin, bytearray(2000)
     for n in (1, 3, 12):
         raises(ValueError, "n must be a power of two above 1", begin, memory, b"", b"", n, 1, 1)
     raises(ValueError, "memory is too small for r and p", begin, memory, b"", b"", 2, 8, 1)
@@ -219,16 +299,16 @@ def test_scrypt_arguments():
     raises(ValueError, "salt must not overlap memory", begin, memory, b"", memoryview(memory)[1999:], 2, 1, 1)
     raises(ValueError, "memory must start at a multiple of 4 bytes", begin, memoryview(memory)[1:], b"", b"", 2, 1, 1)
     raises(TypeError, "memory must be a writable buffer", begin, bytes(2000), b"", b"", 2, 1, 1)
-    raises(ValueError, "mem is too small for r and p", symcrypto.scrypt_cost, 2, 8, 1, 1000)
+    raises(ValueError, "mem is too small for r and p", scrypt.cost, 2, 8, 1, 1000)
     raises(ValueError, "r and p ask for 2 GB or more", begin, memory, b"", b"", 2, 1 << 20, 1 << 20)
     assert not any(memory)
     stage = "memory holds no scrypt computation at this stage"
-    raises(ValueError, stage, symcrypto.scrypt_step, memory, 1)
-    raises(ValueError, stage, symcrypto.scrypt_end, memory, bytearray(8))
+    raises(ValueError, stage, scrypt.step, memory, 1)
+    raises(ValueError, stage, scrypt.end, memory, bytearray(8))
     begin(memory, b"", b"", 16, 1, 1)
-    raises(ValueError, stage, symcrypto.scrypt_end, memory, bytearray(8))
-    raises(ValueError, stage, symcrypto.scrypt_step, memoryview(memory)[:400], 1)
-    raises(ValueError, "out must not overlap memory", symcrypto.scrypt_end, memory, memoryview(memory)[8:16])
+    raises(ValueError, stage, scrypt.end, memory, bytearray(8))
+    raises(ValueError, stage, scrypt.step, memoryview(memory)[:400], 1)
+    raises(ValueError, "out must not overlap memory", scrypt.end, memory, memoryview(memory)[8:16])
 
 
 def test_scribbling_over_scrypt_memory_does_no_harm():
@@ -238,11 +318,11 @@ def test_scribbling_over_scrypt_memory_does_no_harm():
     refused = 0
     for at in range(48):
         for value in (0, 1, 0x7F, 0xFF):
-            symcrypto.scrypt_begin(memory, b"", b"", 16, 1, 1)
-            symcrypto.scrypt_step(memory, 20)
+            scrypt.begin(memory, b"", b"", 16, 1, 1)
+            scrypt.step(memory, 20)
             memory[at] = value
             try:
-                symcrypto.scrypt_step(memory, 50)
+                scrypt.step(memory, 50)
             except ValueError:
                 refused += 1
             assert not any(fence[:32]) and not any(fence[-32:])

@@ -3,8 +3,8 @@
     on_module.py CALLS ANSWERS
 
 A call: function number and argument count, a byte each; then the arguments: "i" and 4 bytes, or "b", 4 bytes of length and
-the bytes, or "s" likewise for a str. An answer: "n" None, "t" or "f" a bool, "b", length and bytes, "e", length and the
-error as "Name: text".
+the bytes, or "s" likewise for a str. An answer: "n" None, "t" or "f" a bool, "i" and 4 bytes, "b", length and bytes, "e",
+length and the error as "Name: text".
 """
 
 import sys
@@ -40,6 +40,8 @@ def answer(name, arguments):
         return b"n"
     if isinstance(result, bool):
         return b"t" if result else b"f"
+    if isinstance(result, int):
+        return b"i" + (result & 0xFFFFFFFF).to_bytes(4, "little")
     return b"b" + len(result).to_bytes(4, "little") + result
 
 

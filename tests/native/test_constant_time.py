@@ -61,6 +61,8 @@ def test_memcheck_sees_no_secret_dependence(tmp_path, compiler, variant):
         if variant and module != "curve25519":
             continue
         operations = LEAKS.get(module, []) + [op for op in SECRET_TAKING if op.module == module]
+        if not operations:
+            continue  # scrypt
         folder = tmp_path / module
         folder.mkdir()
         found, log = memcheck(str(folder), module, operations, compiler, flags + variant)
@@ -87,6 +89,7 @@ def test_every_entry_point_is_here():
     """A function added to the headers must be added to operations.py, or named below with the reason."""
     covered = " ".join(op.run + op.prepare for op in OPERATIONS)
     exempt = {
+        "sc_begin", "sc_part", "sc_item", "sc_padded",                      # inside the frames
         "sc_wipe", "sc_burn", "sc_copy",                                    # lengths alone
         "sc_sha512", "sc_sha256_init", "sc_sha256_update", "sc_sha256_final",   # inside ed25519 and scrypt
         "sc_salsa20_rounds", "sc_xsalsa20_block", "sc_poly1305",            # inside xsalsa20 and secretbox

@@ -20,6 +20,14 @@ PARTS = {
     "box": {"secretbox": 14_000, "secretbox_open": 12_000, "xsalsa20_xor": 500, "equal": 4_000},
     "curve": {"x25519": 6_000, "x25519_base": 3_000, "scalar_reduce": 8_000},
     "sign": {"ed25519_public": 1_000, "ed25519_sign": 1_000, "ed25519_verify": 2_000},
+    "frames": {
+        "seal_frame": 1_500, "open_frame": 1_500, "genuine_frame": 1_000, "frame_nonce": 1_000, "signable": 1_000, "chain": 500,
+        "pad": 2_000, "unpad": 4_000,
+    },
+    "ratchet": {
+        "x25519_xor": 300, "x25519_column": 300, "ratchet_frame": 800, "ratchet_header": 1_000, "ratchet_body": 1_000,
+        "ratchet_keys": 1_000,
+    },
     "group": {
         "ristretto_map": 400, "ristretto_mul": 400, "ristretto_add": 500, "ristretto_sub": 500, "ristretto_valid": 500,
         "bd_key": 200,
@@ -56,6 +64,8 @@ def test_agreement_with_the_soft_suite(micropython, modules, tmp_path):
 
 # --- errors: the same words as the suites, whatever is wrong
 
+# Member 1's frame in a group of three.
+RATCHET = bytes(54) + b"\x01\x03" + bytes(2 * 48 + 24) + b"\x00\x30" + bytes(48 + 32)
 GOOD = {
     "h": (32, b"k", b"s", b"p", b"x"),
     "secretbox": (bytes(32), bytes(24), b""),
@@ -75,14 +85,30 @@ GOOD = {
     "ristretto_valid": (bytes(32),),
     "bd_key": (bytes(32), bytes(64)),
     "scrypt": (b"", b"", 2, 1, 1, 16),
-}
+    "seal_frame": (bytes(32), bytes(22), bytes(32), bytes(24), b"", bytes(32)),
+    "open_frame": (bytes(32), bytes(62), bytes(32)),
+    "genuine_frame": (bytes(32), bytes(78), bytes(32)),
+    "frame_nonce": (bytes(32), bytes(8), bytes(16), bytes(54), b""),
+    "signable": (bytes(54), b"", b""),
+    "chain": (bytes(32), 2, 3),
+    "pad": (b"", b""),
+    "unpad": (bytes(32), 20),
+    "x25519_xor": (bytes(32), bytes(32)),
+    "x25519_column": (bytes(32), bytes(96), 2),
+    "ratchet_frame": (
+        bytes(64), bytes(96), bytes(32), bytes(32), bytes(32), bytes(54), bytes(24), bytes(32), b"", 2,
+    ),
+    "ratchet_header": (bytes(32), bytes(32), bytes(32), bytes(32), RATCHET, 2),
+    "ratchet_body": (bytes(32), RATCHET),
+    "ratchet_keys": (bytes(32), bytes(32), bytes(32), bytes(96), bytes(4), b"", 2),
+}  # fmt: skip
 
 
 def wrong_calls():
     for name, good in GOOD.items():
         for i, value in enumerate(good):
             if isinstance(value, int):
-                bad = [b"1", "1", 0, 65, 3, 1 << 29]
+                bad = [b"1", "1", 0, 65, 3, 1 << 29, *(() if name in ("h", "scrypt") else (-1, 1, 66, 1024, 1025))]
             else:
                 bad = ["x" * len(value), 7, *(value + bytes(n) for n in (1, 32, 40, 64)), *(value[:-n] for n in (1, 8) if value)]
                 bad.append(b"\xff" * len(value))

@@ -9,7 +9,8 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
-CORE = os.path.join(ROOT, "tests", "core")
+CORE = os.path.join(ROOT, "tests", "core", "crypto")
+SUPPORT = os.path.join(ROOT, "tests", "support", "core")
 sys.path.insert(0, HERE)
 import agreement  # noqa: E402
 
@@ -29,7 +30,7 @@ def modules(tmp_path_factory):
 
 
 def run(binary, modules, code):
-    path = ":".join([str(modules), CORE, os.path.join(ROOT, "shared"), ".frozen"])
+    path = ":".join([str(modules), CORE, SUPPORT, os.path.join(ROOT, "shared"), ".frozen"])
     command, environment = [binary, "-X", "heapsize=4m", "-c", code], {**os.environ, "MICROPYPATH": path}
     done = subprocess.run(command, cwd=modules, env=environment, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -39,6 +40,6 @@ def run(binary, modules, code):
 @pytest.mark.parametrize(("module", "name"), TESTS, ids=[name for _, name in TESTS])
 def test_native(module, name, micropython, modules):
     # The last suite is the native one; soft has passed before, so that its share is left out here.
-    code = ["import test_suite_vectors as v", "s = v.suites()[-1]", "assert s.NAME == 'native'", "v.suites = lambda: [s]"]
+    code = ["import suites", "s = suites.suites()[-1]", "assert s.NAME == 'native'", "suites.suites = lambda: [s]"]
     code += [f"import {module} as m", f"m.{name}()", "print('ok')"]
     assert run(micropython, modules, "\n".join(code)).splitlines()[-1] == "ok"

@@ -19,6 +19,7 @@ PROGRAM = r"""
 #include <string.h>
 #include "curve25519.h"
 #include "symmetric.h"
+#include "frames.h"
 
 int sim_call(int op, int file, const void *data, int size);
 
@@ -49,7 +50,7 @@ static void show(const uint8_t *data, size_t size) {
 }
 
 int xtensa_main(void) {
-    uint8_t out[512], *room = (uint8_t *)0x60200000;
+    uint8_t out[1024], *room = (uint8_t *)0x60200000;
     int ok;
     (void)ok;
     (void)room;
@@ -61,6 +62,10 @@ int xtensa_main(void) {
 
 def _bytes(data):
     return "(const uint8_t *)\"%s\"" % "".join("\\x%02x" % byte for byte in data)
+
+
+def _view(data):
+    return "(uint8_t *)" + _bytes(data)
 
 
 def curve(r):
@@ -75,6 +80,8 @@ def curve(r):
     signed = "sc_ed25519_%s, " + "%s, %d)" % (_bytes(text), len(text))
     return [
         ("sc_x25519(out, %s, %s)" % (_bytes(k), _bytes(u)), host.x25519(k, u)),
+        ("out[0] = sc_x25519_column(room, %s, %s, 3, 1); memcpy(out, room, 64)" % (_bytes(k), _bytes(u + wide)),
+         host.x25519_column(k, u + wide, 1)),
         ("sc_x25519_base(out, %s)" % _bytes(k), host.x25519_base(k)),
         ("sc_ristretto_map(out, %s)" % _bytes(wide), P),
         ("sc_ristretto_mul(out, %s, %s)" % (_bytes(k), _bytes(P)), host.ristretto_mul(k, P)),
@@ -93,6 +100,7 @@ def curve(r):
 
 def symmetric(r):
     key, nonce, salt, text = r.randbytes(32), r.randbytes(24), r.randbytes(16), r.randbytes(r.randrange(1, 300))
+    place = r.randbytes(32)
     box = host.secretbox(key, nonce, text)
     bad = bytes([box[0] ^ 128]) + box[1:]
     size = r.randrange(1, 65)
@@ -104,13 +112,30 @@ def symmetric(r):
         ("out[0] = sc_secretbox_open(room, %s, %s, %s, %d)" % (_bytes(key), _bytes(nonce), _bytes(bad), len(bad)), b"\x00"),
         ("sc_xsalsa20 s; sc_xsalsa20_init(&s, %s, %s); sc_xsalsa20_xor(&s, out, %s, %d)" % (
             _bytes(key), _bytes(nonce), _bytes(text), len(text)), host.xsalsa20_xor(key, nonce, text)),
+        ("sc_frame_seal(out, &(sc_seal_in) { {%s, 32}, {%s, 22}, {%s, 32}, {%s, 24}, {%s, %d} }, %s)" % (
+            _view(key), _view(key), _view(place), _view(nonce), _view(text), len(text), _bytes(place)),
+         host.seal_frame(key, key[:22], place, nonce, text, place)),
+        ("sc_chain(out, %s, 2, 3)" % _bytes(key), host.chain(key, 2, 3)),
+        ("sc_pad(room, %s, %d); out[0] = sc_unpad(room, sc_padded(%d)) == %d" % (_bytes(text), len(text), len(text) + 1, len(text)), b"\x01"),
+        ("sc_ratchet_seal(out, &(sc_ratchet_in) { {%s, 32}, {%s, 64}, {%s, 32}, {%s, 32}, {%s, 32}, {%s, 54}, {%s, 24}, {%s, 32}, {%s, 16} }, 1)"
+         % tuple(map(_view, (key, key + place, place, key, key, salt * 4, nonce, place, salt))),
+         host.ratchet_frame(key, key + place, place, key, key, (salt * 4)[:54], nonce, place, salt, 1)),
+        ("sc_ratchet_step(out, &(sc_step_in) { {%s, 32}, {%s, 32}, {%s, 32}, {%s, 64}, {%s, 4}, {%s, 16} }, 1)"
+         % tuple(map(_view, (key, place, key, key + place, nonce, salt))),
+         host.ratchet_keys(key, place, key, key + place, nonce[:4], salt, 1)),
+    ]
+
+
+def scrypt(r):
+    key, salt = r.randbytes(32), r.randbytes(16)
+    return [
         ("sc_scrypt_begin(room, 40000, 32, 4, 2, %s, 32, %s, 16); while (!sc_scrypt_step(room, 40000, 9)) { }"
          " sc_scrypt_end(room, 40000, out, 40)" % (_bytes(key), _bytes(salt)), host.scrypt(key, salt, 32, 4, 2, 40)),
         ("out[0] = sc_equal(%s, %s, 32) + 2 * sc_equal(%s, %s, 16)" % (_bytes(key), _bytes(key), _bytes(key), _bytes(salt)), b"\x01"),
     ]
 
 
-@pytest.mark.parametrize("module,cases", [("curve25519", curve), ("symcrypto", symmetric)])
+@pytest.mark.parametrize("module,cases", [("curve25519", curve), ("symcrypto", symmetric), ("scrypt", scrypt)])
 def test_agrees_with_libsodium(tmp_path, module, cases):
     machine = load(QEMU, "xtensa_run")
     if machine.missing():

@@ -196,7 +196,7 @@ class Client:
                 self.out.append(effect)
             elif kind == "disconnect":
                 self.wanted = False
-        elif kind == "queued":
+        elif kind in ("queued", "settled"):
             pass
         elif kind == "message":
             w.delivered(self, effect[1])

@@ -103,19 +103,14 @@ class Thief:
         """Open the body with mk; follow when R_new can be had. -> State after, or None."""
         if not smmp.authentic(sodium, frame, st.v):
             return None
-        r = smmp.Reader(frame)
-        r.take(54)
-        j, n = r.uint(1), r.uint(1)
-        boxes = [r.take(smmp.HEADER_BOX) for _ in range(n - 1)]
-        nonce, box = r.take(24), r.lv()
-        unsigned, check = frame[: r.pos], r.take(TAG)
-        padded = sodium.secretbox_open(sodium.h(32, st.mk, nonce[:16], b"sc/body", smmp._body_ad(st, j)), nonce, box)
+        j, n = frame[54], frame[55]
+        nonce, unsigned, check = smmp.body_nonce(frame, n), frame[: -2 * TAG], frame[-2 * TAG : -TAG]
+        padded = sodium.ratchet_body(st.mk, frame)
         if padded is None:
             return None
         m = smmp.unpad(padded)
         self.opened[frame] = m
         self._private(st, j, nonce, frame, m)
-        body_hash = sodium.h(32, b"", b"", b"sc/bh", nonce, box)
         candidates = list(self.secrets)  # our own R_new may be one of those we know
         for i in range(n):
             if i == j:
@@ -125,8 +120,8 @@ class Thief:
                 continue  # what two other identities share nobody else computes
             for mine, other in ((st.R[j], st.R[i]), (st.R[i], st.R[j])):
                 if mine in self.secrets:
-                    key = smmp._header_key(sodium, st, sodium.x25519(self.secrets[mine], other), static, j, i, body_hash)
-                    R_new = sodium.secretbox_open(key, bytes(24), boxes[i if i < j else i - 1])
+                    shared = sodium.x25519(self.secrets[mine], other)
+                    R_new = sodium.ratchet_header(shared, static, st.HK, st.digest, frame, i)
                     if R_new is not None:
                         candidates.insert(0, R_new)
         for R_new in candidates:

@@ -1,7 +1,6 @@
 """What must hold for the ratcheting group at every step, whatever breaks: DESIGN.md's invariants 1 to 9 on it."""
 
 from sealcast.smmp.ratchet import frame_epoch, frame_hash
-
 from sealcast.wire import TAG
 from sim import sodium
 from sim.checks import Checks

@@ -1,10 +1,9 @@
 """One member of the group turns on the others: everything it can make with its own keys, sent in the middle of a story."""
 
-from sealcast.smmp.control import HEAD, LABEL, NEED, WANT
-from sealcast.smmp.ratchet import derive
-
 from sealcast.crypto.signing import seal_signed
 from sealcast.smmp import ratchet as smmp
+from sealcast.smmp.control import HEAD, LABEL, NEED, WANT
+from sealcast.smmp.ratchet import derive
 from sealcast.wire import CONTROL, PACKAGE, RATCHET, TAG, header, u32
 
 KINDS = (
@@ -47,14 +46,12 @@ def _spoil(world, client, g):
     message = b"\xff" + u32(client.channel.session.lamport) + u32(g.speech.count) + body
     nonce, r_new = r.randbytes(24), r.randbytes(32)
     R_new = suite.x25519_base(r_new)
-    box = suite.secretbox(suite.h(32, st.mk, nonce[:16], b"sc/body", smmp._body_ad(st, st.index)), nonce, smmp.pad(message))
-    body_hash = suite.h(32, b"", b"", b"sc/bh", nonce, box)
-    out = [header(RATCHET, st.group, st.epoch), st.head, bytes((st.index, st.N))]
-    for i in range(st.N):
-        if i != st.index:
-            key = smmp._header_key(suite, st, suite.x25519(st.r, st.R[i]), g.static(st.tags[i]), st.index, i, body_hash)
-            out.append(suite.secretbox(key, bytes(24), R_new) if r.random() < 0.5 else r.randbytes(48))
-    unsigned = b"".join(out) + nonce + len(box).to_bytes(2, "big") + box
+    statics = b"".join([bytes(32) if i == st.index else g.static(st.tags[i]) for i in range(st.N)])
+    lead, z = header(RATCHET, st.group, st.epoch) + st.head, suite.x25519_column(st.r, st.R.data, st.index)
+    unsigned = suite.ratchet_frame(z, statics, st.HK, st.digest, st.mk, lead, nonce, R_new, message, st.index)
+    for at in range(56, 56 + 48 * (st.N - 1), 48):
+        if r.random() >= 0.5:
+            unsigned = unsigned[:at] + r.randbytes(48) + unsigned[at + 48 :]
     after = smmp._advance(suite, st, st.index, R_new, message, r_new)
     return _close(world, g, unsigned + derive(suite, after.RK, b"sc/ck", unsigned)[:TAG])
 

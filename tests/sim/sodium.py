@@ -3,11 +3,14 @@ fast enough for thousands of schedules. Same interface as the suites of shared/s
 
 import hashlib
 import hmac
+import sys
 from functools import lru_cache
 
 import nacl.bindings as na
 import rbcl
 from nacl.exceptions import CryptoError
+
+from sealcast.crypto import soft_frames
 
 NAME = "sodium"
 
@@ -135,3 +138,6 @@ def equal(a, b):
 def wipe(buf):
     for i in range(len(buf)):
         buf[i] = 0
+
+
+soft_frames.install(sys.modules[__name__])  # the higher calls, composed of these

@@ -4,8 +4,8 @@ Not the time, which depends on the machine: tests/bench.py measures that.
 """
 
 import pytest
-from sealcast.smmp.outgoing import MAX_MESSAGE
 
+from sealcast.smmp.outgoing import MAX_MESSAGE
 from sealcast.wire import MAX_FRAME
 from sim.group_world import GroupWorld
 

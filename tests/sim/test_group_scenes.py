@@ -1,8 +1,8 @@
 """Single scenes of the ratcheting group, each a way in which order is put to the test. The stories (group_schedule.py) mix them."""
 
 import pytest
-from sealcast.smmp.sync import FORKED, LIVE, REJOIN
 
+from sealcast.smmp.sync import FORKED, LIVE, REJOIN
 from sim.group_world import GroupWorld
 
 CREW = ("m00", "m01", "m02")

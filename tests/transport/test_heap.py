@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from host_support import ROOT, mosquitto
-from sealcast_host.broker import running_broker
-from sealcast_host.channels import ChannelFile
-from sealcast_host.demomembers import Watch
+from sealcast_host.broker.server import running_broker
+from sealcast_host.member.channels import ChannelFile
+from sealcast_host.waiting import Watch
 
 sys.path[:0] = [str(ROOT / "tests" / "native"), str(ROOT / "tests")]
 from benchmarks import day, node  # noqa: E402

@@ -8,10 +8,10 @@ import stat
 import pytest
 
 from host_support import free_port, start_broker
-from sealcast_host.broker import MAX_PACKET, running_broker
+from sealcast_host.broker.retained import FILE, RetainedStore
+from sealcast_host.broker.server import MAX_PACKET, running_broker
 from sealcast_host.errors import UserError
-from sealcast_host.retained import FILE, RetainedStore
-from sealcast_host.transport import LinkError, MqttTransport
+from sealcast_host.member.mqtt import LinkError, MqttTransport
 
 DEADLINE_S = 60
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from host_support import Child, free_port, mosquitto, start_broker
-from sealcast_host.transport import LinkError, MqttTransport, tls_context
+from sealcast_host.member.mqtt import LinkError, MqttTransport, tls_context
 
 KINDS = ["embedded", pytest.param("mosquitto", marks=pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed"))]
 DEADLINE_S = 30

@@ -90,6 +90,7 @@ def test_wrong_settings_are_named_one_a_line_and_the_exit_code_is_2(micropython,
         ("{", "missing"),
         ("[]", "must be a JSON object"),
         ("5", "must be a JSON object"),
+        ("\ufeff[]", "must be a JSON object"),  # an editor's mark, and what stands behind it is read
     ],
 )
 def test_a_file_that_is_no_settings(micropython, tmp_path, text, says):

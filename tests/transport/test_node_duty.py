@@ -9,7 +9,8 @@ import aiomqtt
 import pytest
 
 from node_support import PATH, ROOT
-from sealcast_host.demomembers import HostMember, Watch
+from sealcast_host.demo.members import HostMember
+from sealcast_host.waiting import Watch
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 

@@ -174,7 +174,7 @@ def host_publish(port, topic, payload):
     """Publish with another implementation than ours."""
     import asyncio
 
-    from sealcast_host.transport import MqttTransport
+    from sealcast_host.member.mqtt import MqttTransport
 
     async def go():
         t = MqttTransport("127.0.0.1", port)

@@ -9,8 +9,8 @@
     pieces, zpinc, group                               what the board is made to do there
     live       the node itself, over a real broker     timing         how long, how much heap
 
-The reference (host/reference) lies in the wheel beside this package's data, under its own name, which is no name of ours to
-put into everybody's site-packages: importing this package makes it importable.
+The reference (host/reference) lies in the wheel beside this package's data, under its own name, which is no name
+of ours to put into everybody's site-packages: importing this package makes it importable.
 """
 
 import importlib.util
@@ -18,12 +18,14 @@ import sys
 
 
 def _load_reference() -> None:
-    from sealcast_host.shipped import reference_dir
+    from sealcast_host.boards.shipped import reference_dir
 
     if "reference" in sys.modules:  # a test has it already, from the same files
         return
     place = reference_dir()
-    spec = importlib.util.spec_from_file_location("reference", place / "__init__.py", submodule_search_locations=[str(place)])
+    spec = importlib.util.spec_from_file_location(
+        "reference", place / "__init__.py", submodule_search_locations=[str(place)]
+    )
     if spec is None or spec.loader is None:
         raise ImportError("the desktop reference is missing: reinstall sealcast-host")
     module = sys.modules["reference"] = importlib.util.module_from_spec(spec)

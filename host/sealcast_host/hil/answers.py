@@ -1,6 +1,7 @@
 """Known answers of every primitive (tests/vectors/primitives_*.json): published figures as calls of the crypto suite.
 
-The files say where each figure is from; what was "made here" was made with libsodium or OpenSSL and is checked against them.
+The files say where each figure is from; what was "made here" was made with libsodium or OpenSSL and is checked
+against them.
 """
 
 import json
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sealcast_host import shipped
+from sealcast_host.boards import shipped
 
 Call = tuple[str, list[Any]]
 _MAX_SCRYPT = 256  # n r p: what fits a board's heap

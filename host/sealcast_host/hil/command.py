@@ -1,4 +1,5 @@
-"""`sealcast hil`: all parts on one board, a verdict, an exit code: 0 all passed, 1 something did not or the board was lost."""
+"""`sealcast hil`: all parts on one board, a verdict, an exit code: 0 all passed, 1 something did not or the board
+was lost."""
 
 import secrets
 import time
@@ -7,14 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sealcast_host.boards import Board
-from sealcast_host.device import BoardError, Gone
+from sealcast_host.boards.install import put_node, recognise
+from sealcast_host.boards.models import Board
+from sealcast_host.boards.repl import BoardError, Gone
 from sealcast_host.errors import UserError
-from sealcast_host.hil import group, live, page, pieces, primitives, report, timing, zpinc
-from sealcast_host.hil.results import PASSED, Check, Results
+from sealcast_host.hil import group, page, pieces, primitives, report, timing, zpinc
+from sealcast_host.hil.live import story
+from sealcast_host.hil.results import PARTS, PASSED, Check, Results
 from sealcast_host.hil.rig import SILENCE_S, Rig
-from sealcast_host.hilcli import PARTS, REPORT
-from sealcast_host.install import put_node, recognise
+
+REPORT = Path("build/hil")
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ def _identify(rig: Rig, results: Results) -> Board | None:
             "heap_free_bytes": facts.heap_free,
             "disk_free_bytes": facts.disk_free,
         }
-        made.detail = f"{facts.machine}, MicroPython {results.facts['micropython']}, {facts.arch or 'no native code'}, {facts.heap:,} bytes"
+        arch = facts.arch or "no native code"
+        made.detail = f"{facts.machine}, MicroPython {results.facts['micropython']}, {arch}, {facts.heap:,} bytes"
         return board
     raise UserError(f"{rig.port}: {results.checks[-1].why}")
 
@@ -102,7 +106,7 @@ _PARTS: dict[str, Callable[[Rig, Results, Wishes], None]] = {
     "pieces": lambda rig, results, wishes: pieces.check(rig, results),
     "zpinc": lambda rig, results, wishes: zpinc.check(rig, results),
     "group": lambda rig, results, wishes: group.check(rig, results),
-    "live": lambda rig, results, wishes: live.check(rig, results, wishes.broker, wishes.wifi),
+    "live": lambda rig, results, wishes: story.check(rig, results, wishes.broker, wishes.wifi),
     "timing": lambda rig, results, wishes: timing.check(rig, results, wishes.icount),
 }
 

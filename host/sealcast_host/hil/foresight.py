@@ -1,7 +1,8 @@
-"""Nothing is random here: with the hardware's bytes and the stored seed known, section 5 foretells all that a board can draw.
+"""Nothing is random here: with the hardware's bytes and the stored seed known, section 5 foretells all that a
+board can draw.
 
-A `Foreseen` is what the reference is told of the board's secrets. It finds the draw behind every scalar, key and nonce that
-the board shows, or says what the next one would have been.
+A `Foreseen` is what the reference is told of the board's secrets. It finds the draw behind every scalar, key and
+nonce that the board shows, or says what the next one would have been.
 """
 
 from reference import ristretto
@@ -62,7 +63,8 @@ class Foreseen(Known):
         return self._found[at]
 
     def _search(self, Z: bytes, G: bytes) -> int | None:
-        """libsodium looks, because the reference's plain integers take long; it is not what judges: y G is computed there again."""
+        """libsodium looks, because the reference's plain integers take long; it is not what judges: y G is
+        computed there again."""
         for start in reversed(self.starts[-2:]):
             for count in range(start.scalars_at + 1, min(start.scalars_at + _AHEAD, DRAWS) + 1):
                 y = int.from_bytes(start.draws[count - 1], "little") % ristretto.L
@@ -76,7 +78,9 @@ class Foreseen(Known):
         if self.scalar_of(Z, G) is None:
             start = self.starts[-1]
             y = int.from_bytes(start.draws[max(start.scalars_at, start.nonces_at)], "little") % ristretto.L
-            raise Deviation("9.4", "Z_i of a scalar that section 5 foretells", ristretto.encode(ristretto.multiply(y, G)), Z)
+            raise Deviation(
+                "9.4", "Z_i of a scalar that section 5 foretells", ristretto.encode(ristretto.multiply(y, G)), Z
+            )
 
     def expect_drawn(self, section: str, what: str, found: bytes) -> None:
         """A value of 16 or 32 bytes that must be a draw (a session's id, a proposal's nonce)."""
@@ -88,7 +92,10 @@ class Foreseen(Known):
     def expect_nonce(self, ad: bytes, pt: bytes, nonce: bytes) -> None:
         for start in self.starts:
             # Most are ahead; a last will was sealed before all else, what is sent again long ago.
-            for count in (*range(start.nonces_at + 1, min(start.nonces_at + _AHEAD, DRAWS) + 1), *range(1, start.nonces_at + 1)):
+            for count in (
+                *range(start.nonces_at + 1, min(start.nonces_at + _AHEAD, DRAWS) + 1),
+                *range(1, start.nonces_at + 1),
+            ):
                 if start.nonce(count, ad, pt) == nonce:
                     start.nonces_at = max(start.nonces_at, count)
                     self.nonces += 1

@@ -1,7 +1,8 @@
-"""The SMMP half on the board: packages, agreements, ratchet, private messages, catching up, rejoining; judged as the rest.
+"""The SMMP half on the board: packages, agreements, ratchet, private messages, catching up, rejoining; judged as
+the rest.
 
-The judge knows the board's scripted secrets, so agreements and ratchet frames of the board are built again and compared byte
-by byte, and those of the others are read at the board's end, as the board must.
+The judge knows the board's scripted secrets, so agreements and ratchet frames of the board are built again and
+compared byte by byte, and those of the others are read at the board's end, as the board must.
 """
 
 from typing import Any
@@ -81,7 +82,12 @@ def speaks(p: Place) -> None:
         p.advance(1000)
     p.must("17", "what the board heard", expected, _ratchet(p, mark))
     sent = [b"%d" % i * size for i, size in enumerate((0, 1, 40, 600))]
-    p.must("17", "what anna heard of the board", sent, [body for stream, uid, body in anna.peer.inbox if (stream, uid) == ("g", BOARD)])
+    p.must(
+        "17",
+        "what anna heard of the board",
+        sent,
+        [body for stream, uid, body in anna.peer.inbox if (stream, uid) == ("g", BOARD)],
+    )
     mark = len(p.heard)
     board = p.board.do("send", b"of the board", "ratchet", p.now)  # its frame is made, and comes second
     anna.queue, held = [], anna.queue
@@ -109,7 +115,12 @@ def whispers(p: Place) -> None:
         p.advance(1500)
         boris.say(boris.group.send_private(BOARD, b"only the board %d" % i))
         p.advance(1500)
-    p.must("20", "what was whispered to the board", [("boris", b"only the board %d" % i, True) for i in range(3)], _ratchet(p, mark))
+    p.must(
+        "20",
+        "what was whispered to the board",
+        [("boris", b"only the board %d" % i, True) for i in range(3)],
+        _ratchet(p, mark),
+    )
     whispered = [body for stream, uid, body in boris.peer.inbox if (stream, uid) == ("private", BOARD)]
     p.must("20", "what the board whispered", [b"only boris %d" % i for i in range(3)], whispered)
     p.must("20", "what the third heard of it", heard, len(anna.peer.inbox))
@@ -134,7 +145,12 @@ def changes(p: Place) -> None:
     _same(p, ["anna", "clara", BOARD])
     p.send(b"without boris", "ratchet")
     p.advance(2000)
-    p.must("19", "what the removed member heard after", False, b"without boris" in [entry[2] for entry in p.guests["boris"].peer.inbox])
+    p.must(
+        "19",
+        "what the removed member heard after",
+        False,
+        b"without boris" in [entry[2] for entry in p.guests["boris"].peer.inbox],
+    )
     p.must("19", "what the added member heard", True, b"without boris" in [entry[2] for entry in clara.peer.inbox])
 
 

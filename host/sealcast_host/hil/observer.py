@@ -24,7 +24,14 @@ TAG = 16
 class Observer:
     """One channel. `seen` counts what the board said, by kind; `bytes` what it sent."""
 
-    def __init__(self, keys: ChannelKeys, uid: str, foreseen: Foreseen, groups: tuple[str, ...] = ("main",), complete: bool = True) -> None:
+    def __init__(
+        self,
+        keys: ChannelKeys,
+        uid: str,
+        foreseen: Foreseen,
+        groups: tuple[str, ...] = ("main",),
+        complete: bool = True,
+    ) -> None:
         self.keys, self.uid, self.foreseen = keys, uid, foreseen
         self.name = keys.name(uid)
         self.view = View(keys, foreseen, True, complete)
@@ -42,7 +49,11 @@ class Observer:
         head = group.state.head if group.state else b""
         try:
             t = self.keys.parse_topic(topic)
-            what: Any = self.groups[t.name].receive(topic, frame).what if stream in GROUP_STREAMS else self.view.receive(topic, frame).what
+            what: Any = (
+                self.groups[t.name].receive(topic, frame).what
+                if stream in GROUP_STREAMS
+                else self.view.receive(topic, frame).what
+            )
         except Reject as e:
             if not board:
                 raise

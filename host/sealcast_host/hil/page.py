@@ -1,4 +1,5 @@
-"""The report as one HTML page: a table of all checks, bars of timings and heap as inline SVG. Nothing is loaded from anywhere."""
+"""The report as one HTML page: a table of all checks, bars of timings and heap as inline SVG. Nothing is loaded
+from anywhere."""
 
 from html import escape
 from typing import Any
@@ -8,10 +9,18 @@ body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:
 h1{font-size:1.5em}h2{font-size:1.1em;margin-top:2em}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.25em .6em;border-bottom:1px solid #dde;vertical-align:top}
 td.n{text-align:right;font-variant-numeric:tabular-nums}code{font:12px/1.3 ui-monospace,monospace;word-break:break-all}
-.passed{color:#176b34}.failed,.lost{color:#b3201b;font-weight:600}.not-run{color:#777}svg text{font:12px system-ui,sans-serif;fill:#223}
+.passed{color:#176b34}.failed,.lost{color:#b3201b;font-weight:600}.not-run{color:#777}
+svg text{font:12px system-ui,sans-serif;fill:#223}
 """
 _BAR, _LABEL, _WIDTH = 22, 240, 900
-_COLOURS = {"primitives": "#4a7bb5", "pieces": "#5fa8b8", "zpinc": "#3f9a76", "group": "#7f9a3f", "live": "#c28a2c", "timing": "#8a6bb5"}
+_COLOURS = {
+    "primitives": "#4a7bb5",
+    "pieces": "#5fa8b8",
+    "zpinc": "#3f9a76",
+    "group": "#7f9a3f",
+    "live": "#c28a2c",
+    "timing": "#8a6bb5",
+}
 
 
 def page(made: dict[str, Any]) -> str:
@@ -23,8 +32,10 @@ def page(made: dict[str, Any]) -> str:
     parts = [
         f"<h1>Sealcast on {escape(str(board.get('machine', made['target'])))}</h1>",
         f"<p>Target <b>{escape(made['target'])}</b>: <span class='{made['verdict']}'>{made['verdict']}</span>"
-        f"{': ' + escape(made['why']) if made['why'] else ''}; {counts['passed']} checks passed, {counts['failed']} failed, "
-        f"{counts['not_run']} not run, {counts['comparisons']:,} comparisons; {made['seconds']} s, seed {made['seed']}.</p>",
+        f"{': ' + escape(made['why']) if made['why'] else ''}; {counts['passed']} checks passed, {counts['failed']} "
+        "failed, "
+        f"{counts['not_run']} not run, {counts['comparisons']:,} comparisons; {made['seconds']} s, seed "
+        f"{made['seed']}.</p>",
         f"<h2>The board</h2><table>{facts}</table>",
     ]
     if made["timings"]["values"]:
@@ -65,14 +76,17 @@ def timeline(checks: list[dict[str, Any]]) -> str:
         out.append(f"<rect {place} fill='{colour}' stroke='#fff' stroke-width='.5'>{title}</rect>")
         at += width
     legend = "".join(
-        f"<rect x='{i * 130}' y='36' width='12' height='12' fill='{colour}'/><text x='{i * 130 + 18}' y='46'>{name}</text>"
+        f"<rect x='{i * 130}' y='36' width='12' height='12' fill='{colour}'/><text x='{i * 130 + 18}' "
+        f"y='46'>{name}</text>"
         for i, (name, colour) in enumerate(_COLOURS.items())
     )
     return f"<svg viewBox='0 0 {_WIDTH} 54' width='100%' role='img'>{''.join(out)}{legend}</svg>"
 
 
 def _table(checks: list[dict[str, Any]]) -> str:
-    head = "<tr><th>part</th><th>check</th><th>source or PROTOCOL.md</th><th>verdict</th><th>compared</th><th>s</th></tr>"
+    head = (
+        "<tr><th>part</th><th>check</th><th>source or PROTOCOL.md</th><th>verdict</th><th>compared</th><th>s</th></tr>"
+    )
     return f"<table>{head}{''.join(map(_row, checks))}</table>"
 
 

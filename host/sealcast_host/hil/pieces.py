@@ -41,7 +41,9 @@ def check(rig: Rig, results: Results) -> None:
     keys = ChannelKeys(root, CHANNEL)
     with results.check(PART, "channel keys and hidden names", "4.2") as made:
         made.count = 7
-        core.run(f"from sealcast.keys import Keys, Rng, siv, derive\n_K = Keys(_s, {literal(root)}, {CHANNEL.encode()!r})")
+        core.run(
+            f"from sealcast.keys import Keys, Rng, siv, derive\n_K = Keys(_s, {literal(root)}, {CHANNEL.encode()!r})"
+        )
         core.must("4.2", "ckey", keys.ckey, "_K.ckey")
         core.must("4.2", "msgkey", keys.msgkey, "_K.msgkey")
         core.must("4.3", "rp", keys.rp, "_K.rp")
@@ -71,10 +73,17 @@ def check(rig: Rig, results: Results) -> None:
         made.count = 3
         header, name = Header(2, r.randbytes(16), 77), keys.name(UID)
         ad, nonce = associated(header, keys.rp, name), r.randbytes(24)
-        core.run(f"from sealcast.keys import seal_box\n_h, _a54, _n = [{literal(header.pack())}, {literal(ad)}, {literal(nonce)}]")
+        core.run(f"_h, _a54, _n = [{literal(header.pack())}, {literal(ad)}, {literal(nonce)}]")
         core.must("3.2", "ad", ad, f"_K.ad(_h, _K.name({UID.encode()!r})[:16])")
-        core.must("3.2", "a sealed frame", seal(keys.msgkey, ad, nonce, b"text"), "_h + _n + seal_box(_s, _K.msgkey, _a54, _n, b'text')")
-        core.must("3.3", "what a session signs", signed_hash(ad, b"body", b"extra"), "_K.signable(_a54, b'body', b'extra')")
+        core.must(
+            "3.2",
+            "a sealed frame",
+            seal(keys.msgkey, ad, nonce, b"text"),
+            "_s.seal_frame(_K.msgkey, _h, _a54[22:], _n, b'text')",
+        )
+        core.must(
+            "3.3", "what a session signs", signed_hash(ad, b"body", b"extra"), "_K.signable(_a54, b'body', b'extra')"
+        )
     with results.check(PART, "identity, fingerprint, storage", "6.1") as made:
         made.count = 4
         identity = SecretIdentity(secret)
@@ -83,7 +92,14 @@ def check(rig: Rig, results: Results) -> None:
         core.must("6.1", "fingerprint", identity.public.fingerprint().encode(), "fingerprint(_s, _i.public).encode()")
         core.run("from sealcast import slots")
         key = slot_key(secret, CHANNEL, UID)
-        core.must("12", "the key of a slot", key, f"slots.key_for(_s, {literal(secret)}, {CHANNEL.encode()!r}, {UID.encode()!r})")
+        core.must(
+            "12",
+            "the key of a slot",
+            key,
+            f"slots.key_for(_s, {literal(secret)}, {CHANNEL.encode()!r}, {UID.encode()!r})",
+        )
         core.must("12", "a slot", pack_slot(key, 7, b"state"), f"slots.pack(_s, {literal(key)}, 7, b'state')")
     with results.check(PART, "derive", "1"):
-        core.must("1", "derive", derive(root, b"sc/test", b"a", b"b"), f"derive(_s, {literal(root)}, b'sc/test', b'a', b'b')")
+        core.must(
+            "1", "derive", derive(root, b"sc/test", b"a", b"b"), f"derive(_s, {literal(root)}, b'sc/test', b'a', b'b')"
+        )

@@ -1,4 +1,5 @@
-"""A broker and a clock of our own around the board: every frame in one order, time as it is told to pass, all of it repeatable.
+"""A broker and a clock of our own around the board: every frame in one order, time as it is told to pass, all of
+it repeatable.
 
 The other members are the reference's Peers, moved by hand; nobody here shares code with what runs on the board.
 """
@@ -61,7 +62,6 @@ class Guest:
                 self._place.publish(p.topic, p.frame, p.retain, board=False)
         return True
 
-
     def _concerns(self, stream: str, frame: bytes) -> bool:
         """A member of no group looks at nothing of a group's but the agreement that takes it in."""
         if stream not in GROUP_STREAMS:
@@ -106,8 +106,23 @@ class Place:
     # --- the board
 
     def config(self) -> dict[str, Any]:
-        who = {"uid": BOARD, "channel": CHANNEL, "key": self.root, "identity": self.identity, "roster": None, "group": GROUP, "admin": None}
-        how = {"sign": True, "ring": 16, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all"}
+        who = {
+            "uid": BOARD,
+            "channel": CHANNEL,
+            "key": self.root,
+            "identity": self.identity,
+            "roster": None,
+            "group": GROUP,
+            "admin": None,
+        }
+        how = {
+            "sign": True,
+            "ring": 16,
+            "keepalive": 30,
+            "rekey_seconds": 3600,
+            "rekey_messages": 1000,
+            "history": "all",
+        }
         return who | how | {"ratchet": self.grouped}
 
     def switch_on(self, forget: bool = False) -> RemoteChannel:
@@ -189,7 +204,10 @@ class Place:
             busy = False
             while self._queue and self.channel is not None:
                 busy = True
-                calls = [("acked", v, self.now) if topic is None else ("receive", topic, v, self.now) for topic, v in self._queue[:8]]
+                calls = [
+                    ("acked", v, self.now) if topic is None else ("receive", topic, v, self.now)
+                    for topic, v in self._queue[:8]
+                ]
                 done, effects = self.channel.do_some(calls)
                 del self._queue[:done]
                 self.carry_out(effects)

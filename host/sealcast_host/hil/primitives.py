@@ -24,7 +24,9 @@ def check(rig: Rig, results: Results, rounds: int) -> None:
     if name == "native":
         _iterated(rig, results)
     else:
-        results.skip(PART, "known answers: x25519_iterated", "a thousand multiplications take the pure Python suite too long")
+        results.skip(
+            PART, "known answers: x25519_iterated", "a thousand multiplications take the pure Python suite too long"
+        )
     for function, calls in random_calls.calls(results.seed, rounds if name == "native" else min(rounds, 3)).items():
         with results.check(PART, f"libsodium: {function}", "1") as made:
             made.count = len(calls)

@@ -44,7 +44,8 @@ def calls(seed: int, rounds: int) -> dict[str, list[Call]]:
 
 
 def expected(call: Call) -> Any:
-    """What libsodium answers; an error as the text "error Name: text". Raises ValueError when the two oracles differ."""
+    """What libsodium answers; an error as the text "error Name: text". Raises ValueError when the two oracles
+    differ."""
     name, arguments = call
     try:
         answer = getattr(sodium, name)(*arguments)
@@ -88,7 +89,13 @@ def _some(r: random.Random) -> bytes:
 
 def _hash(r: random.Random) -> tuple[Any, ...]:
     parts = [_some(r) for _ in range(r.choice((0, 1, 1, 2, 3)))]
-    return (r.randint(1, 64), r.randbytes(r.choice((0, 1, 16, 32, 64))), r.randbytes(r.choice((0, 16))), r.randbytes(7), *parts)
+    return (
+        r.randint(1, 64),
+        r.randbytes(r.choice((0, 1, 16, 32, 64))),
+        r.randbytes(r.choice((0, 16))),
+        r.randbytes(7),
+        *parts,
+    )
 
 
 def _box(r: random.Random) -> tuple[bytes, bytes, bytes]:

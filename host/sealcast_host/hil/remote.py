@@ -1,6 +1,7 @@
 """The core's own Channel on the board, driven over the raw REPL: calls in, effects out (PROTOCOL.md section 11).
 
-What it stores goes to two slots on the board's filesystem, through the code that a node uses, and is read from there again
+What it stores goes to two slots on the board's filesystem, through the code that a node uses, and is read from
+there again
 after a reset. Its hardware randomness is scripted: a text that is constant for one start, which section 5 makes enough.
 """
 
@@ -77,8 +78,11 @@ def _program(method: str, arguments: tuple[object, ...]) -> str:
 class RemoteChannel:
     """One start of one member on the board. Every call returns the effects as tuples, the bytes in them exact."""
 
-    def __init__(self, rig: Rig, config: dict[str, Any], hardware: bytes, next_seed: Callable[[bytes], bytes], forget: bool) -> None:
-        """hardware: what the board's hardware randomness repeats in this start. next_seed(stored seed) -> what must be stored now.
+    def __init__(
+        self, rig: Rig, config: dict[str, Any], hardware: bytes, next_seed: Callable[[bytes], bytes], forget: bool
+    ) -> None:
+        """hardware: what the board's hardware randomness repeats in this start. next_seed(stored seed) -> what
+        must be stored now.
         forget: begin without storage."""
         self._rig = rig
         rig.fresh()
@@ -122,7 +126,9 @@ class RemoteChannel:
             kind, *rest = line.split("\t")
             values = [decoded(value) for value in rest]
             if kind == "store" and values[1] is not True:
-                raise Wrong("5", "the state that the board stored does not hold the next seed", self.next_seed, "another")
+                raise Wrong(
+                    "5", "the state that the board stored does not hold the next seed", self.next_seed, "another"
+                )
             found.append((kind, Heard(*values[0])) if kind == "message" else (kind, *values))
         return found
 

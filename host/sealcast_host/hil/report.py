@@ -1,4 +1,5 @@
-"""What is left of a run: the lines on the terminal, and build/hil/<target>.json, whose keys docs/HARDWARE.md explains."""
+"""What is left of a run: the lines on the terminal, and build/hil/<target>.json, whose keys docs/HARDWARE.md
+explains."""
 
 import json
 from pathlib import Path
@@ -6,8 +7,8 @@ from typing import Any
 
 from sealcast_host import __version__
 from sealcast_host.errors import UserError
-from sealcast_host.files import reason
 from sealcast_host.hil.results import FAILED, PASSED, SKIPPED, Check, Results
+from sealcast_host.member.privatefiles import reason
 
 FORMAT = "sealcast hil 1"
 _MARK = {PASSED: "ok  ", FAILED: "FAIL", SKIPPED: "-   "}
@@ -18,7 +19,8 @@ def lines(check: Check, seed: int) -> list[str]:
     """One check, as the terminal shows it; a failure with the two byte strings, the section and the seed."""
     if check.verdict == PASSED:
         many = f"{check.count:>5}x" if check.count > 1 else "      "
-        return [f"{_MARK[PASSED]} {check.part:<10} {check.name:<52.52} {many} {check.seconds:>7.2f} s  {check.detail}".rstrip()]
+        line = f"{_MARK[PASSED]} {check.part:<10} {check.name:<52.52} {many} {check.seconds:>7.2f} s  {check.detail}"
+        return [line.rstrip()]
     if check.verdict == SKIPPED:
         return [f"{_MARK[SKIPPED]} {check.part:<10} {check.name:<52.52} not run: {check.why}"]
     shown = [f"{_MARK[FAILED]} {check.part:<10} {check.name}"]
@@ -39,7 +41,9 @@ def verdict(results: Results) -> str:
 
 def summary(results: Results, seconds: float) -> list[str]:
     """The last lines."""
-    counts = f"{results.number(PASSED)} checks passed ({results.comparisons:,} comparisons), {results.number(FAILED)} failed"
+    counts = (
+        f"{results.number(PASSED)} checks passed ({results.comparisons:,} comparisons), {results.number(FAILED)} failed"
+    )
     out = [f"{counts}, {results.number(SKIPPED)} not run, in {seconds:.0f} s; seed {results.seed}"]
     if results.lost:
         out.append(f"the board was given up: {results.lost}")
@@ -78,5 +82,7 @@ def write(folder: Path, target: str, made: dict[str, Any], page: str) -> tuple[P
         out[0].write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
         out[1].write_text(page)
     except OSError as e:
-        raise UserError(f"cannot write the report into {folder}: {reason(e)}; choose another folder with --report") from None
+        raise UserError(
+            f"cannot write the report into {folder}: {reason(e)}; choose another folder with --report"
+        ) from None
     return out

@@ -8,18 +8,31 @@ from typing import Any
 
 from reference.encoding import Reject
 from reference.known import Deviation
-from sealcast_host.device import BoardError, Gone
+from sealcast_host.boards.repl import BoardError, Gone
 
+PARTS = ("primitives", "pieces", "zpinc", "group", "live", "timing")
 PASSED, FAILED, SKIPPED = "passed", "failed", "not run"
 
 # Where PROTOCOL.md says what a frame that the reference refuses has broken; `format` depends on the stream.
 _SECTIONS = {
-    "topic": "2", "length": "3.1", "version": "3.1", "kind": "3.1", "forged": "3.2", "signature": "3.3", "padding": "3.4",
-    "name": "4.3", "identity": "6.1", "unknown": "6.3", "jump": "6.3", "full": "6.3", "duplicate": "7.3", "window": "7.3", "stale": "8",
-    "behind": "8", "members": "9.3", "neutral": "9.4", "encoding": "9.4", "duplicate_share": "9.4", "conflict": "9.4", "sum": "9.4",
-    "confirmation": "9.4", "epoch": "10.3", "package": "16.1", "bad_hmac": "16.4", "undecryptable": "17.3",
+    "topic": "2", "length": "3.1", "version": "3.1", "kind": "3.1", "forged": "3.2", "signature": "3.3",
+    "padding": "3.4", "name": "4.3", "identity": "6.1", "unknown": "6.3", "jump": "6.3", "full": "6.3",
+    "duplicate": "7.3", "window": "7.3", "stale": "8", "behind": "8", "members": "9.3", "neutral": "9.4",
+    "encoding": "9.4", "duplicate_share": "9.4", "conflict": "9.4", "sum": "9.4", "confirmation": "9.4",
+    "epoch": "10.3", "package": "16.1", "bad_hmac": "16.4", "undecryptable": "17.3",
 }  # fmt: skip
-_FORMATS = {"j": "6.2", "n": "7.1", "p": "8", "h": "9.2", "c": "10.2", "s": "6.2", "k": "16.1", "g": "18.2", "e": "18.4", "x": "22"}
+_FORMATS = {
+    "j": "6.2",
+    "n": "7.1",
+    "p": "8",
+    "h": "9.2",
+    "c": "10.2",
+    "s": "6.2",
+    "k": "16.1",
+    "g": "18.2",
+    "e": "18.4",
+    "x": "22",
+}
 
 _FORGED = {"c": "10.2", "g": "18.1", "e": "18.1", "x": "22"}
 
@@ -34,7 +47,10 @@ def _section(reason: str, stream: str) -> str:
 
 @dataclass
 class Check:
-    """One thing that was looked at. section: of PROTOCOL.md, or the standard; expected, found: hex or text, of a failure."""
+    """One thing that was looked at.
+
+    section: of PROTOCOL.md, or the standard; expected, found: hex or text, of a failure.
+    """
 
     part: str
     name: str

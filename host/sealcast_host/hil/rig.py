@@ -1,4 +1,5 @@
-"""The board on the bench: small programs over the raw REPL, a fresh heap between parts, and a clear word when it is gone.
+"""The board on the bench: small programs over the raw REPL, a fresh heap between parts, and a clear word when it
+is gone.
 
 Nothing here knows what kind of board it is: a USB port and a pty to an emulator are the same.
 """
@@ -8,7 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, Self
 
-from sealcast_host.device import BoardError, Device, Facts, Gone, wait_for
+from sealcast_host.boards.repl import BoardError, Device, Facts, Gone, wait_for
 from sealcast_host.errors import Failed
 
 SILENCE_S = 30.0

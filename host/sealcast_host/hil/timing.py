@@ -4,10 +4,13 @@ from sealcast_host.hil.results import Results, Wrong
 from sealcast_host.hil.rig import Rig
 
 PART = "timing"
-_LEAST_US = 20000  # an operation is repeated until so much time has passed: clocks of boards tick in microseconds or coarser
+_LEAST_US = (
+    20000  # an operation is repeated until so much time has passed: clocks of boards tick in microseconds or coarser
+)
 _SLOW_S = 120.0
 
-_BEGIN = """
+_BEGIN = (
+    """
 import time
 _k = bytes(range(32)); _n = bytes(24); _m = bytes(1024)
 _P = _s.ristretto_map(bytes(range(64))); _A = _s.ed25519_public(_k); _g = _s.ed25519_sign(_k, _A, _k)
@@ -20,7 +23,9 @@ def _time(f):
         if d >= %d or n >= 4096: break
         n *= 2
     print(d, n)
-""" % _LEAST_US
+"""
+    % _LEAST_US
+)
 # operation -> the call
 OPERATIONS = {
     "blake2b 64 bytes, keyed": "_s.h(32, _k, b'', b'sc/test', _k, _k)",
@@ -39,7 +44,7 @@ OPERATIONS = {
 STEPS = {
     "suite": "from sealcast.compat import best_suite\nbest_suite()",
     "channel": "from sealcast.channel import Channel",
-    "group": "from sealcast.group import Group",
+    "group": "from sealcast.smmp.group import Group",
 }
 
 

@@ -10,7 +10,7 @@ from reference.encoding import Reject
 from reference.presence import ASLEEP, LEFT
 from reference.storage import parse_slot, slot_key
 from reference.zpinc import Attempt
-from sealcast_host.device import BoardError
+from sealcast_host.boards.repl import BoardError
 from sealcast_host.hil.place import BOARD, CHANNEL, Place
 from sealcast_host.hil.results import NotRun, Results, Wrong
 from sealcast_host.hil.rig import Rig
@@ -43,9 +43,15 @@ def tell(part: str, results: Results, place: Place, steps: list[Step], roomy: bo
                 raise
             frames, nonces = len(place.frames) - size, place.foreseen.nonces - nonces
             made.count = max(1, compared or frames)
-            made.detail = f"{compared} wrong frames" if compared else f"{frames} frames of the board, {nonces} of their nonces foretold"
+            made.detail = (
+                f"{compared} wrong frames"
+                if compared
+                else f"{frames} frames of the board, {nonces} of their nonces foretold"
+            )
             if place.channel is not None:
-                results.heap[part + ".high_water"] = max(results.heap.get(part + ".high_water", 0), place.channel.allocated())
+                results.heap[part + ".high_water"] = max(
+                    results.heap.get(part + ".high_water", 0), place.channel.allocated()
+                )
         failed = name if made.verdict != "passed" else ""
 
 
@@ -139,14 +145,17 @@ def wrong(p: Place) -> int:
         p.inject(topic, frame[:-1])
         p.inject(topic + "/x", frame)
         count += 3
-    p.must("13", f"how many of {count} wrong frames were counted", count, sum(p.board.ask("_ch.drops").values()) - before)
+    p.must(
+        "13", f"how many of {count} wrong frames were counted", count, sum(p.board.ask("_ch.drops").values()) - before
+    )
     p.must("13", "what was delivered of them", [], p.heard_since(mark))
     p.must("13", "what was stored meanwhile", stored, p.board.slots())
     return count
 
 
 def resumes(p: Place) -> None:
-    """Power cut; from storage the same session goes on, in its epoch; the slot on the filesystem is as the page says."""
+    """Power cut; from storage the same session goes on, in its epoch; the slot on the filesystem is as the page
+    says."""
     before = p.observer.view.by_uid(BOARD).current
     key = slot_key(p.identity, CHANNEL, BOARD)
     slots = p.board.slots()
@@ -186,7 +195,9 @@ def forgets(p: Place) -> None:
     p.switch_on(forget=True)
     p.advance(15000)
     after = p.observer.view.by_uid(BOARD).current
-    p.must("6.2", "its lamport is above its former one", True, after.lamport > before.lamport and after.sid != before.sid)
+    p.must(
+        "6.2", "its lamport is above its former one", True, after.lamport > before.lamport and after.sid != before.sid
+    )
     _agreed(p, ["anna", BOARD, "clara"])
 
 

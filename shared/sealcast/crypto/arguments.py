@@ -92,3 +92,28 @@ def chunks32(name, value):
     if len(value) & 31:
         raise ValueError(name + " must be a multiple of 32 bytes")
     return value
+
+
+def short(name, value):
+    """What gets two bytes of length before it, as bytes."""
+    value = octets(name, value, 0, None)
+    if len(value) > 0xFFFF:
+        raise ValueError(name + " must be at most 65535 bytes")
+    return value
+
+
+def column(name, value):
+    """32 bytes for each of the 1 to 20 members of a group of the ratchet, as bytes."""
+    value = octets(name, value, 0, None)
+    if len(value) & 31 or not 32 <= len(value) <= 20 * 32:
+        raise ValueError(name + " must be 32 bytes for each of 1 to 20 members")
+    return value
+
+
+def member(name, value, members):
+    """A member's place in such a group."""
+    if not isinstance(value, int):
+        raise TypeError(name + " must be an integer")
+    if not 0 <= value < members:
+        raise ValueError(name + " is no member's place")
+    return value

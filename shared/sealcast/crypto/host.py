@@ -1,20 +1,26 @@
-"""The crypto suite of computers: libsodium through PyNaCl, BLAKE2b from hashlib, ristretto255 from host_ristretto.py.
+"""The crypto suite of computers: libsodium through PyNaCl, its ristretto255 through rbcl, BLAKE2b from hashlib.
 
 Same functions, same results and same errors as suite_soft, whose docstrings describe them.
 """
 
 import hashlib
 import hmac
+import os
+import sys
+from importlib.util import find_spec
 
 import nacl.bindings as sodium
 from nacl.exceptions import CryptoError
 
-from . import host_ristretto
+from . import soft_frames
 from .arguments import chunks32, data, exact, hash_arguments, not_canonical, number, octets, scrypt_cost, writable
-from .host_ristretto import L
 from .soft_salsa import xsalsa20_xor as _xsalsa20_xor
 
 NAME = "host"
+
+if find_spec("rbcl") is None:  # only looked for: most commands send without a new key, and loading it is a seventh of their time
+    raise ImportError("rbcl")
+_loaded = None
 
 _blake2b = hashlib.blake2b
 
@@ -96,33 +102,52 @@ def ed25519_verify(public, sig, msg):
     return True
 
 
+def _ristretto():
+    """rbcl, loaded at the first use. It unpacks its libsodium into the temporary folder and would leave a copy a start."""
+    global _loaded
+    if _loaded is None:
+        import rbcl
+
+        try:
+            os.unlink(sys.modules["rbcl._sodium"].lib_path)
+        except (AttributeError, OSError):  # another release, or a system that keeps what is in use
+            pass
+        _loaded = rbcl
+    return _loaded
+
+
+def _valid(octets_):
+    # rbcl's libsodium ignores the top bit, against RFC 9496 (a later release mended it).
+    return octets_[31] < 128 and bool(_ristretto().crypto_core_ristretto255_is_valid_point(octets_))
+
+
 def _element(name, octets_):
-    point = host_ristretto.decode(exact(name, octets_, 32))
-    if point is None:
+    octets_ = exact(name, octets_, 32)
+    if not _valid(octets_):
         raise not_canonical(name)
-    return point
+    return octets_
 
 
 def ristretto_map(uniform):
-    return host_ristretto.one_way_map(exact("uniform", uniform, 64))
+    return _ristretto().crypto_core_ristretto255_from_hash(exact("uniform", uniform, 64))
 
 
 def ristretto_mul(s, P):
-    s = int.from_bytes(exact("s", s, 32), "little") % L
-    return host_ristretto.multiply(s, _element("P", P))
+    s = _ristretto().crypto_core_ristretto255_scalar_reduce(exact("s", s, 32) + bytes(32))
+    return _ristretto().crypto_scalarmult_ristretto255_allow_scalar_zero(s, _element("P", P))
 
 
 def ristretto_add(P, Q):
-    return host_ristretto.add(_element("P", P), _element("Q", Q))
+    return _ristretto().crypto_core_ristretto255_add(_element("P", P), _element("Q", Q))
 
 
 def ristretto_sub(P, Q):
-    return host_ristretto.subtract(_element("P", P), _element("Q", Q))
+    return _ristretto().crypto_core_ristretto255_sub(_element("P", P), _element("Q", Q))
 
 
 def ristretto_valid(P):
     P = exact("P", P, 32)
-    return P != bytes(32) and host_ristretto.decode(P) is not None
+    return P != bytes(32) and _valid(P)
 
 
 def scalar_reduce(b):
@@ -132,7 +157,14 @@ def scalar_reduce(b):
 def bd_key(A, xs):
     A = exact("A", A, 32)
     xs = chunks32("xs", xs)
-    return host_ristretto.bd_sum(_element("A", A), [_element("xs", xs[i : i + 32]) for i in range(0, len(xs), 32)])
+    A = _element("A", A)
+    *but_last, last = [_element("xs", xs[i : i + 32]) for i in range(0, len(xs), 32)]
+    add = _ristretto().crypto_core_ristretto255_add
+    acc = K = A
+    for X in but_last:
+        acc = add(acc, X)
+        K = add(K, acc)
+    return K if hmac.compare_digest(add(acc, last), A) else None
 
 
 def equal(a, b):
@@ -142,3 +174,6 @@ def equal(a, b):
 def wipe(b):
     writable("b", b)
     b[:] = bytes(len(b))
+
+
+soft_frames.install(sys.modules[__name__])  # what every frame does, composed of these

@@ -5,7 +5,7 @@
 
 from ..compat import const
 from ..errors import NoRandomness, Reject
-from ..wire import MAX_NAME, NONCE, TAG, lv, split
+from ..wire import HEADER, MAX_NAME, TAG, check, lv
 
 SCRYPT_N = const(32768)
 SCRYPT_R = const(8)
@@ -95,16 +95,18 @@ class Rng:
 
     def bytes(self, n):
         """n (1..64) fresh bytes."""
-        return self._draw(n, b"sc/random", b"")
+        count, hw = self._next()
+        drawn = self._suite.h(64, self._seed, b"", b"sc/random", count, lv(hw))
+        return drawn[:n]
 
     def nonce(self, ad, pt):
         """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two plaintexts."""
-        return self._draw(NONCE, b"sc/nonce", self._suite.h(32, b"", b"", b"sc/bind", lv(ad), pt))
+        count, hw = self._next()
+        return self._suite.frame_nonce(self._seed, count, hw, ad, pt)
 
-    def _draw(self, n, label, bind):
+    def _next(self):
         self._count += 1
-        hw = (self._hardware(16) if self._hardware else None) or b""
-        return self._suite.h(64, self._seed, b"", label, self._count.to_bytes(8, "big"), lv(hw), bind)[:n]
+        return self._count.to_bytes(8, "big"), (self._hardware(16) if self._hardware else None) or b""
 
 
 class Keys:
@@ -115,6 +117,7 @@ class Keys:
         self.ckey = derive(suite, root, b"sc/ckey", lv(channel))
         self.msgkey = derive(suite, root, b"sc/msgkey", lv(channel))
         self.rp = siv(suite, self.ckey, b"channel", channel)
+        self._rp16 = self.rp[:TAG]
 
     def name(self, uid):
         """P_i: the member's hidden name on the wire."""
@@ -127,34 +130,28 @@ class Keys:
         except ValueError:  # not UTF-8
             raise Reject("name")
 
+    def place(self, tag):
+        """channel tag(16) || sender tag(16): what a frame is bound to besides its header."""
+        return self._rp16 + tag
+
     def ad(self, head, tag):
         """Associated data: header(22) || channel tag(16) || sender tag(16)."""
-        return head + self.rp[:TAG] + tag
+        return head + self._rp16 + tag
 
     def signable(self, ad, pt, extra=b""):
         """The 32 bytes that a session key signs for a frame."""
-        return self.suite.h(32, b"", b"", b"sc/sign", lv(ad, extra), pt)
+        return self.suite.signable(ad, extra, pt)
 
     def seal(self, rng, head, tag, pt):
         """A whole frame under msgkey: header || nonce || box."""
-        ad = self.ad(head, tag)
-        nonce = rng.nonce(ad, pt)
-        return head + nonce + seal_box(self.suite, self.msgkey, ad, nonce, pt)
+        place = self._rp16 + tag
+        return self.suite.seal_frame(self.msgkey, head, place, rng.nonce(head + place, pt), pt)
 
     def open(self, frame, kind, tag):
         """Frame of `kind` from the member with this tag -> (ad, epoch, seq, pt). Reject on anything else."""
-        head, epoch, seq, nonce, box = split(frame, kind)
-        ad = self.ad(head, tag)
-        return ad, epoch, seq, open_box(self.suite, self.msgkey, ad, nonce, box)
-
-
-def seal_box(suite, key, ad, nonce, pt):
-    """tag(16) || ciphertext; the message key binds `ad` because secretbox has no associated data."""
-    return suite.secretbox(suite.h(32, key, nonce[:16], b"sc/aead", ad), nonce, pt)
-
-
-def open_box(suite, key, ad, nonce, box):
-    pt = suite.secretbox_open(suite.h(32, key, nonce[:16], b"sc/aead", ad), nonce, box)
-    if pt is None:
-        raise Reject("forged")
-    return pt
+        check(frame, kind)
+        place = self._rp16 + tag
+        pt = self.suite.open_frame(self.msgkey, frame, place)
+        if pt is None:
+            raise Reject("forged")
+        return frame[:HEADER] + place, frame[2:18], int.from_bytes(frame[18:HEADER], "big"), pt

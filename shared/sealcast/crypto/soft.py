@@ -5,7 +5,9 @@ what that means). It checks arguments; the algorithms are in the soft_*.py besid
 names the primitives; the functions and their errors are the same in suite_host and suite_native.
 """
 
-from . import soft_ed25519, soft_edwards, soft_ristretto, soft_salsa
+import sys
+
+from . import soft_ed25519, soft_edwards, soft_frames, soft_ristretto, soft_salsa
 from .arguments import chunks32, data, exact, hash_arguments, not_canonical, number, octets, scrypt_cost, writable
 from .soft_blake2b import blake2b
 from .soft_edwards import L
@@ -140,3 +142,6 @@ def wipe(b):
     writable("b", b)
     for i in range(len(b)):
         b[i] = 0
+
+
+soft_frames.install(sys.modules[__name__])  # what every frame does: seal_frame and the others of soft_frames.CALLS

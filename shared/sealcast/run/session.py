@@ -325,8 +325,17 @@ class Session:
                 self._wake = effect[1]
             elif kind == "connect":
                 self._link.will = (effect[1], effect[2])
+            elif kind == "settled":
+                self._settled(effect[1], effect[2])
             elif kind != "queued":
                 raise ValueError("unknown effect " + kind)
+
+    def _settled(self, token, error):
+        reply = self._unacked.pop(token, None)
+        if reply and error:
+            reply.fail(error)
+        elif reply:
+            reply.done()
 
     def _spoken(self, name, info):
         """Answer who waits for the group to take a message: those replies stand under the message's negative number.

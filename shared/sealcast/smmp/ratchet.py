@@ -6,10 +6,11 @@ Pure functions of keys and bytes. Which frame is accepted, and when, is group.py
 from ..compat import const
 from ..crypto.keys import ZERO, derive, dh, high_order
 from ..errors import Reject
-from ..wire import AGREEMENT, MAX_FRAME, NONCE, RATCHET, TAG, Reader, header, lv, pad, u32, unpad
+from ..wire import AGREEMENT, MAX_FRAME, NONCE, RATCHET, TAG, Reader, header, lv, u32, unpad
 
 MAX_GROUP = const(20)
 HEADER_BOX = const(48)  # one sealed R_new: tag 16, key 32
+_HEADERS = const(56)  # where they begin: after header 22, prev 32, j, N
 MAX_EPOCH = 0x7FFFFFFF
 ENTERS = 0x80000000  # bit of a number in an agreement: the member comes in with its package's R
 MAX_NUMBER = 0x7FFFFFFF
@@ -121,7 +122,7 @@ def frame_prev(frame):
 
 def body_nonce(frame, n):
     """The fresh nonce of a ratchet frame of n members."""
-    at = 56 + HEADER_BOX * (n - 1)
+    at = _HEADERS + HEADER_BOX * (n - 1)
     return frame[at : at + NONCE]
 
 
@@ -283,32 +284,15 @@ def _begin(suite, group, tags, R, index, r, epoch, frame, MK):
 # --- one step of the ratchet
 
 
-def _body_ad(st, j):
-    return lv(st.group, u32(st.epoch), st.head, bytes((j,)))
-
-
-def _header_key(suite, st, shared, static, j, i, body_hash):
-    """Only P_j and P_i can make it, for this body, here.
-
-    static: X25519(b_j, B_i) of their pinned identities. Without it an organizer that names an R of its own for P_j speaks as it.
-    """
-    return suite.h(
-        32, st.HK, b"", b"sc/hdr", shared, static, st.digest, bytes((j, i)), u32(st.epoch), st.head, body_hash
-    )  # fmt: skip
-
-
 def _advance(suite, st, j, R_new, message, r):
     """The state after P_j said `message` and moved to R_new. r: our secret in it."""
     R = st.R.replaced(j, R_new)
-    mixed = ZERO
-    for each in R:
-        mixed = xor(mixed, each)
-    digest = suite.h(32, st.digest, b"", b"sc/cd", u32(st.epoch), bytes((j,)), suite.h(32, b"", b"", b"sc/m", message))
     # A zero result counts as 32 zero bytes here, and only here: the sum of public keys is nobody's key.
-    RK = suite.h(32, st.RK, b"", b"sc/rk", suite.x25519(st.v, mixed), R.data, digest)
+    z = suite.x25519_xor(st.v, R.data)
+    k = suite.ratchet_keys(z, st.RK, st.digest, R.data, u32(st.epoch), message, j)
     return State(
         st.group, st.tags, R, st.index, r, st.epoch + 1, None,
-        RK, st.NHK, kdf(suite, RK, 2), kdf(suite, RK, 3), kdf(suite, RK, 4), digest,
+        k[:32], st.NHK, k[32:64], k[64:96], k[96:128], k[128:],
     )  # fmt: skip
 
 
@@ -316,21 +300,17 @@ def seal(suite, st, static, nonce, r_new, message, R_new=None):
     """Our message -> frame. nonce: 24 fresh bytes; r_new: a fresh secret, kept by the caller until the frame is accepted.
 
     static(tag) -> X25519 of our identity's secret and that member's pinned B. R_new: the public key of r_new, when it is there already.
-    N + 1 scalar multiplications: one a header, R_new, and the root's. st.epoch is below MAX_EPOCH.
+    N + 1 scalar multiplications: one a header, R_new, and the root's. st.epoch is below MAX_EPOCH. Raises Reject("neutral").
     """
     j = st.index
     R_new = R_new or suite.x25519_base(r_new)
-    box = suite.secretbox(suite.h(32, st.mk, nonce[:16], b"sc/body", _body_ad(st, j)), nonce, pad(message))
-    body_hash = suite.h(32, b"", b"", b"sc/bh", nonce, box)
-    out = [header(RATCHET, st.group, st.epoch), st.head, bytes((j, st.N))]
-    for i in range(st.N):
-        if i != j:
-            key = _header_key(suite, st, dh(suite, st.r, st.R[i]), static(st.tags[i]), j, i, body_hash)
-            out.append(suite.secretbox(key, bytes(NONCE), R_new))  # the key is used once: it binds the body's fresh nonce
-    out.append(nonce)
-    out.append(len(box).to_bytes(2, "big"))
-    out.append(box)
-    unsigned = b"".join(out)
+    z = suite.x25519_column(st.r, st.R.data, j)
+    if z is None:
+        raise Reject("neutral")
+    # Without the identities an organizer that names an R of its own for P_j speaks as it.
+    statics = b"".join([ZERO if i == j else static(st.tags[i]) for i in range(st.N)])
+    lead = header(RATCHET, st.group, st.epoch) + st.head
+    unsigned = suite.ratchet_frame(z, statics, st.HK, st.digest, st.mk, lead, nonce, R_new, message, j)
     after = _advance(suite, st, j, R_new, message, r_new)
     return _close(suite, unsigned + derive(suite, after.RK, b"sc/ck", unsigned)[:TAG], st.v)
 
@@ -351,37 +331,35 @@ def open_frame(suite, st, static, frame, r_new=None, R_new=None):
     static: as in `seal`. Two scalar multiplications. Raises Reject("epoch" | "bad_hmac" | "undecryptable" | "format" | "neutral");
     nothing has changed then.
     """
-    r = Reader(frame)
-    head = r.take(22)
-    prev, j, n = r.take(32), r.uint(1), r.uint(1)
-    if head[2:18] != st.group or head[18:] != u32(st.epoch) or prev != st.head or st.epoch >= MAX_EPOCH:
+    if len(frame) < _HEADERS:
+        raise Reject("format")
+    if frame[2:18] != st.group or frame[18:22] != u32(st.epoch) or frame_prev(frame) != st.head or st.epoch >= MAX_EPOCH:
         raise Reject("epoch")
     if not authentic(suite, frame, st.v):
         raise Reject("bad_hmac")
+    j, n = frame[_HEADERS - 2], frame[_HEADERS - 1]
     if n != st.N or j >= n or (j == st.index) != (r_new is not None):
         raise Reject("members")
-    boxes = [r.take(HEADER_BOX) for _ in range(n - 1)]
-    nonce, box = r.take(NONCE), r.lv()
-    unsigned = frame[: r.pos]
-    tag = r.take(TAG)
-    r.take(TAG)
-    r.end()
+    begin = _HEADERS + HEADER_BOX * (n - 1) + NONCE + 2
+    size = len(frame) - begin - 2 * TAG
+    if size < 0 or size != int.from_bytes(frame[begin - 2 : begin], "big"):
+        raise Reject("format")
+    if size < TAG:
+        raise Reject("undecryptable")
     if r_new is None:
-        i = st.index
         shared = dh(suite, st.r, st.R[j])
-        key = _header_key(suite, st, shared, static(st.tags[j]), j, i, suite.h(32, b"", b"", b"sc/bh", nonce, box))
-        R_new = suite.secretbox_open(key, bytes(NONCE), boxes[i if i < j else i - 1])
+        R_new = suite.ratchet_header(shared, static(st.tags[j]), st.HK, st.digest, frame, st.index)
         if R_new is None:
             raise Reject("undecryptable")
         high_order(R_new)  # else no header could be sealed to P_j any more
     else:
         R_new = R_new or suite.x25519_base(r_new)
-    padded = suite.secretbox_open(suite.h(32, st.mk, nonce[:16], b"sc/body", _body_ad(st, j)), nonce, box)
+    padded = suite.ratchet_body(st.mk, frame)
     if padded is None:
         raise Reject("undecryptable")
     message = unpad(padded, MAX_FRAME)
     after = _advance(suite, st, j, R_new, message, r_new if r_new is not None else st.r)
-    if not suite.equal(tag, derive(suite, after.RK, b"sc/ck", unsigned)[:TAG]):
+    if not suite.equal(frame[-2 * TAG : -TAG], derive(suite, after.RK, b"sc/ck", frame[: -2 * TAG])[:TAG]):
         raise Reject("undecryptable")
     after.head = frame_hash(suite, frame)
     return j, message, after

@@ -5,9 +5,9 @@ chain is moved; the chain is then moved on a copy, and kept only when the box op
 """
 
 from ..compat import const
-from ..crypto.keys import derive, open_box, seal_box
+from ..crypto.keys import derive
 from ..errors import Reject
-from ..wire import CONVERSATION, TAG, header, lv, split, u32
+from ..wire import CONVERSATION, HEADER, NONCE, TAG, check, header, lv, u32
 
 MAX_JUMP = const(1024)
 MAX_SKIPPED = const(64)
@@ -42,44 +42,45 @@ class Epoch:
         head = header(CONVERSATION, self.id, number)
         ad = keys.ad(head, tag)
         pt = body + (sign(ad, body, self.hid) if sign else b"")
-        mk = derive(keys.suite, chain[0], b"sc/msg")
-        chain[0] = derive(keys.suite, chain[0], b"sc/next")
+        moved = keys.suite.chain(chain[0], 0, 1)
+        chain[0] = moved[32:]
         chain[1] = number + 1
-        nonce = rng.nonce(ad, pt)
-        box = seal_box(keys.suite, mk, ad, nonce, pt)
-        return head + nonce + box + self._mac(keys.suite, ad, nonce, box)
+        return keys.suite.seal_frame(moved[:32], head, ad[HEADER:], rng.nonce(ad, pt), pt, self.hk)
 
     def open(self, keys, frame, tag):
         """frame -> (ad, number, pt, commit). Nothing has changed until `commit()` is called.
 
         Raises Reject("forged" | "members" | "duplicate" | "window").
         """
-        head, _, number, nonce, rest = split(frame, CONVERSATION)
-        box, mac = rest[:-TAG], rest[-TAG:]
-        ad = keys.ad(head, tag)
-        if len(box) < TAG or not keys.suite.equal(mac, self._mac(keys.suite, ad, nonce, box)):
+        check(frame, CONVERSATION)
+        suite, place = keys.suite, keys.place(tag)
+        if len(frame) < HEADER + NONCE + 2 * TAG or not suite.genuine_frame(self.hk, frame, place):
             raise Reject("forged")
+        ad, number, sealed = frame[:HEADER] + place, int.from_bytes(frame[18:HEADER], "big"), frame[:-TAG]
         i = self.index(tag)
         key, at = self.chains[i]
         if number < at:
             mk = self.skipped.get((i, number))
             if mk is None:
                 raise Reject("duplicate")
-            pt = open_box(keys.suite, mk, ad, nonce, box)
-            return ad, number, pt, lambda: self.skipped.pop((i, number))
+            return ad, number, _opened(suite, mk, sealed, place), lambda: self.skipped.pop((i, number))
         if number - at > MAX_JUMP:
             raise Reject("window")
         skipped = []
+        if number > at:
+            at, before = max(at, number - MAX_SKIPPED), at  # what was skipped longer ago is given up
+            key = suite.chain(key, at - before, 0)
         while at < number:
-            if number - at <= MAX_SKIPPED:
-                skipped.append(((i, at), derive(keys.suite, key, b"sc/msg")))
-            key = derive(keys.suite, key, b"sc/next")
-            at += 1
-        pt = open_box(keys.suite, derive(keys.suite, key, b"sc/msg"), ad, nonce, box)
-        moved = [derive(keys.suite, key, b"sc/next"), at + 1]
+            few = suite.chain(key, 0, min(number - at, 8))  # a board has no piece for all of them at once
+            key = few[-32:]
+            for n in range(0, len(few) - 32, 32):
+                skipped.append(((i, at), few[n : n + 32]))
+                at += 1
+        moved = suite.chain(key, 0, 1)
+        pt = _opened(suite, moved[:32], sealed, place)
 
         def commit():
-            self.chains[i] = moved
+            self.chains[i] = [moved[32:], number + 1]
             for where, mk in skipped:
                 self.skipped[where] = mk
             while len(self.skipped) > MAX_SKIPPED:
@@ -94,9 +95,6 @@ class Epoch:
             count[i] = count.get(i, 0) + 1
         return min(self.skipped, key=lambda w: (-count[w[0]], w[1]))
 
-    def _mac(self, suite, ad, nonce, box):
-        return derive(suite, self.hk, b"sc/hmac", ad, nonce, box)[:TAG]
-
     def missing(self):
         """How many messages of each sender were skipped and never came: {uid: count}."""
         out = {}
@@ -104,6 +102,13 @@ class Epoch:
             uid = self.parties[i][2]
             out[uid] = out.get(uid, 0) + 1
         return out
+
+
+def _opened(suite, mk, sealed, place):
+    pt = suite.open_frame(mk, sealed, place)
+    if pt is None:
+        raise Reject("forged")
+    return pt
 
 
 def new_epoch(suite, attempt, uids):

@@ -5,7 +5,8 @@ from ..errors import Reject
 from ..wire import HANDSHAKE, PRESENCE, Reader, header, u32
 from .cpace import STALE
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
-from .members import GONE, Member, MySession
+from .me import MySession
+from .members import GONE, Member
 from .notes import Ring
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
@@ -29,7 +30,7 @@ class Joins:
     def begin(self, now):
         """A new session, with numbers and keys that nobody has used; its place in the order comes with `take_place`."""
         ch = self.ch
-        ch.session = MySession(ch.suite, 0, ch.rng.bytes(16), ch.rng.bytes(32))
+        ch.me.session = MySession(ch.suite, 0, ch.rng.bytes(16), ch.rng.bytes(32))
         ch.joined = False
         ch.ring = Ring(ch.config["ring"])
         ch.outbox.orphan()
@@ -41,7 +42,7 @@ class Joins:
         ch.session.lamport = ch.lamport + 1
         ch.joined = True
         ch.dirty = True
-        self._note(ch.session.order)
+        ch.others.note(ch.session.order)
 
     def publish(self):
         ch = self.ch
@@ -61,17 +62,12 @@ class Joins:
             raise Reject("jump")
         if not ch.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
             raise Reject("stale")
-        ch.lamport = max(ch.lamport, lamport)
+        ch.others.lamport = max(ch.lamport, lamport)
         self.begin(now)
         self.take_place()
         self.publish()
         ch.group.packages.publish()
         ch.lost.online()
-
-    def _note(self, order):
-        ch = self.ch
-        ch.lamport = max(ch.lamport, order[0])
-        ch.newest = max(ch.newest, order)
 
     def settle(self, joins, own_order, used, now):
         """The first reading is done. joins: [(Join, Member)] that came; own_order: our newest; used: were our next numbers?"""
@@ -90,7 +86,7 @@ class Joins:
             unsent = []
         if not ch.joined:
             if own_order and own_order[0] < LAMPORT_MAX:
-                ch.lamport = max(ch.lamport, own_order[0])
+                ch.others.lamport = max(ch.lamport, own_order[0])
             self.take_place()
         ch.talk.renew(unsent)
 
@@ -157,7 +153,7 @@ class Joins:
             member.public = join.public
             ch.event("pinned", {"uid": member.uid})
         ch.members_by_tag[member.tag] = member
-        self._note(join.order)
+        ch.others.note(join.order)
         ch.dirty = True
         if newest:
             ch.group.packages.forget(member.tag)

@@ -4,7 +4,7 @@ Pure bookkeeping on authenticated input: signatures and freshness are checked he
 """
 
 from ..compat import const
-from ..errors import Reject
+from ..errors import NoGroup, Reject
 from ..wire import U32
 
 AWAKE = const(1)
@@ -20,23 +20,6 @@ MAX_SESSIONS = const(3)
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
 HELD_BYTES = const(8192)  # of bodies, a session
 GAP_MS = const(3000)  # how long a hole in a sender's notes may last before the ring is read again, and again before it is reported
-
-
-class MySession:
-    """Our own session: what signs as us until storage is lost."""
-
-    def __init__(self, suite, lamport, sid, seed):
-        self.lamport = lamport
-        self.sid = sid
-        self.seed = seed
-        self.S = suite.ed25519_public(seed)
-
-    @property
-    def order(self):
-        return (self.lamport, self.sid)
-
-    def sign(self, keys, ad, body, extra=b""):
-        return keys.suite.ed25519_sign(self.seed, self.S, keys.signable(ad, body, extra))
 
 
 class Window:
@@ -193,3 +176,47 @@ class Member:
             self.status = GONE
             return True
         return False
+
+
+class Members:
+    """The other members by tag, and how far the order of joins has come. What is asked by tag knows ourselves, too."""
+
+    def __init__(self, me):
+        self._me = me
+        self.by_tag = {}
+        self.lamport = 0  # the largest that any accepted join carried
+        self.newest = (0, bytes(16))  # the newest join we know
+
+    def clear(self):
+        """Nobody is known yet."""
+        self.__init__(self._me)
+
+    def note(self, order):
+        """A join with this (lamport, sid) was accepted."""
+        self.lamport = max(self.lamport, order[0])
+        self.newest = max(self.newest, order)
+
+    def tag_of(self, uid):
+        for m in self.by_tag.values():
+            if m.uid == uid and m.current:
+                return m.tag
+        raise NoGroup("no member of that name has joined this channel yet")
+
+    def uid_of(self, tag):
+        m = self.by_tag.get(tag)
+        return self._me.uid if tag == self._me.tag else m.uid if m else None
+
+    def pinned(self, tag):
+        """B(32) of a member's pinned identity, or None."""
+        if tag == self._me.tag:
+            return self._me.identity.B
+        m = self.by_tag.get(tag)
+        return m.public[:32] if m and m.public else None
+
+    def awake(self, tag):
+        m = self.by_tag.get(tag)
+        return m is not None and m.status == AWAKE
+
+    def rank(self, tags, me_tag, without=None):
+        """How many of these members are awake and come before us: the first acts, the others wait a step each. without: not counted."""
+        return len([tag for tag in tags if tag < me_tag and tag != without and self.awake(tag)])

@@ -1,14 +1,11 @@
 """Messages in and out: notes, conversations, and what the application has not taken yet. PROTOCOL.md sections 7, 10, 11."""
 
-from ..compat import const, hexlify
+from ..compat import hexlify
+from ..effects import Message
 from ..wire import NOTE, Reader, pad, u32, unpad
 from .identity import SIG
 from .joins import ONLINE
-from .message import Message
 from .notes import check_signed, frame_digest, open_note, seal_note
-
-MAX_INBOX = const(64)
-INBOX_BYTES = const(4096)  # of bodies: the stored state must fit a board's heap
 
 
 class Talk:
@@ -23,14 +20,14 @@ class Talk:
         for note in notes:
             live = note.session is member.current and ch.session.order <= note.named <= ch.newest
             origin = "member" if ch.config["sign"] else "group"
-            self._message(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
+            self.ch.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
 
     def deliver_ratchet(self, tag, body, epoch, private):
         """A message of the group's stream; its header proves the sender to us, and to nobody else."""
         ch = self.ch
         message = Message(ch.uid_of(tag), body, "ratchet", "member", 0, epoch, False, None)
         message.private = private
-        self._message(message)
+        self.ch.deliver(message)
         ch.dirty = True
 
     # --- sending
@@ -107,11 +104,4 @@ class Talk:
         ch.dirty = True
         ch.agreement.vouch(e, member.tag, now)
         origin = "member" if ch.config["sign"] else "group"
-        self._message(Message(member.uid, body, "conversation", origin, time, number, False, hexlify(e.id)))
-
-    def _message(self, message):
-        ch = self.ch
-        ch.inbox.append(message)
-        while len(ch.inbox) > MAX_INBOX or len(ch.inbox) > 1 and sum([len(m.body) for m in ch.inbox]) > INBOX_BYTES:
-            ch.inbox.pop(0)  # the application does not keep up: this one is no longer kept for after a power cut
-        ch.emit(("message", message))
+        self.ch.deliver(Message(member.uid, body, "conversation", origin, time, number, False, hexlify(e.id)))

@@ -4,7 +4,7 @@ The sender's side (its ring and outbox) and the frame; the receiver's window is 
 """
 
 from ..crypto.keys import derive
-from ..errors import OutboxFull, Reject
+from ..errors import Reject
 from ..wire import NOTE, Reader, header, lv, pad, u32, unpad
 from .identity import SIG
 
@@ -70,45 +70,6 @@ def check_signed(keys, S, ad, pt, extra, signed):
     if len(pt) <= SIG or not keys.suite.ed25519_verify(S, pt[-SIG:], keys.signable(ad, body, extra)):
         raise Reject("signature")
     return body
-
-
-class Outbox:
-    """What the broker has not acknowledged yet, byte for byte: token -> (topic, frame, retain, seq or None)."""
-
-    def __init__(self, limit):
-        self.limit = limit
-        self.entries = {}
-        self.last = 0
-
-    def room(self):
-        """Raises OutboxFull when nothing more may wait."""
-        if len(self.entries) >= self.limit:
-            raise OutboxFull("%d messages wait for the broker: wait for one to be acknowledged" % self.limit)
-
-    def add(self, topic, frame, retain, seq):
-        self.last += 1
-        self.entries[self.last] = (topic, frame, retain, seq)
-        return self.last
-
-    def orphan(self):
-        """Our session ends: what waits is still sent, but its numbers say nothing about the new session's ring."""
-        for token in self.entries:
-            self.entries[token] = self.entries[token][:3] + (None,)
-
-    def pieces(self):
-        """For the stored state: a list of bytes, a piece an entry."""
-        out = [bytes((len(self.entries),))]
-        for token in sorted(self.entries):
-            topic, frame, retain, seq = self.entries[token]
-            flag = bytes((1 if retain else 0, 0 if seq is None else 1))
-            out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
-        return out
-
-    def unpack(self, r):
-        for _ in range(r.uint(1)):
-            topic, frame = r.lv().decode(), r.lv()
-            retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
-            self.add(topic, frame, retain == 1, seq if has else None)
 
 
 class Ring:

@@ -1,0 +1,171 @@
+"""Firmware images: is this file what it should be, and writing it to the chip (esptool as a program, or a copy to
+a UF2 drive)."""
+
+import fnmatch
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealcast_host.boards import models
+from sealcast_host.boards.models import Board
+from sealcast_host.boards.repl import cannot_open
+from sealcast_host.errors import Failed, UserError
+from sealcast_host.member.privatefiles import reason
+from sealcast_host.progress import Progress
+
+_ESP_MAGIC = 0xE9
+_UF2_MAGIC = 0x0A324655
+_UF2_FAMILY = 0x2000  # flag: the block names the family it is for
+_WRITE_BAUD = "460800"
+_VERSION = re.compile(r"-v?([1-9]\.[0-9]{1,2}(?:\.[0-9]{1,2})?)\.(?:bin|uf2)$")
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9])?) ?%")
+_INFO = "INFO_UF2.TXT"
+_BOARD_IDS = {"RP2040": "RPI-RP2"}  # what its bootloader calls itself, where that is not the chip's name
+
+
+@dataclass(frozen=True)
+class Image:
+    """A checked file. format: esp or uf2; chip: what it says it is for."""
+
+    path: Path
+    format: str
+    chip: int
+
+
+def read(path: Path) -> Image:
+    """Look at the file's own header. Raises UserError."""
+    try:
+        with path.open("rb") as f:
+            head = f.read(512)
+    except OSError as e:
+        raise UserError(f"cannot read {path}: {reason(e)}") from None
+    if len(head) == 512 and struct.unpack_from("<I", head)[0] == _UF2_MAGIC:
+        flags, family = struct.unpack_from("<I", head, 8)[0], struct.unpack_from("<I", head, 28)[0]
+        return Image(path, "uf2", family if flags & _UF2_FAMILY else 0)
+    if len(head) == 512 and head[0] == _ESP_MAGIC:
+        return Image(path, "esp", struct.unpack_from("<H", head, 12)[0])
+    raise UserError(f"{path} is no firmware image (.bin or .uf2): get one from https://micropython.org/download/")
+
+
+def board_for(image: Image, wanted: Board | None) -> Board:
+    """The board to write this image to: `wanted`, or the one it is for. Raises UserError when they are not the same."""
+    fits = [
+        b for b in models.known().values() if (b.firmware.format, b.firmware.image_chip) == (image.format, image.chip)
+    ]
+    if wanted is None:
+        named = [b for b in fits if fnmatch.fnmatch(image.path.name, b.firmware.name)]
+        if not (named or fits):
+            raise UserError(f"{image.path} is for a chip that no board here has: name another image")
+        wanted = (named or fits)[0]
+    if wanted not in fits:
+        is_for = f"for {fits[0].chip}" if fits else "for another chip"
+        raise UserError(
+            f"{image.path.name} is {is_for}, and {wanted.name} needs one for {wanted.chip}: get it from "
+            f"{wanted.firmware.source}"
+        )
+    found = _VERSION.search(image.path.name)
+    if found and models.version(found[1]) < wanted.micropython:
+        least = ".".join(str(n) for n in wanted.micropython)
+        raise UserError(
+            f"{image.path.name} is too old: {wanted.name} needs MicroPython {least} or later, from "
+            f"{wanted.firmware.source}"
+        )
+    return wanted
+
+
+def write_esp(image: Image, board: Board, port: str) -> None:
+    """Erase the flash and write the image. esptool looks at the chip first: nothing is erased on a wrong one."""
+    chip = detect_chip(port)
+    if chip != board.chip:
+        other = models.of_chip(chip)
+        hint = f": get its image from {other.firmware.source}" if other else ""
+        raise UserError(f"the chip at {port} is an {chip}, and this image is for {board.chip}{hint}")
+    progress = Progress("writing")
+    where = ["--erase-all", hex(board.firmware.offset), str(image.path)]
+    _esptool(
+        port,
+        ["--chip", board.chip.lower().replace("-", ""), "--baud", _WRITE_BAUD, "write-flash", *where],
+        board.firmware.bootloader,
+        progress,
+    )
+    progress.at(1.0)
+    progress.end()
+
+
+def detect_chip(port: str) -> str:
+    """The chip's name, as esptool gives it."""
+    out = _esptool(port, ["chip-id"], "hold BOOT, press and release RESET, let go of BOOT", None)
+    found = re.search(r"^Connected to (\S+) on ", out, re.MULTILINE)
+    if not found:
+        raise Failed(f"{port}: esptool does not say which chip this is: hold BOOT while pressing RESET and try again")
+    return found[1]
+
+
+def _esptool(port: str, arguments: list[str], bootloader: str, progress: Progress | None) -> str:
+    """Run esptool and follow its output. Raises Failed with its last words and what to do."""
+    command = [sys.executable, "-m", "esptool", "--port", port, *arguments]
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as run:
+        assert run.stdout is not None
+        for line in run.stdout:  # universal newlines: each redrawing of its bar is a line
+            lines.append(line.rstrip())
+            percent = _PERCENT.search(line)
+            if percent and progress is not None:
+                progress.at(float(percent[1]) / 100)
+    if run.returncode == 0:
+        return "\n".join(lines)
+    if progress is not None:
+        progress.end()
+    text = "\n".join(lines)
+    if "No module named" in text:
+        raise UserError("esptool is not installed: pip install esptool")
+    if "could not open" in text.lower() or "doesn't exist" in text or "port is busy" in text:
+        try:
+            import serial
+
+            serial.Serial(port).close()
+        except (OSError, ValueError) as e:
+            raise cannot_open(port, e) from None
+    said = next((line for line in lines if "rror" in line), lines[-1] if lines else "nothing")
+    raise Failed(
+        f"{port}: esptool says {said.strip()!r}; to get the chip ready: {bootloader}; then run the same command again"
+    )
+
+
+def write_uf2(image: Image, board: Board, drive: Path | None) -> Path:
+    """Copy the image to the bootloader's drive, which then disappears. -> the drive. Raises UserError where there
+    is none."""
+    target = drive if drive is not None else find_drive()
+    if target is None:
+        raise UserError(
+            f"no drive of a bootloader is mounted: {board.firmware.bootloader}; then run this again, or name the "
+            "drive with --port"
+        )
+    try:
+        info = (target / _INFO).read_text("utf-8", "replace")
+    except OSError:
+        raise UserError(
+            f"{target} is not the drive of a bootloader (no {_INFO}): {board.firmware.bootloader}"
+        ) from None
+    if f"Board-ID: {_BOARD_IDS.get(board.chip, board.chip)}" not in info:
+        raise UserError(f"the board at {target} has another chip than {board.chip}: name the right image")
+    try:
+        shutil.copyfile(image.path, target / image.path.name)
+    except OSError as e:
+        raise Failed(f"cannot copy to {target}: {reason(e)}; copy {image.path} there by hand") from None
+    return target
+
+
+def find_drive() -> Path | None:
+    """A mounted drive that a UF2 bootloader offers."""
+    try:
+        mounts = [line.split()[1].replace("\\040", " ") for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        mounts = [str(path) for path in Path("/Volumes").glob("*")]  # macOS
+    return next((Path(mount) for mount in mounts if (Path(mount) / _INFO).is_file()), None)

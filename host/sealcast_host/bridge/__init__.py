@@ -1,0 +1,1 @@
+"""Boards on serial ports reach the broker through this computer."""

@@ -1,0 +1,1 @@
+"""The embedded MQTT broker, and a look at any broker."""

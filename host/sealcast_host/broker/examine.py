@@ -1,0 +1,123 @@
+"""`sealcast doctor`: can the broker be reached, does it do what Sealcast needs, can this channel's traffic be read
+there?"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from sealcast import compat, wire
+from sealcast.crypto import keys
+from sealcast.errors import Reject
+from sealcast.run.settings import complete
+from sealcast.zpinc import identity
+from sealcast_host.errors import UserError
+from sealcast_host.findings import NOTE, OK, WRONG, Finding
+from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.mqtt import LinkError, MqttTransport
+from sealcast_host.member.session import transport_for
+from sealcast_host.member.visit import way_out
+
+
+async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
+    """Everything about a channel's broker, and the channel there. Leaves nothing behind at the broker."""
+    config = complete(known.settings())
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            first = await _connect(stack, config)
+            yield Finding(
+                "broker", OK, f"{config['broker']['host']} port {config['broker']['port']} lets {_who(config)} in"
+            )
+            second = await _connect(stack, config)
+            yield await _keeps(first, second, seconds)
+            yield await _channel(await _connect(stack, config), known, seconds)
+    except LinkError as e:
+        yield Finding("broker", WRONG, way_out(e, known.broker))
+    except TimeoutError:
+        yield Finding(
+            "broker", WRONG, "it does not acknowledge what is sent (QoS 1): use another broker, or look into its log"
+        )
+    except UserError as e:
+        yield Finding("broker", WRONG, str(e))
+
+
+async def _connect(stack: contextlib.AsyncExitStack, config: dict[str, Any]) -> MqttTransport:
+    link = transport_for(config)
+    stack.push_async_callback(link.close)
+    topic = _somewhere()
+    await link.connect(topic + "/p", b"\0")
+    return link
+
+
+async def _keeps(first: MqttTransport, second: MqttTransport, seconds: float) -> Finding:
+    """Does a member that comes later get what was kept, by a subscription with wildcards?"""
+    place, data = _somewhere(), secrets.token_bytes(16)
+    topic = f"{place}/n/0"
+    async with asyncio.timeout(seconds):
+        await first.publish(topic, data, True, 1)
+    try:
+        async with asyncio.timeout(seconds):
+            await second.subscribe(f"{place.rsplit('/', 1)[0]}/+/n/+", 1)
+            got = await second.receive()
+    except TimeoutError:
+        text = "it keeps no messages for those who come later, or not under wildcards: switch retained messages on"
+        return Finding("broker", WRONG, text + " (history and wake-ups need them), or use another broker")
+    finally:
+        with contextlib.suppress(TimeoutError, LinkError):
+            async with asyncio.timeout(seconds):
+                await first.publish(topic, b"", True, 1)
+    if got != (topic, data):
+        return Finding(
+            "broker",
+            WRONG,
+            "it delivers something else than what was sent: something between here and the broker changes messages",
+        )
+    return Finding(
+        "broker", OK, "it acknowledges (QoS 1), and keeps messages for those who come later (retained, wildcards)"
+    )
+
+
+async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> Finding:
+    """Who has been here, by the joins kept at the broker: reading one proves the key."""
+    place = keys.Keys(compat.best_suite(), known.key, known.channel.encode())
+    topics = wire.Topics(place.rp)
+    await link.subscribe(topics.everyone("j"), 1)
+    uids, unreadable = set(), 0
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                topic, payload = await link.receive()
+            try:
+                name, _ = topics.parse(topic)
+                identity.open_join(place, payload, name[:16])
+                uids.add(place.uid(name))
+            except Reject:
+                unreadable += 1
+    if uids:
+        return Finding(
+            "channel",
+            OK,
+            f"members that have been here: {', '.join(sorted(uids))}; their joins can be read with our key",
+        )
+    if unreadable:
+        return Finding(
+            "channel",
+            WRONG,
+            f"{unreadable} joins here cannot be read: somebody disturbs the channel; see docs/THREATS.md",
+        )
+    text = "nobody has been in this channel at this broker yet"
+    text += "; if others say they are, their broker, channel name or phrase is another"
+    return Finding("channel", NOTE, text)
+
+
+def _who(config: dict[str, Any]) -> str:
+    user = config["broker"]["username"]
+    return f"user {user}" if user else "everyone"
+
+
+def _somewhere() -> str:
+    """Topics that look like a channel's and are nobody's."""
+    return f"zp/1/{wire.b64(secrets.token_bytes(32))}/{wire.b64(secrets.token_bytes(32))}"

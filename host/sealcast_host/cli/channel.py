@@ -1,0 +1,173 @@
+"""`sealcast channel new | join | show | list | node`."""
+
+import argparse
+import json
+import os
+import shlex
+import stat
+import sys
+from pathlib import Path
+
+from sealcast_host.cli.options import BrokerOptions, add_broker, broker_of, channel_of
+from sealcast_host.cli.secretinput import read_secret
+from sealcast_host.errors import UserError
+from sealcast_host.member import channels, phrases
+from sealcast_host.member.address import place_of
+from sealcast_host.member.privatefiles import write_private
+
+
+def arguments(p: argparse.ArgumentParser) -> None:
+    p.description, p.epilog = _ABOUT, _EXAMPLES
+    sub = p.add_subparsers(metavar="ACTION", required=True)
+
+    p = sub.add_parser("new", help="make a channel", description=_NEW, epilog=_NEW_EXAMPLES)
+    _add_own(p)
+    p.add_argument("--password-stdin", action="store_true", help="use a password of your own, from standard input")
+    p.add_argument("--force", action="store_true", help="accept a weak password")
+    p.set_defaults(run=lambda args: new(args.channel, args.uid, broker_of(args), args.password_stdin, args.force))
+
+    p = sub.add_parser(
+        "join", help="add a channel that another computer made", description=_JOIN, epilog=_JOIN_EXAMPLES
+    )
+    _add_own(p)
+    p.add_argument("--password-stdin", action="store_true", help="read the phrase from standard input")
+    p.set_defaults(run=lambda args: join(args.channel, args.uid, broker_of(args), args.password_stdin))
+
+    p = sub.add_parser("show", help="show a channel, without its keys")
+    p.add_argument("channel", metavar="NAME")
+    p.set_defaults(run=lambda args: show(args.channel))
+
+    sub.add_parser("list", help="list the channels known here").set_defaults(run=lambda args: list_channels())
+
+    p = sub.add_parser("node", help="write a node's sealcast.json", description=_NODE, epilog=_NODE_EXAMPLES)
+    p.add_argument("channel", metavar="NAME")
+    p.add_argument("--uid", required=True, help="the node's name in the channel")
+    add_broker(p)
+    p.add_argument("--output", type=Path, metavar="FILE", help="write to FILE (mode 0600) instead of standard output")
+    p.set_defaults(run=lambda args: node(channel_of(args), args.uid, args.output))
+
+
+def _add_own(p: argparse.ArgumentParser) -> None:
+    p.add_argument("channel", metavar="NAME")
+    p.add_argument("--uid", help="this computer's name in the channel (default: its host name)")
+    add_broker(p)
+
+
+_LOCAL = {"host": "127.0.0.1"}
+
+
+def new(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool, force: bool) -> int:
+    """Make a channel with a phrase of our own, or with a password that is strong enough."""
+    own = read_secret("channel password", stdin=True) if password_stdin else None
+    if own is not None:
+        bits = phrases.estimate_bits(own)
+        if bits < phrases.MIN_BITS and not force:
+            raise UserError(
+                f"this password is worth {bits:.0f} bits at most, and {phrases.MIN_BITS} are needed: whoever stores "
+                "the channel's notes"
+                " can guess it offline; leave out --password-stdin to get a strong phrase, or insist with --force"
+            )
+    password = own if own is not None else phrases.new_phrase()
+    known = channels.create(channel, password, broker.over(_LOCAL), uid)
+    print(f"channel   {channel}")
+    if own is None:
+        print(f"phrase    {password}")
+        print("          Write it down now: it is shown this once, and whoever joins needs it.")
+    print(f"kept in   {channels.path_of(channel)} (mode 0600: key, admin key, broker)")
+    print(f"broker    {_where(known.broker)}")
+    print(f"next      sealcast listen {shlex.quote(channel)}")
+    return 0
+
+
+def join(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool) -> int:
+    """Store a channel that another computer made; its admin key stays there."""
+    password = read_secret("channel phrase", stdin=password_stdin)
+    known = channels.create(channel, password, broker.over(_LOCAL), uid, admin=False)
+    print(f"channel   {channel}, kept in {channels.path_of(channel)} (mode 0600)")
+    print(f"broker    {_where(known.broker)}")
+    print(
+        f"next      sealcast listen {shlex.quote(channel)}   (a mistyped phrase is a different channel: nobody is "
+        "there)"
+    )
+    return 0
+
+
+def show(channel: str) -> int:
+    """Everything about a channel but its secrets."""
+    known = channels.load(channel)
+    print(f"channel   {known.channel}")
+    print(f"uid       {known.uid} (this computer's name in it)")
+    print(f"broker    {_where(known.broker)}")
+    print(f"admin     {'this computer' if known.admin_secret else 'another computer, or none'}")
+    print(
+        f"roster    {', '.join(sorted(known.roster)) if known.roster else 'empty: members are pinned when first seen'}"
+    )
+    print(f"kept in   {channels.path_of(channel)}")
+    return 0
+
+
+def list_channels() -> int:
+    names = channels.known_channels()
+    for name in names:
+        print("".join(c if c.isprintable() else "?" for c in name))
+    if not names:
+        print("no channel yet: make one with: sealcast channel new NAME", file=sys.stderr)
+    return 0
+
+
+def node(known: channels.ChannelFile, uid: str, output: Path | None) -> int:
+    """Write a node's sealcast.json to `output` or to standard output; only the owner may read it."""
+    if uid == known.uid:
+        raise UserError("--uid is this computer's own name in the channel: every member needs a name of its own")
+    settings = known.settings(uid)
+    channels.raise_wrong_settings(settings, "node")
+    text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+    if output is not None:
+        write_private(output, text, replace=False)
+        print(f"{output} written: put it on the node as sealcast.json, then delete it here")
+        return 0
+    if sys.stdout.isatty():
+        raise UserError("this holds the channel's key: send it to a file (> sealcast.json) or use --output FILE")
+    if stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
+        os.fchmod(sys.stdout.fileno(), 0o600)
+    sys.stdout.write(text)
+    return 0
+
+
+def _where(broker: dict[str, object]) -> str:
+    user = f", user {broker['username']}" if broker.get("username") else ""
+    return f"{place_of(broker)}{', TLS' if broker.get('tls') else ''}{user}"
+
+
+_ABOUT = """\
+A channel is a group's secret meeting place at the broker. Who knows its word phrase (or the key made from it) is in."""
+_EXAMPLES = """\
+examples:
+  sealcast channel new greenhouse                                  make it; note the phrase down
+  sealcast channel join greenhouse                                 on a second computer: asks for the phrase
+  sealcast channel node greenhouse --uid bench-1 > sealcast.json   settings for a board
+  sealcast channel list
+"""
+_NEW = """\
+Make a channel. Its word phrase is printed once and kept nowhere: whoever joins needs it. The key made from it is kept
+in this user's configuration directory (mode 0600), with the channel's admin key, which stays on this computer."""
+_NEW_EXAMPLES = """\
+examples:
+  sealcast channel new greenhouse
+  sealcast channel new greenhouse --broker 192.168.1.10 --broker-user farm
+  sealcast channel new greenhouse --password-stdin < my-phrase      refused when it is easy to guess
+"""
+_JOIN = """Add a channel that was made on another computer. Asks for its word phrase."""
+_JOIN_EXAMPLES = """\
+examples:
+  sealcast channel join greenhouse --broker 192.168.1.10
+  sealcast channel join greenhouse --password-stdin < phrase
+"""
+_NODE = """\
+Write the settings of one node: its name, the channel's key (so that the board need not do the slow derivation), the
+broker. Whoever has this file is in the channel: it is written with mode 0600; put it on the board and delete it."""
+_NODE_EXAMPLES = """\
+examples:
+  sealcast channel node greenhouse --uid bench-1 > sealcast.json
+  sealcast channel node greenhouse --uid bench-1 --broker 192.168.1.10 --output bench-1.json
+"""

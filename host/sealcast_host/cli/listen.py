@@ -1,0 +1,83 @@
+"""`sealcast listen`: print what arrives, until Ctrl-C, or until --count messages came."""
+
+import argparse
+import asyncio
+import sys
+from typing import Any
+
+from sealcast_host.cli import render
+from sealcast_host.cli.arguments import whole
+from sealcast_host.cli.options import add_member, channel_of
+from sealcast_host.cli.signals import run
+from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.visit import visit
+
+
+def arguments(p: argparse.ArgumentParser) -> None:
+    p.description, p.epilog = _ABOUT, _EXAMPLES
+    add_member(p)
+    p.add_argument("--json", action="store_true", help="one JSON object a line")
+    p.add_argument("--count", type=whole(1), metavar="N", help="stop after N messages")
+    p.set_defaults(run=lambda args: listen(channel_of(args), args.uid, args.json, args.count))
+
+
+def listen(known: ChannelFile, uid: str | None, as_json: bool, count: int | None) -> int:
+    """count: stop after so many messages. Raises UserError."""
+    return run(_listen(known, uid, as_json, count))
+
+
+async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int | None) -> int:
+    enough = asyncio.Event()
+    broken: list[BaseException] = []
+    seen = 0
+
+    def show(name: str, info: Any) -> None:
+        nonlocal seen
+        if enough.is_set():
+            return
+        try:
+            if name == "message":
+                print(render.message_json(info) if as_json else render.message_line(info), flush=True)
+                seen += 1
+                if seen == count:
+                    enough.set()
+            elif as_json:
+                print(render.event_json(name, info), flush=True)
+            elif line := render.event_line(name, info):
+                print(line, flush=True)
+        except OSError as e:  # nobody reads our output any more
+            broken.append(e)
+            enough.set()
+
+    async with visit(known, uid, show) as session:
+        if not as_json:
+            where = (
+                f'listening on "{render.clean(known.channel)}" as "{render.clean(session.channel.uid)}"; Ctrl-C ends it'
+            )
+            print(f"sealcast: {where}", file=sys.stderr, flush=True)
+        await enough.wait()
+    if broken:
+        raise broken[0]
+    return 0
+
+
+_ABOUT = """\
+Print each message with its sender, how secret it is and who can have written it, and what happens in the group.
+
+secrecy  note: readable, now and later, by all who know the channel's phrase
+         conversation: keys of those present, forgotten after use
+         ratchet: keys of the group's members, new with every message; private: for this member alone
+origin   member: signed by the sender's own key; group: somebody who knows the group's key
+history  it was sent before this computer joined
+"""
+_EXAMPLES = """\
+examples:
+  sealcast listen greenhouse
+  sealcast listen greenhouse --json | jq -r 'select(.type == "message") | .text'
+  sealcast listen greenhouse --count 1
+
+keys of a message line (--json):
+  type "message", sender, secrecy, origin, time (seconds since 1970, 0 unknown), seq, historic, again, epoch,
+  private, text (or body_b64 when it is not text)
+keys of an event line: type "event", event (joined, left, vanished, asleep, rekeyed, gap, ...), and what it tells
+"""

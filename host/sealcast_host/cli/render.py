@@ -1,0 +1,127 @@
+"""Messages and events as lines for people and as JSON for programs. What others wrote is never trusted with the
+terminal."""
+
+import base64
+import json
+import time
+from typing import Any
+
+# What happens in the group, in words. Events without a line here are for programs (--json) only.
+_EVENTS = {
+    "joined": "{uid} joined",
+    "left": "{uid} left",
+    "gone": "{uid} is gone",
+    "vanished": "{uid} vanished (no sign of life)",
+    "asleep": "{uid} sleeps",
+    "awake": "{uid} is awake",
+    "rekeyed": "new conversation key, epoch {epoch}",
+    "gap": "messages of {uid} are missing",
+    "identity_changed": "{uid} has ANOTHER identity than before: its messages are refused until you approve it",
+    "pinned": "{uid} is known from now on by its identity",
+    "forged": "a message that claims to be from {uid} was refused",
+    "handshake_failed": "no new conversation key yet",
+    "removed": "{by} removed this member from the group",
+    "group": "the ratcheting group is now: {members}",
+    "group_failed": "the group was not changed: {reason}",
+    "no_package": "{uid} cannot be taken in before it comes online",
+    "leaving": "{uid} leaves the group",
+    "message_undecryptable": "a private message of {uid} could not be opened",
+    "followed": "{uid} has followed to the channel's new key",
+    "expelled": "this member was declared lost: the others have moved to another key",
+    "notice_unreadable": "a lost member was declared, but this one cannot read the new key: provision it again",
+    "moved": "a lost member was declared; the channel has a new key",
+    "forked": "the group's order has split: somebody, or the broker, shows different histories",
+    "desync": "out of step with the group; asking to be taken in again",
+    "resynced": "in step with the group again",
+    "undeliverable": "a private message was not sent: {uid} is not in the group any more",
+    "offline": "the broker is not reachable; trying again",
+    "overflow": "messages of {sender} were given up: they came too fast",
+    "error": "trouble here: {text}",
+}
+
+
+def clean(text: str) -> str:
+    """Text that cannot move the cursor, ring the bell or fake a line."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def clock(unix: int) -> str:
+    """A sender's time in this computer's time zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix)) if unix else "(sender has no clock)"
+
+
+def body_text(body: bytes) -> str | None:
+    """The body as text, or None when it is not UTF-8."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def message_line(message: Any) -> str:
+    """One readable line: when, who, how secret, what."""
+    text = body_text(message.body)
+    shown = clean(text) if text is not None else f"({len(message.body)} bytes) {message.body[:32].hex()}"
+    how = [message.secrecy, message.origin]
+    if message.private:
+        how.append("private")
+    if message.historic:
+        how.append("history")
+    if message.again:
+        how.append("again")
+    return f"{clock(message.time)}  {clean(message.sender)}  [{', '.join(how)}]  {shown}"
+
+
+def event_line(name: str, info: dict[str, Any]) -> str | None:
+    """An event in words, or None for one that only programs care about."""
+    if name == "rekeyed" and info.get("epoch") is None:
+        return "* no conversation key now: messages are notes"
+    template = _EVENTS.get(name)
+    if template is None:
+        return None
+    somebody = dict.fromkeys(("uid", "sender", "by"), "somebody")
+    known = somebody | {"epoch": "", "reason": "", "members": "", "text": str(info.get("code", "unknown"))}
+    values = {
+        key: clean(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for key, value in info.items()
+        if key in known and value is not None
+    }
+    return "* " + template.format_map(known | values)
+
+
+def message_json(message: Any) -> str:
+    """One JSON object; the keys are promised in `sealcast listen --help`."""
+    out: dict[str, Any] = {
+        "type": "message",
+        "sender": message.sender,
+        "secrecy": message.secrecy,
+        "origin": message.origin,
+        "time": message.time,
+        "seq": message.seq,
+        "historic": message.historic,
+        "again": message.again,
+        "epoch": message.epoch,
+        "private": message.private,
+    }
+    text = body_text(message.body)
+    if text is not None:
+        out["text"] = text
+    else:
+        out["body_b64"] = base64.b64encode(message.body).decode()
+    return json.dumps(out)
+
+
+def event_json(name: str, info: dict[str, Any]) -> str:
+    return json.dumps(
+        {"type": "event", "event": name} | {k: _plain(v) for k, v in info.items() if k not in ("type", "event")}
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).hex()
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)

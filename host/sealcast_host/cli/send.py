@@ -1,0 +1,104 @@
+"""`sealcast send`: one message, or each line of standard input, each acknowledged by the broker before the next.
+
+Afterwards the member sleeps rather than leaves: the next `send` goes on with the same session, so that a script that
+sends every minute costs the group no new key each time.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+
+from sealcast.errors import SealcastError
+from sealcast.wire import MAX_BODY
+from sealcast_host.cli.arguments import seconds
+from sealcast_host.cli.options import add_member, channel_of
+from sealcast_host.cli.signals import run
+from sealcast_host.errors import UserError
+from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.session import HostSession
+from sealcast_host.member.visit import SLEEP_S, visit, within
+
+
+def arguments(p: argparse.ArgumentParser) -> None:
+    p.description, p.epilog = _ABOUT, _EXAMPLES
+    add_member(p)
+    p.add_argument("text", metavar="TEXT", help="the message; - sends each line of standard input")
+    modes = ("auto", "note", "conversation", "ratchet")
+    p.add_argument("--mode", choices=modes, default="auto", help="auto takes the strongest that is available (default)")
+    p.add_argument(
+        "--to", metavar="UID", help="to this member of the group alone; nobody else sees to whom (--mode ratchet)"
+    )
+    p.add_argument(
+        "--timeout", type=seconds, default=60.0, metavar="S", help="give up after S seconds (default: %(default)g)"
+    )
+    p.set_defaults(run=lambda args: send(channel_of(args), args.uid, args.text, args.mode, args.timeout, args.to))
+
+
+def send(known: ChannelFile, uid: str | None, text: str, mode: str, timeout: float, to: str | None = None) -> int:
+    """text: - for the lines of standard input. mode: auto for the strongest. to: of the group, for this member
+    alone. Raises UserError."""
+    if to is not None and mode not in ("auto", "ratchet"):
+        raise UserError("--to is for --mode ratchet: notes and conversations go to all")
+    if to is not None:
+        mode = "ratchet"
+    if text != "-":
+        _check(text.encode("utf-8", "surrogateescape"), "the message")
+    return run(_send(known, uid, text, None if mode == "auto" else mode, timeout, to))
+
+
+async def _send(
+    known: ChannelFile, uid: str | None, text: str, mode: str | None, timeout: float, to: str | None
+) -> int:
+    alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
+    late = f"not acknowledged within {timeout:g} s: is the broker reachable? raise --timeout to wait longer"
+    # The group knows this member, not its stand-in `<name>-2`.
+    async with visit(known, uid, sleep_s=SLEEP_S, alias=mode != "ratchet") as session:
+        async for body in _bodies(text):
+            try:
+                if mode == "conversation":
+                    await within(timeout, _conversation(session), alone)
+                await within(timeout, session.send(body, mode, to), late)
+            except SealcastError as e:
+                raise UserError(str(e)) from None
+    return 0
+
+
+async def _conversation(session: HostSession) -> None:
+    """Returns once there is a key to converse with."""
+    agreed = asyncio.Event()
+    session.on("rekeyed", lambda name, info: agreed.set())
+    if session.epoch is None:
+        await agreed.wait()
+
+
+async def _bodies(text: str) -> AsyncIterator[bytes]:
+    if text != "-":
+        yield text.encode("utf-8", "surrogateescape")
+        return
+    loop = asyncio.get_running_loop()
+    number = 0
+    while line := await loop.run_in_executor(None, sys.stdin.buffer.readline, 4 * MAX_BODY):
+        number += 1
+        body = line.rstrip(b"\r\n")
+        if body:
+            _check(body, f"line {number}")
+            yield body
+
+
+def _check(body: bytes, what: str) -> None:
+    if not body:
+        raise UserError("the message is empty: give a text, or - to send the lines of standard input")
+    if len(body) > MAX_BODY:
+        raise UserError(f"{what} is too long: {MAX_BODY} bytes at most; split it")
+
+
+_ABOUT = """Send, and wait until the broker has it. A note reaches members that are asleep or join later as well."""
+_EXAMPLES = """\
+examples:
+  sealcast send greenhouse "open the roof"
+  sealcast send greenhouse --mode note "kept for who comes later"
+  sealcast send greenhouse --mode ratchet --to bench-1 "for you alone"
+  sensors | sealcast send greenhouse -                 each line is a message
+  sealcast send greenhouse -- "-5 degrees"             a text that begins with a hyphen
+"""

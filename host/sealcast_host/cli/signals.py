@@ -1,0 +1,37 @@
+"""How a command ends: SIGINT and SIGTERM end it in good order."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+
+def on_stop(stop: Callable[[], None]) -> None:
+    """Call stop() at SIGINT and SIGTERM. Only inside a running loop."""
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, stop)
+
+
+def run(work: Coroutine[Any, Any, int]) -> int:
+    """Run a command that a signal cancels. Returns its exit code, 0 when it was stopped."""
+
+    async def supervised() -> int:
+        task = asyncio.current_task()
+        stopped = False
+
+        def stop() -> None:
+            nonlocal stopped
+            if not stopped and task is not None:
+                stopped = True
+                task.cancel()
+
+        on_stop(stop)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if stopped:
+                return 0
+            raise
+
+    return asyncio.run(supervised())

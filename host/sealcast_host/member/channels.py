@@ -1,0 +1,166 @@
+"""Channels this user knows: one private file each, in the configuration directory.
+
+The file holds the channel's root key (scrypt is done once, here), the admin's Ed25519 secret, which never leaves this
+computer, and where the broker is. The word phrase is shown once and not kept.
+"""
+
+import json
+import secrets
+import socket
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from sealcast import compat, wire
+from sealcast.crypto import keys
+from sealcast.run.settings import check
+from sealcast_host.errors import UserError
+from sealcast_host.member.privatefiles import config_dir, make_private_dir, read_private_json, write_private
+
+FORMAT = 1
+
+
+@dataclass
+class ChannelFile:
+    """What is known of a channel here. `key`, `admin_secret`: 32 bytes each; None where this host is not the admin."""
+
+    channel: str
+    key: bytes
+    uid: str
+    admin: bytes | None = None
+    admin_secret: bytes | None = None
+    broker: dict[str, Any] = field(default_factory=lambda: {"host": "127.0.0.1"})
+    roster: dict[str, str] = field(default_factory=dict)
+    generation: int = 0  # how often the channel has moved to a new key, as far as is known here
+
+    def to_json(self) -> dict[str, Any]:
+        out: dict[str, Any] = {"format": FORMAT, "channel": self.channel, "key": wire.b64(self.key), "uid": self.uid}
+        if self.admin is not None:
+            out["admin"] = wire.b64(self.admin)
+        if self.admin_secret is not None:
+            out["admin_secret"] = wire.b64(self.admin_secret)
+        if self.generation:
+            out["generation"] = self.generation
+        return out | {"broker": self.broker, "roster": self.roster}
+
+    def settings(self, uid: str | None = None) -> dict[str, Any]:
+        """A member's sealcast.json (without the secrets that only the host keeps)."""
+        out: dict[str, Any] = {
+            "uid": uid or self.uid,
+            "channel": self.channel,
+            "key": wire.b64(self.key),
+            "broker": dict(self.broker),
+        }
+        if self.admin is not None:
+            out["admin"] = wire.b64(self.admin)
+        if self.roster:
+            out["roster"] = dict(self.roster)
+        return out
+
+
+def path_of(channel: str) -> Path:
+    """The channel's file. Any name can be a file name once it is quoted."""
+    return config_dir() / f"{quote(channel, safe='')}.json"
+
+
+def known_channels() -> list[str]:
+    """The names of all channels with a file here, sorted."""
+    directory = config_dir()
+    if not directory.is_dir():
+        return []
+    return sorted(unquote(path.stem) for path in directory.glob("*.json") if not path.name.startswith("."))
+
+
+def load(channel: str) -> ChannelFile:
+    """The channel's file, checked. Raises UserError."""
+    path = path_of(channel)
+    if not path.exists():
+        known = known_channels()
+        alike = [name for name in known if _one_form(name) == _one_form(channel)]
+        if alike:
+            raise UserError(
+                f"unknown channel; {_shown(alike[0])} looks the same, in another Unicode form: copy that name"
+            )
+        hint = "known here: " + ", ".join(known) if known else "no channel is known here"
+        raise UserError(f"unknown channel {_shown(channel)}; {hint}; make one with: sealcast channel new NAME")
+    raw = read_private_json(path)
+    if raw.pop("format", None) != FORMAT:
+        raise UserError(f"{path} is of another format: update sealcast-host, or restore the file from a copy")
+    admin_secret = raw.pop("admin_secret", None)
+    generation = raw.pop("generation", 0)
+    if type(generation) is not int or not 0 <= generation < 1 << 32:
+        raise UserError(f"{path} is damaged (generation): restore it from a copy")
+    raise_wrong_settings(raw, str(path))
+    if raw["channel"] != channel:
+        raise UserError(f"{path} is the file of another channel: rename it back")
+    try:
+        secret = None if admin_secret is None else wire.unb64(admin_secret)
+        if secret is not None and len(secret) != 32:
+            raise ValueError
+        return ChannelFile(
+            channel=channel,
+            key=wire.unb64(raw["key"]),
+            uid=raw["uid"],
+            admin=wire.unb64(raw["admin"]) if raw.get("admin") else None,
+            admin_secret=secret,
+            broker=raw["broker"],
+            roster=raw.get("roster") or {},
+            generation=generation,
+        )
+    except Exception:  # whatever is wrong with the text, it must not be shown
+        raise UserError(f"{path} is damaged (key or admin_secret): restore it from a copy") from None
+
+
+def create(
+    channel: str, password: str, broker: dict[str, Any], uid: str | None = None, *, admin: bool = True
+) -> ChannelFile:
+    """Derive the key, make the admin, store the file (0600). Raises UserError when the channel is known already."""
+    known = ChannelFile(channel=channel, key=bytes(32), uid=uid or default_uid(), broker=broker)
+    raise_wrong_settings(known.settings(), "channel")
+    path = path_of(channel)
+    if path.exists():  # before the slow part; the write refuses as well
+        raise UserError(f"{path} is there already; it is not overwritten: move it away first")
+    suite = compat.best_suite()
+    known.key = keys.root_key(suite, password.encode(), channel.encode())
+    if admin:
+        known.admin_secret = secrets.token_bytes(32)
+        known.admin = suite.ed25519_public(known.admin_secret)
+    store(known, replace=False)
+    return known
+
+
+def store(known: ChannelFile, *, replace: bool) -> Path:
+    """Write the channel's file (0600) -> its path. Raises UserError when it is there and not to be replaced."""
+    raise_wrong_settings(known.settings(), "channel")
+    path = path_of(known.channel)
+    make_private_dir(path.parent)
+    write_private(path, _dump(known.to_json()), replace=replace)
+    return path
+
+
+def raise_wrong_settings(settings: dict[str, Any], where: str) -> None:
+    """UserError naming the first wrong field (and how many more); says nothing when all is well."""
+    errors = check(settings)
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise UserError(f"{where}: {errors[0]}{more}")
+
+
+def default_uid() -> str:
+    """This computer's name, shortened to what a member's name may be."""
+    name = socket.gethostname().split(".")[0].strip() or "host"
+    return name.encode()[:40].decode("utf-8", "ignore")
+
+
+def _dump(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _one_form(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _shown(name: str) -> str:
+    return '"' + "".join(c if c.isprintable() else "?" for c in name[:48]) + '"'

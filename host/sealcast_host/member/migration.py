@@ -1,0 +1,51 @@
+"""After `sealcast lost` the channel has another root key: what is stored here follows, and which of two keys is
+the newer.
+
+A member's stored state knows the key it has moved to; the channel's file knows it for the members and boards to come.
+Each can be behind the other: the file, when the power went between the two; a member's state, when it did not run while
+another member of this computer moved. PROTOCOL.md section 22.
+"""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from sealcast.channel import Channel
+from sealcast_host.errors import UserError
+from sealcast_host.member import channels
+
+
+def restored(suite: Any, config: dict[str, Any], blob: bytes | None) -> Any:
+    """The channel of completed settings and a stored state. The core begins anew when it has never heard of the
+    settings' key; how often the channel has moved to come there, it learns here."""
+    member = Channel(suite, config, blob, os.urandom)
+    member.lost.collects = True  # the admin's key lies on a computer: a notice is made from here
+    known = _file_of(config["channel"])
+    if known is not None and known.key == config["key"] == member.lost.root:
+        member.lost.generation = max(member.lost.generation, known.generation)
+    return member
+
+
+def follow(member: Any, removed: str | None = None) -> None:
+    """Give the channel's file the key that `member` has moved to, if it holds one from before. Raises UserError.
+
+    The file is replaced whole: until the new one is durable the old one stands.
+    """
+    known = _file_of(member.config["channel"])
+    lost = member.lost
+    if known is None or known.key == lost.root or known.generation >= lost.generation or known.key not in _left(member):
+        return
+    roster = {uid: public for uid, public in known.roster.items() if uid != removed}
+    channels.store(replace(known, key=bytes(lost.root), generation=lost.generation, roster=roster), replace=True)
+
+
+def _left(member: Any) -> list[bytes]:
+    """The keys of the places that this member has left and still watches."""
+    return [old.root for old in member.lost.old]
+
+
+def _file_of(channel: str) -> channels.ChannelFile | None:
+    try:
+        return channels.load(channel) if channels.path_of(channel).exists() else None
+    except UserError:  # whoever needs the file will say so; a member with settings of its own does not
+        return None

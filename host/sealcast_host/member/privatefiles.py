@@ -1,0 +1,96 @@
+"""Private files: written atomically, mode 0600, and refused when others may read them."""
+
+import json
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Any
+
+from sealcast_host.errors import UserError
+
+
+def config_dir() -> Path:
+    """Where channels are kept: $XDG_CONFIG_HOME/sealcast, else ~/.config/sealcast."""
+    return _xdg("XDG_CONFIG_HOME", ".config")
+
+
+def state_dir() -> Path:
+    """Where members' sessions are kept: $XDG_STATE_HOME/sealcast, else ~/.local/state/sealcast."""
+    return _xdg("XDG_STATE_HOME", ".local/state")
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    # The XDG specification: a relative path is to be ignored.
+    value = os.environ.get(variable, "")
+    base = Path(value) if os.path.isabs(value) else Path.home() / fallback
+    return base / "sealcast"
+
+
+def make_private_dir(path: Path) -> None:
+    """Create `path` (and parents) for this user alone."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as e:
+        raise UserError(f"cannot make the directory {path}: {reason(e)}") from None
+
+
+def write_private(path: Path, text: str, *, replace: bool) -> None:
+    """Write `text` with mode 0600, whole or not at all. Without `replace` an existing file is an error."""
+    data = text.encode()
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(fd, "wb") as f:
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+            if replace:
+                os.replace(temporary, path)
+            else:
+                os.link(temporary, path)  # fails when it exists, with no gap in which another could make it
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_dir(path.parent)
+    except FileExistsError:
+        raise UserError(f"{path} is there already; it is not overwritten: move it away first") from None
+    except OSError as e:
+        raise UserError(f"cannot write {path}: {reason(e)}") from None
+
+
+def _sync_dir(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def read_private_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file that only its owner can read. The contents never appear in an error."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise UserError(f"{path} holds keys but others may read it (mode {mode:04o}): run chmod 600 {path}")
+        text = path.read_text("utf-8-sig")  # some editors begin a file with that mark
+    except OSError as e:
+        raise UserError(f"cannot read {path}: {reason(e)}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not a text file: restore it from a copy") from None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as e:
+        raise UserError(
+            f"{path} is not valid JSON (line {e.lineno}, column {e.colno}): mend it or restore a copy"
+        ) from None
+    except RecursionError:
+        raise UserError(f"{path} is not valid JSON (nested too deeply): restore a copy") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path} must hold one JSON object: restore it from a copy")
+    return value
+
+
+def reason(error: OSError) -> str:
+    """The system's words for what failed, without the path (the caller names it)."""
+    return (error.strerror or type(error).__name__).lower()

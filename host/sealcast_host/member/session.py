@@ -1,0 +1,289 @@
+"""A member on this computer: settings, identity, stored state and link put together. `sealcast.join` ends up here.
+
+    ch = await sealcast.join("greenhouse")
+    await ch.send(b"...")
+    async for m in ch: ...
+
+A member's state belongs to one process at a time: two that seal with the same counters would break the protocol's first
+invariant, so its directory is locked while a session runs.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+from sealcast import compat, wire
+from sealcast.crypto import keys
+from sealcast.run import aio, slots
+from sealcast.run.filestore import FileStore
+from sealcast.run.session import Session
+from sealcast.run.settings import complete
+from sealcast_host.errors import UserError
+from sealcast_host.member import channels, migration
+from sealcast_host.member.mqtt import MqttTransport
+from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
+
+MAX_ALIASES = 9
+
+# watch(name, info): called for each event with its details, and as ("message", message) for each message.
+Callback = Callable[[str, Any], None]
+
+
+def _folder(name: str) -> str:
+    """A name as one folder's name: "." and ".." lead nowhere."""
+    return quote(name, safe="").replace(".", "%2E")
+
+
+class MemberBusy(UserError):
+    """This member runs in another process."""
+
+
+class MemberState:
+    """The directory of one member of one channel: its identity, its stored state, and the lock on both."""
+
+    def __init__(self, channel: str, uid: str) -> None:
+        self.path = state_dir() / _folder(channel) / _folder(uid)
+        make_private_dir(self.path)
+        try:
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as e:
+            raise UserError(f"cannot write in {self.path}: {reason(e)}") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise MemberBusy(
+                f'"{uid}" takes part from another process already: stop that one, or use another name with --uid'
+            ) from None
+
+    def identity(self) -> bytes:
+        """This member's 32-byte secret: made at the first call, then kept (mode 0600)."""
+        path = self.path / "identity.json"
+        if not path.exists():
+            write_private(path, json.dumps({"identity": wire.b64(secrets.token_bytes(32))}) + "\n", replace=False)
+        try:
+            secret: bytes = wire.unb64(read_private_json(path)["identity"])
+            if len(secret) != 32:
+                raise ValueError
+        except UserError:
+            raise
+        except Exception:  # whatever is wrong with it, it must not be shown
+            raise UserError(
+                f"{path} is damaged: restore it from a copy; without it the others see a changed identity"
+            ) from None
+        return secret
+
+    def release(self) -> None:
+        """Let another process use it."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+class HostSession:
+    """A running member: the core's Session with types, which gives the member's state back when it ends.
+
+    `async for message in session` yields the messages: sender, body, secrecy, origin, time, seq, historic, again,
+    epoch.
+    """
+
+    def __init__(
+        self, channel: Any, transport: MqttTransport, storage: Any, state: MemberState, remake: Callable[[], Any]
+    ) -> None:
+        """remake() -> the channel as it was stored: an internal error is survived like a power cut."""
+        self._session: Any = Session(channel, transport, storage, aio.Clock(), remake=remake)
+        self._state = state
+        self.transport = transport  # `transport.failure` tells why a connection failed
+
+    async def start(self) -> None:
+        """Begin. Raises SealcastError when the channel cannot."""
+        await self._session.start()
+
+    async def send(self, body: bytes, mode: str | None = None, to: str | None = None) -> None:
+        """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet").
+
+        mode: "note", "conversation", "ratchet", None: the strongest available now. to: the name of the only receiver
+        ("ratchet"). Raises SealcastError.
+        """
+        await self._session.send(body, mode, to)
+
+    async def change_group(self, action: str, uids: list[str] | None = None) -> None:
+        """The ratcheting group: "create" (of this member and `uids`), "add", "remove", "leave", "resync", "rejoin".
+
+        Returns when the wish is stored ("leave": when the group knows); the event group tells that it is fulfilled,
+        group_failed that it cannot be. Raises SealcastError.
+        """
+        await self._session.change_group(action, uids or [])
+
+    async def declare_lost(self, uid: str, admin_secret: bytes) -> None:
+        """Leave a member behind: the channel moves to a new key. The event followed tells who came along. Raises
+        SealcastError."""
+        await self._session.declare_lost(uid, admin_secret)
+
+    async def approve(self, uid: str, text: str) -> None:
+        """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
+        await self._session.approve(uid, text)
+
+    @property
+    def channel(self) -> Any:
+        """The member's state machine; another object after an internal error (None while that one is made)."""
+        return self._session.channel
+
+    @property
+    def group(self) -> dict[str, Any] | None:
+        """Where this member is in the ratcheting group: phase, members, epoch, head, digest. None: in no group."""
+        group: dict[str, Any] | None = self._session.group
+        return group
+
+    def on(self, event: str, callback: Callback) -> None:
+        """Call callback(name, info) at every `event`; "*" means all of them."""
+        self._session.on(event, callback)
+
+    @property
+    def members(self) -> list[tuple[str, str]]:
+        """(name, status) of everybody known, this member included."""
+        return list(self._session.members)
+
+    @property
+    def epoch(self) -> str | None:
+        """The name of the conversation key in use, None when there is none."""
+        epoch: str | None = self._session.epoch
+        return epoch
+
+    @property
+    def online(self) -> bool:
+        """Connected to the broker just now?"""
+        return bool(self._session.online)
+
+    async def rekey(self) -> None:
+        """Ask for a new conversation key now."""
+        await self._session.rekey()
+
+    async def sleep(self, seconds: int) -> None:
+        """Stay a member for `seconds` without being there, and close."""
+        await self._ending(self._session.sleep(seconds))
+
+    async def leave(self) -> None:
+        """Say goodbye and close: the others agree on a new key without this member."""
+        await self._ending(self._session.leave())
+
+    async def close(self) -> None:
+        """Stop at once, without a word to the others."""
+        await self._ending(self._session.close())
+
+    async def _ending(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        finally:
+            await self._session.close()
+            self._state.release()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await self._session.__anext__()
+
+
+async def join(
+    channel: str | None = None, settings: dict[str, Any] | Path | str | None = None, **overrides: Any
+) -> HostSession:
+    """Take part in a channel; returns a started session (it connects, and reconnects, by itself).
+
+    channel: its name, as made by `sealcast channel new`. settings: a dict, or the path of a sealcast.json; without
+    either,
+    ./sealcast.json is read. overrides: fields of sealcast.json that replace those. Raises UserError and SealcastError.
+    """
+    merged = _find(channel, settings) | overrides
+    channels.raise_wrong_settings(merged, "settings")
+    return await start(merged, MemberState(merged["channel"], merged["uid"]))
+
+
+async def join_watched(settings: dict[str, Any], watch: Callback, *, alias: bool) -> HostSession:
+    """Take part, with `watch` told everything from the first event on (messages are not queued then).
+
+    With `alias`, when this member is at work in another process, as `<uid>-2`, `<uid>-3`, ...,
+    each a member of its own.
+    """
+    channels.raise_wrong_settings(settings, "settings")
+    uid = settings["uid"]
+    if not alias:
+        return await start(settings, MemberState(settings["channel"], uid), watch)
+    for i in range(1, MAX_ALIASES + 1):
+        name = uid if i == 1 else f"{uid}-{i}"
+        try:
+            state = MemberState(settings["channel"], name)
+        except MemberBusy:
+            continue
+        return await start(settings | {"uid": name}, state, watch)
+    raise UserError(
+        f'"{uid}" takes part from {MAX_ALIASES} processes already: stop one, or use another name with --uid'
+    )
+
+
+async def start(settings: dict[str, Any], state: MemberState, watch: Callback | None = None) -> HostSession:
+    """Build and start the session of a member whose state is held. Releases it when that fails."""
+    try:
+        config = complete(settings)
+        suite = compat.best_suite()
+        if config["key"] is None:
+            config["key"] = keys.root_key(suite, config["password"].encode(), config["channel"].encode())
+        if config["identity"] is None:
+            config["identity"] = state.identity()
+        key = slots.key_for(suite, config["identity"], config["channel"].encode(), config["uid"].encode())
+        store = FileStore(suite, key, str(state.path / "state"))
+        try:
+            blob = store.load()
+        except OSError as e:
+            raise UserError(f"cannot read the state in {state.path}: {reason(e)}") from None
+        if store.damaged:
+            raise UserError(f"the state in {state.path} is damaged: remove state.0 and state.1 there to join anew")
+        member = migration.restored(suite, config, blob)
+        migration.follow(member)
+
+        def remake() -> Any:
+            return migration.restored(suite, config, store.load())
+
+        session = HostSession(member, transport_for(config), store, state, remake)
+        session.on("moved", lambda name, info: migration.follow(session.channel, info["removed"]))
+        if watch is not None:
+            session.on("*", watch)
+            session.on("message", _ignore)  # "*" has it already; this says that nobody reads the queue
+        await session.start()
+        return session
+    except BaseException:
+        state.release()
+        raise
+
+
+def _ignore(name: str, info: Any) -> None:
+    pass
+
+
+def transport_for(config: dict[str, Any]) -> MqttTransport:
+    """The link described by completed settings. Raises UserError when the CA file cannot be used."""
+    if config["transport"] == "serial":
+        raise UserError('transport: "serial" is for boards; this computer needs a broker')
+    return MqttTransport.to(config["broker"], config["keepalive"])
+
+
+def _find(channel: str | None, settings: dict[str, Any] | Path | str | None) -> dict[str, Any]:
+    """The settings meant by join's arguments. A dict of the caller's is not changed."""
+    if isinstance(settings, dict):
+        found = dict(settings)
+    elif settings is not None:
+        found = read_private_json(Path(settings))
+    elif channel is not None and channels.path_of(channel).exists():
+        found = channels.load(channel).settings()
+    elif Path("sealcast.json").exists():
+        found = read_private_json(Path("sealcast.json"))
+    else:
+        raise UserError("no such channel and no sealcast.json here: make one with: sealcast channel new NAME")
+    if channel is not None and found.setdefault("channel", channel) != channel:
+        raise UserError("the settings are those of another channel: name the right one")
+    return found

@@ -1,0 +1,102 @@
+"""What listen, send and chat share: become a member, fail plainly when the first connection does, part politely."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sealcast.errors import SealcastError
+from sealcast_host.errors import UserError
+from sealcast_host.member.address import place_of
+from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.mqtt import LinkError
+from sealcast_host.member.session import Callback, HostSession, join_watched
+
+SLEEP_S = 3600  # as long as the others wait for a member that comes for a moment at a time
+GOODBYE_S = 6.0
+POLL_S = 0.02
+
+
+@asynccontextmanager
+async def visit(
+    known: ChannelFile,
+    uid: str | None,
+    watch: Callback | None = None,
+    *,
+    sleep_s: int | None = None,
+    alias: bool = True,
+) -> AsyncIterator[HostSession]:
+    """A member of a channel that has reached the broker. Leaves at the end, or sleeps for `sleep_s` when that is given.
+
+    watch(name, info): called for every event and message ("message") from the very first on. alias: may it be another
+    member, `<uid>-2`, when this one is at work in another process?
+    Raises UserError when the first connection fails.
+    """
+    ready: asyncio.Future[LinkError | None] = asyncio.get_running_loop().create_future()
+    opened: list[HostSession] = []
+    moving = False
+
+    def everything(name: str, info: Any) -> None:
+        # The first thing that decides whether this member got in: its own join, or a failed connection.
+        nonlocal moving
+        if not ready.done():
+            moving = (
+                moving or name == "moved"
+            )  # a lost member was declared while we were away: we connect once more, at the new place
+            if name == "online" and "members" in info:
+                ready.set_result(None)
+            elif name == "offline" and moving:
+                moving = False
+            elif name == "offline":
+                ready.set_result(
+                    (opened and opened[0].transport.failure) or LinkError("lost", "the link to the broker was lost")
+                )
+        if watch is not None:
+            watch(name, info)
+
+    try:
+        session = await join_watched(known.settings(uid), everything, alias=alias and uid is None)
+    except SealcastError as e:
+        raise UserError(str(e)) from None
+    opened.append(session)
+    try:
+        failure = await ready
+        if failure is not None:
+            raise UserError(way_out(failure, known.broker))
+        yield session
+    finally:
+        # A member that only goes away keeps the others waiting for it.
+        with contextlib.suppress(SealcastError, TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await (session.leave() if sleep_s is None else session.sleep(sleep_s))
+        await session.close()
+
+
+def way_out(error: LinkError, broker: dict[str, Any]) -> str:
+    """The line for a connection that could not be made."""
+    hints = {
+        "refused": "start one with: sealcast broker, or name another with --broker HOST[:PORT]",
+        "name": "check --broker HOST",
+        "auth": "check --broker-user and its password",
+        "tls": "check --ca FILE and the broker's certificate",
+        "timeout": "check --broker HOST[:PORT]",
+        "lost": "try again",
+    }
+    return f"no connection to the broker at {place_of(broker)}: {error}; {hints.get(error.kind, 'try again')}"
+
+
+async def settled(session: HostSession) -> None:
+    """Returns once what the broker keeps of the members (presence, key packages, notes) has been read."""
+    catchup = session.channel.catchup
+    while catchup.queue or catchup.reading is not None or not session.online:
+        await asyncio.sleep(POLL_S)  # nobody tells: it is a matter of one round trip for each member
+
+
+async def within(seconds: float, what: Awaitable[Any], error: str) -> Any:
+    """Await with a limit. Raises UserError(error) when it passes."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await what
+    except TimeoutError:
+        raise UserError(error) from None

@@ -1,0 +1,157 @@
+"""What the core decides, as data: effects, and the two boxes that outlive an input. PROTOCOL.md section 11.
+
+An effect is a tuple with fixed places. They are carried out in order; whatever stands after a STORE waits until it is durable.
+
+    (STORE, parts)                   parts: list of bytes, one state together
+    (CONNECT, topic, payload)        before a connection: its last will
+    (DISCONNECT,)                    say goodbye and stay away
+    (RECONNECT,)                     drop the connection when what was published is out, and connect again
+    (SUBSCRIBE, filter, qos)
+    (PUBLISH, topic, payload, retain, qos, token)
+    (MESSAGE, message)               see Message
+    (EVENT, name, detail)            detail: a dict
+    (WAKE, at_ms)                    call tick() then
+    (QUEUED, token)                  it waits: until we are online, or for its turn in the group
+    (SETTLED, token, error)          what was queued or published under this token is done: error is None or a SealcastError
+
+Tokens are positive, from one counter, and serve once; 0: nobody waits for it.
+"""
+
+from .compat import const
+from .errors import Offline, OutboxFull
+from .wire import lv, u32
+
+STORE = "store"
+CONNECT = "connect"
+DISCONNECT = "disconnect"
+RECONNECT = "reconnect"
+SUBSCRIBE = "subscribe"
+PUBLISH = "publish"
+MESSAGE = "message"
+EVENT = "event"
+WAKE = "wake"
+QUEUED = "queued"
+SETTLED = "settled"
+
+QUIET = ("duplicate", "late", "outside", "topic")  # part of normal life: counted, not reported
+REPORT_MS = const(10000)  # the same complaint is reported at most this often
+MAX_INBOX = const(64)
+INBOX_BYTES = const(4096)  # of bodies: the stored state must fit a board's heap
+
+
+class Message:
+    """What an application gets. secrecy: note | conversation | ratchet; origin: member (proved by it) | group (by any with the key)."""
+
+    def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch):
+        self.sender = sender
+        self.body = body
+        self.secrecy = secrecy
+        self.origin = origin
+        self.time = time  # the sender's clock, Unix seconds; 0 when it had none
+        self.seq = seq
+        self.historic = historic
+        self.epoch = epoch  # hex, or None for a note
+        self.private = False  # for us alone (ratchet only)
+        self.again = False  # may have been delivered before a power cut
+
+
+class Outbox:
+    """What the broker has not acknowledged yet, byte for byte: token -> (topic, frame, retain, seq or None)."""
+
+    def __init__(self, limit):
+        self.limit = limit
+        self.entries = {}
+        self.last = 0
+
+    def token(self):
+        """A new one."""
+        self.last += 1
+        return self.last
+
+    def room(self):
+        """Raises OutboxFull when nothing more may wait."""
+        if len(self.entries) >= self.limit:
+            raise OutboxFull("%d messages wait for the broker: wait for one to be acknowledged" % self.limit)
+
+    def add(self, topic, frame, retain, seq):
+        token = self.token()
+        self.entries[token] = (topic, frame, retain, seq)
+        return token
+
+    def orphan(self):
+        """Our session ends: what waits is still sent, but its numbers say nothing about the new session's ring."""
+        for token in self.entries:
+            self.entries[token] = self.entries[token][:3] + (None,)
+
+    def pieces(self):
+        """For the stored state: a list of bytes, a piece an entry."""
+        out = [bytes((len(self.entries),))]
+        for token in sorted(self.entries):
+            topic, frame, retain, seq = self.entries[token]
+            flag = bytes((1 if retain else 0, 0 if seq is None else 1))
+            out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
+        return out
+
+    def unpack(self, r):
+        for _ in range(r.uint(1)):
+            topic, frame = r.lv().decode(), r.lv()
+            retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
+            self.add(topic, frame, retain == 1, seq if has else None)
+
+
+class Out:
+    """What the present input decides: every procedure of the core writes here and nowhere else."""
+
+    def __init__(self, limit):
+        """limit: how many publishes may wait for the broker."""
+        self.effects = []
+        self.dirty = False  # does the stored state no longer say what we must not forget?
+        self.drops = {}  # reason -> count
+        self.outbox = Outbox(limit)
+        self.inbox = []  # messages delivered, not yet taken by the application
+        self._reported = {}
+
+    def publish(self, topic, payload, retain=False, token=0):
+        self.effects.append((PUBLISH, topic, payload, retain, 1, token))
+
+    def subscribe(self, filter):
+        self.effects.append((SUBSCRIBE, filter, 1))
+
+    def event(self, name, detail):
+        self.effects.append((EVENT, name, detail))
+
+    def deliver(self, message):
+        self.inbox.append(message)
+        while len(self.inbox) > MAX_INBOX or len(self.inbox) > 1 and sum([len(m.body) for m in self.inbox]) > INBOX_BYTES:
+            self.inbox.pop(0)  # the application does not keep up: this one is no longer kept for after a power cut
+        self.effects.append((MESSAGE, message))
+
+    def queued(self, token):
+        self.effects.append((QUEUED, token))
+
+    def settled(self, token, error=None):
+        self.effects.append((SETTLED, token, error))
+
+    def complain(self, reason, uid, now):
+        """Count what was not accepted; say so, but not more often than every ten seconds."""
+        self.drops[reason] = self.drops.get(reason, 0) + 1
+        if reason not in QUIET and self.may_report(reason, now):
+            name = "forged" if reason in ("forged", "signature", "ring") else "dropped"
+            self.event(name, {"reason": reason, "uid": uid, "count": self.drops[reason]})
+
+    def may_report(self, what, now):
+        if now - self._reported.get(what, -REPORT_MS) < REPORT_MS:
+            return False
+        self._reported[what] = now
+        return True
+
+    def moved(self):
+        """The channel has another key: what waits could be read by nobody there."""
+        for token in sorted(self.outbox.entries):
+            self.settled(token, Offline("the channel moved to a new key before this was sent: send it again"))
+        self.outbox.entries = {}
+
+    def take(self):
+        """The effects so far."""
+        effects, self.effects = self.effects, []
+        return effects

@@ -1,0 +1,55 @@
+"""Who we are at this place: keys, names, randomness, and the session that signs as us. PROTOCOL.md sections 4 to 6.
+
+It changes only when the channel moves to another key, or a session of ours begins.
+"""
+
+from ..crypto.keys import Keys
+from ..wire import Topics
+from .identity import Identity
+
+
+class MySession:
+    """Our own session: what signs as us until storage is lost. lamport is 0 until its join has a place in the order."""
+
+    def __init__(self, suite, lamport, sid, seed):
+        self.lamport = lamport
+        self.sid = sid
+        self.seed = seed
+        self.S = suite.ed25519_public(seed)
+
+    @property
+    def order(self):
+        return (self.lamport, self.sid)
+
+    def sign(self, keys, ad, body, extra=b""):
+        return keys.suite.ed25519_sign(self.seed, self.S, keys.signable(ad, body, extra))
+
+
+class Me:
+    """config: checked settings with `key` (32 bytes, the root key) and `identity` (32 bytes) filled in."""
+
+    def __init__(self, suite, config):
+        self.suite = suite
+        self.config = config
+        self.identity = Identity(suite, config["identity"])
+        self.uid = config["uid"]
+        self.channel = config["channel"].encode()
+        self.rng = None  # made when the stored seed is known
+        self.settle_at(config["key"])
+
+    def settle_at(self, root):
+        """Begin at the place that this root key leads to."""
+        self.root = root
+        self.keys = Keys(self.suite, root, self.channel)
+        self.topics = Topics(self.keys.rp)
+        self.name = self.keys.name(self.uid.encode())
+        self.tag = self.name[:16]
+        self.session = None
+
+    def topic(self, stream, slot=None):
+        """Our own topic of this stream."""
+        return self.topics.make(self.name, stream, slot)
+
+    def seal(self, head, pt):
+        """A whole frame under msgkey, from us."""
+        return self.keys.seal(self.rng, head, self.tag, pt)

@@ -1,0 +1,221 @@
+"""Rare code (shared/sealcast/rare.py): dropped it dies, a load that fails loses nothing, a flood costs one load.
+
+The rare modules are those that a load("...") or need("...") in the core names; the scenarios are the core's own tests
+and the recorded runs.
+"""
+
+import ast
+import gc
+import sys
+import weakref
+from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
+
+import pytest
+
+import architecture
+import dual
+from recorded import Run
+from sealcast import errors, rare
+from sealcast.channel import Channel
+from solo import Peer, Solo, suite
+
+NAMES = sorted(name.removeprefix("sealcast.") for name in architecture.rare(architecture.graph()))
+NoRoom = getattr(errors, "NoRoom", ())
+LIVES = [(story, uid) for story in ("zpinc", "group", "notice") for uid in Run(f"v0.1/{story}.json", suite).uids()]
+SCENARIOS = sorted(
+    (path.stem, node.name)
+    for folder in ("zpinc", "smmp")
+    for path in (dual.CORE / folder).glob("test_*.py")
+    for node in ast.parse(path.read_text()).body
+    if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+)
+
+
+def test_there_is_rare_code():
+    assert len(NAMES) > 10
+    expected = {"zpinc.joins", "zpinc.history", "zpinc.rekey", "smmp.sync", "smmp.membership", "state", "run.settings"}
+    assert expected <= set(NAMES)
+
+
+class Watch:
+    """Weak references to what was dropped: each must die."""
+
+    def __init__(self):
+        self.references = []
+        self.inputs = 0
+        self.dropped = set()
+
+    def drop_all(self):
+        for name in NAMES:
+            module = sys.modules.get("sealcast." + name)
+            if module is None:
+                continue
+            for value in [module, *vars(module).values()]:
+                own = isinstance(value, type) or callable(value) and hasattr(value, "__code__")
+                if value is module or own and value.__module__ == module.__name__:
+                    self.references.append((name, getattr(value, "__name__", ""), weakref.ref(value)))
+            self.dropped.add(name)
+            rare.drop(name)
+
+    def living(self):
+        gc.collect()
+        found = sorted({f"{name}: {what}" for name, what, reference in self.references if reference() is not None})
+        self.references = []
+        return found
+
+
+@contextmanager
+def dropping(every=50):
+    """While it lasts, all rare code is dropped after each call of a Channel, and must be dead; -> Watch."""
+    watch, depth = Watch(), [0]
+    for name in NAMES:
+        rare.drop(name)
+
+    def wrapped(method):
+        def call(*args, **kwargs):
+            depth[0] += 1
+            try:
+                return method(*args, **kwargs)
+            finally:
+                depth[0] -= 1
+                if depth[0] == 0:
+                    watch.drop_all()
+                    watch.inputs += 1
+                    if watch.inputs % every == 0:
+                        assert watch.living() == []
+
+        return call
+
+    methods = {name: value for name, value in vars(Channel).items() if callable(value) and name[0] != "_"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, method in methods.items():
+            patch.setattr(Channel, name, wrapped(method))
+        yield watch
+    assert watch.living() == []
+
+
+def fresh(module):
+    """A test module of its own: one that pytest has may hold on to functions of rare modules."""
+    spec = spec_from_file_location("scenario_" + module, dual.SOURCES[module])
+    loaded = module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+@pytest.mark.parametrize(("module", "name"), SCENARIOS, ids=[f"{module}-{name}" for module, name in SCENARIOS])
+def test_scenarios_with_all_rare_code_dropped_between_inputs(module, name):
+    scenario = getattr(fresh(module), name)
+    with dropping():
+        scenario()
+
+
+@pytest.mark.parametrize("story", ["zpinc", "group", "notice"])
+def test_recorded_runs_with_all_rare_code_dropped_between_inputs(story):
+    """Byte for byte as if it had stayed."""
+    run = Run(f"v0.1/{story}.json", suite)
+    with dropping() as watch:
+        for uid in run.uids():
+            run.replay(uid)
+    assert watch.inputs > 100 and {"zpinc.joins", "zpinc.history", "zpinc.rekey", "state"} <= watch.dropped
+
+
+def test_a_scenario_that_keeps_rare_code_alive_is_seen():
+    kept = []
+    with pytest.raises(AssertionError, match=f"{NAMES[0]}: "):
+        with dropping():
+            kept.append(next(value for value in vars(rare.load(NAMES[0])).values() if hasattr(value, "__code__")))
+            solo = Solo()
+            solo.connect()
+
+
+class Short:
+    """In place of rare's __import__: the n-th module to be loaded finds no memory, twice, as after a collection."""
+
+    def __init__(self, n):
+        self.loads, self.n = [], n
+        self.failing = None
+
+    def __call__(self, full):
+        if full != self.failing:
+            self.loads.append(full)
+            if len(self.loads) == self.n:
+                self.failing = full
+                raise MemoryError
+            return __import__(full)
+        self.failing = None
+        raise MemoryError
+
+
+class Again(Run):
+    """A replay in which no input ends with a MemoryError: see the head of channel.py.
+
+    NoRoom: it has done nothing, and is given in again. Otherwise the memory was missing at the end of it, when all was
+    decided: what it decided comes with the next end.
+    """
+
+    failures = 0
+
+    def entered(self, member, given):
+        try:
+            return member.enter(*given)
+        except NoRoom:
+            self.failures += 1
+            return member.enter(*given)
+        except MemoryError:
+            self.failures += 1
+            return member.finish(given[0])
+
+
+def loads_of(run, uid, monkeypatch, n):
+    short = Short(n)
+    monkeypatch.setattr(rare, "__import__", short, raising=False)
+    for name in NAMES:
+        rare.drop(name)
+    run.replay(uid)
+    return short
+
+
+@pytest.mark.parametrize(("story", "uid"), LIVES)
+def test_a_load_that_fails_loses_nothing(story, uid, monkeypatch):
+    """Whichever load of a member's life fails: the input is given in again, and all goes on byte for byte."""
+    with dropping(every=10**9):
+        run = Again(f"v0.1/{story}.json", suite)
+        count = len(loads_of(run, uid, monkeypatch, 0).loads)
+        assert count > 20 and run.failures == 0
+        for n in range(1, count + 1, max(1, count // 60)):
+            run = Again(f"v0.1/{story}.json", suite)
+            loads_of(run, uid, monkeypatch, n)
+            assert run.failures == 1, n
+
+
+def test_a_flood_of_forged_questions_costs_one_load(monkeypatch):
+    """Frames that rare code must look at, one a second for ten minutes: it is loaded once, and goes when they end."""
+    anna = Peer("anna")
+    solo = Solo()
+    solo.connect(anna.join())
+    monkeypatch.setattr(rare, "UNLOADS", True)
+    solo.later(60000)
+    short = Short(0)
+    monkeypatch.setattr(rare, "__import__", short, raising=False)
+    stranger = Peer("bert", 5)
+    topic, frame = stranger.join()
+    for i in range(600):
+        forged = bytearray(frame)
+        forged[30 + i % 60] ^= 1
+        solo.give(topic, bytes(forged))
+        solo.later(1000)
+    assert solo.ch.out.drops["forged"] == 600
+    assert short.loads.count("sealcast.zpinc.joins") == 1
+    solo.later(60000)
+    assert "sealcast.zpinc.joins" not in sys.modules
+
+
+@pytest.mark.parametrize("function", ["rounds", "short_of_memory", "cold"])
+def test_on_micropython(function, micropython, mpy_cross, monkeypatch):
+    monkeypatch.setenv("SEALCAST_RARE", " ".join(NAMES))
+    done = dual.run(micropython, mpy_cross, "rare_memory", function)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == f"ok {function}"
+    for name in NAMES:
+        assert name in done.stdout, done.stdout

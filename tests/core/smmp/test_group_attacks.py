@@ -1,0 +1,312 @@
+"""One member against the others, and whoever knows the channel's key against the group. PROTOCOL.md 16 to 22, on CPython and MicroPython.
+
+Each test is an attack that a review found to work; what it may cost is said in its asserts. The simulator mixes such
+attacks into its stories (tests/sim/group_insider.py).
+"""
+
+from check import raises
+from insider import LOW, agreement, drops, party, publish, same, signed_by, three
+from room import Room
+from sealcast.channel import Channel
+from sealcast.crypto.keys import high_order
+from sealcast.errors import NoGroup, Reject
+from sealcast.smmp import private
+from sealcast.smmp import ratchet as smmp
+from sealcast.smmp.control import HEAD, LIVE, REJOIN, WANT
+from sealcast.smmp.ratchet import ENTERS, MAX_EPOCH
+from sealcast.state import pack_state
+from sealcast.wire import header, u32
+from sealcast.zpinc.identity import Identity
+from solo import config, hardware, suite
+
+HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
+
+
+# --- who speaks
+
+
+def test_an_organizer_that_names_a_false_key_for_another_cannot_speak_as_it():
+    """ann names a ratchet key of her own for cem, as one who stays (bob refuses) or comes in (bob takes it), and speaks as cem."""
+    room = three()
+    evil = hardware(32)
+
+    def stays(parties):
+        party(room, parties, "cem").R = suite.x25519_base(evil)
+
+    frame, _ = agreement(room, "ann", stays)
+    publish(room, "ann", "g", frame)
+    room.advance(20000)
+    assert drops(room, "bob")["members"] == 1 and room.members["bob"].group.state.epoch == 1
+
+    def enters(parties):
+        p = party(room, parties, "cem")
+        p.number, p.K, p.R = 5 | ENTERS, suite.x25519_base(hardware(32)), suite.x25519_base(evil)
+
+    frame, after = agreement(room, "ann", enters)
+    bob = room.members["bob"]
+    room.run("bob", bob.receive(bob.topics.make(bob.group.name, "g"), frame + bob.group._outer(frame), room.now))
+    assert bob.group.state.head == after.head
+    at = after.tags.index(room.members["cem"].tag)
+    as_cem = smmp.State(after.group, after.tags, after.R, at, evil, after.epoch, after.head, after.RK, after.HK, after.NHK, after.mk,
+                        after.v, after.digest)  # fmt: skip
+    lead = b"\xff" + u32(1) + u32(1)
+    forged = smmp.seal(suite, as_cem, room.members["ann"].group.static, hardware(24), hardware(32), lead + b"I am cem")
+    assert raises(Reject, bob.group.accept, forged, room.now).reason == "undecryptable"
+    assert not [h for h in room.heard if h[1] == "cem"]
+
+
+# --- positions
+
+
+def test_a_lone_claim_does_not_take_a_live_member_out():
+    """bob names a position far ahead, again and again: ann and cem go on as if nothing were."""
+    room = three()
+    bob, ann = room.members["bob"], room.members["ann"]
+    for k in range(3):
+        lie = bytes(16) + b"\x01" + u32(1000 + k) + hardware(32)
+        publish(room, "bob", "g", signed_by(bob, HEAD, lie))
+        room.pump()
+        assert ann.group.phase == LIVE
+        room.advance(5000)
+        assert ann.group.phase == LIVE and bob.tag in ann.group.where.asking.liars
+    room.heard = []
+    room.say("ann", b"calm")
+    assert sorted(room.heard) == [("bob", "ann", b"calm", False), ("cem", "ann", b"calm", False)]
+    assert not [e for e in room.events if e[1] in ("desync", "resynced", "forked")]
+
+
+def test_old_words_repeated_make_no_liar():
+    """bob once stood on another head, and said so; whoever recorded that says it again."""
+    room = three()
+    bob, ann = room.members["bob"], room.members["ann"]
+    old = signed_by(bob, HEAD, bytes(16) + b"\x01" + u32(ann.group.state.epoch) + hardware(32))
+    publish(room, "cem", "g", old)
+    room.advance(10000)
+    assert same(room, "ann", "bob", "cem") and bob.tag not in ann.group.where.asking.liars
+    assert not [e for e in room.events if e[1] in ("desync", "resynced", "forked")]
+
+
+def test_a_frame_of_the_future_from_outside_does_not_either():
+    room = three()
+    bob = room.members["bob"]
+    for k in range(3):
+        future = header(smmp.RATCHET, bob.group.id, 500 + k) + hardware(32) + hardware(64)
+        publish(room, "bob", "g", future)
+        room.pump()
+        assert [room.members[uid].group.phase for uid in room.members] == [LIVE] * 3
+        room.advance(5000)
+    assert same(room, "ann", "bob", "cem") and not [e for e in room.events if e[1] in ("desync", "resynced", "forked")]
+
+
+def test_a_liar_does_not_lead_away_who_comes_back():
+    """bob answers first, with a position that nobody can have; cem, who has just connected, goes where ann is."""
+    room = three()
+    bob, cem = room.members["bob"], room.members["cem"]
+    room.run("cem", cem.disconnected(room.now))
+    room.filters["cem"] = []
+    for k in range(3):
+        room.say("ann", b"%d" % k)
+    room.run("cem", cem.connecting(room.now))
+    room.pump()
+    for _ in range(8):
+        for nonce in cem.group.where.asking.nonces:
+            publish(room, "bob", "g", signed_by(bob, HEAD, nonce + b"\x01" + u32(900) + hardware(32)))
+        room.advance(1000)
+    room.advance(5000)
+    assert same(room, "ann", "cem") and ("cem", "desync") not in room.events
+    assert [h[2] for h in room.heard if h[0] == "cem"] == [b"0", b"1", b"2"]
+
+
+def test_a_removed_member_does_not_roll_its_removal_back():
+    """cem is removed by a frame at epoch 1, puts one of its own into that slot, and names it: as bob (forged), and as itself."""
+    room = three()
+    ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
+    st = cem.group.state
+    g = cem.group
+    lead = b"\xff" + u32(1) + u32(99)
+    own = smmp.seal(suite, st, g.static, hardware(24), hardware(32), lead + b"still here")
+    head = smmp.frame_hash(suite, own)
+    outer = g._outer
+    room.do("ann", "change_group", "remove", ["cem"])
+    assert g.state is None and ann.group.state.N == bob.group.state.N == 2
+    wrapped = own + outer(own)
+    slot = cem.topics.make(g.name, "e", st.epoch % 64)
+
+    def claim(signer, tag, lamport):
+        for nonce in ann.group.where.asking.nonces + bob.group.where.asking.nonces + [bytes(16)]:
+            frame = signed_by(signer, HEAD, nonce + b"\x01" + u32(st.epoch + 1) + head, tag, lamport)
+            room.run("cem", [("publish", cem.topics.make(g.name, "g"), frame + outer(frame), False, 1, 0)])
+
+    for uid in ("ann", "bob"):  # both look for the group anew
+        ch = room.members[uid]
+        room.run(uid, ch.disconnected(room.now))
+        room.filters[uid] = []
+        room.run(uid, ch.connecting(room.now))
+    for _ in range(10):
+        room.run("cem", [("publish", slot, wrapped, True, 1, 0)])
+        claim(cem, bob.tag, bob.session.lamport)
+        claim(cem, cem.tag, cem.session.lamport)
+        room.advance(1000)
+    assert same(room, "ann", "bob") and ann.group.state.N == 2
+    assert drops(room, "ann")["signature"] and drops(room, "ann")["members"]
+    assert not [e for e in room.events if e[1] == "resynced"]
+
+
+def test_who_cannot_catch_up_is_taken_in_by_those_it_knew_only():
+    """A stranger with the channel's key makes an agreement for a member in REJOIN, on its fresh package."""
+    room = Room(("ann", "bob", "eve"))
+    room.do("ann", "change_group", "create", ["bob"])
+    bob, eve = room.members["bob"], room.members["eve"]
+    room.filters["ann"] = []
+    bob.group.where.rejoin(room.now)
+    room.run("bob", bob._finish(room.now))
+    room.pump()
+    known = eve.group.packages.known(bob.tag)
+    number = max(known)
+    r = hardware(32)
+    parties = [smmp.Party(eve.tag, eve.identity.B, 0, None, suite.x25519_base(r))]
+    parties.append(smmp.Party(bob.tag, bob.identity.B, number | ENTERS, known[number][0], known[number][1]))
+    parties.sort(key=lambda p: p.tag)
+    for reason, epoch, head in ((0, 7, hardware(32)), (smmp.CREATE, 0, bytes(32))):
+        frame, _ = smmp.agree(suite, bob.group.id, epoch, head, reason, eve.tag, eve.identity.b, r, hardware(32), parties, None)
+        publish(room, "eve", "g", frame)
+        room.pump()
+    assert bob.group.phase == REJOIN and drops(room, "bob")["members"] == 2
+    # A person says that nobody of those is there any more: from then on bob may be taken in by anyone
+    room.do("bob", "change_group", "leave", [])
+    assert bob.group.state is None and ("bob", "removed") in room.events
+
+
+def test_a_wish_to_rejoin_in_anothers_name_does_nothing_and_an_old_one_neither():
+    room = three()
+    ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
+    known = ann.group.packages.known(cem.tag)
+    publish(room, "bob", "g", signed_by(bob, WANT, u32(0x7FFFFFFF), cem.tag, cem.session.lamport))
+    room.pump()
+    assert drops(room, "ann")["signature"] == 1 and ann.group.packages.known(cem.tag) == known and ann.group.organizer.job is None
+    old = signed_by(cem, WANT, u32(cem.group.packages.counter + 1))
+    cem.group.where.rejoin(room.now)
+    room.run("cem", cem._finish(room.now))
+    room.advance(20000)
+    assert same(room, "ann", "bob", "cem")
+    epoch = ann.group.state.epoch
+    publish(room, "bob", "g", old)
+    room.advance(20000)
+    assert drops(room, "ann")["stale"] >= 1 and ann.group.state.epoch == epoch
+
+
+# --- what cannot be used
+
+
+def test_every_low_order_value_is_one_and_refused():
+    for u in LOW + (bytes(31) + b"\x80",):
+        assert suite.x25519(hardware(32), u) == bytes(32)
+        assert raises(Reject, high_order, u).reason == "neutral"
+    for n in range(2, 19):  # the smallest of the others, also in a spelling that is not reduced
+        high_order(bytes((n,)) + bytes(31))
+        high_order(bytes((0xED + n,)) + b"\xff" * 30 + b"\x7f")
+    high_order(b"\x00" * 30 + b"\x01\x00")
+
+
+def test_a_low_order_key_in_a_message_an_agreement_or_inside_a_private_one():
+    room = three()
+    ann, bob = room.members["ann"], room.members["bob"]
+    lead = b"\xff" + u32(1) + u32(50)
+    for u in LOW:
+        frame = smmp.seal(suite, bob.group.state, bob.group.static, hardware(24), hardware(32), lead, u)
+        before = ann.group.state
+        assert raises(Reject, ann.group.accept, frame, room.now).reason == "neutral" and ann.group.state is before
+        for field in ("W", "R"):
+            good, _ = agreement(room, "bob", lambda parties: None)
+            at = good.find(smmp.Agreement(good).W) if field == "W" else good.find(party_R(room, good))
+            bad = good[:at] + u + good[at + 32 :]
+            assert raises(Reject, smmp.Agreement, bad).reason == "neutral"
+    pair = ann.group.pairs[bob.tag]
+    nonce, z = hardware(24), bytes(32)
+    key = private._key(suite, pair, z, 1, bob.tag)
+    payload = private.hint(suite, pair, 1, bob.tag) + suite.secretbox(key, nonce, bytes(32) + private.pad(b"x"))
+    assert raises(Reject, private.open_payload, suite, pair, 1, bob.tag, nonce, payload).reason == "neutral"
+    room.heard = []
+    room.say("ann", b"all is well")
+    assert len(room.heard) == 2
+
+
+def party_R(room, frame):
+    a = smmp.Agreement(frame)
+    return a.R[a.tags.index(room.members["cem"].tag)]
+
+
+def test_numbers_that_end():
+    """An agreement at the last epoch is refused; a group that got there sends nothing more, stays storable, and gives way to a new one."""
+    room = three()
+    ann = room.members["ann"]
+    for epoch in (MAX_EPOCH, 0x80000000, 0xFFFFFFFF):
+        frame, _ = agreement(room, "ann", lambda parties: None, 0, epoch)
+        assert raises(Reject, smmp.Agreement, frame).reason == "epoch"
+        publish(room, "ann", "g", frame)
+        room.pump()
+    assert drops(room, "bob")["epoch"] == 3
+    for uid in room.members:
+        room.members[uid].group.state.epoch = MAX_EPOCH
+    assert raises(NoGroup, lambda: ann.send(b"x", "ratchet", room.now)).code == "no_group"
+    room.do("ann", "change_group", "remove", ["bob"])
+    assert ("ann", "group_failed") in room.events
+    again = Channel(suite, config("ann", ratchet=True), pack_state(ann), hardware)
+    assert again.group.state.epoch == MAX_EPOCH
+    for uid in ("bob", "cem"):
+        room.do(uid, "change_group", "leave", [])
+    room.do("ann", "change_group", "create", ["bob"])
+    room.advance(20000)
+    assert ann.group.state.epoch == 1
+
+
+def test_an_agreement_says_what_it_does():
+    room = three()
+    ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
+    for reason in (smmp.ADD, smmp.REMOVE):
+        frame, _ = agreement(room, "ann", lambda parties: None, reason)
+        assert raises(Reject, bob.group.accept, frame, room.now).reason == "members"
+    frame, _ = agreement(room, "ann", lambda parties: parties.remove(party(room, parties, "cem")), smmp.RESYNC)
+    assert raises(Reject, bob.group.accept, frame, room.now).reason == "members"
+    assert raises(Reject, cem.group.accept, frame, room.now).reason == "members" and cem.group.state is not None
+    # Made by one who is not in the set, with the help of one who is
+    eve = Identity(suite, hardware(32))
+    st = ann.group.state
+    parties = [ann.group.organizer._party(tag, False, hardware(32)) for tag in st.tags if tag != ann.tag]
+    parties.append(smmp.Party(b"\x55" * 16, eve.B, 0, None, suite.x25519_base(hardware(32))))
+    parties.append(smmp.Party(ann.tag, ann.identity.B, 1, ann.identity.B, st.R[st.index]))
+    parties.sort(key=lambda p: p.tag)
+    frame, _ = smmp.agree(suite, st.group, st.epoch, st.head, smmp.ADD, b"\x55" * 16, eve.b, hardware(32), hardware(32), parties, st.v)
+    assert raises(Reject, bob.group.accept, frame, room.now).reason == "members"
+
+
+# --- what must not be blocked
+
+
+def test_a_member_without_packages_blocks_no_removal():
+    """bob's packages are gone; he asks to be taken in again; ann removes cem all the same, and takes bob in when she has one."""
+    room = three()
+    ann, bob = room.members["ann"], room.members["bob"]
+    ann.group.packages.theirs.pop(bob.tag)
+    ann.group.organizer._want(smmp.RESYNC, [bob.tag], [], room.now)
+    room.do("ann", "change_group", "remove", ["cem"])
+    assert ("ann", "no_package") in room.events and ("cem", "removed") in room.events
+    room.advance(30000)
+    assert same(room, "ann", "bob") and ann.group.state.N == 2 and ann.group.organizer.job is None
+
+
+def test_what_a_state_counts_may_be_many():
+    ch = Channel(suite, config("m", ratchet=True), None, hardware)
+    for k in range(300):
+        ch.lost.pins["m%d" % k] = bytes(64)
+        ch.group.packages.floor[suite.h(16, b"", b"", b"", u32(k))] = k + 1
+        ch.group.heard[suite.h(16, b"", b"", b"", u32(k))] = bytes(8)
+    ch.group.organizer.job = (0, [bytes(16)] * 300, [])
+    other = Channel(suite, config("m", ratchet=True), None, hardware)
+    other.group.unpack(ch.group.pack())
+    assert other.group.packages.floor == ch.group.packages.floor and len(other.group.heard) == 300
+    assert other.group.organizer.job == ch.group.organizer.job
+    from sealcast.wire import Reader
+
+    other.lost.unpack(Reader(ch.lost.pack()))
+    assert other.lost.pins == ch.lost.pins

@@ -1,0 +1,69 @@
+"""The ends of number ranges and of what is remembered, pushed by others: nobody is stopped. PROTOCOL.md 6 to 10."""
+
+from sealcast.crypto.keys import derive
+from sealcast.wire import u32
+from sealcast.zpinc.conversation import MAX_SKIPPED, Epoch
+from sealcast.zpinc.cpace import STALE
+from sealcast.zpinc.joins import LAMPORT_MAX
+from solo import Peer, Solo, agree, suite, talk
+
+
+def online(*frames, **changes):
+    return Solo(**changes).connect(*frames)
+
+
+def test_the_highest_numbers_cannot_stop_a_member():
+    """One retained note, signed by a true member, with the last number that a frame can carry."""
+    anna, bert = Peer("anna"), Peer("bert", 2)
+    solo = online(anna.join())
+    solo.give(*anna.note(0xFFFFFFFF))
+    solo.barrier()
+    solo.later(10000)
+    solo.give(*bert.join())
+    solo.give(*bert.note(0x7FFFFFFE))
+    solo.barrier()
+    solo.later(10000)
+    solo.give(*bert.presence(head=0x7FFFFFFF))
+    solo.refuses(*(bert.presence(head=0xFFFFFFFF) + ("format",)))
+    solo.refuses(*(bert.note(0x7FFFFFFF) + ("window",)))
+    solo.later(10000)
+    assert [m.seq for m in solo.messages] == [0x7FFFFFFE]
+    assert Solo(blob=solo.blob).ch.members_by_tag[bert.tag].current.window.next == 0x7FFFFFFF
+
+
+def test_being_told_that_we_are_stale_costs_one_session_in_ten_seconds_and_ends_at_the_last_counter():
+    anna = Peer("anna")
+    solo = online(anna.join())
+
+    def told(lamport):
+        solo.give(*anna.handshake(0, bytes((STALE,)) + solo.ch.session.sid + u32(lamport) + u32(0)))
+
+    sessions = []
+    for _ in range(5):
+        told(solo.ch.lamport)
+        sessions.append(solo.ch.session.sid)
+    assert len(set(sessions)) == 1 and solo.ch.drops == {"stale": 4}
+    solo.later(10000)
+    solo.ch.lamport = LAMPORT_MAX - 10
+    told(LAMPORT_MAX)
+    assert solo.ch.drops["jump"] == 1 and solo.ch.session.sid == sessions[0]
+
+
+def test_one_party_cannot_make_us_forget_the_skipped_keys_of_another():
+    anna = Peer("anna")
+    solo = online(anna.join())
+    solo.give(*anna.presence())
+    agree(solo, anna)
+    e = solo.ch.agreement.current
+    other = e.index(solo.ch.tag)  # stands for a third party
+    e.skipped[(other, 0)] = bytes(32)
+    mine = e.index(anna.tag)
+    theirs = Epoch(e.hid, e.hk, e.parties, [list(c) for c in e.chains])
+    for jump in (70, 3):
+        chain = theirs.chains[mine]
+        for _ in range(jump):
+            chain[0] = derive(suite, chain[0], b"sc/next")
+            chain[1] += 1
+        solo.give(*talk(anna, theirs, b"far ahead"))
+    assert len(solo.messages) == 2
+    assert (other, 0) in e.skipped and len(e.skipped) == MAX_SKIPPED

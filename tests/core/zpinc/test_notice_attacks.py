@@ -1,0 +1,101 @@
+"""A thief in the channel against the notice that leaves it behind. PROTOCOL.md 22, on CPython and MicroPython."""
+
+from check import raises
+from insider import LOW, package
+from room import Room
+from sealcast.errors import Reject
+from sealcast.zpinc.identity import Identity
+from solo import Peer, Solo, config, hardware, suite
+
+HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
+ADMIN = b"\x07" * 32
+
+
+def lost_room(uids=("ann", "bob", "cem", "eve")):
+    """A channel with an admin; ann may have to make a notice."""
+    public = suite.ed25519_public(ADMIN)
+    room = Room(uids, admin=public)
+    room.run("ann", room.members["ann"].disconnected(room.now))
+    room.filters["ann"] = []
+    room.members["ann"].lost.collects = True
+    room.run("ann", room.members["ann"].connecting(room.now))
+    room.advance(3000)
+    return room
+
+
+def test_a_notice_is_opened_whatever_became_of_the_packages():
+    """eve, the thief, uses up bob's packages by agreements and waits for refreshing; then she is declared lost."""
+    room = lost_room()
+    bob = room.members["bob"]
+    room.do("eve", "change_group", "create", ["bob", "cem"])
+    for _ in range(4):
+        room.do("eve", "change_group", "resync", [])
+        bob.group.packages.renew()
+    assert min(bob.group.packages.mine) > 6
+    room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
+    root = room.members["ann"].lost.root
+    assert bob.tag not in room.members["ann"].lost.theirs and room.members["ann"].lost.k is None  # all of the old place is gone
+    room.pump()
+    assert bob.lost.root == room.members["cem"].lost.root == root != room.members["eve"].lost.root
+    assert ("bob", "moved") in room.events and ("eve", "expelled") in room.events
+
+
+def test_a_notice_that_cannot_be_opened_is_told():
+    """cem loses its storage when the notice has been made: a person must know, or it waits at the thief's place for ever."""
+    room = lost_room()
+    cem = room.members["cem"]
+    room.filters["cem"] = []
+    room.run("cem", cem.disconnected(room.now))
+    room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
+    room.pump()
+    del room.stored["cem"]
+    room.switch_on("cem")
+    room.advance(3000)
+    assert room.events.count(("cem", "notice_unreadable")) == 1 and ("cem", "moved") not in room.events
+    # Lost before the notice was made it is no matter: the new session has a new key, which ann has read
+    room = lost_room()
+    room.filters["cem"] = []
+    del room.stored["cem"]
+    room.switch_on("cem")
+    room.advance(3000)
+    room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
+    room.pump()
+    assert ("cem", "moved") in room.events
+
+
+def test_a_notice_key_is_its_members_own():
+    room = lost_room(("ann", "bob", "cem"))
+    ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
+    true = dict(ann.lost.theirs)
+    assert set(true) == {bob.tag, cem.tag}
+    of_bob = ann.members_by_tag[bob.tag]
+    body = suite.x25519_base(hardware(32))
+    assert raises(Reject, ann.lost.package, of_bob, package(cem, 0, body, bob.tag, bob.session.sid)).reason == "signature"
+    for u in LOW:
+        assert raises(Reject, ann.lost.package, of_bob, package(bob, 0, u)).reason == "neutral"
+    assert raises(Reject, ann.lost.package, of_bob, package(bob, 0, body + body)).reason == "format"
+    assert ann.lost.theirs == true
+
+
+def test_an_identity_of_low_order_blocks_nothing():
+    """Nothing could be sealed to it: neither a notice nor an agreement could be made with such a member in the channel."""
+    solo = Solo(ratchet=True).connect()
+    for u in LOW:
+        mallory = Peer("mallory")
+        mallory.identity.B = u
+        solo.refuses(*(mallory.join() + ("neutral",)))
+    assert [uid for uid, _ in solo.ch.members] == ["solo"]
+
+
+def test_who_is_in_the_roster_and_has_never_joined_gets_the_new_key():
+    """dan was provisioned, and has slept since: it comes to the old place, and is led on."""
+    dan = Identity(suite, config("dan")["identity"])
+    room = lost_room(("ann", "bob", "eve"))
+    room.members["ann"].config["roster"] = {"dan": dan.public}
+    room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
+    room.pump()
+    root = room.members["ann"].lost.root
+    assert ("bob", "moved") in room.events and room.members["ann"].lost.old[0].waiting == {"bob", "dan"}
+    room.switch_on("dan")
+    room.pump()
+    assert room.members["dan"].lost.root == root

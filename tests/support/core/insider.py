@@ -1,0 +1,65 @@
+"""What a member that has turned against its group makes: frames that are sealed and signed as they should be, and lie.
+
+PROTOCOL.md 16 to 22, on CPython and on MicroPython; used by the attacks in tests/core/smmp and tests/core/zpinc.
+"""
+
+from room import Room
+from sealcast.crypto.signing import seal_signed
+from sealcast.smmp import control, packages
+from sealcast.smmp import ratchet as smmp
+from sealcast.smmp.control import LIVE
+from sealcast.wire import CONTROL, PACKAGE, header
+from solo import hardware, suite
+
+LOW = (bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f", b"\xed" + b"\xff" * 31, b"\xee" + b"\xff" * 30 + b"\x7f")
+
+
+def three():
+    """ann, bob and cem, live in a group that ann has made."""
+    room = Room(("ann", "bob", "cem"))
+    room.do("ann", "change_group", "create", ["bob", "cem"])
+    assert [room.members[uid].group.phase for uid in room.members] == [LIVE] * 3
+    return room
+
+
+def publish(room, uid, stream, frame, slot=None):
+    """What a member that has turned puts on the group's topics."""
+    ch = room.members[uid]
+    topic = ch.topics.make(ch.group.name, stream, slot)
+    room.run(uid, [("publish", topic, frame + ch.group._outer(frame), slot is not None, 1, 0)])
+
+
+def drops(room, uid):
+    return room.members[uid].drops
+
+
+def same(room, *uids):
+    heads = [room.members[uid].group.state.head for uid in uids]
+    return all(room.members[uid].group.phase == LIVE for uid in uids) and heads == heads[:1] * len(heads)
+
+
+def signed_by(ch, kind, body, tag=None, lamport=None):
+    """A control frame that the session of `ch` signs, whoever it names."""
+    head = header(CONTROL, tag or ch.tag, ch.session.lamport if lamport is None else lamport)
+    return seal_signed(ch, head, ch.group.id, control.LABEL, bytes((kind,)) + body)
+
+
+def agreement(room, uid, change, reason=0, epoch=None):
+    """A resync by this member in which change(parties) has been made. -> (frame, State)"""
+    ch = room.members[uid]
+    g, st, r = ch.group, ch.group.state, hardware(32)
+    parties = [g.organizer._party(tag, False, r) for tag in st.tags]
+    change(parties)
+    return smmp.agree(
+        suite, g.id, st.epoch if epoch is None else epoch, st.head, reason, ch.tag, ch.identity.b, r, hardware(32), parties, st.v
+    )
+
+
+def party(room, parties, uid):
+    return [p for p in parties if p.tag == room.members[uid].tag][0]
+
+
+def package(ch, number, body=None, tag=None, sid=None):
+    head = header(PACKAGE, sid or ch.session.sid, number)
+    body = suite.x25519_base(hardware(32)) + suite.x25519_base(hardware(32)) if body is None else body
+    return seal_signed(ch, head, tag or ch.tag, packages.LABEL, body)

@@ -1,0 +1,119 @@
+"""Real brokers as processes of their own, for the tests of the host: ours and mosquitto, started, killed, restarted."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_S = 120.0  # a busy machine
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The environment of a child that must find this checkout's packages."""
+    env = dict(os.environ)
+    env["PYTHONPATH"] = os.pathsep.join((str(ROOT / "shared"), str(ROOT / "host")))
+    env["PYTHONUNBUFFERED"] = "1"
+    env.pop("SEALCAST_BROKER_PASSWORD", None)
+    env.update(extra)
+    return env
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def mosquitto() -> str | None:
+    """The program's path; Debian puts it where a user's PATH may not reach."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+class Child:
+    """A process whose output lines can be waited for. Always killed at the end of the block."""
+
+    def __init__(self, argv: list[str], extra_env: dict[str, str] | None = None, **kwargs: object) -> None:
+        self.lines: list[str] = []
+        self._more = threading.Condition()  # its lock is re-entrant: lines are looked at inside wait_for()
+        self._ended = False
+        env = environment(**(extra_env or {}))
+        self.process = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=env, **kwargs
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            with self._more:
+                self.lines.append(line.rstrip("\n"))
+                self._more.notify_all()
+        with self._more:
+            self._ended = True
+            self._more.notify_all()
+
+    def wait_for(self, text: str) -> str:
+        """The first line that contains `text`. Fails when the process ends without it, or at the deadline."""
+        with self._more:
+            self._more.wait_for(lambda: self._ended or any(text in line for line in self.lines), DEADLINE_S)
+            for line in self.lines:
+                if text in line:
+                    return line
+        raise AssertionError(f"no line with {text!r} in {self.lines}")
+
+    def type(self, line: str) -> None:
+        """One line for the process's standard input (started with stdin=subprocess.PIPE)."""
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def lines_at_end(self) -> list[str]:
+        """All it said, once it has ended."""
+        self._reader.join(DEADLINE_S)
+        return self.lines
+
+    def stop(self, signum: int | None = signal.SIGTERM) -> int:
+        """Send the signal (None: it ends by itself) and wait for the end; the exit code."""
+        if signum is not None:
+            self.process.send_signal(signum)
+        code = self.process.wait(DEADLINE_S)
+        self._reader.join(DEADLINE_S)
+        return code
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(DEADLINE_S)
+        self.process.stdout.close()
+
+
+def sealcast(*args: str, **kwargs: object) -> Child:
+    return Child([sys.executable, "-m", "sealcast_host", *args], **kwargs)
+
+
+def start_broker(kind: str, port: int, directory: Path) -> Child:
+    """A broker ready for clients on 127.0.0.1:port, keeping retained messages in `directory`. kind: embedded, mosquitto."""
+    if kind == "embedded":
+        child = sealcast("broker", "--port", str(port), "--persist", str(directory / "kept"))
+        ready = "listening on"
+    else:
+        config = directory / "mosquitto.conf"
+        # autosave after each change, so that a SIGKILL finds on disk what was acknowledged a moment before
+        keep = f"persistence true\npersistence_location {directory}/\nautosave_on_changes true\nautosave_interval 1\n"
+        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{keep}")
+        child = Child([mosquitto() or "mosquitto", "-v", "-c", str(config)])
+        ready = "running"
+    try:
+        child.wait_for(ready)
+    except BaseException:
+        child.__exit__()
+        raise
+    return child
