@@ -6,7 +6,7 @@
 import os
 
 # What a board with the native modules never imports, and what lies beside the packages on it.
-_NOT = ("crypto/host", "crypto/soft", "main.py", "boot.py")
+_NOT = ("crypto/host", "crypto/soft", "main.py", "boot.py", "sealcast_platform.py")
 
 
 def _files(folder, below=""):
@@ -21,4 +21,5 @@ def _files(folder, below=""):
 
 
 package("sealcast", files=_files("../shared/sealcast"), base_path="../shared", opt=3)  # noqa: F821
+module("sealcast_platform.py", base_path="node", opt=3)  # noqa: F821
 package("node", files=_files("node"), base_path=".", opt=3)  # noqa: F821

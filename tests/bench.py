@@ -1,6 +1,6 @@
 """Everything that is measured, written to build/bench.json (flat, stable dotted keys) and docs/PERFORMANCE.md:
 
-    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board protocol ratchet day duty node assurance
+    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet day duty node assurance
 
 A part whose tools are missing is left out and named. To add a figure, add it to a part's measure(), which is given a
 function put(key, value); to add a part, a module in tests/benchmarks and its name in PARTS.
@@ -9,6 +9,7 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       <arch>.<module>.text_bytes        code and constants in the prebuilt .mpy
       <arch>.import.*                   heap of an emulated board before and after importing
       x64.<operation>.nanoseconds       and .ratio_to_libsodium, .ratio_to_libsodium_portable: both timed in turn, in one run
+      rv32imc.<call>.*                  a higher call of the suite from Python, and composed of primitives (.composed.)
       rv32imc.<protocol step>.*         the core on an emulated board, replaying a recorded group
       rv32imc.node*.*                   heap of the whole node on an emulated board in a group that talks: in ROMFS, in ROMFS without
                                         the ratchet, in the firmware; rv32imc.share.*: what its parts take when they are imported
@@ -27,7 +28,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 FOLDERS = (HERE, HERE / "native", HERE / "support", *(HERE.parent / name for name in ("shared", "host", "firmware")))
 sys.path[:0] = [str(folder) for folder in FOLDERS]
-PARTS = ["cores", "sizes", "x64", "board", "protocol", "ratchet", "day", "duty", "node", "assurance"]
+PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "day", "duty", "node", "assurance"]
 
 
 def main(wanted):

@@ -35,7 +35,7 @@ def test_what_is_named_is_there(name):
         and not (ROOT / name).parent.joinpath(path).exists()
     ]
     assert missing == []
-    assert len(named) > (0 if name == "SECURITY.md" else 10)
+    assert len(named) > (0 if name == "SECURITY.md" else 5)
 
 
 def test_a_strangers_questions_are_answered():

@@ -97,7 +97,7 @@ async def node(values, directory, light=None):
     log.event("start", {"uid": config["uid"], "heap_free": gc.mem_free(), "heap_used": gc.mem_alloc()})
     await session.start()
     running = [asyncio.create_task(guard(work, session)) for work in tasks]
-    dog = watchdog(session.channel.suite, log)
+    dog = watchdog(session.channel.me.suite, log)
     while not session.closed:
         if dog and session.healthy():
             dog.feed()

@@ -4,7 +4,8 @@
     await ch.send(b"...")
     async for m in ch: ...
 
-`join` comes from the package that knows this machine's network and storage (a board's `node`, or `sealcast_host`).
+`join` comes from the module sealcast_platform, which whoever puts the core on a machine puts beside it: it
+knows the machine's network and storage.
 """
 
 __version__ = "0.1.0"
@@ -13,6 +14,6 @@ __version__ = "0.1.0"
 # No module __getattr__ here: with one, MicroPython can no longer do `from sealcast import wire`.
 async def join(channel_name=None, **settings):
     """A started session (see session.py) of the channel that the settings describe."""
-    from .compat import platform
+    from sealcast_platform import join
 
-    return await platform().join(channel_name, **settings)
+    return await join(channel_name, **settings)

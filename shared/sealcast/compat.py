@@ -21,6 +21,11 @@ except ImportError:
 UNLOADS = sys.implementation.name == "micropython"  # is memory so dear that code is dropped? See rare.py
 
 
+def due(at, now):
+    """Has the time come? at: ms, or None for never."""
+    return at is not None and now >= at
+
+
 def a2b(text):
     """Base64 text (with padding) -> bytes; ValueError when it is not base64."""
     return _a2b(text.encode())
@@ -33,15 +38,6 @@ def b2a(data):
 
 def hexlify(data):
     return _hexlify(data).decode()
-
-
-def platform():
-    """The package that owns this machine's network and storage: `node` on a board, `sealcast_host.member.session` elsewhere."""
-    try:
-        import node as package
-    except ImportError:
-        import sealcast_host.member.session as package
-    return package
 
 
 def best_suite():

@@ -1,6 +1,7 @@
 """What the core decides, as data: effects, and the two boxes that outlive an input. PROTOCOL.md section 11.
 
-An effect is a tuple with fixed places. They are carried out in order; whatever stands after a STORE waits until it is durable.
+An effect is a tuple with fixed places. They are carried out in order; whatever stands after a STORE waits until
+it is durable.
 
     (STORE, parts)                   parts: list of bytes, one state together
     (CONNECT, topic, payload)        before a connection: its last will
@@ -12,14 +13,13 @@ An effect is a tuple with fixed places. They are carried out in order; whatever 
     (EVENT, name, detail)            detail: a dict
     (WAKE, at_ms)                    call tick() then
     (QUEUED, token)                  it waits: until we are online, or for its turn in the group
-    (SETTLED, token, error)          what was queued or published under this token is done: error is None or a SealcastError
+    (SETTLED, token, error)          what waited under this token is done: error is None or a SealcastError
 
 Tokens are positive, from one counter, and serve once; 0: nobody waits for it.
 """
 
 from .compat import const
 from .errors import Offline, OutboxFull
-from .wire import lv, u32
 
 STORE = "store"
 CONNECT = "connect"
@@ -40,7 +40,8 @@ INBOX_BYTES = const(4096)  # of bodies: the stored state must fit a board's heap
 
 
 class Message:
-    """What an application gets. secrecy: note | conversation | ratchet; origin: member (proved by it) | group (by any with the key)."""
+    """What an application gets. secrecy: note | conversation | ratchet; origin: member (proved by it) | group
+    (by any with the key)."""
 
     def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch):
         self.sender = sender
@@ -83,21 +84,6 @@ class Outbox:
         for token in self.entries:
             self.entries[token] = self.entries[token][:3] + (None,)
 
-    def pieces(self):
-        """For the stored state: a list of bytes, a piece an entry."""
-        out = [bytes((len(self.entries),))]
-        for token in sorted(self.entries):
-            topic, frame, retain, seq = self.entries[token]
-            flag = bytes((1 if retain else 0, 0 if seq is None else 1))
-            out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
-        return out
-
-    def unpack(self, r):
-        for _ in range(r.uint(1)):
-            topic, frame = r.lv().decode(), r.lv()
-            retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
-            self.add(topic, frame, retain == 1, seq if has else None)
-
 
 class Out:
     """What the present input decides: every procedure of the core writes here and nowhere else."""
@@ -109,6 +95,7 @@ class Out:
         self.drops = {}  # reason -> count
         self.outbox = Outbox(limit)
         self.inbox = []  # messages delivered, not yet taken by the application
+        self._waiting = []  # tokens that are queued and not settled
         self._reported = {}
 
     def publish(self, topic, payload, retain=False, token=0):
@@ -122,14 +109,19 @@ class Out:
 
     def deliver(self, message):
         self.inbox.append(message)
-        while len(self.inbox) > MAX_INBOX or len(self.inbox) > 1 and sum([len(m.body) for m in self.inbox]) > INBOX_BYTES:
-            self.inbox.pop(0)  # the application does not keep up: this one is no longer kept for after a power cut
+        size = sum([len(m.body) for m in self.inbox])
+        while len(self.inbox) > MAX_INBOX or len(self.inbox) > 1 and size > INBOX_BYTES:
+            # The application does not keep up: this one is no longer kept for after a power cut.
+            size -= len(self.inbox.pop(0).body)
         self.effects.append((MESSAGE, message))
 
     def queued(self, token):
+        self._waiting.append(token)
         self.effects.append((QUEUED, token))
 
     def settled(self, token, error=None):
+        if token in self._waiting:
+            self._waiting.remove(token)
         self.effects.append((SETTLED, token, error))
 
     def complain(self, reason, uid, now):
@@ -147,7 +139,7 @@ class Out:
 
     def moved(self):
         """The channel has another key: what waits could be read by nobody there."""
-        for token in sorted(self.outbox.entries):
+        for token in sorted(set(self.outbox.entries) | set(self._waiting)):
             self.settled(token, Offline("the channel moved to a new key before this was sent: send it again"))
         self.outbox.entries = {}
 

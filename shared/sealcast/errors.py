@@ -48,6 +48,10 @@ class NoGroup(SealcastError):
     code = "no_group"
 
 
+class NoRoom(MemoryError):
+    """No memory for a part of the code that an input needs. The input has done nothing: give it in again."""
+
+
 class Reject(Exception):
     """A peer's bytes are not acceptable. `reason` is one of the drop reasons of PROTOCOL.md section 13."""
 

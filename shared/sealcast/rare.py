@@ -1,10 +1,13 @@
-"""Rare code is loaded when it is needed, and goes when it has been idle: a board's memory is for what every message needs.
+"""Rare code is loaded when it is needed, and goes when it has been idle: a board's memory is for what every
+message needs.
 
     load("zpinc.joins").receive(...)
 
 Rules, which tests/core/cpython/test_rare.py holds every rare module to: it is procedures beside records that live
 elsewhere; no instance of a class of its own, no function, bound method or closure outlives a call of it; another rare
-module it reaches by `load`, inside its functions. Load before any state changes: then a load that fails has lost nothing.
+module it reaches by `load`, inside its functions. Load before any state changes: then a load that fails has
+lost nothing. Where what comes first changes something already, `need` stands at the door: NoRoom says that the
+input has done nothing yet and may be given in again (the session does that, see run/session.py).
 
 Where nothing is gained (CPython, frozen code, ROMFS) `load` is a plain import and nothing is ever dropped.
 """
@@ -13,12 +16,14 @@ import gc
 import sys
 
 from .compat import UNLOADS
+from .errors import NoRoom
 
 _fresh = {}  # name of a loaded rare module -> was it used since the last sweep?
 
 
 def load(name):
-    """The module sealcast.<name>. Raises MemoryError when there is no room for it, also after a collection: nothing is left half loaded."""
+    """The module sealcast.<name>. Raises MemoryError when there is no room for it, also after a collection:
+    nothing is left half loaded."""
     _fresh[name] = True
     module = sys.modules.get("sealcast." + name)
     if module is not None:
@@ -29,9 +34,18 @@ def load(name):
             return sys.modules["sealcast." + name]
         except MemoryError:
             drop(name)  # MicroPython keeps a module whose import failed, half made
-            gc.collect()
             if last:
                 raise
+            release()
+
+
+def need(*names):
+    """Have these modules loaded. Raises NoRoom."""
+    for name in names:
+        try:
+            load(name)
+        except MemoryError:
+            raise NoRoom(name)
 
 
 def sweep():
@@ -39,8 +53,23 @@ def sweep():
     for name in list(_fresh):
         if _fresh[name]:
             _fresh[name] = False
-        elif UNLOADS and _from_files(name):
+        else:
+            del _fresh[name]
+            if UNLOADS and _from_files(name):
+                drop(name)
+
+
+def holding():
+    """Is there anything for a sweep to look at?"""
+    return UNLOADS and bool(_fresh)
+
+
+def release():
+    """Memory is short: all rare code goes but what is at work just now, which its callers hold."""
+    for name in list(_fresh):
+        if UNLOADS and _from_files(name):
             drop(name)
+    gc.collect()
 
 
 def drop(name):

@@ -3,11 +3,13 @@
 from .compat import const
 from .effects import Message
 from .errors import BadState, Reject
+from .rare import load
 from .wire import Reader, lv, u32
-from .zpinc.conversation import pack_epoch, unpack_epoch
+from .zpinc.conversation import Epoch
 from .zpinc.identity import Join
 from .zpinc.me import MySession
 from .zpinc.members import UNHEARD, Member
+from .zpinc.places import Old
 
 FORMAT = const(1)
 _PIECE = const(256)
@@ -24,32 +26,37 @@ def pack_parts(ch):
 
     Presence, running handshakes and held notes are not part of it.
     """
-    s, a = ch.session if ch.joined else None, ch.agreement
-    out = [bytes((FORMAT,)), ch.rng.next_seed, ch.place] + ch.lost.pieces()
-    out += [u32(ch.lamport), u32(ch.newest[0]), ch.newest[1], u32(ch.conn)]
+    me, others, epochs = ch.me, ch.others, ch.epochs
+    s = me.session if me.joined else None
+    out = [bytes((FORMAT,)), me.rng.next_seed, me.place]
+    pack_places(out, me, ch.places)
+    out += [u32(others.lamport), u32(others.newest[0]), others.newest[1], u32(ch.keepalive.conn)]
     out.append(bytes((1 if s else 0,)))
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed)
-    out.append(ch.ring.pack())
-    out += ch.outbox.pieces()
-    out.append(u32(a.rank[0]) + a.rank[1] + bytes((1 if a.requested else 0,)))
-    for epoch in (a.current, a.previous):
-        out += [b"\x01"] + pack_epoch(epoch) if epoch else [b"\x00"]
-    out.append(len(ch.members_by_tag).to_bytes(2, "big"))
-    for m in ch.members_by_tag.values():
+    pack_ring(out, ch.ring)
+    pack_outbox(out, ch.out.outbox)
+    out.append(u32(epochs.rank[0]) + epochs.rank[1] + bytes((1 if epochs.requested else 0,)))
+    for epoch in (epochs.current, epochs.previous):
+        pack_epoch(out, epoch)
+    out.append(len(others.by_tag).to_bytes(2, "big"))
+    for m in others.by_tag.values():
         out.append(_pack_member(m))
-    out.append(bytes((len(ch.inbox),)))
-    for message in ch.inbox:
+    out.append(bytes((len(ch.out.inbox),)))
+    for message in ch.out.inbox:
         out.append(_pack_message(message))
-    return _joined(out + ch.group.pieces())
+    out += ch.group.pieces()
+    return _joined(out)
 
 
 def _joined(parts):
-    """Neighbours joined to pieces of some hundred bytes: an object a field would take twice the room."""
+    """Neighbours joined to pieces of some hundred bytes: an object a field would take twice the room. Each part
+    is let go with that."""
     out, some, size = [], [], 0
-    for part in parts:
-        some.append(part)
-        size += len(part)
+    parts.reverse()
+    while parts:
+        some.append(parts.pop())
+        size += len(some[-1])
         if size >= _PIECE:
             out.append(b"".join(some))
             some, size = [], 0
@@ -58,7 +65,8 @@ def _joined(parts):
 
 
 def unpack_state(ch, blob):
-    """Restore into a fresh Channel; -> the stored seed. Raises BadState; a state holding only a seed is a provisioned one."""
+    """Restore into a fresh Channel; -> the stored seed. Raises BadState; a state holding only a seed is a
+    provisioned one."""
     try:
         return _unpack(ch, Reader(blob))
     except (Reject, ValueError):
@@ -71,34 +79,126 @@ def _unpack(ch, r):
     seed = r.take(32)
     if r.pos == len(r.data):
         return seed
+    me, places = ch.me, ch.places
     place = r.take(16)
-    ch.lost.unpack(r)
-    elsewhere = place != ch.place and not ch.lost.knows(ch.config["key"])
-    if ch.lost.generation:
-        ch.settle_at(ch.lost.root)
-    a = ch.agreement
-    ch.others.lamport = r.uint(4)
-    ch.others.newest = (r.uint(4), r.take(16))
-    ch.conn = r.uint(4)
-    ch.joined = r.uint(1) == 1
-    if ch.joined:
+    root = unpack_places(r, me, places)
+    given = me.config["key"]
+    elsewhere = place != me.place and given != root and given not in [old.root for old in places.old]
+    if places.generation:
+        ch.settle_at(root)
+    others, epochs = ch.others, ch.epochs
+    others.lamport = r.uint(4)
+    others.newest = (r.uint(4), r.take(16))
+    ch.keepalive.conn = r.uint(4)
+    if r.uint(1) == 1:
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
-        ch.me.session = MySession(ch.suite, lamport, sid, signer)
-    ch.ring.unpack(r)
-    ch.outbox.unpack(r)
-    a.rank = (r.uint(4), r.take(16))
-    a.requested = r.uint(1) == 1
-    a.current = unpack_epoch(r) if r.uint(1) else None
-    a.previous = unpack_epoch(r) if r.uint(1) else None
+        me.session = MySession(me.suite, lamport, sid, signer)
+    unpack_ring(r, ch.ring)
+    unpack_outbox(r, ch.out.outbox)
+    epochs.rank = (r.uint(4), r.take(16))
+    epochs.requested = r.uint(1) == 1
+    epochs.current = unpack_epoch(r)
+    epochs.previous = unpack_epoch(r)
     for _ in range(r.uint(2)):
-        m = _unpack_member(ch, r)
-        ch.members_by_tag[m.tag] = m
+        m = _unpack_member(r, me.config["roster"] or {})
+        others.by_tag[m.tag] = m
     for _ in range(r.uint(1)):
-        ch.inbox.append(_unpack_message(r))
+        ch.out.inbox.append(_unpack_message(r))
     ch.group.unpack(r.rest())
     if elsewhere:
-        ch.lost.restart(ch.config["key"])
+        # The settings give a key that our state knows nothing of: begin there. Only whom we have pinned is taken along.
+        revocation = load("zpinc.revocation")
+        revocation.pin(others, places)
+        places.old = []
+        revocation.settle(places, 0)
+        ch.settle_at(given)
     return seed
+
+
+# --- the parts
+
+
+def pack_places(out, me, places):
+    out += [u32(places.generation), me.root, lv(places.k or b"", places.shown), bytes((len(places.old),))]
+    for old in places.old:
+        waiting = [uid.encode() for uid in sorted(old.waiting)]
+        out.append(old.root + lv(old.notice) + bytes((len(waiting),)) + lv(*waiting))
+    out.append(len(places.pins).to_bytes(2, "big"))
+    for uid in places.pins:
+        out.append(lv(uid.encode(), places.pins[uid]))
+
+
+def unpack_places(r, me, places):
+    """-> the root key of the place where the state was stored."""
+    places.generation, root = r.uint(4), r.take(32)
+    places.k, places.shown = r.lv() or None, r.lv()
+    for _ in range(r.uint(1)):
+        old, notice = r.take(32), r.lv()
+        waiting = set([r.lv().decode() for _ in range(r.uint(1))])
+        places.old.append(Old(me.suite, old, me.channel, notice, waiting))
+    for _ in range(r.uint(2)):
+        uid, public = r.lv().decode(), r.lv()
+        places.pins[uid] = public
+    return root
+
+
+def pack_ring(out, ring):
+    out.append(u32(ring.next) + bytes((len(ring.digests),)) + b"".join(ring.digests))
+
+
+def unpack_ring(r, ring):
+    ring.next = ring.begun = r.uint(4)
+    ring.digests = [r.take(8) for _ in range(r.uint(1))]
+
+
+def pack_outbox(out, outbox):
+    out.append(bytes((len(outbox.entries),)))
+    for token in sorted(outbox.entries):
+        topic, frame, retain, seq = outbox.entries[token]
+        flag = bytes((1 if retain else 0, 0 if seq is None else 1))
+        out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
+
+
+def unpack_outbox(r, outbox):
+    for _ in range(r.uint(1)):
+        topic, frame = r.lv().decode(), r.lv()
+        retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
+        outbox.add(topic, frame, retain == 1, seq if has else None)
+
+
+def pack_epoch(out, e):
+    if e is None:
+        out.append(b"\x00")
+        return
+    out += [b"\x01", e.hid, e.hk, u32(e.messages), bytes((len(e.parties),))]
+    for i in range(len(e.parties)):
+        tag, sid, uid = e.parties[i]
+        key, at = e.chains[i]
+        out.append(tag + sid + lv(uid.encode()) + key + u32(at))
+    out.append(bytes((len(e.skipped),)))
+    some = []
+    for i, number in e.skipped:
+        some.append(bytes((i,)) + u32(number) + e.skipped[(i, number)])
+        if len(some) == 16:  # not all of them at once: there may be 64
+            out.append(b"".join(some))
+            some = []
+    out += some
+
+
+def unpack_epoch(r):
+    if not r.uint(1):
+        return None
+    hid, hk, messages = r.take(32), r.take(32), r.uint(4)
+    parties, chains, skipped = [], [], {}
+    for _ in range(r.uint(1)):
+        parties.append((r.take(16), r.take(16), r.lv().decode()))
+        chains.append([r.take(32), r.uint(4)])
+    for _ in range(r.uint(1)):
+        where = (r.uint(1), r.uint(4))
+        skipped[where] = r.take(32)
+    e = Epoch(hid, hk, parties, chains, skipped)
+    e.messages = messages
+    return e
 
 
 def _pack_member(m):
@@ -106,19 +206,21 @@ def _pack_member(m):
     out.append(bytes((len(m.sessions),)))
     for s in m.sessions:
         w = s.window
-        out.append(u32(s.lamport) + s.sid + s.S + bytes((w.ring, 0 if w.next is None else 1)) + u32(w.next or 0) + u32(w.head))
+        known = bytes((w.ring, 0 if w.next is None else 1)) + u32(w.next or 0) + u32(w.head)
+        out.append(u32(s.lamport) + s.sid + s.S + known)
     return b"".join(out)
 
 
-def _unpack_member(ch, r):
+def _unpack_member(r, roster):
     name, uid, public = r.lv(), r.lv().decode(), r.lv()
     m = Member(name, uid)
-    m.public = (ch.config["roster"] or {}).get(uid) or public or None
+    m.public = roster.get(uid) or public or None
     kept = m.public == public  # else the roster names another identity now: what the old one said is forgotten
     m.floor = r.uint(4)
     conn, counter = r.uint(4), r.uint(4)
     for _ in range(r.uint(1)):
-        lamport, sid, S, ring, has, upto, head = r.uint(4), r.take(16), r.take(32), r.uint(1), r.uint(1), r.uint(4), r.uint(4)
+        lamport, sid, S = r.uint(4), r.take(16), r.take(32)
+        ring, has, upto, head = r.uint(1), r.uint(1), r.uint(4), r.uint(4)
         if kept:
             m.admit(Join(lamport, sid, public, S, ring))
             window = m.current.window

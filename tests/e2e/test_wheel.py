@@ -30,6 +30,7 @@ def wheel(tmp_path_factory):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
+    shutil.copy(ROOT / "host" / "sealcast_platform.py", copy / "host")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", copy / "dist", copy]
     subprocess.run(command, check=True)
     (built,) = (copy / "dist").glob("sealcast_host-*.whl")
@@ -37,7 +38,7 @@ def wheel(tmp_path_factory):
 
 
 def expected():
-    return {
+    return {"sealcast_platform.py"} | {
         f"{inside}/{path.relative_to(ROOT / place)}"
         for place, (inside, patterns) in PLACES.items()
         for pattern in patterns

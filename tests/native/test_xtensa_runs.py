@@ -116,8 +116,10 @@ def symmetric(r):
             _view(key), _view(key), _view(place), _view(nonce), _view(text), len(text), _bytes(place)),
          host.seal_frame(key, key[:22], place, nonce, text, place)),
         ("sc_chain(out, %s, 2, 3)" % _bytes(key), host.chain(key, 2, 3)),
-        ("sc_pad(room, %s, %d); out[0] = sc_unpad(room, sc_padded(%d)) == %d" % (_bytes(text), len(text), len(text) + 1, len(text)), b"\x01"),
-        ("sc_ratchet_seal(out, &(sc_ratchet_in) { {%s, 32}, {%s, 64}, {%s, 32}, {%s, 32}, {%s, 32}, {%s, 54}, {%s, 24}, {%s, 32}, {%s, 16} }, 1)"
+        ("sc_pad(room, %s, %d); out[0] = sc_unpad(room, sc_padded(%d)) == %d" % (
+            _bytes(text), len(text), len(text) + 1, len(text)), b"\x01"),
+        ("sc_ratchet_seal(out, &(sc_ratchet_in) { {%s, 32}, {%s, 64}, {%s, 32}, {%s, 32}, {%s, 32}, {%s, 54}, {%s, 24}, {%s, 32},"
+         " {%s, 16} }, 1)"
          % tuple(map(_view, (key, key + place, place, key, key, salt * 4, nonce, place, salt))),
          host.ratchet_frame(key, key + place, place, key, key, (salt * 4)[:54], nonce, place, salt, 1)),
         ("sc_ratchet_step(out, &(sc_step_in) { {%s, 32}, {%s, 32}, {%s, 32}, {%s, 64}, {%s, 4}, {%s, 16} }, 1)"

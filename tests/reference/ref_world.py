@@ -94,7 +94,7 @@ class World:
         boots = self.booted.setdefault(uid, [])
         boots.append(blob)
         channel = self.channels[uid] = Channel(self.suite, self.config(uid), blob, hardware(uid, len(boots)))
-        channel.lost.collects = uid in self.computers
+        channel.places.collects = uid in self.computers
         self.messages.setdefault(uid, [])
         self.events.setdefault(uid, [])
         self.run(uid, channel.start(self.now))
@@ -188,7 +188,7 @@ class World:
         self.now = end
 
     def drops(self) -> dict[str, dict[str, int]]:
-        return {uid: dict(channel.drops) for uid, channel in self.channels.items() if channel.drops}
+        return {uid: dict(channel.out.drops) for uid, channel in self.channels.items() if channel.out.drops}
 
 
 class Reference:

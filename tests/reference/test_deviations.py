@@ -13,7 +13,7 @@ def test_body_too_long():
     forge = Forge(guest)
     padded = (b"z" * 2001 + b"\x80").ljust(2048, b"\0")
     world.run("anna", world.channels["anna"].receive(forge.topic("n", 0), forge.note(0, padded=padded), world.now))
-    assert world.channels["anna"].drops.get("padding") == 1
+    assert world.channels["anna"].out.drops.get("padding") == 1
 
 
 def test_share_under_another_attempt():
@@ -22,9 +22,9 @@ def test_share_under_another_attempt():
     computation = guest.peer.epoch.computation
     share = u8(2) + computation.hid + computation.Z[computation.index(guest.peer.name)]
     frame = Forge(guest).sealed(HANDSHAKE, guest.peer.attempt + 1, share, signed=False)
-    before = dict(world.channels["anna"].drops)
+    before = dict(world.channels["anna"].out.drops)
     world.run("anna", world.channels["anna"].receive(guest.peer.keys.topic(guest.peer.name, "h"), frame, world.now))
-    assert world.channels["anna"].drops != before
+    assert world.channels["anna"].out.drops != before
 
 
 def test_two_groups_set_up_at_once():

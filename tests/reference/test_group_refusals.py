@@ -70,9 +70,9 @@ def test_quiet_refusals(grouped, cases):
     count = 0
     for what, reason, topic, frame in cases(group_refusals.GroupForge(guest, world.known)):
         assert refused(reference, topic, frame) == reason, what
-        before, stored, log = dict(core.drops), world.stored["anna"], len(world.log)
+        before, stored, log = dict(core.out.drops), world.stored["anna"], len(world.log)
         world.run("anna", core.receive(topic, frame, world.now))
-        assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
         assert world.stored["anna"] == stored, what
         assert len(world.log) == log, f"{what}: it was answered"
         count += 1
@@ -92,9 +92,9 @@ def test_refusals_that_make_ask(grouped, cases):
     forge = group_refusals.GroupForge(guest, world.known)
     for what, reason, topic, frame in cases(forge):
         assert refused(reference, topic, frame) == reason, what
-        before = dict(core.drops)
+        before = dict(core.out.drops)
         world.run("anna", core.receive(topic, frame, world.now))
-        assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
         guest.wait(3000)
         asked += any(s.what.sender == "anna" for s in reference.read() if isinstance(s.what, Commanded))
         assert guest.group.state == where, what
@@ -111,10 +111,10 @@ def test_package_of_an_older_session(grouped):
     guest.peer.new_session()
     guest.say(guest.peer.join())
     reference.read()
-    core, before = world.channels["anna"], world.channels["anna"].drops.get("stale", 0)
+    core, before = world.channels["anna"], world.channels["anna"].out.drops.get("stale", 0)
     assert refused(reference, topic, frame) == "stale"
     world.run("anna", core.receive(topic, frame, world.now))
-    assert core.drops["stale"] == before + 1
+    assert core.out.drops["stale"] == before + 1
 
 
 def test_notices():
@@ -130,9 +130,9 @@ def test_notices():
         with pytest.raises(Reject) as found:
             parse_notice(reference.keys, world.settings["admin"], frame)
         assert found.value.reason == reason, what
-        before, stored = dict(core.drops), world.stored["anna"]
+        before, stored = dict(core.out.drops), world.stored["anna"]
         world.run("anna", core.receive(topic, frame, world.now))
-        assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
         assert world.stored["anna"] == stored, what
     assert "moved" not in [name for name, _ in world.events["anna"]]
 
@@ -153,7 +153,7 @@ def test_packages_of_31_members():
             world.run("anna", core.receive(last.topic, last.frame, world.now))
             if n < 31:
                 reader.receive(last.topic, last.frame)
-    assert core.drops == {"full": 2}
+    assert core.out.drops == {"full": 2}
     assert refused(reader, last.topic, last.frame) == "full"
     reader.view.grouped = {keys.name("m31")[:16]}
     reader.receive(last.topic, last.frame)
@@ -169,13 +169,13 @@ def test_messages_that_are_none(grouped):
 
     def tell(m, nonce=None):
         """Say any m. -> what it changed of anna's drops, and the events that she told of it"""
-        drops, events, heard = dict(core.drops), len(world.events["anna"]), len(world.messages["anna"])
+        drops, events, heard = dict(core.out.drops), len(world.events["anna"]), len(world.messages["anna"])
         epoch = guest.group.state.epoch
         guest.say([guest.group.put("g", forge.message(m=m, nonce=nonce))])
         assert guest.group.state.epoch == epoch + 1
         assert len(world.messages["anna"]) == heard
         guest.wait(500)
-        changed = {r: n - drops.get(r, 0) for r, n in core.drops.items() if n != drops.get(r, 0)}
+        changed = {r: n - drops.get(r, 0) for r, n in core.out.drops.items() if n != drops.get(r, 0)}
         return changed, [name for name, _ in world.events["anna"][events:] if name != "dropped"]
 
     def numbered(kind, text):
@@ -211,9 +211,9 @@ def test_nobody_speaks_under_our_tag(grouped):
     lie = Head(bytes(16), 1, guest.group.state.epoch + 3, b"h" * 32)
     topic, payload = forge.control(lie, lamport=anna.current.lamport, seed=world.known.seeds[anna.current.S], tag=anna.tag)
     core = world.channels["anna"]
-    before, stored, log = dict(core.drops), world.stored["anna"], len(world.log)
+    before, stored, log = dict(core.out.drops), world.stored["anna"], len(world.log)
     world.run("anna", core.receive(topic, payload, world.now))
-    assert (core.drops, world.stored["anna"], len(world.log)) == (before, stored, log)
+    assert (core.out.drops, world.stored["anna"], len(world.log)) == (before, stored, log)
     own = forge.control(lie, seed=guest.peer.seed)
     guest.group.asked.clear()
     assert guest.group.receive(*own) == []
@@ -231,9 +231,9 @@ def test_who_takes_us_in_again(grouped):
     R = guest.group.state.R[guest.group.index()]
     frame = forge.agreement(ag.ADD, parties | {forge.tag: ag.Party(0, R, R)}, "clara")
     core = world.channels["anna"]
-    before = dict(core.drops)
+    before = dict(core.out.drops)
     world.run("anna", core.receive(*forge.live(frame), world.now))
-    assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {"members": before.get("members", 0) + 1}
+    assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {"members": before.get("members", 0) + 1}
     reference = judge_of(world, guest)
     (group,) = reference.groups.values()
     group.give_up()
@@ -241,9 +241,9 @@ def test_who_takes_us_in_again(grouped):
     old = forge.agreement(ag.RESYNC, parties)
     old = old[:18] + (1).to_bytes(4, "big") + old[22:]
     assert refused(reference, *forge.live(old)) == "late"
-    before = dict(core.drops)
+    before = dict(core.out.drops)
     world.run("anna", core.receive(*forge.live(old), world.now))
-    assert {r: n for r, n in core.drops.items() if n != before.get(r, 0)} == {"late": before.get("late", 0) + 1}
+    assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {"late": before.get("late", 0) + 1}
     guest.say(guest.group.organize(ag.RESYNC, ["anna", "boris"]))
     guest.wait(5000)
     guest.say(guest.group.send(b"again"))
@@ -263,7 +263,7 @@ def test_lies_about_numbers(grouped):
         return {tag: replace(parties[tag], number=parties[tag].number + 9)}
 
     world.run("anna", core.receive(*forge.live(forge.agreement(ag.RESYNC, parties | nine_more(anna.tag))), world.now))
-    assert core.drops["package"] == 1
+    assert core.out.drops["package"] == 1
     guest.wait(3000)
     assert [p.number for p in anna.present_packages()] == [parties[anna.tag].number + 10, parties[anna.tag].number + 11]
 
@@ -300,9 +300,9 @@ def test_outside(grouped):
         forge.agreement(ag.ADD, parties | {tag: replace(party, number=party.number - ag.ENTERS)}),
         forge.agreement(ag.RESYNC, parties),
     ]
-    before = core.drops["outside"]
+    before = core.out.drops["outside"]
     for count, frame in enumerate([*frames, forge.message()], before + 1):
         world.run("clara", core.receive(*forge.live(frame), world.now))
-        assert core.drops["outside"] == count
+        assert core.out.drops["outside"] == count
         with pytest.raises(Reject, match="outside"):
             outsider.receive(*forge.live(frame))

@@ -80,7 +80,7 @@ def test_a_stale_answer_locks_nobody_out():
     largest = max(m.current.lamport for m in guest.peer.view.members.values() if m.sessions)
     guest.say(guest.peer.stale(anna.sid, largest + JUMP))
     guest.wait(5000)
-    assert "jump" not in world.channels["boris"].drops
+    assert "jump" not in world.channels["boris"].out.drops
 
 
 def test_ends_of_numbers():
@@ -95,9 +95,9 @@ def test_ends_of_numbers():
         with pytest.raises(Reject) as found:
             peer.receive(topic, frame)
         assert found.value.reason == reason
-        before = core.drops.get(reason, 0)
+        before = core.out.drops.get(reason, 0)
         world.run("anna", core.receive(topic, frame, world.now))
-        assert core.drops.get(reason, 0) == before + 1
+        assert core.out.drops.get(reason, 0) == before + 1
 
 
 @pytest.mark.parametrize("sign", [True, False])

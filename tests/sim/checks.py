@@ -10,12 +10,12 @@ WORK = {"h": 5, "secretbox_open": 1, "xsalsa20_xor": 2, "ed25519_verify": 0, "ri
 
 def snapshot(ch):
     """Everything a member knows: what it would store, and what it only remembers."""
-    a, c = ch.agreement, ch.catchup
+    a, c = ch.epochs, ch.reading
     t = a.attempt
-    out = [pack_state(ch), ch.phase, a.rank, a.propose_at, a.not_before, a._retry_at, a._deadline, sorted(a._sent)]
+    out = [pack_state(ch), ch.phase, a.rank, a.propose_at, a.not_before, a.retry_at, a.deadline, sorted(a.sent)]
     out += [t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early)), a.pending and a.pending.hid]
-    out += [c._nonce, c._deadline, c.reading, list(c.queue), len(c._joins), ch.presence.counter, ch.presence.due]
-    for m in ch.members_by_tag.values():
+    out += [c.nonce, c.deadline, c.member, list(c.queue), len(c.joins), ch.keepalive.counter, ch.keepalive.due]
+    for m in ch.others.by_tag.values():
         out.append((m.uid, m.public, m.refused, m.floor, m.conn, m.counter, m.willed, m.status, m.deadline, m.silent_until, m.strikes))
         out += [(s.sid, s.window.next, sorted(s.window.held), s.window.gap_at, list(s.window.digests)) for s in m.sessions]
     return out
@@ -51,8 +51,8 @@ class Checks:
         if name == "receive" and (topic, payload) in self.junk:
             self._before = snapshot(ch)
             self.world.suite.calls = {}
-        self._sid = ch.session and ch.session.sid
-        self._fresh = [(m.uid, s) for m in ch.members_by_tag.values() for s in m.sessions if s.window.next is None]
+        self._sid = ch.me.session and ch.me.session.sid
+        self._fresh = [(m.uid, s) for m in ch.others.by_tag.values() for s in m.sessions if s.window.next is None]
 
     def after(self, client, name, topic, payload, effects):
         ch = client.channel
@@ -67,25 +67,25 @@ class Checks:
                     raise Broken("invariant 7: a frame made without keys cost %d %s" % (self.world.suite.calls[what], what))
         self._epochs(ch, name == "send" or bool(topic) and topic.endswith("/c"))
         self._baselines(client, effects)
-        if ch.session and ch.session.sid != self._sid:
+        if ch.me.session and ch.me.session.sid != self._sid:
             self._renewed(client, ch)
-        if ch.joined and client.placed != ch.session.sid:
-            client.placed = ch.session.sid
-            client.low = ch.session.lamport <= self.top
-            self.top = max(self.top, ch.session.lamport)
+        if ch.me.joined and client.placed != ch.me.session.sid:
+            client.placed = ch.me.session.sid
+            client.low = ch.me.session.lamport <= self.top
+            self.top = max(self.top, ch.me.session.lamport)
 
     def _renewed(self, client, ch):
         """A new session: notes that were never out are sealed again in it, under other numbers."""
-        for _, frame, _, seq in ch.outbox.entries.values():
+        for _, frame, _, seq in ch.out.outbox.entries.values():
             if seq is not None:
-                body = unpad(ch.keys.open(frame, NOTE, ch.tag)[3][24:-64])
-                self.bodies[body] = (client.uid, "note", ch.session.sid, seq, client.lineage)
-                self.sent[(client.uid, client.lineage, ch.session.sid)] = seq + 1
+                body = unpad(ch.me.keys.open(frame, NOTE, ch.me.tag)[3][24:-64])
+                self.bodies[body] = (client.uid, "note", ch.me.session.sid, seq, client.lineage)
+                self.sent[(client.uid, client.lineage, ch.me.session.sid)] = seq + 1
 
     def _epochs(self, ch, chains):
         """Equal names mean equal keys. Only a member whose storage was rolled back may come to another key, in an attempt that
         it has forgotten; that one is never confirmed."""
-        a = ch.agreement
+        a = ch.epochs
         clients = self.world.clients
         for e in (a.current, a.previous, a.pending):
             if e is None or e is a.pending and any(clients[uid].rolled_back for _, _, uid in e.parties):
@@ -96,8 +96,8 @@ class Checks:
                 self.chains = {known: key for known, key in self.chains.items() if known[0] != e.hid}
             new = e.hid not in self.epochs
             if new and e is a.pending:
-                self.only_pending[e.hid] = ch.uid
-            elif e is not a.pending or first not in (None, ch.uid):
+                self.only_pending[e.hid] = ch.me.uid
+            elif e is not a.pending or first not in (None, ch.me.uid):
                 self.only_pending.pop(e.hid, None)
             if self.epochs.setdefault(e.hid, (e.hk, e.parties)) != (e.hk, e.parties):
                 raise Broken("two members hold different keys for one epoch")
@@ -173,7 +173,7 @@ class Checks:
     def settled(self, clients):
         """Every note of a session whose sender kept its storage is delivered or reported missing (invariants 8 and 9)."""
         for sender in clients:
-            if sender.channel.outbox.entries:
+            if sender.channel.out.outbox.entries:
                 raise Broken("invariant 8: messages still wait for the broker")
             for receiver in clients:
                 if receiver is not sender:

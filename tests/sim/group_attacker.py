@@ -18,7 +18,7 @@ class Thief:
         self.ch = ch = Channel(sodium, config, blob, hardware)
         g = ch.group
         self.group = g
-        self.identities = {ch.tag: ch.identity.b}  # of every member that was robbed
+        self.identities = {ch.me.tag: ch.me.identity.b}  # of every member that was robbed
         self.secrets = {}  # public key -> secret
         self.states = {}  # (epoch, head) -> State
         self.opened = {}  # frame -> message
@@ -85,14 +85,14 @@ class Thief:
     def _agreement(self, a):
         """Try every secret in every role; -> where it leads, when that is new."""
         ch, where = self.ch, (a.epoch + 1, smmp.frame_hash(sodium, a.frame))
-        if where in self.states or ch.tag not in a.tags or a.organizer == ch.tag:
+        if where in self.states or ch.me.tag not in a.tags or a.organizer == ch.me.tag:
             return None
-        R = a.R[a.tags.index(ch.tag)]
+        R = a.R[a.tags.index(ch.me.tag)]
         if R not in self.secrets:
             return None
         for K, k in list(self.secrets.items()):
             try:
-                st = a.accept(sodium, ch.tag, ch.identity.b, k, K, self.secrets[R], ch.pinned)
+                st = a.accept(sodium, ch.me.tag, ch.me.identity.b, k, K, self.secrets[R], ch.others.pinned)
             except Reject:
                 continue
             self.states[where] = st
@@ -132,7 +132,7 @@ class Thief:
         return None
 
     def _static(self, mine, other):
-        B = self.ch.pinned(other)
+        B = self.ch.others.pinned(other)
         return sodium.x25519(self.identities[mine], B) if mine in self.identities and B else None
 
     def _private(self, st, j, nonce, frame, m):
@@ -140,7 +140,7 @@ class Thief:
         if m[0] != 1:
             return
         for peer, pair in list(self.pairs):
-            for sender in (peer, self.ch.tag):
+            for sender in (peer, self.ch.me.tag):
                 if m[9:25] != private.hint(sodium, pair, st.epoch, sender):
                     continue
                 try:

@@ -54,9 +54,9 @@ class GroupChecks(Checks):
         if g.phase != REJOIN:
             self._same(g.state)
         if g.state.head not in self.nodes:
-            self.nodes[g.state.head] = Node(
-                g.state.epoch, g.last[22:54], client.channel.uid_of(g.last_by), g.last, [client.channel.uid_of(t) for t in g.state.tags]
-            )
+            uid_of = client.channel.others.uid_of
+            who = [uid_of(t) for t in g.state.tags]
+            self.nodes[g.state.head] = Node(g.state.epoch, g.last[22:54], uid_of(g.last_by), g.last, who)
 
     def _same(self, st):
         """Invariant 2: equal epoch and head mean equal keys."""

@@ -21,14 +21,14 @@ def attack(world, client):
     frame = globals()["_" + kind.replace(" ", "_")](world, client, g)
     if frame is not None:
         wrapped = frame + g._outer(frame)
-        world.broker.publish(client.connection, client.channel.topics.make(g.name, "g"), wrapped, False, None, lambda *_: None)
+        world.broker.publish(client.connection, client.channel.me.topics.make(g.name, "g"), wrapped, False, None, lambda *_: None)
 
 
 def _sealed(world, client, g):
     """A right frame of ours, to be damaged: nobody may deliver what it says."""
     body = b"never to be delivered"
     g.speech.count += 1
-    lead = b"\xff" + u32(client.channel.session.lamport) + u32(g.speech.count)
+    lead = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.speech.count)
     return smmp.seal(world.suite, g.state, g.static, world.random.randbytes(24), world.random.randbytes(32), lead + body)
 
 
@@ -43,7 +43,7 @@ def _spoil(world, client, g):
     body = ("%s>/evil %d" % (client.uid, len(world.checks.bodies))).encode()
     world.checks.bodies[body] = (client.uid, "ratchet", None, None)
     g.speech.count += 1
-    message = b"\xff" + u32(client.channel.session.lamport) + u32(g.speech.count) + body
+    message = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.speech.count) + body
     nonce, r_new = r.randbytes(24), r.randbytes(32)
     R_new = suite.x25519_base(r_new)
     statics = b"".join([bytes(32) if i == st.index else g.static(st.tags[i]) for i in range(st.N)])
@@ -77,9 +77,9 @@ def _swap(world, client, g):
 def _control(world, client, g, tag, pt):
     """Signed by our own session, whoever it names."""
     ch = client.channel
-    m = ch.members_by_tag.get(tag)
-    lamport = m.current.lamport if m and m.current else ch.session.lamport
-    return seal_signed(ch, header(CONTROL, tag, lamport), g.id, LABEL, pt)
+    m = ch.others.by_tag.get(tag)
+    lamport = m.current.lamport if m and m.current else ch.me.session.lamport
+    return seal_signed(ch.me, header(CONTROL, tag, lamport), g.id, LABEL, pt)
 
 
 def _position(world, client, g):
@@ -89,7 +89,7 @@ def _position(world, client, g):
     head = r.choice((r.randbytes(32), g.state.head, g.undo.state.head if g.undo and g.undo.state else bytes(32)))
     nonces = [n for c in world.live() for n in c.channel.group.where.asking.nonces[-1:]]
     lie = bytes((HEAD,)) + r.choice(nonces or [bytes(16)]) + b"\x01" + u32(max(0, epoch)) + head
-    return _control(world, client, g, client.channel.tag, lie)
+    return _control(world, client, g, client.channel.me.tag, lie)
 
 
 def _as_another(world, client, g):
@@ -100,12 +100,12 @@ def _as_another(world, client, g):
 
 def _want(world, client, g):
     """Another member is to be taken in again, and its packages to be void."""
-    tag = world.random.choice([t for t in g.state.tags if t != client.channel.tag] or [bytes(16)])
+    tag = world.random.choice([t for t in g.state.tags if t != client.channel.me.tag] or [bytes(16)])
     return _control(world, client, g, tag, bytes((WANT,)) + u32(world.random.choice((1, 50, 0x7FFFFFFF))))
 
 
 def _need(world, client, g):
-    return _control(world, client, g, client.channel.tag, bytes((NEED,)) + u32(max(0, g.state.epoch - 1)) + bytes(32))
+    return _control(world, client, g, client.channel.me.tag, bytes((NEED,)) + u32(max(0, g.state.epoch - 1)) + bytes(32))
 
 
 def _agreement(world, client, g):
@@ -114,15 +114,15 @@ def _agreement(world, client, g):
     parties = []
     for tag in st.tags:
         R = st.R[st.tags.index(tag)]
-        if tag == ch.tag:
-            parties.append(smmp.Party(tag, ch.identity.B, 0, None, world.suite.x25519_base(b"\x05" * 32)))
+        if tag == ch.me.tag:
+            parties.append(smmp.Party(tag, ch.me.identity.B, 0, None, world.suite.x25519_base(b"\x05" * 32)))
         else:
             wrong = world.suite.x25519_base(world.random.randbytes(32))
-            parties.append(smmp.Party(tag, ch.pinned(tag), 0, R, world.random.choice((R, R, wrong))))
+            parties.append(smmp.Party(tag, ch.others.pinned(tag), 0, R, world.random.choice((R, R, wrong))))
     if len(parties) < 2 or None in [p.B for p in parties]:
         return None
     return smmp.agree(
-        world.suite, g.id, st.epoch, st.head, 0, ch.tag, ch.identity.b, b"\x05" * 32, world.random.randbytes(32), parties, st.v
+        world.suite, g.id, st.epoch, st.head, 0, ch.me.tag, ch.me.identity.b, b"\x05" * 32, world.random.randbytes(32), parties, st.v
     )[0]
 
 
@@ -135,7 +135,7 @@ def _future(world, client, g):
 def _low(world, client, g):
     """A right message that moves us to a key of low order: the next message to us could not be sealed."""
     g.speech.count += 1
-    message = b"\xff" + u32(client.channel.session.lamport) + u32(g.speech.count) + b"never to be delivered"
+    message = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.speech.count) + b"never to be delivered"
     u = world.random.choice((bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f"))
     return smmp.seal(world.suite, g.state, g.static, world.random.randbytes(24), world.random.randbytes(32), message, u)
 
@@ -143,9 +143,9 @@ def _low(world, client, g):
 def _false_key(world, client, g):
     """A resync in which another member has a ratchet key of ours: it stays with it, or is said to come in."""
     st, ch, suite = g.state, client.channel, world.suite
-    if st.N < 3 or None in [ch.pinned(tag) for tag in st.tags]:
+    if st.N < 3 or None in [ch.others.pinned(tag) for tag in st.tags]:
         return None
-    victim = world.random.choice([tag for tag in st.tags if tag != ch.tag])
+    victim = world.random.choice([tag for tag in st.tags if tag != ch.me.tag])
     evil, r = world.random.randbytes(32), world.random.randbytes(32)
     parties = [g.organizer._party(tag, False, r) for tag in st.tags]
     for p in parties:
@@ -153,15 +153,15 @@ def _false_key(world, client, g):
             p.R = suite.x25519_base(evil)
             if world.random.random() < 0.5:
                 p.number, p.K = 3 | smmp.ENTERS, suite.x25519_base(world.random.randbytes(32))
-    return smmp.agree(suite, g.id, st.epoch, st.head, 0, ch.tag, ch.identity.b, r, world.random.randbytes(32), parties, st.v)[0]
+    return smmp.agree(suite, g.id, st.epoch, st.head, 0, ch.me.tag, ch.me.identity.b, r, world.random.randbytes(32), parties, st.v)[0]
 
 
 def _package(world, client, g):
     """A package under another member's name, in its session, with a number that would displace its own."""
     ch, r = client.channel, world.random
-    m = ch.members_by_tag.get(r.choice([t for t in g.state.tags if t != ch.tag] or [bytes(16)]))
+    m = ch.others.by_tag.get(r.choice([t for t in g.state.tags if t != ch.me.tag] or [bytes(16)]))
     if m is None or not m.current:
         return
     head = header(PACKAGE, m.current.sid, r.choice((1, 3, 50, 0x7FFFFFFE, 0xFFFFFFFF)))
-    frame = seal_signed(ch, head, m.tag, b"sc/package", world.suite.x25519_base(r.randbytes(32)) * 2)
-    world.broker.publish(client.connection, ch.topics.make(m.name, "k", r.randrange(2)), frame, True, None, lambda *_: None)
+    frame = seal_signed(ch.me, head, m.tag, b"sc/package", world.suite.x25519_base(r.randbytes(32)) * 2)
+    world.broker.publish(client.connection, ch.me.topics.make(m.name, "k", r.randrange(2)), frame, True, None, lambda *_: None)

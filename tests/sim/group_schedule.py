@@ -181,11 +181,11 @@ class GroupStory(Story):
             w.checks.unsteady.update(w.clients)
             w.change(live[0], "create", [c.uid for c in live[1:]])
         for c in inside:
-            if lively and c.channel.group.phase == REJOIN and not any(o.channel.tag in c.channel.group.state.tags for o in lively):
+            if lively and c.channel.group.phase == REJOIN and not any(o.channel.me.tag in c.channel.group.state.tags for o in lively):
                 w.checks.unsteady.add(c.uid)  # all whom it knew have gone
                 w.change(c, "leave")
         for c in live:
-            if lively and c not in inside and c.channel.tag in lively[0].channel.group.state.tags:
+            if lively and c not in inside and c.channel.me.tag in lively[0].channel.group.state.tags:
                 w.checks.unsteady.add(c.uid)
                 w.change(lively[0], "remove", [c.uid])
 

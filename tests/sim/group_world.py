@@ -7,6 +7,7 @@ from sim.group_checks import LIVE, GroupChecks
 from sim.world import World
 
 REFRESH_MS = 60000  # short enough to happen in a story
+NEVER_MS = 1 << 40
 SYNC, REJOIN, FORKED = 1, 3, 4
 
 
@@ -29,8 +30,7 @@ class GroupWorld(World):
     def switched_on(self, client):
         super().switched_on(client)
         if self.quiet:
-            client.channel.agreement.plan = lambda now: None
-            client.channel.agreement.times = lambda now: []
+            client.channel.epochs.not_before = NEVER_MS  # nobody proposes
 
     def durable(self, client):
         body, client.sending = client.sending, None
@@ -42,7 +42,7 @@ class GroupWorld(World):
     def say(self, client, to=None):
         """A message to the group, or to one member of it."""
         ch = client.channel
-        if ch is None or ch.group.state is None or not ch.joined:
+        if ch is None or ch.group.state is None or not ch.me.joined:
             return
         body = ("%s>%s/%d" % (client.uid, to or "", len(self.checks.bodies))).encode()
         body += b"." * self.random.choice((0, 0, 30, 400))
@@ -55,7 +55,7 @@ class GroupWorld(World):
         client.sending = None
 
     def change(self, client, action, uids=()):
-        if client.channel is not None and client.channel.joined:
+        if client.channel is not None and client.channel.me.joined:
             self.trace("CHANGE " + action, client.uid, ",".join(uids))
             self.ask(client, "change", lambda ch: ch.change_group(action, list(uids), self.now))
 
@@ -100,7 +100,7 @@ class GroupWorld(World):
             return False
         best = max(inside, key=lambda c: (c.channel.group.phase == LIVE, c.channel.group.state.epoch))
         g = best.channel.group
-        tags = [c for c in live if c.channel.tag in g.state.tags]
+        tags = [c for c in live if c.channel.me.tag in g.state.tags]
         for c in tags:
             o = c.channel.group
             if o.phase != LIVE or o.state.head != g.state.head or o.speech.queue or o.speech.pending or o.organizer.job:
@@ -111,7 +111,7 @@ class GroupWorld(World):
         """The clients of the settled group."""
         _, inside = self.groups()
         best = max(inside, key=lambda c: (c.channel.group.phase == LIVE, c.channel.group.state.epoch))
-        return [c for c in self.live() if c.channel.tag in best.channel.group.state.tags]
+        return [c for c in self.live() if c.channel.me.tag in best.channel.group.state.tags]
 
 
 __all__ = ["GroupNetwork", "GroupWorld"]

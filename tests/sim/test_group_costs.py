@@ -20,7 +20,7 @@ def group(n):
     assert w.run_until(w.now + 30000, lambda: w.one_group() and len(w.members()) == n)
     w.run_until(w.now + 4000)  # the last questions where the group is have been answered
     for c in w.clients.values():
-        c.channel.presence.due += 60000
+        c.channel.keepalive.due += 60000
     return w
 
 

@@ -281,7 +281,7 @@ def test_who_answers_a_wish_to_rejoin_in_vain_lets_the_others_go_first():
     for k in range(5):
         world.restart(world.add("m%02d" % k))
     world.run_until(world.now + 3000)
-    clients = sorted(world.clients.values(), key=lambda c: c.channel.tag)
+    clients = sorted(world.clients.values(), key=lambda c: c.channel.me.tag)
     new, old, lost = clients[0], clients[1:3], clients[3:]
     world.change(old[0], "create", [c.uid for c in old[1:] + lost])
     assert world.run_until(world.now + 20000, world.one_group)

@@ -6,6 +6,7 @@ import pytest
 
 from sealcast.errors import Reject
 from sealcast.smmp import ratchet as smmp
+from sealcast.zpinc import epochs
 from sim import sodium
 from sim.group_attacker import Thief
 from sim.group_world import GroupWorld
@@ -176,7 +177,7 @@ def test_no_signature_anywhere_in_the_ratchet():
     w.run_until(w.now + 3000)  # the last questions where the group is have been answered
     epoch = w.clients["m00"].channel.group.state.epoch
     for c in w.clients.values():
-        c.channel.presence.due += 60000  # keepalives are signed: none in these seconds
+        c.channel.keepalive.due += 60000  # keepalives are signed: none in these seconds
     w.suite.calls = {}
     for uid in CREW:
         say(w, uid)
@@ -220,10 +221,10 @@ def _opens(w, blob, recorded):
     c = w.clients["b"]
     ch = Channel(sodium, c.config, blob, c.hardware)
     topic, frame = recorded
-    name, _ = ch.topics.parse(topic)
+    name, _ = ch.me.topics.parse(topic)
     try:
-        e = ch.agreement.find(frame[2:18])
-        e.open(ch.keys, frame, name[:16])
+        e = epochs.find(ch.epochs, frame[2:18])
+        e.open(ch.me.keys, frame, name[:16])
     except Reject:
         return False
     return True

@@ -20,7 +20,7 @@ def names(world):
     if len(world._names) < len(world.clients):
         for c in world.clients.values():
             if c.channel:
-                world._names[c.channel.topics.make(c.channel.name, "")[:-1]] = c
+                world._names[c.channel.me.topics.make(c.channel.me.name, "")[:-1]] = c
     return world._names
 
 
@@ -31,11 +31,11 @@ def frame(world, topic, payload):
     text = "%s:%s %s #%d" % (c.uid if c else "?", stream, hexlify(payload[2:6]), int.from_bytes(payload[18:22], "big"))
     if stream == "h" and c and c.channel:
         try:
-            pt = c.channel.keys.open(payload, 4, c.channel.tag)[3]
+            pt = c.channel.me.keys.open(payload, 4, c.channel.me.tag)[3]
             text += " " + KINDS.get(pt[0] & 0x7F, "?") + (" retry" if pt[0] & 0x80 else "")
             if pt[0] & 0x7F == 1:
                 n = pt[49]
-                text += " " + ",".join(c.channel.uid_of(pt[50 + 32 * i : 66 + 32 * i]) or "?" for i in range(n))
+                text += " " + ",".join(c.channel.others.uid_of(pt[50 + 32 * i : 66 + 32 * i]) or "?" for i in range(n))
         except Exception:
             text += " junk"
     return text

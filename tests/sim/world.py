@@ -130,11 +130,11 @@ class World:
         body = ("%s/%s/%d" % (client.uid, mode, len(self.checks.bodies))).encode()
         body += b"." * self.random.choice((0, 0, 30, 400))
         if mode == "note":
-            sid, seq = (ch.session.sid if ch.session else None), ch.ring.next
+            sid, seq = (ch.me.session.sid if ch.me.session else None), ch.ring.next
         else:
-            e = ch.agreement.current
+            e = ch.epochs.current
             sid = e.hid if e else None
-            seq = e.chains[e.index(ch.tag)][1] if e else 0
+            seq = e.chains[e.index(ch.me.tag)][1] if e else 0
         self.checks.bodies[body] = (client.uid, mode, sid, seq, client.lineage)
         client.sending = (sid, seq)
         if not client.send(body, mode) or client.sending:
@@ -180,8 +180,8 @@ class World:
     def agreed(self):
         """All live members are in one epoch, and it has exactly them in it."""
         live = self.live()
-        epochs = [c.channel.agreement.current for c in live]
-        if not live or None in epochs or any(c.channel.agreement.running() for c in live):
+        epochs = [c.channel.epochs.current for c in live]
+        if not live or None in epochs or any(c.channel.epochs.running() for c in live):
             return len(live) < 2
         first = epochs[0]
         if any(e.hid != first.hid or e.hk != first.hk for e in epochs):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (("shared", "sealcast"), ("firmware", "node"), ("host", "sealcast_host"), ("host", "reference"))
-PLUG = "sealcast_platform"  # what a board's or a computer's package gives to the core: the one name that is handed in
+PLUG = "sealcast_platform"  # the one name that is handed in: what a board or a computer is to the core
 PICTURE = ROOT / "docs" / "architecture.svg"
 
 # Bottom to top; a package uses those below it and itself. Modules that are named stand on their own.
@@ -202,7 +202,7 @@ def down(pair):
 LEGEND = (
     "An arrow: uses. Solid: from the start; dashed: inside a function. Left out where a longer way says it.",
     "In italics: rare code, loaded when it is needed and dropped when it was idle (rare.py).",
-    "The core asks for " + PLUG + ": whoever starts it (node, member) has put itself there.",
+    "sealcast.join takes what it needs from the module " + PLUG + ", which node and host put beside it.",
 )
 
 

@@ -8,9 +8,9 @@ import subprocess
 from host_support import DEADLINE_S, ROOT, Child
 
 NATIVE = ROOT / "firmware" / "prebuilt" / "x64"
-SOFT_PATH = f".frozen:{ROOT}/shared:{ROOT}/firmware"
+SOFT_PATH = f".frozen:{ROOT}/shared:{ROOT}/firmware:{ROOT}/firmware/node"
 # With the native modules where they fit this machine; before firmware/, whose folder curve25519 would be taken for the module.
-PATH = f".frozen:{ROOT}/shared:{NATIVE}:{ROOT}/firmware" if platform.machine() == "x86_64" else SOFT_PATH
+PATH = f".frozen:{ROOT}/shared:{NATIVE}:{ROOT}/firmware:{ROOT}/firmware/node" if platform.machine() == "x86_64" else SOFT_PATH
 
 
 class Program(Child):

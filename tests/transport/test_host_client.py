@@ -54,7 +54,7 @@ class Ready:
 async def member(uid, port, **more):
     session = await join(settings=settings(uid, port, **more))
     ready = Ready(session)
-    await ready.until(lambda: session.channel.joined and session.online)
+    await ready.until(lambda: session.channel.me.joined and session.online)
     return session, ready
 
 
@@ -136,7 +136,7 @@ def test_an_internal_error_is_survived_like_a_power_cut():
             broken.send = fails
             with pytest.raises(MemoryError):
                 await a.send(b"lost in the middle", mode="note")
-            await ready_a.until(lambda: a.channel not in (None, broken) and a.channel.joined and a.online)
+            await ready_a.until(lambda: a.channel not in (None, broken) and a.channel.me.joined and a.online)
             await a.send(b"after", mode="note")
             got = await anext(b)
             errors = [info["code"] for name, info in ready_a.events if name == "error"]
@@ -171,7 +171,7 @@ def test_an_identity_lasts_and_the_session_goes_on_after_sleep():
             a, ready = await member("a", broker.port)
             for _ in range(3):
                 b, _ = await member("b", broker.port)
-                public, sid = b.channel.identity.public, b.channel.session.sid
+                public, sid = b.channel.me.identity.public, b.channel.me.session.sid
                 await b.sleep(60)
                 await ready.until(lambda: ready.events and ready.events[-1][0] != "offline" and ("asleep", {"uid": "b"}) in ready.events)
             joined = [info for name, info in ready.events if name == "joined"]
@@ -239,10 +239,10 @@ def test_settings_come_from_sealcast_json_in_this_directory(tmp_path):
             path.write_text(json.dumps(settings("a", broker.port)))
             path.chmod(0o600)
             by_default = await join()
-            uid = by_default.channel.uid
+            uid = by_default.channel.me.uid
             await by_default.close()
             by_override = await join("barn", uid="c")
-            other = by_override.channel.uid
+            other = by_override.channel.me.uid
             await by_override.close()
             path.chmod(0o644)
             with pytest.raises(UserError, match="chmod 600"):

@@ -27,7 +27,7 @@ FOLDERS = (
     "/lib/sealcast/run",
     "/lib/node",
 )
-_TOP = ("main.py", "boot.py")
+_TOP = ("main.py", "boot.py", "sealcast_platform.py")
 # Never of use on a board; and the slow fallback, left out where the native modules are.
 _HOST_ONLY = ("crypto/host",)
 _SOFT = ("crypto/soft",)
@@ -54,7 +54,7 @@ def make(arch: str, mpy: int, board: Board | None, compiler: str | None = None) 
     compiler: the mpy-cross to use, when it is not the one of this package.
     """
     bundle = Bundle(native=native_for(arch))
-    for name in ("curve25519", "symcrypto") if bundle.native else ():
+    for name in ("curve25519", "symcrypto", "scrypt") if bundle.native else ():
         bundle.files[f"/lib/{name}.mpy"] = _read(shipped.prebuilt_dir() / bundle.native / f"{name}.mpy")
     compiler = compiler or find_compiler()
     bundle.compiled = compiler is not None and _add_compiled(bundle, compiler, mpy)

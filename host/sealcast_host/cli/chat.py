@@ -63,7 +63,7 @@ async def _chat(known: ChannelFile, uid: str | None) -> int:
         async with visit(known, uid, show) as session:
             screen.prompt = lambda: prompt(known.channel, session)
             screen.say(
-                f'this is "{render.clean(known.channel)}", you are "{render.clean(session.channel.uid)}"; /help '
+                f'this is "{render.clean(known.channel)}", you are "{render.clean(session.channel.me.uid)}"; /help '
                 "explains"
             )
             screen.draw()

@@ -100,7 +100,7 @@ async def _change(action: str, known: ChannelFile, uid: str | None, uids: list[s
     late += ", --timeout waits longer"
     async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
         await within(timeout, settled(session), "the broker is slow: raise --timeout")
-        me = session.channel.uid
+        me = session.channel.me.uid
         if me in uids:
             raise UserError(
                 f'"{clean(me)}" is this member itself' + ("; use: sealcast group leave" if action == "remove" else "")
@@ -141,7 +141,7 @@ def _known(session: HostSession, uids: list[str]) -> None:
     names = [u for u, _ in session.members]
     for uid in uids:
         if uid not in names:
-            others = ", ".join(clean(n) for n in names if n != session.channel.uid) or "nobody"
+            others = ", ".join(clean(n) for n in names if n != session.channel.me.uid) or "nobody"
             raise UserError(f'no member "{clean(uid)}" has joined this channel; known: {others}')
 
 

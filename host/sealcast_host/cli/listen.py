@@ -52,7 +52,7 @@ async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int
     async with visit(known, uid, show) as session:
         if not as_json:
             where = (
-                f'listening on "{render.clean(known.channel)}" as "{render.clean(session.channel.uid)}"; Ctrl-C ends it'
+                f'listening on "{render.clean(known.channel)}" as "{render.clean(session.channel.me.uid)}"; Ctrl-C ends it'
             )
             print(f"sealcast: {where}", file=sys.stderr, flush=True)
         await enough.wait()

@@ -6,6 +6,7 @@ from typing import Any
 
 from sealcast.errors import SealcastError
 from sealcast.zpinc.identity import fingerprint
+from sealcast.zpinc.revocation import others
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
@@ -63,14 +64,14 @@ async def _lost(
     async with visit(known, uid, see, sleep_s=SLEEP_S, alias=False) as session:
         await within(timeout, settled(session), "the broker is slow: raise --timeout")
         ch = session.channel
-        names = sorted(uid for uid, _ in ch.lost.others(None).values())
-        if who == ch.uid:
+        names = sorted(uid for uid, _ in others(ch.me, ch.others, None).values())
+        if who == ch.me.uid:
             raise UserError("that is this member itself: run this as another one, with --uid")
         if who not in names:
             raise UserError(
                 f'no member "{clean(who)}" has joined this channel; known: {", ".join(map(clean, names)) or "nobody"}'
             )
-        stay = sorted(ch.lost.others(who).values())
+        stay = sorted(others(ch.me, ch.others, who).values())
         strangers = [u for u, _ in stay if u in fresh]
         if strangers:
             # Whoever stole the board can also join under new names: to these the new key must not go unseen.
@@ -82,7 +83,7 @@ async def _lost(
             print(f'leaving "{clean(who)}" behind gives a new key to', flush=True)
             for u, public in stay:
                 how = "" if u in provisioned else "   not provisioned from this computer"
-                print(f"  {clean(u)}  {fingerprint(ch.suite, public)}{how}", flush=True)
+                print(f"  {clean(u)}  {fingerprint(ch.me.suite, public)}{how}", flush=True)
             raise UserError(
                 "nothing has changed yet: if all of these are yours, run this again with --yes; else declare that "
                 "one lost too"
@@ -94,7 +95,7 @@ async def _lost(
         migration.follow(ch, who)
         print(f'"{clean(who)}" is left behind: the channel has a new key, which goes to', flush=True)
         for u, public in stay:
-            print(f"  {clean(u)}  {fingerprint(ch.suite, public)}", flush=True)
+            print(f"  {clean(u)}  {fingerprint(ch.me.suite, public)}", flush=True)
         try:
             async with asyncio.timeout(timeout):
                 await moved.wait()

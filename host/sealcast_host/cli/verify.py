@@ -50,22 +50,22 @@ async def _verify(
     async with visit(known, uid, sleep_s=SLEEP_S, alias=False) as session:
         await within(timeout, settled(session), "the broker is slow: raise --timeout")
         ch = session.channel
-        by_name = {m.uid: m for m in ch.members_by_tag.values()}
+        by_name = {m.uid: m for m in ch.others.by_tag.values()}
         for name in uids:
-            if name not in by_name and name != ch.uid:
+            if name not in by_name and name != ch.me.uid:
                 others = ", ".join(sorted(clean(n) for n in by_name)) or "nobody"
                 raise UserError(f'no member "{clean(name)}" has joined this channel; known: {others}')
         if approve is not None:
             await _approve(session, approve.lower(), uids, timeout)
         changed = False
-        rows = [(ch.uid, fingerprint(ch.suite, ch.identity.public), "this member")]
+        rows = [(ch.me.uid, fingerprint(ch.me.suite, ch.me.identity.public), "this member")]
         for m in sorted(by_name.values(), key=lambda m: m.uid):
             if m.refused:
                 changed = True
-                rows.append((m.uid, fingerprint(ch.suite, m.refused), "CHANGED: refused until it is approved; it was"))
-                rows.append(("", fingerprint(ch.suite, m.public), ""))
+                rows.append((m.uid, fingerprint(ch.me.suite, m.refused), "CHANGED: refused until it is approved; it was"))
+                rows.append(("", fingerprint(ch.me.suite, m.public), ""))
             elif m.public:
-                rows.append((m.uid, fingerprint(ch.suite, m.public), "pinned"))
+                rows.append((m.uid, fingerprint(ch.me.suite, m.public), "pinned"))
         width = max(len(clean(row[0])) for row in rows)
         keep = True
         for name, print_, note in rows:
@@ -78,13 +78,13 @@ async def _verify(
 async def _approve(session: HostSession, wanted: str, uids: list[str], timeout: float) -> None:
     """Pin the changed identity with this fingerprint, and wait until it is in use."""
     ch = session.channel
-    for m in list(ch.members_by_tag.values()):
-        letters = fingerprint(ch.suite, m.refused) if m.refused else ""
+    for m in list(ch.others.by_tag.values()):
+        letters = fingerprint(ch.me.suite, m.refused) if m.refused else ""
         if m.refused and wanted in (letters, spoken(letters)) and (not uids or m.uid in uids):
             await session.approve(m.uid, letters)
             try:
                 async with asyncio.timeout(timeout):
-                    while ch.members_by_tag.get(m.tag) is None or ch.members_by_tag[m.tag].current is None:
+                    while ch.others.by_tag.get(m.tag) is None or ch.others.by_tag[m.tag].current is None:
                         await asyncio.sleep(0.05)
             except TimeoutError:
                 raise Failed(

@@ -81,7 +81,7 @@ class HostMember(Member):
         )
 
     def crypto(self) -> str:
-        return f"{self.session.channel.suite.NAME} (libsodium)"
+        return f"{self.session.channel.me.suite.NAME} (libsodium)"
 
     def _event(self, name: str, info: Any) -> None:
         if name == "message":

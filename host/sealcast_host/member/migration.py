@@ -19,10 +19,10 @@ def restored(suite: Any, config: dict[str, Any], blob: bytes | None) -> Any:
     """The channel of completed settings and a stored state. The core begins anew when it has never heard of the
     settings' key; how often the channel has moved to come there, it learns here."""
     member = Channel(suite, config, blob, os.urandom)
-    member.lost.collects = True  # the admin's key lies on a computer: a notice is made from here
+    member.places.collects = True  # the admin's key lies on a computer: a notice is made from here
     known = _file_of(config["channel"])
-    if known is not None and known.key == config["key"] == member.lost.root:
-        member.lost.generation = max(member.lost.generation, known.generation)
+    if known is not None and known.key == config["key"] == member.me.root:
+        member.places.generation = max(member.places.generation, known.generation)
     return member
 
 
@@ -31,17 +31,17 @@ def follow(member: Any, removed: str | None = None) -> None:
 
     The file is replaced whole: until the new one is durable the old one stands.
     """
-    known = _file_of(member.config["channel"])
-    lost = member.lost
-    if known is None or known.key == lost.root or known.generation >= lost.generation or known.key not in _left(member):
+    known = _file_of(member.me.config["channel"])
+    here, root = member.places, member.me.root
+    if known is None or known.key == root or known.generation >= here.generation or known.key not in _left(member):
         return
     roster = {uid: public for uid, public in known.roster.items() if uid != removed}
-    channels.store(replace(known, key=bytes(lost.root), generation=lost.generation, roster=roster), replace=True)
+    channels.store(replace(known, key=bytes(root), generation=here.generation, roster=roster), replace=True)
 
 
 def _left(member: Any) -> list[bytes]:
     """The keys of the places that this member has left and still watches."""
-    return [old.root for old in member.lost.old]
+    return [old.root for old in member.places.old]
 
 
 def _file_of(channel: str) -> channels.ChannelFile | None:

@@ -88,8 +88,8 @@ def way_out(error: LinkError, broker: dict[str, Any]) -> str:
 
 async def settled(session: HostSession) -> None:
     """Returns once what the broker keeps of the members (presence, key packages, notes) has been read."""
-    catchup = session.channel.catchup
-    while catchup.queue or catchup.reading is not None or not session.online:
+    reading = session.channel.reading
+    while reading.queue or reading.member is not None or not session.online:
         await asyncio.sleep(POLL_S)  # nobody tells: it is a matter of one round trip for each member
 
 

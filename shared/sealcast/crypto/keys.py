@@ -1,10 +1,10 @@
-"""Keys: password -> root -> channel keys; derive, seal, siv; hedged randomness. PROTOCOL.md sections 4 and 5.
+"""Keys: password -> root -> channel keys; derive, seal, siv. PROTOCOL.md section 4.
 
 `suite.h(size, key, salt, person, *parts)` is BLAKE2b. H without a size is 32 bytes.
 """
 
 from ..compat import const
-from ..errors import NoRandomness, Reject
+from ..errors import Reject
 from ..wire import HEADER, MAX_NAME, TAG, check, lv
 
 SCRYPT_N = const(32768)
@@ -12,7 +12,8 @@ SCRYPT_R = const(8)
 SCRYPT_P = const(1)
 ZERO = bytes(32)
 
-# The points of order 8 on curve25519, as u-coordinates; the others of low order are 0, 1 and p - 1. RFC 7748's masking applies.
+# The points of order 8 on curve25519, as u-coordinates; the others of low order are 0, 1 and p - 1. RFC 7748's
+# masking applies.
 _ORDER_8 = (
     b"\xe0\xebz|;A\xb8\xae\x16V\xe3\xfa\xf1\x9f\xc4j\xda\t\x8d\xeb\x9c2\xb1\xfd\x86b\x05\x16_I\xb8\x00",
     b"_\x9c\x95\xbc\xa3P\x8c$\xb1\xd0\xb1U\x9c\x83\xef[\x04D\\\xc4X\x1c\x8e\x86\xd8\"N\xdd\xd0\x9f\x11W",
@@ -42,7 +43,8 @@ def dh(suite, k, u):
 
 
 def high_order(u):
-    """A public value from somebody else -> itself. Raises Reject("neutral") when every secret times it is zero. Source: RFC 7748, 6.1."""
+    """A public value from somebody else -> itself. Raises Reject("neutral") when every secret times it is zero.
+    Source: RFC 7748, 6.1."""
     low, middle, high = u[0], u[1:31], u[31] & 0x7F
     if (
         low < 2 and high == 0 and middle == bytes(30)
@@ -54,7 +56,8 @@ def high_order(u):
 
 
 def siv(suite, ckey, label, text):
-    """Deterministic encryption of a name: tag(16) || ciphertext(16, 32 or 48). Equal names give equal bytes, on purpose.
+    """Deterministic encryption of a name: tag(16) || ciphertext(16, 32 or 48). Equal names give equal bytes, on
+    purpose.
 
     text: 1..48 bytes without NUL. Source: the SIV construction (RFC 5297's idea); deviation 1.
     """
@@ -65,7 +68,8 @@ def siv(suite, ckey, label, text):
 
 
 def unsiv(suite, ckey, label, name):
-    """Inverse of `siv`: recomputed and compared. Reject("name") unless `name` is exactly what `siv` makes of some text."""
+    """Inverse of `siv`: recomputed and compared. Reject("name") unless `name` is exactly what `siv` makes of
+    some text."""
     if len(name) not in (32, 48, 64):
         raise Reject("name")
     enc = derive(suite, ckey, b"sc/siv-enc", label)
@@ -74,39 +78,6 @@ def unsiv(suite, ckey, label, name):
     if not 0 < len(text) <= MAX_NAME or b"\x00" in text or not suite.equal(siv(suite, ckey, label, text), name):
         raise Reject("name")
     return text
-
-
-class Rng:
-    """Hedged randomness: a stored seed and the hardware's bytes; either alone is enough. PROTOCOL.md section 5.
-
-    The stored seed is replaced before first use, so a seed never serves two runs. `hardware(n)` returns n bytes or None.
-    """
-
-    def __init__(self, suite, stored, hardware):
-        self._suite = suite
-        self._hardware = hardware
-        fresh = hardware(32) if hardware else None
-        if stored is None and not fresh:
-            raise NoRandomness("no stored seed and no hardware randomness: provision the board again")
-        both = suite.h(64, stored or b"", b"", b"sc/rng", fresh or b"")
-        self._seed = both[:32]
-        self.next_seed = both[32:]  # to be stored before anything drawn here is used
-        self._count = 0
-
-    def bytes(self, n):
-        """n (1..64) fresh bytes."""
-        count, hw = self._next()
-        drawn = self._suite.h(64, self._seed, b"", b"sc/random", count, lv(hw))
-        return drawn[:n]
-
-    def nonce(self, ad, pt):
-        """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two plaintexts."""
-        count, hw = self._next()
-        return self._suite.frame_nonce(self._seed, count, hw, ad, pt)
-
-    def _next(self):
-        self._count += 1
-        return self._count.to_bytes(8, "big"), (self._hardware(16) if self._hardware else None) or b""
 
 
 class Keys:
@@ -137,10 +108,6 @@ class Keys:
     def ad(self, head, tag):
         """Associated data: header(22) || channel tag(16) || sender tag(16)."""
         return head + self._rp16 + tag
-
-    def signable(self, ad, pt, extra=b""):
-        """The 32 bytes that a session key signs for a frame."""
-        return self.suite.signable(ad, extra, pt)
 
     def seal(self, rng, head, tag, pt):
         """A whole frame under msgkey: header || nonce || box."""

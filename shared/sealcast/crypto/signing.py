@@ -1,25 +1,54 @@
-"""Frames under msgkey that the sender's session signs: packages, notice keys, control. PROTOCOL.md 16.1, 18.2, 22.
+"""Everything that is signed, and the checks. PROTOCOL.md 3.3, 6.2, 16.1, 18.2, 22.
 
-The channel's key alone makes nobody believe what a frame says about its sender.
+The channel's key alone makes nobody believe what a frame says about its sender. A signer is anything with
+`seed` and `S`: a session of ours. What a session says in its own order (notes, presence, conversations,
+confirmations) is signed under sc/sign, all else under a label of its own. The check comes last: it is dear, and
+what is cheap to refuse never gets here.
 """
 
+from ..compat import const
 from ..errors import Reject
-from ..zpinc.identity import SIG
+
+SIG = const(64)
+
+JOIN_LABEL = b"sc/join"  # by the long-term identity
+PACKAGE_LABEL = b"sc/package"
+CONTROL_LABEL = b"sc/control"
+NOTICE_LABEL = b"sc/notice"  # by the admin
 
 
-def _signable(suite, label, ad, body):
+def _labelled(suite, label, ad, body):
     return suite.h(32, b"", b"", label, ad, body)
 
 
-def seal_signed(ch, head, place, label, body):
-    """-> frame of our present session. head: 22 bytes; place: 16 bytes that stand for P_i in ad; label: of at most 16 bytes."""
-    s, ad = ch.session, ch.keys.ad(head, place)
-    sig = ch.suite.ed25519_sign(s.seed, s.S, _signable(ch.suite, label, ad, body))
-    return ch.keys.seal(ch.rng, head, place, body + sig)
+def sign(suite, session, ad, body, extra=b""):
+    """64 bytes by our session. extra: what the frame is bound to beyond its header, or nothing."""
+    return suite.ed25519_sign(session.seed, session.S, suite.signable(ad, extra, body))
 
 
-def verify_signed(suite, S, label, ad, pt):
-    """The check that comes last. pt: an opened body with its signature. Raises Reject("signature")."""
+def check(suite, S, ad, pt, extra=b""):
+    """An opened body that ends in its session's signature -> the body without it. Raises Reject("signature")."""
     body = pt[:-SIG]
-    if len(pt) < SIG or not suite.ed25519_verify(S, pt[-SIG:], _signable(suite, label, ad, body)):
+    if len(pt) < SIG or not suite.ed25519_verify(S, pt[-SIG:], suite.signable(ad, extra, body)):
         raise Reject("signature")
+    return body
+
+
+def sign_as(suite, label, seed, public, ad, body):
+    """64 bytes by any key, under a label."""
+    return suite.ed25519_sign(seed, public, _labelled(suite, label, ad, body))
+
+
+def verify_signed(suite, public, label, ad, pt):
+    """As `check`, under a label: -> the body."""
+    body = pt[:-SIG]
+    if len(pt) < SIG or not suite.ed25519_verify(public, pt[-SIG:], _labelled(suite, label, ad, body)):
+        raise Reject("signature")
+    return body
+
+
+def seal_signed(me, head, place, label, body):
+    """-> frame of our present session. head: 22 bytes; place: 16 bytes that stand for P_i in ad; label: of at
+    most 16 bytes."""
+    sig = sign_as(me.suite, label, me.session.seed, me.session.S, me.keys.ad(head, place), body)
+    return me.keys.seal(me.rng, head, place, body + sig)

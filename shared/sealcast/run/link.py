@@ -9,6 +9,7 @@ waits for the broker (it appends to `outbox`), so reading, and with it the ackno
 import asyncio
 
 from ..compat import const
+from ..effects import DISCONNECT, PUBLISH, RECONNECT, SUBSCRIBE
 from .aio import Backoff, explain, pause, stop
 
 OUTBOX = const(160)  # effects waiting to be written; a channel's largest burst is two rings of 64 and a handshake
@@ -30,16 +31,17 @@ class Link:
         self._lost = asyncio.Event()
         self._room = asyncio.Event()
         self._reason = None
-        self.will = None  # (topic, payload), from the channel's "connect" effect
+        self.will = None  # (topic, payload), from the channel's CONNECT
         self.up = False
-        self.ended = asyncio.Event()  # a "disconnect" effect was carried out, or could not be: no link any more
+        self.ended = asyncio.Event()  # a DISCONNECT was carried out, or could not be: no link any more
         self._ending = False
         self._drops = 0
         self.tried_at = 0
 
     def put(self, effect):
-        """Queue a subscribe, publish, disconnect or reconnect effect; offline they vanish (the channel sends again by itself)."""
-        if effect[0] == "disconnect":
+        """Queue a subscribe, publish, disconnect or reconnect effect; offline they vanish (the channel sends
+        again by itself)."""
+        if effect[0] == DISCONNECT:
             self._ending = True
             if not self.up:
                 self.ended.set()
@@ -64,13 +66,13 @@ class Link:
         self._fail(OSError("begun anew after an internal error"))
 
     async def run(self):
-        """Connected as much of the time as possible, until a "disconnect" effect."""
+        """Connected as much of the time as possible, until a DISCONNECT."""
         while not self._ending:
             self._lost.clear()
             self._reason = None
             self.tried_at = self._session.clock.now()
             drops = self._drops
-            await self._session.ask("connecting")
+            await self._session.ask(lambda ch, now: ch.connecting(now))
             try:
                 await self._transport.connect(*self.will)
                 if drops != self._drops:
@@ -84,7 +86,7 @@ class Link:
                 await self._close(self._reason is None and self._ending)
             if self._session.clock.now() - self.tried_at >= _STABLE_MS:
                 self._backoff.reset()
-            self._session.post("disconnected")
+            self._session.post(lambda ch, now: ch.disconnected(now))
             if self._ending:
                 break
             wait = self._backoff.next()
@@ -96,7 +98,7 @@ class Link:
     async def _live(self):
         """One connection, from CONNACK until it is lost."""
         self.up = True
-        self._session.post("connected")
+        self._session.post(lambda ch, now: ch.connected(now))
         self._session.emit("connected", {})
         reader = asyncio.create_task(self._guard(self._read()))
         writer = asyncio.create_task(self._guard(self._write()))
@@ -130,7 +132,7 @@ class Link:
             while self._session.waiting_frames() >= INBOX:
                 self._room.clear()
                 await self._room.wait()
-            self._session.post("receive", topic, payload)
+            self._session.receive(topic, payload)
 
     async def _write(self):
         while True:
@@ -138,18 +140,21 @@ class Link:
                 self._outgoing.clear()
                 await self._outgoing.wait()
             effect = self._outbox.pop(0)
-            if effect[0] == "publish":
+            if effect[0] == PUBLISH:
                 await self._transport.publish(effect[1], effect[2], effect[3], effect[4])
                 if effect[5]:
-                    self._session.post("acked", effect[5])
-            elif effect[0] == "subscribe":
+                    self._acked(effect[5])
+            elif effect[0] == SUBSCRIBE:
                 await self._transport.subscribe(effect[1], effect[2])
-            elif effect[0] == "reconnect":
+            elif effect[0] == RECONNECT:
                 self._fail(OSError("the channel has moved to a new key"))
                 return
             else:
-                self._lost.set()  # "disconnect": run() says goodbye to the broker
+                self._lost.set()  # DISCONNECT: run() says goodbye to the broker
                 return
+
+    def _acked(self, token):
+        self._session.post(lambda ch, now: ch.acked(token, now))
 
     async def _close(self, goodbye):
         """With a goodbye the broker drops the last will; without one the others learn from it that we are gone."""

@@ -1,13 +1,18 @@
 """The asyncio session that boards and hosts share: turns a Channel's effects into calls, strictly in order.
 
 One task, the engine, is the only one that enters the channel. Everything that happens (a frame, an acknowledgement, a
-tick, a user's call) is an input in one queue; the engine takes one, hands it to the channel and carries out the effects
-before it takes the next. A "store" effect is durable before anything after it happens: if the storage fails it is tried
-again until it works, and nothing else goes on meanwhile.
+tick, a user's call) is an input in one queue: a procedure of the channel and the time. The engine takes one,
+lets it enter the channel and carries out the effects before it takes the next. A STORE is durable before
+anything after it happens: if the storage fails it is tried again until it works, and nothing else goes on
+meanwhile.
+
+An input that ends in NoRoom (a rare part of the code did not fit into memory) has done nothing: it stays the
+first in the queue and is tried again a little later. When that does not help either, the channel is begun anew
+from its stored state, as after any other internal error, which gives back all the memory that there is.
 
 Transport (asyncio; every failure is an OSError):
     connect(will_topic, will_payload)   subscribe(filter, qos)   publish(topic, payload, retain, qos): after the PUBACK
-    receive() -> (topic, payload)       close(): says goodbye first      abort(): just drops it (the broker sends the last will)
+    receive() -> (topic, payload)       close(): says goodbye first      abort(): just drops it: the last will is sent
 Storage: load() -> bytes or None, store(parts): a list of bytes, one state together, durable on return.
 Clock: now() -> growing milliseconds, time() -> Unix seconds or 0; aio.Clock is one.
 
@@ -22,7 +27,8 @@ import asyncio
 import gc
 
 from ..compat import const
-from ..errors import NoGroup, Offline, SealcastError
+from ..effects import CONNECT, DISCONNECT, EVENT, MESSAGE, PUBLISH, QUEUED, RECONNECT, SETTLED, STORE, SUBSCRIBE, WAKE
+from ..errors import NoRoom, Offline, SealcastError
 from .aio import Reply, explain, pause, place, sleep_ms, stop
 from .link import Link
 
@@ -32,6 +38,16 @@ _TRY_MS = const(300000)
 _GOODBYE_MS = const(5000)
 _RESTART_MS = const(200)
 _RESTART_MOST_MS = const(30000)
+_TRIES = const(5)  # of an input for which there is no room
+
+# What an input is
+_OTHER = const(0)
+_FRAME = const(1)
+_SEND = const(2)
+
+
+def _tick(channel, now):
+    return channel.tick(now)
 
 
 class Session:
@@ -40,8 +56,8 @@ class Session:
     def __init__(self, channel, transport, storage, clock, random=None, backlog=32, remake=None):
         """random(n) -> n bytes, for the jitter of reconnects only (default: os.urandom).
 
-        remake() -> a channel from the stored state. With it an internal error (say MemoryError) is survived like a power cut:
-        what was in the middle of a step is thrown away. Without it the engine goes on with the channel as it is.
+        remake() -> a channel from the stored state: an internal error (say MemoryError) is survived like a power
+        cut, what was in the middle of a step is thrown away. Without it the engine goes on with what it has.
         """
         self.channel = channel
         self._remake = remake
@@ -50,12 +66,13 @@ class Session:
         self.clock = clock
         self._storage = storage
         self._link = Link(self, transport, random)
-        self._inbox = []  # (name, args, Reply or None)
+        self._inbox = []  # (input, Reply or None, what it is), see _put
         self._frames = 0  # how many of them are received frames
+        self._tries = 0  # of the first of them, without room
         self._input = asyncio.Event()
         self._wake = None
         self._beat = 0
-        self._unacked = {}  # token -> Reply of a send()
+        self._unacked = {}  # token -> Reply of a send() that is under way
         self._messages = []
         self._backlog = backlog
         self._arrived = asyncio.Event()
@@ -71,7 +88,7 @@ class Session:
         """Begin. Raises SealcastError when the channel cannot start (no randomness, unusable state)."""
         self._tasks.append(asyncio.create_task(self._supervise("engine", self._engine)))
         try:
-            await self.ask("start")
+            await self.ask(lambda ch, now: ch.start(now))
         except SealcastError:
             await self.close()
             raise
@@ -81,43 +98,43 @@ class Session:
     async def send(self, body, mode=None, to=None):
         """Send `body` (bytes) in `mode` (None: the strongest now available, "note", "conversation", "ratchet").
 
-        to: uid of the only receiver (mode "ratchet"). Returns when the broker has acknowledged it, or the group accepted it
-        in its order (mode "ratchet"), across reconnects if need be. Raises SealcastError.
+        to: uid of the only receiver (mode "ratchet"). Returns when the broker has acknowledged it, or the group
+        accepted it in its order (mode "ratchet"), across reconnects if need be. Raises SealcastError.
         """
-        reply = Reply()
-        self._put("send", (bytes(body), mode, to), reply)
-        return await reply.wait()
+        body = bytes(body)
+        await self.ask(lambda ch, now: ch.send(body, mode, now, self.clock.time(), to), _SEND)
 
     async def change_group(self, action, uids=()):
         """The ratcheting group: "create" (of ourselves and `uids`), "add", "remove", "leave", "resync", "rejoin".
 
-        Returns when the wish is stored ("leave": when the group has been told); the event group says that it is fulfilled,
-        group_failed that it cannot be. Raises SealcastError.
+        Returns when the wish is stored ("leave": when the group has been told); the event group says that it is
+        fulfilled, group_failed that it cannot be. Raises SealcastError.
         """
-        await self.ask("change_group", action, list(uids))
+        uids = list(uids)
+        await self.ask(lambda ch, now: ch.change_group(action, uids, now), _SEND)
 
     async def declare_lost(self, uid, admin_secret):
         """Leave a member behind and move the channel to a new key (32 bytes: the admin's secret). Raises SealcastError.
 
         Returns when we have moved; the event followed tells who else has, and who is still waited for.
         """
-        await self.ask("declare_lost", uid, admin_secret)
+        await self.ask(lambda ch, now: ch.declare_lost(uid, admin_secret, now))
 
     async def approve(self, uid, text):
         """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
-        await self.ask("approve", uid, text)
+        await self.ask(lambda ch, now: ch.approve(uid, text, now))
 
     async def rekey(self):
         """Ask for a new conversation key now."""
-        await self.ask("rekey")
+        await self.ask(lambda ch, now: ch.rekey(now))
 
     async def sleep(self, seconds):
         """Tell the others that this member sleeps for `seconds`, disconnect and close; make a new session on waking."""
-        await self._part("sleep", seconds)
+        await self._part(lambda ch, now: ch.sleep(seconds, now))
 
     async def leave(self):
         """Tell the others that this member leaves, disconnect and close."""
-        await self._part("leave")
+        await self._part(lambda ch, now: ch.leave(now))
 
     async def close(self):
         """Stop at once, as a power cut would: the broker publishes the last will."""
@@ -126,7 +143,7 @@ class Session:
         self._closed = True
         for task in self._tasks:
             await stop(task)
-        for reply in list(self._unacked.values()) + [item[2] for item in self._inbox if item[2]]:
+        for reply in list(self._unacked.values()) + [item[1] for item in self._inbox if item[1]]:
             reply.fail(Offline("the session is closed"))
         self._unacked = {}
         self._inbox = []
@@ -134,8 +151,8 @@ class Session:
         self._ended.set()
 
     def on(self, event, callback):
-        """Call callback(name, info) at every `event` ("*": at all of them). "message" passes the message instead of a dict,
-        and takes it: the queue is not used then."""
+        """Call callback(name, info) at every `event` ("*": at all of them). "message" passes the message
+        instead of a dict, and takes it: the queue is not used then."""
         self._callbacks[event] = self._callbacks.get(event, []) + [callback]
 
     @property
@@ -166,7 +183,8 @@ class Session:
     def healthy(self):
         """True while the engine runs and the link is up or being tried: what a watchdog may be fed on."""
         now = self.clock.now()
-        return not self._closed and now - self._beat < _STUCK_MS and (self._link.up or now - self._link.tried_at < _TRY_MS)
+        linked = self._link.up or now - self._link.tried_at < _TRY_MS
+        return not self._closed and now - self._beat < _STUCK_MS and linked
 
     def __aiter__(self):
         return self
@@ -184,14 +202,18 @@ class Session:
 
     # What the link calls.
 
-    def post(self, name, *args):
-        """Queue an input for the channel."""
-        self._put(name, args, None)
+    def post(self, input):
+        """Queue an input: input(channel, now) -> effects."""
+        self._put(input, None, _OTHER)
 
-    async def ask(self, name, *args):
+    def receive(self, topic, payload):
+        """Queue a received frame."""
+        self._put(lambda ch, now: ch.receive(topic, payload, now), None, _FRAME)
+
+    async def ask(self, input, kind=_OTHER):
         """Queue an input and wait until its effects have been carried out. Raises what the channel raises."""
         reply = Reply()
-        self._put(name, args, reply)
+        self._put(input, reply, kind)
         return await reply.wait()
 
     def waiting_frames(self):
@@ -215,14 +237,15 @@ class Session:
 
     # The engine.
 
-    def _put(self, name, args, reply):
+    def _put(self, input, reply, kind):
+        """kind: _FRAME is counted, so that the broker waits for us; _SEND has a token, and its reply waits for
+        that to be settled."""
         if self._closed:
             if reply:
                 reply.fail(Offline("the session is closed"))
             return
-        if name == "receive":
-            self._frames += 1
-        self._inbox.append((name, args, reply))
+        self._frames += kind == _FRAME
+        self._inbox.append((input, reply, kind))
         self._input.set()
 
     async def _supervise(self, name, work):
@@ -245,8 +268,8 @@ class Session:
             self._beat = now
             if self._wake is not None and self._wake <= now:
                 self._wake = None
-                await self._perform(self.channel.tick(now))
-            elif self._inbox:
+                self._inbox.insert(0, (_tick, None, _OTHER))
+            if self._inbox:
                 await self._handle(*self._inbox.pop(0))
             else:
                 if self._wake is None:
@@ -260,7 +283,8 @@ class Session:
         for reply in self._unacked.values():
             reply.fail(Offline("interrupted by an internal error: the message may or may not be sent"))
         self._unacked = {}
-        self._inbox = [item for item in self._inbox if item[2]]  # what users wait for; the rest belongs to the old connection
+        # What users wait for; the rest belongs to the old connection
+        self._inbox = [item for item in self._inbox if item[1]]
         self._frames = 0
         self._link.took()
         self._wake = None
@@ -271,90 +295,70 @@ class Session:
         self.channel = self._remake()
         await self._perform(self.channel.start(self.clock.now()))
 
-    async def _handle(self, name, args, reply):
+    async def _handle(self, input, reply, kind):
         """One input: enter the channel, carry out what it wants, answer who waits for it."""
         now = self.clock.now()
-        if name == "receive":
-            self._frames -= 1
-            self._link.took()
         try:
-            if name == "send":
-                effects = self.channel.send(args[0], args[1], now, self.clock.time(), args[2])
-            elif name == "taken":
-                effects = self.channel.taken(args[0])
-            else:
-                effects = getattr(self.channel, name)(*args, now)
-        except SealcastError as e:
-            if reply:
-                reply.fail(e)
-            else:
-                self.emit("error", {"code": e.code, "text": str(e)})
+            effects = input(self.channel, now)
+        except NoRoom as e:
+            self._inbox.insert(0, (input, reply, kind))
+            self._tries += 1
+            if self._tries % _TRIES == 0:
+                raise e
+            gc.collect()
+            await sleep_ms(_RESTART_MS)
             return
         except Exception as e:
+            self._handled(kind)
             if reply:
                 reply.fail(e)
-            raise
+            if not isinstance(e, SealcastError):
+                raise
+            if not reply:
+                self.emit("error", {"code": e.code, "text": str(e)})
+            return
+        self._handled(kind)
         token = 0
-        if name in ("send", "change_group"):
-            for effect in effects:  # the one publish with a token is ours
-                if effect[0] in ("publish", "queued") and effect[-1]:
+        if kind == _SEND:
+            for effect in effects:  # the one with a token is ours
+                if effect[0] in (PUBLISH, QUEUED) and effect[-1]:
                     token = effect[-1]
             if token:
                 self._unacked[token] = reply
         await self._perform(effects)
-        if name == "acked":
-            waiting = self._unacked.pop(args[0], None)
-            if waiting:
-                waiting.done()
-        elif reply and not token:
+        if reply and not token:
             reply.done()
+
+    def _handled(self, kind):
+        self._tries = 0
+        if kind == _FRAME:
+            self._frames -= 1
+            self._link.took()
 
     async def _perform(self, effects):
         for effect in effects or ():
             kind = effect[0]
-            if kind == "store":
+            if kind == STORE:
                 await self._store(effect[1])
-            elif kind in ("publish", "subscribe", "disconnect", "reconnect"):
+            elif kind in (PUBLISH, SUBSCRIBE, DISCONNECT, RECONNECT):
                 self._link.put(effect)
-            elif kind == "message":
+            elif kind == MESSAGE:
                 self._deliver(effect[1])
-            elif kind == "event":
-                self._spoken(effect[1], effect[2])
+            elif kind == EVENT:
                 self.emit(effect[1], effect[2])
-            elif kind == "wake":
+            elif kind == WAKE:
                 self._wake = effect[1]
-            elif kind == "connect":
+            elif kind == CONNECT:
                 self._link.will = (effect[1], effect[2])
-            elif kind == "settled":
+            elif kind == SETTLED:
                 self._settled(effect[1], effect[2])
-            elif kind != "queued":
+            elif kind != QUEUED:
                 raise ValueError("unknown effect " + kind)
 
     def _settled(self, token, error):
         reply = self._unacked.pop(token, None)
-        if reply and error:
-            reply.fail(error)
-        elif reply:
-            reply.done()
-
-    def _spoken(self, name, info):
-        """Answer who waits for the group to take a message: those replies stand under the message's negative number.
-
-        Who moves to a new key forgets everything that was not sent, notes too."""
-        if name in ("accepted", "undeliverable"):
-            done = [-info["number"]]
-        elif name in ("removed", "moved"):
-            done = [token for token in self._unacked if token < 0 or name == "moved"]
-        else:
-            return
-        for token in done:
-            reply = self._unacked.pop(token, None)
-            if reply and name == "accepted":
-                reply.done()
-            elif reply and name == "moved":
-                reply.fail(Offline("the channel moved to a new key before this was sent: send it again"))
-            elif reply:
-                reply.fail(NoGroup("its receiver left the group" if name == "undeliverable" else "this member is out of the group now"))
+        if reply:
+            reply.fail(error) if error else reply.done()
 
     async def _store(self, parts):
         """Durable before anything else happens, however often it takes."""
@@ -371,22 +375,25 @@ class Session:
     def _deliver(self, message):
         if "message" in self._callbacks:
             self.emit("message", message)
-            self.post("taken", message)
+            self._taken(message)
             return
         if len(self._messages) >= self._backlog:
             lost = self._messages.pop(0)
-            self.post("taken", lost)
+            self._taken(lost)
             self.emit("overflow", {"sender": lost.sender, "seq": lost.seq})
         self._messages.append(message)
         self._arrived.set()
 
     def _take(self):
         if self._reading is not None:
-            self.post("taken", self._reading)
+            self._taken(self._reading)
             self._reading = None
 
-    async def _part(self, name, *args):
+    def _taken(self, message):
+        self.post(lambda ch, now: ch.taken(message))
+
+    async def _part(self, input):
         self._take()
-        await self.ask(name, *args)
+        await self.ask(input)
         await pause(self._link.ended, _GOODBYE_MS)
         await self.close()

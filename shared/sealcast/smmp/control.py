@@ -1,10 +1,9 @@
 """Control frames of the group: where is it, here, I need that frame, take me in again. Signed by the session. PROTOCOL.md 18.2."""
 
 from ..compat import const
-from ..crypto.signing import seal_signed, verify_signed
+from ..crypto.signing import CONTROL_LABEL, SIG, seal_signed, verify_signed
 from ..errors import Reject
 from ..wire import CONTROL, Reader, header
-from ..zpinc.identity import SIG
 from .ratchet import MAX_EPOCH, MAX_NUMBER
 
 # Phases of a group
@@ -21,7 +20,7 @@ HEAD = const(2)
 NEED = const(3)
 WANT = const(4)
 
-LABEL = b"sc/control"
+LABEL = CONTROL_LABEL
 
 
 def seal_control(ch, place, kind, body):

@@ -50,6 +50,7 @@ class Speech:
         self.g = group
         self.ch = group.ch
         self.queue = []  # [(lead, text, to)]
+        self.tokens = {}  # lead -> token of who waits for it
         self.count = 0  # messages ever queued
         self.pending = None
         self.stop()
@@ -61,8 +62,14 @@ class Speech:
         self._refresh_at = None
 
     def forget(self):
+        for lead in sorted(self.tokens):
+            self._settled(lead, NoGroup("this member is out of the group now"))
         self.queue = []
         self.pending = None
+
+    def _settled(self, lead, error=None):
+        if lead in self.tokens:
+            self.ch.settled(self.tokens.pop(lead), error)
 
     def send(self, kind, text, to, now):
         """Queue a message. kind: its first byte; to: tag of a private message's receiver. Raises NoGroup, TooLong, OutboxFull."""
@@ -78,8 +85,10 @@ class Speech:
         if len(self.queue) >= QUEUE:
             raise OutboxFull("%d messages wait for their turn in the group: wait for one to be sent" % QUEUE)
         self.count += 1
-        self.queue.append((bytes((kind,)) + u32(self.ch.session.lamport) + u32(self.count), text, to))
-        self.ch.emit(("queued", -self.count))
+        lead, token = bytes((kind,)) + u32(self.ch.session.lamport) + u32(self.count), self.ch.outbox.token()
+        self.queue.append((lead, text, to))
+        self.tokens[lead] = token
+        self.ch.queued(token)
         self.ch.dirty = True
         self.flush(now)
 
@@ -97,6 +106,7 @@ class Speech:
         nonce, t = ch.rng.nonce(st.head, lead + text), None
         if to is not None:
             if to not in g.pairs:
+                self._settled(lead, NoGroup("its receiver left the group"))
                 ch.event("undeliverable", {"uid": ch.uid_of(to), "number": int.from_bytes(lead[5:], "big")})
                 ch.dirty = True
                 self.flush(now)
@@ -120,6 +130,7 @@ class Speech:
         return self.pending if self.pending is not None and frame == self.pending.frame else None
 
     def accepted(self, now):
+        self._settled(self.pending.entry[0])
         self.pending = None
         self._refresh_at = now + REFRESH_MS + self.jitter(REFRESH_MS)
 

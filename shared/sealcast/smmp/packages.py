@@ -5,16 +5,15 @@ Signed by their maker's session: nobody else adds to a member's packages or disp
 
 from ..compat import const
 from ..crypto.keys import high_order
-from ..crypto.signing import seal_signed, verify_signed
+from ..crypto.signing import PACKAGE_LABEL, SIG, seal_signed, verify_signed
 from ..errors import Reject
 from ..wire import PACKAGE, Reader, header, u32
-from ..zpinc.identity import SIG
 from .ratchet import MAX_NUMBER, Package
 
 PACKAGES = const(2)  # published ahead, so that a sleeping member survives two agreements
 MAX_MEMBERS = const(31)  # whose packages we keep
 AHEAD = const(64)  # how far beyond what we know of a number is believed
-LABEL = b"sc/package"
+LABEL = PACKAGE_LABEL
 _RECORD = const(68)
 
 

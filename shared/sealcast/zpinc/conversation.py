@@ -1,13 +1,13 @@
 """Conversations: one hash chain a sender, each key used once and erased. PROTOCOL.md section 10.
 
-A frame is header || nonce || box || mac. The mac, under a key that all members of the epoch share, is checked before any
-chain is moved; the chain is then moved on a copy, and kept only when the box opens.
+A frame is header || nonce || box || mac. The mac, under a key that all members of the epoch share, is checked
+before any chain is moved; the chain is then moved on a copy, and kept only when the box opens.
 """
 
 from ..compat import const
-from ..crypto.keys import derive
+from ..crypto.signing import sign
 from ..errors import Reject
-from ..wire import CONVERSATION, HEADER, NONCE, TAG, check, header, lv, u32
+from ..wire import CONVERSATION, HEADER, NONCE, TAG, check, header
 
 MAX_JUMP = const(1024)
 MAX_SKIPPED = const(64)
@@ -35,17 +35,17 @@ class Epoch:
                 return i
         raise Reject("members")
 
-    def seal(self, keys, rng, tag, body, sign):
+    def seal(self, me, body, signed):
         """Body -> frame; moves and erases our own chain key, so the caller stores the state before it publishes."""
-        chain = self.chains[self.index(tag)]
+        suite, chain = me.suite, self.chains[self.index(me.tag)]
         number = chain[1]
         head = header(CONVERSATION, self.id, number)
-        ad = keys.ad(head, tag)
-        pt = body + (sign(ad, body, self.hid) if sign else b"")
-        moved = keys.suite.chain(chain[0], 0, 1)
+        ad = me.keys.ad(head, me.tag)
+        pt = body + (sign(suite, me.session, ad, body, self.hid) if signed else b"")
+        moved = suite.chain(chain[0], 0, 1)
         chain[0] = moved[32:]
         chain[1] = number + 1
-        return keys.suite.seal_frame(moved[:32], head, ad[HEADER:], rng.nonce(ad, pt), pt, self.hk)
+        return suite.seal_frame(moved[:32], head, ad[HEADER:], me.rng.nonce(ad, pt), pt, self.hk)
 
     def open(self, keys, frame, tag):
         """frame -> (ad, number, pt, commit). Nothing has changed until `commit()` is called.
@@ -109,45 +109,3 @@ def _opened(suite, mk, sealed, place):
     if pt is None:
         raise Reject("forged")
     return pt
-
-
-def new_epoch(suite, attempt, uids):
-    """A keyed Attempt -> Epoch. ISK itself is not kept."""
-    parties = []
-    chains = []
-    for j in range(attempt.n):
-        tag, sid = attempt.proposal.parties[j]
-        parties.append((tag, sid, uids[j]))
-        chains.append([derive(suite, attempt.ISK, b"sc/chain", lv(attempt.names[j], sid)), 0])
-    return Epoch(attempt.hid, derive(suite, attempt.ISK, b"sc/hk"), parties, chains)
-
-
-def pack_epoch(e):
-    """-> a list of pieces."""
-    out = [e.hid, e.hk, u32(e.messages), bytes((len(e.parties),))]
-    for i in range(len(e.parties)):
-        tag, sid, uid = e.parties[i]
-        key, at = e.chains[i]
-        out.append(tag + sid + lv(uid.encode()) + key + u32(at))
-    out.append(bytes((len(e.skipped),)))
-    some = []
-    for i, number in e.skipped:
-        some.append(bytes((i,)) + u32(number) + e.skipped[(i, number)])
-        if len(some) == 16:  # not all of them at once: there may be 64
-            out.append(b"".join(some))
-            some = []
-    return out + some
-
-
-def unpack_epoch(r):
-    hid, hk, messages = r.take(32), r.take(32), r.uint(4)
-    parties, chains, skipped = [], [], {}
-    for _ in range(r.uint(1)):
-        parties.append((r.take(16), r.take(16), r.lv().decode()))
-        chains.append([r.take(32), r.uint(4)])
-    for _ in range(r.uint(1)):
-        where = (r.uint(1), r.uint(4))
-        skipped[where] = r.take(32)
-    e = Epoch(hid, hk, parties, chains, skipped)
-    e.messages = messages
-    return e

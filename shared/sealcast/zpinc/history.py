@@ -1,160 +1,130 @@
-"""Reading what the broker retains, one ring at a time, and noticing what it withholds. PROTOCOL.md sections 6.2 and 7.4.
+"""Reading what the broker retains, one ring at a time, and noticing what it withholds. PROTOCOL.md sections 6.2
+and 7.4.
 
 MQTT 3.1.1 does not say when the retained messages of a subscription have all been sent; a sealed nonce published to
-ourselves after subscribing comes back behind them. One ring is read at a time, so a board holds one ring, not all.
+ourselves after subscribing (the barrier) comes back behind them.
 """
 
-from ..compat import const
+from ..compat import const, due
+from ..crypto.signing import check
 from ..errors import Reject
 from ..wire import NOTE, PRESENCE, SYNC, header
+from . import places as left
 from .identity import open_join
-from .members import GAP_MS, WILL
-from .notes import check_signed, frame_digest
+from .members import WILL
+from .messages import deliver_notes
+from .notes import GAP_MS, drain, frame_digest
 from .presence import presence_conn
 
 BARRIER_MS = const(5000)  # a broker that does not answer in this time is taken to have nothing more
 MAX_HELD_JOINS = const(128)
 
+# --- the first reading: joins, and our own ring
 
-class Catchup:
-    """`ch` gives members, keys and effects; see channel.Channel."""
 
-    def __init__(self, ch):
-        self.ch = ch
-        self.stop()
+def begin(me, members, reading, places, now, out):
+    """A new connection."""
+    reading.stop()
+    for m in members.by_tag.values():
+        for s in m.sessions:
+            s.window.calm()
+    out.subscribe(me.topic("s"))
+    left.watch(me, places, out)
+    out.subscribe(me.topics.ring(me.name))
+    out.subscribe(me.topic("p"))
+    out.subscribe(me.topics.everyone("j"))
+    _barrier(me, reading, now, out)
 
-    def stop(self):
-        self.queue = []
-        self.reading = None  # the member whose ring is being read
-        self._nonce = None
-        self._deadline = None
-        self._joins = []
-        self._own_order = None
-        self._used = False
 
-    # --- the first reading: joins, and our own ring
+def hold(reading, join, member):
+    """A join that came during the first reading: admitted in Lamport order when all are there."""
+    if len(reading.joins) >= MAX_HELD_JOINS:
+        raise Reject("full")
+    reading.joins.append((join, member))
 
-    def begin(self, now):
-        self.stop()
-        ch = self.ch
-        for m in ch.members_by_tag.values():
-            for s in m.sessions:
-                s.window.calm()
-        ch.subscribe(ch.topics.make(ch.name, "s"))
-        ch.lost.watch()
-        ch.subscribe(ch.topics.ring(ch.name))
-        ch.subscribe(ch.topics.make(ch.name, "p"))
-        ch.subscribe(ch.topics.everyone("j"))
-        self._barrier(now)
 
-    def hold(self, join, member):
-        """A join that came during the first reading: admitted in Lamport order when all are there."""
-        if len(self._joins) >= MAX_HELD_JOINS:
-            raise Reject("full")
-        self._joins.append((join, member))
+def own(me, ring, reading, conn, stream, frame, now, out):
+    """What stands under our own name -> True when it is the barrier, come back. conn: number of our connection.
+    Raises Reject."""
+    if stream == "s":
+        _, sid, _, pt = me.keys.open(frame, SYNC, me.tag)
+        if sid != me.session.sid or reading.nonce is None or not me.suite.equal(pt, reading.nonce):
+            raise Reject("stale")
+        return True
+    if stream == "j":
+        join = open_join(me.keys, frame, me.tag)
+        if join.public != me.identity.public or not reading.first and join.order > me.session.order:
+            out.complain("same_uid", me.uid, now)
+        elif reading.first:
+            reading.own_order = max(reading.own_order or join.order, join.order)
+    elif stream == "n" and reading.first:
+        ad, sid, seq, pt = me.keys.open(frame, NOTE, me.tag)
+        if sid == me.session.sid and not ring.wrote(seq, frame_digest(me.suite, frame)):
+            if me.config["sign"]:
+                check(me.suite, me.session.S, ad, pt)
+            reading.used = True
+    elif stream == "p" and reading.first:
+        ad, sid, counter, pt = me.keys.open(frame, PRESENCE, me.tag)
+        if sid == me.session.sid and presence_conn(pt) >= conn + (counter == WILL):  # the broker has this one's will
+            check(me.suite, me.session.S, ad, pt)
+            reading.used = True
+    return False
 
-    def own(self, stream, frame, now):
-        """What stands under our own name. Raises Reject."""
-        ch = self.ch
-        if stream == "s":
-            _, sid, _, pt = ch.keys.open(frame, SYNC, ch.tag)
-            if sid != ch.session.sid or self._nonce is None or not ch.suite.equal(pt, self._nonce):
-                raise Reject("stale")
-            self._done(now)
-        elif stream == "j":
-            join = open_join(ch.keys, frame, ch.tag)
-            if join.public != ch.identity.public or not self._first() and join.order > ch.session.order:
-                ch.complain("same_uid", ch.uid, now)
-            elif self._first():
-                self._own_order = max(self._own_order or join.order, join.order)
-        elif stream == "n" and self._first():
-            ad, sid, seq, pt = ch.keys.open(frame, NOTE, ch.tag)
-            if sid == ch.session.sid and not ch.ring.wrote(seq, frame_digest(ch.suite, frame)):
-                check_signed(ch.keys, ch.session.S, ad, pt, b"", ch.config["sign"])
-                self._used = True
-        elif stream == "p" and self._first():
-            ad, sid, counter, pt = ch.keys.open(frame, PRESENCE, ch.tag)
-            if sid == ch.session.sid and presence_conn(pt) >= ch.conn + (counter == WILL):  # the broker has this one's will
-                check_signed(ch.keys, ch.session.S, ad, pt, b"", True)
-                self._used = True
 
-    def _first(self):
-        return self.reading is None and self._nonce is not None
+# --- the members' rings
 
-    # --- the members' rings
 
-    def want(self, member, now):
-        """Read this member's ring when its turn comes."""
-        if member is not self.reading and member not in self.queue:
-            self.queue.append(member)
-        self._next(now)
+def want(me, reading, member, now, out):
+    """Read this member's ring when its turn comes."""
+    if not reading.busy(member):
+        reading.queue.append(member)
+    _next(me, reading, now, out)
 
-    def _next(self, now):
-        if self._nonce is None and self.queue:
-            self.reading = self.queue.pop(0)
-            self.ch.subscribe(self.ch.topics.ring(self.reading.name))
-            self._barrier(now)
 
-    def _barrier(self, now):
-        ch = self.ch
-        self._nonce = ch.rng.bytes(16)
-        self._deadline = now + BARRIER_MS
-        ch.publish("s", ch.keys.seal(ch.rng, header(SYNC, ch.session.sid, 0), ch.tag, self._nonce))
+def _next(me, reading, now, out):
+    if reading.nonce is None and reading.queue:
+        reading.member = reading.queue.pop(0)
+        out.subscribe(me.topics.ring(reading.member.name))
+        _barrier(me, reading, now, out)
 
-    def _done(self, now):
-        """The barrier is back (or overdue): what was being read has been read."""
-        first, member = self._first(), self.reading
-        self._nonce = None
-        self._deadline = None
-        self.reading = None
-        if first:
-            joins, self._joins = self._joins, []
-            self.ch.online(now, joins, self._own_order, self._used)
-            return
+
+def _barrier(me, reading, now, out):
+    reading.nonce = me.rng.bytes(16)
+    reading.deadline = now + BARRIER_MS
+    out.publish(me.topic("s"), me.seal(header(SYNC, me.session.sid, 0), reading.nonce))
+
+
+def done(me, members, reading, now, out):
+    """The barrier is back (or overdue): what was being read has been read -> True when it was the first reading."""
+    first, member = reading.first, reading.member
+    reading.nonce = reading.deadline = reading.member = None
+    if first:
+        return True
+    for s in member.sessions:
+        if s.window.next is None:
+            s.window.baseline()
+            out.dirty = True
+    notes = drain(reading, member, now)
+    deliver_notes(me, members, member, notes[-1:] if me.config["history"] == "latest" else notes, out)
+    out.dirty = out.dirty or bool(notes)
+    _next(me, reading, now, out)
+    return False
+
+
+def tick(me, members, reading, now, out):
+    """Holes that have lasted too long: read the ring again, then give them up."""
+    _next(me, reading, now, out)
+    for member in list(members.by_tag.values()):
         for s in member.sessions:
-            if s.window.next is None:
-                s.window.baseline()
-                self.ch.dirty = True
-        self.drain(member, now, self.ch.config["history"] == "latest")
-        self._next(now)
-
-    def drain(self, member, now, latest=False):
-        """Deliver what is in order; watch over what is missing. Nothing while the member's ring is still to be read."""
-        if member is self.reading or member in self.queue:
-            return
-        notes = []
-        for s in member.sessions:
-            if s.window.next is None:
-                self.want(member, now)
-                return
-            notes += s.window.ready()
-            s.window.hole(now)
-        self.ch.talk.deliver(member, notes[-1:] if latest else notes)
-        if notes:
-            self.ch.dirty = True
-
-    def tick(self, now):
-        if self._deadline is not None and now >= self._deadline:
-            self._done(now)
-        for member in list(self.ch.members_by_tag.values()):
-            for s in member.sessions:
-                w = s.window
-                if w.gap_at is None or now < w.gap_at or member is self.reading or member in self.queue:
-                    continue
-                if not w.reread:
-                    w.reread = True
-                    w.gap_at = now + GAP_MS
-                    self.want(member, now)
-                else:
-                    first, last = w.skip()
-                    self.ch.event("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "note"})
-                    self.ch.dirty = True
-                    self.drain(member, now)
-
-    def times(self):
-        out = [self._deadline]
-        for member in self.ch.members_by_tag.values():
-            if member is not self.reading and member not in self.queue:
-                for s in member.sessions:
-                    out.append(s.window.gap_at)
-        return out
+            w = s.window
+            if not due(w.gap_at, now) or reading.busy(member):
+                continue
+            if not w.reread:
+                w.reread = True
+                w.gap_at = now + GAP_MS
+                want(me, reading, member, now, out)
+            else:
+                first, last = w.skip()
+                out.event("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "note"})
+                out.dirty = True
+                deliver_notes(me, members, member, drain(reading, member, now), out)

@@ -2,12 +2,11 @@
 
 from ..compat import const
 from ..crypto.keys import derive, high_order
+from ..crypto.signing import JOIN_LABEL, SIG, sign_as, verify_signed
 from ..errors import Reject
 from ..wire import JOIN, Reader, header, u32
 
 JOIN_SLOTS = const(4)  # the joins kept on the broker, so that notes of recent sessions stay verifiable
-SIG = const(64)
-_JOIN_BODY = const(101)  # lamport 4, B 32, E 32, S 32, ring 1
 
 
 class Identity:
@@ -29,7 +28,8 @@ FINGERPRINT_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 def fingerprint(suite, public):
-    """A short text for people to compare: 100 bits in five groups of four base32 characters. public: B || E, 64 bytes."""
+    """A short text for people to compare: 100 bits in five groups of four base32 characters. public: B || E, 64
+    bytes."""
     bits = int.from_bytes(suite.h(32, b"", b"", b"sc/fp", public)[:13], "big") >> 4
     text = ""
     for i in range(20):
@@ -59,7 +59,7 @@ def seal_join(keys, rng, identity, tag, join):
     """The join note's frame: epoch = sid, seq = lamport, signed by the long-term identity."""
     head = header(JOIN, join.sid, join.lamport)
     body = join.body()
-    sig = keys.suite.ed25519_sign(identity.e, identity.E, _signable(keys, keys.ad(head, tag), body))
+    sig = sign_as(keys.suite, JOIN_LABEL, identity.e, identity.E, keys.ad(head, tag), body)
     return keys.seal(rng, head, tag, body + sig)
 
 
@@ -68,15 +68,10 @@ def open_join(keys, frame, tag):
     ad, sid, seq, pt = keys.open(frame, JOIN, tag)
     r = Reader(pt)
     lamport, public, S, ring = r.uint(4), r.take(64), r.take(32), r.uint(1)
-    sig = r.take(SIG)
+    r.take(SIG)
     r.end()
     if lamport != seq or not 1 <= ring <= 64:
         raise Reject("format")
-    if not keys.suite.ed25519_verify(public[32:], sig, _signable(keys, ad, pt[:_JOIN_BODY])):
-        raise Reject("signature")
+    verify_signed(keys.suite, public[32:], JOIN_LABEL, ad, pt)
     high_order(public[:32])  # else it could be sealed nothing, and block what is for all
     return Join(lamport, sid, public, S, ring)
-
-
-def _signable(keys, ad, body):
-    return keys.suite.h(32, b"", b"", b"sc/join", ad, body)

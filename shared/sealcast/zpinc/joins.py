@@ -1,173 +1,182 @@
 """Sessions in the channel's order: our own join, the others', and what is refused. PROTOCOL.md sections 6.2 to 6.4."""
 
 from ..compat import const
+from ..crypto.signing import SIG
 from ..errors import Reject
-from ..wire import HANDSHAKE, PRESENCE, Reader, header, u32
-from .cpace import STALE
+from ..rare import load
+from ..wire import HANDSHAKE, NOTE, PRESENCE, Reader, header, u32, unpad
+from . import epochs as agreed
+from . import places as left
+from .epochs import STALE
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
 from .me import MySession
 from .members import GONE, Member
-from .notes import Ring
+from .messages import next_note
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
 LAMPORT_MAX = 0x7FFFFFFF
 
-# What a member is doing (PROTOCOL.md 9.6)
-OFFLINE = const(0)
-READING = const(1)
-ONLINE = const(2)
+# --- our own
 
 
-class Joins:
-    """`ch` gives members, keys, session and effects; see channel.Channel."""
+def begin(me, ring, epochs, now, out):
+    """A new session, with numbers and keys that nobody has used; its place in the order comes with `take_place`."""
+    me.session = MySession(me.suite, 0, me.rng.bytes(16), me.rng.bytes(32))
+    ring.restart()
+    out.outbox.orphan()
+    agreed.orphan(me, epochs, now, out)
+    out.dirty = True
 
-    def __init__(self, ch):
-        self.ch = ch
 
-    # --- our own
+def take_place(me, members, out):
+    me.session.lamport = members.lamport + 1
+    members.note(me.session.order)
+    out.dirty = True
 
-    def begin(self, now):
-        """A new session, with numbers and keys that nobody has used; its place in the order comes with `take_place`."""
-        ch = self.ch
-        ch.me.session = MySession(ch.suite, 0, ch.rng.bytes(16), ch.rng.bytes(32))
-        ch.joined = False
-        ch.ring = Ring(ch.config["ring"])
-        ch.outbox.orphan()
-        ch.agreement.orphan(now)
-        ch.dirty = True
 
-    def take_place(self):
-        ch = self.ch
-        ch.session.lamport = ch.lamport + 1
-        ch.joined = True
-        ch.dirty = True
-        ch.others.note(ch.session.order)
+def publish(me, out):
+    s = me.session
+    join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"])
+    out.publish(me.topic("j", s.lamport % JOIN_SLOTS), seal_join(me.keys, me.rng, me.identity, me.tag, join), True)
 
-    def publish(self):
-        ch = self.ch
-        s = ch.session
-        join = Join(s.lamport, s.sid, ch.identity.public, s.S, ch.config["ring"])
-        ch.publish("j", seal_join(ch.keys, ch.rng, ch.identity, ch.tag, join), True, s.lamport % JOIN_SLOTS)
 
-    def stale(self, pt, now):
-        """A peer's answer: our join or our connection came with too small a number. Begin anew above it. Raises Reject."""
-        ch = self.ch
-        r = Reader(pt)
-        _, sid, lamport, conn = r.uint(1), r.take(16), r.uint(4), r.uint(4)
-        r.end()
-        if sid != ch.session.sid or lamport < ch.session.lamport and conn <= ch.conn:
-            raise Reject("stale")
-        if lamport >= ch.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX:  # ours will be one above
-            raise Reject("jump")
-        if not ch.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
-            raise Reject("stale")
-        ch.others.lamport = max(ch.lamport, lamport)
-        self.begin(now)
-        self.take_place()
-        self.publish()
-        ch.group.packages.publish()
-        ch.lost.online()
+def stale(me, members, ring, epochs, conn, pt, now, out):
+    """A peer's answer: our join or our connection came with too small a number. Begin anew above it. Raises Reject."""
+    r = Reader(pt)
+    _, sid, lamport, high = r.uint(1), r.take(16), r.uint(4), r.uint(4)
+    r.end()
+    if sid != me.session.sid or lamport < me.session.lamport and high <= conn:
+        raise Reject("stale")
+    if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX:  # ours will be one above
+        raise Reject("jump")
+    if not out.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
+        raise Reject("stale")
+    members.lamport = max(members.lamport, lamport)
+    begin(me, ring, epochs, now, out)
+    take_place(me, members, out)
+    publish(me, out)
 
-    def settle(self, joins, own_order, used, now):
-        """The first reading is done. joins: [(Join, Member)] that came; own_order: our newest; used: were our next numbers?"""
-        ch = self.ch
-        for join, member in sorted(joins, key=lambda pair: pair[0].order):
-            try:
-                self.admit(member, join, now)
-            except Reject as e:
-                ch.complain(e.reason, member.uid, now)
-        behind = own_order is not None and own_order > ch.session.order
-        if ch.joined and (behind or used):
-            # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
-            unsent = ch.talk.unsent()
-            self.begin(now)
-        else:
-            unsent = []
-        if not ch.joined:
-            if own_order and own_order[0] < LAMPORT_MAX:
-                ch.others.lamport = max(ch.lamport, own_order[0])
-            self.take_place()
-        ch.talk.renew(unsent)
 
-    # --- the others'
-
-    def approve(self, uid, text):
-        """A person has checked the changed identity with this fingerprint: pin it, and read the member's joins again."""
-        ch = self.ch
-        for m in ch.members_by_tag.values():
-            if m.uid == uid and m.refused and fingerprint(ch.suite, m.refused) == text:
-                m.public, m.refused = m.refused, None
-                m.floor = m.current.lamport if m.current else m.floor
-                m.sessions = []
-                m.status = GONE
-                ch.dirty = True
-                if ch.phase == ONLINE:
-                    ch.subscribe(ch.topics.make(m.name, "j") + "/+")
-
-    def receive(self, name, member, frame, now):
-        ch = self.ch
-        join = open_join(ch.keys, frame, name[:16])
-        if member is None:
-            if len(ch.members_by_tag) + 1 >= MAX_SLOTS // ch.config["ring"]:
-                raise Reject("full")
-            member = Member(name, ch.keys.uid(name))
-            member.public = (ch.config["roster"] or {}).get(member.uid) or ch.lost.pins.get(member.uid)
-        elif member.name != name:
-            raise Reject("name")
-        if ch.phase == READING:
-            ch.catchup.hold(join, member)
-        else:
-            self.admit(member, join, now)
-
-    def seek(self, name, stream, frame, now):
-        """Nobody we know. When a presence shows that it holds the channel's key, its join was lost: read the joins again."""
-        ch = self.ch
-        if stream == "p":
-            ch.keys.uid(name)
-            ch.keys.open(frame, PRESENCE, name[:16])
-            if ch.may_report("seek", now):
-                ch.subscribe(ch.topics.everyone("j"))
-        raise Reject("unknown")
-
-    def admit(self, member, join, now):
-        ch = self.ch
-        member = ch.members_by_tag.get(member.tag, member)
-        if member.public is not None and member.public != join.public:
-            newer = join.lamport > member.floor and (member.current is None or join.order > member.current.order)
-            if newer and member.refused != join.public:  # else it is what the broker still keeps of before an approved change
-                member.refused = join.public
-                ch.members_by_tag[member.tag] = member
-                ch.event("identity_changed", {"uid": member.uid, "fingerprint": fingerprint(ch.suite, join.public)})
-            raise Reject("identity")
-        if join.lamport > LAMPORT_MAX or ch.lamport and join.lamport > ch.lamport + LAMPORT_JUMP:
-            raise Reject("jump")
-        before = member.current
+def settle(me, members, ring, epochs, reading, places, now, out):
+    """The first reading is done: take our place in the order of the joins that came. -> tags of the members
+    with a new session."""
+    renewed = []
+    joins, reading.joins = reading.joins, []
+    for join, member in sorted(joins, key=lambda pair: pair[0].order):
         try:
-            newest = member.admit(join)
+            renewed.append(admit(me, members, reading, places, member, join, False, now, out))
         except Reject as e:
-            if e.reason == "stale" and ch.phase == ONLINE:
-                self.answer_stale(member, join.sid, ch.lamport, 0, now)
-            raise
-        if member.public is None:
-            member.public = join.public
-            ch.event("pinned", {"uid": member.uid})
-        ch.members_by_tag[member.tag] = member
-        ch.others.note(join.order)
-        ch.dirty = True
-        if newest:
-            ch.group.packages.forget(member.tag)
-            ch.lost.renewed(member.tag)
-            ch.lost.arrived(member.uid)
-            ch.event("joined", {"uid": member.uid, "again": before is not None})
-        elif ch.phase == ONLINE:
-            self.answer_stale(member, join.sid, ch.lamport, 0, now)
-        if ch.phase == ONLINE:
-            ch.catchup.want(member, now)
+            out.complain(e.reason, member.uid, now)
+    own = reading.own_order
+    unsent = []
+    if me.joined and (own is not None and own > me.session.order or reading.used):
+        # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
+        unsent = _unsent(me, ring, out)
+        begin(me, ring, epochs, now, out)
+    if not me.joined:
+        if own and own[0] < LAMPORT_MAX:
+            members.lamport = max(members.lamport, own[0])
+        take_place(me, members, out)
+    for token, time, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
+        out.outbox.entries[token] = next_note(me, members, ring, body, time, out)
+    return renewed
 
-    def answer_stale(self, member, sid, lamport, conn, now):
-        """Tell a member that came with a Lamport counter or a connection number of the past (0: not that) what we know."""
-        ch = self.ch
-        if ch.may_report("stale" + member.uid, now):
-            body = bytes((STALE,)) + sid + u32(lamport) + u32(conn)
-            ch.publish("h", ch.keys.seal(ch.rng, header(HANDSHAKE, ch.session.sid, 0), ch.tag, body))
+
+def _unsent(me, ring, out):
+    """[(token, time, body)] of the notes written in this run, before its first connection was online."""
+    found = []
+    for token in sorted(out.outbox.entries):
+        _, frame, _, seq = out.outbox.entries[token]
+        if seq is not None and seq >= ring.begun:
+            pt = me.keys.open(frame, NOTE, me.tag)[3]
+            body = pt[24:-SIG] if me.config["sign"] else pt[24:]
+            found.append((token, int.from_bytes(pt[:4], "big"), unpad(body)))
+    return found
+
+
+# --- the others'
+
+
+def approve(me, members, uid, text, online, out):
+    """A person has checked the changed identity with this fingerprint: pin it, and read the member's joins again."""
+    for m in members.by_tag.values():
+        if m.uid == uid and m.refused and fingerprint(me.suite, m.refused) == text:
+            m.public, m.refused = m.refused, None
+            m.floor = m.current.lamport if m.current else m.floor
+            m.sessions = []
+            m.status = GONE
+            out.dirty = True
+            if online:
+                out.subscribe(me.topics.make(m.name, "j") + "/+")
+
+
+def receive(me, members, reading, places, name, frame, online, now, out):
+    """A join note -> tag of its member when it begins a new session of it, else None. Raises Reject."""
+    join = open_join(me.keys, frame, name[:16])
+    member = members.by_tag.get(name[:16])
+    if member is None:
+        if len(members.by_tag) + 1 >= MAX_SLOTS // me.config["ring"]:
+            raise Reject("full")
+        member = Member(name, me.keys.uid(name))
+        member.public = (me.config["roster"] or {}).get(member.uid) or places.pins.get(member.uid)
+    elif member.name != name:
+        raise Reject("name")
+    if reading.first:
+        load("zpinc.history").hold(reading, join, member)
+        return None
+    return admit(me, members, reading, places, member, join, online, now, out)
+
+
+def seek(me, name, stream, frame, now, out):
+    """Nobody we know. When a presence shows that it holds the channel's key, its join was lost: read the joins
+    again."""
+    if stream == "p":
+        me.keys.uid(name)
+        me.keys.open(frame, PRESENCE, name[:16])
+        if out.may_report("seek", now):
+            out.subscribe(me.topics.everyone("j"))
+    raise Reject("unknown")
+
+
+def admit(me, members, reading, places, member, join, online, now, out):
+    """A verified join -> tag of its member when it is its newest session, else None. Raises Reject."""
+    member = members.by_tag.get(member.tag, member)
+    if member.public is not None and member.public != join.public:
+        newer = join.lamport > member.floor and (member.current is None or join.order > member.current.order)
+        # Else it is what the broker still keeps of before an approved change
+        if newer and member.refused != join.public:
+            member.refused = join.public
+            members.by_tag[member.tag] = member
+            out.event("identity_changed", {"uid": member.uid, "fingerprint": fingerprint(me.suite, join.public)})
+        raise Reject("identity")
+    if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > members.lamport + LAMPORT_JUMP:
+        raise Reject("jump")
+    before = member.current
+    try:
+        newest = member.admit(join)
+    except Reject as e:
+        if e.reason == "stale" and online:
+            answer_stale(me, member, join.sid, members.lamport, 0, now, out)
+        raise
+    if member.public is None:
+        member.public = join.public
+        out.event("pinned", {"uid": member.uid})
+    members.by_tag[member.tag] = member
+    members.note(join.order)
+    out.dirty = True
+    if newest:
+        left.arrived(places, member, out)
+        out.event("joined", {"uid": member.uid, "again": before is not None})
+    elif online:
+        answer_stale(me, member, join.sid, members.lamport, 0, now, out)
+    if online:
+        load("zpinc.history").want(me, reading, member, now, out)
+    return member.tag if newest else None
+
+
+def answer_stale(me, member, sid, lamport, conn, now, out):
+    """Tell a member that came with a Lamport counter or a connection number of the past (0: not that) what we know."""
+    if out.may_report("stale" + member.uid, now):
+        body = bytes((STALE,)) + sid + u32(lamport) + u32(conn)
+        out.publish(me.topic("h"), me.seal(header(HANDSHAKE, me.session.sid, 0), body))

@@ -3,7 +3,7 @@
 It changes only when the channel moves to another key, or a session of ours begins.
 """
 
-from ..crypto.keys import Keys
+from ..crypto.keys import Keys, derive
 from ..wire import Topics
 from .identity import Identity
 
@@ -21,9 +21,6 @@ class MySession:
     def order(self):
         return (self.lamport, self.sid)
 
-    def sign(self, keys, ad, body, extra=b""):
-        return keys.suite.ed25519_sign(self.seed, self.S, keys.signable(ad, body, extra))
-
 
 class Me:
     """config: checked settings with `key` (32 bytes, the root key) and `identity` (32 bytes) filled in."""
@@ -35,6 +32,7 @@ class Me:
         self.uid = config["uid"]
         self.channel = config["channel"].encode()
         self.rng = None  # made when the stored seed is known
+        self.place = derive(suite, config["key"], b"sc/place")[:16]  # by which a state of another key is known
         self.settle_at(config["key"])
 
     def settle_at(self, root):
@@ -45,6 +43,11 @@ class Me:
         self.name = self.keys.name(self.uid.encode())
         self.tag = self.name[:16]
         self.session = None
+
+    @property
+    def joined(self):
+        """Has our session's join been given its place in the order?"""
+        return self.session is not None and self.session.lamport > 0
 
     def topic(self, stream, slot=None):
         """Our own topic of this stream."""

@@ -1,4 +1,5 @@
-"""What we know of the other members: sessions, whether they are there, and which of their notes we have. PROTOCOL.md 6.3, 7.
+"""What we know of the other members: sessions, whether they are there, and which of their notes we have.
+PROTOCOL.md 6.3, 7.
 
 Pure bookkeeping on authenticated input: signatures and freshness are checked here, effects are the channel's.
 """
@@ -6,6 +7,7 @@ Pure bookkeeping on authenticated input: signatures and freshness are checked he
 from ..compat import const
 from ..errors import NoGroup, Reject
 from ..wire import U32
+from .notes import Window
 
 AWAKE = const(1)
 ASLEEP = const(2)
@@ -17,73 +19,6 @@ PRESENT = (AWAKE, ASLEEP, UNHEARD)
 
 WILL = U32  # the counter of a last will: after every keepalive of its connection
 MAX_SESSIONS = const(3)
-MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
-HELD_BYTES = const(8192)  # of bodies, a session
-GAP_MS = const(3000)  # how long a hole in a sender's notes may last before the ring is read again, and again before it is reported
-
-
-class Window:
-    """Which notes of one session have been delivered: all below `next`, which only grows. PROTOCOL.md 7.3."""
-
-    def __init__(self, ring):
-        self.ring = ring
-        self.next = None  # None until the ring has been read once
-        self.head = 0  # the highest signed head heard of
-        self.held = {}  # seq -> note: arrived ahead of a hole, or while the ring is being read
-        self.digests = []  # of the last `ring` notes delivered without a hole
-        self.gap_at = None
-        self.reread = False
-
-    def add(self, seq, note):
-        """Take a note in. Reject("duplicate") for one we have; Reject("window") beyond any ring."""
-        if self.next is not None and seq < self.next or seq in self.held:
-            raise Reject("duplicate")
-        low = self.next if self.next is not None else (min(self.held) if self.held else seq)
-        if len(self.held) >= 2 * self.ring or seq > low + 0xFFFF or seq >= MAX_SEQ:
-            raise Reject("window")
-        self.held[seq] = note
-        while len(self.held) > 1 and sum([len(n.body) for n in self.held.values()]) > HELD_BYTES:
-            # A board holds no whole ring of large notes: the last ones are read again when the first are delivered.
-            last = max(self.held)
-            self.head = max(self.head, last + 1)
-            del self.held[last]
-
-    def baseline(self):
-        """After the first reading: everything that the ring could still hold is expected, no more."""
-        if self.next is None:
-            top = max(self.held) + 1 if self.held else 0
-            self.next = max(0, max(self.head, top) - self.ring)
-            self.held = {seq: self.held[seq] for seq in self.held if seq >= self.next}
-
-    def ready(self):
-        """Notes that can be delivered now, in order."""
-        out = []
-        while self.next in self.held:
-            note = self.held.pop(self.next)
-            out.append(note)
-            self.digests = (self.digests + [note.digest])[-self.ring :]
-            self.next += 1
-        return out
-
-    def hole(self, now):
-        """Start, keep or stop the clock of a hole."""
-        if self.next is None or not (self.held or self.head > self.next):
-            self.calm()
-        elif self.gap_at is None:
-            self.gap_at = now + GAP_MS
-
-    def calm(self):
-        """No hole that we know of, or a new connection: the ring is read before anything is missed."""
-        self.gap_at = None
-        self.reread = False
-
-    def skip(self):
-        """Give a hole up: -> (first, last) missing. `next` moves past it."""
-        first = self.next
-        self.next = min(self.held) if self.held else self.head
-        self.digests = []
-        self.calm()
-        return first, self.next - 1
 
 
 class Session:
@@ -150,7 +85,8 @@ class Member:
         return True
 
     def fresh(self, p, counter):
-        """Is this presence newer than what we have, or, in a new run, the same? A will only ends the connection it belongs to."""
+        """Is this presence newer than what we have, or, in a new run, the same? A will only ends the connection
+        it belongs to."""
         if counter == WILL:
             return p.conn >= self.conn and p.conn > self.willed
         have = (self.conn, self.counter)
@@ -187,10 +123,6 @@ class Members:
         self.lamport = 0  # the largest that any accepted join carried
         self.newest = (0, bytes(16))  # the newest join we know
 
-    def clear(self):
-        """Nobody is known yet."""
-        self.__init__(self._me)
-
     def note(self, order):
         """A join with this (lamport, sid) was accepted."""
         self.lamport = max(self.lamport, order[0])
@@ -218,5 +150,6 @@ class Members:
         return m is not None and m.status == AWAKE
 
     def rank(self, tags, me_tag, without=None):
-        """How many of these members are awake and come before us: the first acts, the others wait a step each. without: not counted."""
+        """How many of these members are awake and come before us: the first acts, the others wait a step each.
+        without: not counted."""
         return len([tag for tag in tags if tag < me_tag and tag != without and self.awake(tag)])

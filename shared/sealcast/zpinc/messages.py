@@ -1,107 +1,78 @@
-"""Messages in and out: notes, conversations, and what the application has not taken yet. PROTOCOL.md sections 7, 10, 11."""
+"""Messages in and out: notes and conversations. PROTOCOL.md sections 7, 10, 11."""
 
 from ..compat import hexlify
+from ..crypto.signing import check
 from ..effects import Message
-from ..wire import NOTE, Reader, pad, u32, unpad
-from .identity import SIG
-from .joins import ONLINE
-from .notes import check_signed, frame_digest, open_note, seal_note
+from ..rare import need
+from ..wire import Reader, pad, u32, unpad
+from . import epochs as agreed
+from .notes import drain, frame_digest, open_note, seal_note
+
+# --- sending
 
 
-class Talk:
-    """`ch` gives members, keys, ring, outbox, inbox and effects; see channel.Channel."""
+def send_note(me, members, ring, body, time, online, out):
+    """What is written before we are online waits in the outbox: our place and numbers may still turn out to be used."""
+    out.outbox.room()
+    entry = next_note(me, members, ring, body, time, out)
+    token = out.outbox.add(*entry)
+    if online:
+        out.publish(entry[0], entry[1], True, token)
+    else:
+        out.queued(token)
 
-    def __init__(self, ch):
-        self.ch = ch
 
-    def deliver(self, member, notes):
-        """Notes of one member, in order."""
-        ch = self.ch
-        for note in notes:
-            live = note.session is member.current and ch.session.order <= note.named <= ch.newest
-            origin = "member" if ch.config["sign"] else "group"
-            self.ch.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
+def next_note(me, members, ring, body, time, out):
+    """-> the outbox entry of our next note."""
+    seq = ring.next
+    frame = seal_note(me, seq, time, members.newest, body)
+    ring.added(frame_digest(me.suite, frame))
+    out.dirty = True
+    return me.topic("n", seq % ring.size), frame, True, seq
 
-    def deliver_ratchet(self, tag, body, epoch, private):
-        """A message of the group's stream; its header proves the sender to us, and to nobody else."""
-        ch = self.ch
-        message = Message(ch.uid_of(tag), body, "ratchet", "member", 0, epoch, False, None)
-        message.private = private
-        self.ch.deliver(message)
-        ch.dirty = True
 
-    # --- sending
+def send_conversation(me, epochs, body, time, out):
+    out.outbox.room()
+    epoch, topic = epochs.current, me.topic("c")
+    frame = epoch.seal(me, u32(time) + pad(body), me.config["sign"])
+    epoch.messages += 1
+    out.dirty = True
+    out.publish(topic, frame, False, out.outbox.add(topic, frame, False, None))
 
-    def send_note(self, body, time):
-        """What is written before we are online waits in the outbox: our place and numbers may still turn out to be used."""
-        ch = self.ch
-        ch.outbox.room()
-        entry = self._seal_note(body, time)
-        token = ch.outbox.add(*entry)
-        ch.emit(("publish", entry[0], entry[1], True, 1, token) if ch.phase == ONLINE else ("queued", token))
 
-    def unsent(self):
-        """[(token, time, body)] of the notes written in this run, before its first connection was online."""
-        ch = self.ch
-        out = []
-        for token in sorted(ch.outbox.entries):
-            _, frame, _, seq = ch.outbox.entries[token]
-            if seq is not None and seq >= ch.ring.begun:
-                pt = ch.keys.open(frame, NOTE, ch.tag)[3]
-                body = pt[24:-SIG] if ch.config["sign"] else pt[24:]
-                out.append((token, int.from_bytes(pt[:4], "big"), unpad(body)))
-        return out
+# --- receiving
 
-    def renew(self, unsent):
-        """The session they were sealed in is given up: seal them in the new one, under the tokens that the driver knows."""
-        for token, time, body in unsent:
-            self.ch.outbox.entries[token] = self._seal_note(body, time)
 
-    def _seal_note(self, body, time):
-        """-> the outbox entry of our next note."""
-        ch = self.ch
-        seq = ch.ring.next
-        frame = seal_note(
-            ch.keys, ch.rng, ch.tag, ch.session, seq, time, ch.newest, body, ch.config["sign"]
-        )
-        ch.ring.added(frame_digest(ch.suite, frame))
-        ch.dirty = True
-        return ch.topics.make(ch.name, "n", seq % ch.ring.size), frame, True, seq
+def receive_note(me, members, reading, member, frame, now, out):
+    note = open_note(me.keys, frame, member, me.config["sign"])
+    note.session.window.add(note.seq, note)
+    deliver_notes(me, members, member, drain(reading, member, now), out)
 
-    def send_conversation(self, body, time):
-        ch = self.ch
-        e = ch.agreement.current
-        ch.outbox.room()
-        session = ch.session
 
-        def sign(ad, pt, extra):
-            return session.sign(ch.keys, ad, pt, extra)
+def deliver_notes(me, members, member, notes, out):
+    """Notes of one member, in order."""
+    for note in notes:
+        live = note.session is member.current and me.session.order <= note.named <= members.newest
+        origin = "member" if me.config["sign"] else "group"
+        out.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
+        out.dirty = True
 
-        frame = e.seal(ch.keys, ch.rng, ch.tag, u32(time) + pad(body), sign if ch.config["sign"] else None)
-        e.messages += 1
-        token = ch.outbox.add(ch.topics.make(ch.name, "c"), frame, False, None)
-        ch.dirty = True
-        ch.publish("c", frame, False, None, token)
 
-    # --- receiving
-
-    def on_note(self, member, frame, now):
-        ch = self.ch
-        note = open_note(ch.keys, frame, member, ch.config["sign"])
-        note.session.window.add(note.seq, note)
-        ch.catchup.drain(member, now)
-
-    def on_conversation(self, member, frame, now):
-        ch = self.ch
-        e = ch.agreement.find(frame[2:18])
-        ad, number, pt, commit = e.open(ch.keys, frame, member.tag)
-        session = member.session(e.parties[e.index(member.tag)][1])
-        pt = check_signed(ch.keys, session.S, ad, pt, e.hid, ch.config["sign"])
-        r = Reader(pt)
-        time, body = r.uint(4), unpad(r.rest())
-        commit()
-        e.messages += 1
-        ch.dirty = True
-        ch.agreement.vouch(e, member.tag, now)
-        origin = "member" if ch.config["sign"] else "group"
-        self.ch.deliver(Message(member.uid, body, "conversation", origin, time, number, False, hexlify(e.id)))
+def receive_conversation(me, members, epochs, member, frame, now, out):
+    epoch = agreed.find(epochs, frame[2:18])
+    if epochs.running():
+        need("zpinc.rekey", "zpinc.cpace")
+    signed = me.config["sign"]
+    ad, number, pt, commit = epoch.open(me.keys, frame, member.tag)
+    session = member.session(epoch.parties[epoch.index(member.tag)][1])
+    if signed:
+        pt = check(me.suite, session.S, ad, pt, epoch.hid)
+    r = Reader(pt)
+    time, body = r.uint(4), unpad(r.rest())
+    commit()
+    epoch.messages += 1
+    out.dirty = True
+    if signed:  # unsigned it proves only the key, which a man in the middle has too
+        agreed.vouch(me, members, epochs, epoch, member.tag, now, out)
+    origin = "member" if signed else "group"
+    out.deliver(Message(member.uid, body, "conversation", origin, time, number, False, hexlify(epoch.id)))

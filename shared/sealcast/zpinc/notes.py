@@ -1,12 +1,19 @@
 """Notes: sealed for whoever knows the password, kept in a retained ring on the broker. PROTOCOL.md section 7.
 
-The sender's side (its ring and outbox) and the frame; the receiver's window is `members.Window`.
+The frame, the sender's ring, the receiver's window, and what is known of the rings that are still to be read
+(history.py reads them).
 """
 
+from ..compat import const
 from ..crypto.keys import derive
+from ..crypto.signing import check, sign
 from ..errors import Reject
 from ..wire import NOTE, Reader, header, lv, pad, u32, unpad
-from .identity import SIG
+
+MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
+HELD_BYTES = const(8192)  # of bodies, a session
+# How long a hole in a sender's notes may last before the ring is read again, and again before it is reported
+GAP_MS = const(3000)
 
 
 class Note:
@@ -31,17 +38,18 @@ def ring_digest(suite, digests):
     return derive(suite, b"", b"sc/ring", lv(*digests))[:16]
 
 
-def seal_note(keys, rng, tag, session, seq, time, named, body, signed):
+def seal_note(me, seq, time, named, body):
     """-> frame. named: (lamport, sid) of the newest join we know. body: at most MAX_BODY bytes."""
-    head = header(NOTE, session.sid, seq)
+    head = header(NOTE, me.session.sid, seq)
     pt = u32(time) + u32(named[0]) + named[1] + pad(body)
-    if signed:
-        pt += session.sign(keys, keys.ad(head, tag), pt)
-    return keys.seal(rng, head, tag, pt)
+    if me.config["sign"]:
+        pt += sign(me.suite, me.session, me.keys.ad(head, me.tag), pt)
+    return me.seal(head, pt)
 
 
 def peek(frame, member):
-    """(session, seq) a note claims, before any key is used: what we have already is dropped for the price of a lookup."""
+    """(session, seq) a note claims, before any key is used: what we have already is dropped for the price of a
+    lookup."""
     if len(frame) < 22:
         raise Reject("length")
     session = member.session(frame[2:18])
@@ -56,20 +64,11 @@ def open_note(keys, frame, member, signed):
     """frame -> Note. Raises Reject."""
     session, seq = peek(frame, member)
     ad, _, _, pt = keys.open(frame, NOTE, member.tag)
-    pt = check_signed(keys, session.S, ad, pt, b"", signed)
+    if signed:
+        pt = check(keys.suite, session.S, ad, pt)
     r = Reader(pt)
     time, named = r.uint(4), (r.uint(4), r.take(16))
     return Note(session, seq, time, named, unpad(r.rest()), frame_digest(keys.suite, frame))
-
-
-def check_signed(keys, S, ad, pt, extra, signed):
-    """Strip and check the session signature that ends `pt` when the channel signs."""
-    if not signed:
-        return pt
-    body = pt[:-SIG]
-    if len(pt) <= SIG or not keys.suite.ed25519_verify(S, pt[-SIG:], keys.signable(ad, body, extra)):
-        raise Reject("signature")
-    return body
 
 
 class Ring:
@@ -77,6 +76,10 @@ class Ring:
 
     def __init__(self, size):
         self.size = size
+        self.restart()
+
+    def restart(self):
+        """A new session: its numbers begin at 0."""
         self.next = 0
         self.begun = 0  # `next` when this run began
         self.digests = []  # of the last 2 * size notes: the head may lag behind by what the outbox holds
@@ -97,13 +100,6 @@ class Ring:
         end = len(self.digests) - (self.next - head)
         return head, ring_digest(suite, self.digests[max(0, end - self.size) : max(0, end)])
 
-    def pack(self):
-        return u32(self.next) + bytes((len(self.digests),)) + b"".join(self.digests)
-
-    def unpack(self, r):
-        self.next = self.begun = r.uint(4)
-        self.digests = [r.take(8) for _ in range(r.uint(1))]
-
 
 def ring_matches(suite, window, presence):
     """False when the broker's ring is not what its owner signed; None when we cannot tell."""
@@ -113,3 +109,113 @@ def ring_matches(suite, window, presence):
     return ring_digest(suite, window.digests) == presence.digest
 
 
+class Window:
+    """Which notes of one session have been delivered: all below `next`, which only grows. PROTOCOL.md 7.3."""
+
+    def __init__(self, ring):
+        self.ring = ring
+        self.next = None  # None until the ring has been read once
+        self.head = 0  # the highest signed head heard of
+        self.held = {}  # seq -> note: arrived ahead of a hole, or while the ring is being read
+        self.digests = []  # of the last `ring` notes delivered without a hole
+        self.gap_at = None
+        self.reread = False
+
+    def add(self, seq, note):
+        """Take a note in. Reject("duplicate") for one we have; Reject("window") beyond any ring."""
+        if self.next is not None and seq < self.next or seq in self.held:
+            raise Reject("duplicate")
+        low = self.next if self.next is not None else (min(self.held) if self.held else seq)
+        if len(self.held) >= 2 * self.ring or seq > low + 0xFFFF or seq >= MAX_SEQ:
+            raise Reject("window")
+        self.held[seq] = note
+        while len(self.held) > 1 and sum([len(n.body) for n in self.held.values()]) > HELD_BYTES:
+            # A board holds no whole ring of large notes: the last ones are read again when the first are delivered.
+            last = max(self.held)
+            self.head = max(self.head, last + 1)
+            del self.held[last]
+
+    def baseline(self):
+        """After the first reading: everything that the ring could still hold is expected, no more."""
+        if self.next is None:
+            top = max(self.held) + 1 if self.held else 0
+            self.next = max(0, max(self.head, top) - self.ring)
+            self.held = {seq: self.held[seq] for seq in self.held if seq >= self.next}
+
+    def ready(self):
+        """Notes that can be delivered now, in order."""
+        out = []
+        while self.next in self.held:
+            note = self.held.pop(self.next)
+            out.append(note)
+            self.digests = (self.digests + [note.digest])[-self.ring :]
+            self.next += 1
+        return out
+
+    def hole(self, now):
+        """Start, keep or stop the clock of a hole."""
+        if self.next is None or not (self.held or self.head > self.next):
+            self.calm()
+        elif self.gap_at is None:
+            self.gap_at = now + GAP_MS
+
+    def calm(self):
+        """No hole that we know of, or a new connection: the ring is read before anything is missed."""
+        self.gap_at = None
+        self.reread = False
+
+    def skip(self):
+        """Give a hole up: -> (first, last) missing. `next` moves past it."""
+        first = self.next
+        self.next = min(self.held) if self.held else self.head
+        self.digests = []
+        self.calm()
+        return first, self.next - 1
+
+
+class Reading:
+    """Which rings are still to be read: one at a time, so a board holds one ring, not all. See history.py."""
+
+    def __init__(self):
+        self.stop()
+
+    def stop(self):
+        """The connection is gone."""
+        self.queue = []  # members, in their turn
+        self.member = None  # whose ring is being read
+        self.nonce = None  # of the barrier that ends the present reading
+        self.deadline = None
+        self.joins = []  # [(Join, Member)] that came during the first reading
+        self.own_order = None  # of our own newest join on the broker
+        self.used = False  # did somebody use our next numbers?
+
+    @property
+    def first(self):
+        """Is this the connection's first reading: joins, and our own ring?"""
+        return self.nonce is not None and self.member is None
+
+    def busy(self, member):
+        return member is self.member or member in self.queue
+
+    def times(self, members):
+        """When history.tick has something to do."""
+        out = [0 if self.queue and self.nonce is None else None, self.deadline]
+        for member in members.by_tag.values():
+            if not self.busy(member):
+                out += [s.window.gap_at for s in member.sessions]
+        return out
+
+
+def drain(reading, member, now):
+    """The notes of one member that can be delivered, in order. Watches over what is missing; nothing while its
+    ring is to be read."""
+    if reading.busy(member):
+        return []
+    if [s for s in member.sessions if s.window.next is None]:
+        reading.queue.append(member)
+        return []
+    notes = []
+    for s in member.sessions:
+        notes += s.window.ready()
+        s.window.hole(now)
+    return notes

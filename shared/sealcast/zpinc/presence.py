@@ -1,13 +1,16 @@
 """Keepalives, goodbyes and last wills: who is there. PROTOCOL.md section 8.
 
-A member's state (members.Member) says what is known of it; here are the frames, and what our own say and the others' do.
+A member's state (members.Member) says what is known of it; here are the frames, and what our own say and the
+others' do.
 """
 
+from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
+from ..rare import load, need
 from ..wire import PRESENCE, Reader, header, u32
-from .identity import SIG
-from .members import ASLEEP, AWAKE, LEFT, MAX_SEQ, PRESENT, STATUS, WILL
-from .notes import ring_matches
+from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL
+from .messages import deliver_notes
+from .notes import MAX_SEQ, drain, ring_matches
 
 
 class Presence:
@@ -23,14 +26,14 @@ class Presence:
         self.attempt = attempt  # the highest handshake attempt it knows
 
 
-def seal_presence(keys, rng, tag, session, counter, p):
+def seal_presence(me, counter, p):
     """Presence -> frame: epoch = sid, seq = counter, signed by the session key."""
-    head = header(PRESENCE, session.sid, counter)
+    head = header(PRESENCE, me.session.sid, counter)
     body = (
         bytes((p.status,)) + u32(p.conn) + p.keepalive.to_bytes(2, "big") + u32(p.sleep)
         + u32(p.head) + p.digest + u32(p.attempt)
     )  # fmt: skip
-    return keys.seal(rng, head, tag, body + session.sign(keys, keys.ad(head, tag), body))
+    return me.seal(head, body + sign(me.suite, me.session, me.keys.ad(head, me.tag), body))
 
 
 def open_presence(keys, frame, member):
@@ -41,14 +44,14 @@ def open_presence(keys, frame, member):
         raise Reject("behind")
     r = Reader(pt)
     p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4))
-    body, sig = pt[: r.pos], r.take(SIG)
+    r.take(SIG)
     r.end()
-    if p.status not in (AWAKE, ASLEEP, LEFT) or counter == WILL and p.status != LEFT or not 5 <= p.keepalive <= 3600 or p.head > MAX_SEQ:
+    right = p.status in (AWAKE, ASLEEP, LEFT) and (counter != WILL or p.status == LEFT)
+    if not right or not 5 <= p.keepalive <= 3600 or p.head > MAX_SEQ:
         raise Reject("format")
     if not member.fresh(p, counter):
         raise Reject("behind" if p.conn < member.conn and counter != WILL else "stale")
-    if not keys.suite.ed25519_verify(session.S, sig, keys.signable(ad, body)):
-        raise Reject("signature")
+    check(keys.suite, session.S, ad, pt)
     return session, counter, p
 
 
@@ -57,55 +60,61 @@ def presence_conn(pt):
     return int.from_bytes(pt[1:5], "big")
 
 
-class Keepalives:
-    """Ours and theirs. `ch` gives members, keys, ring and effects; see channel.Channel."""
+class Keepalive:
+    """Our own presence."""
 
-    def __init__(self, ch):
-        self.ch = ch
-        self.counter = 0  # of this connection
-        self.due = None  # when the next of ours is; None while offline
+    def __init__(self):
+        self.conn = 0  # number of the connection, over all sessions
+        self.counter = 0  # of this connection's keepalives
+        self.due = None  # when the next is; None while offline
 
-    def will(self):
-        """A new connection begins: the frame that the broker publishes when it ends without a goodbye."""
-        self.counter = 0
-        return self._seal(WILL, LEFT, 0)
 
-    def announce(self, status, sleep, now):
-        """Publish how we are. sleep: seconds, for ASLEEP."""
-        self.counter += 1
-        frame = self._seal(self.counter, status, sleep)
-        self.due = now + self.ch.config["keepalive"] * 1000
-        self.ch.publish("p", frame, True)
+def will(me, ring, epochs, keepalive, out):
+    """A new connection begins: the frame that the broker publishes when it ends without a goodbye."""
+    keepalive.conn += 1
+    keepalive.counter = 0
+    out.dirty = True
+    return _seal(me, ring, epochs, keepalive, WILL, LEFT, 0, out)
 
-    def _seal(self, counter, status, sleep):
-        ch = self.ch
-        head, digest = ch.ring.head(ch.suite, ch.outbox)
-        p = Presence(status, ch.conn, ch.config["keepalive"], sleep, head, digest, ch.agreement.rank[0])
-        return seal_presence(ch.keys, ch.rng, ch.tag, ch.session, counter, p)
 
-    def receive(self, member, frame, now):
-        """A known member's frame. Raises Reject; who comes with numbers of the past is told so."""
-        ch = self.ch
-        if frame[2:18] not in [s.sid for s in member.sessions]:
-            ch.joins.seek(member.name, "p", frame, now)
-        before, conn = member.status, member.conn
-        try:
-            _, counter, p = open_presence(ch.keys, frame, member)
-        except Reject as e:
-            if e.reason == "behind":
-                sid = frame[2:18]
-                old = sid != member.current.sid
-                ch.joins.answer_stale(member, sid, ch.lamport if old else 0, 0 if old else conn, now)
-            raise
-        member.see(p, counter, now)
-        if member.conn != conn:
-            member.silent_until = 0
-        ch.agreement.learn(p.attempt)
-        if member.status != before:
-            if member.status not in PRESENT:
-                ch.group.departed(member.tag)
-            ch.event(STATUS[member.status], {"uid": member.uid})
-        if counter != WILL:
-            if ring_matches(ch.suite, member.current.window, p) is False:
-                ch.complain("ring", member.uid, now)
-            ch.catchup.drain(member, now)
+def announce(me, ring, epochs, keepalive, status, sleep, now, out):
+    """Publish how we are. sleep: seconds, for ASLEEP."""
+    keepalive.counter += 1
+    keepalive.due = now + me.config["keepalive"] * 1000
+    out.publish(me.topic("p"), _seal(me, ring, epochs, keepalive, keepalive.counter, status, sleep, out), True)
+
+
+def _seal(me, ring, epochs, keepalive, counter, status, sleep, out):
+    head, digest = ring.head(me.suite, out.outbox)
+    return seal_presence(me, counter, Presence(
+        status, keepalive.conn, me.config["keepalive"], sleep, head, digest, epochs.rank[0]
+    ))  # fmt: skip
+
+
+def receive(me, members, epochs, reading, member, frame, now, out):
+    """A known member's frame -> True when the member has gone with it. Raises Reject; who comes with numbers of
+    the past is told so."""
+    if frame[2:18] not in [s.sid for s in member.sessions]:
+        need("zpinc.joins")
+        load("zpinc.joins").seek(me, member.name, "p", frame, now, out)
+    before, conn = member.status, member.conn
+    try:
+        _, counter, p = open_presence(me.keys, frame, member)
+    except Reject as e:
+        if e.reason == "behind":
+            old = frame[2:18] != member.current.sid
+            need("zpinc.joins")
+            number = (members.lamport, 0) if old else (0, conn)
+            load("zpinc.joins").answer_stale(me, member, frame[2:18], number[0], number[1], now, out)
+        raise
+    member.see(p, counter, now)
+    if member.conn != conn:
+        member.silent_until = 0
+    epochs.learn(p.attempt, out)
+    if member.status != before:
+        out.event(STATUS[member.status], {"uid": member.uid})
+    if counter != WILL:
+        if ring_matches(me.suite, member.current.window, p) is False:
+            out.complain("ring", member.uid, now)
+        deliver_notes(me, members, member, drain(reading, member, now), out)
+    return member.status != before and member.status not in PRESENT

@@ -16,7 +16,7 @@ def test_a_state_full_of_large_messages_can_be_stored(tmp_path):
         solo.give(*anna.note(seq, bytes(2000)))
     for _ in range(64):
         solo.run(solo.ch.send(bytes(2000), "note", solo.now))
-    assert len(solo.ch.inbox) == 2 and len(solo.ch.outbox.entries) == 64
+    assert len(solo.ch.out.inbox) == 2 and len(solo.ch.out.outbox.entries) == 64
     FileStore(suite, KEY, str(tmp_path / "state")).store(solo.blob)
     assert FileStore(suite, KEY, str(tmp_path / "state")).load() == solo.blob
 

@@ -28,7 +28,7 @@ def test_messages_and_group_operations(n):
     for c in clients:
         c.suite.calls = {}
     w.broker.handshakes = 0
-    min(clients, key=lambda c: c.channel.tag).enter("rekey", lambda ch: ch.rekey(w.now))
+    min(clients, key=lambda c: c.channel.me.tag).enter("rekey", lambda ch: ch.rekey(w.now))
     assert w.run_until(w.now + 100000, lambda: w.agreed() and clients[0].channel.epoch != before)
     w.run_until(w.now + 1000)
     assert w.broker.handshakes <= 3 * n + 1

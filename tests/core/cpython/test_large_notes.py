@@ -1,6 +1,6 @@
 """Large notes, more of them than a board can hold: bounded memory, nothing lost. PROTOCOL.md 7.3 and 11."""
 
-from sealcast.zpinc.members import HELD_BYTES
+from sealcast.zpinc.notes import HELD_BYTES
 from solo import Peer, Solo
 
 
@@ -12,7 +12,7 @@ def test_a_ring_of_large_notes_is_taken_in_portions():
     """A board cannot hold sixteen notes of 2,000 bytes ahead of a hole: it keeps the first ones and reads the others again."""
     anna = Peer("anna", ring=16)
     solo = online(anna.join())
-    window = solo.ch.members_by_tag[anna.tag].current.window
+    window = solo.ch.others.by_tag[anna.tag].current.window
     for seq in range(9, 0, -1):
         solo.give(*anna.note(seq, bytes(1000)))
         assert sum([len(n.body) for n in window.held.values()]) <= HELD_BYTES
@@ -30,7 +30,7 @@ def test_messages_that_nobody_takes_do_not_fill_the_state():
     for seq in range(7):
         solo.give(*anna.note(seq, bytes(1000)))
     assert [m.seq for m in solo.messages] == [0, 1, 2, 3, 4, 5, 6]
-    assert [m.seq for m in solo.ch.inbox] == [3, 4, 5, 6] and len(solo.blob) < 6000
+    assert [m.seq for m in solo.ch.out.inbox] == [3, 4, 5, 6] and len(solo.blob) < 6000
 
 
 def test_no_piece_of_a_state_is_large():
@@ -42,4 +42,4 @@ def test_no_piece_of_a_state_is_large():
     assert sum([len(piece) for piece in pieces]) > 6000
     assert max([len(piece) for piece in pieces]) <= 3000
     again = Solo(blob=solo.blob, ring=4)
-    assert len(again.ch.outbox.entries) == 3
+    assert len(again.ch.out.outbox.entries) == 3

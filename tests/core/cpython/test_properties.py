@@ -9,10 +9,11 @@ from sealcast.channel import Channel
 from sealcast.crypto.keys import Keys
 from sealcast.effects import Outbox
 from sealcast.errors import BadState, Reject
-from sealcast.state import pack_state
+from sealcast.state import pack_epoch, pack_outbox, pack_ring, pack_state, unpack_epoch, unpack_outbox, unpack_ring
 from sealcast.wire import Reader, Topics
-from sealcast.zpinc.conversation import Epoch, pack_epoch, unpack_epoch
-from sealcast.zpinc.cpace import Proposal, read_proposal
+from sealcast.zpinc.conversation import Epoch
+from sealcast.zpinc.cpace import proposal_body, read_proposal
+from sealcast.zpinc.epochs import Proposal
 from sealcast.zpinc.notes import Ring
 from sim import sodium
 from sim.world import World
@@ -102,7 +103,7 @@ def test_any_bytes_are_a_frame_or_refused(frame, kind):
 @given(st.lists(st.tuples(b16, b16), min_size=2, max_size=32, unique_by=lambda p: p[0]), st.integers(1, 0x7FFFFFFF), b16, b32)
 def test_proposals_round_trip(parties, attempt, nonce, previous):
     parties = sorted(parties)
-    p = read_proposal(parties[0][0], attempt, Reader(Proposal(parties[0][0], attempt, nonce, previous, parties).body()))
+    p = read_proposal(parties[0][0], attempt, Reader(proposal_body(Proposal(parties[0][0], attempt, nonce, previous, parties))))
     assert (p.parties, p.nonce, p.previous, p.attempt) == (parties, nonce, previous, attempt)
 
 
@@ -119,7 +120,8 @@ def test_any_bytes_are_a_proposal_or_refused(data, tag):
 def test_epochs_round_trip(hid, hk, messages, parties, skipped):
     e = Epoch(hid, hk, [(t, s, n.decode()) for t, s, n, _, _ in parties], [[k, at] for *_, k, at in parties], skipped)
     e.messages = messages
-    r = Reader(b"".join(pack_epoch(e)))
+    pack_epoch(pieces := [], e)
+    r = Reader(b"".join(pieces))
     f = unpack_epoch(r)
     r.end()
     assert (f.hid, f.hk, f.parties, f.chains, f.skipped, f.messages) == (hid, hk, e.parties, e.chains, skipped, messages)
@@ -130,8 +132,9 @@ def test_the_outbox_round_trips(entries):
     box, again = Outbox(16), Outbox(16)
     for entry in entries:
         box.add(*entry)
-    r = Reader(b"".join(box.pieces()))
-    again.unpack(r)
+    pack_outbox(pieces := [], box)
+    r = Reader(b"".join(pieces))
+    unpack_outbox(r, again)
     r.end()
     assert again.entries == box.entries
 
@@ -140,8 +143,9 @@ def test_the_outbox_round_trips(entries):
 def test_the_ring_round_trips(next_seq, digests):
     ring, again = Ring(16), Ring(16)
     ring.next, ring.digests = next_seq, digests
-    r = Reader(ring.pack())
-    again.unpack(r)
+    pack_ring(pieces := [], ring)
+    r = Reader(b"".join(pieces))
+    unpack_ring(r, again)
     r.end()
     assert (again.next, again.digests) == (next_seq, digests)
 
@@ -167,7 +171,7 @@ def party():
 def test_the_state_round_trips(party):
     client, _, _ = party
     ch = Channel(sodium, client.config, client.stored[-1], client.hardware)
-    ch.rng.next_seed = client.stored[-1][1:33]
+    ch.me.rng.next_seed = client.stored[-1][1:33]
     assert pack_state(ch) == client.stored[-1]
 
 
@@ -222,11 +226,11 @@ def test_whatever_an_insider_seals_never_raises(party, pt, kind, stream, seq):
     client, _, now = party
     ch = client.channel
     anna = Peer("anna", key=client.config["key"])
-    sid = [m for m in ch.members_by_tag.values() if m.uid == "anna"][0].current.sid
-    frame = ch.keys.seal(anna.rng, wire.header(kind, sid, seq), anna.tag, pt)
-    ch.receive(ch.topics.make(anna.name, stream, 0 if stream in wire.RETAINED_SLOTS else None), frame, now)
-    own = ch.keys.seal(anna.rng, wire.header(kind, ch.session.sid, seq), ch.tag, pt)
-    ch.receive(ch.topics.make(ch.name, stream, 0 if stream in wire.RETAINED_SLOTS else None), own, now)
+    sid = [m for m in ch.others.by_tag.values() if m.uid == "anna"][0].current.sid
+    frame = ch.me.keys.seal(anna.rng, wire.header(kind, sid, seq), anna.tag, pt)
+    ch.receive(ch.me.topics.make(anna.name, stream, 0 if stream in wire.RETAINED_SLOTS else None), frame, now)
+    own = ch.me.keys.seal(anna.rng, wire.header(kind, ch.me.session.sid, seq), ch.me.tag, pt)
+    ch.receive(ch.me.topics.make(ch.me.name, stream, 0 if stream in wire.RETAINED_SLOTS else None), own, now)
 
 
 @given(st.dictionaries(st.sampled_from(["ring", "sign"]), st.integers(1, 64)))

@@ -96,7 +96,7 @@ def test_vectors_hold_elsewhere():
                     args = [case[0].encode(), case[1].encode(), *case[2:5], len(case[5]) // 2]
                 else:
                     args = [bytes.fromhex(x) if isinstance(x, str) else x for x in case[:-1]]
-                expected = case[-1] if case[-1] is None else bytes.fromhex(case[-1])
+                expected = bytes.fromhex(case[-1]) if isinstance(case[-1], str) else case[-1]
                 function = getattr(reference, name, None) or xsalsa20_xor_by_secretbox
                 assert function(*args) == expected, (section, case)
                 count += 1

@@ -11,6 +11,8 @@ from check import raises, vectors
 from sealcast.crypto import soft_edwards, soft_field, soft_sha512
 from suites import suites
 
+# The soft suite whole, which no board with native modules has, and a file of vectors beside it.
+HEAP = "heapsize=176k"
 BOARD = sys.implementation.name == "micropython"
 
 
@@ -153,6 +155,16 @@ def test_x25519_iterated():
         for _ in range(count):
             k, u = suite.x25519(k, u), k
         assert hexlify(k).decode() == result, suite.NAME
+
+
+def test_frames():
+    for name in ("seal_frame", "open_frame", "genuine_frame", "frame_nonce", "signable", "chain", "pad", "unpad"):
+        arguments("frames", name, name)
+
+
+def test_ratchet():
+    for name in ("x25519_xor", "x25519_column", "ratchet_frame", "ratchet_header", "ratchet_body", "ratchet_keys"):
+        arguments("frames", name, name)
 
 
 def test_ed25519():

@@ -7,7 +7,7 @@ seen alone; tests/transport runs the driver with the real channel against real b
 import asyncio
 import errno
 
-from sealcast.errors import NoGroup, NotReady, Offline
+from sealcast.errors import NoGroup, NoRoom, NotReady, Offline
 from sealcast.run import aio, link
 from sealcast.run.session import Session
 
@@ -46,7 +46,7 @@ class Script:
         return self._call("receive", topic, payload)
 
     def acked(self, token, now):
-        return self._call("acked", token)
+        return self._call("acked", token) + [("settled", token, None)]
 
     def tick(self, now):
         return self._call("tick", now)
@@ -257,9 +257,9 @@ def started(waiting):
 
 def test_a_group_message_is_sent_when_the_group_accepted_it():
     async def test():
-        answers = [[("queued", -5)], [("queued", -6)], [("queued", -7)], [("queued", -8)]]
-        told = [("event", "accepted", {"epoch": 1, "number": 5})], [("event", "undeliverable", {"uid": "b", "number": 6})]
-        told += ([("event", "removed", {"by": "b"})],)
+        answers = [[("queued", 5)], [("queued", 6)], [("queued", 7)], [("queued", 8)]]
+        out = NoGroup("out of the group")
+        told = [("settled", 5, None)], [("settled", 6, out)], [("settled", 7, out), ("settled", 8, out)]
         ch = Script(send=lambda body, mode: answers.pop(0), change_group=lambda action, uids: answers.pop(0), rekey=lambda: told[ch.step])
         ch.step = 0
         s = await running(ch)
@@ -279,8 +279,10 @@ def test_a_group_message_is_sent_when_the_group_accepted_it():
 
 def test_what_was_not_sent_before_a_move_to_a_new_key_is_said_to_be_lost():
     async def test():
-        answers = [[("queued", 3)], [("queued", -5)]]
-        ch = Script(send=lambda body, mode: answers.pop(0), rekey=lambda: [("event", "moved", {"generation": 1})])
+        answers = [[("queued", 3)], [("queued", 5)]]
+        moved = Offline("moved")
+        settled = [("settled", 3, moved), ("settled", 5, moved)]
+        ch = Script(send=lambda body, mode: answers.pop(0), rekey=lambda: [("event", "moved", {"generation": 1})] + settled)
         s = await running(ch)
         tasks, ended = started([s.send(b"m") for _ in range(2)])
         await until(lambda: not answers)
@@ -734,3 +736,23 @@ def test_explain_shows_no_text_but_that_of_system_errors():
     assert aio.explain(OSError(errno.ECONNREFUSED, "x")) == "nothing listens there: check broker.host and broker.port"
     assert aio.explain(OSError(-2, "x")) == "no such host: check broker.host and the network"
     assert "9999" in aio.explain(OSError(9999))
+
+
+def test_an_input_for_which_there_was_no_room_stays_the_first_and_is_tried_again():
+    async def test():
+        refusals = [NoRoom("zpinc.joins")] * 2
+
+        def receive(topic, payload):
+            if topic == "first" and refusals:
+                raise refusals.pop()
+            return []
+
+        wire, ch = Wire(), Script(receive=receive)
+        s = await running(ch, wire)
+        wire.give(("first", b"1"), ("second", b"2"))
+        await until(lambda: ("receive", "second", b"2") in ch.calls)
+        assert [call[1] for call in ch.calls if call[0] == "receive"] == ["first", "first", "first", "second"]
+        assert s.waiting_frames() == 0
+        await s.close()
+
+    run(test())

@@ -14,8 +14,8 @@ from sealcast.smmp import private
 from sealcast.smmp import ratchet as smmp
 from sealcast.smmp.control import HEAD, LIVE, REJOIN, WANT
 from sealcast.smmp.ratchet import ENTERS, MAX_EPOCH
-from sealcast.state import pack_state
-from sealcast.wire import header, u32
+from sealcast.state import pack_places, pack_state, unpack_places
+from sealcast.wire import Reader, header, u32
 from sealcast.zpinc.identity import Identity
 from solo import config, hardware, suite
 
@@ -44,9 +44,9 @@ def test_an_organizer_that_names_a_false_key_for_another_cannot_speak_as_it():
 
     frame, after = agreement(room, "ann", enters)
     bob = room.members["bob"]
-    room.run("bob", bob.receive(bob.topics.make(bob.group.name, "g"), frame + bob.group._outer(frame), room.now))
+    room.run("bob", bob.receive(bob.me.topics.make(bob.group.name, "g"), frame + bob.group._outer(frame), room.now))
     assert bob.group.state.head == after.head
-    at = after.tags.index(room.members["cem"].tag)
+    at = after.tags.index(room.members["cem"].me.tag)
     as_cem = smmp.State(after.group, after.tags, after.R, at, evil, after.epoch, after.head, after.RK, after.HK, after.NHK, after.mk,
                         after.v, after.digest)  # fmt: skip
     lead = b"\xff" + u32(1) + u32(1)
@@ -68,7 +68,7 @@ def test_a_lone_claim_does_not_take_a_live_member_out():
         room.pump()
         assert ann.group.phase == LIVE
         room.advance(5000)
-        assert ann.group.phase == LIVE and bob.tag in ann.group.where.asking.liars
+        assert ann.group.phase == LIVE and bob.me.tag in ann.group.where.asking.liars
     room.heard = []
     room.say("ann", b"calm")
     assert sorted(room.heard) == [("bob", "ann", b"calm", False), ("cem", "ann", b"calm", False)]
@@ -82,7 +82,7 @@ def test_old_words_repeated_make_no_liar():
     old = signed_by(bob, HEAD, bytes(16) + b"\x01" + u32(ann.group.state.epoch) + hardware(32))
     publish(room, "cem", "g", old)
     room.advance(10000)
-    assert same(room, "ann", "bob", "cem") and bob.tag not in ann.group.where.asking.liars
+    assert same(room, "ann", "bob", "cem") and bob.me.tag not in ann.group.where.asking.liars
     assert not [e for e in room.events if e[1] in ("desync", "resynced", "forked")]
 
 
@@ -130,12 +130,12 @@ def test_a_removed_member_does_not_roll_its_removal_back():
     room.do("ann", "change_group", "remove", ["cem"])
     assert g.state is None and ann.group.state.N == bob.group.state.N == 2
     wrapped = own + outer(own)
-    slot = cem.topics.make(g.name, "e", st.epoch % 64)
+    slot = cem.me.topics.make(g.name, "e", st.epoch % 64)
 
     def claim(signer, tag, lamport):
         for nonce in ann.group.where.asking.nonces + bob.group.where.asking.nonces + [bytes(16)]:
             frame = signed_by(signer, HEAD, nonce + b"\x01" + u32(st.epoch + 1) + head, tag, lamport)
-            room.run("cem", [("publish", cem.topics.make(g.name, "g"), frame + outer(frame), False, 1, 0)])
+            room.run("cem", [("publish", cem.me.topics.make(g.name, "g"), frame + outer(frame), False, 1, 0)])
 
     for uid in ("ann", "bob"):  # both look for the group anew
         ch = room.members[uid]
@@ -144,8 +144,8 @@ def test_a_removed_member_does_not_roll_its_removal_back():
         room.run(uid, ch.connecting(room.now))
     for _ in range(10):
         room.run("cem", [("publish", slot, wrapped, True, 1, 0)])
-        claim(cem, bob.tag, bob.session.lamport)
-        claim(cem, cem.tag, cem.session.lamport)
+        claim(cem, bob.me.tag, bob.me.session.lamport)
+        claim(cem, cem.me.tag, cem.me.session.lamport)
         room.advance(1000)
     assert same(room, "ann", "bob") and ann.group.state.N == 2
     assert drops(room, "ann")["signature"] and drops(room, "ann")["members"]
@@ -161,14 +161,14 @@ def test_who_cannot_catch_up_is_taken_in_by_those_it_knew_only():
     bob.group.where.rejoin(room.now)
     room.run("bob", bob._finish(room.now))
     room.pump()
-    known = eve.group.packages.known(bob.tag)
+    known = eve.group.packages.known(bob.me.tag)
     number = max(known)
     r = hardware(32)
-    parties = [smmp.Party(eve.tag, eve.identity.B, 0, None, suite.x25519_base(r))]
-    parties.append(smmp.Party(bob.tag, bob.identity.B, number | ENTERS, known[number][0], known[number][1]))
+    parties = [smmp.Party(eve.me.tag, eve.me.identity.B, 0, None, suite.x25519_base(r))]
+    parties.append(smmp.Party(bob.me.tag, bob.me.identity.B, number | ENTERS, known[number][0], known[number][1]))
     parties.sort(key=lambda p: p.tag)
     for reason, epoch, head in ((0, 7, hardware(32)), (smmp.CREATE, 0, bytes(32))):
-        frame, _ = smmp.agree(suite, bob.group.id, epoch, head, reason, eve.tag, eve.identity.b, r, hardware(32), parties, None)
+        frame, _ = smmp.agree(suite, bob.group.id, epoch, head, reason, eve.me.tag, eve.me.identity.b, r, hardware(32), parties, None)
         publish(room, "eve", "g", frame)
         room.pump()
     assert bob.group.phase == REJOIN and drops(room, "bob")["members"] == 2
@@ -180,10 +180,10 @@ def test_who_cannot_catch_up_is_taken_in_by_those_it_knew_only():
 def test_a_wish_to_rejoin_in_anothers_name_does_nothing_and_an_old_one_neither():
     room = three()
     ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
-    known = ann.group.packages.known(cem.tag)
-    publish(room, "bob", "g", signed_by(bob, WANT, u32(0x7FFFFFFF), cem.tag, cem.session.lamport))
+    known = ann.group.packages.known(cem.me.tag)
+    publish(room, "bob", "g", signed_by(bob, WANT, u32(0x7FFFFFFF), cem.me.tag, cem.me.session.lamport))
     room.pump()
-    assert drops(room, "ann")["signature"] == 1 and ann.group.packages.known(cem.tag) == known and ann.group.organizer.job is None
+    assert drops(room, "ann")["signature"] == 1 and ann.group.packages.known(cem.me.tag) == known and ann.group.organizer.job is None
     old = signed_by(cem, WANT, u32(cem.group.packages.counter + 1))
     cem.group.where.rejoin(room.now)
     room.run("cem", cem._finish(room.now))
@@ -221,11 +221,11 @@ def test_a_low_order_key_in_a_message_an_agreement_or_inside_a_private_one():
             at = good.find(smmp.Agreement(good).W) if field == "W" else good.find(party_R(room, good))
             bad = good[:at] + u + good[at + 32 :]
             assert raises(Reject, smmp.Agreement, bad).reason == "neutral"
-    pair = ann.group.pairs[bob.tag]
+    pair = ann.group.pairs[bob.me.tag]
     nonce, z = hardware(24), bytes(32)
-    key = private._key(suite, pair, z, 1, bob.tag)
-    payload = private.hint(suite, pair, 1, bob.tag) + suite.secretbox(key, nonce, bytes(32) + private.pad(b"x"))
-    assert raises(Reject, private.open_payload, suite, pair, 1, bob.tag, nonce, payload).reason == "neutral"
+    key = private._key(suite, pair, z, 1, bob.me.tag)
+    payload = private.hint(suite, pair, 1, bob.me.tag) + suite.secretbox(key, nonce, bytes(32) + private.pad(b"x"))
+    assert raises(Reject, private.open_payload, suite, pair, 1, bob.me.tag, nonce, payload).reason == "neutral"
     room.heard = []
     room.say("ann", b"all is well")
     assert len(room.heard) == 2
@@ -233,7 +233,7 @@ def test_a_low_order_key_in_a_message_an_agreement_or_inside_a_private_one():
 
 def party_R(room, frame):
     a = smmp.Agreement(frame)
-    return a.R[a.tags.index(room.members["cem"].tag)]
+    return a.R[a.tags.index(room.members["cem"].me.tag)]
 
 
 def test_numbers_that_end():
@@ -272,9 +272,9 @@ def test_an_agreement_says_what_it_does():
     # Made by one who is not in the set, with the help of one who is
     eve = Identity(suite, hardware(32))
     st = ann.group.state
-    parties = [ann.group.organizer._party(tag, False, hardware(32)) for tag in st.tags if tag != ann.tag]
+    parties = [ann.group.organizer._party(tag, False, hardware(32)) for tag in st.tags if tag != ann.me.tag]
     parties.append(smmp.Party(b"\x55" * 16, eve.B, 0, None, suite.x25519_base(hardware(32))))
-    parties.append(smmp.Party(ann.tag, ann.identity.B, 1, ann.identity.B, st.R[st.index]))
+    parties.append(smmp.Party(ann.me.tag, ann.me.identity.B, 1, ann.me.identity.B, st.R[st.index]))
     parties.sort(key=lambda p: p.tag)
     frame, _ = smmp.agree(suite, st.group, st.epoch, st.head, smmp.ADD, b"\x55" * 16, eve.b, hardware(32), hardware(32), parties, st.v)
     assert raises(Reject, bob.group.accept, frame, room.now).reason == "members"
@@ -287,8 +287,8 @@ def test_a_member_without_packages_blocks_no_removal():
     """bob's packages are gone; he asks to be taken in again; ann removes cem all the same, and takes bob in when she has one."""
     room = three()
     ann, bob = room.members["ann"], room.members["bob"]
-    ann.group.packages.theirs.pop(bob.tag)
-    ann.group.organizer._want(smmp.RESYNC, [bob.tag], [], room.now)
+    ann.group.packages.theirs.pop(bob.me.tag)
+    ann.group.organizer._want(smmp.RESYNC, [bob.me.tag], [], room.now)
     room.do("ann", "change_group", "remove", ["cem"])
     assert ("ann", "no_package") in room.events and ("cem", "removed") in room.events
     room.advance(30000)
@@ -298,7 +298,7 @@ def test_a_member_without_packages_blocks_no_removal():
 def test_what_a_state_counts_may_be_many():
     ch = Channel(suite, config("m", ratchet=True), None, hardware)
     for k in range(300):
-        ch.lost.pins["m%d" % k] = bytes(64)
+        ch.places.pins["m%d" % k] = bytes(64)
         ch.group.packages.floor[suite.h(16, b"", b"", b"", u32(k))] = k + 1
         ch.group.heard[suite.h(16, b"", b"", b"", u32(k))] = bytes(8)
     ch.group.organizer.job = (0, [bytes(16)] * 300, [])
@@ -306,7 +306,7 @@ def test_what_a_state_counts_may_be_many():
     other.group.unpack(ch.group.pack())
     assert other.group.packages.floor == ch.group.packages.floor and len(other.group.heard) == 300
     assert other.group.organizer.job == ch.group.organizer.job
-    from sealcast.wire import Reader
-
-    other.lost.unpack(Reader(ch.lost.pack()))
-    assert other.lost.pins == ch.lost.pins
+    pieces = []
+    pack_places(pieces, ch.me, ch.places)
+    unpack_places(Reader(b"".join(pieces)), other.me, other.places)
+    assert other.places.pins == ch.places.pins

@@ -23,41 +23,41 @@ def refused(ch, member, frame):
 def test_nobody_but_its_maker_adds_to_a_members_packages():
     room = Room(("ann", "bob", "cem"))
     ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
-    of_cem = ann.members_by_tag[cem.tag]
-    true = ann.group.packages.known(cem.tag)
+    of_cem = ann.others.by_tag[cem.me.tag]
+    true = ann.group.packages.known(cem.me.tag)
     assert sorted(true) == [1, 2]
-    unsigned = bob.keys.seal(bob.rng, header(PACKAGE, cem.session.sid, 9), cem.tag, bytes(range(64)))
+    unsigned = bob.me.keys.seal(bob.me.rng, header(PACKAGE, cem.me.session.sid, 9), cem.me.tag, bytes(range(64)))
     assert refused(ann, of_cem, unsigned) == "format"
-    assert refused(ann, of_cem, package(bob, 9, None, cem.tag, cem.session.sid)) == "signature"
+    assert refused(ann, of_cem, package(bob, 9, None, cem.me.tag, cem.me.session.sid)) == "signature"
     assert refused(ann, of_cem, package(cem, 0x80000000)) == "format"
     assert refused(ann, of_cem, package(cem, 2)) == "duplicate"
     for u in LOW:
-        assert refused(ann, of_cem, package(cem, 9, u + cem.identity.B)) == "neutral"
-        assert refused(ann, of_cem, package(cem, 9, cem.identity.B + u)) == "neutral"
+        assert refused(ann, of_cem, package(cem, 9, u + cem.me.identity.B)) == "neutral"
+        assert refused(ann, of_cem, package(cem, 9, cem.me.identity.B + u)) == "neutral"
     # Under the session that cem takes next, which bob cannot sign for, either
-    old = cem.session
-    cem.session = MySession(suite, old.lamport + 5, hardware(16), hardware(32))
+    old = cem.me.session
+    cem.me.session = MySession(suite, old.lamport + 5, hardware(16), hardware(32))
     assert refused(ann, of_cem, package(cem, 1)) == "unknown"
-    cem.session = old
-    assert ann.group.packages.known(cem.tag) == true
+    cem.me.session = old
+    assert ann.group.packages.known(cem.me.tag) == true
 
 
 def test_others_packages_take_bounded_room_and_the_groups_own_come_first():
     ch = full(Channel(suite, config("m", ratchet=True), None, hardware), 40)
-    ch.session = MySession(suite, 1, hardware(16), hardware(32))
+    ch.me.session = MySession(suite, 1, hardware(16), hardware(32))
     p = ch.group.packages
     frames = {}
-    for m in ch.members_by_tag.values():
-        m.sessions = [ch.session]  # one key signs for all: it is the room that is looked at
+    for m in ch.others.by_tag.values():
+        m.sessions = [ch.me.session]  # one key signs for all: it is the room that is looked at
         frames[m.tag] = package(ch, 1, None, m.tag)
     tags = sorted(frames)
     for tag in tags[1:32]:
-        p.package(ch.members_by_tag[tag], frames[tag])
-    assert len(p.theirs) == 31 and refused(ch, ch.members_by_tag[tags[35]], frames[tags[35]]) == "full"
+        p.package(ch.others.by_tag[tag], frames[tag])
+    assert len(p.theirs) == 31 and refused(ch, ch.others.by_tag[tags[35]], frames[tags[35]]) == "full"
     keys = [hardware(32) for _ in range(6)]
     two = [tags[0], tags[31]]
     ch.group.state = smmp.State(ch.group.id, two, [hardware(32)] * 2, 0, hardware(32), 1, hardware(32), *keys)
-    p.package(ch.members_by_tag[tags[0]], frames[tags[0]])
+    p.package(ch.others.by_tag[tags[0]], frames[tags[0]])
     assert len(p.theirs) == 31 and tags[0] in p.theirs and tags[31] in p.theirs
 
 
@@ -73,6 +73,6 @@ def test_a_lie_about_anothers_packages_does_not_keep_its_true_ones_out():
     publish(room, "ann", "g", frame)
     room.advance(60000)
     bob = room.members["bob"]
-    known = bob.group.packages.known(cem.tag)
+    known = bob.group.packages.known(cem.me.tag)
     assert known and min(known) > 60 and cem.group.packages.counter > 60
     assert same(room, "bob", "cem")

@@ -13,13 +13,13 @@ def online(*frames):
 
 def newest(solo):
     """What an honest sender names: the newest join that it has seen, here the member's own."""
-    return solo.ch.newest
+    return solo.ch.others.newest
 
 
 def test_old_joins_again():
     first, second = Peer("anna", 1, session=1), Peer("anna", 2, session=2)
     solo = online(first.join(), second.join())
-    anna = solo.ch.members_by_tag[first.tag]
+    anna = solo.ch.others.by_tag[first.tag]
     assert anna.current.sid == second.session.sid
     for peer in (first, second):
         solo.refuses(*(peer.join() + ("duplicate",)))
@@ -31,7 +31,7 @@ def test_old_joins_again():
     before = solo.state()
     solo.published = []
     solo.give(*first.join())
-    assert solo.ch.drops["stale"] == 1 and solo.state() == before
+    assert solo.ch.out.drops["stale"] == 1 and solo.state() == before
     assert len(solo.published) == 1  # the answer that a true member with that join would need
     solo.give(*first.join())
     assert len(solo.published) == 1  # but not at everyone's bidding
@@ -42,9 +42,9 @@ def test_an_older_session_does_not_replace_a_newer_one():
     solo = online(new.join())
     solo.give(*old.join())
     solo.barrier()
-    assert solo.ch.members_by_tag[new.tag].current.sid == new.session.sid
+    assert solo.ch.others.by_tag[new.tag].current.sid == new.session.sid
     solo.give(*old.presence())
-    assert solo.ch.drops == {"behind": 1}
+    assert solo.ch.out.drops == {"behind": 1}
     solo.give(*old.note(0, b"from the past", named=newest(solo)))
     assert [m.historic for m in solo.messages] == [True]
 
@@ -130,7 +130,7 @@ def test_the_last_sequence_number():
     solo.give(*fresh.note(0x7FFFFFFE))
     solo.barrier()
     solo.give(*fresh.note(0x7FFFFFFE))
-    assert solo.ch.drops == {"window": 2, "duplicate": 1}
+    assert solo.ch.out.drops == {"window": 2, "duplicate": 1}
 
 
 def test_no_more_than_two_rings_are_held():
@@ -179,18 +179,18 @@ def test_presences_again_and_after_a_reboot():
 def test_an_old_connection_of_ours_is_no_reason_to_begin_anew_but_a_later_one_is():
     solo = online()
     mine = [f for f in solo.published if f[0].endswith("/p")]
-    sid = solo.ch.session.sid
+    sid = solo.ch.me.session.sid
     again = Solo(blob=solo.blob)
     again.connect(own_join(solo), mine[-1])
-    assert again.ch.session.sid == sid
+    assert again.ch.me.session.sid == sid
     rolled = Solo(blob=solo.blob)
     rolled.connect(own_join(solo), [f for f in again.published if f[0].endswith("/p")][-1])
-    assert rolled.ch.session.sid != sid
+    assert rolled.ch.me.session.sid != sid
 
 
 def test_the_will_of_this_very_connection_makes_no_new_session():
     solo = online()
-    sid = solo.ch.session.sid
+    sid = solo.ch.me.session.sid
     again = Solo(blob=solo.blob)
     effects = again.ch.connecting(again.now)
     will = [e for e in effects if e[0] == "connect"][0]
@@ -198,7 +198,7 @@ def test_the_will_of_this_very_connection_makes_no_new_session():
     again.run(again.ch.connected(again.now))
     again.give(will[1], will[2])
     again.barrier()
-    assert again.ch.session.sid == sid
+    assert again.ch.me.session.sid == sid
 
 
 def test_sync_nonces_of_others_and_of_the_past():
@@ -227,10 +227,10 @@ def test_rolled_back_storage_and_a_note_written_at_once_is_not_lost():
     again.give(*own_join(solo))
     again.give(*used)
     again.barrier()
-    assert again.ch.session.sid != solo.ch.session.sid
+    assert again.ch.me.session.sid != solo.ch.me.session.sid
     (note,) = [f for f in again.published if "/n/" in f[0]]
-    assert note[1][2:18] == again.ch.session.sid and note[1][18:22] == bytes(4)
-    assert list(again.ch.outbox.entries) == [token]
+    assert note[1][2:18] == again.ch.me.session.sid and note[1][18:22] == bytes(4)
+    assert list(again.ch.out.outbox.entries) == [token]
 
 
 def test_our_own_ring_as_we_left_it_is_no_reason_to_begin_anew():
@@ -239,7 +239,7 @@ def test_our_own_ring_as_we_left_it_is_no_reason_to_begin_anew():
     solo.run(solo.ch.send(b"two", "note", solo.now))
     notes = [f for f in solo.published if "/n/" in f[0]]
     again = Solo(blob=solo.blob).connect(own_join(solo), *notes)
-    assert again.ch.session.sid == solo.ch.session.sid
+    assert again.ch.me.session.sid == solo.ch.me.session.sid
     assert [f for f in again.published if "/n/" in f[0]] == notes  # byte for byte
 
 
@@ -253,4 +253,4 @@ def test_a_lost_answer_about_a_stale_join_is_given_again():
     solo.published = []
     solo.give(*new.presence())
     assert [f[0][-2:] for f in solo.published] == ["/h"]
-    assert solo.ch.drops["behind"] == 1
+    assert solo.ch.out.drops["behind"] == 1

@@ -1,6 +1,6 @@
 """Frames that nobody with the key has made: cut, lengthened, flipped, of another version, kind, topic or sender. PROTOCOL.md 13."""
 
-from sealcast.zpinc.cpace import SHARE
+from sealcast.zpinc.epochs import SHARE
 from solo import Peer, Solo, agree, talk
 
 REASONS = ("length", "version", "kind", "forged", "unknown", "epoch", "duplicate", "stale", "format", "window")

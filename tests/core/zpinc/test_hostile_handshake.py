@@ -1,8 +1,8 @@
 """Handshakes that someone with the channel's key spoils or replays: refused or given up by name, the epoch as it was. PROTOCOL.md 9."""
 
 from sealcast.wire import u32
-from sealcast.zpinc.conversation import new_epoch
-from sealcast.zpinc.cpace import CONFIRM, PROPOSE, SHARE, STALE, SUM, Proposal
+from sealcast.zpinc import cpace
+from sealcast.zpinc.epochs import CONFIRM, PROPOSE, SHARE, STALE, SUM, Proposal
 from solo import Peer, Solo, agree, hear, suite, talk
 
 NEUTRAL = bytes(32)
@@ -35,7 +35,7 @@ def begun(solo, peer, *others):
         hear(solo, a)
         for p, b in zip((peer,) + others, attempts):
             if a is not b:
-                a.share(a.tags.index(p.tag), b.Z[b.me])
+                cpace.take_share(p.keys, a, a.tags.index(p.tag), b.Z[b.me])
     return attempts
 
 
@@ -45,8 +45,8 @@ def gives_up(solo, frame, reason, uid):
     solo.give(*frame)
     failed = solo.event("handshake_failed")
     assert failed and failed["reason"] == reason and failed["uid"] == uid, failed
-    assert solo.ch.drops == {reason: 1}, solo.ch.drops
-    assert solo.ch.agreement.attempt is None and solo.ch.epoch is None
+    assert solo.ch.out.drops == {reason: 1}, solo.ch.out.drops
+    assert solo.ch.epochs.attempt is None and solo.ch.epoch is None
     assert solo.state()[0] == stored
 
 
@@ -109,12 +109,12 @@ def test_a_false_early_confirmation_does_not_silence_the_others():
     hear(solo, a)
     hear(solo, b)
     for x, y in ((a, b), (b, a)):
-        x.sum(x.tags.index(y.tags[y.me]), y.X[y.me])
+        cpace.take_sum(solo.ch.me.keys, x, x.tags.index(y.tags[y.me]), y.X[y.me])
     solo.give(*peer.value(a, CONFIRM, signer=Peer("bert").session))
     solo.give(*other.value(b, CONFIRM))
     for p, x in ((peer, a), (other, b)):
         solo.give(*p.value(x, SUM))
-    assert solo.ch.drops == {"signature": 1} and solo.ch.agreement.attempt is not None
+    assert solo.ch.out.drops == {"signature": 1} and solo.ch.epochs.attempt is not None
     assert solo.ch.epoch is None
     solo.give(*peer.value(a, CONFIRM))
     assert solo.ch.epoch
@@ -131,11 +131,11 @@ def test_values_for_no_attempt_of_ours():
 def test_proposals_with_a_wrong_member_list():
     solo, peer = two()
     stranger = Peer("zoe", 9)
-    us, them, other = (solo.ch.tag, solo.ch.session.sid), (peer.tag, peer.session.sid), (stranger.tag, stranger.session.sid)
+    us, them, other = (solo.ch.me.tag, solo.ch.me.session.sid), (peer.tag, peer.session.sid), (stranger.tag, stranger.session.sid)
     both = sorted([us, them])
     lists = [
         [], [them], [us], sorted([them, other]), both[::-1], [both[0], both[0], both[1]], sorted([us, them, other]),
-        sorted([us, (peer.tag, bytes(16))]), sorted([them, (solo.ch.tag, bytes(16))]),
+        sorted([us, (peer.tag, bytes(16))]), sorted([them, (solo.ch.me.tag, bytes(16))]),
         sorted(both + [(bytes((i,)) * 16, bytes(16)) for i in range(31)]),
     ]  # fmt: skip
     for parties in lists:
@@ -155,11 +155,11 @@ def test_proposals_out_of_their_time():
 def test_no_number_of_attempts_is_used_up():
     """An insider that pushes the attempt number as far as it goes cannot make a member fail inside."""
     solo, peer = two()
-    solo.ch.agreement.rank = (0x7FFFFFFF - 1, bytes(16))
+    solo.ch.epochs.rank = (0x7FFFFFFF - 1, bytes(16))
     for attempt in (0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
         solo.give(*peer.presence(attempt=attempt))
         solo.later(20000)
-    assert solo.ch.agreement.rank[0] <= 0x7FFFFFFF
+    assert solo.ch.epochs.rank[0] <= 0x7FFFFFFF
 
 
 def test_frames_that_are_too_short_or_unknown():
@@ -174,12 +174,12 @@ def test_frames_that_are_too_short_or_unknown():
 
 def test_answers_about_stale_joins_that_are_not_ours_or_go_too_far():
     solo, peer = two()
-    sid = solo.ch.session.sid
-    lamport = solo.ch.session.lamport
+    sid = solo.ch.me.session.sid
+    lamport = solo.ch.me.session.lamport
     for body in (bytes(16) + u32(lamport), sid + u32(lamport - 1)):
         solo.refuses(*(peer.handshake(0, bytes((STALE,)) + body + u32(0)) + ("stale",)))
     solo.refuses(*(peer.handshake(0, bytes((STALE,)) + sid + u32(lamport + 65536) + u32(0)) + ("jump",)))
-    solo.refuses(*(peer.handshake(0, bytes((STALE,)) + sid + u32(0) + u32(solo.ch.conn)) + ("stale",)))
+    solo.refuses(*(peer.handshake(0, bytes((STALE,)) + sid + u32(0) + u32(solo.ch.keepalive.conn)) + ("stale",)))
 
 
 def test_a_whole_old_handshake_again():
@@ -208,7 +208,7 @@ def test_a_whole_old_handshake_again_after_storage_was_lost():
     _, _, old = agree(solo, peer, 1)
     new = Solo().connect(peer.join())
     new.give(*peer.presence())
-    assert new.ch.session.sid != solo.ch.session.sid
+    assert new.ch.me.session.sid != solo.ch.me.session.sid
     for frame in old:
         new.refuses(*(frame + ("stale", "members")))
     assert new.ch.epoch is None
@@ -217,23 +217,23 @@ def test_a_whole_old_handshake_again_after_storage_was_lost():
 def test_the_previous_epoch_is_erased_in_time_also_offline_and_after_a_reboot():
     solo, peer = two()
     agree(solo, peer, 1)
-    old = solo.ch.agreement.current.hk
+    old = solo.ch.epochs.current.hk
     agree(solo, peer, 2)
     blob = solo.blob
     assert old in blob
     solo.run(solo.ch.disconnected(solo.now))
     solo.later(61000)
-    assert solo.ch.agreement.previous is None and old not in solo.blob
+    assert solo.ch.epochs.previous is None and old not in solo.blob
     again = Solo(blob=blob)
     again.later(1)
-    assert again.ch.agreement.previous is None and old not in again.blob
+    assert again.ch.epochs.previous is None and old not in again.blob
 
 
 def test_our_secret_is_gone_when_the_key_is_known():
     solo, peer = two()
     agree(solo, peer)
-    a = solo.ch.agreement.attempt
-    assert a.ISK is None and a._A is None and not any(a._y)
+    a = solo.ch.epochs.attempt
+    assert a.ISK is None and a.A is None and not any(a.y)
     assert suite.scalar_reduce(bytes(64)) == bytes(32)
 
 
@@ -247,7 +247,7 @@ def test_in_a_channel_that_does_not_sign_a_frame_of_the_epoch_confirms_nobody():
     solo.give(*mallory.propose(proposal))
     a = mallory.take_part(solo, proposal)
     hear(solo, a)
-    epoch = new_epoch(suite, a, [solo.ch.uid_of(t) for t in a.tags])
+    epoch = cpace.new_epoch(suite, a, [solo.ch.others.uid_of(t) for t in a.tags])
     solo.give(*mallory.value(a, SHARE))
     solo.give(*talk(mallory, epoch, b"it is me", signed=False))
     assert solo.ch.epoch is None

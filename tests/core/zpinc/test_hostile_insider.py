@@ -72,20 +72,20 @@ def test_presences_that_make_no_sense():
 def test_a_changed_identity_is_refused_until_approved():
     anna = Peer("anna")
     solo = online(anna.join())
-    pinned = solo.ch.members_by_tag[anna.tag].public
+    pinned = solo.ch.others.by_tag[anna.tag].public
     changed = Peer("anna", 2, secret=b"\x77" * 32, session=2)
     solo.give(*anna.presence())
     solo.refuses(*(changed.join() + ("identity",)))
     text = fingerprint(suite, changed.identity.public)
     assert solo.event("identity_changed") == {"uid": "anna", "fingerprint": text}
-    assert solo.ch.members_by_tag[anna.tag].public == pinned
+    assert solo.ch.others.by_tag[anna.tag].public == pinned
     for frame in (changed.presence(), changed.note(0)):
         solo.give(*frame)
-    assert not solo.messages and solo.ch.drops["unknown"] == 2
+    assert not solo.messages and solo.ch.out.drops["unknown"] == 2
     solo.run(solo.ch.approve("anna", text, solo.now))
     solo.give(*changed.join())
     solo.barrier()
-    assert solo.ch.members_by_tag[anna.tag].public == changed.identity.public
+    assert solo.ch.others.by_tag[anna.tag].public == changed.identity.public
     solo.give(*changed.note(0, b"it is me"))
     assert [m.body for m in solo.messages] == [b"it is me"]
     solo.refuses(*(anna.join() + ("identity",)))
@@ -114,10 +114,10 @@ def test_an_approval_is_for_the_identity_that_was_looked_at():
     assert seen["fingerprint"] == fingerprint(suite, changed.identity.public)
     solo.give(*mallory.join())  # between the look and the approval
     solo.run(solo.ch.approve("anna", seen["fingerprint"], solo.now))
-    assert solo.ch.members_by_tag[anna.tag].public == anna.identity.public
+    assert solo.ch.others.by_tag[anna.tag].public == anna.identity.public
     solo.give(*changed.join())
     solo.run(solo.ch.approve("anna", seen["fingerprint"], solo.now))
-    assert solo.ch.members_by_tag[anna.tag].public == changed.identity.public
+    assert solo.ch.others.by_tag[anna.tag].public == changed.identity.public
 
 
 def test_nothing_to_approve():
@@ -135,7 +135,7 @@ def test_the_roster_pins_before_first_use():
     other = Peer("anna", secret=b"\x77" * 32)
     solo = online(roster={"anna": other.identity.public})
     solo.give(*anna.join())
-    assert solo.ch.drops == {"identity": 1} and not [m for m in solo.ch.members if m[0] == "anna"]
+    assert solo.ch.out.drops == {"identity": 1} and not [m for m in solo.ch.members if m[0] == "anna"]
     solo.give(*other.join())
     assert [m for m in solo.ch.members if m[0] == "anna"]
 
@@ -147,9 +147,9 @@ def test_a_roster_that_changed_forgets_what_the_old_identity_said():
     changed = Peer("anna", 2, secret=b"\x77" * 32, session=2)
     again = Solo(blob=solo.blob, roster={"anna": changed.identity.public})
     again.connect(anna.join(), changed.join())
-    assert again.ch.drops == {"identity": 1}
+    assert again.ch.out.drops == {"identity": 1}
     again.give(*anna.note(1))
-    assert again.ch.drops["unknown"] == 1 and [m.again for m in again.messages] == [True]
+    assert again.ch.out.drops["unknown"] == 1 and [m.again for m in again.messages] == [True]
 
 
 def test_a_join_under_another_name():
@@ -186,7 +186,7 @@ def test_too_many_members():
     for i in range(9):
         solo.give(*Peer("m%d" % i, i + 1).join())
     solo.barrier()
-    assert len(solo.ch.members) == 8 and solo.ch.drops == {"full": 2}
+    assert len(solo.ch.members) == 8 and solo.ch.out.drops == {"full": 2}
 
 
 def test_a_conversation_frame_under_another_name():
@@ -223,9 +223,9 @@ def test_conversation_frames_far_ahead():
 def test_a_claim_about_our_own_numbers_needs_our_signature():
     first = online()
     again = Solo(blob=first.blob)
-    sid = first.ch.session.sid
+    sid = first.ch.me.session.sid
     me, mallory = impostor("solo")
     mallory.session.sid = sid
     again.connect(mallory.note(0xFFFFFFFF), mallory.presence(conn=99))
-    assert again.ch.session.sid == sid
-    assert again.ch.drops == {"signature": 2}
+    assert again.ch.me.session.sid == sid
+    assert again.ch.out.drops == {"signature": 2}

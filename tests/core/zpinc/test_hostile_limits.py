@@ -3,7 +3,7 @@
 from sealcast.crypto.keys import derive
 from sealcast.wire import u32
 from sealcast.zpinc.conversation import MAX_SKIPPED, Epoch
-from sealcast.zpinc.cpace import STALE
+from sealcast.zpinc.epochs import STALE
 from sealcast.zpinc.joins import LAMPORT_MAX
 from solo import Peer, Solo, agree, suite, talk
 
@@ -28,7 +28,7 @@ def test_the_highest_numbers_cannot_stop_a_member():
     solo.refuses(*(bert.note(0x7FFFFFFF) + ("window",)))
     solo.later(10000)
     assert [m.seq for m in solo.messages] == [0x7FFFFFFE]
-    assert Solo(blob=solo.blob).ch.members_by_tag[bert.tag].current.window.next == 0x7FFFFFFF
+    assert Solo(blob=solo.blob).ch.others.by_tag[bert.tag].current.window.next == 0x7FFFFFFF
 
 
 def test_being_told_that_we_are_stale_costs_one_session_in_ten_seconds_and_ends_at_the_last_counter():
@@ -36,17 +36,17 @@ def test_being_told_that_we_are_stale_costs_one_session_in_ten_seconds_and_ends_
     solo = online(anna.join())
 
     def told(lamport):
-        solo.give(*anna.handshake(0, bytes((STALE,)) + solo.ch.session.sid + u32(lamport) + u32(0)))
+        solo.give(*anna.handshake(0, bytes((STALE,)) + solo.ch.me.session.sid + u32(lamport) + u32(0)))
 
     sessions = []
     for _ in range(5):
-        told(solo.ch.lamport)
-        sessions.append(solo.ch.session.sid)
-    assert len(set(sessions)) == 1 and solo.ch.drops == {"stale": 4}
+        told(solo.ch.others.lamport)
+        sessions.append(solo.ch.me.session.sid)
+    assert len(set(sessions)) == 1 and solo.ch.out.drops == {"stale": 4}
     solo.later(10000)
-    solo.ch.lamport = LAMPORT_MAX - 10
+    solo.ch.others.lamport = LAMPORT_MAX - 10
     told(LAMPORT_MAX)
-    assert solo.ch.drops["jump"] == 1 and solo.ch.session.sid == sessions[0]
+    assert solo.ch.out.drops["jump"] == 1 and solo.ch.me.session.sid == sessions[0]
 
 
 def test_one_party_cannot_make_us_forget_the_skipped_keys_of_another():
@@ -54,8 +54,8 @@ def test_one_party_cannot_make_us_forget_the_skipped_keys_of_another():
     solo = online(anna.join())
     solo.give(*anna.presence())
     agree(solo, anna)
-    e = solo.ch.agreement.current
-    other = e.index(solo.ch.tag)  # stands for a third party
+    e = solo.ch.epochs.current
+    other = e.index(solo.ch.me.tag)  # stands for a third party
     e.skipped[(other, 0)] = bytes(32)
     mine = e.index(anna.tag)
     theirs = Epoch(e.hid, e.hk, e.parties, [list(c) for c in e.chains])

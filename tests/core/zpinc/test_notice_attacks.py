@@ -4,6 +4,7 @@ from check import raises
 from insider import LOW, package
 from room import Room
 from sealcast.errors import Reject
+from sealcast.zpinc import revocation
 from sealcast.zpinc.identity import Identity
 from solo import Peer, Solo, config, hardware, suite
 
@@ -17,7 +18,7 @@ def lost_room(uids=("ann", "bob", "cem", "eve")):
     room = Room(uids, admin=public)
     room.run("ann", room.members["ann"].disconnected(room.now))
     room.filters["ann"] = []
-    room.members["ann"].lost.collects = True
+    room.members["ann"].places.collects = True
     room.run("ann", room.members["ann"].connecting(room.now))
     room.advance(3000)
     return room
@@ -33,10 +34,10 @@ def test_a_notice_is_opened_whatever_became_of_the_packages():
         bob.group.packages.renew()
     assert min(bob.group.packages.mine) > 6
     room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
-    root = room.members["ann"].lost.root
-    assert bob.tag not in room.members["ann"].lost.theirs and room.members["ann"].lost.k is None  # all of the old place is gone
+    root = room.members["ann"].me.root
+    assert bob.me.tag not in room.members["ann"].places.theirs and room.members["ann"].places.k is None  # all of the old place is gone
     room.pump()
-    assert bob.lost.root == room.members["cem"].lost.root == root != room.members["eve"].lost.root
+    assert bob.me.root == room.members["cem"].me.root == root != room.members["eve"].me.root
     assert ("bob", "moved") in room.events and ("eve", "expelled") in room.events
 
 
@@ -66,15 +67,16 @@ def test_a_notice_that_cannot_be_opened_is_told():
 def test_a_notice_key_is_its_members_own():
     room = lost_room(("ann", "bob", "cem"))
     ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
-    true = dict(ann.lost.theirs)
-    assert set(true) == {bob.tag, cem.tag}
-    of_bob = ann.members_by_tag[bob.tag]
+    true = dict(ann.places.theirs)
+    assert set(true) == {bob.me.tag, cem.me.tag}
+    of_bob = ann.others.by_tag[bob.me.tag]
     body = suite.x25519_base(hardware(32))
-    assert raises(Reject, ann.lost.package, of_bob, package(cem, 0, body, bob.tag, bob.session.sid)).reason == "signature"
+    in_his_name = package(cem, 0, body, bob.me.tag, bob.me.session.sid)
+    assert raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, in_his_name).reason == "signature"
     for u in LOW:
-        assert raises(Reject, ann.lost.package, of_bob, package(bob, 0, u)).reason == "neutral"
-    assert raises(Reject, ann.lost.package, of_bob, package(bob, 0, body + body)).reason == "format"
-    assert ann.lost.theirs == true
+        assert raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, package(bob, 0, u)).reason == "neutral"
+    assert raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, package(bob, 0, body + body)).reason == "format"
+    assert ann.places.theirs == true
 
 
 def test_an_identity_of_low_order_blocks_nothing():
@@ -91,11 +93,11 @@ def test_who_is_in_the_roster_and_has_never_joined_gets_the_new_key():
     """dan was provisioned, and has slept since: it comes to the old place, and is led on."""
     dan = Identity(suite, config("dan")["identity"])
     room = lost_room(("ann", "bob", "eve"))
-    room.members["ann"].config["roster"] = {"dan": dan.public}
+    room.members["ann"].me.config["roster"] = {"dan": dan.public}
     room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
     room.pump()
-    root = room.members["ann"].lost.root
-    assert ("bob", "moved") in room.events and room.members["ann"].lost.old[0].waiting == {"bob", "dan"}
+    root = room.members["ann"].me.root
+    assert ("bob", "moved") in room.events and room.members["ann"].places.old[0].waiting == {"bob", "dan"}
     room.switch_on("dan")
     room.pump()
-    assert room.members["dan"].lost.root == root
+    assert room.members["dan"].me.root == root

@@ -25,12 +25,12 @@ def three():
 def publish(room, uid, stream, frame, slot=None):
     """What a member that has turned puts on the group's topics."""
     ch = room.members[uid]
-    topic = ch.topics.make(ch.group.name, stream, slot)
+    topic = ch.me.topics.make(ch.group.name, stream, slot)
     room.run(uid, [("publish", topic, frame + ch.group._outer(frame), slot is not None, 1, 0)])
 
 
 def drops(room, uid):
-    return room.members[uid].drops
+    return room.members[uid].out.drops
 
 
 def same(room, *uids):
@@ -40,8 +40,8 @@ def same(room, *uids):
 
 def signed_by(ch, kind, body, tag=None, lamport=None):
     """A control frame that the session of `ch` signs, whoever it names."""
-    head = header(CONTROL, tag or ch.tag, ch.session.lamport if lamport is None else lamport)
-    return seal_signed(ch, head, ch.group.id, control.LABEL, bytes((kind,)) + body)
+    head = header(CONTROL, tag or ch.me.tag, ch.me.session.lamport if lamport is None else lamport)
+    return seal_signed(ch.me, head, ch.group.id, control.LABEL, bytes((kind,)) + body)
 
 
 def agreement(room, uid, change, reason=0, epoch=None):
@@ -51,15 +51,15 @@ def agreement(room, uid, change, reason=0, epoch=None):
     parties = [g.organizer._party(tag, False, r) for tag in st.tags]
     change(parties)
     return smmp.agree(
-        suite, g.id, st.epoch if epoch is None else epoch, st.head, reason, ch.tag, ch.identity.b, r, hardware(32), parties, st.v
+        suite, g.id, st.epoch if epoch is None else epoch, st.head, reason, ch.me.tag, ch.me.identity.b, r, hardware(32), parties, st.v
     )
 
 
 def party(room, parties, uid):
-    return [p for p in parties if p.tag == room.members[uid].tag][0]
+    return [p for p in parties if p.tag == room.members[uid].me.tag][0]
 
 
 def package(ch, number, body=None, tag=None, sid=None):
-    head = header(PACKAGE, sid or ch.session.sid, number)
+    head = header(PACKAGE, sid or ch.me.session.sid, number)
     body = suite.x25519_base(hardware(32)) + suite.x25519_base(hardware(32)) if body is None else body
-    return seal_signed(ch, head, tag or ch.tag, packages.LABEL, body)
+    return seal_signed(ch.me, head, tag or ch.me.tag, packages.LABEL, body)

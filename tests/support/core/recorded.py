@@ -54,7 +54,7 @@ class Member:
         self.channel = None
         ch = self.channel = Channel(self.suite, config, state, self._hardware)
         if config.get("admin_here"):
-            ch.lost.collects = True
+            ch.places.collects = True
         self.tokens, self.messages = {}, []
         return [[uid, status] for uid, status in ch.members] + [ch.epoch, ch.group.summary()], pack_state(ch)
 

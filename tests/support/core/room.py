@@ -90,7 +90,7 @@ def full(ch, n):
     """A channel that knows n members: their tags are its own, and not counted as the group's."""
     for i in range(n):
         m = Member(bytes([i]) * 16 + bytes(16), "m%d" % i)
-        ch.members_by_tag[m.tag] = m
+        ch.others.by_tag[m.tag] = m
     return ch
 
 

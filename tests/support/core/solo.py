@@ -6,11 +6,13 @@ The broker is played by hand: what `Solo` publishes comes back to it, retained m
 from check import raises
 from sealcast.channel import Channel
 from sealcast.compat import best_suite
-from sealcast.crypto.keys import Keys, Rng
-from sealcast.state import pack_state
+from sealcast.crypto.keys import Keys
+from sealcast.crypto.rng import Rng
+from sealcast.crypto.signing import sign
+from sealcast.state import pack_parts
 from sealcast.wire import HANDSHAKE, Topics, header, pad, u32
-from sealcast.zpinc.conversation import new_epoch
-from sealcast.zpinc.cpace import CONFIRM, PROPOSE, SHARE, SUM, Attempt, Proposal
+from sealcast.zpinc import cpace
+from sealcast.zpinc.epochs import CONFIRM, PROPOSE, SHARE, SUM, Proposal
 from sealcast.zpinc.identity import Identity, Join, seal_join
 from sealcast.zpinc.me import MySession
 from sealcast.zpinc.members import AWAKE
@@ -107,22 +109,22 @@ class Solo:
     def state(self):
         """Everything that matters: what would be stored, and what is only remembered."""
         ch = self.ch
-        a, t = ch.agreement, ch.agreement.attempt
-        out = [pack_state(ch), ch.phase, a.rank, t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early))]
-        for m in ch.members_by_tag.values():
+        a, t = ch.epochs, ch.epochs.attempt
+        out = [pack_parts(ch), ch.phase, a.rank, t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early))]
+        for m in ch.others.by_tag.values():
             out.append((m.uid, m.public, m.conn, m.counter, m.willed, m.status, m.deadline))
             out.append([(s.sid, s.window.next, sorted(s.window.held)) for s in m.sessions])
         return out
 
     def refuses(self, topic, payload, *reasons):
         """The frame is counted under one of these reasons, and nothing else happens."""
-        before, drops = self.state(), dict(self.ch.drops)
+        before, drops = self.state(), dict(self.ch.out.drops)
         effects = self.give(topic, payload)
         for e in effects:
             assert e[0] in ("event", "wake"), e
             assert e[0] != "event" or e[1] in ("forged", "dropped", "identity_changed", "handshake_failed"), e
-        new = [r for r in self.ch.drops if self.ch.drops[r] != drops.get(r, 0)]
-        assert len(new) == 1 and self.ch.drops[new[0]] == drops.get(new[0], 0) + 1, (new, reasons)
+        new = [r for r in self.ch.out.drops if self.ch.out.drops[r] != drops.get(r, 0)]
+        assert len(new) == 1 and self.ch.out.drops[new[0]] == drops.get(new[0], 0) + 1, (new, reasons)
         assert new[0] in reasons, (new, reasons)
         assert self.state() == before, new
 
@@ -134,10 +136,12 @@ class Solo:
 
 
 class Peer:
-    """Whoever holds the channel's key: says what a member would say, under any name."""
+    """Whoever holds the channel's key: says what a member would say, under any name. It stands in for zpinc.me.Me."""
 
     def __init__(self, uid, lamport=1, secret=None, session=0, ring=4, key=KEY):
         self.uid = uid
+        self.suite = suite
+        self.config = {"sign": True}
         self.keys = Keys(suite, key, b"greenhouse")
         self.rng = Rng(suite, None, hardware)
         self.topics = Topics(self.keys.rp)
@@ -153,6 +157,9 @@ class Peer:
     def topic(self, stream, slot=None):
         return self.topics.make(self.name, stream, slot)
 
+    def seal(self, head, pt):
+        return self.keys.seal(self.rng, head, self.tag, pt)
+
     def join(self):
         s = self.session
         body = Join(s.lamport, s.sid, self.identity.public, s.S, self.ring)
@@ -164,39 +171,39 @@ class Peer:
             counter = self.counter
         digest = ring_digest(suite, []) if digest is None else digest
         p = Presence(status, conn, 30, sleep, head, digest, attempt)
-        return self.topic("p"), seal_presence(self.keys, self.rng, self.tag, self.session, counter, p)
+        return self.topic("p"), seal_presence(self, counter, p)
 
     def note(self, seq, body=b"hello", named=(99, b"\xff" * 16), signed=True, time=0):
-        frame = seal_note(self.keys, self.rng, self.tag, self.session, seq, time, named, body, signed)
-        return self.topic("n", seq % self.ring), frame
+        self.config["sign"] = signed
+        return self.topic("n", seq % self.ring), seal_note(self, seq, time, named, body)
 
     def handshake(self, attempt, pt, kind=HANDSHAKE):
-        return self.topic("h"), self.keys.seal(self.rng, header(kind, self.session.sid, attempt), self.tag, pt)
+        return self.topic("h"), self.seal(header(kind, self.session.sid, attempt), pt)
 
     # --- a handshake with the member under test
 
     def proposal(self, solo, attempt=1, *others):
         """A proper one: ourselves, the member under test, and these other peers."""
-        parties = [(p.tag, p.session.sid) for p in (self, solo.ch) + others]
+        parties = [(p.tag, p.session.sid) for p in (self, solo.ch.me) + others]
         return Proposal(self.tag, attempt, self.rng.bytes(16), bytes(32), sorted(parties))
 
     def propose(self, proposal):
-        return self.handshake(proposal.attempt, bytes((PROPOSE,)) + proposal.body())
+        return self.handshake(proposal.attempt, bytes((PROPOSE,)) + cpace.proposal_body(proposal))
 
     def take_part(self, solo, proposal, *others):
         """Our own honest arithmetic for this proposal."""
-        by_tag = {p.tag: p for p in (self, solo.ch) + others}
+        by_tag = {p.tag: p for p in (self, solo.ch.me) + others}
         parties = [by_tag[t] for t, _ in proposal.parties]
         latest = max([p.session.order for p in parties])[1]
-        return Attempt(self.keys, self.rng, proposal, [p.name for p in parties], self.tag, latest)
+        return cpace.begin(self.keys, self.rng, proposal, [p.name for p in parties], self.tag, latest)
 
     def value(self, attempt, kind, body=None, signer=None):
         """Our message of this kind in the attempt, signed when it is a confirmation."""
         a = attempt
-        pt = bytes((kind,)) + (a.message(kind) if body is None else body)
+        pt = bytes((kind,)) + (cpace.message(suite, a, kind) if body is None else body)
         if kind == CONFIRM:
             head = header(HANDSHAKE, self.session.sid, a.proposal.attempt)
-            pt += (signer or self.session).sign(self.keys, self.keys.ad(head, self.tag), pt, a.transcript)
+            pt += sign(suite, signer or self.session, self.keys.ad(head, self.tag), pt, a.transcript)
         return self.handshake(a.proposal.attempt, pt)
 
 
@@ -204,14 +211,14 @@ def hear(solo, attempt):
     """Feed the member's own handshake messages, published since last time, to a peer's Attempt; -> its proof or None."""
     proof = None
     for topic, payload in solo.published:
-        if topic == solo.ch.topics.make(solo.ch.name, "h"):
-            pt = solo.ch.keys.open(payload, HANDSHAKE, solo.ch.tag)[3]
-            i = attempt.tags.index(solo.ch.tag)
+        if topic == solo.ch.me.topic("h"):
+            pt = solo.ch.me.keys.open(payload, HANDSHAKE, solo.ch.me.tag)[3]
+            i = attempt.tags.index(solo.ch.me.tag)
             if pt[1:33] == attempt.hid:
                 if pt[0] == SHARE:
-                    attempt.share(i, pt[33:65])
+                    cpace.take_share(solo.ch.me.keys, attempt, i, pt[33:65])
                 elif pt[0] == SUM:
-                    attempt.sum(i, pt[33:65])
+                    cpace.take_sum(solo.ch.me.keys, attempt, i, pt[33:65])
                 elif pt[0] == CONFIRM:
                     proof = pt[33:65]
     return proof
@@ -224,21 +231,17 @@ def agree(solo, peer, attempt=1):
     frames = [peer.propose(proposal)]
     solo.give(*frames[-1])
     hear(solo, a)
-    epoch = new_epoch(suite, a, [solo.ch.uid_of(t) for t in a.tags])
+    epoch = cpace.new_epoch(suite, a, [solo.ch.others.uid_of(t) for t in a.tags])
     for kind in (SHARE, CONFIRM):
         frames.append(peer.value(a, kind))
         solo.give(*frames[-1])
-    assert solo.ch.epoch is not None and solo.ch.agreement.current.hid == epoch.hid
+    assert solo.ch.epoch is not None and solo.ch.epochs.current.hid == epoch.hid
     return a, epoch, frames
 
 
 def talk(peer, epoch, body, signed=True):
     """A conversation frame of the peer."""
-
-    def sign(ad, pt, extra):
-        return peer.session.sign(peer.keys, ad, pt, extra)
-
-    return peer.topic("c"), epoch.seal(peer.keys, peer.rng, peer.tag, u32(0) + pad(body), sign if signed else None)
+    return peer.topic("c"), epoch.seal(peer, u32(0) + pad(body), signed)
 
 
 __all__ = ["KEY", "Peer", "Solo", "agree", "config", "hardware", "hear", "raises", "suite", "talk"]

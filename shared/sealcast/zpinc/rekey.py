@@ -1,0 +1,209 @@
+"""Agreeing on a new epoch: propose, take part, answer, give up. PROTOCOL.md sections 9.2, 9.3 and 9.5."""
+
+from ..compat import const, due, hexlify
+from ..crypto.signing import SIG, check, sign
+from ..errors import Reject
+from ..rare import load
+from ..wire import HANDSHAKE, Reader, header
+from .epochs import (
+    CONFIRM,
+    CONFIRMED,
+    INTERVAL_MS,
+    JUMP,
+    KEYED,
+    MAX_ATTEMPT,
+    PROPOSE,
+    RETRY,
+    SHARE,
+    SUM,
+    Proposal,
+    abort,
+    retire,
+    target,
+    wanted,
+)
+
+RETRY_MS = const(2000)
+ATTEMPT_MS = const(12000)  # and
+PARTY_MS = const(1000)  # more for each member
+SILENT_MS = const(10000)  # first penalty of a member that stayed silent; doubles up to
+SILENT_MAX_MS = const(60000)
+
+_ABORTS = ("neutral", "encoding", "duplicate_share", "conflict", "sum", "confirmation")
+
+
+def tick(me, members, epochs, now, out):
+    if epochs.running() and now >= epochs.deadline:
+        _silent(members, epochs.attempt.waiting_for(), now)
+        abort(me, members, epochs, "timeout", None, now, out)
+    if epochs.running() and now >= epochs.retry_at:
+        epochs.retry_at = now + RETRY_MS
+        _repeat(me, epochs, RETRY, out)
+    if due(epochs.propose_at, now):
+        epochs.propose_at = None
+        parties = target(me, members, now)
+        if not epochs.running() and wanted(me, members, epochs, parties, now):
+            _propose(me, members, epochs, parties, now, out)
+
+
+def _silent(members, tags, now):
+    for tag in tags:
+        m = members.by_tag.get(tag)
+        if m:
+            m.silent_until = now + min(SILENT_MS << min(m.strikes, 8), SILENT_MAX_MS)
+            m.strikes += 1
+
+
+def _propose(me, members, epochs, parties, now, out):
+    previous = epochs.current.hid if epochs.current else bytes(32)
+    attempt = min(epochs.rank[0] + 1, MAX_ATTEMPT)
+    begin(me, members, epochs, Proposal(me.tag, attempt, me.rng.bytes(16), previous, parties), now, out)
+
+
+def begin(me, members, epochs, proposal, now, out):
+    """Take part. The rank is stored before our share leaves: no crash makes us take part twice in one hid."""
+    cpace = load("zpinc.cpace")
+    names = []
+    orders = []
+    parties = []
+    for tag, sid in proposal.parties:
+        m = me if tag == me.tag else members.by_tag.get(tag)
+        session = m and (m.session if m is me else m.current)
+        if not session or session.sid != sid:
+            raise Reject("members")
+        names.append(m.name)
+        orders.append(session.order)
+        parties.append((m.tag, session.sid))
+    proposal.parties = parties  # equal, but the objects we have anyhow: what was read is let go
+    if epochs.attempt:
+        epochs.attempt.forget(me.suite)
+    epochs.attempt = cpace.begin(me.keys, me.rng, proposal, names, me.tag, max(orders)[1])
+    epochs.rank = proposal.rank
+    epochs.requested = True  # until an epoch is confirmed, across failures and power cuts
+    out.dirty = True
+    epochs.propose_at = None
+    epochs.sent = {}
+    epochs.retry_at = now + RETRY_MS
+    epochs.deadline = now + ATTEMPT_MS + PARTY_MS * len(names)
+    if proposal.proposer == me.tag:
+        _publish(me, epochs, PROPOSE, cpace.proposal_body(proposal), 0, out)
+    progress(me, members, epochs, now, out)
+
+
+def _publish(me, epochs, kind, body, flag, out):
+    a = epochs.attempt
+    epochs.sent[kind] = body
+    head = header(HANDSHAKE, me.session.sid, a.proposal.attempt)
+    pt = bytes((kind | flag,)) + body
+    if kind == CONFIRM:
+        pt += sign(me.suite, me.session, me.keys.ad(head, me.tag), pt, a.transcript)
+    out.publish(me.topic("h"), me.seal(head, pt))
+
+
+def _repeat(me, epochs, flag, out):
+    for kind in sorted(epochs.sent):
+        _publish(me, epochs, kind, epochs.sent[kind], flag, out)
+
+
+def progress(me, members, epochs, now, out):
+    """Send what the attempt now allows; adopt the epoch when it is keyed, and again when it is confirmed."""
+    cpace, a = load("zpinc.cpace"), epochs.attempt
+    for kind in (SHARE, SUM, CONFIRM):
+        if kind not in epochs.sent:
+            body = cpace.message(me.suite, a, kind)
+            if body is not None:
+                _publish(me, epochs, kind, body, 0, out)
+    if a.state >= KEYED and a.ISK is not None:
+        epochs.pending = cpace.new_epoch(me.suite, a, [members.uid_of(tag) for tag in a.tags])
+        a.forget(me.suite)
+        early, a.early = a.early, {}
+        for i in early:
+            member, value, signed = early[i]
+            try:
+                _feed(me, members, epochs, i, member, CONFIRM, value, signed, now, out)
+            except Reject as e:  # one false confirmation must not keep the others' from being counted
+                out.complain(e.reason, member.uid, now)
+            if epochs.attempt is not a:
+                return
+    if a.state == CONFIRMED and epochs.pending and epochs.pending.hid == a.hid:
+        _adopt(members, epochs, now, out)
+
+
+def _adopt(members, epochs, now, out):
+    """All have confirmed the pending epoch."""
+    a = epochs.attempt
+    retire(epochs, now, out)
+    epochs.current, epochs.pending = epochs.pending, None
+    epochs.current.since = now
+    epochs.requested = False
+    epochs.not_before = now + INTERVAL_MS
+    for tag in a.tags:
+        m = members.by_tag.get(tag)
+        if m:
+            m.strikes = 0
+            m.silent_until = 0
+    a.Z = a.X = ()  # what is left is for answering those who still wait
+    a.early = {}
+    out.event("rekeyed", {"epoch": hexlify(epochs.current.id), "members": [p[2] for p in epochs.current.parties]})
+
+
+def receive(me, members, epochs, member, ad, sid, attempt, pt, now, out):
+    """An opened handshake frame from `member`. Raises Reject; an attempt that cannot succeed any more is
+    aborted by name."""
+    if member.session(sid) is not member.current:
+        raise Reject("stale")
+    r = Reader(pt)
+    kind = r.uint(1)
+    retry, kind = kind & RETRY, kind & ~RETRY
+    if kind == PROPOSE:
+        _proposed(me, members, epochs, load("zpinc.cpace").read_proposal(member.tag, attempt, r), now, out)
+    elif kind in (SHARE, SUM, CONFIRM):
+        hid, value = r.take(32), r.take(32)
+        if kind == CONFIRM:
+            r.take(SIG)
+        r.end()
+        a = epochs.attempt
+        if a is None or a.hid != hid or a.proposal.attempt != attempt or member.tag not in a.tags:
+            raise Reject("stale")
+        _feed(me, members, epochs, a.tags.index(member.tag), member, kind, value, (ad, pt), now, out)
+    else:
+        raise Reject("format")
+    if retry and epochs.attempt and epochs.attempt.proposal.attempt == attempt and now >= epochs.answer_at:
+        epochs.answer_at = now + RETRY_MS // 2
+        _repeat(me, epochs, 0, out)
+
+
+def _proposed(me, members, epochs, proposal, now, out):
+    if proposal.rank <= epochs.rank:
+        body, a = load("zpinc.cpace").proposal_body, epochs.attempt
+        if not a or proposal.rank != a.proposal.rank or body(proposal) != body(a.proposal):
+            raise Reject("stale")
+        return  # a repetition of the one we are in
+    if proposal.attempt > epochs.rank[0] + JUMP:
+        raise Reject("jump")
+    if (me.tag, me.session.sid) not in proposal.parties:
+        raise Reject("members")
+    begin(me, members, epochs, proposal, now, out)
+
+
+def _feed(me, members, epochs, i, member, kind, value, signed, now, out):
+    """One value of party i. signed: (ad, opened body) of the frame that carried it."""
+    cpace, a = load("zpinc.cpace"), epochs.attempt
+    try:
+        if kind == SHARE:
+            cpace.take_share(me.keys, a, i, value)
+        elif kind == SUM:
+            cpace.take_sum(me.keys, a, i, value)
+        elif a.transcript is None:
+            a.early[i] = (member, value, signed)
+            return
+        else:
+            check(me.suite, member.current.S, signed[0], signed[1], a.transcript)
+            cpace.confirm(me.suite, a, i, value)
+    except Reject as e:
+        if e.reason in _ABORTS and a.state != CONFIRMED:
+            if e.reason != "sum":
+                _silent(members, [member.tag], now)
+            abort(me, members, epochs, e.reason, member.uid, now, out)
+        raise
+    progress(me, members, epochs, now, out)
