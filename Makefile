@@ -4,7 +4,7 @@ PYTHON ?= python3
 SETUP = $(PYTHON) firmware/bootstrap/setup.py
 VENV = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test model bench natmod lint clean
+.PHONY: help demo test model bench natmod firmware lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -17,7 +17,7 @@ test: ## every test; style and types are among them
 	@$(SETUP) test
 	@$(VENV)/pytest -n $$(( $$(nproc 2>/dev/null || echo 1) + 1 )) --dist worksteal
 
-model: ## the formal models with larger bounds (docs/ASSURANCE.md); make test runs the small ones
+model: ## the formal models with larger bounds (docs/ASSURANCE.md); `make test` runs the small ones
 	@$(SETUP) test
 	@$(VENV)/python tests/formal/models.py
 
@@ -28,6 +28,9 @@ bench: ## sizes, speeds and heap, written to build/bench.json
 natmod: ## the native modules for every chip whose compiler is here, into build/natmod
 	@$(SETUP) natmod
 	@$(VENV)/python firmware/curve25519/build.py
+
+firmware: ## an image with all of it for BOARD=ESP32_GENERIC_C3|RPI_PICO_W|..., into build/firmware
+	@$(PYTHON) firmware/bootstrap/firmware.py "$(BOARD)"
 
 lint: ## style and types alone
 	@$(SETUP) lint

@@ -6,7 +6,7 @@ from .encoding import Reject, lv, u8, u32
 from .primitives import H, ed25519_sign, ed25519_verify, secretbox, secretbox_open
 
 VERSION = 1
-JOIN, NOTE, PRESENCE, HANDSHAKE, CONVERSATION, SYNC, AGREEMENT, RATCHET, CONTROL, PACKAGE, NOTICE = range(1, 12)
+JOIN, NOTE, PRESENCE, HANDSHAKE, CONVERSATION, BARRIER, AGREEMENT, RATCHET, CONTROL, PACKAGE, NOTICE = range(1, 12)
 # The kinds that a stream carries (section 2).
 KINDS = {
     "j": (JOIN,),
@@ -14,7 +14,7 @@ KINDS = {
     "p": (PRESENCE,),
     "h": (HANDSHAKE,),
     "c": (CONVERSATION,),
-    "s": (SYNC,),
+    "s": (BARRIER,),
     "k": (PACKAGE,),
     "g": (AGREEMENT, RATCHET, CONTROL),
     "e": (AGREEMENT, RATCHET),

@@ -13,7 +13,7 @@ from . import handshake as hs
 from .conversations import Said
 from .cpace import scalar
 from .encoding import Reject
-from .frames import SYNC, Header, associated, seal
+from .frames import BARRIER, Header, associated, seal
 from .joins import SecretIdentity, Stale, build_join, build_stale
 from .known import Known
 from .names import RETAINED, ChannelKeys
@@ -63,7 +63,7 @@ class Peer:
     # Sections 6 to 8.
 
     def barrier(self) -> list[Publication]:
-        ad = associated(Header(SYNC, self.sid, 0), self.keys.rp, self.name)
+        ad = associated(Header(BARRIER, self.sid, 0), self.keys.rp, self.name)
         return [self.put("s", seal(self.keys.msgkey, ad, self.draw(24), self.draw(16)))]
 
     def join(self) -> list[Publication]:

@@ -35,16 +35,13 @@ FLUSH_MS = const(5000)  # messages the application has taken leave the stored st
 SWEEP_MS = const(20000)  # between two looks at which code was not used
 
 
-def group_of(ch):
-    """The ratcheting half, loaded only where the settings want it."""
-    if ch.me.config.get("ratchet", True):
-        from .smmp.bridge import Bridge
-        from .smmp.group import Group
-
-        return Group(Bridge(ch))
-    from .smmp.absent import Apart
-
-    return Apart()
+def ratchet_of(config):
+    """The procedures of the ratcheting half, loaded only where the settings want it."""
+    if config.get("ratchet", True):
+        from .smmp import order as ratchet
+    else:
+        from .smmp import absent as ratchet
+    return ratchet
 
 
 class Channel:
@@ -78,7 +75,8 @@ class Channel:
         self.epochs = Epochs()
         self.reading = Reading()
         self.keepalive = Keepalive()
-        self.group = group_of(self)
+        self.ratchet = ratchet_of(me.config)
+        self.group = self.ratchet.begin(me)
         self.out.dirty = True
 
     # --- what the driver calls
@@ -114,7 +112,7 @@ class Channel:
         self.phase = OFFLINE
         self.keepalive.due = None
         self.reading.stop()
-        self.group.stop()
+        self.ratchet.offline(self.group)
         return self._finish(now)
 
     def acked(self, token, now):
@@ -146,10 +144,12 @@ class Channel:
         if read:
             need("zpinc.history")
             if reading.first:
-                need("zpinc.joins")
+                need("zpinc.joins", *self.ratchet.ONLINE)
         agree = self.phase == ONLINE and agreed.at_work(epochs, now)
         if agree:
             need("zpinc.rekey", "zpinc.cpace")
+        if self.phase == ONLINE:
+            need(*self.ratchet.needed(self.group, now))
         self._wake = None  # the driver has used it up
         agreed.expire(epochs, now, out)
         if read:
@@ -160,12 +160,12 @@ class Channel:
             for m in others.by_tag.values():
                 if m.lapsed(now):
                     out.event("vanished", {"uid": m.uid})
-                    self.group.departed(m.tag)
+                    self.ratchet.departed(me, others, self.group, m.tag, out)
             if now >= self.keepalive.due:
                 self._announce(AWAKE, 0, now)
             if agree:
                 load("zpinc.rekey").tick(me, others, epochs, now, out)
-            self.group.tick(now)
+            self.ratchet.tick(me, others, self.group, now, out)
         if due(self._flush_at, now):
             self._flush_at = None
             out.dirty = True
@@ -189,7 +189,8 @@ class Channel:
         if mode is None:
             mode = "ratchet" if self.group.state or to is not None else "conversation" if live else "note"
         if mode == "ratchet":
-            self.group.send(bytes(body), None if to is None else self.others.tag_of(to), now)
+            to = None if to is None else self.others.tag_of(to)
+            self.ratchet.send(self.me, self.others, self.group, bytes(body), to, now, self.out)
         elif mode == "note":
             messages.send_note(self.me, self.others, self.ring, bytes(body), time, online, self.out)
         elif mode == "conversation":
@@ -204,7 +205,8 @@ class Channel:
 
     def change_group(self, action, uids, now):
         """action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
-        self.group.change(action, [self.others.tag_of(uid) for uid in uids], now)
+        tags = [self.others.tag_of(uid) for uid in uids]
+        self.ratchet.change(self.me, self.others, self.group, action, tags, now, self.out)
         return self._finish(now)
 
     def taken(self, message):
@@ -253,6 +255,10 @@ class Channel:
         """Hex name of the epoch we can send in, or None."""
         return hexlify(self.epochs.current.id) if self.epochs.current else None
 
+    def group_summary(self):
+        """Where we are in the ratcheting group: phase, members, epoch, head, digest. None outside of one."""
+        return self.ratchet.summary(self.others, self.group)
+
     @property
     def members(self):
         """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted."""
@@ -283,13 +289,13 @@ class Channel:
             m.deadline = max(m.deadline, now + me.config["keepalive"] * 2500)
             load("zpinc.history").want(me, reading, m, now, out)
         places.show_key(me, self.places, out)
-        self.group.online(now)
+        self.ratchet.online(me, others, self.group, now, out)
         out.event("online", {"members": len(others.by_tag) + 1})
 
     def _renewed(self, tag):
         """A member (or None) began a new session: what it said to the group before is void."""
         if tag is not None:
-            self.group.packages.forget(tag)
+            self.ratchet.renewed(self.group, tag)
 
     def _announce(self, status, sleep, now):
         presence.announce(self.me, self.ring, self.epochs, self.keepalive, status, sleep, now, self.out)
@@ -318,20 +324,22 @@ class Channel:
         elif stream in "ge":
             if name != self.group.name:
                 raise Reject("topic")
-            self.group.receive(stream, frame, now)
+            self.ratchet.receive(me, others, self.group, stream, frame, now, out)
         elif member is None or member.name != name or not member.sessions:
+            need("zpinc.joins")
             load("zpinc.joins").seek(me, name, stream, frame, now, out)
         elif stream == "n":
             messages.receive_note(me, others, reading, member, frame, now, out)
         elif stream == "p":
             if presence.receive(me, others, self.epochs, reading, member, frame, now, out):
-                self.group.departed(member.tag)
+                self.ratchet.departed(me, others, self.group, member.tag, out)
         elif stream == "h":
             self._handshake(member, frame, now)
         elif stream == "k":
             if frame[18:22] != bytes(4):
-                self.group.packages.package(member, frame)
+                self.ratchet.package(me, self.group, member, frame)
             else:
+                need("zpinc.revocation")
                 load("zpinc.revocation").receive_key(me, self.places, member, frame)
         elif stream == "c":
             messages.receive_conversation(me, others, self.epochs, member, frame, now, out)
@@ -341,9 +349,11 @@ class Channel:
     def _own(self, stream, frame, now):
         """What stands under our own name. After the first reading only joins and barriers say anything."""
         if self.reading.first:
-            need("zpinc.history", "zpinc.joins")
+            need("zpinc.history", "zpinc.joins", *self.ratchet.ONLINE)
         elif stream not in "sj":
             return
+        else:
+            need("zpinc.history")
         history = load("zpinc.history")
         if history.own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
             self._read(now)
@@ -355,9 +365,9 @@ class Channel:
             need("zpinc.rekey", "zpinc.cpace")
             load("zpinc.rekey").receive(me, others, epochs, member, ad, sid, seq, pt, now, out)
             return
-        need("zpinc.joins")
+        need("zpinc.joins", *self.ratchet.PACKAGES)
         load("zpinc.joins").stale(me, others, self.ring, epochs, self.keepalive.conn, pt, now, out)
-        self.group.packages.publish()
+        self.ratchet.session_began(me, self.group, out)
         places.show_key(me, self.places, out)
         self._announce(AWAKE, 0, now)
 
@@ -390,7 +400,7 @@ class Channel:
         if self.phase != OFFLINE:
             times += self.reading.times(others)
         if self.phase == ONLINE:
-            times += agreed.times(self.me, others, epochs, now) + self.group.times()
+            times += agreed.times(self.me, others, epochs, now) + self.ratchet.times(self.group)
             times += [m.deadline for m in others.by_tag.values() if m.status in PRESENT]
         times = [t for t in times if t is not None]
         return min(times) if times else None

@@ -45,7 +45,7 @@ def pack_parts(ch):
     out.append(bytes((len(ch.out.inbox),)))
     for message in ch.out.inbox:
         out.append(_pack_message(message))
-    out += ch.group.pieces()
+    out += ch.ratchet.pieces(ch.group)
     return _joined(out)
 
 
@@ -104,7 +104,7 @@ def _unpack(ch, r):
         others.by_tag[m.tag] = m
     for _ in range(r.uint(1)):
         ch.out.inbox.append(_unpack_message(r))
-    ch.group.unpack(r.rest())
+    ch.ratchet.unpack(me, others, ch.group, r.rest())
     if elsewhere:
         # The settings give a key that our state knows nothing of: begin there. Only whom we have pinned is taken along.
         revocation = load("zpinc.revocation")

@@ -117,7 +117,7 @@ def day(messages, rounds, span_ms=DAY_MS):
     room.call("anna", "change_group", "create", ["bert"])
     room.advance(10000)
     for channel in room.members.values():
-        if not channel.epoch or channel.group.summary()["phase"] != "live":
+        if not channel.epoch or channel.group_summary()["phase"] != "live":
             raise ValueError("the two did not agree")
     largest()
     begun = room.heard

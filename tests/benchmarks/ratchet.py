@@ -43,7 +43,7 @@ class Counted(Group):
         raise SystemExit("a group of %d: %s never came" % (len(self.channels), what))
 
     def live(self):
-        states = [channel.group.summary() for channel in self.channels]
+        states = [channel.group_summary() for channel in self.channels]
         return all(s and s["phase"] == "live" and len(s["members"]) == len(self.channels) for s in states)
 
 

@@ -11,7 +11,7 @@ GROUPS = (
     ("core", ("sealcast.crypto.native", "sealcast.channel", "sealcast.smmp.absent", "sealcast.run.filestore", "sealcast.run.session")),
     ("node", ("node.setup", "node.app", "node.storage", "node.log", "node.led", "node.sensors", "node.console")),
     ("serial", ("node.serialport",)),
-    ("ratchet", ("sealcast.smmp.group", "sealcast.smmp.state", "sealcast.smmp.ratchet")),
+    ("ratchet", ("sealcast.smmp.order", "sealcast.smmp.state")),
 )
 
 

@@ -1,11 +1,12 @@
-"""The same steps with Sealcast's own formulas (shared/sealcast/smmp.py), for the attacks that work on the paper's."""
+"""The same steps with Sealcast's own formulas (shared/sealcast/smmp), for the attacks that work on the paper's."""
 
 import os
 
 from sealcast.crypto import host as suite
 from sealcast.errors import Reject
-from sealcast.smmp import private
+from sealcast.smmp import agreement, private
 from sealcast.smmp import ratchet as smmp
+from sealcast.smmp.group import Package
 
 GROUP = b"the group's name"
 
@@ -15,7 +16,7 @@ class Member:
         self.tag = tag
         self.b = os.urandom(32)
         self.B = suite.x25519_base(self.b)
-        self.package = smmp.Package(suite, os.urandom(32), os.urandom(32))
+        self.package = Package(suite, os.urandom(32), os.urandom(32))
         self.state = None
         self.pairs = {}
         self.pins = {}
@@ -23,7 +24,7 @@ class Member:
     def party(self, staying):
         """As an organizer sees it. staying: its present R counts, not the package's."""
         number = 1 if staying else 1 | smmp.ENTERS
-        return smmp.Party(self.tag, self.B, number, self.package.K, self.state.R[self.state.index] if staying else self.package.R)
+        return agreement.Party(self.tag, self.B, number, self.package.K, self.state.R[self.state.index] if staying else self.package.R)
 
     def static(self, tag):
         return suite.x25519(self.b, self.pins[tag])
@@ -44,8 +45,8 @@ def organize(organizer, members, epoch=0, head=bytes(32), v=None, reason=1):
     r, parties = os.urandom(32), []
     for m in members:
         staying = m.state is not None
-        parties.append(smmp.Party(m.tag, m.B, 0, None, suite.x25519_base(r)) if m is organizer else m.party(staying))
-    frame, after = smmp.agree(
+        parties.append(agreement.Party(m.tag, m.B, 0, None, suite.x25519_base(r)) if m is organizer else m.party(staying))
+    frame, after = agreement.agree(
         suite, GROUP, epoch, head, reason, organizer.tag, organizer.b, r, os.urandom(32), parties, v
     )
     for m in members:
@@ -53,13 +54,13 @@ def organize(organizer, members, epoch=0, head=bytes(32), v=None, reason=1):
     for m in members:
         m.state = after if m is organizer else accept(m, frame, members)
     for m in members:
-        m.package = smmp.Package(suite, os.urandom(32), os.urandom(32))
+        m.package = Package(suite, os.urandom(32), os.urandom(32))
     return frame
 
 
 def accept(m, frame, members):
     secret = m.state.r if m.state is not None else m.package.r
-    return smmp.Agreement(frame).accept(suite, m.tag, m.b, m.package.k, m.package.K, secret, m.pins.get)
+    return agreement.Agreement(frame).accept(suite, m.tag, m.b, m.package.k, m.package.K, secret, m.pins.get)
 
 
 def group(n):
@@ -85,4 +86,4 @@ def close(state, unsigned):
     return unsigned + smmp.derive(suite, state.v, b"sc/fm", unsigned)[:16]
 
 
-__all__ = ["Reject", "accept", "close", "group", "organize", "private", "smmp", "suite", "talk"]
+__all__ = ["Reject", "accept", "agreement", "close", "group", "organize", "private", "smmp", "suite", "talk"]

@@ -7,7 +7,7 @@ import nacl.bindings as na
 import pytest
 
 from model import ours, paper
-from model.ours import Reject, smmp, suite
+from model.ours import Reject, agreement, smmp, suite
 
 # --- 13: the organizer
 
@@ -24,9 +24,9 @@ def test_13_ours_only_the_holder_of_a_pinned_identity_organizes():
     a, b, removed = ours.group(3)
     ours.organize(a, [a, b], a.state.epoch, a.state.head, a.state.v, 3)
     r = os.urandom(32)
-    parties = [smmp.Party(a.tag, a.B, 0, None, suite.x25519_base(r)), b.party(True)]
+    parties = [agreement.Party(a.tag, a.B, 0, None, suite.x25519_base(r)), b.party(True)]
     # In a's name, with every key that the removed member has, and the right place in the order
-    frame, _ = smmp.agree(
+    frame, _ = agreement.agree(
         suite, ours.GROUP, b.state.epoch, b.state.head, 0, a.tag, removed.b, r, os.urandom(32), parties, removed.state.v
     )
     assert not smmp.authentic(suite, frame, b.state.v)
@@ -54,8 +54,8 @@ def test_14_paper_low_order_keys_make_a_share_public():
 def test_14_ours_a_changed_share_or_a_low_order_key_is_refused():
     a, b, c = ours.group(3)
     r = os.urandom(32)
-    parties = [smmp.Party(a.tag, a.B, 0, None, suite.x25519_base(r)), b.party(True), c.party(True)]
-    frame, _ = smmp.agree(suite, ours.GROUP, 1, a.state.head, 0, a.tag, a.b, r, os.urandom(32), parties, a.state.v)
+    parties = [agreement.Party(a.tag, a.B, 0, None, suite.x25519_base(r)), b.party(True), c.party(True)]
+    frame, _ = agreement.agree(suite, ours.GROUP, 1, a.state.head, 0, a.tag, a.b, r, os.urandom(32), parties, a.state.v)
     changed = bytearray(frame)
     changed[105 + 84 + 16 + 4 + 32] ^= 1  # b's G
     for m in (b, c):
@@ -63,7 +63,7 @@ def test_14_ours_a_changed_share_or_a_low_order_key_is_refused():
             ours.accept(m, bytes(changed), [a, b, c])
     parties[1].K = bytes(32)
     with pytest.raises(Reject, match="neutral"):
-        smmp.agree(suite, ours.GROUP, 1, a.state.head, 0, a.tag, a.b, r, os.urandom(32), parties, a.state.v)
+        agreement.agree(suite, ours.GROUP, 1, a.state.head, 0, a.tag, a.b, r, os.urandom(32), parties, a.state.v)
 
 
 # --- 15: headers bind the body
@@ -167,17 +167,17 @@ def test_18_ours_a_resync_lets_no_thief_back_in():
     # Before the resync the package is the very one that was stolen
     a.package, b.package, c.package = a.package, thief.package, c.package
     r = os.urandom(32)
-    parties = [smmp.Party(a.tag, a.B, 0, None, suite.x25519_base(r)), b.party(True), c.party(True)]
-    frame, after = smmp.agree(
+    parties = [agreement.Party(a.tag, a.B, 0, None, suite.x25519_base(r)), b.party(True), c.party(True)]
+    frame, after = agreement.agree(
         suite, ours.GROUP, a.state.epoch, a.state.head, 0, a.tag, a.b, r, os.urandom(32), parties, a.state.v
     )
     assert ours.accept(b, frame, members).RK == after.RK
-    agreement = smmp.Agreement(frame)
+    parsed = agreement.Agreement(frame)
     pins = {m.tag: m.B for m in members}
     for k, K in ((thief.package.k, thief.package.K), (thief.state.r, thief.state.R[1])):
         for r in (thief.state.r, thief.package.r):
             with pytest.raises(Reject, match="forged"):
-                agreement.accept(suite, b.tag, thief.b, k, K, r, pins.get)
+                parsed.accept(suite, b.tag, thief.b, k, K, r, pins.get)
 
 
 # --- 19: order

@@ -6,7 +6,8 @@ import nacl.bindings as na
 import pytest
 
 from model import ours, paper
-from model.ours import Reject, smmp, suite
+from model.ours import Reject, agreement, smmp, suite
+from sealcast.smmp.outgoing import wrapped
 from sim.group_world import SYNC, GroupWorld
 
 CREW = ("m00", "m01", "m02")
@@ -70,11 +71,11 @@ def test_23_paper_an_outsiders_noise_asks_for_a_resync():
 def test_23_ours_noise_is_dropped_and_a_frame_from_the_future_stops_nobody():
     w = world(1)
     g = w.clients["m00"].channel.group
-    topic = w.clients["m00"].channel.topics.make(g.name, "g")
+    topic = w.clients["m00"].channel.me.topics.make(g.name, "g")
     future = smmp.header(smmp.RATCHET, g.id, 50) + os.urandom(90)
     w.broker._publish(topic, os.urandom(200), False)  # by who knows nothing
     w.broker._publish(topic, future + os.urandom(16), False)
-    w.broker._publish(topic, future + g._outer(future), False)  # by who knows the channel's password
+    w.broker._publish(topic, wrapped(w.clients["m00"].channel.me, g, future), False)  # by who knows the channel's password
     phases = set()
     assert not w.run_until(w.now + 20000, lambda: phases.update(c.channel.group.phase for c in w.live()))
     assert SYNC not in phases and w.one_group() and not w.checks.counts.get("desync")
@@ -97,15 +98,15 @@ def test_24_ours_the_identities_are_in_the_headers():
     members = ours.group(3)
     alice, bob, carol = members
     evil, r = os.urandom(32), os.urandom(32)
-    parties = [smmp.Party(alice.tag, alice.B, 0, None, suite.x25519_base(r)), bob.party(True), carol.party(True)]
+    parties = [agreement.Party(alice.tag, alice.B, 0, None, suite.x25519_base(r)), bob.party(True), carol.party(True)]
     parties[2].R = suite.x25519_base(evil)
     st = alice.state
-    frame, after = smmp.agree(suite, ours.GROUP, st.epoch, st.head, 0, alice.tag, alice.b, r, os.urandom(32), parties, st.v)
+    frame, after = agreement.agree(suite, ours.GROUP, st.epoch, st.head, 0, alice.tag, alice.b, r, os.urandom(32), parties, st.v)
     with pytest.raises(Reject, match="members"):
-        smmp.Agreement(frame).follows(bob.state)  # who stays keeps its R
+        agreement.Agreement(frame).follows(bob.state)  # who stays keeps its R
     parties[2].number = 1 | smmp.ENTERS  # so carol is said to come in
-    frame, after = smmp.agree(suite, ours.GROUP, st.epoch, st.head, 0, alice.tag, alice.b, r, os.urandom(32), parties, st.v)
-    smmp.Agreement(frame).follows(bob.state)
+    frame, after = agreement.agree(suite, ours.GROUP, st.epoch, st.head, 0, alice.tag, alice.b, r, os.urandom(32), parties, st.v)
+    agreement.Agreement(frame).follows(bob.state)
     bob.state = ours.accept(bob, frame, members)
     assert bob.state.RK == after.RK
     fields = ("group", "tags", "R", "epoch", "head", "RK", "HK", "NHK", "mk", "v", "digest")

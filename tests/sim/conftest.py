@@ -2,11 +2,11 @@
 
 import pytest
 
-from sealcast.smmp import outgoing as speech
+from sealcast.smmp import outgoing
 
 
 @pytest.fixture(autouse=True)
 def refresh_time():
-    before = speech.REFRESH_MS
+    before = outgoing.REFRESH_MS
     yield
-    speech.REFRESH_MS = before
+    outgoing.REFRESH_MS = before

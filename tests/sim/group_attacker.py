@@ -5,8 +5,9 @@ Used against invariants 4 and 5: what it can open is compared with what the prot
 
 from sealcast.channel import Channel
 from sealcast.errors import Reject
-from sealcast.smmp import private
+from sealcast.smmp import agreement, private
 from sealcast.smmp import ratchet as smmp
+from sealcast.smmp.outgoing import wrapped
 from sealcast.wire import AGREEMENT, RATCHET, TAG
 from sim import sodium
 
@@ -24,7 +25,7 @@ class Thief:
         self.opened = {}  # frame -> message
         self.private = {}  # frame -> private text
         self.pairs = []
-        for pending in (g.speech.pending, g.undo and g.undo.won):
+        for pending in (g.outgoing.pending, g.undo and g.undo.won):
             if pending and pending.secret:
                 self._secret(pending.secret)
             if pending and pending.after:
@@ -54,14 +55,14 @@ class Thief:
         for topic, payload in seen:
             if "/g" in topic[-3:] or "/e/" in topic[-5:]:
                 frame = payload[:-TAG]
-                if len(frame) > 54 and frame[1] in (AGREEMENT, RATCHET) and payload[-TAG:] == g._outer(frame):
+                if len(frame) > 54 and frame[1] in (AGREEMENT, RATCHET) and payload == wrapped(self.ch.me, g, frame):
                     out[frame] = None
         return list(out)
 
     def work(self, seen):
         """Everything that follows, until nothing new does."""
         frames = self.frames(seen)
-        agreements = [smmp.Agreement(f) for f in frames if f[1] == AGREEMENT]
+        agreements = [agreement.Agreement(f) for f in frames if f[1] == AGREEMENT]
         messages = {}
         for f in frames:
             if f[1] == RATCHET:

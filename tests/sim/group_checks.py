@@ -44,7 +44,7 @@ class GroupChecks(Checks):
         where = (st.epoch, st.head) if st else None
         if where != self.at.get(client.uid):
             self._moved(client, g, where)
-        if st and g.speech.pending is None and len(g.speech.queue) > 18:
+        if st and g.outgoing.pending is None and len(g.outgoing.queue) > 18:
             raise Broken("the queue grows beyond its bound")
 
     def _moved(self, client, g, where):
@@ -117,7 +117,7 @@ class GroupChecks(Checks):
             g = c.channel.group
             if g.state.head != first.head or g.phase != LIVE:
                 raise Broken("invariant 2: the members are not in one state")
-            if g.speech.queue or g.speech.pending:
+            if g.outgoing.queue or g.outgoing.pending:
                 raise Broken("invariant 10: a message still waits")
         steady = [c for c in clients if c.uid not in self.unsteady and c.lineage == 0]
         for body in sorted(self.owed):
@@ -137,12 +137,12 @@ class GroupChecks(Checks):
         if client.channel is None or client.channel.group.state is None or client.channel.group.phase == REJOIN or client.lineage:
             return None
         g = client.channel.group
-        known = [p.frame for p in (g.speech.pending, g.undo and g.undo.won) if p]
+        known = [p.frame for p in (g.outgoing.pending, g.undo and g.undo.won) if p]
         thief = Thief(client.config, client.stored[-1], client.hardware)
         g = thief.group
         if g.state is None:
             return None
-        return client.uid, g.state.epoch, g.state.head, thief, known + [p.frame for p in (g.speech.pending, g.undo and g.undo.won) if p]
+        return client.uid, g.state.epoch, g.state.head, thief, known + [p.frame for p in (g.outgoing.pending, g.undo and g.undo.won) if p]
 
     def secrecy(self, taken):
         """Invariant 4: nothing before but the one epoch kept; nothing from the second message after the victim has sent."""

@@ -1,8 +1,11 @@
 """One member of the group turns on the others: everything it can make with its own keys, sent in the middle of a story."""
 
-from sealcast.crypto.signing import seal_signed
+from sealcast.crypto.signing import CONTROL_LABEL, seal_signed
+from sealcast.smmp import agreement, membership
 from sealcast.smmp import ratchet as smmp
-from sealcast.smmp.control import HEAD, LABEL, NEED, WANT
+from sealcast.smmp.group import statics
+from sealcast.smmp.heads import HEAD, NEED, WANT
+from sealcast.smmp.outgoing import wrapped
 from sealcast.smmp.ratchet import derive
 from sealcast.wire import CONTROL, PACKAGE, RATCHET, TAG, header, u32
 
@@ -20,16 +23,20 @@ def attack(world, client):
     world.trace("INSIDER " + kind, client.uid)
     frame = globals()["_" + kind.replace(" ", "_")](world, client, g)
     if frame is not None:
-        wrapped = frame + g._outer(frame)
-        world.broker.publish(client.connection, client.channel.me.topics.make(g.name, "g"), wrapped, False, None, lambda *_: None)
+        payload = wrapped(client.channel.me, g, frame)
+        world.broker.publish(client.connection, client.channel.me.topics.make(g.name, "g"), payload, False, None, lambda *_: None)
+
+
+def _statics(client):
+    return statics(client.channel.me, client.channel.others, client.channel.group)
 
 
 def _sealed(world, client, g):
     """A right frame of ours, to be damaged: nobody may deliver what it says."""
     body = b"never to be delivered"
-    g.speech.count += 1
-    lead = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.speech.count)
-    return smmp.seal(world.suite, g.state, g.static, world.random.randbytes(24), world.random.randbytes(32), lead + body)
+    g.outgoing.count += 1
+    lead = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count)
+    return smmp.seal(world.suite, g.state, _statics(client), world.random.randbytes(24), world.random.randbytes(32), lead + body)
 
 
 def _close(world, g, unsigned):
@@ -42,11 +49,11 @@ def _spoil(world, client, g):
     st, suite, r = g.state, world.suite, world.random
     body = ("%s>/evil %d" % (client.uid, len(world.checks.bodies))).encode()
     world.checks.bodies[body] = (client.uid, "ratchet", None, None)
-    g.speech.count += 1
-    message = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.speech.count) + body
+    g.outgoing.count += 1
+    message = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count) + body
     nonce, r_new = r.randbytes(24), r.randbytes(32)
     R_new = suite.x25519_base(r_new)
-    statics = b"".join([bytes(32) if i == st.index else g.static(st.tags[i]) for i in range(st.N)])
+    statics = b"".join([bytes(32) if i == st.index else _statics(client)(st.tags[i]) for i in range(st.N)])
     lead, z = header(RATCHET, st.group, st.epoch) + st.head, suite.x25519_column(st.r, st.R.data, st.index)
     unsigned = suite.ratchet_frame(z, statics, st.HK, st.digest, st.mk, lead, nonce, R_new, message, st.index)
     for at in range(56, 56 + 48 * (st.N - 1), 48):
@@ -79,7 +86,7 @@ def _control(world, client, g, tag, pt):
     ch = client.channel
     m = ch.others.by_tag.get(tag)
     lamport = m.current.lamport if m and m.current else ch.me.session.lamport
-    return seal_signed(ch.me, header(CONTROL, tag, lamport), g.id, LABEL, pt)
+    return seal_signed(ch.me, header(CONTROL, tag, lamport), g.id, CONTROL_LABEL, pt)
 
 
 def _position(world, client, g):
@@ -87,7 +94,7 @@ def _position(world, client, g):
     r = world.random
     epoch = g.state.epoch + r.choice((-1, 0, 0, 1, 5, 1000))
     head = r.choice((r.randbytes(32), g.state.head, g.undo.state.head if g.undo and g.undo.state else bytes(32)))
-    nonces = [n for c in world.live() for n in c.channel.group.where.asking.nonces[-1:]]
+    nonces = [n for c in world.live() for n in c.channel.group.search.nonces[-1:]]
     lie = bytes((HEAD,)) + r.choice(nonces or [bytes(16)]) + b"\x01" + u32(max(0, epoch)) + head
     return _control(world, client, g, client.channel.me.tag, lie)
 
@@ -115,13 +122,13 @@ def _agreement(world, client, g):
     for tag in st.tags:
         R = st.R[st.tags.index(tag)]
         if tag == ch.me.tag:
-            parties.append(smmp.Party(tag, ch.me.identity.B, 0, None, world.suite.x25519_base(b"\x05" * 32)))
+            parties.append(agreement.Party(tag, ch.me.identity.B, 0, None, world.suite.x25519_base(b"\x05" * 32)))
         else:
             wrong = world.suite.x25519_base(world.random.randbytes(32))
-            parties.append(smmp.Party(tag, ch.others.pinned(tag), 0, R, world.random.choice((R, R, wrong))))
+            parties.append(agreement.Party(tag, ch.others.pinned(tag), 0, R, world.random.choice((R, R, wrong))))
     if len(parties) < 2 or None in [p.B for p in parties]:
         return None
-    return smmp.agree(
+    return agreement.agree(
         world.suite, g.id, st.epoch, st.head, 0, ch.me.tag, ch.me.identity.b, b"\x05" * 32, world.random.randbytes(32), parties, st.v
     )[0]
 
@@ -134,10 +141,10 @@ def _future(world, client, g):
 
 def _low(world, client, g):
     """A right message that moves us to a key of low order: the next message to us could not be sealed."""
-    g.speech.count += 1
-    message = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.speech.count) + b"never to be delivered"
+    g.outgoing.count += 1
+    message = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count) + b"never to be delivered"
     u = world.random.choice((bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f"))
-    return smmp.seal(world.suite, g.state, g.static, world.random.randbytes(24), world.random.randbytes(32), message, u)
+    return smmp.seal(world.suite, g.state, _statics(client), world.random.randbytes(24), world.random.randbytes(32), message, u)
 
 
 def _false_key(world, client, g):
@@ -147,13 +154,13 @@ def _false_key(world, client, g):
         return None
     victim = world.random.choice([tag for tag in st.tags if tag != ch.me.tag])
     evil, r = world.random.randbytes(32), world.random.randbytes(32)
-    parties = [g.organizer._party(tag, False, r) for tag in st.tags]
+    parties = [membership.party(ch.me, ch.others, g, tag, False, r) for tag in st.tags]
     for p in parties:
         if p.tag == victim:
             p.R = suite.x25519_base(evil)
             if world.random.random() < 0.5:
                 p.number, p.K = 3 | smmp.ENTERS, suite.x25519_base(world.random.randbytes(32))
-    return smmp.agree(suite, g.id, st.epoch, st.head, 0, ch.me.tag, ch.me.identity.b, r, world.random.randbytes(32), parties, st.v)[0]
+    return agreement.agree(suite, g.id, st.epoch, st.head, 0, ch.me.tag, ch.me.identity.b, r, world.random.randbytes(32), parties, st.v)[0]
 
 
 def _package(world, client, g):

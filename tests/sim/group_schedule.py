@@ -195,7 +195,7 @@ class GroupStory(Story):
 
     def phases(self):
         return [
-            (c.uid, c.channel.group.phase, c.channel.group.state and c.channel.group.state.epoch, len(c.channel.group.speech.queue))
+            (c.uid, c.channel.group.phase, c.channel.group.state and c.channel.group.state.epoch, len(c.channel.group.outgoing.queue))
             for c in self.world.live()
         ]
 

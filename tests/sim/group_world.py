@@ -1,7 +1,7 @@
 """The simulated world with a ratcheting group in it. Handshakes have their own simulator: most stories leave them out."""
 
 from sealcast.errors import SealcastError
-from sealcast.smmp import outgoing as speech
+from sealcast.smmp import outgoing
 from sim.group_broker import GroupBroker, GroupNetwork
 from sim.group_checks import LIVE, GroupChecks
 from sim.world import World
@@ -20,7 +20,7 @@ class GroupWorld(World):
         self.checks = GroupChecks(self)
         self.quiet = self.random.random() < 0.9  # no handshakes
         self.traitor = None  # uid of the malicious insider
-        speech.REFRESH_MS = REFRESH_MS
+        outgoing.REFRESH_MS = REFRESH_MS
 
     def add(self, uid, hardware=True, ring=16):
         client = super().add(uid, hardware, ring)
@@ -103,7 +103,7 @@ class GroupWorld(World):
         tags = [c for c in live if c.channel.me.tag in g.state.tags]
         for c in tags:
             o = c.channel.group
-            if o.phase != LIVE or o.state.head != g.state.head or o.speech.queue or o.speech.pending or o.organizer.job:
+            if o.phase != LIVE or o.state.head != g.state.head or o.outgoing.queue or o.outgoing.pending or o.change.job:
                 return False
         return all(c in tags or c.channel.group.phase != LIVE for c in live)
 

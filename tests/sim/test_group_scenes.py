@@ -2,7 +2,8 @@
 
 import pytest
 
-from sealcast.smmp.sync import FORKED, LIVE, REJOIN
+from sealcast.smmp import fetch
+from sealcast.smmp.group import FORKED, LIVE, REJOIN
 from sim.group_world import GroupWorld
 
 CREW = ("m00", "m01", "m02")
@@ -158,7 +159,7 @@ def test_falling_behind_by_more_than_the_ring_is_one_resync(w):
 
 def test_when_nobody_can_follow_a_person_begins_anew(w):
     for c in w.live():
-        c.enter("break", lambda ch: ch.group.where.rejoin(w.now) or ch._finish(w.now))
+        c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.group, w.now, ch.out) or ch._finish(w.now))
     w.run_until(w.now + 40000)
     assert all(c.channel.group.phase == REJOIN for c in w.live())
     w.change(w.clients["m01"], "create", ("m00", "m02"))
@@ -219,7 +220,7 @@ def test_a_wish_to_rejoin_does_not_bring_back_who_was_removed_meanwhile(w):
     say(w, "m02")
     w.run_until(w.now + 1000)
     c = w.clients["m02"]
-    c.enter("break", lambda ch: ch.group.where.rejoin(w.now) or ch._finish(w.now))
+    c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.group, w.now, ch.out) or ch._finish(w.now))
     w.run_until(w.now + 50)
     w.change(w.clients["m00"], "remove", ("m02",))
     w.run_until(w.now + 40000)
@@ -258,7 +259,7 @@ def test_the_power_goes_before_the_winner_saw_its_echo_while_messages_flow(w):
 
     def watch(connection, topic, payload, *rest):
         publish(connection, topic, payload, *rest)
-        if topic.endswith("/g") and connection.client is c and c.channel.group.speech.pending:
+        if topic.endswith("/g") and connection.client is c and c.channel.group.outgoing.pending:
             w.broker.publish = publish
             c.power_cut()
             w.at(w.now + 1000, w.restart, c)
@@ -291,7 +292,7 @@ def test_who_answers_a_wish_to_rejoin_in_vain_lets_the_others_go_first():
     world.change(old[0], "add", (new.uid,))
     assert world.run_until(world.now + 20000, lambda: new.channel.group.phase == LIVE)
     for c in lost:
-        c.enter("break", lambda ch: ch.group.where.rejoin(world.now) or ch._finish(world.now))
+        c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.group, world.now, ch.out) or ch._finish(world.now))
         c.wanted = True
         c._connect(c.run)
         world.run_until(world.now + 9000)

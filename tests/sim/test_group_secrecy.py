@@ -5,7 +5,9 @@ import copy
 import pytest
 
 from sealcast.errors import Reject
+from sealcast.smmp import agreement
 from sealcast.smmp import ratchet as smmp
+from sealcast.smmp.group import Package
 from sealcast.zpinc import epochs
 from sim import sodium
 from sim.group_attacker import Thief
@@ -133,7 +135,7 @@ def test_the_sender_of_a_transcript_could_be_its_receiver():
     """Deniability: bob alone makes a set-up and a conversation "from alice" that passes bob's own verification, without a key of hers."""
     alice_public = sodium.x25519_base(b"\x0a" * 32)  # all that bob has of her
     b_bob = b"\x0b" * 32
-    package = smmp.Package(sodium, b"\x01" * 32, b"\x02" * 32)
+    package = Package(sodium, b"\x01" * 32, b"\x02" * 32)
     tags, B_bob = (b"a" * 16, b"b" * 16), sodium.x25519_base(b_bob)
     pins = {tags[0]: alice_public, tags[1]: B_bob}
     # The agreement as alice would make it. ECDH(b_alice, K_bob) is ECDH(k_bob, B_alice); w and her ratchet keys bob makes up.
@@ -152,11 +154,11 @@ def test_the_sender_of_a_transcript_could_be_its_receiver():
                 return real_x25519(package.k, alice_public)
             return real_x25519(k, u)
 
-    parties = [smmp.Party(tags[0], alice_public, 0, None, sodium.x25519_base(r))]
-    parties.append(smmp.Party(tags[1], B_bob, 1 | smmp.ENTERS, package.K, package.R))
-    frame, alice = smmp.agree(Forger(), b"g" * 16, 0, bytes(32), 1, tags[0], None, r, w, parties, None)
+    parties = [agreement.Party(tags[0], alice_public, 0, None, sodium.x25519_base(r))]
+    parties.append(agreement.Party(tags[1], B_bob, 1 | smmp.ENTERS, package.K, package.R))
+    frame, alice = agreement.agree(Forger(), b"g" * 16, 0, bytes(32), 1, tags[0], None, r, w, parties, None)
     assert calls == [package.K]
-    bob = smmp.Agreement(frame).accept(sodium, tags[1], b_bob, package.k, package.K, package.r, pins.get)
+    bob = agreement.Agreement(frame).accept(sodium, tags[1], b_bob, package.k, package.K, package.r, pins.get)
 
     def both(tag):
         """What the two identities share: each of the two can compute it."""

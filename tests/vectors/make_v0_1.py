@@ -169,14 +169,14 @@ class World:
         return self.members[uid].channel
 
     def phase(self, uid):
-        summary = self.channel(uid).group.summary()
+        summary = self.channel(uid).group_summary()
         return summary and summary["phase"]
 
     def settle(self, *uids, ms=40000):
         """Until all of these are live in one group."""
 
         def one():
-            found = [self.channel(uid).group.summary() for uid in uids]
+            found = [self.channel(uid).group_summary() for uid in uids]
             return all(s and s["phase"] == "live" and s["head"] == found[0]["head"] for s in found)
 
         self.later(ms, one)

@@ -166,7 +166,7 @@ class Session:
     @property
     def group(self):
         """Where we are in the ratcheting group, None outside of one: {phase, members, epoch, head, digest}."""
-        return self.channel.group.summary() if self.channel else None
+        return self.channel.group_summary() if self.channel else None
 
     @property
     def online(self):

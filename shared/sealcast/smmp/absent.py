@@ -1,40 +1,50 @@
-"""What a member is to the ratcheting group when its settings leave the group out (`ratchet: false`): apart from it.
+"""What stands in order.py's place when a member's settings leave the group out (`ratchet: false`).
 
-The SMMP half is a third of the core; a board that only sends notes and conversations need not hold it in RAM. This stands
-in group.Group's place, with the same methods.
+The SMMP half is a third of the core; a board that only sends notes and conversations need not hold it in RAM.
 """
 
 from ..errors import NoGroup, Reject
 
+PACKAGES = ONLINE = ()
 
-class Apart:
-    """No packages, no frames, no state; its own packages, too."""
 
-    def __init__(self):
-        self.name = None
-        self.state = None
-        self.packages = self
+class Group:
+    """Of no group: no name, no state."""
 
-    def nothing(self, *_):
-        """A group that is not there has nothing to do."""
+    name = state = None
 
-    online = stop = tick = departed = forget = publish = unpack = nothing
 
-    def times(self):
-        return []
+def begin(me):
+    return Group()
 
-    def pieces(self):
-        return []
 
-    def summary(self):
-        return None
+def nothing(*_):
+    """A group that is not there has nothing to do."""
 
-    def receive(self, *_):
-        raise Reject("outside")
 
-    package = receive
+unpack = online = offline = session_began = renewed = departed = tick = summary = nothing
 
-    def send(self, *_):
-        raise NoGroup("this member's settings leave the group out: set ratchet to true")
 
-    change = send
+def pieces(group):
+    return []
+
+
+times = pieces
+
+
+def needed(group, now):
+    return []
+
+
+def receive(*_):
+    raise Reject("outside")
+
+
+package = receive
+
+
+def send(*_):
+    raise NoGroup("this member's settings leave the group out: set ratchet to true")
+
+
+change = send

@@ -1,84 +1,276 @@
-"""Accepted frames from the retained slots, a few ahead at a time, and the one that should stand in our last one's place.
+"""Accepted frames from the retained slots, a few ahead at a time, and the one that should stand in our last one's
+place.
 
 PROTOCOL.md 18.3, 18.4.
 """
 
 from ..compat import const
-from ..wire import u32
-from .control import NEED, seal_control
-from .ratchet import frame_epoch, frame_hash, frame_prev
+from ..crypto.keys import ZERO
+from ..errors import Reject
+from ..rare import load
+from . import order, outgoing
+from .group import FORKED, NONE, REJOIN, REST, SLOTS, SYNC
+from .ratchet import State, authentic, frame_epoch, frame_hash, frame_prev
 
-SLOTS = const(64)  # retained slots of accepted frames: how far a member may fall behind
 AHEAD = const(4)  # asked for at a time
 CHASES = const(2)  # other frames of our last epoch that we look for, a round
+ROUNDS = const(2)  # of asking and fetching with nothing gained, before we give up
+FETCH_MS = const(1000)  # what is retained has come by then
+NEED_MS = const(3000)
+REJOIN_MS = const(30000)
 
 
-class Fetching:
-    """`group`: see group.Group."""
+def look(me, group, epoch, out):
+    """Read this epoch's slot."""
+    out.subscribe(me.topics.make(group.name, "e", epoch % SLOTS))
 
-    def __init__(self, group):
-        self.g = group
-        self.ch = group.ch
-        self.clear()
 
-    def clear(self):
-        self.chased = []  # hashes of other frames of our last epoch that we have looked for
-        self.again()
+def everything(me, group, out):
+    """Is an agreement among the retained frames that takes us in?"""
+    out.subscribe(me.topics.make(group.name, "e") + "/+")
 
-    def again(self):
-        """What was asked for may have been dropped."""
-        self._upto = 0  # slots below this epoch have been asked for
-        self._early = {}  # epoch -> frame, for when we are there
-        self._other = None
 
-    def look(self, epoch):
-        self.ch.subscribe(self.ch.topics.make(self.g.name, "e", epoch % SLOTS))
+def towards(me, group, target, out):
+    """The next slots on the way to this epoch."""
+    s, epoch = group.search, group.state.epoch
+    for e in range(max(epoch, s.upto), min(target, epoch + AHEAD)):
+        look(me, group, e, out)
+        s.upto = e + 1
 
-    def everything(self):
-        """Is an agreement among the retained frames that takes us in?"""
-        self.ch.subscribe(self.ch.topics.make(self.g.name, "e") + "/+")
 
-    def towards(self, target):
-        """The next slots on the way to this epoch."""
-        epoch = self.g.state.epoch
-        for e in range(max(epoch, self._upto), min(target, epoch + AHEAD)):
-            self.look(e)
-            self._upto = e + 1
+def need(me, group, epoch, wanted, out):
+    """Nobody has put this frame into its slot: ask for it. wanted: its hash, or zeros."""
+    load("smmp.heads").ask_frame(me, group, epoch, wanted, out)
+    look(me, group, epoch, out)
 
-    def need(self, epoch, wanted):
-        """Ask the others to put a frame into its slot again. wanted: its hash, or zeros."""
-        self.g.publish(seal_control(self.ch, self.g.id, NEED, u32(epoch) + wanted))
-        self.look(epoch)
 
-    def keep(self, epoch, frame):
-        """A frame that comes before its turn. True when it is one."""
-        early = self.g.state.epoch < epoch < self.g.state.epoch + AHEAD
-        if early:
-            self._early[epoch] = frame
-        return early
+def shows(me, group, frame):
+    """Does what came early stand on this frame, which fits our state?"""
+    st, early = group.state, group.search.early.get(group.state.epoch + 1)
+    fits = frame_epoch(frame) == st.epoch and frame_prev(frame) == st.head
+    return fits and early is not None and frame_prev(early) == frame_hash(me.suite, frame)
 
-    def take(self):
-        """The frame for our state, if it came early."""
-        return self._early.pop(self.g.state.epoch, None)
 
-    def shows(self, frame):
-        """Does what came early stand on this frame, which fits our state?"""
-        st, early = self.g.state, self._early.get(self.g.state.epoch + 1)
-        fits = frame_epoch(frame) == st.epoch and frame_prev(frame) == st.head
-        return fits and early is not None and frame_prev(early) == frame_hash(self.ch.suite, frame)
+def _chasing(me, group, other, out):
+    """Look for the frame of our last epoch with this hash. False when we cannot go back, or have looked for it."""
+    s = group.search
+    new = group.undo is not None and other not in s.chased and len(s.chased) < CHASES
+    s.chased.append(other)
+    if new:
+        s.other = other
+        look(me, group, group.state.epoch - 1, out)
+    return new
 
-    def chase(self, other):
-        """Look for the frame of our last epoch with this hash. False when we cannot go back, or have looked for it."""
-        new = self.g.undo is not None and other not in self.chased and len(self.chased) < CHASES
-        self.chased.append(other)
-        if new:
-            self._other = other
-            self.look(self.g.state.epoch - 1)
-        return new
 
-    def chase_on(self):
-        self.need(self.g.state.epoch - 1, self._other)
+# --- frames from the slots
 
-    def caught(self, frame):
-        """Is this the frame that we chase?"""
-        return frame_epoch(frame) == self.g.state.epoch - 1 and frame_hash(self.ch.suite, frame) == self._other
+
+def keep(me, members, group, frame, now, out):
+    """For when we are there."""
+    group.search.early[frame_epoch(frame)] = frame
+
+
+def take(me, members, group, frame, now, out):
+    """One frame further, and those that came early."""
+    load("smmp.heads"), load("smmp.sync")
+    order.accept(me, members, group, frame, now, out)
+    _gained(me, members, group, now, out)
+
+
+def _gained(me, members, group, now, out):
+    """Those that came early, and on from there."""
+    sync, s = load("smmp.sync"), group.search
+    s.rounds, s.failed, s.chased = 0, [], []
+    if s.stage == sync.NEED:
+        s.again()
+    while group.phase == SYNC and group.state.epoch in s.early:
+        try:
+            order.accept(me, members, group, s.early.pop(group.state.epoch), now, out)
+        except Reject as e:
+            out.complain(e.reason, None, now)
+            s.again()
+    if group.phase != SYNC:
+        return
+    if s.told or s.target is not None:
+        s.stage = sync.ASKED  # the time for the next frame begins
+        sync.go(me, members, group, now, out)
+    elif s.stage == sync.ALONE:
+        s.deadline = now + load("smmp.heads").SYNC_MS
+        look(me, group, group.state.epoch, out)
+
+
+def branch(me, members, group, frame, now, out):
+    """The group went on from another frame than our last one."""
+    chase(me, members, group, frame_prev(frame), now, out)
+    raise Reject("outside")
+
+
+def chase(me, members, group, other, now, out):
+    """Our last frame is not on the others' branch: look for the one that is, if we can still go back."""
+    s = group.search
+    if _chasing(me, group, other, out):
+        s.stage, s.deadline = load("smmp.sync").BACK, now + FETCH_MS
+    elif s.target[0] <= group.state.epoch:
+        _give_up(me, members, group, now, out)
+
+
+def back(me, members, group, frame, now, out):
+    """The frame that the others have in our last one's place: back by one epoch, and on from there."""
+    sync, s, u, left = load("smmp.sync"), group.search, group.undo, group.last
+    stands = u.outside is not None or frame_prev(frame) == u.state.head and authentic(me.suite, frame, u.state.v)
+    s.stage = sync.ASKED
+    s.again()
+    if not stands:
+        _give_up(me, members, group, now, out)  # both branches went on
+        return
+    _roll_back(me, group, now, out)
+    if group.phase == REJOIN:
+        s.stage = sync.OUT
+        want(me, members, group, None, now, out)
+    elif group.phase == NONE:
+        s.stage = REST
+        everything(me, group, out)
+    else:
+        try:
+            order.accept(me, members, group, frame, now, out)
+        except Reject as e:
+            out.complain(e.reason, None, now)
+            order.accept(me, members, group, left, now, out)
+            _give_up(me, members, group, now, out)
+            return
+        _gained(me, members, group, now, out)
+
+
+def _roll_back(me, group, now, out):
+    """The others did not take what we accepted last: one epoch back. Our own frame waits again, the same bytes."""
+    u, entries, unwritten = group.undo, out.outbox.entries, outgoing.wrapped(me, group, group.last)
+    for token in [t for t in entries if entries[t][1] == unwritten]:
+        del entries[token]  # it was not the group's: it must not reach its slot any more
+    outgoing.requeue(group, now, out)
+    group.undo = None
+    group.state, group.pairs, group.last, group.last_by = u.state, u.pairs, b"", None
+    group.recent = {}
+    group.outgoing.pending = u.won
+    group.packages.mine.update(u.spent)
+    if u.job and not group.change.job:
+        group.change.job = u.job
+    if u.outside is not None:
+        group.phase = u.outside
+    out.dirty = True
+    out.event("resynced", {"epoch": u.state.epoch if u.state else 0, "rolled_back": True})
+
+
+# --- what we need is not in its slot
+
+
+def need_next(me, members, group, _, now, out):
+    """Ask the others to put it there again."""
+    if not _there_already(me, members, group, now, out):
+        _need_next(me, group, now, out)
+
+
+def need_other(me, members, group, _, now, out):
+    """Ask the others for the frame of our last epoch."""
+    s = group.search
+    if not _there_already(me, members, group, now, out):
+        s.stage, s.deadline = load("smmp.sync").BACK_NEED, now + NEED_MS
+        need(me, group, group.state.epoch - 1, s.other, out)
+
+
+def not_back(me, members, group, _, now, out):
+    """Nobody has the frame for our last one's place: the one ahead of us may have been a false one."""
+    if _there_already(me, members, group, now, out):
+        return
+    if group.search.target[0] > group.state.epoch:
+        _need_next(me, group, now, out)
+    else:
+        _give_up(me, members, group, now, out)
+
+
+def not_there(me, members, group, _, now, out):
+    """Nobody has the next frame."""
+    if not _there_already(me, members, group, now, out):
+        _give_up(me, members, group, now, out)
+
+
+def _there_already(me, members, group, now, out):
+    """Is the frame that we miss our own, or a live member content with what we have?"""
+    heads, mine = load("smmp.heads"), group.outgoing.pending
+    if mine and shows(me, group, mine.frame):
+        # The group took our own frame, and the power went before we saw it, or wrote its slot
+        take(me, members, group, mine.frame, now, out)
+    elif heads.away(group) < 2 and [p for p in heads.named(group) if group.passed(p)]:
+        load("smmp.sync").arrived(me, members, group, now, out)
+    else:
+        return False
+    return True
+
+
+def _need_next(me, group, now, out):
+    """Ask the others for the next frame, whatever its hash."""
+    s = group.search
+    s.stage, s.deadline = load("smmp.sync").NEED, now + NEED_MS
+    s.again()
+    need(me, group, group.state.epoch, bytes(32), out)
+    towards(me, group, s.target[0], out)
+
+
+def _give_up(me, members, group, now, out):
+    """Not this position; another, or a new round.
+
+    After that nobody's help is left; with both branches gone on a person must choose.
+    """
+    heads, sync, s = load("smmp.heads"), load("smmp.sync"), group.search
+    s.deadline = None
+    heads.missing(group, s.stage in (sync.FETCH, sync.NEED))
+    if s.target == s.best:
+        s.best = None
+    if heads.named(group):
+        sync.go(me, members, group, now, out)
+        return
+    s.rounds += 1
+    if s.rounds < ROUNDS:
+        chased = s.chased[:1] and [b""]  # that there is another branch we remember
+        sync.start(me, group, False, now, out)
+        s.chased = chased
+    elif s.chased:
+        fork(group, out)
+    else:
+        out.event("desync", {"epoch": group.state.epoch})
+        rejoin(me, group, now, out)
+
+
+# --- no way to get there
+
+
+def fork(group, out):
+    """Both branches went on: a person must look."""
+    group.search.rounds = 0
+    group.search.clear(REST)
+    group.phase = FORKED
+    out.dirty = True
+    out.event("forked", {"epoch": group.state.epoch})
+
+
+def rejoin(me, group, now, out):
+    """Ask for an agreement, with fresh packages. The keys that we hold open nothing that is to come, so they go."""
+    load("smmp.packages"), load("smmp.heads")
+    st = group.state
+    outgoing.requeue(group, now, out)
+    group.state = State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
+    group.undo = None
+    group.pairs = {}
+    group.phase = REJOIN
+    group.search.stop()
+    group.search.stage = load("smmp.sync").OUT
+    out.dirty = True
+    want(me, None, group, None, now, out)
+
+
+def want(me, members, group, _, now, out):
+    """Ask to be taken in again."""
+    packages, heads = load("smmp.packages"), load("smmp.heads")
+    everything(me, group, out)
+    group.search.deadline = now + REJOIN_MS
+    packages.renew(me, group, out)
+    heads.want(me, group, out)

@@ -1,35 +1,160 @@
-"""The ratcheting group: which frame is next, for everybody alike. PROTOCOL.md sections 18 and 19.
+"""What a member keeps of its ratcheting group: records, and small questions to them. PROTOCOL.md sections 16 to 18.
 
-    NONE --agreement that includes us--> SYNC          SYNC --position reached (position.py)--> LIVE
+    NONE --agreement that includes us--> SYNC          SYNC --position reached (sync.py)--> LIVE
     LIVE --connection lost, something missed--> SYNC   SYNC --cannot be reached--> REJOIN --agreement--> SYNC
     SYNC --two branches went on--> FORKED --a person says rejoin--> REJOIN
 
-The broker's order on the live topic is the group's order: of the frames made for one state the first wins.
+The procedures stand elsewhere: what every frame needs in order.py and outgoing.py, the rest in modules that come and
+go.
 """
 
-from ..compat import const, hexlify
-from ..crypto.keys import derive, dh, siv
+from ..compat import const
+from ..crypto.keys import dh, siv
 from ..errors import Reject
-from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
-from . import private
-from . import ratchet as smmp
-from .accepting import Accepting
-from .control import FORKED, LIVE, NONE, PHASE, REJOIN, SYNC
-from .fetch import SLOTS
-from .membership import Organizer
-from .outgoing import APPLICATION, LEAD, LEAVE, PRIVATE, Speech, well_formed
-from .packages import PACKAGES, Packages
-from .ratchet import MAX_EPOCH, MAX_GROUP, frame_epoch, frame_prev
-from .sync import Position
+from .ratchet import MAX_EPOCH, MAX_GROUP, RESYNC, frame_prev
 
-RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
+# Phases of a group
+NONE = const(0)  # in no group
+SYNC = const(1)  # in it, and looking where it is
+LIVE = const(2)
+REJOIN = const(3)  # cannot catch up
+FORKED = const(4)  # ours and theirs both went on: a person must look
+PHASE = {NONE: "none", SYNC: "sync", LIVE: "live", REJOIN: "rejoin", FORKED: "forked"}
+
+REST = const(0)  # stage of a search that is none; the others stand in sync.py
+
+SLOTS = const(64)  # retained slots of accepted frames: how far a member may fall behind
+AHEAD = const(2)  # published ahead, so that a sleeping member survives two agreements
+STEP_MS = const(2000)  # who answers a wish to rejoin, by place among the awake; and how soon we try again what we want
+
+
+class Package:
+    """One-time keys of ours: {K, R} is published, k and r are erased when an agreement used them."""
+
+    def __init__(self, suite, k, r):
+        self.k = k
+        self.r = r
+        self.K = suite.x25519_base(k)
+        self.R = suite.x25519_base(r)
+
+
+class Packages:
+    """One-time packages, ours and the others'. packages.py has the procedures."""
+
+    def __init__(self):
+        self.mine = {}  # number -> Package
+        self.counter = 0
+        self.fresh = 0  # number of the first package that we made to be taken in again
+        self.theirs = {}  # tag -> number u32 || K || R, again and again: see packages.known
+        self.floor = {}  # tag -> numbers up to here are used
+
+    def forget(self, tag):
+        """A member began a new session: what it said before is void."""
+        self.theirs.pop(tag, None)
+        self.floor.pop(tag, None)
+
+
+class Pending:
+    """Our frame on its way: kept, byte for byte, until it or another one is accepted."""
+
+    def __init__(self, kind, frame, secret=None, entry=None, t=None, after=None, public=None):
+        self.kind = kind
+        self.frame = frame
+        self.secret = secret  # r_new of a ratchet frame
+        self.public = public  # its R_new
+        self.entry = entry  # what to seal again should another frame win: as in the queue; None for an agreement
+        self.t = t  # a private message's next secret
+        self.after = after  # an agreement's State
+
+
+class Outgoing:
+    """What we want to say. outgoing.py has the procedures."""
+
+    def __init__(self):
+        self.queue = []  # [(lead, text, to, token)]: token 0 when nobody waits for it any more
+        self.count = 0  # messages ever queued
+        self.pending = None
+        self.stop()
+
+    def stop(self):
+        """The connection is gone."""
+        self.reseal_at = None
+        self.repeat_at = None
+        self.refresh_at = None
+
+    def own(self, frame):
+        """Our Pending, when this is its frame."""
+        return self.pending if self.pending is not None and frame == self.pending.frame else None
+
+
+class Change:
+    """The change of the members that we want. membership.py has the procedures."""
+
+    def __init__(self):
+        self.job = None  # (reason, tags to add, tags to remove)
+        self.at = None
+        self.not_before = 0
+        self.answered = []  # tags that an agreement of ours took in again, and none of another since
+
+    def stop(self):
+        if self.job and self.job[0] == RESYNC:
+            self.drop()
+
+    def drop(self):
+        self.job = self.at = None
+
+    def again(self, now):
+        """Our agreement lost to another frame; the wish stands."""
+        if self.job:
+            self.at = now + STEP_MS
+
+
+class Search:
+    """Where is the group? What we asked, heard and hold. sync.py has the transitions."""
+
+    def __init__(self):
+        self.liars = []  # tags that are not believed any more, until the next agreement
+        self.asked_at = None
+        self.told_at = None
+        self.stop()
+
+    def stop(self):
+        """The connection is gone."""
+        self.answers = []  # that we owe: [(nonce, at, tag of a live member that has said the same)]
+        self.ask_at = None
+        self.epoch = -1  # ours, when we asked last
+        self.rounds = 0
+        self.clear(REST)
+
+    def clear(self, stage):
+        """A new search, or none."""
+        self.stage = stage
+        self.deadline = None
+        self.best = None  # the furthest position of those who are looking, too
+        self.target = None  # where we are going
+        self.cause = self.claim = None  # of a doubt: tag of who says that we are elsewhere, and the position it names
+        self.held = []  # live frames that came meanwhile
+        self.overflow = False
+        self.question = None
+        self.echo = False  # has it come back?
+        self.nonces = []  # of all questions of this search: an answer to any will do
+        self.told = {}  # tag -> (epoch, head) of live members, in answer to them
+        self.failed = []  # tags of those whose position could not be had
+        self.chased = []  # hashes of other frames of our last epoch that we have looked for
+        self.again()
+
+    def again(self):
+        """What was asked for may have been dropped."""
+        self.upto = 0  # slots below this epoch have been asked for
+        self.early = {}  # epoch -> frame, for when we are there
+        self.other = None  # hash of the frame that should stand in our last one's place
 
 
 class Undo:
     """What the last accepted frame replaced, for one epoch: should the others have taken another one, we go back.
 
-    spent: our packages that it used. job: the organizer's wish that it fulfilled. outside: the phase before, when the frame
-    took us in: we stood nowhere in the group then.
+    spent: our packages that it used. job: the wish that it fulfilled. outside: the phase before, when the frame took
+    us in: we stood nowhere in the group then.
     """
 
     def __init__(self, group, won):
@@ -42,11 +167,10 @@ class Undo:
 
 
 class Group:
-    """`ch` gives members, keys, rng and effects; see channel.Channel."""
+    """Everything that a member keeps of its group."""
 
-    def __init__(self, ch):
-        self.ch = ch
-        self.name = siv(ch.suite, ch.keys.ckey, b"group", ch.config.get("group", "main").encode())
+    def __init__(self, me):
+        self.name = siv(me.suite, me.keys.ckey, b"group", me.config.get("group", "main").encode())
         self.id = self.name[:16]
         self.phase = NONE
         self.state = None
@@ -56,100 +180,22 @@ class Group:
         self.last_by = None
         self.recent = {}  # epoch -> (frame, sender's tag): the last few; only `last` is stored
         self.heard = {}  # tag -> number of its last message that we had: none is delivered twice
-        self._statics = {}  # pinned B of a member -> what our identities share
-        self.packages = Packages(self)
-        self.organizer = Organizer(self)
-        self.accepting = Accepting(self)
-        self.where = Position(self)
-        self.speech = Speech(self)
+        self.statics = {}  # pinned B of a member -> what our identities share
+        self.packages = Packages()
+        self.outgoing = Outgoing()
+        self.change = Change()
+        self.search = Search()
 
-    def stop(self):
-        """The connection is gone."""
-        if self.phase == LIVE:
-            self.phase = SYNC
-        self.where.stop()
-        self.speech.stop()
-        self.organizer.stop()
-
-    def pieces(self):
-        """The group's part of the stored state, as a list of bytes."""
-        from .state import pack_group
-
-        return pack_group(self)
-
-    def pack(self):
-        return b"".join(self.pieces())
-
-    def unpack(self, data):
-        """The stored group, if there was one. Raises Reject."""
-        from .state import unpack_group
-
-        if data:
-            r = Reader(data)
-            unpack_group(self, r)
-            r.end()
-
-    def online(self, now):
-        ch = self.ch
-        for slot in range(PACKAGES):
-            ch.subscribe(ch.topics.prefix + "+/k/%d" % slot)
-        ch.subscribe(ch.topics.make(self.name, "g"))
-        self.packages.publish()
-        if self.phase == NONE:
-            self.where.fetching.everything()
-            if self.speech.pending:
-                self.speech.submit(self.speech.pending, now)
-        self.where.begin(now)
-
-    def go_live(self, held, now):
-        """We are where the group is: what came meanwhile (`held`) first, then what waits."""
-        self.phase = LIVE
-        for frame in held:
-            try:
-                if self.phase == LIVE:
-                    self.live(frame, now)
-                elif self.phase == SYNC:
-                    self.where.asking.hold(frame)
-            except Reject as e:
-                self.ch.complain(e.reason, None, now)
-        if self.phase == LIVE:
-            self.speech.resume(now)
-
-    # --- what a user wants
-
-    def send(self, body, to, now):
-        """to: tag of the only receiver, or None. Raises NoGroup, OutboxFull, TooLong."""
-        self.speech.send(APPLICATION if to is None else PRIVATE, body, to, now)
-
-    def change(self, action, tags, now):
-        """action: "leave", or one of organize.Organizer.change. Raises NoGroup."""
-        if action == "leave" and self.over():
-            self.ch.event("removed", {"by": self.ch.uid})  # nobody hears us: we are out, they will see
-            self.forget()
-        elif action == "leave":
-            self.speech.send(LEAVE, b"", None, now)
-        else:
-            self.organizer.change(action, tags, now)
+    def tags(self):
+        """Of the present set."""
+        return self.state.tags if self.state else ()
 
     def over(self):
         """Can we say nothing to the group any more?"""
         return self.state is not None and (self.phase in (REJOIN, FORKED) or self.state.epoch >= MAX_EPOCH)
 
-    def tag(self, tag):
-        """The one object that stands for this tag: a board has no room for copies."""
-        m = self.ch.members_by_tag.get(tag)
-        return m.tag if m else tag
-
-    def static(self, tag):
-        """X25519 of our identity and that member's, both pinned: 32 bytes, computed once. Raises Reject("identity" | "neutral")."""
-        B = self.ch.pinned(tag)
-        if B is None:
-            raise Reject("identity")
-        if B not in self._statics:
-            if len(self._statics) >= MAX_GROUP:
-                self._statics = {}  # the group has changed a lot
-            self._statics[B] = dh(self.ch.suite, self.ch.identity.b, B)
-        return self._statics[B]
+    def position(self):
+        return (self.state.epoch, self.state.head)
 
     def passed(self, position):
         """Is this (epoch, head) where we are, or were a few frames ago?"""
@@ -158,210 +204,25 @@ class Group:
             return head == self.state.head
         return epoch in self.recent and frame_prev(self.recent[epoch][0]) == head
 
-    # --- the wire
 
-    def publish(self, frame, slot=None):
-        """All that is the group's carries a tag under the channel's key: what outsiders make is dropped before it means anything."""
-        self.ch.put(self.name, "g" if slot is None else "e", frame + self._outer(frame), slot is not None, slot)
+def own_tag(members, tag):
+    """The one object that stands for this tag: a board has no room for copies."""
+    m = members.by_tag.get(tag)
+    return m.tag if m else tag
 
-    def _outer(self, frame):
-        return derive(self.ch.suite, self.ch.keys.msgkey, b"sc/gm", self.id, frame)[:TAG]
 
-    def receive(self, stream, wrapped, now):
-        """Anything on the group's topics. Raises Reject."""
-        if not 22 + 2 * TAG <= len(wrapped) <= MAX_FRAME:
-            raise Reject("length")
-        frame = wrapped[:-TAG]
-        if frame[0] != 1:
-            raise Reject("version")
-        kind = frame[1]
-        if kind not in (AGREEMENT, RATCHET) and (kind != CONTROL or stream == "e"):
-            raise Reject("kind")
-        if not self.ch.suite.equal(wrapped[-TAG:], self._outer(frame)):
-            raise Reject("forged")
-        if kind == CONTROL:
-            self.where.controlled(frame, now)
-        elif frame[2:18] != self.id or frame_epoch(frame) >= MAX_EPOCH:
-            raise Reject("epoch")
-        elif self.phase in (NONE, REJOIN):
-            self.accepting.from_outside(frame, stream == "g", now)
-        elif stream == "e":
-            self.where.slot(frame, now)
-        elif self.phase == SYNC:
-            self.where.asking.hold(frame)
-        elif self.phase == LIVE:
-            self.live(frame, now)
-        else:
-            raise Reject("outside")
+def static(me, members, group, tag):
+    """X25519 of our identity and that member's, both pinned: computed once. Raises Reject("identity" | "neutral")."""
+    B = members.pinned(tag)
+    if B is None:
+        raise Reject("identity")
+    if B not in group.statics:
+        if len(group.statics) >= MAX_GROUP:
+            group.statics = {}  # the group has changed a lot
+        group.statics[B] = dh(me.suite, me.identity.b, B)
+    return group.statics[B]
 
-    # --- frames in their order
 
-    def live(self, frame, now):
-        """A frame in the order of the live topic. Raises Reject."""
-        epoch = frame_epoch(frame)
-        if epoch < self.state.epoch:
-            if epoch in self.recent and self.recent[epoch][0] == frame:
-                raise Reject("duplicate")
-            before = self.undo.state if self.undo and self.undo.outside is None else None
-            if before is None or epoch < before.epoch or frame_prev(frame) != before.head:
-                self.where.answers.tell(now)  # not the loser of a race: its maker does not know where the group is
-            raise Reject("late")
-        if epoch > self.state.epoch or frame_prev(frame) != self.state.head:
-            self.where.doubt(now, None, None, frame)  # something was missed, here or there
-            raise Reject("epoch")
-        try:
-            self.accept(frame, now)
-        except Reject as e:
-            if e.reason != "bad_hmac":
-                self.where.sync(now)  # made by a member, and not for us: the others may have taken it
-            raise
-        if self.phase == LIVE:
-            self.speech.flush(now)
-
-    def accept(self, frame, now):
-        """The next frame, whatever its kind. Raises Reject; nothing has changed then."""
-        if not smmp.authentic(self.ch.suite, frame, self.state.v):
-            raise Reject("bad_hmac")
-        if frame[1] == AGREEMENT:
-            self.accepting.in_order(frame, now)
-        else:
-            self._message(frame, now)
-
-    def _message(self, frame, now):
-        suite, st, ch = self.ch.suite, self.state, self.ch
-        mine = self.speech.own(frame)
-        j, m, after = smmp.open_frame(suite, st, self.static, frame, mine.secret if mine else None, mine.public if mine else None)
-        sender, kind, number, text, secret_text = self.tag(st.tags[j]), m[:1], m[1:LEAD], m[LEAD:], None
-        self.advance(after, frame, sender, mine)
-        kind = kind[0] if well_formed(m) else None
-        if kind is None:
-            ch.complain("format", ch.uid_of(sender), now)  # all see the same, and move on alike
-        if kind == PRIVATE and mine:
-            to = mine.entry[2]
-            self.pairs[to] = private.moved(suite, self.pairs[to], mine.t)
-        elif kind == PRIVATE:
-            secret_text = self._open_private(sender, st, frame, text)
-        fresh = kind is not None and number > self.heard.get(sender, b"")  # else it was sealed again after we had gone back
-        if fresh:
-            self.heard[sender] = number
-        if mine:
-            self.speech.accepted(now)
-            self.write_slot(True)
-            ch.event("accepted", {"epoch": st.epoch, "number": int.from_bytes(number[4:], "big")})
-            return
-        if fresh and secret_text is not None:
-            ch.talk.deliver_ratchet(sender, secret_text, st.epoch, True)
-        elif fresh and kind == APPLICATION:
-            ch.talk.deliver_ratchet(sender, text, st.epoch, False)
-        elif kind == LEAVE:
-            ch.event("leaving", {"uid": ch.uid_of(sender)})
-            self.organizer.leaving(sender, now)
-        if self.speech.pending:
-            self.speech.lost_race(now, j)
-
-    def _open_private(self, sender, st, frame, payload):
-        """The message, when the payload is for us; None for other people's."""
-        suite, pair = self.ch.suite, self.pairs.get(sender)
-        if pair is None or not suite.equal(payload[: private.HINT], private.hint(suite, pair, st.epoch, sender)):
-            return None
-        try:
-            nonce = smmp.body_nonce(frame, st.N)
-            text, self.pairs[sender] = private.open_payload(suite, pair, st.epoch, sender, nonce, payload)
-        except Reject:
-            self.ch.event("message_undecryptable", {"uid": self.ch.uid_of(sender), "private": True})
-            return None
-        return text
-
-    def advance(self, after, frame, sender, won):
-        """The state after a frame that is accepted. won: our Pending, if the frame was ours."""
-        self.undo = Undo(self, won)
-        self.pairs = dict(self.pairs)
-        self.state = after
-        self.last = frame
-        self.last_by = sender
-        self.recent[after.epoch - 1] = (frame, sender)
-        room = RECENT
-        for epoch in sorted(self.recent, reverse=True):
-            room -= len(self.recent[epoch][0])
-            if epoch >= after.epoch or room < 0 and epoch < after.epoch - 1:
-                del self.recent[epoch]
-        self.ch.dirty = True
-
-    def roll_back(self, now):
-        """The others did not take what we accepted last: one epoch back. Our own frame waits again, the same bytes."""
-        u, self.undo = self.undo, None
-        self._unwritten()
-        self.speech.requeue(now)
-        self.state, self.pairs, self.last, self.last_by = u.state, u.pairs, b"", None
-        self.recent = {}
-        self.speech.pending = u.won
-        self.organizer.restore(u.spent, u.job)
-        if u.outside is not None:
-            self.phase = u.outside
-        self.ch.dirty = True
-        self.ch.event("resynced", {"epoch": u.state.epoch if u.state else 0, "rolled_back": True})
-
-    def fall_out(self, now):
-        """We cannot follow any more: the keys that we hold open nothing that is to come, so they go."""
-        self.speech.requeue(now)
-        self.state = smmp.outline(self.state)
-        self.undo = None
-        self.pairs = {}
-        self.phase = REJOIN
-        self.ch.dirty = True
-
-    # --- out of it
-
-    def forget(self):
-        """We are in no group any more; every key of it goes."""
-        self.state = self.undo = self.last_by = None
-        self.last = b""
-        self.pairs, self.recent, self.heard = {}, {}, {}
-        self.speech.forget()
-        self.organizer.job = self.organizer.job_at = None
-        self.phase = NONE
-        self.where.stop()
-        self.ch.dirty = True
-
-    def summary(self):
-        """What a person or program may see of where we are, None outside of a group. Equal epoch, head and digest: equal transcripts."""
-        st, ch = self.state, self.ch
-        if st is None:
-            return None
-        members = sorted([ch.uid_of(tag) or "?" for tag in st.tags])
-        return {"phase": PHASE[self.phase], "members": members, "epoch": st.epoch, "head": hexlify(st.head), "digest": hexlify(st.digest)}
-
-    # --- slots
-
-    def write_slot(self, won=False):
-        """Put the last accepted frame into its slot: the same bytes, whoever does it. won: it is ours; see to it that it gets there."""
-        ch, slot = self.ch, (self.state.epoch - 1) % SLOTS
-        if won and len(ch.outbox.entries) < ch.outbox.limit:
-            topic, frame = ch.topics.make(self.name, "e", slot), self.last + self._outer(self.last)
-            ch.emit(("publish", topic, frame, True, 1, ch.outbox.add(topic, frame, True, None)))
-        elif self.last:
-            self.publish(self.last, slot)
-
-    def _unwritten(self):
-        """The last frame was not the group's: it must not reach its slot any more."""
-        entries = self.ch.outbox.entries
-        frame = self.last + self._outer(self.last)
-        for token in [t for t in entries if entries[t][1] == frame]:
-            del entries[token]
-
-    def departed(self, tag):
-        """A member went away: what it said last may not stand in its slot."""
-        if self.phase == LIVE and self.where.answers.rank() == 0:
-            for epoch in self.recent:
-                if self.recent[epoch][1] == tag:
-                    self.publish(self.recent[epoch][0], epoch % SLOTS)
-
-    # --- time
-
-    def tick(self, now):
-        self.where.tick(now)
-        self.speech.tick(now)
-        self.organizer.tick(now)
-
-    def times(self):
-        return self.where.times() + self.speech.times() + self.organizer.times()
+def statics(me, members, group):
+    """`static` of a tag, for the formulas."""
+    return lambda tag: static(me, members, group, tag)

@@ -1,127 +1,281 @@
-"""Our questions where the group is, what live members answered, and the frames that came meanwhile. PROTOCOL.md 18.3."""
+"""Questions and answers about where the group is, and what we make of them. PROTOCOL.md 18.2 and 18.3.
+
+Control frames are signed by the session. Two answers are enough, since one may lie: who is further back among the
+awake waits longer, and keeps silent if two have said its own position.
+"""
 
 from ..compat import const
-from ..wire import u32
-from .control import ASK, seal_control
-from .ratchet import frame_epoch, frame_prev
+from ..crypto.signing import CONTROL_LABEL, SIG, seal_signed, verify_signed
+from ..errors import Reject
+from ..rare import load, need
+from ..wire import CONTROL, Reader, header, u32
+from .group import LIVE, SLOTS, SYNC
+from .order import SEARCH, write_slot
+from .outgoing import publish
+from .ratchet import MAX_EPOCH, MAX_NUMBER, frame_epoch, frame_hash, frame_prev
+
+# Types of control frames
+ASK = const(1)
+HEAD = const(2)
+NEED = const(3)
+WANT = const(4)
 
 MAX_HELD = const(32)
 HELD_BYTES = const(6144)
 ASK_MS = const(3000)  # between two questions of ours
+SYNC_MS = const(4000)  # how long we wait for answers
+MAX_ASKS = const(20)
+ANSWER_MS = const(300)  # a rank, before the next one answers
+MAX_RANK = const(4)
+UNSURE_MS = const(1000)  # those who look for it themselves answer after those who know
+TELL_MS = const(10000)
 
 
-class Asking:
-    """`group`: see group.Group."""
+# --- control frames
 
-    def __init__(self, group):
-        self.g = group
-        self.ch = group.ch
-        self.liars = []  # tags that are not believed any more, until the next agreement
-        self._asked_at = -ASK_MS
-        self.stop()
 
-    def stop(self):
-        self.due = None
-        self.epoch = -1  # ours, when we asked last
-        self.clear()
+def _say(me, group, kind, body, out):
+    head = header(CONTROL, me.tag, me.session.lamport)
+    frame = seal_signed(me, head, group.id, CONTROL_LABEL, bytes((kind,)) + body)
+    publish(me, group, frame, None, out)
+    return frame
 
-    def clear(self):
-        """A new search, or none."""
-        self.held = []
-        self.overflow = False
-        self.echo = False  # has our question come back?
-        self._question = None
-        self.nonces = []  # of all questions of this search: an answer to any will do
-        self.told = {}  # tag -> (epoch, head) of live members, in answer to them
-        self.failed = []  # tags of those whose position could not be had
 
-    def in_time(self, now, soon):
-        """Ask as soon as we may. soon: at once."""
-        self.due = now if soon else max(now, self._asked_at + ASK_MS)
+class Control:
+    """What a control frame of another member says. Raises Reject."""
 
-    def ask(self, now):
-        st, nonce = self.g.state, self.ch.rng.bytes(16)
-        self.due = None
-        self._asked_at = now
-        self.echo = False
-        self.epoch = st.epoch if st else -1
-        self.nonces = self.nonces[-3:] + [nonce]
-        self._question = seal_control(self.ch, self.g.id, ASK, nonce + (u32(st.epoch) + st.head if st else bytes(36)))
-        self.g.publish(self._question)
+    def __init__(self, me, members, group, frame):
+        self.tag = frame[2:18]
+        m = members.by_tag.get(self.tag)
+        if m is None or not m.sessions:
+            raise Reject("unknown")
+        ad, _, lamport, pt = me.keys.open(frame, CONTROL, group.id)
+        if lamport != m.current.lamport:
+            raise Reject("stale")
+        r = Reader(pt)
+        self.kind = r.uint(1)
+        self.nonce = r.take(16) if self.kind in (ASK, HEAD) else None
+        self.live = self.kind == HEAD and r.uint(1)
+        self.number = r.uint(4)
+        self.head = r.take(32) if self.kind != WANT else None
+        r.take(SIG)
+        r.end()
+        want = self.kind == WANT
+        last = MAX_NUMBER if want else MAX_EPOCH
+        if not ASK <= self.kind <= WANT or self.live > 1 or not want <= self.number <= last:
+            raise Reject("format")
+        self.inside = self.tag in group.tags()
+        if self.kind in (HEAD, WANT) and not self.inside and group.state is not None:
+            raise Reject("members")
+        verify_signed(me.suite, m.current.S, CONTROL_LABEL, ad, pt)
+        self.position = (self.number, self.head)
 
-    def returned(self, frame):
-        """Is this our question's first echo?"""
-        first = frame == self._question and not self.echo
-        self.echo = self.echo or first
-        return first
 
-    # --- what came
+def receive(me, members, group, frame, now, out):
+    """A control frame. Raises Reject."""
+    s = group.search
+    if frame[2:18] == me.tag:
+        if frame == s.question:
+            need(*SEARCH)
+            sync = load("smmp.sync")
+            sync.step(me, members, group, sync.ECHO, None, now, out)
+        return
+    c = Control(me, members, group, frame)
+    answer = c.kind == HEAD and c.live and c.nonce in s.nonces
+    moves = answer or _moves(group, c)
+    if moves:
+        need(*SEARCH)  # before anything changes
+    elif c.kind == WANT:
+        need("smmp.membership", "smmp.packages")
+    if c.kind == ASK and group.phase in (LIVE, SYNC):
+        _owe(me, members, group, c.nonce, now)
+    elif c.kind == HEAD and group.state is not None:
+        _heard(group, c)
+    elif c.kind == NEED and group.phase in (LIVE, SYNC) and c.number in group.recent:
+        frame, slot = group.recent[c.number][0], c.number % SLOTS
+        if c.head in (bytes(32), frame_hash(me.suite, frame)) and out.may_report("need%d" % slot, now):
+            publish(me, group, frame, slot, out)
+    elif c.kind == WANT and group.state is not None:
+        load("smmp.membership").wanted(me, members, group, c.tag, c.number, now, out)
+    if moves:
+        sync = load("smmp.sync")
+        sync.step(me, members, group, sync.ANSWER if answer else sync.CLAIM, c, now, out)
 
-    def hold(self, frame):
-        """A live frame while we are looking. Of too many the oldest goes; then we ask again once we have caught up."""
-        self.held.append(frame)
-        while len(self.held) > MAX_HELD or sum([len(f) for f in self.held]) > HELD_BYTES:
-            self.held.pop(0)
-            self.overflow = True
 
-    def hole(self):
-        """Is something missing between us and what we hold?"""
-        st = self.g.state
-        return self.overflow and not [f for f in self.held if frame_epoch(f) == st.epoch and frame_prev(f) == st.head]
+def _moves(group, c):
+    """Does where it says it is, to whomever, concern us?"""
+    if c.kind not in (ASK, HEAD) or not c.inside or c.tag in group.search.liars:
+        return False
+    if group.phase == LIVE:
+        return elsewhere(group, c.position) and (c.live or c.number > group.state.epoch)
+    return group.phase == SYNC
 
-    # --- what was said
 
-    def hear(self, tag, position):
-        """A live member's answer. Of two of one member the lower counts: whoever saw the truth from it kept silent."""
-        if tag not in self.told or position[0] < self.told[tag][0]:
-            self.told[tag] = position
+# --- our questions
 
-    def elsewhere(self, position):
-        """Is this ahead of us, or another head of our epoch, or of one of the last?"""
-        g = self.g
-        return (position[0] >= g.state.epoch or position[0] in g.recent) and not g.passed(position)
 
-    def away(self):
-        """How many live members named a position that is not ours, and that we believe? One alone may lie."""
-        return len([p for p in self.said_by() if self.elsewhere(p)])
+def ask_soon(me, group, at_once, now, out):
+    """As soon as we may ask again. at_once: whenever we asked last."""
+    s = group.search
+    s.ask_at = now if at_once or s.asked_at is None else max(now, s.asked_at + ASK_MS)
+    if s.ask_at == now:
+        ask(me, group, now, out)
 
-    def said_by(self, *others):
-        """Positions that members other than these told us, and that we believe."""
-        return [self.told[tag] for tag in self.told if tag not in others and tag not in self.liars]
 
-    def named(self):
-        """Where to go: but for what could not be had. Who is not believed counts when nobody else says anything."""
-        ignored = self.liars if self.said_by() else ()
-        return [self.told[tag] for tag in self.told if tag not in ignored and tag not in self.failed]
+def ask(me, group, now, out):
+    s, st, nonce = group.search, group.state, me.rng.bytes(16)
+    s.ask_at = None
+    s.asked_at = now
+    s.echo = False
+    s.epoch = st.epoch if st else -1
+    s.nonces = s.nonces[-3:] + [nonce]
+    s.question = _say(me, group, ASK, nonce + (u32(st.epoch) + st.head if st else bytes(36)), out)
+    s.deadline = now + SYNC_MS
 
-    def missing(self, position, ahead):
-        """That position cannot be had; ahead: nor can any that is ahead of us."""
-        for tag in self.told:
-            if self.told[tag] == position or ahead and self.told[tag][0] > self.g.state.epoch:
-                self.failed.append(tag)
 
-    def furthest(self, positions):
-        """Of these the one to go to: of two equally far ones our own."""
-        out = positions[0]
-        for p in positions:
-            level = p[0] == out[0]
-            if level and self.g.passed(p) or better(p, out) and not (level and self.g.passed(out)):
-                out = p
-        return out
+def ask_frame(me, group, epoch, wanted, out):
+    """Ask the others to put a frame into its slot again. wanted: its hash, or zeros."""
+    _say(me, group, NEED, u32(epoch) + wanted, out)
 
-    def refuse_one(self):
-        """We are where we ought to be: who alone is elsewhere is not believed any more."""
-        if self.away() < 2:
-            for tag in self.told:
-                if self.elsewhere(self.told[tag]):
-                    self.refuse(tag)
 
-    def refuse(self, tag):
-        """It named what it could not show."""
-        if tag not in self.liars:
-            self.liars.append(tag)
+def want(me, group, out):
+    """Ask to be taken in again."""
+    _say(me, group, WANT, u32(group.packages.fresh), out)
+
+
+# --- our answers
+
+
+def _owe(me, members, group, nonce, now):
+    """Somebody asks."""
+    answers = group.search.answers
+    if len(answers) < MAX_ASKS and not group.over():
+        wait = _rank(me, members, group) * ANSWER_MS + UNSURE_MS * (group.phase != LIVE)
+        answers.append((nonce, now + wait, None))
+
+
+def _rank(me, members, group):
+    return min(MAX_RANK, members.rank(group.state.tags, me.tag))
+
+
+def _heard(group, c):
+    """Somebody answered. Who does not know itself leaves it to any who does."""
+    s = group.search
+    if group.phase != LIVE:
+        if c.live or c.number >= group.state.epoch:
+            s.answers = [a for a in s.answers if a[0] != c.nonce]
+    elif c.live and group.passed(c.position):
+        kept = [a for a in s.answers if a[0] != c.nonce or a[2] in (None, c.tag)]
+        s.answers = [(nonce, at, c.tag if nonce == c.nonce else by) for nonce, at, by in kept]
+
+
+def say(me, group, nonce, out):
+    """Where we are."""
+    st = group.state
+    body = nonce + bytes((group.phase == LIVE,)) + u32(st.epoch) + st.head
+    _say(me, group, HEAD, body, out)
+
+
+def tell(me, members, group, now):
+    """Somebody does not know where the group is: say it unasked, now and then."""
+    s = group.search
+    if s.told_at is None or now - s.told_at >= TELL_MS:
+        s.told_at = now
+        s.answers.append((bytes(16), now + _rank(me, members, group) * ANSWER_MS, None))
+
+
+def answer(me, group, now, out):
+    """What is due."""
+    s = group.search
+    for given in [a for a in s.answers if now >= a[1]]:
+        s.answers.remove(given)
+        if group.phase in (LIVE, SYNC):
+            say(me, group, given[0], out)
+            if group.phase == LIVE:
+                write_slot(me, group, out)
+
+
+# --- what came
+
+
+def hold(group, frame):
+    """A live frame while we are looking. Of too many the oldest goes; then we ask again once we have caught up."""
+    s = group.search
+    s.held.append(frame)
+    while len(s.held) > MAX_HELD or sum([len(f) for f in s.held]) > HELD_BYTES:
+        s.held.pop(0)
+        s.overflow = True
+
+
+def hole(group):
+    """Is something missing between us and what we hold?"""
+    s, st = group.search, group.state
+    return s.overflow and not [f for f in s.held if frame_epoch(f) == st.epoch and frame_prev(f) == st.head]
+
+
+def hear(group, c):
+    """A live member's answer. Of two of one member the lower counts: whoever saw the truth from it kept silent."""
+    told = group.search.told
+    if c.tag not in told or c.number < told[c.tag][0]:
+        told[c.tag] = c.position
+
+
+def elsewhere(group, position):
+    """Is this ahead of us, or another head of our epoch, or of one of the last?"""
+    return (position[0] >= group.state.epoch or position[0] in group.recent) and not group.passed(position)
+
+
+def away(group):
+    """How many live members named a position that is not ours, and that we believe? One alone may lie."""
+    return len([p for p in said_by(group) if elsewhere(group, p)])
+
+
+def said_by(group, *others):
+    """Positions that members other than these told us, and that we believe."""
+    s = group.search
+    return [s.told[tag] for tag in s.told if tag not in others and tag not in s.liars]
+
+
+def named(group):
+    """Where to go: but for what could not be had. Who is not believed counts when nobody else says anything."""
+    s = group.search
+    ignored = s.liars if said_by(group) else ()
+    return [s.told[tag] for tag in s.told if tag not in ignored and tag not in s.failed]
+
+
+def missing(group, ahead):
+    """What we looked for cannot be had; ahead: nor can any position that is ahead of us."""
+    s = group.search
+    for tag in s.told:
+        if s.told[tag] == s.target or ahead and s.told[tag][0] > group.state.epoch:
+            s.failed.append(tag)
+
+
+def furthest(group, positions):
+    """Of these the one to go to: of two equally far ones our own."""
+    best = positions[0]
+    for p in positions:
+        level = p[0] == best[0]
+        if level and group.passed(p) or better(p, best) and not (level and group.passed(best)):
+            best = p
+    return best
 
 
 def better(a, b):
     """Of two positions: the longer branch; of equally long ones that with the smaller head."""
     return a[0] > b[0] or a[0] == b[0] and a[1] < b[1]
+
+
+def refuse_one(group):
+    """We are where we ought to be: who alone is elsewhere is not believed any more."""
+    told = group.search.told
+    if away(group) < 2:
+        for tag in told:
+            if elsewhere(group, told[tag]):
+                refuse(group, tag)
+
+
+def refuse(group, tag):
+    """It named what it could not show."""
+    if tag not in group.search.liars:
+        group.search.liars.append(tag)

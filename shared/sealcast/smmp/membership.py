@@ -1,222 +1,148 @@
-"""Who makes which agreement when: create, add, remove, leave, resync. PROTOCOL.md section 19.
+"""Who makes which agreement when, which ones a member takes, and what it is afterwards. PROTOCOL.md sections 16.4,
+18.5 and 19.
 
-Any member can organize. An agreement is a frame like any other: if another frame comes first, it is made anew.
+Any member can organize. An agreement is a frame like any other: if another frame comes first, it is made anew. All
+that can fail is computed first: a frame that is refused has changed nothing.
 """
 
 from ..compat import const
 from ..crypto.keys import high_order
 from ..errors import NoGroup, Reject
+from ..rare import load
 from ..wire import AGREEMENT
-from ..zpinc.members import AWAKE
-from . import ratchet as smmp
-from .control import LIVE, NONE
-from .outgoing import Pending
-from .ratchet import ADD, CREATE, ENTERS, MAX_EPOCH, REMOVE, RESYNC
+from . import outgoing, private
+from .group import LIVE, NONE, STEP_MS, SYNC, Pending, own_tag, static
+from .order import advance, win_slot
+from .ratchet import ADD, CREATE, ENTERS, MAX_EPOCH, MAX_GROUP, REMOVE, RESYNC
 
-STEP_MS = const(2000)  # who answers a rejoin, by place among the awake
 INTERVAL_MS = const(10000)  # between two agreements of ours
 ASK_MS = const(4000)  # before a group is set up: does anyone know it already?
 
 
-class Organizer:
-    """The change we want. `group`: see group.Group."""
+# --- taking one
 
-    def __init__(self, group):
-        self.group = group
-        self.ch = group.ch
-        self.job = None  # (reason, tags to add, tags to remove)
-        self.job_at = None
-        self._not_before = 0
-        self._answered = []  # tags that an agreement of ours took in again, and none of another since
 
-    def stop(self):
-        if self.job and self.job[0] == RESYNC:
-            self.job = self.job_at = None
+def in_order(me, members, group, frame, now, out):
+    """An agreement in its place in the order, its mac checked. Raises Reject."""
+    st, mine = group.state, group.outgoing.own(frame)
+    a = load("smmp.agreement").Agreement(frame)
+    load("smmp.packages")
+    if a.epoch != st.epoch or a.head != st.head:
+        raise Reject("epoch")
+    a.follows(st)
+    if me.tag not in a.tags:
+        out.event("removed", {"by": members.uid_of(a.organizer)})
+        forget(group, out)
+        return
+    at = a.tags.index(me.tag)
+    if mine:
+        after = mine.after
+    elif a.enters(at):
+        after = _by_package(me, members, group, a, at, None, now, out)
+    elif a.number(at):
+        after = _by_package(me, members, group, a, at, st.r, now, out)
+    else:  # our packages had run out: our present key serves
+        after = a.accept(me.suite, me.tag, me.identity.b, st.r, a.R[at], st.r, members.pinned)
+    _begin(me, members, group, a, after, mine, now, out)
+    if not mine and a.numbers[at] == 0:
+        outgoing.refresh_soon(me, group, now)
 
-    def used(self, a, before, now):
-        """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again.
 
-        before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch.
-        """
-        packages = self.group.packages
-        entered = [t for t in a.tags if a.enters(a.tags.index(t))]
-        self._answered = [t for t in self._answered if t in a.tags and t not in entered]
-        if a.organizer == self.ch.tag:
-            self._answered += entered
-        spent = {}
-        for i in range(len(a.tags)):
-            if a.tags[i] == self.ch.tag:
-                spent = packages.spend(a.number(i))
-            else:
-                packages.used(a.tags[i], a.number(i))
-        packages.publish()
-        if self.job:
-            reason, add, remove = self.job
-            self.job = self.job_at = None
-            add = [t for t in add if _still(t, a, before)]
-            remove = [t for t in remove if t in a.tags]
-            if add or remove:
-                self._want(reason, add, remove, now + STEP_MS)
-        return spent
+def from_outside(me, members, group, frame, live, now, out):
+    """We are in no group, or cannot catch up: an agreement on our own unused package needs no other proof.
 
-    def restore(self, spent, job):
-        """The agreement that took them was not the group's."""
-        self.group.packages.mine.update(spent)
-        if job and not self.job:
-            self.job = job
+    Raises Reject.
+    """
+    packages, sync = load("smmp.packages"), load("smmp.sync")
+    a = load("smmp.agreement").Agreement(frame)
+    mine = group.outgoing.own(frame)
+    at = a.tags.index(me.tag) if me.tag in a.tags else None
+    if mine:
+        after = mine.after
+    elif at is None or not a.enters(at) or not packages.fits(group, a.number(at), a.R[at]):
+        if at is not None:
+            packages.behind(me, group, a.number(at), now, out)
+        if live and a.reason == CREATE and group.change.job:
+            _forestalled(group, out)  # of two groups set up at once the first stands, for all
+        raise Reject("outside")
+    elif group.state is not None and a.organizer not in group.state.tags:
+        raise Reject("members")  # only those we knew may say that this is the group
+    elif group.state is not None and a.epoch < group.state.epoch and a.reason != CREATE:
+        raise Reject("late")
+    else:
+        after = _by_package(me, members, group, a, at, None, now, out)
+    _begin(me, members, group, a, after, mine, now, out)
+    group.phase = SYNC
+    if mine and live:
+        sync.go_live(me, members, group, [], now, out)  # the first frame of its group: there is nobody to ask
+    else:
+        sync.start(me, group, False, now, out)  # was it the first in its place? Those who are in know.
 
-    # --- changes
 
-    def change(self, action, tags, now):
-        """What a user asks for. Raises NoGroup."""
-        inside = self.group.state is not None and not (action == "create" and self.group.over())
-        if action == "create" and inside:
-            raise NoGroup("this member is in a group already: add or remove members, or leave it first")
-        if action != "create" and not inside:
-            raise NoGroup("this member is in no group: create one first")
-        if action == "add" and tags[0] in self.group.state.tags:
-            raise NoGroup("a member of the group already: remove it first if it has lost its state")
-        if action == "rejoin":
-            self.group.where.rejoin(now)
-        elif action == "resync":
-            self.group.where.decree(now)
-            self._want(RESYNC, [], [], now)
-        elif action == "remove":
-            self._want(REMOVE, [], tags, now)
+def _by_package(me, members, group, a, at, r, now, out):
+    """The state an agreement gives us by our package. r: our present secret, None: the package's. Raises Reject."""
+    packages = load("smmp.packages")
+    packages.behind(me, group, a.number(at), now, out)
+    package = packages.get(group, a.number(at))
+    if r is None and package.R != a.R[at]:
+        raise Reject("package")
+    return a.accept(me.suite, me.tag, me.identity.b, package.k, package.K, r or package.r, members.pinned)
+
+
+def _begin(me, members, group, a, after, mine, now, out):
+    """From here on with an agreement's keys. Raises Reject; nothing has changed then."""
+    pairs = {}
+    for i in range(after.N):
+        tag = own_tag(members, after.tags[i])
+        if tag != me.tag:
+            shared = static(me, members, group, tag)
+            pairs[tag] = private.begin(me.suite, group.id, me.tag, tag, shared, after.r, after.R[i])
+    old = group.state
+    before = old.tags if old else []
+    if mine:
+        group.outgoing.pending = None
+    elif group.outgoing.pending:
+        outgoing.requeue(group, now, out)
+    job = group.change.job
+    advance(group, after, a.frame, a.organizer, mine, out)
+    group.pairs = pairs
+    group.search.liars = []
+    group.undo.job = job
+    group.undo.spent = _used(me, group, a, old, now, out)
+    out.event("group", {
+        "reason": a.reason, "by": members.uid_of(a.organizer), "members": [members.uid_of(t) for t in a.tags],
+        "added": [members.uid_of(t) for t in a.tags if t not in before],
+        "removed": [members.uid_of(t) for t in before if t not in a.tags],
+    })  # fmt: skip
+    if mine:
+        win_slot(me, group, out)
+
+
+def _used(me, group, a, before, now, out):
+    """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again.
+
+    before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch.
+    """
+    packages, change = load("smmp.packages"), group.change
+    entered = [tag for tag in a.tags if a.enters(a.tags.index(tag))]
+    change.answered = [tag for tag in change.answered if tag in a.tags and tag not in entered]
+    if a.organizer == me.tag:
+        change.answered += entered
+    spent = {}
+    for i in range(len(a.tags)):
+        if a.tags[i] == me.tag:
+            spent = packages.spend(group, a.number(i))
         else:
-            if action == "create":
-                self.group.forget()  # of a group that nobody can follow any more, the last trace
-            self._want(CREATE if action == "create" else ADD, tags, [], now + (0 if inside else ASK_MS))
-            if not inside:
-                self.group.where.sync(now)  # is there one already?
-
-    def exists(self):
-        if self.job and self.job[0] == CREATE:
-            self.job = self.job_at = None
-            self.ch.event("group_failed", {"reason": "a group of this name exists: ask one of its members to add this one"})
-
-    def leaving(self, tag, now):
-        """A member said that it leaves: the first of those who stay removes it."""
-        if tag != self.ch.tag and self.group.state and tag in self.group.state.tags:
-            self._want(REMOVE, [], [tag], now + STEP_MS * self._place(tag))
-
-    def wanted(self, tag, number, now):
-        """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for this. Raises
-        Reject("stale")."""
-        self.group.packages.asked(tag, number)
-        if self.group.state and self.group.phase == LIVE and tag in self.group.state.tags:
-            at = now + STEP_MS * self._place(tag) + int.from_bytes(self.ch.rng.bytes(2), "big") % STEP_MS
-            if tag in self._answered:
-                at += STEP_MS * len(self.group.state.tags)  # it did not take ours: it may not know us. Others first
-            at = max(at, self._not_before)
-            self._want(RESYNC, [tag], [], at)
-
-    def _place(self, without):
-        before = 0
-        for tag in self.group.state.tags:
-            m = self.ch.members_by_tag.get(tag)
-            if tag != without and tag < self.ch.tag and m and m.status == AWAKE:
-                before += 1
-        return before
-
-    def _want(self, reason, add, remove, at):
-        """One more wish: the next agreement fulfils all of them."""
-        if self.job:
-            reason = max(reason, self.job[0])
-            add = add + [t for t in self.job[1] if t not in add + remove]
-            remove = remove + [t for t in self.job[2] if t not in add + remove]
-            if self.job_at is not None:
-                at = min(at, self.job_at)
-        self.job = (reason, add, remove)
-        self.job_at = at
-
-    def again(self, now):
-        """Our agreement lost to another frame; the wish stands."""
-        if self.job:
-            self.job_at = now + STEP_MS
-
-    def forestalled(self):
-        """Another group of this name was created before ours."""
-        self.group.speech.pending = None
-        self.job = self.job_at = None
-        self.ch.dirty = True
-        self.ch.event("group_failed", {"reason": "another group was created first"})
-
-    def tick(self, now):
-        if self.job_at is not None and now >= self.job_at and not self.group.speech.pending:
-            self.job_at = None
-            self._make(now)
-
-    def _make(self, now):
-        """Build the agreement and send it. Who has no usable package is told of, and waits for the next one; the rest is done."""
-        ch, g = self.ch, self.group
-        st = g.state
-        _, add, remove = self.job
-        if g.phase not in (LIVE, NONE):
-            self.job_at = now + STEP_MS
-            return
-        entering = [tag for tag in add if self._usable(tag)]
-        for tag in add:
-            if tag not in entering:
-                ch.event("no_package", {"uid": ch.uid_of(tag)})
-        if len(entering) < len(add) and (st is None or not entering and not remove):
-            self.job_at = now + INTERVAL_MS
-            return
-        tags = set(st.tags if st else [ch.tag])
-        gone = [tag for tag in remove if tag in tags]
-        new = [tag for tag in entering if tag not in tags]
-        tags = sorted((tags | set(entering)) - set(remove))
-        if remove and not gone and not entering:
-            self.job = None  # gone already
-            return
-        if len(tags) < 2 and not gone or len(tags) > smmp.MAX_GROUP:
-            self._failed("a group has 2 to %d members" % smmp.MAX_GROUP)
-            return
-        if st and st.epoch >= MAX_EPOCH:
-            self._failed("the group has used up all its numbers: create a new one")
-            return
-        reason = CREATE if st is None else REMOVE if gone else ADD if new else RESYNC
-        r = ch.rng.bytes(32)
-        epoch, head, v = (st.epoch, st.head, st.v) if st else (0, bytes(32), None)
-        try:
-            parties = [self._party(tag, tag in entering, r) for tag in tags]
-            frame, after = smmp.agree(
-                ch.suite, g.id, epoch, head, reason, ch.tag, ch.identity.b, r, ch.rng.bytes(32), parties, v
-            )
-        except Reject:
-            self._failed("a member's keys are not usable")
-            return
-        self._not_before = now + INTERVAL_MS
-        g.speech.submit(Pending(AGREEMENT, frame, None, None, None, after), now)
-
-    def _usable(self, tag):
-        """Can this member come in?"""
-        try:
-            return high_order(self.ch.pinned(tag) or bytes(32)) and self.group.packages.known(tag)
-        except Reject:
-            return False
-
-    def _party(self, tag, enters, r):
-        """A member of the next agreement. enters: with its newest package; else with its present key and its oldest. Raises Reject."""
-        ch, st, known = self.ch, self.group.state, self.group.packages.known(tag)
-        if tag == ch.tag:
-            return smmp.Party(tag, ch.identity.B, 0, None, ch.suite.x25519_base(r))
-        B = ch.pinned(tag)
-        if B is None:
-            raise Reject("identity")
-        if enters:
-            number = max(known)
-            return smmp.Party(tag, B, number | ENTERS, known[number][0], known[number][1])
-        R = st.R[st.tags.index(tag)]
-        number = min(known) if known else 0  # asleep for long: its packages have run out
-        return smmp.Party(tag, B, number, known[number][0] if known else R, R)
-
-    def _failed(self, why):
-        self.job = None
-        self.ch.event("group_failed", {"reason": why})
-
-    def times(self):
-        return [] if self.group.speech.pending else [self.job_at]
+            packages.used(group, a.tags[i], a.number(i), out)
+    packages.publish(me, group, out)
+    if change.job:
+        reason, add, remove = change.job
+        change.drop()
+        add = [tag for tag in add if _still(tag, a, before)]
+        remove = [tag for tag in remove if tag in a.tags]
+        if add or remove:
+            want(group, reason, add, remove, now + STEP_MS)
+    return spent
 
 
 def _still(tag, a, before):
@@ -224,3 +150,175 @@ def _still(tag, a, before):
     if before is None or tag not in before.tags:
         return tag not in a.tags
     return tag in a.tags and before.R[before.tags.index(tag)] == a.R[a.tags.index(tag)]
+
+
+def forget(group, out):
+    """We are in no group any more; every key of it goes."""
+    group.state = group.undo = group.last_by = None
+    group.last = b""
+    group.pairs, group.recent, group.heard = {}, {}, {}
+    outgoing.forget(group, NoGroup("this member is out of the group now"), out)
+    group.change.drop()
+    group.phase = NONE
+    group.search.stop()
+    out.dirty = True
+
+
+# --- wishes
+
+
+def change(me, members, group, action, tags, now, out):
+    """What a user asks for. Raises NoGroup."""
+    sync, st = load("smmp.sync"), group.state
+    inside = st is not None and not (action == "create" and group.over())
+    if action == "create" and inside:
+        raise NoGroup("this member is in a group already: add or remove members, or leave it first")
+    if action != "create" and not inside:
+        raise NoGroup("this member is in no group: create one first")
+    if action == "add" and tags[0] in st.tags:
+        raise NoGroup("a member of the group already: remove it first if it has lost its state")
+    if action == "leave":
+        out.event("removed", {"by": me.uid})  # nobody hears us: we are out, they will see
+        forget(group, out)
+    elif action == "rejoin":
+        load("smmp.fetch").rejoin(me, group, now, out)
+    elif action == "resync":
+        sync.decree(me, members, group, now, out)
+        want(group, RESYNC, [], [], now)
+    elif action == "remove":
+        want(group, REMOVE, [], tags, now)
+    elif action == "add":
+        want(group, ADD, tags, [], now)
+    else:
+        forget(group, out)  # of a group that nobody can follow any more, the last trace
+        want(group, CREATE, tags, [], now + ASK_MS)
+        sync.start(me, group, False, now, out)  # is there one already?
+
+
+def exists(group, out):
+    """A live member has answered: there is a group of this name."""
+    if group.change.job and group.change.job[0] == CREATE:
+        group.change.drop()
+        out.event("group_failed", {"reason": "a group of this name exists: ask one of its members to add this one"})
+
+
+def _forestalled(group, out):
+    """Another group of this name was created before ours."""
+    group.outgoing.pending = None
+    group.change.drop()
+    out.dirty = True
+    out.event("group_failed", {"reason": "another group was created first"})
+
+
+def leaving(me, members, group, tag, now):
+    """A member said that it leaves: the first of those who stay removes it."""
+    if tag != me.tag and tag in group.tags():
+        want(group, REMOVE, [], [tag], now + STEP_MS * members.rank(group.state.tags, me.tag, tag))
+
+
+def wanted(me, members, group, tag, number, now, out):
+    """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for
+    this. Raises Reject("stale").
+    """
+    load("smmp.packages").asked(group, tag, number, out)
+    c = group.change
+    if group.phase == LIVE and tag in group.tags():
+        tags = group.state.tags
+        at = now + STEP_MS * members.rank(tags, me.tag, tag) + int.from_bytes(me.rng.bytes(2), "big") % STEP_MS
+        if tag in c.answered:
+            at += STEP_MS * len(tags)  # it did not take ours: it may not know us. Others first
+        want(group, RESYNC, [tag], [], max(at, c.not_before))
+
+
+def want(group, reason, add, remove, at):
+    """One more wish: the next agreement fulfils all of them."""
+    c = group.change
+    if c.job:
+        reason = max(reason, c.job[0])
+        add = add + [tag for tag in c.job[1] if tag not in add + remove]
+        remove = remove + [tag for tag in c.job[2] if tag not in add + remove]
+        if c.at is not None:
+            at = min(at, c.at)
+    c.job = (reason, add, remove)
+    c.at = at
+
+
+# --- making one
+
+
+def make(me, members, group, now, out):
+    """Build the agreement and send it.
+
+    Who has no usable package is told of, and waits for the next one; the rest is done.
+    """
+    agreement, packages, st, c = load("smmp.agreement"), load("smmp.packages"), group.state, group.change
+    c.at = None
+    _, add, remove = c.job
+    if group.phase not in (LIVE, NONE):
+        c.at = now + STEP_MS
+        return
+    entering = [tag for tag in add if _usable(members, packages.known(group, tag), tag)]
+    for tag in add:
+        if tag not in entering:
+            out.event("no_package", {"uid": members.uid_of(tag)})
+    if len(entering) < len(add) and (st is None or not entering and not remove):
+        c.at = now + INTERVAL_MS
+        return
+    tags = set(st.tags if st else [me.tag])
+    gone = [tag for tag in remove if tag in tags]
+    new = [tag for tag in entering if tag not in tags]
+    tags = sorted((tags | set(entering)) - set(remove))
+    if remove and not gone and not entering:
+        c.job = None  # gone already
+        return
+    if len(tags) < 2 and not gone or len(tags) > MAX_GROUP:
+        _failed(group, "a group has 2 to %d members" % MAX_GROUP, out)
+        return
+    if st and st.epoch >= MAX_EPOCH:
+        _failed(group, "the group has used up all its numbers: create a new one", out)
+        return
+    reason = CREATE if st is None else REMOVE if gone else ADD if new else RESYNC
+    r = me.rng.bytes(32)
+    epoch, head, v = (st.epoch, st.head, st.v) if st else (0, bytes(32), None)
+    try:
+        parties = [party(me, members, group, tag, tag in entering, r) for tag in tags]
+        frame, after = agreement.agree(
+            me.suite, group.id, epoch, head, reason, me.tag, me.identity.b, r, me.rng.bytes(32), parties, v
+        )
+    except Reject:
+        _failed(group, "a member's keys are not usable", out)
+        return
+    c.not_before = now + INTERVAL_MS
+    outgoing.submit(me, group, Pending(AGREEMENT, frame, None, None, None, after), now, out)
+
+
+def _usable(members, known, tag):
+    """Can this member come in?"""
+    try:
+        return high_order(members.pinned(tag) or bytes(32)) and known
+    except Reject:
+        return False
+
+
+def party(me, members, group, tag, enters, r):
+    """A member of the next agreement. enters: with its newest package; else with its present key and its oldest.
+
+    Raises Reject.
+    """
+    agreement, known, st = load("smmp.agreement"), load("smmp.packages").known(group, tag), group.state
+    B = members.pinned(tag)
+    if tag == me.tag:
+        return agreement.Party(tag, B, 0, None, me.suite.x25519_base(r))
+    if B is None:
+        raise Reject("identity")
+    if enters:
+        number = max(known)
+        return agreement.Party(tag, B, number | ENTERS, known[number][0], known[number][1])
+    R = st.R[st.tags.index(tag)]
+    number = min(known) if known else 0  # asleep for long: its packages have run out
+    return agreement.Party(tag, B, number, known[number][0] if known else R, R)
+
+
+def _failed(group, why, out):
+    group.change.job = None
+    out.event("group_failed", {"reason": why})

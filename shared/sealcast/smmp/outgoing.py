@@ -1,14 +1,17 @@
-"""Our own messages' way into the group: queued, sealed on the present state, repeated until accepted. PROTOCOL.md 17.4 and 18.1.
+"""Our own messages' way into the group: queued, sealed on the present state, repeated until accepted. PROTOCOL.md
+17.4 and 18.1.
 
-One frame is on its way at a time. It moves us on when it comes back; if another's came first, what it said is sealed anew.
+One frame is on its way at a time. It moves us on when it comes back; if another's came first, what it said is sealed
+anew.
 """
 
-from ..compat import const
+from ..compat import const, due
+from ..crypto.keys import derive
 from ..errors import NoGroup, OutboxFull, TooLong
-from ..wire import RATCHET, u32
-from . import private
-from . import ratchet as smmp
-from .control import LIVE, NONE
+from ..rare import load
+from ..wire import RATCHET, TAG, u32
+from . import private, ratchet
+from .group import LIVE, NONE, Pending, statics
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
 QUEUE = const(16)
@@ -27,166 +30,174 @@ LEAD = const(9)  # that byte and the sender's message number (8): bytes before t
 
 def well_formed(m):
     """Is this one of our messages, as bytes?"""
-    return len(m) >= LEAD and (m[0] in (PRIVATE, REFRESH, LEAVE) or m[0] == APPLICATION and len(m) <= LEAD + MAX_MESSAGE)
+    if len(m) < LEAD:
+        return False
+    return m[0] in (PRIVATE, REFRESH, LEAVE) or m[0] == APPLICATION and len(m) <= LEAD + MAX_MESSAGE
 
 
-class Pending:
-    """Our frame on its way: kept, byte for byte, until it or another one is accepted."""
-
-    def __init__(self, kind, frame, secret=None, entry=None, t=None, after=None, public=None):
-        self.kind = kind
-        self.frame = frame
-        self.secret = secret  # r_new of a ratchet frame
-        self.public = public  # its R_new
-        self.entry = entry  # what to seal again should another frame win: (lead, text, to); None for an agreement
-        self.t = t  # a private message's next secret
-        self.after = after  # an agreement's State
+def wrapped(me, group, frame):
+    """All that is the group's carries a tag under the channel's key: what outsiders make is dropped before it means
+    anything.
+    """
+    return frame + derive(me.suite, me.keys.msgkey, b"sc/gm", group.id, frame)[:TAG]
 
 
-class Speech:
-    """`g` is the group; see group.Group."""
+def publish(me, group, frame, slot, out):
+    """slot: a retained one, or None: on the live topic."""
+    topic = me.topics.make(group.name, "g" if slot is None else "e", slot)
+    out.publish(topic, wrapped(me, group, frame), slot is not None)
 
-    def __init__(self, group):
-        self.g = group
-        self.ch = group.ch
-        self.queue = []  # [(lead, text, to)]
-        self.tokens = {}  # lead -> token of who waits for it
-        self.count = 0  # messages ever queued
-        self.pending = None
-        self.stop()
 
-    def stop(self):
-        """The connection is gone."""
-        self._reseal_at = None
-        self._repeat_at = None
-        self._refresh_at = None
+def send(me, members, group, kind, text, to, now, out):
+    """Queue a message. kind: its first byte; to: tag of a private message's receiver.
 
-    def forget(self):
-        for lead in sorted(self.tokens):
-            self._settled(lead, NoGroup("this member is out of the group now"))
-        self.queue = []
-        self.pending = None
+    Raises NoGroup, TooLong, OutboxFull.
+    """
+    o, st = group.outgoing, group.state
+    if st is None:
+        raise NoGroup("not in a group: an organizer must add this member first (sealcast group)")
+    if st.epoch >= MAX_EPOCH:
+        raise NoGroup("the group has used up all its numbers: create a new one")
+    if to is not None and to not in st.tags:
+        raise NoGroup("no such member in the group: private messages go to members of it")
+    if len(text) > MAX_MESSAGE:
+        raise TooLong("a group message has at most %d bytes, this one has %d: split it" % (MAX_MESSAGE, len(text)))
+    if len(o.queue) >= QUEUE:
+        raise OutboxFull("%d messages wait for their turn in the group: wait for one to be sent" % QUEUE)
+    o.count += 1
+    token = out.outbox.token()
+    o.queue.append((bytes((kind,)) + u32(me.session.lamport) + u32(o.count), text, to, token))
+    out.queued(token)
+    out.dirty = True
+    flush(me, members, group, now, out)
 
-    def _settled(self, lead, error=None):
-        if lead in self.tokens:
-            self.ch.settled(self.tokens.pop(lead), error)
 
-    def send(self, kind, text, to, now):
-        """Queue a message. kind: its first byte; to: tag of a private message's receiver. Raises NoGroup, TooLong, OutboxFull."""
-        g = self.g
-        if g.state is None:
-            raise NoGroup("not in a group: an organizer must add this member first (sealcast group)")
-        if g.state.epoch >= MAX_EPOCH:
-            raise NoGroup("the group has used up all its numbers: create a new one")
-        if to is not None and to not in g.state.tags:
-            raise NoGroup("no such member in the group: private messages go to members of it")
-        if len(text) > MAX_MESSAGE:
-            raise TooLong("a group message has at most %d bytes, this one has %d: split it" % (MAX_MESSAGE, len(text)))
-        if len(self.queue) >= QUEUE:
-            raise OutboxFull("%d messages wait for their turn in the group: wait for one to be sent" % QUEUE)
-        self.count += 1
-        lead, token = bytes((kind,)) + u32(self.ch.session.lamport) + u32(self.count), self.ch.outbox.token()
-        self.queue.append((lead, text, to))
-        self.tokens[lead] = token
-        self.ch.queued(token)
-        self.ch.dirty = True
-        self.flush(now)
-
-    def flush(self, now):
-        """Seal the next message on the present state: store, then publish; accepted when it comes back."""
-        g = self.g
-        if g.phase != LIVE or g.state.epoch >= MAX_EPOCH or self.pending or not self.queue:
+def flush(me, members, group, now, out):
+    """Seal the next message on the present state: store, then publish; accepted when it comes back."""
+    o, st = group.outgoing, group.state
+    if group.phase != LIVE or st.epoch >= MAX_EPOCH or o.pending or not o.queue:
+        return
+    if o.reseal_at is not None and now < o.reseal_at:
+        return
+    o.reseal_at = None
+    entry = o.queue.pop(0)
+    lead, text, to, token = entry
+    nonce, t = me.rng.nonce(st.head, lead + text), None
+    if to is not None:
+        if to not in group.pairs:
+            out.event("undeliverable", {"uid": members.uid_of(to), "number": int.from_bytes(lead[5:], "big")})
+            if token:
+                out.settled(token, NoGroup("its receiver left the group"))
+            out.dirty = True
+            flush(me, members, group, now, out)
             return
-        if self._reseal_at is not None and now < self._reseal_at:
-            return
-        self._reseal_at = None
-        entry = self.queue.pop(0)
-        lead, text, to = entry
-        ch, st = self.ch, g.state
-        nonce, t = ch.rng.nonce(st.head, lead + text), None
-        if to is not None:
-            if to not in g.pairs:
-                self._settled(lead, NoGroup("its receiver left the group"))
-                ch.event("undeliverable", {"uid": ch.uid_of(to), "number": int.from_bytes(lead[5:], "big")})
-                ch.dirty = True
-                self.flush(now)
-                return
-            t = ch.rng.bytes(32)
-            text = private.seal(ch.suite, g.pairs[to], st.epoch, ch.tag, nonce, t, text)
-        r_new = ch.rng.bytes(32)
-        R_new = ch.suite.x25519_base(r_new)
-        frame = smmp.seal(ch.suite, st, g.static, nonce, r_new, lead + text, R_new)
-        self.submit(Pending(RATCHET, frame, r_new, entry, t, None, R_new), now)
+        t = me.rng.bytes(32)
+        text = private.seal(me.suite, group.pairs[to], st.epoch, me.tag, nonce, t, text)
+    r_new = me.rng.bytes(32)
+    R_new = me.suite.x25519_base(r_new)
+    frame = ratchet.seal(me.suite, st, statics(me, members, group), nonce, r_new, lead + text, R_new)
+    submit(me, group, Pending(RATCHET, frame, r_new, entry, t, None, R_new), now, out)
 
-    def submit(self, pending, now):
-        """Publish; also the same bytes again."""
-        self.pending = pending
-        self.ch.dirty = True
-        self._repeat_at = now + REPEAT_MS
-        self.g.publish(pending.frame)
 
-    def own(self, frame):
-        """Our Pending, when this is its frame."""
-        return self.pending if self.pending is not None and frame == self.pending.frame else None
+def submit(me, group, pending, now, out):
+    """Publish; also the same bytes again."""
+    group.outgoing.pending = pending
+    group.outgoing.repeat_at = now + REPEAT_MS
+    out.dirty = True
+    publish(me, group, pending.frame, None, out)
 
-    def accepted(self, now):
-        self._settled(self.pending.entry[0])
-        self.pending = None
-        self._refresh_at = now + REFRESH_MS + self.jitter(REFRESH_MS)
 
-    def lost_race(self, now, winner=None):
-        """Another frame came first: ours is sealed anew on the new state, after a wait that our place decides."""
-        st = self.g.state
-        if self.pending.entry:
-            self.ch.event("collision", {"epoch": st.epoch})
-            place = 0 if winner is None else (st.index - winner) % st.N
-            self._reseal_at = now + place * SLOT_MS
-        self.requeue(now)
+def accepted(me, group, now, out):
+    """Our message came back as the next one."""
+    o = group.outgoing
+    lead, text, to, token = o.pending.entry
+    if token:
+        out.settled(token)
+    o.pending.entry = (lead, text, to, 0)  # should it be rolled back it waits again, and nobody for it
+    o.pending = None
+    o.refresh_at = _some_day(me, now)
 
-    def requeue(self, now):
-        """Our frame is no longer on its way; what it said goes back to the front."""
-        p, self.pending = self.pending, None
-        if p and p.entry:
-            self.queue.insert(0, p.entry)
-        elif p:
-            self.g.organizer.again(now)
-        self.ch.dirty = True
 
-    def resume(self, now):
-        """We are live again: the same bytes, if they still fit."""
-        p, st = self.pending, self.g.state
-        if p and frame_epoch(p.frame) == st.epoch and frame_prev(p.frame) == st.head:
-            self.submit(p, now)
-        elif p:
-            self.lost_race(now)
-        if self._refresh_at is None:
-            self._refresh_at = now + REFRESH_MS + self.jitter(REFRESH_MS)
-        self.flush(now)
+def lost_race(group, now, winner, out):
+    """Another frame came first: ours is sealed anew on the new state, after a wait that our distance from the winner
+    decides.
 
-    def refresh_soon(self, now):
-        """Our key in the group served an agreement: replace it."""
-        self._refresh_at = now + self.jitter(SLOT_MS * 20)
+    winner: its index; None: unknown."""
+    o, st = group.outgoing, group.state
+    if o.pending.entry:
+        out.event("collision", {"epoch": st.epoch})
+        behind = 0 if winner is None else (st.index - winner) % st.N
+        o.reseal_at = now + behind * SLOT_MS
+    requeue(group, now, out)
 
-    def jitter(self, ms):
-        return int.from_bytes(self.ch.rng.bytes(3), "big") % ms
 
-    def tick(self, now):
-        g = self.g
-        if self._reseal_at is not None and now >= self._reseal_at:
-            self._reseal_at = None
-            self.flush(now)
-        if self.pending and self._repeat_at is not None and now >= self._repeat_at and g.phase in (LIVE, NONE):
-            self.submit(self.pending, now)
-        if self._refresh_at is not None and now >= self._refresh_at and g.phase == LIVE:
-            self._refresh_at = now + REFRESH_MS + self.jitter(REFRESH_MS)
-            g.packages.renew()
-            if not self.queue and not self.pending and g.state.epoch < MAX_EPOCH:
-                self.send(REFRESH, b"", None, now)
+def requeue(group, now, out):
+    """Our frame is no longer on its way; what it said goes back to the front."""
+    o = group.outgoing
+    p, o.pending = o.pending, None
+    if p and p.entry:
+        o.queue.insert(0, p.entry)
+    elif p:
+        group.change.again(now)
+    out.dirty = True
 
-    def times(self):
-        out = [self._reseal_at]
-        if self.g.phase == LIVE:
-            out.append(self._refresh_at)
-        if self.pending and self.g.phase in (LIVE, NONE):
-            out.append(self._repeat_at)
-        return out
+
+def resume(me, members, group, now, out):
+    """We are live again: the same bytes, if they still fit."""
+    o, st = group.outgoing, group.state
+    p = o.pending
+    if p and frame_epoch(p.frame) == st.epoch and frame_prev(p.frame) == st.head:
+        submit(me, group, p, now, out)
+    elif p:
+        lost_race(group, now, None, out)
+    if o.refresh_at is None:
+        o.refresh_at = _some_day(me, now)
+    flush(me, members, group, now, out)
+
+
+def refresh_soon(me, group, now):
+    """Our key in the group served an agreement: replace it."""
+    group.outgoing.refresh_at = now + _jitter(me, SLOT_MS * 20)
+
+
+def forget(group, error, out):
+    """What waits is never sent."""
+    o = group.outgoing
+    waiting = o.queue + ([o.pending.entry] if o.pending and o.pending.entry else [])
+    for _, _, _, token in waiting:
+        if token:
+            out.settled(token, error)
+    o.queue = []
+    o.pending = None
+
+
+def _some_day(me, now):
+    return now + REFRESH_MS + _jitter(me, REFRESH_MS)
+
+
+def _jitter(me, ms):
+    return int.from_bytes(me.rng.bytes(3), "big") % ms
+
+
+def tick(me, members, group, now, out):
+    o = group.outgoing
+    if due(o.reseal_at, now):
+        o.reseal_at = None
+        flush(me, members, group, now, out)
+    if o.pending and due(o.repeat_at, now) and group.phase in (LIVE, NONE):
+        submit(me, group, o.pending, now, out)
+    if due(o.refresh_at, now) and group.phase == LIVE:
+        o.refresh_at = _some_day(me, now)
+        load("smmp.packages").renew(me, group, out)
+        if not o.queue and not o.pending and group.state.epoch < MAX_EPOCH:
+            send(me, members, group, REFRESH, b"", None, now, out)
+
+
+def times(group):
+    o = group.outgoing
+    waits = [o.reseal_at]
+    if group.phase == LIVE:
+        waits.append(o.refresh_at)
+    if o.pending and group.phase in (LIVE, NONE):
+        waits.append(o.repeat_at)
+    return waits

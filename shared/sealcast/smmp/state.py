@@ -1,27 +1,28 @@
 """The group's part of the stored state as bytes and back. PROTOCOL.md section 12."""
 
 from ..compat import const
-from ..wire import lv, u32
-from .control import FORKED, NONE, REJOIN, SYNC
-from .group import Undo
-from .outgoing import Pending
-from .ratchet import Package, State
+from ..wire import Reader, lv, u32
+from .group import FORKED, NONE, REJOIN, SYNC, Package, Pending, Undo, own_tag
+from .ratchet import State
 
 _FIXED = const(32)
 
 
-def pack_group(g):
-    """Keys, position, what is on its way, packages. Held frames and asks belong to a connection and are not stored. -> a list of bytes."""
-    o, p, s = g.organizer, g.packages, g.speech
+def pack(group):
+    """Keys, position, what is on its way, packages.
+
+    Held frames and asks belong to a connection and are not stored. -> a list of bytes.
+    """
+    g, p, o = group, group.packages, group.outgoing
     out = [bytes((g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE,))]
     _optional(out, g.state, _pack_state)
     _pack_pairs(out, g.pairs)
     out.append(lv(g.last, g.last_by or b""))
     _optional(out, g.undo, _pack_undo)
-    out.append(u32(s.count) + bytes((len(s.queue),)))
-    for lead, text, to in s.queue:
+    out.append(u32(o.count) + bytes((len(o.queue),)))
+    for lead, text, to, _ in o.queue:
         out.append(lv(lead, text, to or b""))
-    _optional(out, s.pending, _pack_pending)
+    _optional(out, o.pending, _pack_pending)
     out.append(_count(g.heard))
     for tag in sorted(g.heard):
         out.append(tag + g.heard[tag])
@@ -31,39 +32,41 @@ def pack_group(g):
     out.append(_count(tags))
     for tag in tags:
         out.append(tag + u32(p.floor.get(tag, 0)) + lv(p.theirs.get(tag, b"")))
-    _optional(out, o.job, _pack_job)
+    _optional(out, g.change.job, _pack_job)
     return out
 
 
-def unpack_group(g, r):
-    suite, o, p = g.ch.suite, g.organizer, g.packages
+def unpack(me, members, group, data):
+    """Into a group that knows nothing yet. Raises Reject."""
+    r, g, p, o = Reader(data), group, group.packages, group.outgoing
     g.phase = r.uint(1)
     g.state = _unpack_state(r) if r.uint(1) else None
-    g.pairs = _unpack_pairs(g, r)
+    g.pairs = _unpack_pairs(members, r)
     g.last, g.last_by = r.lv(), r.lv() or None
     if r.uint(1):
-        g.undo = _unpack_undo(g, r)
+        g.undo = _unpack_undo(me, members, g, r)
     if g.last:
         g.recent = {g.state.epoch - 1: (g.last, g.last_by)}
-    g.speech.count = r.uint(4)
+    o.count = r.uint(4)
     for _ in range(r.uint(1)):
         lead, text, to = r.lv(), r.lv(), r.lv() or None
-        g.speech.queue.append((lead, text, to))
-    g.speech.pending = _unpack_pending(r) if r.uint(1) else None
+        o.queue.append((lead, text, to, 0))
+    o.pending = _unpack_pending(r) if r.uint(1) else None
     for _ in range(r.uint(2)):
-        tag = g.tag(r.take(16))
+        tag = own_tag(members, r.take(16))
         g.heard[tag] = r.take(8)
     p.counter = r.uint(4)
-    p.mine = _unpack_packages(suite, r)
+    p.mine = _unpack_packages(me.suite, r)
     for _ in range(r.uint(2)):
-        tag, floor, theirs = g.tag(r.take(16)), r.uint(4), r.lv()
+        tag, floor, theirs = own_tag(members, r.take(16)), r.uint(4), r.lv()
         if floor:
             p.floor[tag] = floor
         if theirs:
             p.theirs[tag] = theirs
     if r.uint(1):
-        o.job = _unpack_job(r)
-        o.job_at = 0
+        g.change.job = _unpack_job(r)
+        g.change.at = 0
+    r.end()
 
 
 def _count(items):
@@ -100,10 +103,10 @@ def _pack_pairs(out, pairs):
         out.append(tag + pairs[tag])
 
 
-def _unpack_pairs(g, r):
+def _unpack_pairs(members, r):
     pairs = {}
     for _ in range(r.uint(1)):
-        tag = g.tag(r.take(16))
+        tag = own_tag(members, r.take(16))
         pairs[tag] = r.take(96)
     return pairs
 
@@ -131,12 +134,12 @@ def _pack_undo(out, u):
     _optional(out, u.job, _pack_job)
 
 
-def _unpack_undo(g, r):
+def _unpack_undo(me, members, g, r):
     u = Undo(g, None)
     outside = r.uint(1)
     u.outside = None if outside == 255 else outside
     u.state = _unpack_state(r) if r.uint(1) else None
-    u.pairs = _unpack_pairs(g, r)
+    u.pairs = _unpack_pairs(members, r)
     # What did not change is one object again
     if u.state and u.state.tags == g.state.tags:
         u.state.tags = g.state.tags
@@ -144,13 +147,13 @@ def _unpack_undo(g, r):
         if u.pairs[tag] == g.pairs.get(tag):
             u.pairs[tag] = g.pairs[tag]
     u.won = _unpack_pending(r) if r.uint(1) else None
-    u.spent = _unpack_packages(g.ch.suite, r)
+    u.spent = _unpack_packages(me.suite, r)
     u.job = _unpack_job(r) if r.uint(1) else None
     return u
 
 
 def _pack_pending(out, p):
-    lead, text, to = p.entry or (b"", b"", None)
+    lead, text, to, _ = p.entry or (b"", b"", None, 0)
     out.append(bytes((p.kind,)) + lv(p.frame, p.secret or b"", lead, text, to or b"", p.t or b""))
     _optional(out, p.after, _pack_state)
 
@@ -158,7 +161,7 @@ def _pack_pending(out, p):
 def _unpack_pending(r):
     kind, frame, secret, lead, text, to, t = r.uint(1), r.lv(), r.lv(), r.lv(), r.lv(), r.lv(), r.lv()
     after = _unpack_state(r) if r.uint(1) else None
-    return Pending(kind, frame, secret or None, (lead, text, to or None) if lead else None, t or None, after)
+    return Pending(kind, frame, secret or None, (lead, text, to or None, 0) if lead else None, t or None, after)
 
 
 def _pack_job(out, job):

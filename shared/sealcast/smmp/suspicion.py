@@ -1,52 +1,88 @@
-"""A live member hears that the group is elsewhere: it asks, and stays live until another one confirms it. PROTOCOL.md 18.3.
+"""A live member hears that the group is elsewhere: it asks, and stays live until another one confirms it. PROTOCOL.md
+18.3.
 
 Else one insider, or a frame that anybody with the channel's key can make, would stop all members at once.
 """
 
 from ..compat import const
-from ..zpinc.members import AWAKE
+from ..errors import Reject
+from ..rare import load
+from .group import SYNC
+from .ratchet import authentic
 
 CALM_MS = const(1500)  # all who know have answered by then
 
 
-class Doubt:
-    """`where`: see position.Position."""
+def suspect(me, members, group, c, now, out):
+    """A member's position is not ours: ask, and stay live until it is answered."""
+    _doubt(me, group, c.tag, c.position, now, out)
 
-    def __init__(self, where):
-        self.where = where
-        self.asking = where.asking
-        self.g = where.g
 
-    def begin(self, cause, claim):
-        """cause: tag of the member that says so, or None; claim: the position that it names."""
-        self.cause = cause
-        self.claim = claim
+def suspect_frame(me, members, group, frame, now, out):
+    """Something was missed, here or there."""
+    _doubt(me, group, None, None, now, out)
+    keep_live(me, members, group, frame, now, out)
 
-    def judge(self, now):
-        """An answer has come. Another live member that is elsewhere too makes us look; one that is where we are calms us."""
-        told = self.asking.said_by(self.cause)
-        if [p for p in told if self.asking.elsewhere(p)] or not told and self._nobody_else():
-            self.where.leave(now)
-        elif [p for p in told if self.g.passed(p)]:
-            self.where.hurry(now + CALM_MS)
 
-    def settle(self, now):
-        """The time for answers is over."""
-        if self.claim and self.g.passed(self.claim):
-            self.where.clear(0)  # the frame was on its way
-        elif [p for p in self.asking.said_by(self.cause) if self.g.passed(p)]:
-            if self.cause and self.claim[0] > self.g.state.epoch:
-                self.asking.refuse(self.cause)  # another head of our epoch may be what it said long ago, repeated by somebody
-            self.where.clear(0)
-        elif self.asking.told:
-            self.where.leave(now)
-        else:
-            self.where.sync(now)
+def _doubt(me, group, cause, claim, now, out):
+    """Ask, and look into the slot of our epoch. cause, claim: who says that we are elsewhere, and where."""
+    heads, s = load("smmp.heads"), group.search
+    s.clear(load("smmp.sync").DOUBT)
+    s.cause, s.claim = cause, claim
+    load("smmp.fetch").look(me, group, group.state.epoch, out)
+    heads.ask_soon(me, group, False, now, out)
 
-    def _nobody_else(self):
-        """Is nobody awake who could contradict the cause?"""
-        for tag in self.g.state.tags:
-            m = self.where.ch.members_by_tag.get(tag)
-            if m and tag != self.cause and tag not in self.asking.liars and m.status == AWAKE:
-                return False
-        return True
+
+def keep_live(me, members, group, frame, now, out):
+    """It may be what we have missed the beginning of."""
+    load("smmp.heads").hold(group, frame)
+
+
+def judge(me, members, group, c, now, out):
+    """An answer has come. Another live member that is elsewhere too makes us move; one that is where we are calms us
+    soon.
+    """
+    heads, s = load("smmp.heads"), group.search
+    heads.hear(group, c)
+    told = heads.said_by(group, s.cause)
+    if [p for p in told if heads.elsewhere(group, p)] or not told and _nobody_else(members, group):
+        _leave(me, members, group, now, out)
+    elif [p for p in told if group.passed(p)]:
+        s.deadline = min(s.deadline or now + CALM_MS, now + CALM_MS)
+
+
+def settle(me, members, group, _, now, out):
+    """The time for answers is over."""
+    heads, sync, s = load("smmp.heads"), load("smmp.sync"), group.search
+    if s.claim and group.passed(s.claim):
+        s.clear(sync.CALM)  # the frame was on its way
+    elif [p for p in heads.said_by(group, s.cause) if group.passed(p)]:
+        if s.cause and s.claim[0] > group.state.epoch:
+            heads.refuse(group, s.cause)  # another head of our epoch may be what it said long ago, repeated by somebody
+        s.clear(sync.CALM)
+    elif s.told:
+        _leave(me, members, group, now, out)
+    else:
+        sync.start(me, group, False, now, out)
+
+
+def _nobody_else(members, group):
+    """Is nobody awake who could contradict the cause?"""
+    s = group.search
+    return not [tag for tag in group.state.tags if tag != s.cause and tag not in s.liars and members.awake(tag)]
+
+
+def _leave(me, members, group, now, out):
+    """We are live no more. What came since the question is held."""
+    sync = load("smmp.sync")
+    group.phase, group.search.stage = SYNC, sync.ASKED
+    sync.go(me, members, group, now, out)
+
+
+def prove(me, members, group, frame, now, out):
+    """There is more: the claim was true."""
+    sync, fetch = load("smmp.sync"), load("smmp.fetch")
+    if not authentic(me.suite, frame, group.state.v):
+        raise Reject("bad_hmac")
+    group.phase, group.search.stage = SYNC, sync.ASKED
+    fetch.take(me, members, group, frame, now, out)

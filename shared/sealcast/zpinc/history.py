@@ -8,7 +8,7 @@ ourselves after subscribing (the barrier) comes back behind them.
 from ..compat import const, due
 from ..crypto.signing import check
 from ..errors import Reject
-from ..wire import NOTE, PRESENCE, SYNC, header
+from ..wire import BARRIER, NOTE, PRESENCE, header
 from . import places as left
 from .identity import open_join
 from .members import WILL
@@ -47,7 +47,7 @@ def own(me, ring, reading, conn, stream, frame, now, out):
     """What stands under our own name -> True when it is the barrier, come back. conn: number of our connection.
     Raises Reject."""
     if stream == "s":
-        _, sid, _, pt = me.keys.open(frame, SYNC, me.tag)
+        _, sid, _, pt = me.keys.open(frame, BARRIER, me.tag)
         if sid != me.session.sid or reading.nonce is None or not me.suite.equal(pt, reading.nonce):
             raise Reject("stale")
         return True
@@ -91,7 +91,7 @@ def _next(me, reading, now, out):
 def _barrier(me, reading, now, out):
     reading.nonce = me.rng.bytes(16)
     reading.deadline = now + BARRIER_MS
-    out.publish(me.topic("s"), me.seal(header(SYNC, me.session.sid, 0), reading.nonce))
+    out.publish(me.topic("s"), me.seal(header(BARRIER, me.session.sid, 0), reading.nonce))
 
 
 def done(me, members, reading, now, out):

@@ -2,8 +2,9 @@
 
 import gc
 
-from room import big, full
+from room import big, full, packed
 from sealcast.channel import Channel
+from sealcast.smmp import order
 from solo import config, hardware, suite
 
 HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
@@ -11,12 +12,12 @@ HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
 
 def test_the_state_of_a_member_of_twenty_fits():
     g = big(20)
-    data = g.pack()
+    data = packed(g)
     g = None
-    other = full(Channel(suite, config("m", ratchet=True), None, hardware), 20).group
+    ch = full(Channel(suite, config("m", ratchet=True), None, hardware), 20)
     gc.collect()
     before = gc.mem_alloc()
-    other.unpack(data)
+    order.unpack(ch.me, ch.others, ch.group, data)
     gc.collect()
     used = gc.mem_alloc() - before
     print("state of a member in a group of 20:", used, "bytes of heap on this machine")

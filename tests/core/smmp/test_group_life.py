@@ -4,9 +4,10 @@ The simulator (tests/sim/group_*.py) is where it is broken in every way; here it
 """
 
 from check import raises
-from room import Room, big, full
+from room import Room, big, full, packed
 from sealcast.channel import Channel
 from sealcast.errors import NoGroup, TooLong
+from sealcast.smmp import order
 from sealcast.smmp.outgoing import MAX_MESSAGE
 from solo import config, hardware, suite
 
@@ -42,9 +43,10 @@ def test_a_group_from_set_up_to_removal():
 
 def test_the_state_of_a_large_group_is_kept_whole():
     g = big(20)
-    data = g.pack()
-    other = full(Channel(suite, config("m", ratchet=True), None, hardware), 20).group
-    other.unpack(data)
+    data = packed(g)
+    ch = full(Channel(suite, config("m", ratchet=True), None, hardware), 20)
+    other = ch.group
+    order.unpack(ch.me, ch.others, other, data)
     other.phase = g.phase
-    assert other.pack() == data
+    assert packed(other) == data
     assert len(data) < 16000

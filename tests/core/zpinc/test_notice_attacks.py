@@ -4,6 +4,7 @@ from check import raises
 from insider import LOW, package
 from room import Room
 from sealcast.errors import Reject
+from sealcast.smmp import packages
 from sealcast.zpinc import revocation
 from sealcast.zpinc.identity import Identity
 from solo import Peer, Solo, config, hardware, suite
@@ -31,7 +32,7 @@ def test_a_notice_is_opened_whatever_became_of_the_packages():
     room.do("eve", "change_group", "create", ["bob", "cem"])
     for _ in range(4):
         room.do("eve", "change_group", "resync", [])
-        bob.group.packages.renew()
+        packages.renew(bob.me, bob.group, bob.out)
     assert min(bob.group.packages.mine) > 6
     room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
     root = room.members["ann"].me.root

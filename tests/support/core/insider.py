@@ -4,10 +4,11 @@ PROTOCOL.md 16 to 22, on CPython and on MicroPython; used by the attacks in test
 """
 
 from room import Room
-from sealcast.crypto.signing import seal_signed
-from sealcast.smmp import control, packages
-from sealcast.smmp import ratchet as smmp
-from sealcast.smmp.control import LIVE
+from sealcast.crypto.signing import CONTROL_LABEL, PACKAGE_LABEL, seal_signed
+from sealcast.smmp import agreement as formulas
+from sealcast.smmp import membership
+from sealcast.smmp.group import LIVE
+from sealcast.smmp.outgoing import wrapped
 from sealcast.wire import CONTROL, PACKAGE, header
 from solo import hardware, suite
 
@@ -26,7 +27,7 @@ def publish(room, uid, stream, frame, slot=None):
     """What a member that has turned puts on the group's topics."""
     ch = room.members[uid]
     topic = ch.me.topics.make(ch.group.name, stream, slot)
-    room.run(uid, [("publish", topic, frame + ch.group._outer(frame), slot is not None, 1, 0)])
+    room.run(uid, [("publish", topic, wrapped(ch.me, ch.group, frame), slot is not None, 1, 0)])
 
 
 def drops(room, uid):
@@ -41,16 +42,16 @@ def same(room, *uids):
 def signed_by(ch, kind, body, tag=None, lamport=None):
     """A control frame that the session of `ch` signs, whoever it names."""
     head = header(CONTROL, tag or ch.me.tag, ch.me.session.lamport if lamport is None else lamport)
-    return seal_signed(ch.me, head, ch.group.id, control.LABEL, bytes((kind,)) + body)
+    return seal_signed(ch.me, head, ch.group.id, CONTROL_LABEL, bytes((kind,)) + body)
 
 
 def agreement(room, uid, change, reason=0, epoch=None):
     """A resync by this member in which change(parties) has been made. -> (frame, State)"""
     ch = room.members[uid]
     g, st, r = ch.group, ch.group.state, hardware(32)
-    parties = [g.organizer._party(tag, False, r) for tag in st.tags]
+    parties = [membership.party(ch.me, ch.others, g, tag, False, r) for tag in st.tags]
     change(parties)
-    return smmp.agree(
+    return formulas.agree(
         suite, g.id, st.epoch if epoch is None else epoch, st.head, reason, ch.me.tag, ch.me.identity.b, r, hardware(32), parties, st.v
     )
 
@@ -62,4 +63,4 @@ def party(room, parties, uid):
 def package(ch, number, body=None, tag=None, sid=None):
     head = header(PACKAGE, sid or ch.me.session.sid, number)
     body = suite.x25519_base(hardware(32)) + suite.x25519_base(hardware(32)) if body is None else body
-    return seal_signed(ch.me, head, tag or ch.me.tag, packages.LABEL, body)
+    return seal_signed(ch.me, head, tag or ch.me.tag, PACKAGE_LABEL, body)

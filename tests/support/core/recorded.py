@@ -56,7 +56,7 @@ class Member:
         if config.get("admin_here"):
             ch.places.collects = True
         self.tokens, self.messages = {}, []
-        return [[uid, status] for uid, status in ch.members] + [ch.epoch, ch.group.summary()], pack_state(ch)
+        return [[uid, status] for uid, status in ch.members] + [ch.epoch, ch.group_summary()], pack_state(ch)
 
     def enter(self, now, method, *args):
         """One input; -> the effects."""

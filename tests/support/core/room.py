@@ -1,8 +1,9 @@
 """Members of a ratcheting group behind an honest broker, on CPython and on MicroPython: whole Channels. PROTOCOL.md 16 to 20."""
 
 from sealcast.channel import Channel
+from sealcast.smmp import order
 from sealcast.smmp import ratchet as smmp
-from sealcast.smmp.outgoing import Pending
+from sealcast.smmp.group import Pending, Undo
 from sealcast.wire import RATCHET
 from sealcast.zpinc.members import Member
 from solo import config, hardware, suite
@@ -104,16 +105,19 @@ def big(n):
         keys = [hardware(32) for _ in range(6)]
         return smmp.State(g.id, tags, [hardware(32) for _ in range(n)], 0, hardware(32), 100, hardware(32), *keys)
 
-    from sealcast.smmp.group import Undo
-
     g.state = state()
     tags = list(g.state.tags)
     frame = bytes(1200)
     g.last, g.last_by, g.phase = frame, g.state.tags[1], 2
     g.pairs = {tag: hardware(32) + hardware(64) for tag in tags[1:]}
     g.undo = Undo(g, None)
-    g.speech.pending = Pending(RATCHET, frame, hardware(32), (bytes(9), b"text", None))
+    g.outgoing.pending = Pending(RATCHET, frame, hardware(32), (bytes(9), b"text", None, 0))
     g.heard = {tag: bytes(8) for tag in tags}
     for tag in tags[1:]:
         g.packages.theirs[tag] = hardware(68 - 4) + hardware(8) + hardware(64)
     return g
+
+
+def packed(group):
+    """The group's part of the stored state."""
+    return b"".join(order.pieces(group))

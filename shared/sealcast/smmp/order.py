@@ -1,0 +1,321 @@
+"""Which frame is next, for everybody alike, and what the channel asks of its group. PROTOCOL.md 17.4, 18.1 and 18.4.
+
+The broker's order on the live topic is the group's order: of the frames made for one state the first wins. What every
+message needs stands here; the rest is loaded, at the door where it is known what will be needed (`need`: NoRoom says
+that nothing has happened yet). What is found missing later ends as any internal error does: the member goes on from
+what it stored.
+"""
+
+from ..compat import const, due, hexlify
+from ..effects import Message
+from ..errors import Reject
+from ..rare import load, need
+from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG
+from . import outgoing, private, ratchet
+from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Group, Undo, own_tag, statics
+from .outgoing import APPLICATION, LEAD, LEAVE, PRIVATE, publish, wrapped
+from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
+
+RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
+
+# Rare modules that work together
+PACKAGES = ("smmp.packages",)
+SEARCH = ("smmp.heads", "smmp.sync", "smmp.fetch", "smmp.suspicion", "smmp.packages")
+AGREEMENTS = ("smmp.membership", "smmp.agreement", "smmp.packages")
+ONLINE = SEARCH  # of online()
+
+
+# --- what the channel asks; absent.py answers the same where there is no group
+
+
+def begin(me):
+    """The group at this place, before anything is known of it."""
+    return Group(me)
+
+
+def pieces(group):
+    """The group's part of the stored state, as a list of bytes."""
+    return load("smmp.state").pack(group)
+
+
+def unpack(me, members, group, data):
+    """The stored group, if there was one. Raises Reject."""
+    if data:
+        load("smmp.state").unpack(me, members, group, data)
+
+
+def online(me, members, group, now, out):
+    packages, fetch, sync = load("smmp.packages"), load("smmp.fetch"), load("smmp.sync")
+    for slot in range(AHEAD):
+        out.subscribe(me.topics.prefix + "+/k/%d" % slot)
+    out.subscribe(me.topics.make(group.name, "g"))
+    packages.publish(me, group, out)
+    if group.phase == NONE:
+        fetch.everything(me, group, out)
+        if group.outgoing.pending:
+            outgoing.submit(me, group, group.outgoing.pending, now, out)
+    sync.begin(me, members, group, now, out)
+
+
+def offline(group):
+    """The connection is gone."""
+    if group.phase == LIVE:
+        group.phase = SYNC
+    group.search.stop()
+    group.outgoing.stop()
+    group.change.stop()
+
+
+def send(me, members, group, body, to, now, out):
+    """to: tag of the only receiver, or None. Raises NoGroup, OutboxFull, TooLong."""
+    outgoing.send(me, members, group, APPLICATION if to is None else PRIVATE, body, to, now, out)
+
+
+def change(me, members, group, action, tags, now, out):
+    """action: "create", "add", "remove", "leave", "resync" or "rejoin". Raises NoGroup."""
+    if action == "leave" and not group.over():
+        outgoing.send(me, members, group, LEAVE, b"", None, now, out)
+    else:
+        need(*(AGREEMENTS + SEARCH))
+        load("smmp.membership").change(me, members, group, action, tags, now, out)
+
+
+def summary(members, group):
+    """What a person or program may see of where we are, None outside of a group.
+
+    Equal epoch, head and digest: equal transcripts.
+    """
+    st = group.state
+    if st is None:
+        return None
+    uids = sorted([members.uid_of(tag) or "?" for tag in st.tags])
+    return {"phase": PHASE[group.phase], "members": uids, "epoch": st.epoch, "head": hexlify(st.head),
+            "digest": hexlify(st.digest)}  # fmt: skip
+
+
+def package(me, group, member, frame):
+    """A package of another member. Raises Reject."""
+    need(*PACKAGES)
+    load("smmp.packages").receive(me, group, member, frame)
+
+
+def session_began(me, group, out):
+    """We have a new session: it signs our packages."""
+    load("smmp.packages").publish(me, group, out)
+
+
+def renewed(group, tag):
+    """A member began a new session: its packages are void."""
+    group.packages.forget(tag)
+
+
+def departed(me, members, group, tag, out):
+    """A member went away: what it said last may not stand in its slot."""
+    if group.phase == LIVE and members.rank(group.state.tags, me.tag) == 0:
+        for epoch in group.recent:
+            if group.recent[epoch][1] == tag:
+                publish(me, group, group.recent[epoch][0], epoch % SLOTS, out)
+
+
+def needed(group, now):
+    """Names of the rare modules that tick() uses now."""
+    s, names = group.search, []
+    if due(s.deadline, now):
+        names += SEARCH
+    if due(s.ask_at, now) or _answers_due(s, now):
+        names.append("smmp.heads")
+    if due(group.change.at, now) and not group.outgoing.pending:
+        names += AGREEMENTS
+    if due(group.outgoing.refresh_at, now):
+        names += PACKAGES
+    return names
+
+
+def _answers_due(s, now):
+    return [at for _, at, _ in s.answers if now >= at]
+
+
+def tick(me, members, group, now, out):
+    s = group.search
+    if due(s.ask_at, now):
+        load("smmp.heads").ask(me, group, now, out)
+    if _answers_due(s, now):
+        load("smmp.heads").answer(me, group, now, out)
+    if due(s.deadline, now):
+        load("smmp.sync").late(me, members, group, now, out)
+    outgoing.tick(me, members, group, now, out)
+    if due(group.change.at, now) and not group.outgoing.pending:
+        load("smmp.membership").make(me, members, group, now, out)
+
+
+def times(group):
+    """When tick() has something to do."""
+    s, change = group.search, group.change
+    waits = [s.ask_at, s.deadline] + [at for _, at, _ in s.answers] + outgoing.times(group)
+    return waits if group.outgoing.pending else waits + [change.at]
+
+
+# --- frames
+
+
+def receive(me, members, group, stream, payload, now, out):
+    """Anything on the group's topics. Raises Reject."""
+    if not 22 + 2 * TAG <= len(payload) <= MAX_FRAME:
+        raise Reject("length")
+    frame = payload[:-TAG]
+    if frame[0] != 1:
+        raise Reject("version")
+    kind = frame[1]
+    if kind not in (AGREEMENT, RATCHET) and (kind != CONTROL or stream == "e"):
+        raise Reject("kind")
+    if not me.suite.equal(payload, wrapped(me, group, frame)):
+        raise Reject("forged")
+    if kind == CONTROL:
+        need("smmp.heads")
+        load("smmp.heads").receive(me, members, group, frame, now, out)
+    elif frame[2:18] != group.id or frame_epoch(frame) >= MAX_EPOCH:
+        raise Reject("epoch")
+    elif group.phase in (NONE, REJOIN):
+        if kind != AGREEMENT:
+            raise Reject("outside")
+        need(*(AGREEMENTS + SEARCH))
+        load("smmp.membership").from_outside(me, members, group, frame, stream == "g", now, out)
+    elif stream == "e":
+        need(*SEARCH)
+        load("smmp.sync").slot(me, members, group, frame, now, out)
+    elif group.phase == SYNC:
+        need("smmp.heads")
+        load("smmp.heads").hold(group, frame)
+    elif group.phase == LIVE:
+        live(me, members, group, frame, now, out)
+    else:
+        raise Reject("outside")
+
+
+def live(me, members, group, frame, now, out):
+    """A frame in the order of the live topic. Raises Reject."""
+    st, epoch = group.state, frame_epoch(frame)
+    if epoch < st.epoch:
+        if epoch in group.recent and group.recent[epoch][0] == frame:
+            raise Reject("duplicate")
+        before = group.undo.state if group.undo and group.undo.outside is None else None
+        if before is None or epoch < before.epoch or frame_prev(frame) != before.head:
+            load("smmp.heads").tell(me, members, group, now)  # no race's loser: its maker does not know where we are
+        raise Reject("late")
+    if epoch > st.epoch or frame_prev(frame) != st.head:
+        need(*SEARCH)
+        sync = load("smmp.sync")
+        sync.step(me, members, group, sync.ODD, frame, now, out)  # something was missed, here or there
+        raise Reject("epoch")
+    try:
+        accept(me, members, group, frame, now, out)
+    except Reject as e:
+        if e.reason != "bad_hmac":  # made by a member, and not for us: the others may have taken it
+            sync = load("smmp.sync")
+            sync.step(me, members, group, sync.UNTAKEN, None, now, out)
+        raise
+    if group.phase == LIVE:
+        outgoing.flush(me, members, group, now, out)
+
+
+def accept(me, members, group, frame, now, out):
+    """The next frame, whatever its kind. Raises Reject; nothing has changed then."""
+    if not ratchet.authentic(me.suite, frame, group.state.v):
+        raise Reject("bad_hmac")
+    if frame[1] == AGREEMENT:
+        need(*AGREEMENTS)
+        load("smmp.membership").in_order(me, members, group, frame, now, out)
+    else:
+        _message(me, members, group, frame, now, out)
+
+
+def _message(me, members, group, frame, now, out):
+    suite, st, mine = me.suite, group.state, group.outgoing.own(frame)
+    secret, public = (mine.secret, mine.public) if mine else (None, None)
+    j, m, after = ratchet.open_frame(suite, st, statics(me, members, group), frame, secret, public)
+    sender, number, text, secret_text = own_tag(members, st.tags[j]), m[1:LEAD], m[LEAD:], None
+    kind = m[0] if outgoing.well_formed(m) else None
+    if kind == LEAVE:
+        need("smmp.membership")  # before anything changes
+    advance(group, after, frame, sender, mine, out)
+    if kind is None:
+        out.complain("format", members.uid_of(sender), now)  # all see the same, and move on alike
+    if kind == PRIVATE and mine:
+        to = mine.entry[2]
+        group.pairs[to] = private.moved(suite, group.pairs[to], mine.t)
+    elif kind == PRIVATE:
+        secret_text = _open_private(me, members, group, sender, st, frame, text, out)
+    fresh = kind is not None and number > group.heard.get(sender, b"")  # else sealed again after we had gone back
+    if fresh:
+        group.heard[sender] = number
+    if mine:
+        outgoing.accepted(me, group, now, out)
+        win_slot(me, group, out)
+        out.event("accepted", {"epoch": st.epoch, "number": int.from_bytes(number[4:], "big")})
+        return
+    if fresh and secret_text is not None:
+        _deliver(members, sender, secret_text, st.epoch, True, out)
+    elif fresh and kind == APPLICATION:
+        _deliver(members, sender, text, st.epoch, False, out)
+    elif kind == LEAVE:
+        out.event("leaving", {"uid": members.uid_of(sender)})
+        load("smmp.membership").leaving(me, members, group, sender, now)
+    if group.outgoing.pending:
+        outgoing.lost_race(group, now, j, out)
+
+
+def _open_private(me, members, group, sender, st, frame, payload, out):
+    """The message, when the payload is for us; None for other people's."""
+    suite, pair = me.suite, group.pairs.get(sender)
+    if pair is None or not suite.equal(payload[: private.HINT], private.hint(suite, pair, st.epoch, sender)):
+        return None
+    try:
+        nonce = ratchet.body_nonce(frame, st.N)
+        text, group.pairs[sender] = private.open_payload(suite, pair, st.epoch, sender, nonce, payload)
+    except Reject:
+        out.event("message_undecryptable", {"uid": members.uid_of(sender), "private": True})
+        return None
+    return text
+
+
+def _deliver(members, sender, body, epoch, for_us_alone, out):
+    """The frame's header proves the sender to us, and to nobody else."""
+    message = Message(members.uid_of(sender), body, "ratchet", "member", 0, epoch, False, None)
+    message.private = for_us_alone
+    out.deliver(message)
+    out.dirty = True
+
+
+def advance(group, after, frame, sender, won, out):
+    """The state after a frame that is accepted. won: our Pending, if the frame was ours."""
+    group.undo = Undo(group, won)
+    group.pairs = dict(group.pairs)
+    group.state = after
+    group.last = frame
+    group.last_by = sender
+    group.recent[after.epoch - 1] = (frame, sender)
+    room = RECENT
+    for epoch in sorted(group.recent, reverse=True):
+        room -= len(group.recent[epoch][0])
+        if epoch >= after.epoch or room < 0 and epoch < after.epoch - 1:
+            del group.recent[epoch]
+    out.dirty = True
+
+
+# --- slots
+
+
+def write_slot(me, group, out):
+    """Put the last accepted frame into its slot: the same bytes, whoever does it."""
+    if group.last:
+        publish(me, group, group.last, (group.state.epoch - 1) % SLOTS, out)
+
+
+def win_slot(me, group, out):
+    """It is ours: see to it that it gets there."""
+    outbox = out.outbox
+    if len(outbox.entries) >= outbox.limit:
+        write_slot(me, group, out)
+        return
+    topic, payload = me.topics.make(group.name, "e", (group.state.epoch - 1) % SLOTS), wrapped(me, group, group.last)
+    out.publish(topic, payload, True, outbox.add(topic, payload, True, None))
