@@ -217,6 +217,7 @@ def live(me, members, group, frame, now, out):
             raise Reject("duplicate")
         before = group.undo.state if group.undo and group.undo.outside is None else None
         if before is None or epoch < before.epoch or frame_prev(frame) != before.head:
+            need("smmp.heads")
             load("smmp.heads").tell(me, members, group, now)  # no race's loser: its maker does not know where we are
         raise Reject("late")
     if epoch > st.epoch or frame_prev(frame) != st.head:
@@ -228,6 +229,7 @@ def live(me, members, group, frame, now, out):
         accept(me, members, group, frame, now, out)
     except Reject as e:
         if e.reason != "bad_hmac":  # made by a member, and not for us: the others may have taken it
+            need_search(group)
             sync = load("smmp.sync")
             sync.step(me, members, group, sync.UNTAKEN, None, now, out)
         raise
