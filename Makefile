@@ -4,7 +4,7 @@ PYTHON ?= python3
 SETUP = $(PYTHON) firmware/bootstrap/setup.py
 VENV = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench natmod lint clean
+.PHONY: help demo test bench natmod firmware lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -24,6 +24,9 @@ bench: ## sizes, speeds and heap, written to build/bench.json
 natmod: ## the native modules for every chip whose compiler is here, into build/natmod
 	@$(SETUP) natmod
 	@$(VENV)/python firmware/curve25519/build.py
+
+firmware: ## an image with all of it for BOARD=ESP32_GENERIC_C3|RPI_PICO_W|..., into build/firmware
+	@$(PYTHON) firmware/bootstrap/firmware.py "$(BOARD)"
 
 lint: ## style and types alone
 	@$(SETUP) lint

@@ -1,6 +1,6 @@
 """Everything that is measured, written to build/bench.json (flat, stable dotted keys) and docs/PERFORMANCE.md:
 
-    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet day duty node
+    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet day duty node xip
 
 A part whose tools are missing is left out and named. To add a figure, add it to a part's measure(), which is given a
 function put(key, value); to add a part, a module in tests/benchmarks and its name in PARTS.
@@ -16,6 +16,7 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       rv32imc.ratchet_<n>.*, protocol.ratchet_<n>.*   one message of a ratcheting group of n
       x64.day.*, rv32imc.hour.*         heap after 10,000 messages (unix port) and 420 (board), largest allocation
       rv32imc.duty.*                    a deep sleeper from wake to sleep
+      rv32imc.xip.*                     heap that all modules of the node take, from files and out of flash (`sealcast flash --xip`)
       protocol.*                        bytes and messages, the same on every machine
 """
 import importlib
@@ -27,7 +28,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 FOLDERS = (HERE, HERE / "native", HERE / "support", *(HERE.parent / name for name in ("shared", "host", "firmware")))
 sys.path[:0] = [str(folder) for folder in FOLDERS]
-PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "day", "duty", "node"]
+PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "day", "duty", "node", "xip"]
 
 
 def main(wanted):

@@ -68,22 +68,27 @@ def _fetch(folder: Path) -> Path:
 
 
 def _from_debian(folder: Path) -> Path:
+    return debian_source("micropython", folder)
+
+
+def debian_source(package: str, folder: Path) -> Path:
+    """A source package's tree, unpacked below the folder and checked against Debian's keys. Raises Problem."""
     try:
-        _apt_source(folder)
+        _apt_source(package, folder)
     except Problem as e:
         # A machine not upgraded for long lacks the newer release's keys: take them from its own, signed, release.
         if "NO_PUBKEY" not in str(e) or os.geteuid() != 0:
             raise
         debian.install(["debian-archive-keyring"])
-        _apt_source(folder)
-    files = list(folder.glob("micropython_*.dsc"))
+        _apt_source(package, folder)
+    files = list(folder.glob(f"{package}_*.dsc"))
     if len(files) != 1:
         raise Problem("apt-get source brought no .dsc file")
     run(["dpkg-source", "--no-check", "-x", files[0], folder / "tree"], "source.log", "unpacking")  # checked by apt above
     return folder / "tree"
 
 
-def _apt_source(folder: Path) -> None:
+def _apt_source(package: str, folder: Path) -> None:
     """Download the source package with apt state of our own: the system's apt configuration is read, never changed."""
     keyring = next((name for name in _KEYRINGS if Path(name).exists()), None)
     if keyring is None:
@@ -107,7 +112,7 @@ def _apt_source(folder: Path) -> None:
     for key, value in options.items():
         apt += ["-o", f"{key}={value}"]
     run([*apt, "update"], "source.log", "reading the package lists")
-    run([*apt, "source", "--download-only", "micropython"], "source.log", "downloading", cwd=folder)
+    run([*apt, "source", "--download-only", package], "source.log", "downloading", cwd=folder)
 
 
 def _mirror() -> str:

@@ -11,15 +11,23 @@ async def join(channel_name=None, settings="sealcast.json", **overrides):
 
     channel_name and overrides replace fields of the settings. Raises BadSettings with one line a wrong field.
     """
+    from sealcast.compat import best_suite
+    from sealcast.run.aio import Clock
+
     from . import setup
 
-    values, directory = setup.read(settings)
+    values, directory, complete = setup.read(settings)
     if channel_name is not None:
         values["channel"] = channel_name
     values.update(overrides)
-    config, session = setup.member(values, directory)
+    changed = overrides or channel_name is not None
+    config, suite = values if complete and not changed else setup.completed(values), best_suite()
+    setup.identify(config, suite, directory, lambda line: None)
+    wifi = None
     if config["wifi"]:
         from .wifi import Wifi
 
-        Wifi(config["wifi"]).start()
+        wifi = Wifi(config["wifi"])
+        wifi.start()
+    session = setup.member(config, suite, directory, Clock(), setup.transport(suite, config, wifi))
     return await session.start()

@@ -5,20 +5,18 @@ import gc
 import json
 import sys
 
-from sealcast.compat import const
+from sealcast.compat import best_suite, const
 from sealcast.errors import BadSettings, SealcastError
-from sealcast.run.aio import sleep_ms
+from sealcast.run.aio import Backoff, Clock, explain, sleep_ms
 
-from . import setup
+from . import setup, watchdog
 from .log import Log
 
-_WATCHDOG_MS = const(60000)
 _FEED_MS = const(1000)
 _AGAIN_MS = const(10000)
 _AGAIN_MOST_MS = const(60000)
 
 ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
-dog = None  # the watchdog, once it is on: it cannot be stopped, and whoever interrupts the node must know
 
 
 def main(arguments):
@@ -40,8 +38,8 @@ async def run(path):
         asyncio.create_task(light.run())
     while True:
         try:
-            values, directory = setup.read(path)
-            return await node(values, directory, light)
+            values, directory, complete = setup.read(path)
+            return await node(values if complete else setup.completed(values), directory, light)
         except BadSettings as e:
             for line in str(e).split("\n"):
                 print(path + ": " + line)
@@ -55,16 +53,22 @@ async def run(path):
         wait = min(2 * wait, _AGAIN_MOST_MS)
 
 
-async def node(values, directory, light=None):
-    """One session from start to close. light: shows how it is, on a board."""
-    global dog
-    kind = values.get("log") if isinstance(values, dict) else None
-    early = []
-    config, session = setup.member(values, directory, early.append)
-    log = Log(kind, session.clock)
-    for line in early:
-        log.tell(line)
-    session.on("*", log.event)
+async def node(config, directory, light=None):
+    """One session from start to close. config: completed settings; light: shows how it is, on a board."""
+    clock = Clock()
+    log = Log(config["log"], clock)
+    suite = best_suite()
+    status = watch(light, config, clock, log) if light else None
+
+    def report(name, info):
+        log.event(name, info)
+        if status:
+            status.event(name, info)
+
+    broker, kept = await begin(config, suite, directory, report)
+    session = setup.member(config, suite, directory, clock, broker, log.tell)
+    del kept
+    session.on("*", report)
     session.on("message", lambda name, message: None)  # taken as soon as it is printed
     tasks, source = [], None
     if config["sensor"]:
@@ -77,30 +81,17 @@ async def node(values, directory, light=None):
         tasks.append(deepsleep.Turn(config, session, log, source).run)
     elif source:
         tasks.append(lambda: publish(source, config["sensor"], session, log))
-    status = watch(light, config, session, log) if light else None
-    if config["wifi"]:
-        from .wifi import Wifi
-
-        def report(name, info):
-            log.event(name, info)
-            if status:
-                status.event(name, info)
-
-        Wifi(config["wifi"], report).start()
-    serial = config["transport"] == "serial"
-    if serial or not ON_BOARD:
-        from . import console
-
-        lines = console.Lines(session.transport) if serial else console.stdin()
-        tasks.append(lambda: console.serve(session, log, lines))
+    tasks.append(lambda: typed(session, log, broker if config["transport"] == "serial" else None))
+    if status:
+        status.others = lambda: others(session, config["uid"])
     gc.collect()
     log.event("start", {"uid": config["uid"], "heap_free": gc.mem_free(), "heap_used": gc.mem_alloc()})
     await session.start()
     running = [asyncio.create_task(guard(work, session)) for work in tasks]
-    dog = watchdog(session.channel.me.suite, log)
+    watchdog.start(suite, log.tell)
     while not session.closed:
-        if dog and session.healthy():
-            dog.feed()
+        if session.healthy():
+            watchdog.feed()
         if status:
             status.look()
         await session.wait_closed(_FEED_MS)
@@ -110,6 +101,35 @@ async def node(values, directory, light=None):
     if config["duty"] and ON_BOARD:
         deepsleep.rest(config["duty"])
     return 0
+
+
+async def begin(config, suite, directory, report):
+    """What must take its memory before the member does: Wi-Fi, the first connection, one growth of the heap.
+
+    -> (the transport, an object to be kept until the member is there). A step that fails says so, and is tried again.
+    """
+    setup.identify(config, suite, directory, lambda line: report("info", {"text": line}))
+    wifi = None
+    if config["wifi"]:
+        from .wifi import Wifi
+
+        wifi = Wifi(config["wifi"], report)
+        wifi.start()
+    broker = setup.transport(suite, config, wifi)
+    if not wifi or not ON_BOARD:
+        return broker, None
+    backoff = Backoff(1000, 60000)
+    while True:
+        await wifi.ready()
+        try:
+            await broker.reach()
+            from . import heap
+
+            return broker, heap.grow()
+        except (OSError, MemoryError) as e:
+            wait = backoff.next()
+            report("offline", {"reason": explain(e), "retry_ms": wait})
+            await sleep_ms(wait)
 
 
 async def guard(work, session):
@@ -139,15 +159,20 @@ async def publish(source, settings, session, log):
             log.event("refused", {"command": "sensor", "code": e.code, "text": str(e)})
 
 
-def watch(light, config, session, log):
+def watch(light, config, clock, log):
     """The session's state, on the light and in a line when it needs somebody's help."""
     from . import led
 
     if config["led"] is not None:
         light.pin = led.make(config["led"]).pin
-    status = led.Status(light, log.tell, config["wifi"], session.clock.now, lambda: others(session, config["uid"]))
-    session.on("*", status.event)
-    return status
+    return led.Status(light, log.tell, config["wifi"], clock.now)
+
+
+async def typed(session, log, link):
+    """Commands from the serial port: the lines between a link's packets, else standard input. What carries them out is loaded for it."""
+    from . import console as lines
+
+    await lines.serve(session, log, lines.Lines(link) if link else lines.stdin())
 
 
 def others(session, uid):
@@ -156,17 +181,3 @@ def others(session, uid):
         if member[0] != uid:
             return True
     return False
-
-
-def watchdog(suite, log):
-    """The machine's watchdog, or None. Only with native crypto: the soft suite computes for longer than any watchdog waits."""
-    import machine
-
-    if suite.NAME != "native" or not hasattr(machine, "WDT"):
-        return None
-    try:
-        dog = machine.WDT(timeout=_WATCHDOG_MS)
-    except ValueError:
-        dog = machine.WDT(timeout=8300)  # the RP2040's longest
-    log.tell("watchdog: on")
-    return dog

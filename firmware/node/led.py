@@ -53,11 +53,11 @@ class Led:
 class Status:
     """Makes a state of a session's events. now(): milliseconds; others(): is any other member known?"""
 
-    def __init__(self, led, tell, wifi, now, others):
+    def __init__(self, led, tell, wifi, now, others=None):
         self._led = led
         self._tell = tell
         self._now = now
-        self._others = others
+        self.others = others or (lambda: False)
         self._wifi = not wifi  # is there a network, as far as we know?
         self._since = None  # connected to the broker since
         self._alone = False
@@ -75,7 +75,7 @@ class Status:
 
     def look(self):
         """Settle the state; called every second or so as well."""
-        alone = self._since is not None and not self._others() and self._now() - self._since >= ALONE_MS
+        alone = self._since is not None and not self.others() and self._now() - self._since >= ALONE_MS
         if alone and not self._alone:
             self._tell(_ALONE)
         self._alone = alone

@@ -8,10 +8,27 @@ import sys
 _AGAIN_S = 30
 
 
+def in_flash():
+    """Bytecode that runs in place, where `sealcast flash --xip` has put it: its stubs come first on sys.path then."""
+    try:
+        import xip_start
+    except ImportError:
+        return
+    xip_start.start()
+    del sys.modules["xip_start"]
+
+
 def on_board():
-    """Run until Ctrl-C, then leave the board at its prompt (an exit would restart it). No error ends in a bare traceback."""
+    """Run until Ctrl-C, then leave the board at its prompt (an exit would restart it); no error ends in a bare
+    traceback."""
     what = "a file of the node is missing or damaged: run `sealcast flash --install-only`"
     try:
+        for name in ("curve25519", "symcrypto"):  # first of all: while they load, each needs the heap in one piece
+            try:
+                __import__(name)
+            except ImportError:
+                pass  # no native code for this chip
+        in_flash()
         from node.app import main
 
         what = "the node failed: run `sealcast doctor` if this comes again"
@@ -24,7 +41,7 @@ def on_board():
         import machine
 
         for name in list(sys.modules):  # whoever interrupts us needs room for a prompt
-            if name.startswith(("node", "sealcast")):
+            if name.split(".")[0] in ("node", "sealcast"):
                 del sys.modules[name]
         gc.collect()
         time.sleep(_AGAIN_S)

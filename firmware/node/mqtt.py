@@ -7,12 +7,14 @@ buffer are read past, acknowledged and counted in `skipped`, never stored.
 """
 
 import asyncio
+import socket
 import time
 
 from sealcast.compat import const
 from sealcast.run.aio import sleep_ms, stop, within
 
 from .inbuf import Input, violation
+from .watchdog import Fed
 
 PACKET = const(2816)  # the largest frame of the protocol (2,400), its topic, and MQTT's own bytes
 _GOODBYE_MS = const(1000)
@@ -46,8 +48,8 @@ class Client:
 
     connect_ms = 20000  # the limit for a connection up to its CONNACK; TLS takes seconds on a board
 
-    def __init__(self, host, port, client_id, username=None, password=None, keepalive_s=30, ssl=None):
-        """client_id, username, password: str. ssl: an ssl.SSLContext, or None for plain TCP."""
+    def __init__(self, host, port, client_id, username=None, password=None, keepalive_s=30, ssl=None, wifi=None):
+        """client_id, username, password: str. ssl: an ssl.SSLContext, or None for plain TCP. wifi: a wifi.Wifi that gives the network."""
         self._host = host
         self._port = port
         self._client_id = client_id.encode()
@@ -55,9 +57,9 @@ class Client:
         self._password = None if password is None else password.encode()
         self._keepalive_s = keepalive_s
         self._ssl = ssl
-        self._in = Input(PACKET)
-        self._tx = bytearray(PACKET)
-        self._txv = memoryview(self._tx)
+        self._wifi = wifi
+        self._address = None  # the last one that the host's name led to
+        self._in = None  # the buffers are made at the first connect()
         self._lock = asyncio.Lock()
         self._stream = None
         self._pinger = None
@@ -73,21 +75,53 @@ class Client:
     async def connect(self, will_topic, will_payload):
         """Connect with a retained QoS 1 last will (will_topic None: without). Raises OSError; Refused if the broker says no."""
         self._reset()
+        if self._in is None:
+            self._in = Input(PACKET)
+            self._tx = bytearray(PACKET)
+            self._txv = memoryview(self._tx)
         try:
             await within(self._open(will_topic, will_payload), self.connect_ms, "the broker does not answer")
+        except Refused:
+            await self.abort()
+            raise
         except OSError:
+            if self._wifi:
+                self._wifi.reached(False)
             await self.abort()
             raise
         except ValueError:  # how the TLS module says it
             await self.abort()
             raise OSError("the broker's certificate is not signed by broker.ca, or not for this host")
+        if self._wifi:
+            self._wifi.reached(True)
         self._pinger = asyncio.create_task(self._keep_alive())
 
-    async def _open(self, will_topic, will_payload):
+    async def reach(self):
+        """Open the connection that the next connect() takes: its memory is best taken before other things take theirs. Raises OSError."""
+        await within(self._dial(), self.connect_ms, "the broker does not answer")
+
+    async def _dial(self):
+        if self._wifi:
+            await self._wifi.ready()  # no name is looked up before there is a network
+        address = self._look_up()
         if self._ssl:
-            self._stream, _ = await asyncio.open_connection(self._host, self._port, self._ssl, self._host)
+            self._stream, _ = await asyncio.open_connection(address, self._port, self._ssl, self._host)
         else:
-            self._stream, _ = await asyncio.open_connection(self._host, self._port)
+            self._stream, _ = await asyncio.open_connection(address, self._port)
+
+    def _look_up(self):
+        """The broker's numeric address; the last good one when no name server answers. Raises OSError when there never was one."""
+        try:
+            with Fed():
+                self._address = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)[0][-1][0]
+        except OSError:
+            if self._address is None:
+                raise
+        return self._address
+
+    async def _open(self, will_topic, will_payload):
+        if not self._stream:
+            await self._dial()
         flags, fields = 0x02, [self._client_id]  # clean session (3.1.2.4)
         if will_topic is not None:
             flags |= 0x2C  # will, QoS 1, retained

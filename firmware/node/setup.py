@@ -1,12 +1,10 @@
 """From settings to a session: reads sealcast.json, finds the suite, fills in identity and key, puts the parts together."""
 
-import gc
 import json
 import os
-import sys
 from binascii import a2b_base64
 
-import sealcast
+from sealcast import rare
 from sealcast.compat import best_suite, const
 from sealcast.errors import BadSettings, BadState, NoRandomness
 
@@ -22,19 +20,29 @@ SUITES = {
 
 
 def read(settings):
-    """A path or dict -> (dict, directory of the node's files with a slash at its end, or "")."""
+    """A path or dict -> (dict, directory of the node's files with a slash at its end, or "", are they complete?).
+
+    Complete are those that were checked when the board was provisioned, and not edited since.
+    """
     if isinstance(settings, dict):
-        return dict(settings), ""
+        return dict(settings), "", False
+    directory = settings[: settings.rfind("/") + 1]
     try:
         with open(settings) as f:
-            if f.read(1) != "\ufeff":  # some editors begin a file with this mark
-                f.seek(0)
-            values = json.load(f)
+            text = f.read()
+        if text[:1] == "\ufeff":  # some editors begin a file with this mark
+            text = text[1:]
+        values = json.loads(text)
+        if isinstance(values, dict) and "checked" in values:
+            from sealcast.run import checked
+
+            if checked.holds(best_suite(), text):
+                return checked.decode(values), directory, True
     except OSError:
         raise BadSettings("cannot be read: put the node's settings there (`sealcast provision` makes them)")
     except ValueError:
         raise BadSettings("is not JSON: check commas and quotes")
-    return values, settings[: settings.rfind("/") + 1]
+    return values, directory, False
 
 
 def hardware(n):
@@ -42,31 +50,29 @@ def hardware(n):
     return os.urandom(n) if hasattr(os, "urandom") else None
 
 
-def member(values, directory, tell=None):
-    """Settings -> (completed config, Session not yet started). tell(line): progress for people. Raises SealcastError."""
-    tell = tell or (lambda line: None)
-    if sys.platform not in ("linux", "darwin", "win32") and isinstance(values, dict) and values.get("ratchet") is None:
-        gc.collect()
-        if not ratchet_fits(gc.mem_free(), getattr(sealcast, "__file__", "")):
-            values = dict(values)
-            values["ratchet"] = False
-            if values.get("duty") is None:
-                tell("memory: too little for the ratcheting group as well; notes and conversations only (ratchet: true tries it)")
-    config = completed(values)  # before the imports: both together would not fit a small board
-    from sealcast.channel import Channel
-    from sealcast.run.aio import Clock
-    from sealcast.run.session import Session
-
+def identify(config, suite, directory, tell):
+    """Fill in the secrets that the settings may leave out: the member's identity, the channel's key. Raises SealcastError."""
+    tell(SUITES.get(suite.NAME, "crypto: " + suite.NAME))
+    if config["identity"] is not None and config["key"] is not None:
+        return  # as every provisioned board has them: storage is loaded later
     from . import storage
 
-    suite = best_suite()
-    tell(SUITES.get(suite.NAME, "crypto: " + suite.NAME))
     if config["identity"] is None:
         config["identity"] = storage.identity(suite, directory, hardware, tell)
     if config["identity"] is None:
         raise NoRandomness("this port has no randomness to make an identity from: provision the board with one")
     if config["key"] is None:
         config["key"] = _root(storage, suite, config, directory, tell)
+
+
+def member(config, suite, directory, clock, transport, tell=None):
+    """Completed settings with identity and key -> a Session, not yet started. tell(line): progress for people. Raises SealcastError."""
+    tell = tell or (lambda line: None)
+    from sealcast.channel import Channel
+    from sealcast.run.session import Session
+
+    from . import storage
+
     store = storage.state(suite, config, directory)
     blob = store.load()
     if store.damaged:
@@ -81,7 +87,7 @@ def member(values, directory, tell=None):
         return Channel(suite, config, store.load(), hardware)
 
     jitter = hardware if hardware(1) else lambda n: suite.h(n, config["identity"], b"", b"sc/jitter")
-    return config, Session(channel, transport(suite, config), store, Clock(), jitter, 16, remake)
+    return Session(channel, transport, store, clock, jitter, 16, remake)
 
 
 def ratchet_fits(free, path):
@@ -92,26 +98,24 @@ def ratchet_fits(free, path):
 
 
 def completed(values):
-    """settings.complete(), and its module out of memory again: its rules and texts take 8 KB that a running node needs."""
-    from sealcast.run import settings
-
+    """settings.complete(); its rules and texts are no longer needed then (rare.py)."""
+    settings = rare.load("run.settings")
     try:
         return settings.complete(values)
     finally:
-        del sys.modules["sealcast.run.settings"]
-        del sealcast.run.settings
+        rare.drop("run.settings")
 
 
-def transport(suite, config):
-    """The way to the broker that the settings name."""
+def transport(suite, config, wifi=None):
+    """The way to the broker that the settings name. wifi: what gives the network, if there is one to be waited for."""
     if config["transport"] == "serial":
         from .serialport import Serial, stream
 
         return Serial(stream(config["serial"]), config["keepalive"], config["serial"]["window"])
-    return client(suite, config)
+    return client(suite, config, wifi)
 
 
-def client(suite, config):
+def client(suite, config, wifi=None):
     """The MQTT client for config["broker"]. Its id is a pseudonym, the same at every connect: the broker then drops a dead one."""
     from .mqtt import Client
 
@@ -119,7 +123,7 @@ def client(suite, config):
     name = suite.h(9, config["identity"], b"", b"sc/mqtt-id", config["channel"].encode())
     text = "".join(["%02x" % b for b in name])
     tls = context(broker["ca"]) if broker["tls"] else None
-    return Client(broker["host"], broker["port"], "sc" + text, broker["username"], broker["password"], config["keepalive"], tls)
+    return Client(broker["host"], broker["port"], "sc" + text, broker["username"], broker["password"], config["keepalive"], tls, wifi)
 
 
 def context(ca):

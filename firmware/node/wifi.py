@@ -1,4 +1,9 @@
-"""Keeps the Wi-Fi up where the port has a `network` module. The MQTT client only sees its connections come and go."""
+"""Keeps the Wi-Fi up where the port has a `network` module. The MQTT client waits for it, and tells whether it reached the broker.
+
+Drivers raise what they like, in the constructor, in active, connect and isconnected; nothing of it ends the task. A radio
+that refuses to work, or over which the broker stays out of reach although it says that it is connected, is switched off
+and on.
+"""
 
 import asyncio
 
@@ -7,6 +12,7 @@ from sealcast.run.aio import Backoff, sleep_ms
 
 _POLL_MS = const(500)
 _GIVE_UP_MS = const(20000)
+_UNREACHED = const(5)  # connections in a row that did not come about, before the radio is switched off and on
 
 
 def present():
@@ -19,7 +25,7 @@ def present():
 
 
 class Wifi:
-    """settings: {"ssid": ..., "password": ...}. report(name, info): what happens, for the log."""
+    """settings: {"ssid": ..., "password": ...}. report(name, info): what happens, for the log and the light."""
 
     def __init__(self, settings, report=None):
         self._ssid = settings["ssid"]
@@ -27,35 +33,62 @@ class Wifi:
         self._report = report or (lambda name, info: None)
         self._backoff = Backoff(2000, 60000)
         self._wlan = None
+        self._up = asyncio.Event()
+        self._failures = 0
+        self._reset = False
 
     def start(self):
         """Begin to keep it up, in a task of its own."""
         if present():
             return asyncio.create_task(self.keep())
-        self._report("wifi", {"state": "absent: this port has no Wi-Fi; the settings are ignored"})
+        self._say("absent: this port has no Wi-Fi; the settings are ignored")
+        self._up.set()
         return None
 
-    async def keep(self):
-        """Connect, watch, connect again; never ends. A radio that refuses to work is switched off and on."""
-        import network
+    async def ready(self):
+        """Wait until there is a network."""
+        await self._up.wait()
 
-        self._wlan = network.WLAN(network.STA_IF)
+    def reached(self, yes):
+        """The MQTT client tells whether it got through to the broker."""
+        self._failures = 0 if yes else self._failures + 1
+        if self._failures >= _UNREACHED:
+            self._failures = 0
+            self._reset = True
+
+    async def keep(self):
+        """Connect, watch, connect again; never ends."""
         while True:
             try:
-                self._wlan.active(True)
-                if await self._connect():
-                    self._backoff.reset()
-                    self._report("wifi", {"state": "connected", "address": self._wlan.ifconfig()[0]})
-                    while self._wlan.isconnected():
-                        await sleep_ms(_POLL_MS)
-                    self._report("wifi", {"state": "lost"})
-                else:
-                    self._report("wifi", {"state": "no answer: check wifi.ssid and wifi.password"})
-                    self._wlan.active(False)
-            except OSError:
-                self._report("wifi", {"state": "the radio failed; switching it off and on"})
-                self._wlan.active(False)
+                await self._once()
+            except Exception as e:  # whatever the driver comes up with
+                self._say("the radio failed (%s: %s); switching it off and on" % (type(e).__name__, e))
+                self._off()
+            self._up.clear()
             await sleep_ms(self._backoff.next())
+
+    async def _once(self):
+        """One connection, from the radio's start until it is lost."""
+        import network
+
+        if self._wlan is None:
+            self._wlan = network.WLAN(network.STA_IF)
+        self._wlan.active(True)
+        if not await self._connect():
+            self._say("no answer: check wifi.ssid and wifi.password")
+            self._off()
+            return
+        self._backoff.reset()
+        self._say("connected", self._wlan.ifconfig()[0])
+        self._up.set()
+        while self._wlan.isconnected() and not self._reset:
+            await sleep_ms(_POLL_MS)
+        if self._reset:
+            self._reset = False
+            self._say("the broker stays out of reach; switching the radio off and on")
+            self._off()
+        else:
+            self._say("lost")
 
     async def _connect(self):
         """One attempt -> connected?"""
@@ -66,3 +99,12 @@ class Wifi:
                 return True
             await sleep_ms(_POLL_MS)
         return False
+
+    def _off(self):
+        try:
+            self._wlan.active(False)
+        except Exception:
+            pass  # there may be no radio yet, or it fails again: it is tried anew all the same
+
+    def _say(self, state, address=None):
+        self._report("wifi", {"state": state, "address": address} if address else {"state": state})

@@ -5,7 +5,8 @@
         board.put("/lib/thing.mpy", data)
         print(board.run("import thing; print(thing.answer)"))
 
-    board.py VIRT_RV32 [--disk FILE]      runs one until interrupted; prints its serial port, for any terminal program
+    board.py VIRT_RV32 [--disk FILE] [--profile NAME]
+                runs one until interrupted; prints its serial port, for any terminal program
 """
 import argparse
 import json
@@ -30,6 +31,9 @@ MACHINES = {
     "MPS2_AN385": ["qemu-system-arm", "-machine", "mps2-an385,memory-backend=disk"],
 }
 CHUNK = 1024
+RADIO = ["-global", "virtio-mmio.force-legacy=false", "-netdev", "user,id=wifi", "-device", "virtio-net-device,netdev=wifi"]
+RANDOM = ["-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-device,rng=random"]
+HOST = "10.0.2.2"       # this computer, for a board with a profile
 
 
 class BoardError(Exception):
@@ -49,12 +53,14 @@ class Board:
     icount  True: the clock counts instructions, one a nanosecond
     heap_bytes  a heap of another size than that of a board with a radio
     whole   True: a firmware with native modules, core and node in it
+    profile  "esp32" or "esp32c3": with that chip's memory and a radio. This computer's 127.0.0.1 is 10.0.2.2 there (HOST)
     """
 
-    def __init__(self, name="VIRT_RV32", disk=None, icount=False, heap_bytes=port.HEAP_BYTES, whole=False):
+    def __init__(self, name="VIRT_RV32", disk=None, icount=False, heap_bytes=port.HEAP_BYTES, whole=False, profile=None):
         self.name = name
         self.heap_bytes = heap_bytes
         self.whole = whole
+        self.profile = profile
         self.port = None
         self._icount = icount
         self._folder = None if disk else tempfile.mkdtemp(prefix="sealcast-board-")
@@ -74,11 +80,13 @@ class Board:
         """Switches the board on."""
         ours, theirs = socket.socketpair()
         command = MACHINES[self.name] + [
-            "-kernel", port.firmware(self.name, self.heap_bytes, self.whole), "-nographic", "-semihosting",
+            "-kernel", port.firmware(self.name, self.heap_bytes, self.whole, self.profile), "-nographic", "-semihosting",
             "-m", "%dM" % (MEMORY_BYTES >> 20),
             "-object", "memory-backend-file,id=disk,share=on,size=%d,mem-path=%s" % (MEMORY_BYTES, self._disk),
             "-serial", "pty", "-monitor", "none",
             "-chardev", "socket,id=qmp,fd=%d" % theirs.fileno(), "-mon", "chardev=qmp,mode=control"]
+        if self.profile:
+            command += RADIO + ([] if self._icount else RANDOM)     # counted: the same bytes each time
         if self._icount:
             command += ["-icount", "shift=0"]
         # The machine has no memory of what was on the disk unless the file is there: QEMU makes it.
@@ -95,8 +103,12 @@ class Board:
                 self.port = device["filename"][4:]
         self._buffer.clear()
 
-    def _command(self, name):
-        self._qmp.write(json.dumps({"execute": name}).encode())
+    def wifi(self, there):
+        """Switches the access point of a board with a profile on or off. Without it nothing passes, and the station notices in seconds."""
+        self._command("set_link", name="wifi", up=there)
+
+    def _command(self, command, **arguments):
+        self._qmp.write(json.dumps({"execute": command, "arguments": arguments}).encode())
         while True:
             line = self._qmp.readline()
             if not line:
@@ -105,7 +117,7 @@ class Board:
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
-                raise BoardError("%s: %s" % (name, answer["error"]["desc"]))
+                raise BoardError("%s: %s" % (command, answer["error"]["desc"]))
 
     def cut_power(self):
         """Stops at once, wherever the program is; start() goes on with the same disk."""
@@ -230,9 +242,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=sorted(MACHINES))
     parser.add_argument("--disk", help="file that keeps the board's disk")
+    parser.add_argument("--profile", choices=sorted(port.PROFILES), help="with this chip's memory and radio (VIRT_RV32)")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(0))
-    with Board(args.name, args.disk) as board:
+    with Board(args.name, args.disk, profile=args.profile) as board:
         print(board.port, flush=True)
         try:
             board._process.wait()

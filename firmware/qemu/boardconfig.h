@@ -15,8 +15,8 @@
 #define MICROPY_PY_SYS_STDIO_BUFFER (1)
 #define MICROPY_PY_OS_UNAME (1)
 
-// There is no source of randomness, and none is pretended: os.urandom stays out, so that a node proves it can
-// live on its provisioned seed alone.
+// There is no source of randomness (but in a profile), and none is pretended: os.urandom stays out, so that a node proves it
+// can live on its provisioned seed alone.
 
 // The interrupt character is seen while Python runs; a board that waits lets the host's processor sleep.
 void qemu_poll(void);
@@ -32,3 +32,8 @@ void qemu_boot(void);
 
 // Mounts the disk, then runs boot.py and main.py as other boards do.
 #define MICROPY_PORT_INIT_FUNC qemu_boot()
+
+// A chip's memory and radio: port.py's profiles.
+#if defined(CHIP_PROFILE)
+#include "chip/chipconfig.h"
+#endif

@@ -2,22 +2,29 @@
 """Builds MicroPython for the emulated boards, with what a Sealcast node needs (DESIGN section 7):
 
     port.py VIRT_RV32|MPS2_AN385 [HEAP_BYTES]      prints the path of firmware.elf
+    port.py esp32|esp32c3                          the same, of VIRT_RV32 with that chip's memory and radio
 
 The source tree is $MICROPYTHON_DIR, or the one that firmware/bootstrap keeps in the user's cache.
 """
 import fcntl
+import glob
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOARDS = {"VIRT_RV32": "riscv64-unknown-elf-", "MPS2_AN385": "arm-none-eabi-"}
 FIRMWARE = os.path.dirname(HERE)
 _WHOLE = tuple(os.path.join(FIRMWARE, *path) for path in (("curve25519",), ("node",), ("..", "shared", "sealcast")))
 HEAP_BYTES = 143360     # the port's own figure
+KEEP_S = 3 * 86400
 C3_HEAP_BYTES = 181248  # leaves 177,000 bytes free after start-up, as an ESP32-C3 does before its radio is on
+
+# Boards with a chip's memory and radio (chip/): the size that MicroPython's heap begins with there, before it grows, and the chip.
+PROFILES = {"esp32": (56 * 1024, "CHIP_ESP32"), "esp32c3": (64 * 1024, "CHIP_ESP32C3")}
 
 
 def missing(board):
@@ -47,7 +54,7 @@ def _inputs_digest(tree, more):
             own = name in ("port.py", "manifest.py", "manifest_whole.py", "_boot.py")
             if own or name.endswith((".c", ".h", ".mk", ".ld")) or more and name.endswith(".py"):
                 path = os.path.join(folder, name)
-                digest.update(path.encode())
+                digest.update(os.path.relpath(path, FIRMWARE).encode())
                 with open(path, "rb") as file:
                     digest.update(file.read())
     return digest.hexdigest()
@@ -75,20 +82,44 @@ def _make(folder, variables, log):
                 raise RuntimeError("%s failed; %s ends:\n%s" % (" ".join(command[:3]), log, text.read()[-3000:]))
 
 
-def firmware(board, heap_bytes=HEAP_BYTES, whole=False):
+def _links(folder, sources):
+    """A folder of links, for make: it looks for modules in one folder only."""
+    os.makedirs(folder, exist_ok=True)
+    for name, source in sources.items():
+        link = os.path.join(folder, name)
+        if not os.path.islink(link) or os.readlink(link) != source:
+            if os.path.islink(link):
+                os.unlink(link)
+            os.symlink(source, link)
+    return folder
+
+
+def firmware(board, heap_bytes=HEAP_BYTES, whole=False, profile=None):
     """Path of the board's firmware.elf, built if anything it depends on has changed. Raises RuntimeError.
 
     whole: with the native modules, the core and the node in it, as a firmware of one's own may have them.
+    profile: a name of PROFILES: the board with that chip's memory and radio; heap_bytes does not count then.
     """
-    tree, folder = bootstrap("source.py"), _cache("qemu-%s-%d%s" % (board, heap_bytes, "-whole" if whole else ""))
+    defines, modules = [], {"qemu": os.path.join(HERE, "modules", "qemu")}
+    tree, name = bootstrap("source.py"), "%d" % heap_bytes
+    if whole:
+        modules["curve25519"] = _WHOLE[0]
+    if profile:
+        name, (heap_bytes, chip) = profile, PROFILES[profile]
+        defines = ["-DCHIP_PROFILE=1", "-D%s=1" % chip, "-Wno-error=pointer-arith"]     # py/gc.c, where the heap grows
+        modules.update(chip=os.path.join(HERE, "chip"), lwip=bootstrap("lwip.py"))
+    digest = _inputs_digest(tree + modules.get("lwip", ""), _WHOLE if whole else ())
+    # A folder for each state of the sources: several checkouts would build over each other's firmware else.
+    kind = "qemu-%s-%s%s" % (board, name, "-whole" if whole else "")
+    folder = _cache("%s-%s" % (kind, digest[:12]))
     os.makedirs(folder, exist_ok=True)
     elf, stamp = os.path.join(folder, "build", "firmware.elf"), os.path.join(folder, "stamp")
     with open(os.path.join(folder, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        digest = _inputs_digest(tree, _WHOLE if whole else ())
         if os.path.exists(elf) and os.path.exists(stamp):
             with open(stamp) as file:
                 if file.read() == digest:
+                    os.utime(stamp)
                     return elf
         shutil.rmtree(os.path.join(folder, "build"), ignore_errors=True)
         log = os.path.join(folder, "log")
@@ -98,30 +129,34 @@ def firmware(board, heap_bytes=HEAP_BYTES, whole=False):
         os.makedirs(no_library, exist_ok=True)
         open(os.path.join(no_library, "README.md"), "w").close()
         mpy_cross = bootstrap("unix.py", "mpy-cross")
-        modules = os.path.join(HERE, "modules")
-        if whole:
-            modules = os.path.join(folder, "modules")
-            os.makedirs(modules, exist_ok=True)
-            for source in (os.path.join(HERE, "modules", "qemu"), _WHOLE[0]):
-                link = os.path.join(modules, os.path.basename(source))
-                if not os.path.islink(link):
-                    os.symlink(source, link)
         _make(os.path.join(tree, "ports", "qemu"), [
             "BOARD=" + board, "BUILD=" + os.path.join(folder, "build"),
             "FROZEN_MANIFEST=" + os.path.join(HERE, "manifest_whole.py" if whole else "manifest.py"),
-            "MPY_LIB_DIR=" + no_library, "USER_C_MODULES=" + modules, "MICROPY_VFS_LFS2=1",
+            "MPY_LIB_DIR=" + no_library, "USER_C_MODULES=" + _links(os.path.join(folder, "modules"), modules), "MICROPY_VFS_LFS2=1",
             "MICROPY_MPYCROSS=" + mpy_cross,
             "MICROPY_MPYCROSS_DEPENDENCY=" + mpy_cross,
             "MICROPY_HEAP_SIZE=%d" % heap_bytes,
-            "CFLAGS_EXTRA=-DMP_CONFIGFILE='\"%s\"'" % os.path.join(HERE, "boardconfig.h"),
+            "CFLAGS_EXTRA=" + " ".join(["-DMP_CONFIGFILE='\"%s\"'" % os.path.join(HERE, "boardconfig.h"), *defines]),
             *_compiler_settings(board)], log)
         with open(stamp, "w") as file:
             file.write(digest)
+    _forget(kind)
     return elf
+
+
+def _forget(kind):
+    """Removes firmware of this kind that nobody has used for days."""
+    for folder in glob.glob(_cache(kind + "-" + "?" * 12)):
+        stamp = os.path.join(folder, "stamp")
+        if os.path.exists(stamp) and time.time() - os.path.getmtime(stamp) > KEEP_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
     try:
-        print(firmware(sys.argv[1], *map(int, sys.argv[2:])))
+        if sys.argv[1] in PROFILES:
+            print(firmware("VIRT_RV32", profile=sys.argv[1]))
+        else:
+            print(firmware(sys.argv[1], *map(int, sys.argv[2:])))
     except (RuntimeError, IndexError, KeyError, TypeError, ValueError) as error:
         sys.exit(str(error) if isinstance(error, RuntimeError) else __doc__)

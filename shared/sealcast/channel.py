@@ -320,6 +320,7 @@ class Channel:
                 raise Reject("topic")
             self.ratchet.receive(me, others, self.group, stream, frame, now, out)
         elif member is None or member.name != name or not member.sessions:
+            need("zpinc.joins")
             load("zpinc.joins").seek(me, name, stream, frame, now, out)
         elif stream == "n":
             messages.receive_note(me, others, reading, member, frame, now, out)

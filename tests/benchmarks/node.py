@@ -94,13 +94,13 @@ def _shares(put):
     put("rv32imc.share.qstr_pools.heap_bytes", sum(7 * 10 * 2**i for i in range(1, pools + 1)))
 
 
-async def one(put, folder, ratchet, in_firmware):
+async def one(put, folder, ratchet, in_firmware, kind=Watched):
     folder.mkdir()
     async with running_broker() as broker:
         watch, where = Watch(), {"host": "127.0.0.1", "port": broker.port}
         known = channels.ChannelFile(channel="greenhouse-" + folder.name, key=bytes(range(32)), uid="host", broker=where)
         hosts = [HostMember("%s-%d" % (folder.name, i), watch) for i in range(MEMBERS - 1)]
-        board = Watched("rv32", watch, folder / "board", where, ratchet=ratchet)
+        board = kind("rv32", watch, folder / "board", where, ratchet=ratchet)
         if in_firmware:
             board.in_firmware()
         try:

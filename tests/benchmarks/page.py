@@ -23,10 +23,13 @@ link and a broker. DESIGN asks for 60 KB free of 138.5.
 * `node`: installed as ROMFS, which MicroPython has from 1.25 on; `node_without_ratchet`: the same with `ratchet: false`. Both run
   on the heap of an ESP32-C3 (177 KB); `heap_free_of_138k` is what 138.5 KB would leave (negative: it does not fit).
 * `node_in_firmware`: native modules, core and node in a firmware of one's own (docs/HARDWARE.md), on 138.5 KB; with the ratchet.
+* `node_in_flash`: its bytecode in flash under stock firmware (`sealcast flash --xip`), on the heap of an ESP32-C3; with the ratchet.
 * `share`: what the parts take when they are imported from ROMFS, the table of names included as it grows; `qstr_pools`: that table,
   which MicroPython doubles when it is full (17.8 KB from 1,261 names on).
 * `largest_allocation`: the largest from the node's start on. The emulated board's allocator is wrapped
   (firmware/qemu/modules/qemu/watch.c) and refuses more than 4,096 bytes then: a larger one would have ended the run."""
+_XIP = """Heap that all modules of the node take when they are imported on an emulated board, native modules not counted: from
+files, and out of an image in flash (`sealcast flash --xip`, docs/HARDWARE.md), its loader included."""
 _DAY = """Two members in one heap: notes, conversation and ratchet messages in turn, keepalives and new epochs as in a day. In use after
 a collection, at the end of each part: of a thousand messages on the unix port (words of 8 bytes, native modules, 480 KB), of
 seventy on the emulated board (256 KB). It is flat when `most` is `last`. `gc.threshold`, which boot.py and the node set, is part
@@ -111,6 +114,7 @@ def write(figures, folder):
               "Heap bytes on an emulated board. `import` is the two native modules, `core` the protocol and its crypto suite with them\n"
               "(a negative `heap_free`: it does not fit), `member_of_n` the state of one member of a group of n."),
         _rest(figures, "The whole node", ("rv32imc.share.", "rv32imc.node"), _NODE),
+        _rest(figures, "Bytecode in flash", ("rv32imc.xip.",), _XIP),
         _rest(figures, "A day", ("x64.day.", "rv32imc.hour."), _DAY),
         _rest(figures, "Deep sleep", ("rv32imc.duty.",), _DUTY),
         _rest(figures, "A message of the ratcheting group", ("rv32imc.ratchet_", "protocol.ratchet_"), _RATCHET),

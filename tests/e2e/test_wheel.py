@@ -12,10 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Checkout -> wheel, and which files of each
 PLACES = {
-    "shared/sealcast": ("sealcast", ["**/*.py"]),
+    "shared/sealcast": ("sealcast", ["**/*.py", "**/*.pyi"]),
     "host/sealcast_host": ("sealcast_host", ["**/*.py", "**/*.txt"]),
     "firmware/node": ("sealcast_host/_data/node", ["**/*.py", "**/*.json"]),
     "firmware/prebuilt": ("sealcast_host/_data/prebuilt", ["**/*.mpy", "SHA256SUMS"]),
+    "firmware/xip": ("sealcast_host/_data/xip", ["**/*.py", "**/*.mpy", "prebuilt/SHA256SUMS"]),
     "boards": ("sealcast_host/_data/boards", ["*.toml"]),
     "host/reference": ("sealcast_host/_data/reference", ["**/*.py"]),
     "tests/vectors": ("sealcast_host/_data/vectors", ["primitives_*.json", "*.py"]),
@@ -57,13 +58,15 @@ def test_the_unpacked_wheel_finds_its_files_and_starts(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as z:
         z.extractall(tmp_path / "site")
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    ask = "import sealcast_host.boards.shipped as s; print(s.node_dir(), s.prebuilt_dir(), s.boards_dir(), s.core_dir(), sep='\\n')"
+    asked = ", ".join(f"s.{name}_dir()" for name in ("node", "prebuilt", "xip", "boards", "core"))
+    ask = f"import sealcast_host.boards.shipped as s; print({asked}, sep='\\n')"
     # -S leaves the venv's site-packages out, where this checkout is installed
     done = subprocess.run([sys.executable, "-S", "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
     places = [Path(line) for line in done.stdout.splitlines()]
     assert [path.relative_to(tmp_path / "site").as_posix() for path in places] == [
         "sealcast_host/_data/node",
         "sealcast_host/_data/prebuilt",
+        "sealcast_host/_data/xip",
         "sealcast_host/_data/boards",
         "sealcast",
     ]

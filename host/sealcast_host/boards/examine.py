@@ -14,6 +14,7 @@ from sealcast_host.boards.install import recognise, stale
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.provision import SETTINGS
 from sealcast_host.boards.repl import Device, Facts, digest
+from sealcast_host.boards.xip import board as in_flash
 from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, WRONG, Finding
 from sealcast_host.member import channels
@@ -50,6 +51,7 @@ def look(port: str, channel: str | None) -> Iterator[Finding]:
             except UserError as e:
                 yield Finding("board", WRONG, str(e))
             yield from _files(device, facts, board, again)
+            yield from _bytecode(device, again)
             yield from _crypto(device, facts, again)
             yield from _settings(device, board, channel, port)
             device.restart()
@@ -59,6 +61,8 @@ def look(port: str, channel: str | None) -> Iterator[Finding]:
 
 def _files(device: Device, facts: Facts, board: Board | None, again: str) -> Iterator[Finding]:
     wanted = bundle.make(facts.arch, facts.mpy, board)
+    if in_flash.is_meant(device):
+        in_flash.Plan().add(device, board, wanted)
     there = device.hashes(sorted(wanted.files))
     missing = [path for path in there if there[path] == "-"]
     other = [path for path in there if there[path] not in ("-", digest(wanted.files[path]))]
@@ -87,6 +91,18 @@ def _files(device: Device, facts: Facts, board: Board | None, again: str) -> Ite
             WRONG,
             f"{facts.disk_free} bytes are free on the filesystem, the state needs 16 KB: remove files of your own",
         )
+
+
+def _bytecode(device: Device, again: str) -> Iterator[Finding]:
+    """Which way the node's code runs. After a good answer all that follows runs that way as well, as the node does."""
+    if not in_flash.is_meant(device):
+        yield Finding("bytecode", OK, "in memory, from files")
+        return
+    used, why = in_flash.prove(device)
+    if used:
+        yield Finding("bytecode", OK, "in flash (--xip, experimental)")
+    else:
+        yield Finding("bytecode", WRONG, f"{why}; without: {again}")
 
 
 def _crypto(device: Device, facts: Facts, again: str) -> Iterator[Finding]:

@@ -96,6 +96,23 @@ def write_esp(image: Image, board: Board, port: str) -> None:
     progress.end()
 
 
+def write_region(board: Board, port: str, offset: int, path: Path) -> None:
+    """Write a file to a place in flash; everything else stays. Raises UserError on another chip."""
+    chip = detect_chip(port)
+    if chip != board.chip:
+        raise UserError(f"the chip at {port} is an {chip}, not {board.chip}: name the right --port")
+    progress = Progress("writing")
+    name = board.chip.lower().replace("-", "")
+    _esptool(
+        port,
+        ["--chip", name, "--baud", _WRITE_BAUD, "write-flash", hex(offset), str(path)],
+        board.firmware.bootloader,
+        progress,
+    )
+    progress.at(1.0)
+    progress.end()
+
+
 def detect_chip(port: str) -> str:
     """The chip's name, as esptool gives it."""
     out = _esptool(port, ["chip-id"], "hold BOOT, press and release RESET, let go of BOOT", None)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from sealcast_host.boards import bundle, models
-from sealcast_host.boards.bundle import FOLDERS, MAIN, Bundle
+from sealcast_host.boards.bundle import FOLDERS, MAIN, STUB_FOLDERS, XIP_FILES, XIP_IMAGE, XIP_MARKS, Bundle
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import Device, Facts, Gone, digest, wait_for
 from sealcast_host.errors import UserError
@@ -20,8 +20,14 @@ WAIT_S = 120.0
 _SPARE = 16384  # for the settings and two states
 
 
-def install(port: str, board: Board | None, wait_s: float = WAIT_S, patient: bool = False) -> Board | None:
+More = Callable[[Device, Board | None, Bundle], None]
+
+
+def install(
+    port: str, board: Board | None, wait_s: float = WAIT_S, patient: bool = False, more: More | None = None
+) -> Board | None:
     """Install or update; returns the kind of board it was. patient: wait for the board's first appearance as well.
+    more: adds files to what is installed.
 
     Raises UserError: no such board here, too old a MicroPython, no room; Gone when it stays away for wait_s seconds.
     """
@@ -31,7 +37,7 @@ def install(port: str, board: Board | None, wait_s: float = WAIT_S, patient: boo
             with Device(port) as device:
                 met, give_up = True, None
                 found = recognise(device.facts(), board)
-                put_node(device, found)
+                put_node(device, found, more)
                 device.restart()
                 return found
         except Gone as e:
@@ -62,10 +68,12 @@ def recognise(facts: Facts, wanted: Board | None) -> Board | None:
     return board
 
 
-def put_node(device: Device, board: Board | None) -> tuple[int, int]:
+def put_node(device: Device, board: Board | None, more: More | None = None) -> tuple[int, int]:
     """One attempt, to the end or until the board is gone. -> (files of the node, how many of them had to be copied)"""
     facts = device.facts()
     wanted = bundle.make(facts.arch, facts.mpy, board)
+    if more is not None:
+        more(device, board, wanted)
     _announce(facts, board, wanted)
     progress = Progress("checking")
     there: dict[str, str] = {}
@@ -91,8 +99,10 @@ def put_node(device: Device, board: Board | None) -> tuple[int, int]:
 
 def stale(device: Device, wanted: Bundle) -> list[str]:
     """Files of other versions in our folders: a leftover .py would be imported in place of its .mpy."""
-    found = [f"{folder}/{name}" for folder in FOLDERS for name in device.names(folder)]
-    return [path for path in found if path not in wanted.files]
+    found = [f"{folder}/{name}" for folder in FOLDERS + STUB_FOLDERS for name in device.names(folder)]
+    found += [path for path in XIP_FILES if path.rpartition("/")[2] in device.names("/lib")]
+    own = XIP_MARKS if XIP_IMAGE in wanted.files else ()
+    return [path for path in found if path not in wanted.files and path not in own]
 
 
 def _announce(facts: Facts, board: Board | None, wanted: Bundle) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sealcast import compat, wire
 from sealcast.run import slots
+from sealcast.run.settings import complete, text_of
 from sealcast.zpinc.identity import Identity, fingerprint
 from sealcast_host.boards import wifi
 from sealcast_host.boards.bundle import MAIN
@@ -173,7 +174,7 @@ def _write(device: Device, settings: dict[str, Any], secret: bytes, *, keep_stat
         suite = compat.best_suite()
         key = slots.key_for(suite, secret, settings["channel"].encode(), settings["uid"].encode())
         device.put(_STATE[0], slots.pack(suite, key, 1, _SEEDED + secrets.token_bytes(32)))
-    device.put(SETTINGS, (json.dumps(settings) + "\n").encode())
+    device.put(SETTINGS, text_of(compat.best_suite(), complete(settings)).encode())
 
 
 def _present(device: Device) -> dict[str, Any]:

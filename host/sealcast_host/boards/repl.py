@@ -29,7 +29,7 @@ _CHUNK = 768
 _INTERRUPTS = 5
 
 # sys.implementation._mpy >> 10: MicroPython's own numbering (py/persistentcode.h)
-_ARCHES = (
+ARCHES = (
     "",
     "x86",
     "x64",
@@ -234,7 +234,7 @@ class Device:
             return Facts(
                 machine,
                 release,
-                _ARCHES[arch] if arch < len(_ARCHES) else "",
+                ARCHES[arch] if arch < len(ARCHES) else "",
                 number & 0xFF,
                 int(total),
                 int(free),

@@ -17,6 +17,11 @@ def prebuilt_dir() -> Path:
     return _place("prebuilt", "firmware/prebuilt")
 
 
+def xip_dir() -> Path:
+    """The folder of what runs bytecode in flash: board/ (Python), prebuilt/ (native, one folder an architecture)."""
+    return _place("xip", "firmware/xip")
+
+
 def boards_dir() -> Path:
     """The folder of the board descriptions, <NAME>.toml."""
     return _place("boards", "boards")

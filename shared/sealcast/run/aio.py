@@ -150,6 +150,11 @@ class Reply:
         return self._value
 
 
+def _ticks(n):
+    """Where the port has no randomness: boards differ by when they come here."""
+    return bytes((time.ticks_us() & 255,)) * n
+
+
 class Backoff:
     """How long to wait before the next attempt: doubling from `first` to `most` milliseconds, half of it random.
 
@@ -159,7 +164,7 @@ class Backoff:
     def __init__(self, first, most, random=None):
         self._first = first
         self._most = most
-        self._random = random or os.urandom
+        self._random = random or getattr(os, "urandom", None) or _ticks
         self._failures = 0
 
     def reset(self):

@@ -5,8 +5,11 @@ as text is never repeated in an error (it may be a password in the wrong place):
 numbers only.
 """
 
+import json
+
 from ..errors import BadSettings, Reject
-from ..wire import MAX_NAME, unb64
+from ..wire import MAX_NAME, b64, unb64
+from .checked import seal
 
 _REQUIRED = ("required",)  # marks a field without a default
 
@@ -16,6 +19,7 @@ def check(settings):
     if not isinstance(settings, dict):
         return ["settings: must be a JSON object like {}, not {}".format('{"uid": ..., "channel": ...}', _kind(settings))]
     errors = []
+    settings = {name: settings[name] for name in settings if name != "checked"}  # the seal of what has been edited since
     _walk(settings, _FIELDS, "", errors)
     if settings.get("key") is not None and settings.get("password") is not None:
         errors.append("key, password: give one of them, not both; a provisioned board has the key")
@@ -45,6 +49,17 @@ def complete(settings):
     if out["ratchet"] is None:
         out["ratchet"] = out["duty"] is None  # who sleeps most of the time does not follow an order of messages
     return out
+
+
+def text_of(suite, settings):
+    """Completed settings as the text of a board's sealcast.json, sealed: the board need not check them again (checked.py)."""
+    return seal(suite, json.dumps(_plain(settings)))
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {name: _plain(value[name]) for name in value}
+    return b64(value) if isinstance(value, bytes) else value
 
 
 def public(settings):

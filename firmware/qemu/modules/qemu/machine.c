@@ -6,6 +6,8 @@
 #define REG32(address) (*(volatile uint32_t *)(address))
 #define REG8(address) (*(volatile uint8_t *)(address))
 
+int machine_wake_irq = 10;  // the UART's own
+
 #if defined(QEMU_SOC_VIRT)
 
 // CLINT timer of 10 MHz; the UART's interrupt is line 10 of the PLIC.
@@ -52,7 +54,8 @@ static void idle(int64_t timeout_us) {
     REG32(MTIMECMP) = until;
     REG32(MTIMECMP + 4) = until >> 32;
     REG32(PLIC + 4 * UART_IRQ) = 1;
-    REG32(PLIC + 0x2000) = 1 << UART_IRQ;
+    REG32(PLIC + 4 * machine_wake_irq) = 1;
+    REG32(PLIC + 0x2000) = 1 << UART_IRQ | 1 << machine_wake_irq;
     REG8(UART + 1) = 1;
     __asm__ volatile (CSR("csrs mie, %0") : : "r" (1 << 7 | 1 << 11));
     __asm__ volatile ("wfi");
@@ -154,7 +157,7 @@ uint64_t machine_idle_us;
 
 void machine_sleep(int64_t timeout_us) {
     uint64_t start = machine_us();
-    idle(timeout_us);
+    idle(chip_sleep_us(timeout_us));
     machine_idle_us += machine_us() - start;
 }
 
@@ -185,6 +188,8 @@ void mp_hal_delay_ms(mp_uint_t ms) {
     for (;;) {
         mp_handle_pending(true);
         qemu_poll();
+        MP_THREAD_GIL_EXIT();
+        MP_THREAD_GIL_ENTER();
         int64_t left = until - machine_us();
         if (left <= 0) {
             return;

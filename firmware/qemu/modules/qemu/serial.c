@@ -19,6 +19,7 @@ void qemu_poll(void) {
     #else
     machine_us();
     #endif
+    chip_poll();
     while (ring_in - ring_out < RING) {
         int c = uart_rx_chr();
         if (c == UART_RX_NO_CHAR) {
@@ -34,7 +35,7 @@ void qemu_poll(void) {
 
 void qemu_wait(int timeout_ms) {
     qemu_poll();
-    if (ring_in == ring_out) {
+    if (ring_in == ring_out && !chip_heard()) {
         machine_sleep(timeout_ms < 0 ? -1 : (int64_t)timeout_ms * 1000);
         qemu_poll();
     }

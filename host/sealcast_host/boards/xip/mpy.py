@@ -1,0 +1,175 @@
+"""Reads .mpy files of bytecode (format 6) into their parts, and writes the stubs that stand in their place.
+
+Source: py/persistentcode.c of MicroPython (the file), py/bc.h (the prelude of a function), py/bc0.h (the few opcodes
+below).
+"""
+
+from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import TypeAlias
+
+VERSION = 6
+_NONE, _FALSE, _TRUE, _ELLIPSIS, _STR, _BYTES, _INT, _FLOAT, _COMPLEX, _TUPLE = range(1, 11)
+_HAS_CHILDREN = 4
+_GENERATOR = 1
+
+
+class Unreadable(Exception):
+    """Not a .mpy of bytecode that this module knows; the text says what is."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A constant that fits no small int of the smallest board, or a float: its text."""
+
+    text: bytes
+    is_int: bool
+
+
+Constant: TypeAlias = "str | bytes | tuple[Constant, ...] | None | bool | Number | EllipsisType"
+
+
+@dataclass(frozen=True)
+class RawCode:
+    """One function: its bytecode, and the functions that are made in it."""
+
+    bytecode: bytes
+    children: tuple["RawCode", ...]
+
+    @property
+    def is_generator(self) -> bool:
+        return bool(_scope_flags(self.bytecode) & _GENERATOR)
+
+    def walk(self) -> "list[RawCode]":
+        return [self, *(inner for child in self.children for inner in child.walk())]
+
+
+@dataclass(frozen=True)
+class Mpy:
+    """A file's parts. names, constants: as they stand in the file, each; objects: what the constants are."""
+
+    header: bytes
+    names: tuple[bytes, ...]
+    constants: tuple[bytes, ...]
+    objects: tuple[Constant, ...]
+    code: RawCode
+
+
+@dataclass
+class _Reader:
+    data: bytes
+    at: int = field(default=0)
+
+    def take(self, count: int) -> bytes:
+        if self.at + count > len(self.data):
+            raise Unreadable("it ends too early")
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def number(self) -> int:
+        value = 0
+        while True:
+            byte = self.take(1)[0]
+            value = value << 7 | byte & 0x7F
+            if not byte & 0x80:
+                return value
+
+    def name(self) -> bytes:
+        start, length = self.at, self.number()
+        if not length & 1:  # else its number in the list that every MicroPython has
+            self.take((length >> 1) + 1)
+        return self.data[start : self.at]
+
+    def constant(self) -> Constant:
+        kind = self.take(1)[0]
+        if kind in (_NONE, _FALSE, _TRUE, _ELLIPSIS):
+            return (None, False, True, ...)[kind - _NONE]
+        length = self.number()
+        if kind == _TUPLE:
+            return tuple(self.constant() for _ in range(length))
+        content = self.take(length)
+        if kind in (_STR, _BYTES):
+            self.take(1)
+            return content.decode() if kind == _STR else content
+        if kind in (_INT, _FLOAT, _COMPLEX):
+            return Number(content, kind == _INT)
+        raise Unreadable(f"a constant of kind {kind}")
+
+    def raw_code(self) -> RawCode:
+        facts = self.number()
+        if facts & 3:
+            raise Unreadable("it has native code")
+        bytecode = self.take(facts >> 3)
+        count = self.number() if facts & _HAS_CHILDREN else 0
+        return RawCode(bytecode, tuple(self.raw_code() for _ in range(count)))
+
+
+def read(data: bytes) -> Mpy:
+    """Raises Unreadable."""
+    reader = _Reader(data)
+    header = reader.take(4)
+    if header[0] != ord("M") or header[1] != VERSION or header[2] >> 2:
+        raise Unreadable("no bytecode of format 6")
+    names, constants = reader.number(), reader.number()
+    qstrs = tuple(reader.name() for _ in range(names))
+    pieces: list[bytes] = []
+    objects: list[Constant] = []
+    for _ in range(constants):
+        start = reader.at
+        objects.append(reader.constant())
+        pieces.append(data[start : reader.at])
+    code = reader.raw_code()
+    if reader.at != len(data):
+        raise Unreadable("more follows")
+    return Mpy(header, qstrs, tuple(pieces), tuple(objects), code)
+
+
+def stub(of: Mpy, number: int, check: int, kept: list[bool]) -> bytes:
+    """A file with the same names whose top level is `import xip; xip.enter(<a function of it>, number, check)()`, on
+    the stack alone.
+
+    kept: which of the constants it brings itself; the places of the others stay, unless it brings none.
+    """
+    names = [*of.names, _name("xip"), _name("enter")]
+    xip, enter = _number(len(of.names)), _number(len(of.names) + 1)
+    code = b"\x22\x00\x51\x1b" + xip + b"\x13" + enter  # level 0, None; IMPORT_NAME; LOAD_ATTR
+    code += b"\x32\x00\x22" + _signed(number) + b"\x22" + _signed(check)  # MAKE_FUNCTION 0; two numbers
+    code += b"\x34\x03\x34\x00\x59\x51\x63"  # CALL_FUNCTION 3, CALL_FUNCTION 0, POP_TOP, None, RETURN_VALUE
+    constants = (
+        [data if keep else bytes([_NONE]) for data, keep in zip(of.constants, kept, strict=True)] if any(kept) else []
+    )
+    out = of.header + _number(len(names)) + _number(len(constants)) + b"".join(names) + b"".join(constants)
+    # Preludes: 8 slots of state, or 1; one byte of source information, the index of a name.
+    return out + _raw(b"\x38\x02\x00" + code, [_raw(b"\x00\x02\x00\x51\x63", [])])
+
+
+def _raw(bytecode: bytes, children: list[bytes]) -> bytes:
+    facts = len(bytecode) << 3 | (_HAS_CHILDREN if children else 0)
+    return _number(facts) + bytecode + (_number(len(children)) if children else b"") + b"".join(children)
+
+
+def _name(text: str) -> bytes:
+    return _number(len(text) << 1) + text.encode() + b"\0"
+
+
+def _number(value: int) -> bytes:
+    out = [value & 0x7F]
+    while value := value >> 7:
+        out.append(value & 0x7F | 0x80)
+    return bytes(reversed(out))
+
+
+def _signed(value: int) -> bytes:
+    """A number of 0 and more as LOAD_CONST_SMALL_INT has it: the first group's highest bit is the sign."""
+    out = _number(value)
+    return b"\x80" + out if out[0] & 0x40 else out
+
+
+def _scope_flags(bytecode: bytes) -> int:
+    """Of a function's prelude (py/bc.h, MP_BC_PRELUDE_SIG_DECODE)."""
+    flags, shift, at = 0, 0, 0
+    while bytecode[at] & 0x80:
+        at += 1
+        flags |= (bytecode[at] >> 6 & 1) << shift
+        shift += 1
+    return flags

@@ -1,0 +1,144 @@
+"""`make firmware`: what it runs, and its failures in one line. The builds themselves need Espressif's container or
+the pico-sdk."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sealcast_host.boards import image, models
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "firmware" / "bootstrap" / "firmware.py"
+_TOOLS = ("cat", "mkdir", "touch", "printf", "env", "sh", "bash", "dirname")
+
+# In place of a tool: writes down how it was called, and leaves what a build leaves.
+_RECORD = """#!/bin/sh
+echo "$0 $*" >> "$RECORD"
+for word in $(echo "$*" | tr " '" "  "); do
+    case $word in BUILD=*) mkdir -p "${word#BUILD=}"; echo image > "${word#BUILD=}/$RESULT";; esac
+done
+"""
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """run(*arguments, tools=..., **variables) on a machine that has python, a shell and these tools alone."""
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    for name in _TOOLS:
+        (bin_ / name).symlink_to(
+            subprocess.run(["which", name], capture_output=True, text=True, check=True).stdout.strip()
+        )
+    (bin_ / "tr").symlink_to("/usr/bin/tr")
+    tree = tmp_path / "micropython"
+    for board in ("ESP32_GENERIC_C3", "RPI_PICO_W"):
+        (tree / "ports" / ("esp32" if "ESP" in board else "rp2") / "boards" / board).mkdir(parents=True)
+    (tree / "ports/rp2/boards/RPI_PICO_W/manifest.py").touch()
+    (tree / "py").mkdir()
+    version = (("MAJOR", 1), ("MINOR", 25), ("MICRO", 0))
+    (tree / "py" / "mpconfig.h").write_text("".join(f"#define MICROPY_VERSION_{n} {v}\n" for n, v in version))
+
+    def run(*arguments, tools=(), result="firmware.bin", **variables):
+        for name in tools:
+            (bin_ / name).write_text(_RECORD)
+            (bin_ / name).chmod(0o755)
+        env = {
+            "PATH": str(bin_),
+            "HOME": str(tmp_path),
+            "RECORD": str(tmp_path / "record"),
+            "RESULT": result,
+            **variables,
+        }
+        env.setdefault("MICROPYTHON_DIR", str(tree))
+        env = {name: value for name, value in env.items() if value}
+        return subprocess.run([sys.executable, SCRIPT, *arguments], env=env, capture_output=True, text=True, timeout=60)
+
+    run.record = tmp_path / "record"
+    run.tree = tree
+    return run
+
+
+def one_line(done, way_out):
+    assert done.returncode == 1 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sealcast: ") and way_out in line
+
+
+def test_failures_are_one_line_with_the_way_out(machine, tmp_path):
+    one_line(machine(), "make firmware BOARD=ESP32_GENERIC|")
+    one_line(machine("ESP8266_GENERIC"), "none that a firmware is built for")
+    one_line(machine("UNIX"), "none that a firmware is built for")
+    one_line(machine("ESP32_GENERIC_C3"), "install podman, or set IDF_PATH")
+    one_line(machine("ESP32_GENERIC_C3", IDF_PATH=str(tmp_path)), "has no export.sh")
+    one_line(machine("RPI_PICO_W"), "needs cmake, arm-none-eabi-gcc, make, git: apt-get install")
+    one_line(machine("ESP32_GENERIC_C3", tools=["podman"], MICROPYTHON_DIR=str(ROOT)), "1.23 or later")
+    one_line(machine("ESP32_GENERIC_S3", tools=["podman"]), "no board ESP32_GENERIC_S3")
+    one_line(
+        machine("ESP32_GENERIC_C3", tools=["podman"], MICROPYTHON_DIR="", XDG_CACHE_HOME=str(tmp_path / "c")), "no git"
+    )
+
+
+def test_an_esp32_in_the_container(machine):
+    for engine in ("docker", "podman"):  # podman first, where both are there
+        done = machine("ESP32_GENERIC_C3", tools=[engine])
+        assert done.returncode == 0, done.stderr
+        made = Path(done.stdout.strip())
+        called = machine.record.read_text().splitlines()[-1]
+        mounts = rf"--volume={machine.tree}:\S+ --volume={ROOT}:\S+"
+        assert re.search(rf"/{engine} run --rm {mounts} .*docker.io/espressif/idf:v[\d.]+ bash -ec", called)
+        folder = f"{ROOT}/build/firmware/ESP32_GENERIC_C3"
+        assert f"make -C {machine.tree}/ports/esp32 BOARD=ESP32_GENERIC_C3 BUILD={folder}/build submodules" in called
+        assert f"USER_C_MODULES={ROOT}/firmware/curve25519/micropython.cmake" in called
+        manifest = ROOT / "build" / "firmware" / "ESP32_GENERIC_C3" / "manifest.py"
+        assert f"FROZEN_MANIFEST={manifest}" in called
+        assert (
+            manifest.read_text()
+            == f'include("$(PORT_DIR)/boards/manifest.py")\ninclude("{ROOT}/firmware/manifest.py")\n'
+        )
+        # Its name says board and version, as `sealcast flash --image` reads them.
+        board = models.named("ESP32_GENERIC_C3")
+        assert image.board_for(image.Image(made, "esp", board.firmware.image_chip), None) == board
+        made.unlink()
+
+
+def test_an_esp32_with_an_installed_idf(machine, tmp_path):
+    (tmp_path / "export.sh").write_text("echo exported >> $RECORD\n")
+    done = machine("ESP32_GENERIC_C3", tools=["make"], IDF_PATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    calls = machine.record.read_text().splitlines()
+    assert calls[0] == "exported" and len(calls) == 4  # mpy-cross, submodules, the firmware
+    Path(done.stdout.strip()).unlink()
+
+
+def test_a_pico(machine):
+    done = machine("RPI_PICO_W", tools=["cmake", "arm-none-eabi-gcc", "make", "git"], result="firmware.uf2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("RPI_PICO_W-sealcast-v1.25.0.uf2")
+    assert (
+        (ROOT / "build/firmware/RPI_PICO_W/manifest.py")
+        .read_text()
+        .startswith('include("$(PORT_DIR)/boards/RPI_PICO_W/manifest.py")')
+    )
+    Path(done.stdout.strip()).unlink()
+
+
+def test_a_build_that_fails_says_which_line(machine, tmp_path):
+    (tmp_path / "bin" / "podman").write_text("#!/bin/sh\necho 'Error: no such image'\nexit 125\n")
+    (tmp_path / "bin" / "podman").chmod(0o755)
+    done = machine("ESP32_GENERIC_C3")
+    assert done.returncode == 1
+    assert "building ESP32_GENERIC_C3 failed: Error: no such image (all of it: " in done.stderr
+
+
+def test_the_release_has_every_board_that_it_names():
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    named = re.findall(r"^ +- ((?:ESP32|RPI)_\w+)$", workflow, re.M)
+    listed = subprocess.run(
+        [sys.executable, SCRIPT, "--boards"], capture_output=True, text=True, check=True, env=os.environ
+    ).stdout.split()
+    assert set(named) == set(listed) - {"ESP32_GENERIC_S2"}
+    assert len(named) == 6
