@@ -35,15 +35,6 @@ FLUSH_MS = const(5000)  # messages the application has taken leave the stored st
 SWEEP_MS = const(20000)  # between two looks at which code was not used
 
 
-def ratchet_of(config):
-    """The procedures of the ratcheting half, loaded only where the settings want it."""
-    if config.get("ratchet", True):
-        from .smmp import order as ratchet
-    else:
-        from .smmp import absent as ratchet
-    return ratchet
-
-
 class Channel:
     """config: checked settings with `key` (32 bytes, the root key) and `identity` (32 bytes) filled in.
 
@@ -75,8 +66,11 @@ class Channel:
         self.epochs = Epochs()
         self.reading = Reading()
         self.keepalive = Keepalive()
-        self.ratchet = ratchet_of(me.config)
-        self.group = self.ratchet.begin(me)
+        if me.config.get("ratchet", True):  # loaded only where the settings want it
+            from .smmp import order as ratchet
+        else:
+            from .smmp import absent as ratchet
+        self.ratchet, self.group = ratchet, ratchet.begin(me)
         self.out.dirty = True
 
     # --- what the driver calls
@@ -142,14 +136,12 @@ class Channel:
         me, others, epochs, reading, out = self.me, self.others, self.epochs, self.reading, self.out
         read = self.phase != OFFLINE and any([due(at, now) for at in reading.times(others)])
         if read:
-            need("zpinc.history")
-            if reading.first:
-                need("zpinc.joins", *self.ratchet.ONLINE)
+            self._need_reading()
         agree = self.phase == ONLINE and agreed.at_work(epochs, now)
         if agree:
             need("zpinc.rekey", "zpinc.cpace")
         if self.phase == ONLINE:
-            need(*self.ratchet.needed(self.group, now))
+            self.ratchet.need_tick(self.group, now)
         self._wake = None  # the driver has used it up
         agreed.expire(epochs, now, out)
         if read:
@@ -268,6 +260,12 @@ class Channel:
 
     # --- from one phase to the next, and to another place
 
+    def _need_reading(self):
+        need("zpinc.history")
+        if self.reading.first:
+            need("zpinc.joins")
+            self.ratchet.need_online(self.group)
+
     def _read(self, now):
         """What was being read has been read. After the first reading: take our place in the order and begin."""
         me, others, reading, out = self.me, self.others, self.reading, self.out
@@ -275,7 +273,7 @@ class Channel:
             return
         joins = load("zpinc.joins")
         for tag in joins.settle(me, others, self.ring, self.epochs, reading, self.places, now, out):
-            self._renewed(tag)
+            self.ratchet.renewed(self.group, tag)
         self.phase = ONLINE
         joins.publish(me, out)
         self._announce(AWAKE, 0, now)
@@ -291,11 +289,6 @@ class Channel:
         places.show_key(me, self.places, out)
         self.ratchet.online(me, others, self.group, now, out)
         out.event("online", {"members": len(others.by_tag) + 1})
-
-    def _renewed(self, tag):
-        """A member (or None) began a new session: what it said to the group before is void."""
-        if tag is not None:
-            self.ratchet.renewed(self.group, tag)
 
     def _announce(self, status, sleep, now):
         presence.announce(self.me, self.ring, self.epochs, self.keepalive, status, sleep, now, self.out)
@@ -318,7 +311,8 @@ class Channel:
             self._move(load("zpinc.revocation").receive(me, others, self.places, frame, now, out))
         elif stream == "j":
             need("zpinc.joins", "zpinc.history")
-            self._renewed(load("zpinc.joins").receive(me, others, reading, self.places, name, frame, online, now, out))
+            tag = load("zpinc.joins").receive(me, others, reading, self.places, name, frame, online, now, out)
+            self.ratchet.renewed(self.group, tag)
         elif not online:
             raise Reject("offline")
         elif stream in "ge":
@@ -348,12 +342,9 @@ class Channel:
 
     def _own(self, stream, frame, now):
         """What stands under our own name. After the first reading only joins and barriers say anything."""
-        if self.reading.first:
-            need("zpinc.history", "zpinc.joins", *self.ratchet.ONLINE)
-        elif stream not in "sj":
+        if not self.reading.first and stream not in "sj":
             return
-        else:
-            need("zpinc.history")
+        self._need_reading()
         history = load("zpinc.history")
         if history.own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
             self._read(now)
@@ -365,7 +356,8 @@ class Channel:
             need("zpinc.rekey", "zpinc.cpace")
             load("zpinc.rekey").receive(me, others, epochs, member, ad, sid, seq, pt, now, out)
             return
-        need("zpinc.joins", *self.ratchet.PACKAGES)
+        need("zpinc.joins")
+        self.ratchet.need_packages()
         load("zpinc.joins").stale(me, others, self.ring, epochs, self.keepalive.conn, pt, now, out)
         self.ratchet.session_began(me, self.group, out)
         places.show_key(me, self.places, out)

@@ -5,8 +5,6 @@ The SMMP half is a third of the core; a board that only sends notes and conversa
 
 from ..errors import NoGroup, Reject
 
-PACKAGES = ONLINE = ()
-
 
 class Group:
     """Of no group: no name, no state."""
@@ -22,6 +20,7 @@ def nothing(*_):
     """A group that is not there has nothing to do."""
 
 
+need_online = need_packages = need_tick = nothing
 unpack = online = offline = session_began = renewed = departed = tick = summary = nothing
 
 
@@ -30,10 +29,6 @@ def pieces(group):
 
 
 times = pieces
-
-
-def needed(group, now):
-    return []
 
 
 def receive(*_):

@@ -10,7 +10,7 @@ from ..errors import Reject
 from ..rare import load, need
 from ..wire import CONTROL, Reader, header, u32
 from .group import LIVE, SLOTS, SYNC
-from .order import SEARCH, write_slot
+from .order import need_search, write_slot
 from .outgoing import publish
 from .ratchet import MAX_EPOCH, MAX_NUMBER, frame_epoch, frame_hash, frame_prev
 
@@ -76,7 +76,7 @@ def receive(me, members, group, frame, now, out):
     s = group.search
     if frame[2:18] == me.tag:
         if frame == s.question:
-            need(*SEARCH)
+            need_search(group)
             sync = load("smmp.sync")
             sync.step(me, members, group, sync.ECHO, None, now, out)
         return
@@ -84,7 +84,7 @@ def receive(me, members, group, frame, now, out):
     answer = c.kind == HEAD and c.live and c.nonce in s.nonces
     moves = answer or _moves(group, c)
     if moves:
-        need(*SEARCH)  # before anything changes
+        need_search(group)  # before anything changes
     elif c.kind == WANT:
         need("smmp.membership", "smmp.packages")
     if c.kind == ASK and group.phase in (LIVE, SYNC):

@@ -18,12 +18,6 @@ from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
 RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
 
-# Rare modules that work together
-PACKAGES = ("smmp.packages",)
-SEARCH = ("smmp.heads", "smmp.sync", "smmp.fetch", "smmp.suspicion", "smmp.packages")
-AGREEMENTS = ("smmp.membership", "smmp.agreement", "smmp.packages")
-ONLINE = SEARCH  # of online()
-
 
 # --- what the channel asks; absent.py answers the same where there is no group
 
@@ -76,7 +70,8 @@ def change(me, members, group, action, tags, now, out):
     if action == "leave" and not group.over():
         outgoing.send(me, members, group, LEAVE, b"", None, now, out)
     else:
-        need(*(AGREEMENTS + SEARCH))
+        need_agreements()
+        need_search(group)
         load("smmp.membership").change(me, members, group, action, tags, now, out)
 
 
@@ -95,7 +90,7 @@ def summary(members, group):
 
 def package(me, group, member, frame):
     """A package of another member. Raises Reject."""
-    need(*PACKAGES)
+    need_packages()
     load("smmp.packages").receive(me, group, member, frame)
 
 
@@ -105,7 +100,7 @@ def session_began(me, group, out):
 
 
 def renewed(group, tag):
-    """A member began a new session: its packages are void."""
+    """A member (None: none) began a new session: its packages are void."""
     group.packages.forget(tag)
 
 
@@ -117,18 +112,37 @@ def departed(me, members, group, tag, out):
                 publish(me, group, group.recent[epoch][0], epoch % SLOTS, out)
 
 
-def needed(group, now):
-    """Names of the rare modules that tick() uses now."""
-    s, names = group.search, []
+def need_tick(group, now):
+    """Have what tick() uses now. Raises NoRoom, as the others."""
+    s = group.search
     if due(s.deadline, now):
-        names += SEARCH
+        need_search(group)
     if due(s.ask_at, now) or _answers_due(s, now):
-        names.append("smmp.heads")
+        need("smmp.heads")
     if due(group.change.at, now) and not group.outgoing.pending:
-        names += AGREEMENTS
+        need_agreements()
     if due(group.outgoing.refresh_at, now):
-        names += PACKAGES
-    return names
+        need_packages()
+
+
+def need_search(group):
+    """Whatever it may lead to, the frames in hand included."""
+    s, pending = group.search, group.outgoing.pending
+    frames = s.held + list(s.early.values()) + ([pending.frame] if pending else [])
+    if [frame for frame in frames if frame[1] == AGREEMENT]:
+        need_agreements()
+    need("smmp.heads", "smmp.sync", "smmp.fetch", "smmp.suspicion", "smmp.packages")
+
+
+need_online = need_search
+
+
+def need_agreements():
+    need("smmp.membership", "smmp.agreement", "smmp.packages")
+
+
+def need_packages():
+    need("smmp.packages")
 
 
 def _answers_due(s, now):
@@ -178,10 +192,13 @@ def receive(me, members, group, stream, payload, now, out):
     elif group.phase in (NONE, REJOIN):
         if kind != AGREEMENT:
             raise Reject("outside")
-        need(*(AGREEMENTS + SEARCH))
+        need_agreements()
+        need_search(group)
         load("smmp.membership").from_outside(me, members, group, frame, stream == "g", now, out)
     elif stream == "e":
-        need(*SEARCH)
+        if kind == AGREEMENT:
+            need_agreements()
+        need_search(group)
         load("smmp.sync").slot(me, members, group, frame, now, out)
     elif group.phase == SYNC:
         need("smmp.heads")
@@ -200,10 +217,11 @@ def live(me, members, group, frame, now, out):
             raise Reject("duplicate")
         before = group.undo.state if group.undo and group.undo.outside is None else None
         if before is None or epoch < before.epoch or frame_prev(frame) != before.head:
+            need("smmp.heads")
             load("smmp.heads").tell(me, members, group, now)  # no race's loser: its maker does not know where we are
         raise Reject("late")
     if epoch > st.epoch or frame_prev(frame) != st.head:
-        need(*SEARCH)
+        need_search(group)
         sync = load("smmp.sync")
         sync.step(me, members, group, sync.ODD, frame, now, out)  # something was missed, here or there
         raise Reject("epoch")
@@ -211,6 +229,7 @@ def live(me, members, group, frame, now, out):
         accept(me, members, group, frame, now, out)
     except Reject as e:
         if e.reason != "bad_hmac":  # made by a member, and not for us: the others may have taken it
+            need_search(group)
             sync = load("smmp.sync")
             sync.step(me, members, group, sync.UNTAKEN, None, now, out)
         raise
@@ -223,7 +242,7 @@ def accept(me, members, group, frame, now, out):
     if not ratchet.authentic(me.suite, frame, group.state.v):
         raise Reject("bad_hmac")
     if frame[1] == AGREEMENT:
-        need(*AGREEMENTS)
+        need_agreements()
         load("smmp.membership").in_order(me, members, group, frame, now, out)
     else:
         _message(me, members, group, frame, now, out)

@@ -92,14 +92,14 @@ def step(me, members, group, given, what, now, out):
     name = TABLE.get((group.search.stage, given))
     if name is None:
         return False
-    module, procedure = name.split(".")
-    getattr(load("smmp." + module), procedure)(me, members, group, what, now, out)
+    where, procedure = name.split(".")
+    module = {"sync": load("smmp.sync"), "fetch": load("smmp.fetch"), "suspicion": load("smmp.suspicion")}[where]
+    getattr(module, procedure)(me, members, group, what, now, out)
     return True
 
 
 def late(me, members, group, now, out):
     """The deadline is over."""
-    load("smmp.heads"), load("smmp.fetch"), load("smmp.packages")  # all that it may lead to: else it is late still
     group.search.deadline = None
     step(me, members, group, LATE, None, now, out)
 
