@@ -4,7 +4,7 @@ PYTHON ?= python3
 SETUP = $(PYTHON) firmware/bootstrap/setup.py
 VENV = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench natmod firmware lint clean
+.PHONY: help demo test model bench natmod firmware lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -16,6 +16,10 @@ demo: ## a broker, three MicroPython nodes and a host talk, in front of your eye
 test: ## every test; style and types are among them
 	@$(SETUP) test
 	@$(VENV)/pytest -n $$(( $$(nproc 2>/dev/null || echo 1) + 1 )) --dist worksteal
+
+model: ## the formal models with larger bounds (docs/ASSURANCE.md); `make test` runs the small ones
+	@$(SETUP) test
+	@$(VENV)/python tests/formal/models.py
 
 bench: ## sizes, speeds and heap, written to build/bench.json
 	@$(SETUP) bench

@@ -24,6 +24,7 @@ NEEDS = {
     "mosquitto": "command:mosquitto",
     "valgrind": "command:valgrind",
     "libc6-dbg": "file:/usr/lib/debug/.build-id",  # valgrind cannot follow libc without
+    "spin": "command:spin",
     "clang": "command:clang",
     "libclang-rt-dev": "glob:usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a",
     "qemu-system-misc": "command:qemu-system-riscv32",
@@ -43,8 +44,8 @@ _BOARDS = [*_RISCV, *_ARM, "qemu-system-misc", "qemu-system-arm"]
 GROUPS = {
     "lint": _PYTHON,
     "demo": _PYTHON + _UNIX_PORT,
-    "test": _PYTHON + _UNIX_PORT + ["mosquitto", "valgrind", "libc6-dbg", "clang", "libclang-rt-dev"] + _BOARDS,
-    "bench": _PYTHON + _UNIX_PORT + ["mosquitto"] + _BOARDS,
+    "test": _PYTHON + _UNIX_PORT + ["mosquitto", "valgrind", "libc6-dbg", "spin", "clang", "libclang-rt-dev"] + _BOARDS,
+    "bench": _PYTHON + _UNIX_PORT + ["mosquitto", "spin"] + _BOARDS,
     "natmod": _PYTHON + _UNIX_PORT + _RISCV + _ARM,
 }
 

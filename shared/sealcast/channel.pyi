@@ -5,8 +5,6 @@ from types import ModuleType
 from typing import Any
 
 from .effects import Message, Out
-from .smmp.absent import Apart
-from .smmp.group import Group
 from .zpinc.epochs import Epochs
 from .zpinc.me import Me
 from .zpinc.members import Members
@@ -21,8 +19,6 @@ READING: int
 ONLINE: int
 FLUSH_MS: int
 SWEEP_MS: int
-
-def group_of(ch: Channel) -> Group | Apart: ...
 
 class Channel:
     me: Me
