@@ -44,7 +44,7 @@ OPERATIONS = {
 STEPS = {
     "suite": "from sealcast.compat import best_suite\nbest_suite()",
     "channel": "from sealcast.channel import Channel",
-    "group": "from sealcast.smmp.group import Group",
+    "group": "from sealcast.smmp import order",
 }
 
 
