@@ -84,6 +84,28 @@ def test_sums_that_do_not_cancel():
     gives_up(solo, other.value(b, SUM, b.hid + b.Z[b.me]), "sum", "bert")
 
 
+def test_two_that_make_the_key_neutral():
+    """Neighbours of ours know A; both sums are right and cancel, and K = 3 A + 2 X_i + X_{i+1} is nothing at all."""
+    solo, peer, other = three()
+    a, b = begun(solo, peer, other)
+    for p, x in ((peer, a), (other, b)):
+        solo.give(*p.value(x, SHARE))
+    me = solo.ch.epochs.attempt
+    A, X = me.A, me.X[me.me]  # before y_{i-1} and after: X_i is on the wire, A is y_{i-1} Z_i
+
+    def minus(P):
+        return suite.ristretto_sub(NEUTRAL, P)
+
+    def plus(P, Q):
+        return suite.ristretto_sub(P, minus(Q))
+
+    following = minus(plus(plus(A, plus(A, A)), plus(X, X)))
+    sums = {(me.me + 1) % 3: following, (me.me + 2) % 3: minus(plus(X, following))}
+    (p, x), (q, y) = sorted([(peer, a), (other, b)], key=lambda pair: pair[0].uid)
+    solo.give(*p.value(x, SUM, x.hid + sums[x.me]))
+    gives_up(solo, q.value(y, SUM, y.hid + sums[y.me]), "neutral", q.uid)
+
+
 def test_a_confirmation_of_another_key():
     solo, peer = two()
     (a,) = begun(solo, peer)

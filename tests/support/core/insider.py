@@ -3,7 +3,7 @@
 PROTOCOL.md 16 to 22, on CPython and on MicroPython; used by the attacks in tests/core/smmp and tests/core/zpinc.
 """
 
-from room import Room
+from room import Room, packed
 from sealcast.crypto.signing import CONTROL_LABEL, PACKAGE_LABEL, seal_signed
 from sealcast.smmp import agreement as formulas
 from sealcast.smmp import membership
@@ -64,3 +64,14 @@ def package(ch, number, body=None, tag=None, sid=None):
     head = header(PACKAGE, sid or ch.me.session.sid, number)
     body = suite.x25519_base(hardware(32)) + suite.x25519_base(hardware(32)) if body is None else body
     return seal_signed(ch.me, head, tag or ch.me.tag, PACKAGE_LABEL, body)
+
+
+def refuses(room, uid, stream, payload, reason, slot=None):
+    """This member counts the group's payload under this reason; what it would store, and its phase, are as before."""
+    ch = room.members[uid]
+    before, phase, count = packed(ch.group), ch.group.phase, ch.out.drops.get(reason, 0)
+    effects = ch.receive(ch.me.topics.make(ch.group.name, stream, slot), payload, room.now)
+    assert ch.out.drops.get(reason, 0) == count + 1, ch.out.drops
+    assert packed(ch.group) == before and ch.group.phase == phase
+    assert not [e for e in effects if e[0] in ("store", "message")]
+    room.run(uid, effects)
