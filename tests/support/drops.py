@@ -20,9 +20,10 @@ TESTS = ("tests/core", "tests/reference")  # where a test of a refusal may stand
 LONG = ("tests/core/cpython/test_rare_scenarios.py", "tests/reference/test_mutations.py")  # they play what the others play
 HEAD = """# What is refused, where, and by which test
 
-What a peer's bytes do wrong is counted under a reason (PROTOCOL.md 13); nothing that such a frame says changes
-anything. A row: the reason, a function that gives it, the sections of PROTOCOL.md that its file implements, and a test
-that makes this function say so. Written by `python tests/support/drops.py`, kept honest by `tests/test_drops.py`.
+What a peer's bytes do wrong is counted under a reason (PROTOCOL.md 13); nothing that such a frame
+says changes anything. A row: the reason, a function that gives it, the sections of PROTOCOL.md that
+its file implements, and a test that makes this function say so. Written by
+`python tests/support/drops.py`, kept honest by `tests/test_drops.py`.
 
 | reason | function | PROTOCOL.md | test |
 |---|---|---|---|
