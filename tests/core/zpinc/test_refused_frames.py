@@ -85,20 +85,6 @@ def test_joins_that_contradict_themselves():
     solo.refuses(topic, twin.join()[1], "name")
 
 
-def test_more_joins_than_a_first_reading_holds():
-    """Before anything is known: each would be kept until all are there."""
-    anna = Peer("anna")
-    solo = Solo()
-    solo.run(solo.ch.connecting(solo.now))
-    solo.run(solo.ch.connected(solo.now))
-    frame = anna.join()
-    for _ in range(128):
-        solo.give(*frame)
-    assert not solo.ch.out.drops
-    solo.refuses(*(frame + ("full",)))
-    assert len(solo.ch.reading.joins) == 128
-
-
 def test_before_the_first_reading_is_over_nothing_but_joins_is_heard():
     anna = Peer("anna")
     solo = Solo()
