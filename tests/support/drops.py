@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT / "shared" / "sealcast"
 PAGE = ROOT / "docs" / "DROPS.md"
 TESTS = ("tests/core", "tests/reference")  # where a test of a refusal may stand
-LONG = ("tests/core/cpython/test_rare_scenarios.py", "tests/reference/test_mutations.py")  # they play what the others play
+# they play what the others play
+LONG = ("tests/core/cpython/test_rare_scenarios.py", "tests/reference/test_mutations.py")
 HEAD = """# What is refused, where, and by which test
 
 What a peer's bytes do wrong is counted under a reason (PROTOCOL.md 13); nothing that such a frame

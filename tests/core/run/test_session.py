@@ -13,7 +13,9 @@ from sealcast.run import aio
 def test_effects_reach_the_broker_in_order():
     async def test():
         wire = Wire()
-        ch = Script(connected=lambda: [publish(1), ("subscribe", "a/#", 1), publish(2), ("event", "x", {"n": 1}), publish(3)])
+        ch = Script(
+            connected=lambda: [publish(1), ("subscribe", "a/#", 1), publish(2), ("event", "x", {"n": 1}), publish(3)]
+        )
         s = await running(ch, wire)
         await until(lambda: len(wire.log) == 5)
         assert wire.log[0] == ("connect", "will", b"bye")
@@ -28,7 +30,9 @@ def test_effects_reach_the_broker_in_order():
 def test_nothing_after_a_store_happens_before_it_is_durable():
     async def test():
         wire, storage = Wire(), Memory()
-        ch = Script(rekey=lambda: [publish(1), ("store", b"s"), publish(2), ("message", Note(1)), ("event", "after", {})])
+        ch = Script(
+            rekey=lambda: [publish(1), ("store", b"s"), publish(2), ("message", Note(1)), ("event", "after", {})]
+        )
         s = await running(ch, wire, storage)
         storage.failures = 2
         task = asyncio.create_task(s.rekey())
@@ -53,7 +57,10 @@ def test_nothing_after_a_store_happens_before_it_is_durable():
 def test_send_returns_when_the_broker_has_acknowledged_and_the_channel_knows():
     async def test():
         wire, storage = Wire(), Memory()
-        ch = Script(send=lambda body, mode: [("store", body), publish(7, 42), publish(8)], acked=lambda token: [("store", b"done")])
+        ch = Script(
+            send=lambda body, mode: [("store", body), publish(7, 42), publish(8)],
+            acked=lambda token: [("store", b"done")],
+        )
         s = await running(ch, wire, storage)
         wire.ack.clear()
         task = asyncio.create_task(s.send(b"hello", "note"))
@@ -76,7 +83,11 @@ def test_a_group_message_is_sent_when_the_group_accepted_it():
         answers = [[("queued", 5)], [("queued", 6)], [("queued", 7)], [("queued", 8)]]
         out = NoGroup("out of the group")
         told = [("settled", 5, None)], [("settled", 6, out)], [("settled", 7, out), ("settled", 8, out)]
-        ch = Script(send=lambda body, mode: answers.pop(0), change_group=lambda action, uids: answers.pop(0), rekey=lambda: told[ch.step])
+        ch = Script(
+            send=lambda body, mode: answers.pop(0),
+            change_group=lambda action, uids: answers.pop(0),
+            rekey=lambda: told[ch.step],
+        )
         ch.step = 0
         s = await running(ch)
         tasks, ended = started([s.send(b"m", "ratchet", "b") for _ in range(3)] + [s.change_group("leave")])
@@ -98,7 +109,9 @@ def test_what_was_not_sent_before_a_move_to_a_new_key_is_said_to_be_lost():
         answers = [[("queued", 3)], [("queued", 5)]]
         moved = Offline("moved")
         settled = [("settled", 3, moved), ("settled", 5, moved)]
-        ch = Script(send=lambda body, mode: answers.pop(0), rekey=lambda: [("event", "moved", {"generation": 1})] + settled)
+        ch = Script(
+            send=lambda body, mode: answers.pop(0), rekey=lambda: [("event", "moved", {"generation": 1})] + settled
+        )
         s = await running(ch)
         tasks, ended = started([s.send(b"m") for _ in range(2)])
         await until(lambda: not answers)

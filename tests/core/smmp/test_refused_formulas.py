@@ -1,4 +1,5 @@
-"""What the group's formulas refuse, whoever asks them: frames made anew under the right keys, each with one thing wrong.
+"""What the group's formulas refuse, whoever asks them: frames made
+anew under the right keys, each with one thing wrong.
 
 PROTOCOL.md 16, 17 and 20, on CPython and MicroPython. Pure functions; a member's state is as it was.
 """
@@ -146,7 +147,10 @@ def test_nobody_is_taken_in_whose_identity_is_not_known():
     frame, _ = agreement(room, "ann", with_a_stranger, smmp.ADD)
     assert refused(room, "bob", frame) == "identity"
     before = packed(ann.group)
-    assert raises(Reject, membership.party, ann.me, ann.others, ann.group, STRANGER, True, hardware(32)).reason == "identity"
+    assert (
+        raises(Reject, membership.party, ann.me, ann.others, ann.group, STRANGER, True, hardware(32)).reason
+        == "identity"
+    )
     assert raises(Reject, static, bob.me, bob.others, bob.group, STRANGER).reason == "identity"
     assert packed(ann.group) == before
 

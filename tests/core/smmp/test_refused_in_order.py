@@ -21,7 +21,9 @@ def made_by(room, uid, number=50):
     """A proper message of this member on its present state, that it does not know of itself."""
     ch = room.members[uid]
     lead = b"\xff" + u32(1) + u32(number)
-    return smmp.seal(suite, ch.group.state, statics(ch.me, ch.others, ch.group), hardware(24), hardware(32), lead + b"x")
+    return smmp.seal(
+        suite, ch.group.state, statics(ch.me, ch.others, ch.group), hardware(24), hardware(32), lead + b"x"
+    )
 
 
 def changed(data, at):

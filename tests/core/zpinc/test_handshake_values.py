@@ -1,4 +1,6 @@
-"""Shares, sums and confirmations that are wrong: the attempt is given up by name, the epoch as it was. PROTOCOL.md 9.4."""
+"""Shares, sums and confirmations that are wrong: the attempt is given
+up by name, the epoch as it was. PROTOCOL.md 9.4.
+"""
 
 from handshakes import begun, gives_up, three, two
 from sealcast.zpinc import cpace

@@ -1,4 +1,6 @@
-"""Frames that nobody with the key has made: cut, lengthened, flipped, of another version, kind, topic or sender. PROTOCOL.md 13."""
+"""Frames that nobody with the key has made: cut, lengthened, flipped,
+of another version, kind, topic or sender. PROTOCOL.md 13.
+"""
 
 from sealcast.zpinc.epochs import SHARE
 from solo import Peer, Solo, agree, talk
@@ -13,7 +15,13 @@ def setup():
     solo.give(*peer.presence())
     _, epoch, _ = agree(solo, peer)
     other = Peer("bert", 5)
-    frames = [other.join(), peer.note(0), peer.presence(head=0), peer.handshake(9, bytes((SHARE,)) + bytes(64)), talk(peer, epoch, b"hi")]
+    frames = [
+        other.join(),
+        peer.note(0),
+        peer.presence(head=0),
+        peer.handshake(9, bytes((SHARE,)) + bytes(64)),
+        talk(peer, epoch, b"hi"),
+    ]
     return solo, peer, frames
 
 

@@ -1,4 +1,6 @@
-"""Handshakes that someone with the channel's key spoils or replays: refused by name, the epoch as it was. PROTOCOL.md 9."""
+"""Handshakes that someone with the channel's key spoils or replays:
+refused by name, the epoch as it was. PROTOCOL.md 9.
+"""
 
 from handshakes import begun, two
 from sealcast.wire import u32
@@ -10,7 +12,11 @@ from solo import Peer, Solo, agree, hear, suite, talk
 def test_proposals_with_a_wrong_member_list():
     solo, peer = two()
     stranger = Peer("zoe", 9)
-    us, them, other = (solo.ch.me.tag, solo.ch.me.session.sid), (peer.tag, peer.session.sid), (stranger.tag, stranger.session.sid)
+    us, them, other = (
+        (solo.ch.me.tag, solo.ch.me.session.sid),
+        (peer.tag, peer.session.sid),
+        (stranger.tag, stranger.session.sid),
+    )
     both = sorted([us, them])
     lists = [
         [], [them], [us], sorted([them, other]), both[::-1], [both[0], both[0], both[1]], sorted([us, them, other]),

@@ -39,14 +39,17 @@ def test_a_notice_is_opened_whatever_became_of_the_packages():
     assert min(bob.group.packages.mine) > 6
     room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
     root = room.members["ann"].me.root
-    assert bob.me.tag not in room.members["ann"].places.theirs and room.members["ann"].places.k is None  # all of the old place is gone
+    # all of the old place is gone
+    assert bob.me.tag not in room.members["ann"].places.theirs and room.members["ann"].places.k is None
     room.pump()
     assert bob.me.root == room.members["cem"].me.root == root != room.members["eve"].me.root
     assert ("bob", "moved") in room.events and ("eve", "expelled") in room.events
 
 
 def test_a_notice_that_cannot_be_opened_is_told():
-    """cem loses its storage when the notice has been made: a person must know, or it waits at the thief's place for ever."""
+    """cem loses its storage when the notice has been made: a person
+    must know, or it waits at the thief's place for ever.
+    """
     room = lost_room()
     cem = room.members["cem"]
     room.filters["cem"] = []
@@ -78,8 +81,13 @@ def test_a_notice_key_is_its_members_own():
     in_his_name = package(cem, 0, body, bob.me.tag, bob.me.session.sid)
     assert raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, in_his_name).reason == "signature"
     for u in LOW:
-        assert raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, package(bob, 0, u)).reason == "neutral"
-    assert raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, package(bob, 0, body + body)).reason == "format"
+        assert (
+            raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, package(bob, 0, u)).reason == "neutral"
+        )
+    assert (
+        raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, package(bob, 0, body + body)).reason
+        == "format"
+    )
     assert ann.places.theirs == true
 
 
@@ -131,7 +139,9 @@ def test_a_notice_of_somebody_else_and_one_where_there_is_no_admin():
 
 
 def test_an_identity_of_low_order_blocks_nothing():
-    """Nothing could be sealed to it: neither a notice nor an agreement could be made with such a member in the channel."""
+    """Nothing could be sealed to it: neither a notice nor an
+    agreement could be made with such a member in the channel.
+    """
     solo = Solo(ratchet=True).connect()
     for u in LOW:
         mallory = Peer("mallory")

@@ -1,4 +1,6 @@
-"""A member in the middle of a handshake with peers that go wrong. PROTOCOL.md 9; for the attacks in tests/core/zpinc."""
+"""A member in the middle of a handshake with peers that go wrong.
+PROTOCOL.md 9; for the attacks in tests/core/zpinc.
+"""
 
 from sealcast.zpinc import cpace
 from solo import Peer, Solo, hear
@@ -25,7 +27,10 @@ def begun(solo, peer, *others):
     """The member takes part in the peer's proposal. -> the Attempts of the peers"""
     proposal = peer.proposal(solo, 1, *others)
     solo.give(*peer.propose(proposal))
-    attempts = [p.take_part(solo, proposal, *others) if p is peer else p.take_part(solo, proposal, peer) for p in (peer,) + others]
+    attempts = [
+        p.take_part(solo, proposal, *others) if p is peer else p.take_part(solo, proposal, peer)
+        for p in (peer,) + others
+    ]
     for a in attempts:
         hear(solo, a)
         for p, b in zip((peer,) + others, attempts):

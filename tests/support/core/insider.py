@@ -12,7 +12,13 @@ from sealcast.smmp.outgoing import wrapped
 from sealcast.wire import CONTROL, PACKAGE, header
 from solo import hardware, suite
 
-LOW = (bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f", b"\xed" + b"\xff" * 31, b"\xee" + b"\xff" * 30 + b"\x7f")
+LOW = (
+    bytes(32),
+    b"\x01" + bytes(31),
+    b"\xec" + b"\xff" * 30 + b"\x7f",
+    b"\xed" + b"\xff" * 31,
+    b"\xee" + b"\xff" * 30 + b"\x7f",
+)
 
 
 def three():
@@ -52,7 +58,17 @@ def agreement(room, uid, change, reason=0, epoch=None):
     parties = [membership.party(ch.me, ch.others, g, tag, False, r) for tag in st.tags]
     change(parties)
     return formulas.agree(
-        suite, g.id, st.epoch if epoch is None else epoch, st.head, reason, ch.me.tag, ch.me.identity.b, r, hardware(32), parties, st.v
+        suite,
+        g.id,
+        st.epoch if epoch is None else epoch,
+        st.head,
+        reason,
+        ch.me.tag,
+        ch.me.identity.b,
+        r,
+        hardware(32),
+        parties,
+        st.v,
     )
 
 

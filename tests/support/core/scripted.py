@@ -69,7 +69,9 @@ class Script:
 
 
 class Wire:
-    """A transport without a network. `log` is what reached the broker; `refuse` connections fail first; `held`: no PUBACKs."""
+    """A transport without a network. `log` is what reached the
+    broker; `refuse` connections fail first; `held`: no PUBACKs.
+    """
 
     def __init__(self, refuse=0):
         self.log = []
