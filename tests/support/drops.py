@@ -1,6 +1,6 @@
 """Where the core refuses what it hears, and which test shows it: docs/DROPS.md is written from here, and judged by it.
 
-    python tests/support/drops.py       runs the core's tests, notes which test makes which function refuse, and writes the page
+    python tests/support/drops.py       runs the core's tests, notes which test makes what refuse, and writes the page
 
 As a pytest plugin (-p drops) it notes, into the file that $SEALCAST_DROPS names, every Reject that a test causes.
 """

@@ -58,8 +58,8 @@ def test_an_organizer_that_names_a_false_key_for_another_cannot_speak_as_it():
     room.run("bob", bob.receive(bob.me.topics.make(bob.group.name, "g"), wrapped(bob.me, bob.group, frame), room.now))
     assert bob.group.state.head == after.head
     at = after.tags.index(room.members["cem"].me.tag)
-    as_cem = smmp.State(after.group, after.tags, after.R, at, evil, after.epoch, after.head, after.RK, after.HK, after.NHK, after.mk,
-                        after.v, after.digest)  # fmt: skip
+    keys = (after.RK, after.HK, after.NHK, after.mk, after.v, after.digest)
+    as_cem = smmp.State(after.group, after.tags, after.R, at, evil, after.epoch, after.head, *keys)
     lead = b"\xff" + u32(1) + u32(1)
     forged = smmp.seal(
         suite, as_cem, statics(ann.me, ann.others, ann.group), hardware(24), hardware(32), lead + b"I am cem"

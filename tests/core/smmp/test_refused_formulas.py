@@ -78,8 +78,9 @@ def test_nothing_is_sealed_to_a_key_of_low_order():
     assert raises(Reject, dh, suite, st.r, bytes(32)).reason == "neutral"
     assert raises(Reject, dh, suite, st.r, b"\x01" + bytes(31)).reason == "neutral"
     other = 1 - st.index if st.index < 2 else 0
-    weak = smmp.State(st.group, st.tags, st.R.replaced(other, bytes(32)), st.index, st.r, st.epoch, st.head, st.RK, st.HK, st.NHK,
-                      st.mk, st.v, st.digest)  # fmt: skip
+    R = st.R.replaced(other, bytes(32))
+    keys = (st.RK, st.HK, st.NHK, st.mk, st.v, st.digest)
+    weak = smmp.State(st.group, st.tags, R, st.index, st.r, st.epoch, st.head, *keys)
     assert raises(Reject, smmp.seal, suite, weak, static_of, hardware(24), hardware(32), b"x").reason == "neutral"
 
 

@@ -81,10 +81,11 @@ def test_topics_that_are_not_ours():
     base = good[:-2]
     name = base.split("/")[3]
     bad = [
-        "", "zp", "zp/2/" + good[5:], "x" + good, good + "/0", good + "/", base, base + "/", base + "/z", base + "/pp", base + "/n",
-        base + "/n/", base + "/n/01", base + "/n/-1", base + "/n/1000", base + "/n/1/1", base + "/n/1a", base + "/j/+", base + "/n/٣",
-        good.replace(name, name[:-1]), good.replace(name, name + "="), good.replace(name, name + "A"), good.replace(name, "*" + name[1:]),
-        good.replace(name, ""), good.replace(name, "é" + name[1:]),
+        "", "zp", "zp/2/" + good[5:], "x" + good, good + "/0", good + "/", base, base + "/", base + "/z",
+        base + "/pp", base + "/n", base + "/n/", base + "/n/01", base + "/n/-1", base + "/n/1000", base + "/n/1/1",
+        base + "/n/1a", base + "/j/+", base + "/n/٣", good.replace(name, name[:-1]), good.replace(name, name + "="),
+        good.replace(name, name + "A"), good.replace(name, "*" + name[1:]), good.replace(name, ""),
+        good.replace(name, "é" + name[1:]),
     ]  # fmt: skip
     for topic in bad:
         solo.refuses(topic, frames[2][1], "topic", "unknown", "name")

@@ -32,8 +32,8 @@ def hardware(n):
 
 def config(uid, **changes):
     """Checked settings of a member."""
-    c = {"uid": uid, "channel": "greenhouse", "key": KEY, "identity": (uid.encode() * 32)[:32], "roster": None, "sign": True,
-         "ring": 4, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all",
+    c = {"uid": uid, "channel": "greenhouse", "key": KEY, "identity": (uid.encode() * 32)[:32], "roster": None,
+         "sign": True, "ring": 4, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all",
          "ratchet": False}  # fmt: skip
     c.update(changes)
     return c
