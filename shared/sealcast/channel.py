@@ -90,16 +90,15 @@ class Channel:
     def connecting(self, now):
         """Before each connection: a number of its own, and the last will that names it."""
         if self.me.session is None:
-            need("zpinc.joins")
-            load("zpinc.joins").begin(self.me, self.ring, self.epochs, now, self.out)
+            need("zpinc.joins").begin(self.me, self.ring, self.epochs, now, self.out)
         will = presence.will(self.me, self.ring, self.epochs, self.keepalive, self.out)
         self.out.effects.append((CONNECT, self.me.topic("p"), will))
         return self._finish(now)
 
     def connected(self, now):
-        need("zpinc.history")
+        history = need("zpinc.history")
         self.phase = READING
-        load("zpinc.history").begin(self.me, self.others, self.reading, self.places, now, self.out)
+        history.begin(self.me, self.others, self.reading, self.places, now, self.out)
         return self._finish(now)
 
     def disconnected(self, now):
@@ -231,15 +230,13 @@ class Channel:
 
     def declare_lost(self, uid, admin_seed, now):
         """Leave a member behind and move the channel to a new key. admin_seed: 32 bytes. Raises NoGroup."""
-        need("zpinc.revocation")
-        revocation = load("zpinc.revocation")
+        revocation = need("zpinc.revocation")
         self._move(revocation.declare(self.me, self.others, self.places, uid, admin_seed, now, self.out))
         return self._finish(now)
 
     def approve(self, uid, text, now):
         """A person has compared this fingerprint (the event says it): pin that identity, and none that came since."""
-        need("zpinc.joins")
-        load("zpinc.joins").approve(self.me, self.others, uid, text, self.phase == ONLINE, self.out)
+        need("zpinc.joins").approve(self.me, self.others, uid, text, self.phase == ONLINE, self.out)
         return self._finish(now)
 
     @property
@@ -307,11 +304,10 @@ class Channel:
         if name == me.name:
             self._own(stream, frame, now)
         elif stream == "x":
-            need("zpinc.revocation")
-            self._move(load("zpinc.revocation").receive(me, others, self.places, frame, now, out))
+            self._move(need("zpinc.revocation").receive(me, others, self.places, frame, now, out))
         elif stream == "j":
-            need("zpinc.joins", "zpinc.history")
-            tag = load("zpinc.joins").receive(me, others, reading, self.places, name, frame, online, now, out)
+            joins = need("zpinc.joins", "zpinc.history")
+            tag = joins.receive(me, others, reading, self.places, name, frame, online, now, out)
             self.ratchet.renewed(self.group, tag)
         elif not online:
             raise Reject("offline")
@@ -320,8 +316,7 @@ class Channel:
                 raise Reject("topic")
             self.ratchet.receive(me, others, self.group, stream, frame, now, out)
         elif member is None or member.name != name or not member.sessions:
-            need("zpinc.joins")
-            load("zpinc.joins").seek(me, name, stream, frame, now, out)
+            need("zpinc.joins").seek(me, name, stream, frame, now, out)
         elif stream == "n":
             messages.receive_note(me, others, reading, member, frame, now, out)
         elif stream == "p":
@@ -333,8 +328,7 @@ class Channel:
             if frame[18:22] != bytes(4):
                 self.ratchet.package(me, self.group, member, frame)
             else:
-                need("zpinc.revocation")
-                load("zpinc.revocation").receive_key(me, self.places, member, frame)
+                need("zpinc.revocation").receive_key(me, self.places, member, frame)
         elif stream == "c":
             messages.receive_conversation(me, others, self.epochs, member, frame, now, out)
         else:
@@ -344,8 +338,7 @@ class Channel:
         """What stands under our own name. After the first reading only joins and barriers say anything."""
         if not self.reading.first and stream not in "sj":
             return
-        self._need_reading()
-        history = load("zpinc.history")
+        history = need("zpinc.history")
         if history.own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
             self._read(now)
 
@@ -353,8 +346,8 @@ class Channel:
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
         ad, sid, seq, pt = me.keys.open(frame, HANDSHAKE, member.tag)
         if pt[:1] != bytes((STALE,)):
-            need("zpinc.rekey", "zpinc.cpace")
-            load("zpinc.rekey").receive(me, others, epochs, member, ad, sid, seq, pt, now, out)
+            rekey = need("zpinc.rekey", "zpinc.cpace")
+            rekey.receive(me, others, epochs, member, ad, sid, seq, pt, now, out)
             return
         need("zpinc.joins")
         self.ratchet.need_packages()

@@ -40,12 +40,13 @@ def load(name):
 
 
 def need(*names):
-    """Have these modules loaded. Raises NoRoom."""
+    """Have these modules loaded -> the first. Raises NoRoom."""
     for name in names:
         try:
             load(name)
         except MemoryError:
             raise NoRoom(name)
+    return load(names[0]) if names else None
 
 
 def sweep():

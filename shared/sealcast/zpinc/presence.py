@@ -6,7 +6,7 @@ others' do.
 
 from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
-from ..rare import load, need
+from ..rare import need
 from ..wire import PRESENCE, Reader, header, u32
 from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL
 from .messages import deliver_notes
@@ -95,17 +95,15 @@ def receive(me, members, epochs, reading, member, frame, now, out):
     """A known member's frame -> True when the member has gone with it. Raises Reject; who comes with numbers of
     the past is told so."""
     if frame[2:18] not in [s.sid for s in member.sessions]:
-        need("zpinc.joins")
-        load("zpinc.joins").seek(me, member.name, "p", frame, now, out)
+        need("zpinc.joins").seek(me, member.name, "p", frame, now, out)
     before, conn = member.status, member.conn
     try:
         _, counter, p = open_presence(me.keys, frame, member)
     except Reject as e:
         if e.reason == "behind":
             old = frame[2:18] != member.current.sid
-            need("zpinc.joins")
             number = (members.lamport, 0) if old else (0, conn)
-            load("zpinc.joins").answer_stale(me, member, frame[2:18], number[0], number[1], now, out)
+            need("zpinc.joins").answer_stale(me, member, frame[2:18], number[0], number[1], now, out)
         raise
     member.see(p, counter, now)
     if member.conn != conn:
