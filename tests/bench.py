@@ -21,6 +21,7 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       assurance.model_states            states that the formal models of `make test` explored, all with their properties
       protocol.*                        bytes and messages, the same on every machine
 """
+
 import importlib
 import json
 import sys
@@ -51,7 +52,9 @@ def main(wanted):
     path.write_text(json.dumps(dict(sorted(figures.items())), indent=1) + "\n")
     page = importlib.import_module("benchmarks.page")
     written = page.write(figures, HERE.parent / "docs")
-    print("wrote %s and %s" % (path.relative_to(HERE.parent), ", ".join(str(p.relative_to(HERE.parent)) for p in written)))
+    print(
+        "wrote %s and %s" % (path.relative_to(HERE.parent), ", ".join(str(p.relative_to(HERE.parent)) for p in written))
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ settings.load_profile("sealcast")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--target", help="board for tests/hil: unix, qemu-rv32 (default: both, one after the other) or a serial port")
+    parser.addoption(
+        "--target", help="board for tests/hil: unix, qemu-rv32 (default: both, one after the other) or a serial port"
+    )
 
 
 def _binary(name: str) -> Path:
@@ -42,7 +44,8 @@ def mpy_cross() -> Path:
 def mosquitto(tmp_path):
     """A real mosquitto on a port of its own, ready for clients, keeping what is retained below tmp_path.
 
-    Has .port and .process; stop it with .stop(), start it again with host_support.start_broker on the same port and folder.
+    Has .port and .process; stop it with .stop(), start it again with
+    host_support.start_broker on the same port and folder.
     """
     port = free_port()
     with start_broker("mosquitto", port, tmp_path) as child:

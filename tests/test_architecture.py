@@ -31,7 +31,12 @@ def test_the_graph_is_whole(found):
     assert [name for name in found if a.layer(name) is None] == []
     assert {a.layer(name) for name in found} == set(a.ORDER)
     arrows = a.between_layers(found)
-    assert ("smmp", "crypto") in arrows and ("channel", "smmp") in arrows and ("zpinc", "crypto") in arrows and ("node", "run") in arrows
+    assert (
+        ("smmp", "crypto") in arrows
+        and ("channel", "smmp") in arrows
+        and ("zpinc", "crypto") in arrows
+        and ("node", "run") in arrows
+    )
     assert sum(len(imports.solid) for imports in found.values()) > 400
 
 

@@ -13,7 +13,9 @@ BOOTSTRAP = ROOT / "firmware" / "bootstrap"
 
 
 def run(script, *arguments, **variables):
-    env = {name: value for name, value in os.environ.items() if name not in ("MICROPYTHON", "MICROPYTHON_DIR", "MPY_CROSS")}
+    env = {
+        name: value for name, value in os.environ.items() if name not in ("MICROPYTHON", "MICROPYTHON_DIR", "MPY_CROSS")
+    }
     command = [sys.executable, BOOTSTRAP / script, *arguments]
     return subprocess.run(command, env={**env, **variables}, capture_output=True, text=True, timeout=300)
 
@@ -42,7 +44,11 @@ def test_the_built_binary_is_found_again(micropython):
     """A second call builds nothing and tells nothing; its binary has asyncio, sockets and TLS."""
     if os.environ.get("MICROPYTHON"):
         pytest.skip("MICROPYTHON names a binary that was not built here")
-    done = run("unix.py", MICROPYTHON_DIR=os.environ["MICROPYTHON_DIR"]) if "MICROPYTHON_DIR" in os.environ else run("unix.py")
+    done = (
+        run("unix.py", MICROPYTHON_DIR=os.environ["MICROPYTHON_DIR"])
+        if "MICROPYTHON_DIR" in os.environ
+        else run("unix.py")
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert Path(done.stdout.strip()).resolve() == micropython
     ask = "import asyncio, socket, tls, sys; print(sys.implementation[1][:2] >= (1, 23), hasattr(tls, 'SSLContext'))"

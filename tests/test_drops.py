@@ -1,4 +1,6 @@
-"""docs/DROPS.md is true: every refusal of the core stands in it with the function that gives it and a test that shows it."""
+"""docs/DROPS.md is true: every refusal of the core stands in it with
+the function that gives it and a test that shows it.
+"""
 
 import pytest
 

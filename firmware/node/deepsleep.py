@@ -1,7 +1,8 @@
-"""Deep sleep: wake, go on from what is stored, send one reading, wait for the broker, tell the others, sleep. DESIGN: no handshake.
+"""Deep sleep: wake, go on from what is stored, send one reading, wait
+for the broker, tell the others, sleep. DESIGN: no handshake.
 
-The settings' `duty` is the time from one waking to the next. Every step is bounded: a broker that is away costs one waking,
-not the battery. What the broker did not acknowledge is stored, and sent at the next waking.
+The settings' `duty` is the time from one waking to the next. Every step is bounded: a broker that is away costs one
+waking, not the battery. What the broker did not acknowledge is stored, and sent at the next waking.
 """
 
 import asyncio

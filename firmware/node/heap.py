@@ -1,8 +1,8 @@
 """One growth of MicroPython's heap, on purpose, with a reserve held back for the radio. docs/HARDWARE.md, "Memory".
 
-On an ESP32 MicroPython's heap grows by itself out of the memory that Wi-Fi, TCP and TLS live in, as far as it goes; then the
-radio starves and the board dies. So it is grown once, when these have taken theirs, while a piece of the reserve's size is
-taken: the stack of a thread that waits. From then on the node must do with what it has.
+On an ESP32 MicroPython's heap grows by itself out of the memory that Wi-Fi, TCP and TLS live in, as far as it goes;
+then the radio starves and the board dies. So it is grown once, when these have taken theirs, while a piece of the
+reserve's size is taken: the stack of a thread that waits. From then on the node must do with what it has.
 """
 
 from sealcast.compat import const

@@ -1,4 +1,5 @@
-"""What is wrong, without a screen: a line on the serial port when it changes, and a pattern on the LED. docs/HARDWARE.md.
+"""What is wrong, without a screen: a line on the serial port when it
+changes, and a pattern on the LED. docs/HARDWARE.md.
 
 The pin comes from the settings, before there are any from /board.json (`sealcast flash` writes it). A file /led.json
 may replace patterns: {"ok": "#.........."}, an eighth of a second a character, "#" is on.
@@ -21,8 +22,8 @@ PATTERNS = {
     "ok": "#...............................",
 }
 _ALONE = (
-    "key: nobody else is in this channel at this broker; if others are, this board has another key, channel name or broker: "
-    "`sealcast doctor --port PORT` compares them"
+    "key: nobody else is in this channel at this broker; if others are, this board has another key, channel name or "
+    "broker: `sealcast doctor --port PORT` compares them"
 )
 
 

@@ -1,9 +1,9 @@
 """A small MQTT 3.1.1 client for asyncio: clean session, QoS 0 and 1, last will, keepalive, TLS if given a context.
 
 It has the interface that sealcast.run.session asks of a transport. Source: MQTT Version 3.1.1, OASIS Standard (section
-numbers below). Buffers are allocated once. Whatever goes wrong (errors of the network, end of file, silence, a packet that
-breaks the rules) is an OSError: the link is lost and the caller connects again. Received packets that do not fit the
-buffer are read past, acknowledged and counted in `skipped`, never stored.
+numbers below). Buffers are allocated once. Whatever goes wrong (errors of the network, end of file, silence, a packet
+that breaks the rules) is an OSError: the link is lost and the caller connects again. Received packets that do not fit
+the buffer are read past, acknowledged and counted in `skipped`, never stored.
 """
 
 import asyncio
@@ -49,7 +49,9 @@ class Client:
     connect_ms = 20000  # the limit for a connection up to its CONNACK; TLS takes seconds on a board
 
     def __init__(self, host, port, client_id, username=None, password=None, keepalive_s=30, ssl=None, wifi=None):
-        """client_id, username, password: str. ssl: an ssl.SSLContext, or None for plain TCP. wifi: a wifi.Wifi that gives the network."""
+        """client_id, username, password: str. ssl: an ssl.SSLContext, or
+        None for plain TCP. wifi: a wifi.Wifi that gives the network.
+        """
         self._host = host
         self._port = port
         self._client_id = client_id.encode()
@@ -73,7 +75,9 @@ class Client:
         self._id = 0
 
     async def connect(self, will_topic, will_payload):
-        """Connect with a retained QoS 1 last will (will_topic None: without). Raises OSError; Refused if the broker says no."""
+        """Connect with a retained QoS 1 last will (will_topic None:
+        without). Raises OSError; Refused if the broker says no.
+        """
         self._reset()
         if self._in is None:
             self._in = Input(PACKET)
@@ -97,7 +101,9 @@ class Client:
         self._pinger = asyncio.create_task(self._keep_alive())
 
     async def reach(self):
-        """Open the connection that the next connect() takes: its memory is best taken before other things take theirs. Raises OSError."""
+        """Open the connection that the next connect() takes: its memory
+        is best taken before other things take theirs. Raises OSError.
+        """
         await within(self._dial(), self.connect_ms, "the broker does not answer")
 
     async def _dial(self):
@@ -110,7 +116,9 @@ class Client:
             self._stream, _ = await asyncio.open_connection(address, self._port)
 
     def _look_up(self):
-        """The broker's numeric address; the last good one when no name server answers. Raises OSError when there never was one."""
+        """The broker's numeric address; the last good one when no name
+        server answers. Raises OSError when there never was one.
+        """
         try:
             with Fed():
                 self._address = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)[0][-1][0]
@@ -263,7 +271,9 @@ class Client:
         self._in.use(size)
 
     async def _transact(self, first, answer, parts):
-        """Send a packet with a fresh id and wait for its answer -> return code. Raises OSError; silence ends the link."""
+        """Send a packet with a fresh id and wait for its answer ->
+        return code. Raises OSError; silence ends the link.
+        """
         if self._dead:
             raise self._dead
         self._id = self._id % 0xFFFF + 1

@@ -12,7 +12,9 @@ _DS18B20_MS = 750  # a conversion at full resolution
 
 
 def make(settings):
-    """settings: the "sensor" object of the completed settings. Raises BadSettings for a sensor this port cannot drive."""
+    """settings: the "sensor" object of the completed settings. Raises
+    BadSettings for a sensor this port cannot drive.
+    """
     kind = settings["kind"]
     if kind == "auto":
         kind = "internal" if _internal() else "simulated"

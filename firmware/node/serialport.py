@@ -1,7 +1,8 @@
-"""Sealcast's Transport over a serial port, for boards without radio: `sealcast bridge` at the other end has the network.
+"""Sealcast's Transport over a serial port, for boards without radio:
+`sealcast bridge` at the other end has the network.
 
-docs/PROTOCOL.md section 23. The link (sealcast.run.seriallink) makes the port reliable; here are the calls: each of connect,
-subscribe and publish is one message, answered by a result with its id. Every failure is an OSError.
+docs/PROTOCOL.md section 23. The link (sealcast.run.seriallink) makes the port reliable; here are the calls: each of
+connect, subscribe and publish is one message, answered by a result with its id. Every failure is an OSError.
 """
 
 import asyncio
@@ -26,7 +27,9 @@ _CHUNK = const(128)
 
 
 class Stream:
-    """Bytes in and out of a stream object: standard input and output (USB, or the board's first UART), or a machine.UART."""
+    """Bytes in and out of a stream object: standard input and output
+    (USB, or the board's first UART), or a machine.UART.
+    """
 
     def __init__(self, source, sink):
         self._source = source
@@ -112,7 +115,8 @@ class Serial:
         self._link.open(self._session, self._keepalive_s, self._clock.now())
         self._ticker = asyncio.create_task(self._tick())
         try:
-            await within(self._connect(will_topic.encode(), will_payload), self.connect_ms, "no bridge answers at the serial port")
+            connecting = self._connect(will_topic.encode(), will_payload)
+            await within(connecting, self.connect_ms, "no bridge answers at the serial port")
         except OSError:
             await self.abort()
             raise
@@ -134,7 +138,8 @@ class Serial:
     async def publish(self, topic, payload, retain=False, qos=0):
         """Returns when the broker has it (QoS 1), or the bridge has sent it (QoS 0). Raises OSError."""
         text = topic.encode()
-        await self._call(_PUBLISH, bytes((qos << 1 | (1 if retain else 0),)), len(text).to_bytes(2, "big"), text, payload)
+        flags = bytes((qos << 1 | (1 if retain else 0),))
+        await self._call(_PUBLISH, flags, len(text).to_bytes(2, "big"), text, payload)
 
     async def receive(self):
         """The next message as (topic, payload). Raises OSError when the link is lost."""
@@ -177,7 +182,9 @@ class Serial:
         await self.abort()
 
     async def abort(self):
-        """Stop without goodbye: the broker publishes the last will, when the bridge finds us silent or starting again."""
+        """Stop without goodbye: the broker publishes the last will,
+        when the bridge finds us silent or starting again.
+        """
         self._die(OSError("closed"))
         ticker, self._ticker = self._ticker, None
         await stop(ticker)
@@ -201,7 +208,9 @@ class Serial:
     # --- inside
 
     async def _event(self):
-        """Read until something happens -> a message, or None for any other step forward. Raises OSError when it is over."""
+        """Read until something happens -> a message, or None for any
+        other step forward. Raises OSError when it is over.
+        """
         while True:
             if self._at == self._end:
                 self._at = 0

@@ -31,7 +31,9 @@ def feed():
 
 
 class Fed:
-    """`with Fed():` around a call that may block longer than an RP2040 waits, as a name server may: fed for half a minute."""
+    """`with Fed():` around a call that may block longer than an
+    RP2040 waits, as a name server may: fed for half a minute.
+    """
 
     def __enter__(self):
         self._timer = None

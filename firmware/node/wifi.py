@@ -1,8 +1,9 @@
-"""Keeps the Wi-Fi up where the port has a `network` module. The MQTT client waits for it, and tells whether it reached the broker.
+"""Keeps the Wi-Fi up where the port has a `network` module. The MQTT
+client waits for it, and tells whether it reached the broker.
 
-Drivers raise what they like, in the constructor, in active, connect and isconnected; nothing of it ends the task. A radio
-that refuses to work, or over which the broker stays out of reach although it says that it is connected, is switched off
-and on.
+Drivers raise what they like, in the constructor, in active, connect and isconnected; nothing of it ends the task. A
+radio that refuses to work, or over which the broker stays out of reach although it says that it is connected, is
+switched off and on.
 """
 
 import asyncio

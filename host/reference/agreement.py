@@ -193,8 +193,11 @@ def build_agreement(
     return frame, _state(MK, parse_agreement(frame))
 
 
-def accept_agreement(a: Agreement, tag: bytes, b: bytes, k: bytes, r: bytes, K: bytes, pins: dict[bytes, bytes]) -> Group:
-    """The state that member `tag` computes from its identity b, its package's k and K, and the secret r of its R in the frame.
+def accept_agreement(
+    a: Agreement, tag: bytes, b: bytes, k: bytes, r: bytes, K: bytes, pins: dict[bytes, bytes]
+) -> Group:
+    """The state that member `tag` computes from its identity b, its
+    package's k and K, and the secret r of its R in the frame.
 
     Without a package (number 0) k and K are r and R. Reject(`forged`) if the tag is wrong.
     """

@@ -56,7 +56,13 @@ def _control_hash(ad: bytes, said: bytes) -> bytes:
 
 
 def build_control(
-    keys: ChannelKeys, group: bytes, sender_tag: bytes, lamport: int, session_seed: bytes, control: Control, nonce: bytes
+    keys: ChannelKeys,
+    group: bytes,
+    sender_tag: bytes,
+    lamport: int,
+    session_seed: bytes,
+    control: Control,
+    nonce: bytes,
 ) -> bytes:
     """`group` is the group's hidden name, or its id; `lamport` that of the sender's session."""
     match control:

@@ -1,4 +1,6 @@
-"""What a handshake computes: PROTOCOL.md section 9.4, in its own letters. Points travel encoded, scalars are integers."""
+"""What a handshake computes: PROTOCOL.md section 9.4, in its own
+letters. Points travel encoded, scalars are integers.
+"""
 
 from dataclasses import dataclass
 
@@ -46,7 +48,9 @@ class Epoch:
 
 
 class Computation:
-    """One hid among `parties` (ascending tags); `Z` and `X` are the values of all parties, in that order, as they become known."""
+    """One hid among `parties` (ascending tags); `Z` and `X` are the
+    values of all parties, in that order, as they become known.
+    """
 
     def __init__(self, msgkey: bytes, parties: list[Join], hid: bytes) -> None:
         self.msgkey, self.parties, self.hid = msgkey, parties, hid

@@ -16,7 +16,9 @@ from .zpinc import Member
 
 
 class GroupPeer:
-    """One group, as `peer` takes part in it. Messages of others go to peer.inbox, under the stream `g`, private ones under `private`."""
+    """One group, as `peer` takes part in it. Messages of others go to
+    peer.inbox, under the stream `g`, private ones under `private`.
+    """
 
     def __init__(self, peer: Peer, group: str) -> None:
         self.peer = peer
@@ -46,7 +48,9 @@ class GroupPeer:
     def packages(self) -> list[Publication]:
         """Fill up to two packages; all of them, the old ones again."""
         while len(self.own) < AHEAD:
-            self.own.append(Package(self.peer.sid, self.next_package, x25519_base(self.secret()), x25519_base(self.secret())))
+            self.own.append(
+                Package(self.peer.sid, self.next_package, x25519_base(self.secret()), x25519_base(self.secret()))
+            )
             self.next_package += 1
         self.own = [replace(package, sid=self.peer.sid) for package in self.own]
         return [self._package(package) for package in self.own]
@@ -129,7 +133,9 @@ class GroupPeer:
         return [self.put("e", self.view.accepted[epoch], epoch % 64)]
 
     def receive(self, topic: str, frame: bytes) -> list[Publication]:
-        """Take what the broker delivers on the group's streams. What somebody else says under our own tag is dropped (18.2)."""
+        """Take what the broker delivers on the group's streams. What
+        somebody else says under our own tag is dropped (18.2).
+        """
         if frame[1] == CONTROL and frame[2:18] == self.peer.name[:16] and frame[:-16] not in self.asked:
             return []
         own = self._own_row(frame)
@@ -160,7 +166,9 @@ class GroupPeer:
                 return self._founded(agreement)
             case Spoken(sender=sender, m=m, private=private):
                 if sender != self.peer.uid:
-                    stream, body = ("private", private.body) if private and private.receiver == self.peer.uid else ("g", m.text)
+                    stream, body = (
+                        ("private", private.body) if private and private.receiver == self.peer.uid else ("g", m.text)
+                    )
                     if m.type == APPLICATION or stream == "private":
                         self.peer.inbox.append((stream, sender, body))
                     return self.say(self.waiting) if self.waiting else []

@@ -52,7 +52,9 @@ Body = Propose | Share | Sum | Confirm | Stale
 
 @dataclass(frozen=True)
 class Message:
-    """`again`: the sender still waits. `signature_ok` takes the transcript of a confirmation, which its receiver computes."""
+    """`again`: the sender still waits. `signature_ok` takes the
+    transcript of a confirmation, which its receiver computes.
+    """
 
     sid: bytes
     attempt: int

@@ -56,7 +56,9 @@ def _join_hash(ad: bytes, body: bytes) -> bytes:
     return H(b"", ad, body, person=b"sc/join")
 
 
-def build_join(keys: ChannelKeys, uid: str, secret: SecretIdentity, sid: bytes, S: bytes, lamport: int, K: int, nonce: bytes) -> bytes:
+def build_join(
+    keys: ChannelKeys, uid: str, secret: SecretIdentity, sid: bytes, S: bytes, lamport: int, K: int, nonce: bytes
+) -> bytes:
     ad = associated(Header(JOIN, sid, lamport), keys.rp, keys.name(uid))
     body = u32(lamport) + secret.public.B + secret.public.E + S + u8(K)
     return seal(keys.msgkey, ad, nonce, body + ed25519_sign(secret.e, _join_hash(ad, body)))
@@ -82,7 +84,9 @@ def parse_join(keys: ChannelKeys, name: bytes, frame: bytes) -> Join:
 
 @dataclass(frozen=True)
 class Stale:
-    """The answer of section 6.4: about which session, the largest lamport, the newest connection (0: it is not about that)."""
+    """The answer of section 6.4: about which session, the largest
+    lamport, the newest connection (0: it is not about that).
+    """
 
     sid: bytes
     lamport: int

@@ -37,7 +37,9 @@ def unbase64url(text: str) -> bytes:
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic taken apart; `name` is the hidden name P_i of the member; of the group in `g` and `e`, of the channel in `x`."""
+    """A topic taken apart; `name` is the hidden name P_i of the
+    member; of the group in `g` and `e`, of the channel in `x`.
+    """
 
     name: bytes
     stream: str

@@ -24,7 +24,9 @@ class Note:
     body: bytes
 
     def live_for(self, current_sid: bytes, own: tuple[int, bytes]) -> bool:
-        """Section 7.3: in the sender's current session, and made by one who knew the receiver's session or a later one."""
+        """Section 7.3: in the sender's current session, and made by
+        one who knew the receiver's session or a later one.
+        """
         return self.sid == current_sid and self.named >= own
 
 
@@ -85,7 +87,9 @@ class Window:
         return self._ready()
 
     def skip_gap(self) -> tuple[int, int, list[Note]]:
-        """Give up the hole before the first held note: (first, last) of the missing numbers, and the notes behind it."""
+        """Give up the hole before the first held note: (first, last)
+        of the missing numbers, and the notes behind it.
+        """
         first, self.next = self.next, min(self.held)
         return first, self.next - 1, self._ready()
 

@@ -36,7 +36,9 @@ def _ad(keys: ChannelKeys, generation: int) -> bytes:
     return associated(Header(NOTICE, keys.rp[:16], generation), keys.rp, keys.rp)
 
 
-def _share_key(keys: ChannelKeys, W: bytes, tag: bytes, B: bytes, K: bytes, generation: int, dhs: tuple[bytes, bytes]) -> bytes:
+def _share_key(
+    keys: ChannelKeys, W: bytes, tag: bytes, B: bytes, K: bytes, generation: int, dhs: tuple[bytes, bytes]
+) -> bytes:
     return H(b"", lv(keys.rp, W, tag, B, K), u32(generation), *dhs, person=b"sc/share")
 
 
@@ -50,7 +52,9 @@ def build_notice(
     members: dict[bytes, tuple[bytes, bytes | None]],
     nonce: bytes,
 ) -> bytes:
-    """`members`, by tag: the pinned B and the notice key, if it is known, of everyone who moves; `lost` is the tag of who does not."""
+    """`members`, by tag: the pinned B and the notice key, if it is
+    known, of everyone who moves; `lost` is the tag of who does not.
+    """
     W = x25519_base(w)
     body = W + lost + u8(len(members))
     for tag, (B, K) in sorted(members.items()):
@@ -79,10 +83,13 @@ def parse_notice(keys: ChannelKeys, admin: bytes, frame: bytes) -> Notice:
     return Notice(header.seq, W, lost, tuple(Share(tag, keyed == 1, sealed) for tag, keyed, sealed in listed))
 
 
-def open_share(keys: ChannelKeys, notice: Notice, tag: bytes, b: bytes, B: bytes, notice_key: tuple[bytes, bytes]) -> bytes:
+def open_share(
+    keys: ChannelKeys, notice: Notice, tag: bytes, b: bytes, B: bytes, notice_key: tuple[bytes, bytes]
+) -> bytes:
     """The new root, as the member `tag` finds it; `notice_key` is its own (k, K).
 
-    Reject(`undecryptable`) if the share was sealed to another key (event `notice_unreadable`), `members` if there is none.
+    Reject(`undecryptable`) if the share was sealed to another key
+    (event `notice_unreadable`), `members` if there is none.
     """
     for share in notice.shares:
         if share.tag == tag:

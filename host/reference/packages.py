@@ -1,4 +1,6 @@
-"""Keys published ahead: one-time packages (PROTOCOL.md section 16.1), and the notice key, which is number 0 (section 22)."""
+"""Keys published ahead: one-time packages (PROTOCOL.md section 16.1),
+and the notice key, which is number 0 (section 22).
+"""
 
 from dataclasses import dataclass
 

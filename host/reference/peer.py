@@ -1,8 +1,9 @@
 """A member made of the reference's pieces and moved by hand: for runs against another implementation.
 
-It has no timers: it says what it is told to say, and answers at once what a frame calls for. It reads the channel through a
-`View` that knows its own secrets, so it checks, as a View does, everything that it hears (its own echo too). Every method
-returns the publications to make, in order; whoever drives it gives it everything below zp/1/<rp>/ with `receive`.
+It has no timers: it says what it is told to say, and answers at once what a frame calls for. It reads the channel
+through a `View` that knows its own secrets, so it checks, as a View does, everything that it hears (its own echo too).
+Every method returns the publications to make, in order; whoever drives it gives it everything below zp/1/<rp>/ with
+`receive`.
 """
 
 from collections.abc import Callable
@@ -35,7 +36,13 @@ class Peer:
     """`draw(n)` gives its randomness; the same draws give the same run."""
 
     def __init__(
-        self, keys: ChannelKeys, uid: str, identity: bytes, draw: Callable[[int], bytes], K: int = 16, signed: bool = True
+        self,
+        keys: ChannelKeys,
+        uid: str,
+        identity: bytes,
+        draw: Callable[[int], bytes],
+        K: int = 16,
+        signed: bool = True,
     ) -> None:
         self.keys, self.uid, self.draw, self.K, self.signed = keys, uid, draw, K, signed
         self.name = keys.name(uid)
@@ -77,7 +84,11 @@ class Peer:
         public = ed25519_public(self.seed)
         frame = build_join(self.keys, self.uid, self.secret, self.sid, public, self.lamport, self.K, self.draw(24))
         self.conn, self.counter = self.conn + 1, 0
-        return [self.put("j", frame, self.lamport % 4), *self.presence(), *(self.notice_key() if self.connections <= 3 else [])]
+        return [
+            self.put("j", frame, self.lamport % 4),
+            *self.presence(),
+            *(self.notice_key() if self.connections <= 3 else []),
+        ]
 
     def notice_key(self) -> list[Publication]:
         key = NoticeKey(self.sid, x25519_base(self.notice_secret))
@@ -117,7 +128,9 @@ class Peer:
         proposal = hs.Propose(self.draw(16), current.computation.hid if current else hs.NO_EPOCH, tuple(parties))
         return [self._handshake(self.attempt, proposal)]
 
-    def _handshake(self, attempt: int, body: hs.Propose | hs.Share | hs.Sum | hs.Confirm, transcript: bytes = b"") -> Publication:
+    def _handshake(
+        self, attempt: int, body: hs.Propose | hs.Share | hs.Sum | hs.Confirm, transcript: bytes = b""
+    ) -> Publication:
         frame = hs.build(self.keys, self.uid, self.sid, attempt, body, self.draw(24), False, self.seed, transcript)
         return self.put("h", frame)
 

@@ -1,4 +1,5 @@
-"""The primitives under PROTOCOL.md section 1: BLAKE2b and scrypt from hashlib, NaCl from PyNaCl, ristretto255 from ristretto.py.
+"""The primitives under PROTOCOL.md section 1: BLAKE2b and scrypt from
+hashlib, NaCl from PyNaCl, ristretto255 from ristretto.py.
 
 XSalsa20 alone, which PyNaCl does not offer, is written out here (Bernstein, "Extending the Salsa20 nonce").
 """
@@ -98,7 +99,16 @@ def _hsalsa20(key: bytes, nonce: bytes) -> bytes:
 
 
 # The positions of the four quarter rounds on columns, then on rows (Salsa20 specification, sections 4 to 6).
-_QUARTERS = ((0, 4, 8, 12), (5, 9, 13, 1), (10, 14, 2, 6), (15, 3, 7, 11), (0, 1, 2, 3), (5, 6, 7, 4), (10, 11, 8, 9), (15, 12, 13, 14))
+_QUARTERS = (
+    (0, 4, 8, 12),
+    (5, 9, 13, 1),
+    (10, 14, 2, 6),
+    (15, 3, 7, 11),
+    (0, 1, 2, 3),
+    (5, 6, 7, 4),
+    (10, 11, 8, 9),
+    (15, 12, 13, 14),
+)
 
 
 def _rounds(state: list[int]) -> list[int]:

@@ -11,7 +11,9 @@ HINT = 16
 
 @dataclass(frozen=True)
 class Pair:
-    """What one member keeps for one other: PR, its own secret s once it has sent, the other's public S once that has."""
+    """What one member keeps for one other: PR, its own secret s once
+    it has sent, the other's public S once that has.
+    """
 
     PR: bytes
     s: bytes | None = None
@@ -30,8 +32,12 @@ class Pair:
         return H(self.PR, self._z(), T, person=b"sc/pr")
 
     def build(self, epoch: int, sender: bytes, nonce: bytes, t: bytes, message: bytes, T: bytes = b"") -> bytes:
-        """payload, the text of a private m; `nonce` is that of the frame's body. T is t's public half, but for tests."""
-        return self._hint(epoch, sender) + secretbox(self._key(epoch, sender), nonce, (T or x25519_base(t)) + pad(message))
+        """payload, the text of a private m; `nonce` is that of the
+        frame's body. T is t's public half, but for tests.
+        """
+        return self._hint(epoch, sender) + secretbox(
+            self._key(epoch, sender), nonce, (T or x25519_base(t)) + pad(message)
+        )
 
     def open(self, epoch: int, sender: bytes, nonce: bytes, payload: bytes) -> tuple[bytes, bytes] | None:
         """(message, T), at either end of the pair; None if this payload is not for it."""

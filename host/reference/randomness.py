@@ -1,4 +1,6 @@
-"""Hedged randomness: PROTOCOL.md section 5. With the seed and the hardware's bytes known, every draw can be foretold."""
+"""Hedged randomness: PROTOCOL.md section 5. With the seed and the
+hardware's bytes known, every draw can be foretold.
+"""
 
 from collections.abc import Callable
 
@@ -9,7 +11,9 @@ Hardware = Callable[[int], bytes]
 
 
 class Randomness:
-    """One run of a member. `hardware` gives n bytes; `seed` is the stored one. `next_seed` is what must be stored first."""
+    """One run of a member. `hardware` gives n bytes; `seed` is the
+    stored one. `next_seed` is what must be stored first.
+    """
 
     def __init__(self, seed: bytes, hardware: Hardware) -> None:
         both = H64(seed, hardware(32), person=b"sc/rng")

@@ -57,7 +57,8 @@ def shared(secret: bytes, public: bytes) -> bytes:
 
 
 def refuse_low_order(*values: bytes) -> None:
-    """Reject(`neutral`) if one of them is of low order (16): its product with every secret is zero, so with this one too.
+    """Reject(`neutral`) if one of them is of low order (16): its
+    product with every secret is zero, so with this one too.
 
     The secret is clamped to 2^254, which no large order divides.
     """
@@ -72,7 +73,8 @@ def frame_hash(frame: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Group:
-    """What all members of a group have in common after `epoch` frames (17.1); `tags` and `R` go together, tags ascending.
+    """What all members of a group have in common after `epoch` frames
+    (17.1); `tags` and `R` go together, tags ascending.
 
     Whoever makes or reads a frame brings its own r and b, and `pins`: everyone's B, by tag.
     """
@@ -98,7 +100,9 @@ class Group:
         return derive(self.v, b"sc/fm", frame)[:16]
 
     def moved(self, j: int, R_new: bytes, m: bytes) -> "Group":
-        """The state after message m of member j (17.3), but for `head`, which the whole frame gives: see `with_head`."""
+        """The state after message m of member j (17.3), but for
+        `head`, which the whole frame gives: see `with_head`.
+        """
         R = (*self.R[:j], R_new, *self.R[j + 1 :])
         digest = H(self.digest, u32(self.epoch), u8(j), H(b"", m, person=b"sc/m"), person=b"sc/cd")
         RK = H(self.RK, x25519(self.v, xor(*R)), *R, digest, person=b"sc/rk")
@@ -134,7 +138,16 @@ class Group:
             if i != j:
                 key = self._header_key(self._with(i, r_j, b_j, pins), j, i, nonce, body)
                 headers += secretbox(key, ZERO_NONCE, R_new)
-        frame = Header(RATCHET, self.id, self.epoch).pack() + self.head + u8(j) + u8(N) + headers + nonce + u16(len(body)) + body
+        frame = (
+            Header(RATCHET, self.id, self.epoch).pack()
+            + self.head
+            + u8(j)
+            + u8(N)
+            + headers
+            + nonce
+            + u16(len(body))
+            + body
+        )
         after = self.moved(j, R_new, m)
         frame += derive(after.RK, b"sc/ck", frame)[:16]
         frame += self.frame_mac(frame)

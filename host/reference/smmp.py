@@ -1,7 +1,7 @@
 """The SMMP half at work: a reader of a group's stream that checks every frame on it (PROTOCOL.md sections 16 to 20).
 
-It stands on zpinc.View for members, pins and packages, and follows the group through the members whose secrets it is told:
-each of them is computed for itself, and all must come to the same. Frames are given to it in the broker's order.
+It stands on zpinc.View for members, pins and packages, and follows the group through the members whose secrets it is
+told: each of them is computed for itself, and all must come to the same. Frames are given to it in the broker's order.
 """
 
 from dataclasses import dataclass, field
@@ -47,7 +47,9 @@ class Unsaid:
 
 @dataclass(frozen=True)
 class Founded:
-    """An accepted agreement; `by` are the uids whose secrets led to the state (none: those that are known were removed)."""
+    """An accepted agreement; `by` are the uids whose secrets led to
+    the state (none: those that are known were removed).
+    """
 
     agreement: ag.Agreement
     by: tuple[str, ...]
@@ -191,7 +193,9 @@ class GroupView:
         w, own_r, organizer = known.x.get(a.W), known.x.get(a.rows[a.index(a.organizer)].R), identities.get(a.organizer)
         if w and own_r and organizer:
             place = (a.epoch, a.head)
-            built, state = ag.build_agreement(a.group, self.state, a.reason, a.organizer, organizer.b, w, own_r, parties, pins, place)
+            built, state = ag.build_agreement(
+                a.group, self.state, a.reason, a.organizer, organizer.b, w, own_r, parties, pins, place
+            )
             expect("16.2", "agreement", built, a.frame)
             expect("16.3", "one RK for all", state.RK, (after or state).RK)
             after = state
@@ -262,7 +266,9 @@ class GroupView:
         return found
 
     def _private(self, state: Group, j: int, nonce: bytes, payload: bytes) -> Private | None:
-        """Read at whichever ends are known, and move them on. What does not open is dropped, and the pair stays as it was."""
+        """Read at whichever ends are known, and move them on. What
+        does not open is dropped, and the pair stays as it was.
+        """
         sender = state.tags[j]
         for tag in state.tags:
             receiver_end, sender_end = self.pairs.get((tag, sender)), self.pairs.get((sender, tag))

@@ -1,4 +1,6 @@
-"""The slot that holds a stored state on flash: PROTOCOL.md section 12. What the state itself looks like is each member's affair."""
+"""The slot that holds a stored state on flash: PROTOCOL.md section
+12. What the state itself looks like is each member's affair.
+"""
 
 from .encoding import Reader, Reject, lv, u8, u32
 from .primitives import H

@@ -1,8 +1,8 @@
 """The Zpinc half at work: a reader of a whole channel that checks every frame on it (PROTOCOL.md sections 6 to 10).
 
-It needs the channel's key and is told the secrets of members (known.py); what those let it predict it predicts to the last
-byte, by building the frame again from its fields, its nonce and the secrets. It keeps no time: windows, waits and order of
-events are the members' business, and `Reject` says only that a frame is not acceptable in itself.
+It needs the channel's key and is told the secrets of members (known.py); what those let it predict it predicts to the
+last byte, by building the frame again from its fields, its nonce and the secrets. It keeps no time: windows, waits and
+order of events are the members' business, and `Reject` says only that a frame is not acceptable in itself.
 """
 
 import copy
@@ -81,9 +81,13 @@ class Seen:
 
 
 class View:
-    """All of a channel but its groups (smmp.py). `complete`: it has read everything since the channel began, in order."""
+    """All of a channel but its groups (smmp.py). `complete`: it has
+    read everything since the channel began, in order.
+    """
 
-    def __init__(self, keys: ChannelKeys, known: Known | None = None, signed: bool = True, complete: bool = True) -> None:
+    def __init__(
+        self, keys: ChannelKeys, known: Known | None = None, signed: bool = True, complete: bool = True
+    ) -> None:
         self.keys, self.known, self.signed, self.complete = keys, known or Known(), signed, complete
         self.members: dict[bytes, Member] = {}
         self.attempts: dict[bytes, Attempt] = {}
@@ -150,7 +154,9 @@ class View:
         expect_true("6.2", "one session, one join", known in (None, join))
         if self.complete and known is None and member.sessions:
             largest = max(m.current.lamport for m in self.members.values() if m.sessions)
-            expect_true("6.2", "a new session's counter is above the member's own", join.lamport > member.current.lamport)
+            expect_true(
+                "6.2", "a new session's counter is above the member's own", join.lamport > member.current.lamport
+            )
             expect_true("6.2", "a new session's counter is at most 1 above all", join.lamport <= largest + 1)
         member.pinned = join.identity
         if not member.sessions or join.rank > member.current.rank:
@@ -168,7 +174,12 @@ class View:
         expect("7.2", "never other bytes under a number", before, frame)
         seed = self._seed(member.sessions[note.sid])
         if seed or not self.signed:
-            expect("7.1", "note", build_note(self.keys, member.uid, note, nonce_of(frame), seed if self.signed else None), frame)
+            expect(
+                "7.1",
+                "note",
+                build_note(self.keys, member.uid, note, nonce_of(frame), seed if self.signed else None),
+                frame,
+            )
         if self.complete and note.named != (0, bytes(16)):
             named = [j for m in self.members.values() for j in m.sessions.values() if j.rank == note.named]
             expect_true("7.1", "`named` is somebody's join", bool(named))
@@ -240,7 +251,12 @@ class View:
             case hs.Confirm():
                 self._confirm(member, message, message.body)
             case Stale():
-                expect("6.4", "stale answer", build_stale(self.keys, member.uid, message.sid, message.body, nonce_of(frame)), frame)
+                expect(
+                    "6.4",
+                    "stale answer",
+                    build_stale(self.keys, member.uid, message.sid, message.body, nonce_of(frame)),
+                    frame,
+                )
         if not isinstance(message.body, Stale | hs.Confirm):
             # A message without a signature is its header, its nonce and its plaintext.
             ad = associated(Header(4, message.sid, message.attempt), self.keys.rp, member.name)
@@ -258,7 +274,9 @@ class View:
         if hid in self.attempts:
             return
         if self.complete:
-            expect_true("9.2", "previous hid is known", proposal.previous == hs.NO_EPOCH or proposal.previous in self.attempts)
+            expect_true(
+                "9.2", "previous hid is known", proposal.previous == hs.NO_EPOCH or proposal.previous in self.attempts
+            )
         self.attempts[hid] = Attempt(message.attempt, member.name, proposal, Computation(self.keys.msgkey, joins, hid))
 
     def _attempt(self, member: Member, message: hs.Message, hid: bytes) -> tuple[Attempt, int]:
@@ -321,6 +339,7 @@ class View:
         if session and seed:
             expect("10.2", "conversation frame", before.build(session, said, nonce_of(frame), seed), frame)
         if self.signed:
-            # As good as a confirmation (9.5); where nothing is signed anyone with the group's key could have written it.
+            # As good as a confirmation (9.5); where nothing is signed
+            # anyone with the group's key could have written it.
             self.attempts[conversation.epoch.hid].confirmed.add(member.name)
         return said

@@ -1,4 +1,5 @@
 """A day of traffic, 10,000 messages: does the heap in use stay flat, and how large does an allocation get."""
+
 import os
 import subprocess
 from pathlib import Path
@@ -44,7 +45,11 @@ def on_board(messages=HOUR_MESSAGES, parts=6, span_ms=HOUR_MS):
         board.reset()
         for name in ("day_on_board.py", "reproducible.py"):
             board.put("/" + name, (HERE / name).read_bytes())
-        code = "import gc\ngc.threshold(4096)\nimport day_on_board\nday_on_board.day(%d, %d, %d)" % (messages, parts, span_ms)
+        code = "import gc\ngc.threshold(4096)\nimport day_on_board\nday_on_board.day(%d, %d, %d)" % (
+            messages,
+            parts,
+            span_ms,
+        )
         return rounds(board.run(code, 1800))
 
 

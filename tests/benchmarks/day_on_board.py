@@ -1,11 +1,13 @@
-"""Runs on MicroPython, emulated board or unix port: two members in one heap talk for a day, a broker of a few lines between them.
+"""Runs on MicroPython, emulated board or unix port: two members in
+one heap talk for a day, a broker of a few lines between them.
 
     day(messages, rounds, span_ms) prints, after each of `rounds` equal parts: messages so far, heap in use after a collection, the
     largest block that is free, the largest allocation of that part (0 where the port cannot tell).
 
-Time is virtual: 86,400 s (span_ms) are spread over the messages, so that keepalives, hourly new epochs, refreshes and the rest happen
-as often as in a day. Notes, conversation and ratchet messages take turns, and so do the senders.
+Time is virtual: 86,400 s (span_ms) are spread over the messages, so that keepalives, hourly new epochs, refreshes and
+the rest happen as often as in a day. Notes, conversation and ratchet messages take turns, and so do the senders.
 """
+
 import gc
 import sys
 

@@ -1,4 +1,7 @@
-"""What the higher calls of the suite save: instructions on an emulated board, called from Python, as one call and composed."""
+"""What the higher calls of the suite save: instructions on an
+emulated board, called from Python, as one call and composed.
+"""
+
 import os
 import tempfile
 

@@ -1,7 +1,9 @@
 """A group of channels around a perfect broker, one of them recorded: every call with its arguments and what came out.
 
-The record is replayed on a board (protocol.py), which must produce the same bytes: the figures are of the real protocol.
+The record is replayed on a board (protocol.py), which must produce
+the same bytes: the figures are of the real protocol.
 """
+
 import heapq
 
 from benchmarks.reproducible import hardware
@@ -13,8 +15,14 @@ DELAY_MS = 10
 
 
 def settings(i, sign=True):
-    return {"uid": "sensor-%02d" % i, "channel": "greenhouse", "key": bytes(range(32)), "identity": bytes([i + 1] * 32), "sign": sign,
-            "broker": {"host": "broker.example"}}
+    return {
+        "uid": "sensor-%02d" % i,
+        "channel": "greenhouse",
+        "key": bytes(range(32)),
+        "identity": bytes([i + 1] * 32),
+        "sign": sign,
+        "broker": {"host": "broker.example"},
+    }
 
 
 class Step:
@@ -37,7 +45,7 @@ class Step:
 class Group:
     def __init__(self, n, recorded=0, sign=True, suite=suite_host):
         self.now, self.steps, self.recorded, self.sign = 1000, [], recorded, sign
-        self.published = []         # (topic, payload) of everybody
+        self.published = []  # (topic, payload) of everybody
         self._queue, self._count = [], 0
         self._retained, self._filters = {}, [set() for _ in range(n)]
         self._wake = [None] * n

@@ -1,4 +1,7 @@
-"""Heap of the whole node on an emulated ESP32-C3: node in ROMFS, native modules, serial link, a channel of eight that talks."""
+"""Heap of the whole node on an emulated ESP32-C3: node in ROMFS,
+native modules, serial link, a channel of eight that talks.
+"""
+
 import asyncio
 import os
 import tempfile
@@ -16,8 +19,10 @@ from sealcast_host.waiting import Watch
 MEMBERS = 8
 STOCK_HEAP = 138512  # free before anything is imported: rv32imc.board.heap_free_bytes
 LIMIT = 4096  # no allocation beyond it once the node has started: DESIGN section 8
-# In /main.py's place: the node as it is. Once it is online a larger allocation fails; the console's "heap" tells the largest.
-MAIN = b"""
+# In /main.py's place: the node as it is. Once it is online a larger
+# allocation fails; the console's "heap" tells the largest.
+MAIN = (
+    b"""
 import qemu
 from node import app, console, log
 _event, _command = log.Log.event, console._command
@@ -32,7 +37,9 @@ def event(self, name, info):
 
 log.Log.event = event
 app.main([])
-""" % LIMIT
+"""
+    % LIMIT
+)
 
 
 class Watched(BoardMember):
@@ -75,7 +82,14 @@ def measure(put):
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CONFIG_HOME"], os.environ["XDG_STATE_HOME"] = folder + "/config", folder + "/state"
         for name, ratchet, in_firmware in CASES:
-            asyncio.run(one(lambda key, value, name=name: put("rv32imc." + name + key, value), Path(folder) / name, ratchet, in_firmware))
+            asyncio.run(
+                one(
+                    lambda key, value, name=name: put("rv32imc." + name + key, value),
+                    Path(folder) / name,
+                    ratchet,
+                    in_firmware,
+                )
+            )
 
 
 def _shares(put):
@@ -98,7 +112,9 @@ async def one(put, folder, ratchet, in_firmware, kind=Watched):
     folder.mkdir()
     async with running_broker() as broker:
         watch, where = Watch(), {"host": "127.0.0.1", "port": broker.port}
-        known = channels.ChannelFile(channel="greenhouse-" + folder.name, key=bytes(range(32)), uid="host", broker=where)
+        known = channels.ChannelFile(
+            channel="greenhouse-" + folder.name, key=bytes(range(32)), uid="host", broker=where
+        )
         hosts = [HostMember("%s-%d" % (folder.name, i), watch) for i in range(MEMBERS - 1)]
         board = kind("rv32", watch, folder / "board", where, ratchet=ratchet)
         if in_firmware:

@@ -1,13 +1,27 @@
 """docs/PERFORMANCE.md and docs/performance.svg, drawn from the figures."""
+
 from operations import OPERATIONS
 
 from benchmarks.peers import PEERS, TARGETS
 from wrapped import wrapped
 
-CORES = {"rv32imc": "RV32IMC (ESP32-C3)", "armv7m": "Cortex-M3", "armv7emsp": "Cortex-M4 (RP2350)", "armv6m": "Cortex-M0+ (RP2040)"}
-CHARTS = ["rv32imc.x25519.instructions", "rv32imc.ristretto_mul.instructions", "rv32imc.ristretto_map.instructions",
-          "rv32imc.blake2b_64.instructions", "rv32imc.secretbox_256.instructions", "rv32imc.scrypt_n1024_r8.instructions",
-          "armv7m.x25519.instructions", "armv7emsp.x25519.instructions", "armv6m.x25519.instructions"]
+CORES = {
+    "rv32imc": "RV32IMC (ESP32-C3)",
+    "armv7m": "Cortex-M3",
+    "armv7emsp": "Cortex-M4 (RP2350)",
+    "armv6m": "Cortex-M0+ (RP2040)",
+}
+CHARTS = [
+    "rv32imc.x25519.instructions",
+    "rv32imc.ristretto_mul.instructions",
+    "rv32imc.ristretto_map.instructions",
+    "rv32imc.blake2b_64.instructions",
+    "rv32imc.secretbox_256.instructions",
+    "rv32imc.scrypt_n1024_r8.instructions",
+    "armv7m.x25519.instructions",
+    "armv7emsp.x25519.instructions",
+    "armv6m.x25519.instructions",
+]
 
 _TOP = """# Performance
 
@@ -98,9 +112,11 @@ def _svg(figures):
             bars.append('<text x="%.1f" y="%d">%s</text>' % (140 + width, y + 11, format(count, ",")))
             y += 16
         y += 14
-    return ('<svg xmlns="http://www.w3.org/2000/svg" width="700" height="%d"'
-            ' font-family="sans-serif" font-size="11">\n'
-            '<rect width="100%%" height="100%%" fill="#ffffff"/>\n%s\n</svg>\n' % (y, "\n".join(bars)))
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="700" height="%d"'
+        ' font-family="sans-serif" font-size="11">\n'
+        '<rect width="100%%" height="100%%" fill="#ffffff"/>\n%s\n</svg>\n' % (y, "\n".join(bars))
+    )
 
 
 def write(figures, folder):

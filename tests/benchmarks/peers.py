@@ -1,4 +1,5 @@
-"""What others need for the same, measured the same way (GCC 12, QEMU -icount; best of -O2 and -Os) before our module was written.
+"""What others need for the same, measured the same way (GCC 12, QEMU
+-icount; best of -O2 and -Os) before our module was written.
 
 (figure's key, who, instructions, text and constants in KB or None, where it comes from)
 """

@@ -1,4 +1,5 @@
 """Instructions and bytes of joining, handshakes, notes and conversations on an emulated ESP32-C3."""
+
 import base64
 import hashlib
 import json
@@ -20,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CORE = os.path.join(HERE, "..", "..", "shared", "sealcast")
 NOT_ON_BOARDS = ("crypto/host", "crypto/soft")  # with native modules a board never imports them
 HANDSHAKES = [2, 4, 8, 16, 32]
-BODY = b"21.5 C, 48 % relative humidity.."     # 32 bytes: what a sensor says
+BODY = b"21.5 C, 48 % relative humidity.."  # 32 bytes: what a sensor says
 
 
 def missing():
@@ -95,7 +96,9 @@ class Replay:
             if effect[0] == "publish":
                 sha.update(effect[1].encode() + b" " + effect[2])
         if digest != sha.hexdigest()[:16]:
-            raise SystemExit("the board published something else than the host in %s at %r ms" % (step.method, step.arguments[-1:]))
+            raise SystemExit(
+                "the board published something else than the host in %s at %r ms" % (step.method, step.arguments[-1:])
+            )
         return count
 
     def close(self):
@@ -128,7 +131,8 @@ def measure(put):
         with emulated.Board("VIRT_RV32", disk) as board:
             board.interrupt()
             available = int(board.run("import gc\ngc.collect()\nprint(gc.mem_free())"))
-        # With room to spare: no count holds the collector's fight for the last kilobyte, and what does not fit is measured, too.
+        # With room to spare: no count holds the collector's fight for
+        # the last kilobyte, and what does not fit is measured, too.
         with emulated.Board("VIRT_RV32", disk, icount=True, heap_bytes=1 << 20) as board:
             replay = Replay(board)
             bare, used, _ = (int(word) for word in replay.ready)
@@ -179,12 +183,16 @@ def _messages(put, replay, name, sign):
     done = 0
     for mode, stream in (("note", "n"), ("conversation", "c")):
         for sender, what in ((0, "send"), (1, "receive")):
-            for _ in range(2):      # the second one: what comes once only is not a message's cost
+            for _ in range(2):  # the second one: what comes once only is not a message's cost
                 group.call(sender, "send", BODY, mode)
                 group.run(3000)
             counts = [(step, replay.step(step)) for step in group.steps[done:]]
             done = len(group.steps)
-            mine = [count for step, count in counts if (step.method == "send" if what == "send" else step.stream() == stream)]
+            mine = [
+                count
+                for step, count in counts
+                if (step.method == "send" if what == "send" else step.stream() == stream)
+            ]
             put("rv32imc.%s_%s%s.instructions" % (mode, what, name), mine[-1])
         payload = [payload for topic, payload in group.published if topic.split("/")[4] == stream][-1]
         put("protocol.%s_32%s.bytes" % (mode, name), len(payload))

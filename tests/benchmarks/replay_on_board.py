@@ -1,4 +1,5 @@
-"""Runs on the emulated board: replays one member's calls, and tells for each the instructions, the heap and what came out.
+"""Runs on the emulated board: replays one member's calls, and tells
+for each the instructions, the heap and what came out.
 
 Serial protocol: a command is a length (2 bytes, big endian) and that many bytes of a JSON list [method, arguments],
 byte strings in it as {"b": base64}; the answer is one line.

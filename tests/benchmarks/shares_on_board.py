@@ -1,4 +1,5 @@
 """Runs on the emulated board: imports what a node imports, group by group, and prints what each took of the heap."""
+
 import gc
 import sys
 
@@ -8,7 +9,16 @@ import micropython
 GROUPS = (
     ("native", ("curve25519", "symcrypto")),
     ("asyncio", ("asyncio", "json")),
-    ("core", ("sealcast.crypto.native", "sealcast.channel", "sealcast.smmp.absent", "sealcast.run.filestore", "sealcast.run.session")),
+    (
+        "core",
+        (
+            "sealcast.crypto.native",
+            "sealcast.channel",
+            "sealcast.smmp.absent",
+            "sealcast.run.filestore",
+            "sealcast.run.session",
+        ),
+    ),
     ("node", ("node.setup", "node.app", "node.storage", "node.log", "node.led", "node.sensors", "node.console")),
     ("serial", ("node.serialport",)),
     ("ratchet", ("sealcast.smmp.order", "sealcast.smmp.state")),

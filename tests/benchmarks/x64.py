@@ -1,4 +1,5 @@
 """Times on this machine, in turn with libsodium's."""
+
 import ctypes
 import glob
 import importlib.util
@@ -10,7 +11,7 @@ import time
 
 from operations import c_sources, natmod
 
-ROUNDS = 15     # each round times both sides; the best of all rounds counts, so that a busy machine does not
+ROUNDS = 15  # each round times both sides; the best of all rounds counts, so that a busy machine does not
 CALLS = 40
 B = bytes(range(1, 33))
 
@@ -20,7 +21,11 @@ def missing():
 
 
 def _ours(folder):
-    flags = [flag for flag in natmod._COMMON + natmod.ARCHES["x64"][1] if not flag.startswith(("-W", "-DMICROPY", "-fvisibility"))]
+    flags = [
+        flag
+        for flag in natmod._COMMON + natmod.ARCHES["x64"][1]
+        if not flag.startswith(("-W", "-DMICROPY", "-fvisibility"))
+    ]
     objects = []
     for module in natmod.MODULES:
         for source, own in c_sources(module):
@@ -64,12 +69,18 @@ def measure(put):
         pairs = {
             "x25519": ((ours.sc_x25519, (out, B, public)), (sodium.crypto_scalarmult_curve25519, (out, B, public))),
             "x25519_base": ((ours.sc_x25519_base, (out, B)), (sodium.crypto_scalarmult_curve25519_base, (out, B))),
-            "ed25519_sign": ((ours.sc_ed25519_sign, (out, B, public, message, size(100))),
-                             (sodium.crypto_sign_ed25519_detached, (out, None, message, wide(100), secret))),
-            "ed25519_verify": ((ours.sc_ed25519_verify, (public, signature, message, size(100))),
-                               (sodium.crypto_sign_ed25519_verify_detached, (signature, message, wide(100), public))),
-            "secretbox_256": ((ours.sc_secretbox_seal, (out, B, B, message, size(256))),
-                              (sodium.crypto_secretbox_easy, (out, message, wide(256), B, B))),
+            "ed25519_sign": (
+                (ours.sc_ed25519_sign, (out, B, public, message, size(100))),
+                (sodium.crypto_sign_ed25519_detached, (out, None, message, wide(100), secret)),
+            ),
+            "ed25519_verify": (
+                (ours.sc_ed25519_verify, (public, signature, message, size(100))),
+                (sodium.crypto_sign_ed25519_verify_detached, (signature, message, wide(100), public)),
+            ),
+            "secretbox_256": (
+                (ours.sc_secretbox_seal, (out, B, B, message, size(256))),
+                (sodium.crypto_secretbox_easy, (out, message, wide(256), B, B)),
+            ),
         }
         portable = {name: _best(pair) for name, pair in pairs.items()}
         assert sodium.sodium_init() >= 0
@@ -78,8 +89,10 @@ def measure(put):
             put("x64.%s.nanoseconds" % name, round(min(portable[name][0], chosen[name][0])))
             put("x64.%s.ratio_to_libsodium_portable" % name, round(portable[name][0] / portable[name][1], 3))
             put("x64.%s.ratio_to_libsodium" % name, round(chosen[name][0] / chosen[name][1], 3))
-        for name, function, arguments in (("ristretto_mul", ours.sc_ristretto_mul, (out, B, _point(ours))),
-                                          ("ristretto_map", ours.sc_ristretto_map, (out, message))):
+        for name, function, arguments in (
+            ("ristretto_mul", ours.sc_ristretto_mul, (out, B, _point(ours))),
+            ("ristretto_map", ours.sc_ristretto_map, (out, message)),
+        ):
             put("x64.%s.nanoseconds" % name, round(_best([(function, arguments)])[0]))
 
 

@@ -29,7 +29,11 @@ def test_notes_handshakes_and_conversations_go_on():
 
 def test_a_group_goes_on():
     states = {"live in a group", "with keys of private messages", "forked", "rejoin", "removed", "alone in the group"}
-    waiting = {"a private message pending, one queued", "pending, and the others have it", "a wish to resync, and a queue"}
+    waiting = {
+        "a private message pending, one queued",
+        "pending, and the others have it",
+        "a wish to resync, and a queue",
+    }
     assert replayed("group") == states | waiting | {"an undo that will be used"}
 
 

@@ -1,4 +1,6 @@
-"""Boards on serial ports reach a real broker through the bridge: a group forms, boards and ports and brokers come and go."""
+"""Boards on serial ports reach a real broker through the bridge: a
+group forms, boards and ports and brokers come and go.
+"""
 
 import asyncio
 import os
@@ -35,7 +37,11 @@ async def one_epoch(lab, members, not_in=()):
 
     def agreed():
         newest = {m.epochs[-1][0] if m.epochs else None for m in members}
-        return len(newest) == 1 and not newest & set(not_in) and all(m.epochs and m.epochs[-1][1] == names for m in members)
+        return (
+            len(newest) == 1
+            and not newest & set(not_in)
+            and all(m.epochs and m.epochs[-1][1] == names for m in members)
+        )
 
     await lab.watch.until(f"one epoch for {names}", agreed)
     return members[0].epochs[-1][0]
@@ -167,7 +173,9 @@ def test_noise_on_the_port_costs_nothing_but_time(micropython, mosquitto, home):
 
 
 def test_a_board_that_asks_without_waiting_for_answers_is_let_go(home):
-    """The broker accepts a connection and says nothing more; the board goes on asking. Its requests are not collected for ever."""
+    """The broker accepts a connection and says nothing more; the
+    board goes on asking. Its requests are not collected for ever.
+    """
 
     async def story():
         server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)

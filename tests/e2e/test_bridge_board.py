@@ -1,4 +1,6 @@
-"""A member on an emulated ESP32-C3, behind the serial bridge and a real broker: joins, talks, loses its power, comes back."""
+"""A member on an emulated ESP32-C3, behind the serial bridge and a
+real broker: joins, talks, loses its power, comes back.
+"""
 
 import asyncio
 
@@ -26,7 +28,12 @@ def test_an_emulated_board_is_a_member(mosquitto, tmp_path, monkeypatch):
 
             async def agreed(before=None):
                 def same():
-                    return board.epochs and host.epochs and board.epochs[-1] == host.epochs[-1] and host.epochs[-1][0] != before
+                    return (
+                        board.epochs
+                        and host.epochs
+                        and board.epochs[-1] == host.epochs[-1]
+                        and host.epochs[-1][0] != before
+                    )
 
                 await watch.until("one epoch", same)
                 return host.epochs[-1][0]

@@ -1,4 +1,6 @@
-"""Wrong invocations of the real command: exit code 2, one line on standard error that says what to do, never a traceback."""
+"""Wrong invocations of the real command: exit code 2, one line on
+standard error that says what to do, never a traceback.
+"""
 
 import json
 import os
@@ -16,7 +18,14 @@ PHRASE = "correct-horse-battery-staple-envelope-lantern-quantum-orchid"
 
 def cli(home, *args, stdin="", **extra):
     env = environment(XDG_CONFIG_HOME=str(home / "config"), XDG_STATE_HOME=str(home / "state"), **extra)
-    return subprocess.run([sys.executable, "-m", "sealcast_host", *args], input=stdin, capture_output=True, text=True, env=env, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-m", "sealcast_host", *args],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env=env,
+        timeout=120,
+    )
 
 
 def assert_one_line(done, code=2):
@@ -108,7 +117,15 @@ def test_bad_input_is_one_line_and_code_2(home, args):
 
 @pytest.mark.parametrize(
     "password",
-    ["", "passwort", "sealcast123", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "12345678901234567890", "abandon-abbey-abbot", "Tr0ub4dor&3"]
+    [
+        "",
+        "passwort",
+        "sealcast123",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "12345678901234567890",
+        "abandon-abbey-abbot",
+        "Tr0ub4dor&3",
+    ],
 )
 def test_a_weak_password_is_refused_with_an_estimate_and_never_shown(home, password):
     done = cli(home, "channel", "new", "weak", "--password-stdin", stdin=password + "\n")
@@ -144,8 +161,10 @@ DAMAGE = {
     "short key": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": "c2VjcmV0"}',
     "key is a number": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": 1}',
     "other channel": '{"format": 1, "channel": "e", "uid": "u", "broker": {"host": "h"}, "key": "%s"}' % ("A" * 43),
-    "bad admin secret": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": "%s", "admin_secret": [1]}' % ("A" * 43),
-    "unknown field": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": "%s", "keyy": "s3cret"}' % ("A" * 43),
+    "bad admin secret": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": "%s", "admin_secret": [1]}'
+    % ("A" * 43),
+    "unknown field": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": "%s", "keyy": "s3cret"}'
+    % ("A" * 43),
     "broker is a text": '{"format": 1, "channel": "d", "uid": "u", "broker": "s3cret", "key": "%s"}' % ("A" * 43),
     "not UTF-8": "\udcff",
 }
@@ -232,8 +251,12 @@ def test_wrong_credentials_are_told_and_not_shown(home, tmp_path):
             assert "listening" in broker.stdout.readline()
             where = ["--broker", f"127.0.0.1:{port}"]
             anonymous = cli(home, "send", "g", "hi", *where)
-            wrong = cli(home, "send", "g", "hi", *where, "--broker-user", "farm", SEALCAST_BROKER_PASSWORD="the wrong one")
-            stranger = cli(home, "send", "g", "hi", *where, "--broker-user", "barn", "--broker-password-file", str(secret))
+            wrong = cli(
+                home, "send", "g", "hi", *where, "--broker-user", "farm", SEALCAST_BROKER_PASSWORD="the wrong one"
+            )
+            stranger = cli(
+                home, "send", "g", "hi", *where, "--broker-user", "barn", "--broker-password-file", str(secret)
+            )
             right = cli(home, "send", "g", "hi", *where, "--broker-user", "farm", "--broker-password-file", str(secret))
         finally:
             broker.terminate()

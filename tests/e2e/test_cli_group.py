@@ -1,4 +1,6 @@
-"""The ratcheting group and lost members through the real commands, over mosquitto: three users with homes of their own."""
+"""The ratcheting group and lost members through the real commands,
+over mosquitto: three users with homes of their own.
+"""
 
 import json
 import os
@@ -29,7 +31,9 @@ class User:
 
     def run(self, *args, stdin=""):
         argv = [sys.executable, "-m", "sealcast_host", *args]
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environment(**self.env), timeout=120)
+        return subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, env=environment(**self.env), timeout=120
+        )
 
     def ok(self, *args, stdin="", code=0):
         done = self.run(*args, stdin=stdin)
@@ -51,13 +55,19 @@ class User:
 
     def fingerprint(self):
         """Of the secret in this user's own state: what the others must be shown."""
-        secret = json.loads((self.home / "state" / "sealcast" / "g" / self.uid / "identity.json").read_text())["identity"]
+        secret = json.loads((self.home / "state" / "sealcast" / "g" / self.uid / "identity.json").read_text())[
+            "identity"
+        ]
         return fingerprint(suite, Identity(suite, unb64(secret)).public)
 
 
 def told(child):
     """[(text, secrecy, private)] of the messages that a listener was given."""
-    messages = [m for m in map(json.loads, (line for line in list(child.lines) if line.startswith("{"))) if m["type"] == "message"]
+    messages = [
+        m
+        for m in map(json.loads, (line for line in list(child.lines) if line.startswith("{")))
+        if m["type"] == "message"
+    ]
     return [(m["text"], m["secrecy"], m["private"]) for m in messages]
 
 
@@ -113,7 +123,12 @@ def test_a_group_is_made_talks_changes_and_leaves_a_lost_member_behind(users):
         # Cara's board is stolen.
         before = anna.key()
         listed = anna.run("lost", "g", "cara")
-        assert listed.returncode == 2 and "--yes" in listed.stderr and listed.stderr.count("\n") == 1 and anna.key() == before
+        assert (
+            listed.returncode == 2
+            and "--yes" in listed.stderr
+            and listed.stderr.count("\n") == 1
+            and anna.key() == before
+        )
         assert [line.split()[:2] for line in listed.stdout.splitlines()[1:]] == [["ben", ben.fingerprint()]]
         out = anna.ok("lost", "g", "cara", "--yes")
         assert '"ben" has followed' in out and "all have followed" in out and ben.fingerprint() in out
@@ -171,7 +186,10 @@ BAD = {
     "bad timeout": (["group", "create", "g", "--timeout", "0"], "--timeout"),
     "verify of an unknown member": (["group", "verify", "g", "zoe"], "zoe"),
     "approve without a fingerprint": (["group", "verify", "g", "--approve", "yes"], "fingerprint"),
-    "approve of a fingerprint that nobody has": (["group", "verify", "g", "--approve", "aaaa-bbbb-cccc-dddd-eeee"], "no changed identity"),
+    "approve of a fingerprint that nobody has": (
+        ["group", "verify", "g", "--approve", "aaaa-bbbb-cccc-dddd-eeee"],
+        "no changed identity",
+    ),
     "ratchet outside of a group": (["send", "g", "--mode", "ratchet", "hi"], "not in a group"),
     "private outside of a group": (["send", "g", "--to", "ben", "hi"], "not in a group"),
     "private to nobody": (["send", "g", "--to", "zoe", "hi"], "no member of that name"),
@@ -193,7 +211,10 @@ def test_bad_input_is_one_line_and_changes_nothing(users):
     for name, (args, says) in BAD.items():
         done = anna.run(*args)
         assert done.returncode == 2, (name, done)
-        assert done.stderr.startswith("sealcast: ") and done.stderr.count("\n") == 1 and says in done.stderr, (name, done)
+        assert done.stderr.startswith("sealcast: ") and done.stderr.count("\n") == 1 and says in done.stderr, (
+            name,
+            done,
+        )
         assert "Traceback" not in done.stderr + done.stdout and "internal error" not in done.stderr, (name, done)
     assert anna.key() == key
     not_admin = ben.run("lost", "g", "anna")

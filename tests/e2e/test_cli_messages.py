@@ -10,7 +10,10 @@ import pytest
 
 from host_support import Child, environment, free_port, mosquitto, start_broker
 
-KINDS = ["embedded", pytest.param("mosquitto", marks=pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed"))]
+KINDS = [
+    "embedded",
+    pytest.param("mosquitto", marks=pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")),
+]
 
 
 class User:
@@ -23,7 +26,9 @@ class User:
 
     def run(self, *args, stdin=""):
         argv = [sys.executable, "-m", "sealcast_host", *args]
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environment(**self.env), timeout=180)
+        return subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, env=environment(**self.env), timeout=180
+        )
 
     def ok(self, *args, stdin=""):
         done = self.run(*args, stdin=stdin)
@@ -90,7 +95,9 @@ def test_a_late_listener_reads_the_history_in_order(users):
     with anna.start("listen", "g", "--json", "--count", "3") as listening:
         assert listening.process.wait(120) == 0
     got = messages(listening.lines_at_end())
-    assert [(m["text"], m["secrecy"], m["historic"]) for m in got] == [(t, "note", True) for t in ("one", "two", "three")]
+    assert [(m["text"], m["secrecy"], m["historic"]) for m in got] == [
+        (t, "note", True) for t in ("one", "two", "three")
+    ]
 
 
 def test_the_plain_lines_tell_who_how_and_what_and_cannot_be_forged(users):
@@ -208,7 +215,12 @@ def test_files_are_for_the_owner_only(users, tmp_path):
     named = tmp_path / "named.json"
     anna.ok("channel", "node", "g", "--uid", "bench-2", "--output", str(named))
     settings = json.loads(out.read_text())
-    assert settings["uid"] == "bench-1" and settings["channel"] == "g" and len(settings["key"]) == 43 and len(settings["admin"]) == 43
+    assert (
+        settings["uid"] == "bench-1"
+        and settings["channel"] == "g"
+        and len(settings["key"]) == 43
+        and len(settings["admin"]) == 43
+    )
     assert set(settings) == {"uid", "channel", "key", "admin", "broker"}
     files = [p for p in anna.home.rglob("*") if p.is_file()] + [out, named]
     assert len(files) >= 5

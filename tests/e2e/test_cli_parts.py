@@ -1,4 +1,6 @@
-"""The parts of the command that have no I/O: phrases and their strength, the line editor, what is printed, addresses."""
+"""The parts of the command that have no I/O: phrases and their
+strength, the line editor, what is printed, addresses.
+"""
 
 import base64
 import json
@@ -62,7 +64,14 @@ def test_a_phrase_of_ours_is_worth_77_bits_unless_a_word_repeats():
 
 @pytest.mark.parametrize(
     "weak",
-    ["", "a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "abcdefghijklmnopqrstuvwxyz", "passwortpasswortpasswort", "12345678901234567890123"],
+    [
+        "",
+        "a",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "abcdefghijklmnopqrstuvwxyz",
+        "passwortpasswortpasswort",
+        "12345678901234567890123",
+    ],
 )
 def test_weak_passwords_are_seen_as_weak(weak):
     assert estimate_bits(weak) < 45
@@ -118,7 +127,12 @@ def test_messages_as_lines_and_as_json():
     line = message_line(Message)
     assert "[note, group, private, history, again]" in line and line.isprintable()
     value = json.loads(message_json(Message))
-    assert value["text"] == "text\r\n\x07" and value["sender"] == "be\x1b[2Jn" and value["seq"] == 7 and value["epoch"] is None
+    assert (
+        value["text"] == "text\r\n\x07"
+        and value["sender"] == "be\x1b[2Jn"
+        and value["seq"] == 7
+        and value["epoch"] is None
+    )
     assert "\n" not in message_json(Message) and "\x1b" not in message_json(Message)
 
 

@@ -1,4 +1,6 @@
-"""`sealcast chat` on a real terminal: what is typed is kept together while messages arrive; the terminal is given back."""
+"""`sealcast chat` on a real terminal: what is typed is kept together
+while messages arrive; the terminal is given back.
+"""
 
 import fcntl
 import os
@@ -51,18 +53,28 @@ class Terminal:
 
 def test_chat_in_a_terminal(tmp_path):
     port = free_port()
-    env = environment(XDG_CONFIG_HOME=str(tmp_path / "c"), XDG_STATE_HOME=str(tmp_path / "s"), TERM="xterm", COLUMNS="80")
+    env = environment(
+        XDG_CONFIG_HOME=str(tmp_path / "c"), XDG_STATE_HOME=str(tmp_path / "s"), TERM="xterm", COLUMNS="80"
+    )
     cli = [sys.executable, "-m", "sealcast_host"]
     with start_broker("embedded", port, tmp_path):
         where = ["--broker", f"127.0.0.1:{port}"]
-        subprocess.run([*cli, "channel", "new", "barn", "--uid", "anna", *where], env=env, check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            [*cli, "channel", "new", "barn", "--uid", "anna", *where],
+            env=env,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
         terminal = Terminal([*cli, "chat", "barn"], env)
         try:
             terminal.wait_for("barn 1 awake, notes only > ")
             assert not termios.tcgetattr(terminal.slave)[3] & termios.ICANON
             terminal.type("half a li")
             terminal.wait_for("notes only > half a li")
-            sent = subprocess.run([*cli, "send", "barn", "--uid", "ben", "--mode", "note", "meanwhile"], env=env, timeout=60)
+            sent = subprocess.run(
+                [*cli, "send", "barn", "--uid", "ben", "--mode", "note", "meanwhile"], env=env, timeout=60
+            )
             assert sent.returncode == 0
             # The message stands on a line of its own, and what was typed comes again below it.
             terminal.wait_for(r"\r\x1b\[K[^\r\n]*ben  \[note, member\]  meanwhile\r\n.*> half a li")
@@ -83,7 +95,9 @@ def test_the_terminal_is_given_back_after_a_signal_and_after_a_failure(tmp_path)
     env = environment(XDG_CONFIG_HOME=str(tmp_path / "c"), XDG_STATE_HOME=str(tmp_path / "s"), TERM="xterm")
     cli = [sys.executable, "-m", "sealcast_host"]
     where = ["--broker", f"127.0.0.1:{port}"]
-    subprocess.run([*cli, "channel", "new", "barn", "--uid", "anna", *where], env=env, check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [*cli, "channel", "new", "barn", "--uid", "anna", *where], env=env, check=True, capture_output=True, timeout=60
+    )
     refused = Terminal([*cli, "chat", "barn"], env)
     try:
         assert refused.process.wait(DEADLINE_S) == 2
@@ -92,7 +106,11 @@ def test_the_terminal_is_given_back_after_a_signal_and_after_a_failure(tmp_path)
     finally:
         refused.close()
     with start_broker("embedded", port, tmp_path):
-        for end in (lambda t: t.process.send_signal(signal.SIGTERM), lambda t: t.type("\x03"), lambda t: t.type("\x04")):
+        for end in (
+            lambda t: t.process.send_signal(signal.SIGTERM),
+            lambda t: t.type("\x03"),
+            lambda t: t.type("\x04"),
+        ):
             terminal = Terminal([*cli, "chat", "barn"], env)
             try:
                 terminal.wait_for("awake, ")

@@ -56,7 +56,13 @@ def test_the_demo_keeps_its_promises(micropython, tmp_path):
     assert lines[-1].startswith("demo: OK ")
     assert all(f"{key}={counts[key]}" in lines[-1].split() for key in KEYS)
     assert counts["ok"] is True and KEYS | {"ok", "seconds"} == set(counts)
-    expected = {"members": 5, "notes_sent": 9, "notes_delivered": 28, "history_delivered": 8, "conversation_messages": 27}
+    expected = {
+        "members": 5,
+        "notes_sent": 9,
+        "notes_delivered": 28,
+        "history_delivered": 8,
+        "conversation_messages": 27,
+    }
     assert {key: counts[key] for key in expected} == expected
     assert counts["rekeys"] >= 3 and counts["handshakes"] == counts["rekeys"] + 1
     ratchet = {"ratchet_messages": 205, "private_messages": 2, "added": 1, "removed": 1, "digest_mismatches": 0}

@@ -1,4 +1,6 @@
-"""The host's packages: arrows point down only, no circle, all of them are in the wheel, and a command loads what it uses."""
+"""The host's packages: arrows point down only, no circle, all of them
+are in the wheel, and a command loads what it uses.
+"""
 
 import ast
 import json

@@ -1,4 +1,6 @@
-"""The ratcheting group at work between MicroPython nodes and a host over mosquitto; over the embedded broker it is part of the demo."""
+"""The ratcheting group at work between MicroPython nodes and a host
+over mosquitto; over the embedded broker it is part of the demo.
+"""
 
 import asyncio
 

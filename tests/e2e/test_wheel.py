@@ -1,4 +1,6 @@
-"""The wheel holds all that the checkout has for hosts and boards, and finds it once installed, far from any checkout."""
+"""The wheel holds all that the checkout has for hosts and boards, and
+finds it once installed, far from any checkout.
+"""
 
 import os
 import shutil
@@ -32,7 +34,18 @@ def wheel(tmp_path_factory):
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     shutil.copy(ROOT / "host" / "sealcast_platform.py", copy / "host")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", copy / "dist", copy]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        copy / "dist",
+        copy,
+    ]
     subprocess.run(command, check=True)
     (built,) = (copy / "dist").glob("sealcast_host-*.whl")
     return built
@@ -61,7 +74,9 @@ def test_the_unpacked_wheel_finds_its_files_and_starts(wheel, tmp_path):
     asked = ", ".join(f"s.{name}_dir()" for name in ("node", "prebuilt", "xip", "boards", "core"))
     ask = f"import sealcast_host.boards.shipped as s; print({asked}, sep='\\n')"
     # -S leaves the venv's site-packages out, where this checkout is installed
-    done = subprocess.run([sys.executable, "-S", "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     places = [Path(line) for line in done.stdout.splitlines()]
     assert [path.relative_to(tmp_path / "site").as_posix() for path in places] == [
         "sealcast_host/_data/node",
@@ -72,7 +87,9 @@ def test_the_unpacked_wheel_finds_its_files_and_starts(wheel, tmp_path):
     ]
     wanted = {str(Path(name).parent) for name in expected()}
     assert all(path.is_dir() for path in places if path.relative_to(tmp_path / "site").as_posix() in wanted)
-    start = subprocess.run([sys.executable, "-m", "sealcast_host", "--help"], env=env, cwd=tmp_path, capture_output=True, text=True)
+    start = subprocess.run(
+        [sys.executable, "-m", "sealcast_host", "--help"], env=env, cwd=tmp_path, capture_output=True, text=True
+    )
     assert start.returncode == 0, start.stderr
     assert "usage: sealcast" in start.stdout
 
@@ -82,6 +99,11 @@ def test_the_unpacked_wheel_judges_boards_by_its_own_reference(wheel, tmp_path):
         z.extractall(tmp_path / "site")
     ask = "from sealcast_host.hil import answers; import reference; print(reference.__file__, len(answers.known_answers()))"
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    done = subprocess.run([sys.executable, "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     place, count = done.stdout.split()
-    assert Path(place).relative_to(tmp_path / "site").as_posix() == "sealcast_host/_data/reference/__init__.py" and int(count) > 15
+    assert (
+        Path(place).relative_to(tmp_path / "site").as_posix() == "sealcast_host/_data/reference/__init__.py"
+        and int(count) > 15
+    )

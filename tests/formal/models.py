@@ -1,6 +1,6 @@
 """The runs of the formal models: which bounds, which property, and what must be refuted. See docs/ASSURANCE.md.
 
-    python tests/formal/models.py        the larger bounds (`make model`): minutes, up to two gigabytes
+python tests/formal/models.py        the larger bounds (`make model`): minutes, up to two gigabytes
 """
 
 import re
@@ -27,7 +27,10 @@ def check(run):
     with tempfile.TemporaryDirectory() as folder:
         defines = ["-D" + name for name in run.defines.split()]
         _call(["spin", *defines, "-a", str(HERE / (run.model + ".pml"))], folder)
-        _call(["gcc", "-O2" if run.states else "-O0", "-w", "-DNOFAIR", "-DMEMLIM=%d" % MEGABYTES, "-o", "pan", "pan.c"], folder)
+        _call(
+            ["gcc", "-O2" if run.states else "-O0", "-w", "-DNOFAIR", "-DMEMLIM=%d" % MEGABYTES, "-o", "pan", "pan.c"],
+            folder,
+        )
         out = _call(["./pan", "-m%d" % DEPTH, "-a", "-N", run.claim], folder)
     if re.search("Search not completed|max search depth too small|out of memory", out) and "errors: 0" in out:
         raise RuntimeError("the search was not complete: " + out[-2000:])

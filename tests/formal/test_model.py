@@ -1,4 +1,6 @@
-"""The formal models hold within small bounds, and each property is refuted where its model is broken on purpose. docs/ASSURANCE.md."""
+"""The formal models hold within small bounds, and each property is
+refuted where its model is broken on purpose. docs/ASSURANCE.md.
+"""
 
 import sys
 from pathlib import Path

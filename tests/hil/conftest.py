@@ -1,4 +1,6 @@
-"""Boards for the tests here: MicroPython's unix port behind a pty, and QEMU's RISC-V machine. One that cannot be had is a failure."""
+"""Boards for the tests here: MicroPython's unix port behind a pty,
+and QEMU's RISC-V machine. One that cannot be had is a failure.
+"""
 
 import subprocess
 import sys
@@ -40,9 +42,13 @@ def installed(unix_board):
 
 @pytest.fixture
 def qemu_board(tmp_path):
-    """A fresh emulated ESP32-C3 of sorts: 138 KB of heap, a 1 MB filesystem. port, and all of firmware/qemu/board.py."""
+    """A fresh emulated ESP32-C3 of sorts: 138 KB of heap, a 1 MB
+    filesystem. port, and all of firmware/qemu/board.py.
+    """
     if missing("VIRT_RV32"):
-        pytest.fail(f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False)
+        pytest.fail(
+            f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False
+        )
     with Board("VIRT_RV32", str(tmp_path / "disk")) as board:
         yield board
 
@@ -56,7 +62,9 @@ def counting_board(tmp_path, request):
     if request.config.getoption("--target") not in (None, "qemu-rv32"):
         pytest.skip("only where an emulator is examined")
     if missing("VIRT_RV32"):
-        pytest.fail(f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False)
+        pytest.fail(
+            f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False
+        )
     files = bundle.make("rv32imc", 6, models.named("QEMU_VIRT_RV32")).files
     with Board("VIRT_RV32", str(tmp_path / "disk"), icount=True, heap_bytes=C6_HEAP_BYTES) as board:
         board.write_rom(romfs.image({path: data for path, data in files.items() if path.startswith("/lib/")}))
@@ -71,11 +79,15 @@ def pytest_generate_tests(metafunc):
     """Tests that take `target` run on every board that --target names."""
     if "target" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--target")
-        metafunc.parametrize("target", [chosen] if chosen else TARGETS, indirect=True, ids=lambda name: name.strip("/").replace("/", "-"))
+        metafunc.parametrize(
+            "target", [chosen] if chosen else TARGETS, indirect=True, ids=lambda name: name.strip("/").replace("/", "-")
+        )
 
 
 class Target:
-    """A board to examine: name of its report, and the port that it is at. ours: started here, with room for everything."""
+    """A board to examine: name of its report, and the port that it is
+    at. ours: started here, with room for everything.
+    """
 
     def __init__(self, name, port, ours=True):
         self.name, self.port, self.ours = name, port, ours
@@ -83,13 +95,17 @@ class Target:
 
 @pytest.fixture
 def target(request, tmp_path):
-    """The board that --target names: unix and qemu-rv32 are started here, anything else is a port with a board behind it."""
+    """The board that --target names: unix and qemu-rv32 are started
+    here, anything else is a port with a board behind it.
+    """
     if request.param == "unix":
         with UnixBoard(request.getfixturevalue("micropython"), tmp_path) as board:
             yield Target("unix", board.port)
     elif request.param == "qemu-rv32":
         if missing("VIRT_RV32"):
-            pytest.fail(f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False)
+            pytest.fail(
+                f"not installed: {', '.join(missing('VIRT_RV32'))}; `make test` installs them on Debian", pytrace=False
+            )
         # The heap of an ESP32-C6, which runs the same code: core, node and group fit it, so every part is examined.
         with Board("VIRT_RV32", str(tmp_path / "disk"), heap_bytes=C6_HEAP_BYTES) as board:
             yield Target("qemu-rv32", board.port)
@@ -114,7 +130,9 @@ class Home:
         return done
 
     def start(self, *arguments, **env):
-        return _Run([sys.executable, "-m", "sealcast_host", *map(str, arguments)], environment(**self._env, **env), self.folder)
+        return _Run(
+            [sys.executable, "-m", "sealcast_host", *map(str, arguments)], environment(**self._env, **env), self.folder
+        )
 
     @property
     def channels(self):

@@ -1,6 +1,8 @@
-"""An Espressif chip as esptool meets it: the serial protocol of its flasher stub behind a pty, with a flash that can be looked at.
+"""An Espressif chip as esptool meets it: the serial protocol of its
+flasher stub behind a pty, with a flash that can be looked at.
 
-Source: esptool's documentation, "Serial Protocol". Only what erasing and writing needs; anything else is an error to it.
+Source: esptool's documentation, "Serial Protocol". Only what erasing
+and writing needs; anything else is an error to it.
 """
 
 import hashlib
@@ -20,7 +22,9 @@ _FLASH_ID = 0x164020
 
 
 class Chip:
-    """chip_id: as in an image's header (5 is an ESP32-C3). port: its pty; flash: what is written; erased: how often it was erased whole."""
+    """chip_id: as in an image's header (5 is an ESP32-C3). port: its pty;
+    flash: what is written; erased: how often it was erased whole.
+    """
 
     def __init__(self, chip_id):
         self.chip_id = chip_id

@@ -1,4 +1,6 @@
-"""`sealcast flash`: the node onto real MicroPythons; what is copied, what is not, what happens when the cable is pulled."""
+"""`sealcast flash`: the node onto real MicroPythons; what is copied,
+what is not, what happens when the cable is pulled.
+"""
 
 import hashlib
 import os

@@ -1,4 +1,6 @@
-"""`sealcast hil` on the targets of --target: the whole examination, its verdict, and the reports it leaves in build/hil."""
+"""`sealcast hil` on the targets of --target: the whole examination,
+its verdict, and the reports it leaves in build/hil.
+"""
 
 import json
 import re
@@ -45,7 +47,17 @@ def test_a_board_passes_and_leaves_its_reports(target):
 
 
 def test_times_are_instructions_where_the_emulator_counts_them(counting_board):
-    done = hil(counting_board.port, "--target", "qemu-rv32-icount", "--report", REPORTS, "--parts", "timing", "--icount", "--no-install")
+    done = hil(
+        counting_board.port,
+        "--target",
+        "qemu-rv32-icount",
+        "--report",
+        REPORTS,
+        "--parts",
+        "timing",
+        "--icount",
+        "--no-install",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     made = json.loads((REPORTS / "qemu-rv32-icount.json").read_text())
     assert made["timings"]["unit"] == "instructions"
@@ -55,7 +67,14 @@ def test_times_are_instructions_where_the_emulator_counts_them(counting_board):
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--parts", "everything"], ["--seed", "x"], ["--seed", "-1"], ["--rounds", "0"], ["--wifi-ssid", "farm"], ["--target", "../x"]],
+    [
+        ["--parts", "everything"],
+        ["--seed", "x"],
+        ["--seed", "-1"],
+        ["--rounds", "0"],
+        ["--wifi-ssid", "farm"],
+        ["--target", "../x"],
+    ],
 )
 def test_bad_input_is_one_line(home, wrong):
     home.sealcast("hil", *wrong, "--port", "/dev/null", code=2)

@@ -1,6 +1,7 @@
 """Boards that are not well: `sealcast hil` names what is wrong, ends with 1, and is never left waiting.
 
-Mutants: one constant or order of the core is changed on the board alone; the examination must say which section is broken.
+Mutants: one constant or order of the core is changed on the board
+alone; the examination must say which section is broken.
 """
 
 import json
@@ -38,7 +39,13 @@ MUTANTS = [
     ("label of ckey", "pieces", b'b"sc/ckey"', b'b"sc/ckex"', "4.2"),
     ("label of names", "pieces", b'b"sc/siv"', b'b"sc/sit"', "4.3"),
     ("what nonces are bound to", "pieces", b"count, hw, ad, pt", b"count, hw, pt, ad", "5"),
-    ("lists with little endian lengths", "pieces", b'len(item).to_bytes(2, "big")', b'len(item).to_bytes(2, "little")', "4.2"),
+    (
+        "lists with little endian lengths",
+        "pieces",
+        b'len(item).to_bytes(2, "big")',
+        b'len(item).to_bytes(2, "little")',
+        "4.2",
+    ),
     ("the padding", "pieces", b'compat.pad(b"", body)', b'compat.pad(b"", body + b"x")', "3.4"),
     ("label of the ring's digest", "zpinc", b'b"sc/ring"', b'b"sc/rinq"', "7.5"),
     ("second factor first in ISK", "zpinc", b"K + outer", b"outer + K", "9.4"),
@@ -51,7 +58,9 @@ MUTANTS = [
 ]
 
 
-@pytest.mark.parametrize(("what", "parts", "text", "replacement", "section"), MUTANTS, ids=[mutant[0] for mutant in MUTANTS])
+@pytest.mark.parametrize(
+    ("what", "parts", "text", "replacement", "section"), MUTANTS, ids=[mutant[0] for mutant in MUTANTS]
+)
 def test_a_mutant_is_found_out_and_its_section_named(installed, tmp_path, what, parts, text, replacement, section):
     spoil(installed, text.decode(), replacement.decode())
     done, made = examined(installed, tmp_path, "--parts", parts, "--seed", "7")
@@ -59,7 +68,10 @@ def test_a_mutant_is_found_out_and_its_section_named(installed, tmp_path, what, 
     failed = [check for check in made["checks"] if check["verdict"] == "failed"]
     assert failed[0]["section"] == section, failed[0]
     assert f"PROTOCOL.md {section}: " in done.stdout and "--seed 7" in done.stdout
-    assert f"     expected {failed[0]['expected'][:64]}" in done.stdout and f"     found    {failed[0]['found'][:64]}" in done.stdout
+    assert (
+        f"     expected {failed[0]['expected'][:64]}" in done.stdout
+        and f"     found    {failed[0]['found'][:64]}" in done.stdout
+    )
 
 
 def test_a_healthy_board_passes_what_mutants_fail(installed, tmp_path):
@@ -129,7 +141,18 @@ def test_ctrl_c_ends_it(installed, tmp_path):
 
     from host_support import environment
 
-    command = [sys.executable, "-u", "-m", "sealcast_host", "hil", "--port", installed.port, "--report", tmp_path, "--no-install"]
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "sealcast_host",
+        "hil",
+        "--port",
+        installed.port,
+        "--report",
+        tmp_path,
+        "--no-install",
+    ]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         for line in run.stdout:
             if "known answers" in line:

@@ -1,4 +1,6 @@
-"""Firmware images: wrong ones are refused before anything is touched; right ones are written by the real esptool, or copied."""
+"""Firmware images: wrong ones are refused before anything is touched;
+right ones are written by the real esptool, or copied.
+"""
 
 import random
 import struct
@@ -17,13 +19,22 @@ def esp_image(chip_id, size=70000):
 
 
 def uf2_image(family):
-    return struct.pack("<8I", 0x0A324655, 0x9E5D5157, 0x2000, 0x10000000, 256, 0, 1, family) + bytes(476) + struct.pack("<I", 0x0AB16F30)
+    return (
+        struct.pack("<8I", 0x0A324655, 0x9E5D5157, 0x2000, 0x10000000, 256, 0, 1, family)
+        + bytes(476)
+        + struct.pack("<I", 0x0AB16F30)
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "data", "board", "says"),
     [
-        ("ESP32_GENERIC_C3-20241129-v1.24.1.bin", esp_image(5), "ESP32_GENERIC_S3", "ESP32_GENERIC_S3 needs one for ESP32-S3"),
+        (
+            "ESP32_GENERIC_C3-20241129-v1.24.1.bin",
+            esp_image(5),
+            "ESP32_GENERIC_S3",
+            "ESP32_GENERIC_S3 needs one for ESP32-S3",
+        ),
         ("RPI_PICO_W-20241129-v1.24.1.uf2", uf2_image(0xE48BFF56), "RPI_PICO2_W", "is for RP2040"),
         ("RPI_PICO_W-20241129-v1.24.1.uf2", uf2_image(0xE48BFF56), "ESP32_GENERIC", "is for RP2040"),
         ("ESP32_GENERIC_C3-20231227-v1.22.0.bin", esp_image(5), None, "is too old"),
@@ -65,7 +76,9 @@ def test_esptool_leaves_a_wrong_chip_as_it_is(tmp_path):
     path = tmp_path / "ESP32_GENERIC_C3-20241129-v1.24.1.bin"
     path.write_bytes(esp_image(5))
     with Chip(9) as chip:
-        with pytest.raises(UserError, match="is an ESP32-S3, and this image is for ESP32-C3: get its image from https://"):
+        with pytest.raises(
+            UserError, match="is an ESP32-S3, and this image is for ESP32-C3: get its image from https://"
+        ):
             image.write_esp(image.read(path), models.named("ESP32_GENERIC_C3"), chip.port)
         assert chip.erased == 0 and set(chip.flash) == {0xA5}
 

@@ -1,4 +1,6 @@
-"""`sealcast provision`, `invite`, `join`, `doctor`: real boards get settings and join a channel; what is wrong is found."""
+"""`sealcast provision`, `invite`, `join`, `doctor`: real boards get
+settings and join a channel; what is wrong is found.
+"""
 
 import json
 import os
@@ -33,7 +35,8 @@ def kept(home, channel="greenhouse"):
 
 
 def test_a_board_becomes_a_member_and_stays_it(greenhouse, installed):
-    (installed.flash / "main.py").write_text("pass\n")  # what provision leaves there is looked at before the node works with it
+    # what provision leaves there is looked at before the node works with it
+    (installed.flash / "main.py").write_text("pass\n")
     done = greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-1", "--port", installed.port)
     settings = json.loads((installed.flash / "sealcast.json").read_text())
     suite = compat.best_suite()
@@ -58,7 +61,9 @@ def test_a_board_becomes_a_member_and_stays_it(greenhouse, installed):
     # Again, with other wishes: the same member. Its state is its own by now.
     state = slots.pack(suite, key, 7, blob)
     (installed.flash / "state.0").write_bytes(state)
-    greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-1", "--port", installed.port, "--sensor", "simulated", "--every", "5")
+    greenhouse.sealcast(
+        "provision", "greenhouse", "--uid", "bench-1", "--port", installed.port, "--sensor", "simulated", "--every", "5"
+    )
     after = json.loads((installed.flash / "sealcast.json").read_text())
     assert after == settings | {"sensor": {"kind": "simulated", "every": 5}}
     assert (installed.flash / "state.0").read_bytes() == state
@@ -78,7 +83,9 @@ def test_a_board_becomes_a_member_and_stays_it(greenhouse, installed):
 
 def test_a_csv_of_boards(greenhouse, installed, tmp_path):
     table = tmp_path / "boards.csv"
-    table.write_text(f"uid,port,wifi_ssid,wifi_password,sensor,every\ndoor,{installed.port},farm,a Wi-Fi password,simulated,9\n")
+    table.write_text(
+        f"uid,port,wifi_ssid,wifi_password,sensor,every\ndoor,{installed.port},farm,a Wi-Fi password,simulated,9\n"
+    )
     done = greenhouse.sealcast("provision", "greenhouse", "--csv", table)
     settings = json.loads((installed.flash / "sealcast.json").read_text())
     assert settings["wifi"] == {"ssid": "farm", "password": "a Wi-Fi password"}
@@ -99,7 +106,10 @@ def test_a_csv_of_boards(greenhouse, installed, tmp_path):
         ("uid,port,every\na,/p,soon\n", "row 2 (a): every: must be a number"),
         ("uid,port,sensor\na,/p,thermometer\n", "row 2 (a): settings: sensor.kind"),
         ("uid,port,wifi_password\na,/p,hunter2hunter2\n", "row 2 (a): wifi_password: without a wifi_ssid"),
-        ("uid,port,wifi_ssid,wifi_password\na,/p,farm," + "x" * 65 + "\n", "row 2 (a): settings: wifi.password: is 65 bytes long"),
+        (
+            "uid,port,wifi_ssid,wifi_password\na,/p,farm," + "x" * 65 + "\n",
+            "row 2 (a): settings: wifi.password: is 65 bytes long",
+        ),
         ("uid,port,broker\na,/p,a:b:c\n", "row 2 (a): --broker must be"),
         ("uid,port\na,/p\nb,/p\n", "row 2 (a): /p: no such port"),
     ],
@@ -124,10 +134,16 @@ def test_what_a_board_needs_is_asked_for(greenhouse, unix_board):
         settings_for(known, Wishes("a", broker={"host": "192.168.1.10"}), esp)
     made = settings_for(known, Wishes("a", "farm", "password", {"host": "192.168.1.10"}, sensor="dht22"), esp)
     assert made["sensor"]["pin"] == esp.sensor and made["led"] == esp.led and made["broker"]["host"] == "192.168.1.10"
-    assert "not on this board yet" in greenhouse.sealcast("provision", "greenhouse", "--uid", "a", "--port", unix_board.port, code=2).stderr
-    assert "no password of the Wi-Fi" in greenhouse.sealcast(
-        "provision", "greenhouse", "--uid", "a", "--wifi-ssid", "farm", "--port", unix_board.port, code=2
-    ).stderr
+    assert (
+        "not on this board yet"
+        in greenhouse.sealcast("provision", "greenhouse", "--uid", "a", "--port", unix_board.port, code=2).stderr
+    )
+    assert (
+        "no password of the Wi-Fi"
+        in greenhouse.sealcast(
+            "provision", "greenhouse", "--uid", "a", "--wifi-ssid", "farm", "--port", unix_board.port, code=2
+        ).stderr
+    )
 
 
 def test_an_invitation_brings_another_computer_in(greenhouse, neighbour):
@@ -139,13 +155,23 @@ def test_an_invitation_brings_another_computer_in(greenhouse, neighbour):
     neighbour.sealcast("join", "-", "--uid", "anna", text=url + "\n")
     theirs, ours = kept(neighbour), kept(greenhouse)
     assert {k: theirs[k] for k in ("channel", "key", "admin")} == {k: ours[k] for k in ("channel", "key", "admin")}
-    assert "admin_secret" not in theirs and theirs["broker"] == {"host": "192.168.1.10", "port": 1884} and theirs["uid"] == "anna"
+    assert (
+        "admin_secret" not in theirs
+        and theirs["broker"] == {"host": "192.168.1.10", "port": 1884}
+        and theirs["uid"] == "anna"
+    )
     assert stat.S_IMODE((neighbour.channels / "greenhouse.json").stat().st_mode) == 0o600
     # It adds, and never replaces.
     assert "is there already" in neighbour.sealcast("join", url, code=2).stderr
     assert "is there already" in greenhouse.sealcast("join", url, code=2).stderr
     assert kept(greenhouse) == ours
-    for wrong in (url[:-1], url[:40] + ("A" if url[40] != "A" else "B") + url[41:], "https://example.org/", "sealcast://", ""):
+    for wrong in (
+        url[:-1],
+        url[:40] + ("A" if url[40] != "A" else "B") + url[41:],
+        "https://example.org/",
+        "sealcast://",
+        "",
+    ):
         done = neighbour.start("join", "-").communicate_with(wrong + "\n")
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and ours["key"] not in done.stderr
 
@@ -154,7 +180,13 @@ def test_an_invitation_brings_another_computer_in(greenhouse, neighbour):
     "known",
     [
         ChannelFile("greenhouse", bytes(range(32)), "u", broker={"host": "10.0.0.1"}),
-        ChannelFile("Gewächshaus / 2 & 3 = ?#%", b"\xff" * 32, "u", admin=bytes(32), broker={"host": "fe80::1", "port": 8883, "tls": True}),
+        ChannelFile(
+            "Gewächshaus / 2 & 3 = ?#%",
+            b"\xff" * 32,
+            "u",
+            admin=bytes(32),
+            broker={"host": "fe80::1", "port": 8883, "tls": True},
+        ),
         ChannelFile("c", bytes(32), "u", broker={"host": "b.example", "username": "a&b=c d", "port": 1}),
     ],
 )
@@ -191,7 +223,12 @@ def test_doctor_on_a_healthy_board_and_on_a_sick_one(greenhouse, installed):
     (installed.flash / "state.1").unlink(missing_ok=True)  # either may have been the newer one
     (installed.flash / "lib/symcrypto.mpy").write_bytes(b"M\x06")
     sick = greenhouse.sealcast("doctor", "--port", installed.port, code=1)
-    for text in ("an installation was cut short", "the node does not load", "key is not that of greenhouse", "stored state is damaged"):
+    for text in (
+        "an installation was cut short",
+        "the node does not load",
+        "key is not that of greenhouse",
+        "stored state is damaged",
+    ):
         assert text in sick.stdout, sick.stdout
     assert settings["identity"] not in sick.stdout and settings["key"] not in sick.stdout
     for text, says in (("{", "is damaged"), ('{"uid": 1}', "uid: is the number 1")):
@@ -206,7 +243,10 @@ def test_doctor_on_brokers_and_channels(greenhouse, tmp_path):
     path.write_text(json.dumps(kept(greenhouse) | {"broker": {"host": "127.0.0.1", "port": port}}))
     with start_broker("mosquitto", port, tmp_path):
         alone = greenhouse.sealcast("doctor", "greenhouse", "--seconds", "2")
-        assert "keeps messages for those who come later" in alone.stdout and "nobody has been in this channel" in alone.stdout
+        assert (
+            "keeps messages for those who come later" in alone.stdout
+            and "nobody has been in this channel" in alone.stdout
+        )
         greenhouse.sealcast("send", "greenhouse", "hello")
         assert "members that have been here: laptop" in greenhouse.sealcast("doctor", "--seconds", "2").stdout
     os.chmod(path, 0o644)

@@ -1,4 +1,6 @@
-"""What `sealcast provision` is asked for: sleep, ratchet, transport, open and closed Wi-Fi; tables as spreadsheets save them."""
+"""What `sealcast provision` is asked for: sleep, ratchet, transport,
+open and closed Wi-Fi; tables as spreadsheets save them.
+"""
 
 import json
 import unicodedata
@@ -39,7 +41,9 @@ def test_the_options_become_settings(greenhouse, installed):
     made = json.loads((installed.flash / "sealcast.json").read_text())
     assert (made["duty"], made["ratchet"], made["transport"]) == (900, False, "serial")  # UNIX has no radio
     assert made["wifi"] == {"ssid": " guests "}
-    greenhouse.sealcast("provision", "greenhouse", "--uid", "a", "--port", installed.port, "--ratchet", "--transport", "serial")
+    greenhouse.sealcast(
+        "provision", "greenhouse", "--uid", "a", "--port", installed.port, "--ratchet", "--transport", "serial"
+    )
     made = json.loads((installed.flash / "sealcast.json").read_text())
     assert made["ratchet"] is True and "duty" not in made and "wifi" not in made
 
@@ -74,7 +78,10 @@ def test_a_wifi_password_that_no_network_has_is_refused(password, says):
 
 @pytest.mark.parametrize("password", ["eight888", "x" * 63, "0123456789abcdefABCDEF" + "0" * 42, "  two spaces  "])
 def test_a_wifi_password_is_taken_as_it_is(password):
-    assert settings_for(channel(), Wishes("a", "farm", password), None)["wifi"] == {"ssid": "farm", "password": password}
+    assert settings_for(channel(), Wishes("a", "farm", password), None)["wifi"] == {
+        "ssid": "farm",
+        "password": password,
+    }
 
 
 def test_an_open_network_is_one_only_when_that_is_said(greenhouse, unix_board):
@@ -82,7 +89,13 @@ def test_an_open_network_is_one_only_when_that_is_said(greenhouse, unix_board):
         settings_for(channel(), Wishes("a", "farm", "a password", wifi_open=True), None)
     assert settings_for(channel(), Wishes("a", "farm", wifi_open=True), None)["wifi"] == {"ssid": "farm"}
     common = "provision", "greenhouse", "--uid", "a", "--port", unix_board.port
-    for wrong in (["--wifi-open"], ["--duty", "0"], ["--duty", "soon"], ["--transport", "mesh"], ["--wifi-ssid", "x" * 33, "--wifi-open"]):
+    for wrong in (
+        ["--wifi-open"],
+        ["--duty", "0"],
+        ["--duty", "soon"],
+        ["--transport", "mesh"],
+        ["--wifi-ssid", "x" * 33, "--wifi-open"],
+    ):
         greenhouse.sealcast(*common, *wrong, code=2)
     short = greenhouse.sealcast(*common, "--wifi-ssid", "farm", code=2, SEALCAST_WIFI_PASSWORD="secret7")
     assert "has 7 characters" in short.stderr and "secret7" not in short.stderr
@@ -93,7 +106,9 @@ def test_an_open_network_is_one_only_when_that_is_said(greenhouse, unix_board):
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_tables_are_read_as_spreadsheets_save_them(tmp_path, code, between, end):
     lines = ["uid,wifi_ssid,wifi_password", 'a , "  my net ","a ""quoted"" one,;"', "", "ü,  farm  ,", '" ",b,c']
-    text = end.join(line.replace(",", between) if i != 1 else line.replace(",", between, 2) for i, line in enumerate(lines))
+    text = end.join(
+        line.replace(",", between) if i != 1 else line.replace(",", between, 2) for i, line in enumerate(lines)
+    )
     mark = "\ufeff" if code in ("utf-16-le", "utf-16-be") else ""
     found = rows(tmp_path, (mark + text).encode(code))
     assert [number for number, _ in found] == [2, 4, 5]

@@ -1,4 +1,6 @@
-"""MicroPython's unix port as a board: a pty instead of a USB port, a folder instead of flash, a cable that can be pulled."""
+"""MicroPython's unix port as a board: a pty instead of a USB port, a
+folder instead of flash, a cable that can be pulled.
+"""
 
 import contextlib
 import errno
@@ -18,7 +20,9 @@ REPL = Path(__file__).with_name("unix_repl.py")
 
 
 class UnixBoard:
-    """Powered as long as the `with` block lasts. `port` is a link that stays; it points to a pty only while the cable is plugged in."""
+    """Powered as long as the `with` block lasts. `port` is a link that
+    stays; it points to a pty only while the cable is plugged in.
+    """
 
     def __init__(self, micropython, folder):
         self.flash = Path(folder) / "flash"
@@ -100,12 +104,27 @@ class UnixBoard:
     def _power(self):
         mode, crashes = "friendly", 0
         env = dict(os.environ, MICROPYPATH=".frozen", TERM="dumb")
-        command = [sys.executable, "-c", _CONTROLLING, str(self._micropython), "-X", "heapsize=1m", str(REPL), str(self.flash)]
+        command = [
+            sys.executable,
+            "-c",
+            _CONTROLLING,
+            str(self._micropython),
+            "-X",
+            "heapsize=1m",
+            str(REPL),
+            str(self.flash),
+        ]
         while not self._ended:
             if self._stopped.wait(self.boot_s):
                 return
             self._process = subprocess.Popen(
-                [*command, mode], stdin=self._slave, stdout=self._slave, stderr=self._slave, env=env, cwd=self.flash, start_new_session=True
+                [*command, mode],
+                stdin=self._slave,
+                stdout=self._slave,
+                stderr=self._slave,
+                env=env,
+                cwd=self.flash,
+                start_new_session=True,
             )
             code = self._process.wait()
             if code not in (85, 86) and not self._ended:
@@ -119,7 +138,9 @@ class UnixBoard:
         while not self._ended:
             outer = self._outer
             watched = [self._stop_r, self._inner] + ([outer] if outer is not None else [])
-            ready = select.select(watched, [], [], max(0, self._late[0][0] - time.monotonic()) if self._late else None)[0]
+            ready = select.select(watched, [], [], max(0, self._late[0][0] - time.monotonic()) if self._late else None)[
+                0
+            ]
             if self._stop_r in ready:
                 os.read(self._stop_r, 1)
                 continue
@@ -144,4 +165,6 @@ class UnixBoard:
 
 
 # Makes the pty the session's controlling terminal, so that its Ctrl-C arrives as SIGINT; then becomes MicroPython.
-_CONTROLLING = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 1); os.execv(sys.argv[1], sys.argv[1:])"
+_CONTROLLING = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 1); os.execv(sys.argv[1], sys.argv[1:])"
+)

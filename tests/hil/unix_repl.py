@@ -1,4 +1,5 @@
-"""The raw REPL of a board, for MicroPython's unix port, which has none: run by unix_board.py, one process a (soft) reset.
+"""The raw REPL of a board, for MicroPython's unix port, which has
+none: run by unix_board.py, one process a (soft) reset.
 
     micropython unix_repl.py FOLDER raw|friendly      FOLDER becomes the board's filesystem
 Exit codes: 85 soft reset into the raw REPL, 86 into the friendly one, 87 power off.
@@ -18,7 +19,19 @@ class Disk:
 
     def __init__(self, folder):
         self._posix = vfs.VfsPosix(folder)
-        for name in ("open", "ilistdir", "mkdir", "remove", "rmdir", "stat", "statvfs", "chdir", "getcwd", "mount", "umount"):
+        for name in (
+            "open",
+            "ilistdir",
+            "mkdir",
+            "remove",
+            "rmdir",
+            "stat",
+            "statvfs",
+            "chdir",
+            "getcwd",
+            "mount",
+            "umount",
+        ):
             setattr(self, name, getattr(self._posix, name))
 
     def rename(self, old, new):

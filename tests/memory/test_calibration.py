@@ -86,12 +86,21 @@ def test_every_step_of_the_table(chip, profile, echo):
 
 def test_mem_free_counts_what_growth_could_take(chip, profile):
     chip.interrupt()
-    free, largest = map(int, chip.run(
-        "import esp32, gc\ngc.collect()\nprint(gc.mem_free(), max(h[2] for h in esp32.idf_heap_info(esp32.HEAP_DATA)))").split())
+    free, largest = map(
+        int,
+        chip.run(
+            "import esp32, gc\ngc.collect()\nprint(gc.mem_free(), max(h[2] for h in esp32.idf_heap_info(esp32.HEAP_DATA)))"
+        ).split(),
+    )
     assert free == pytest.approx(FREE_AT_THE_PROMPT[profile], abs=TOLERANCE)
     assert largest == pytest.approx(MEASURED[profile]["prompt"][1], abs=TOLERANCE)
 
 
 def test_the_largest_piece_is_one_that_can_be_had(chip):
-    assert chip.run("n = max(h[2] for h in esp32.idf_heap_info(4))\np = chip.hold(n)\nprint(p is not None)\nchip.release(p)") == "True\n"
+    assert (
+        chip.run(
+            "n = max(h[2] for h in esp32.idf_heap_info(4))\np = chip.hold(n)\nprint(p is not None)\nchip.release(p)"
+        )
+        == "True\n"
+    )
     assert chip.run("print(chip.hold(n + 8192))") == "None\n"

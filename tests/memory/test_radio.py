@@ -1,4 +1,6 @@
-"""The radio: memory that it takes and gives back, its errors, an access point that vanishes, and a real connection to mosquitto."""
+"""The radio: memory that it takes and gives back, its errors, an
+access point that vanishes, and a real connection to mosquitto.
+"""
 
 import json
 import socket
@@ -9,17 +11,27 @@ ERROR = {"esp32": ("OSError", "WiFi Out of Memory"), "esp32c3": ("RuntimeError",
 TRY = "\ntry:\n    %s\n    print('no error')\nexcept Exception as e: print(type(e).__name__, e)\n"
 
 
-@pytest.mark.parametrize("leave,step", [(20000, "network.WLAN()"), (2000, "wlan.active(True)"), (300, "wlan.connect('farm', 'pw')")])
+@pytest.mark.parametrize(
+    "leave,step", [(20000, "network.WLAN()"), (2000, "wlan.active(True)"), (300, "wlan.connect('farm', 'pw')")]
+)
 def test_no_memory_for_the_driver(chip, profile, leave, step):
-    before = "" if leave == 20000 else "wlan = network.WLAN()\n" if leave == 2000 else "wlan = network.WLAN()\nwlan.active(True)\n"
+    before = (
+        ""
+        if leave == 20000
+        else "wlan = network.WLAN()\n"
+        if leave == 2000
+        else "wlan = network.WLAN()\nwlan.active(True)\n"
+    )
     said = chip.run(before + "held = starve(%d)" % leave + TRY % step)
     assert said == "%s %s\n" % ERROR[profile]
     assert chip.run("feed(held)\nwlan = online()\nprint(wlan.isconnected())") == "True\n"
 
 
 def test_what_the_radio_took_it_gives_back(chip):
-    found = chip.figures("wlan = network.WLAN()\nfigures('off')\nonline()\nfigures('on')\nwlan.active(False)\nfigures('again')\n"
-                         "for _ in range(5):\n online()\n wlan.active(False)\ntime.sleep_ms(50)\nfigures('often')")
+    found = chip.figures(
+        "wlan = network.WLAN()\nfigures('off')\nonline()\nfigures('on')\nwlan.active(False)\nfigures('again')\n"
+        "for _ in range(5):\n online()\n wlan.active(False)\ntime.sleep_ms(50)\nfigures('often')"
+    )
     assert found["on"][0] < found["off"][0] - 7000
     assert found["again"][0] == pytest.approx(found["off"][0], abs=200)  # lwIP's neighbour table may keep an entry
     assert found["often"][0] == pytest.approx(found["off"][0], abs=200)
@@ -57,7 +69,8 @@ figures('after')
 
 
 def test_starved_lwip_stalls_and_goes_on_when_it_is_fed(chip, echo):
-    assert chip.run(f"""
+    assert (
+        chip.run(f"""
 import socket
 wlan = online()
 s = socket.socket()
@@ -74,27 +87,42 @@ feed(held)
 s.setblocking(True)
 s.send(b"again")
 print(s.recv(10))
-""") == "b'fine'\n11\n105\nb'again'\n"
+""")
+        == "b'fine'\n11\n105\nb'again'\n"
+    )
 
 
 def test_received_frames_that_find_no_memory_are_lost_and_come_again(chip):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        chip.run(f"import socket\nwlan = online()\ns = socket.socket()\ns.connect(('10.0.2.2', {server.getsockname()[1]}))\n"
-                 "time.sleep_ms(50)\nheld = starve(700)")
+        chip.run(
+            f"import socket\nwlan = online()\ns = socket.socket()\ns.connect(('10.0.2.2', {server.getsockname()[1]}))\n"
+            "time.sleep_ms(50)\nheld = starve(700)"
+        )
         with server.accept()[0] as peer:
             peer.sendall(bytes(1400))
-            assert chip.run("""
+            assert (
+                chip.run(
+                    """
 while not chip.frames()[1]: time.sleep_ms(1)
 feed(held)
 got = 0
 while got < 1400: got += len(s.recv(1400))
 print(got)
-""", 120) == "1400\n"
+""",
+                    120,
+                )
+                == "1400\n"
+            )
 
 
 def test_connections_die_with_the_radio(chip, echo):
-    assert chip.run(f"import socket\nwlan = online()\ns = socket.socket()\n"
-                    f"s.connect(('10.0.2.2', {echo}))\nwlan.active(False)" + TRY % "s.send(b'x')") == "OSError [Errno 113] ECONNABORTED\n"
+    assert (
+        chip.run(
+            f"import socket\nwlan = online()\ns = socket.socket()\n"
+            f"s.connect(('10.0.2.2', {echo}))\nwlan.active(False)" + TRY % "s.send(b'x')"
+        )
+        == "OSError [Errno 113] ECONNABORTED\n"
+    )
 
 
 def test_an_access_point_that_vanishes_and_comes_back(chip, echo):
@@ -104,14 +132,20 @@ def test_an_access_point_that_vanishes_and_comes_back(chip, echo):
     assert chip.run(TRY % "socket.socket().connect(('10.0.2.2', %d))" % echo) == "OSError [Errno 118] EHOSTUNREACH\n"
     chip.wifi(True)
     assert chip.run("while not wlan.isconnected(): time.sleep_ms(50)\nprint(wlan.status())", 120) == "1010\n"
-    assert chip.run("s.send(b'still')\nprint(s.recv(10))", 120) == "b'still'\n"  # the address stayed, and with it the connection
+    # the address stayed, and with it the connection
+    assert chip.run("s.send(b'still')\nprint(s.recv(10))", 120) == "b'still'\n"
 
 
 def test_reasons_why_there_is_no_network(chip):
     for ssid, key, status in (("absent", "password", 201), ("farm", "wrong one", 202)):
-        assert chip.run(f"wlan = network.WLAN()\nwlan.active(True)\nwlan.connect({ssid!r}, {key!r})\n"
-                        "while wlan.status() == network.STAT_CONNECTING: time.sleep_ms(20)\n"
-                        "print(wlan.status(), wlan.isconnected())\nwlan.active(False)") == "%d False\n" % status
+        assert (
+            chip.run(
+                f"wlan = network.WLAN()\nwlan.active(True)\nwlan.connect({ssid!r}, {key!r})\n"
+                "while wlan.status() == network.STAT_CONNECTING: time.sleep_ms(20)\n"
+                "print(wlan.status(), wlan.isconnected())\nwlan.active(False)"
+            )
+            == "%d False\n" % status
+        )
 
 
 def test_the_nodes_own_client_and_wifi_over_a_real_broker(chip, mosquitto):
@@ -121,11 +155,21 @@ def test_the_nodes_own_client_and_wifi_over_a_real_broker(chip, mosquitto):
 
     files = bundle.make("rv32imc", 6, None, emulated.port.bootstrap("unix.py", "mpy-cross")).files
     for path, data in files.items():
-        wanted = ("node/__init__", "node/mqtt", "node/inbuf", "node/wifi", "sealcast/__init__", "sealcast/compat", "sealcast/errors",
-                  "sealcast/run/__init__", "sealcast/run/aio")
+        wanted = (
+            "node/__init__",
+            "node/mqtt",
+            "node/inbuf",
+            "node/wifi",
+            "sealcast/__init__",
+            "sealcast/compat",
+            "sealcast/errors",
+            "sealcast/run/__init__",
+            "sealcast/run/aio",
+        )
         if path.removeprefix("/lib/").removesuffix(".mpy") in wanted:
             chip.put(path, data)
-    said = chip.run("""
+    said = chip.run(
+        """
 import asyncio, json
 from node.mqtt import Client
 from node.wifi import Wifi
@@ -150,7 +194,10 @@ async def main():
     while not told: await asyncio.sleep_ms(20)
     print(json.dumps(told))
 asyncio.run(main())
-""" % (emulated.HOST, mosquitto.port), 120)
+"""
+        % (emulated.HOST, mosquitto.port),
+        120,
+    )
     lines = said.splitlines()
     assert lines[:3] == ["there/back 10", "there/back 500", "there/back 2000"]
     assert json.loads(lines[3]) == [{"state": "connected", "address": "10.0.2.15"}]

@@ -24,7 +24,9 @@ class Member:
     def party(self, staying):
         """As an organizer sees it. staying: its present R counts, not the package's."""
         number = 1 if staying else 1 | smmp.ENTERS
-        return agreement.Party(self.tag, self.B, number, self.package.K, self.state.R[self.state.index] if staying else self.package.R)
+        return agreement.Party(
+            self.tag, self.B, number, self.package.K, self.state.R[self.state.index] if staying else self.package.R
+        )
 
     def static(self, tag):
         return suite.x25519(self.b, self.pins[tag])
@@ -45,7 +47,9 @@ def organize(organizer, members, epoch=0, head=bytes(32), v=None, reason=1):
     r, parties = os.urandom(32), []
     for m in members:
         staying = m.state is not None
-        parties.append(agreement.Party(m.tag, m.B, 0, None, suite.x25519_base(r)) if m is organizer else m.party(staying))
+        parties.append(
+            agreement.Party(m.tag, m.B, 0, None, suite.x25519_base(r)) if m is organizer else m.party(staying)
+        )
     frame, after = agreement.agree(
         suite, GROUP, epoch, head, reason, organizer.tag, organizer.b, r, os.urandom(32), parties, v
     )
@@ -69,7 +73,9 @@ def group(n):
     for m in members:
         for o in members:
             if o is not m:
-                m.pairs[o.tag] = private.begin(suite, GROUP, m.tag, o.tag, m.static(o.tag), m.state.r, m.state.R[o.state.index])
+                m.pairs[o.tag] = private.begin(
+                    suite, GROUP, m.tag, o.tag, m.static(o.tag), m.state.r, m.state.R[o.state.index]
+                )
     return members
 
 

@@ -1,7 +1,8 @@
-"""SMMP as the paper has it (Andersen, Andersland, Andersen 2014, sections VI to IX), taken literally, on PyNaCl and hashlib alone.
+"""SMMP as the paper has it (Andersen, Andersland, Andersen 2014,
+sections VI to IX), taken literally, on PyNaCl and hashlib alone.
 
-For the attacks of test_weaknesses.py: nothing here is used by Sealcast, nothing of Sealcast is used here. Where the paper leaves
-the cipher open ("tbd") this is NaCl's secretbox; its hash and HMAC are SHA-256. Names are the paper's.
+For the attacks of test_weaknesses.py: nothing here is used by Sealcast, nothing of Sealcast is used here. Where the
+paper leaves the cipher open ("tbd") this is NaCl's secretbox; its hash and HMAC are SHA-256. Names are the paper's.
 """
 
 import hashlib
@@ -88,7 +89,8 @@ class Member:
     def send(self, text):
         r_new, R_new = key_pair()
         headers = [
-            None if i == self.index else enc(hash_(self.HK, ecdh(self.r, self.R[i])), bytes([self.index]) + R_new) for i in range(self.N)
+            None if i == self.index else enc(hash_(self.HK, ecdh(self.r, self.R[i])), bytes([self.index]) + R_new)
+            for i in range(self.N)
         ]
         message = [headers, enc(self.mk, text)]
         message.append(self.hmac(message))

@@ -1,4 +1,6 @@
-"""Each numbered deviation of PROTOCOL.md section 21: the attack on the paper's literal formula, and the same one on ours."""
+"""Each numbered deviation of PROTOCOL.md section 21: the attack on
+the paper's literal formula, and the same one on ours.
+"""
 
 import copy
 import os
@@ -224,7 +226,10 @@ def test_20_ours_nothing_is_committed():
     alice, bob, mallory = ours.group(3)
     st = mallory.state
     frame, _ = mallory.send(b"hello")
-    z, statics = suite.x25519_column(st.r, st.R.data, 2), mallory.static(alice.tag) + mallory.static(bob.tag) + bytes(32)
+    z, statics = (
+        suite.x25519_column(st.r, st.R.data, 2),
+        mallory.static(alice.tag) + mallory.static(bob.tag) + bytes(32),
+    )
     evil = suite.x25519_base(os.urandom(32))
     other = suite.ratchet_frame(z, statics, st.HK, st.digest, st.mk, frame[:54], frame[152:176], evil, b"hello", 2)
     assert other[152:] == frame[152:-32]

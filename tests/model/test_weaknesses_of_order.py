@@ -1,4 +1,6 @@
-"""Deviations 22 to 26 of PROTOCOL.md section 21, as test_weaknesses.py: the paper's literal formula, and ours, under the same attack."""
+"""Deviations 22 to 26 of PROTOCOL.md section 21, as test_weaknesses.py:
+the paper's literal formula, and ours, under the same attack.
+"""
 
 import os
 
@@ -49,7 +51,8 @@ def test_22_ours_a_frame_that_lost_its_place_is_delivered_once():
         (body,) = [b for b in w.checks.bodies if b.startswith(b"m02")]
         assert body in w.checks.got[("m01", 0)]
         w.broker.unite()
-        assert w.run_until(w.now + 60000, lambda w=w: len(w.live()) == 3 and w.one_group())  # the checks raise at a second delivery
+        # the checks raise at a second delivery
+        assert w.run_until(w.now + 60000, lambda w=w: len(w.live()) == 3 and w.one_group())
         assert body in w.checks.got[("m00", 0)]
         back += w.checks.counts.get("resynced", 0) == 2
     assert back  # else both went m00's way each time
@@ -75,7 +78,8 @@ def test_23_ours_noise_is_dropped_and_a_frame_from_the_future_stops_nobody():
     future = smmp.header(smmp.RATCHET, g.id, 50) + os.urandom(90)
     w.broker._publish(topic, os.urandom(200), False)  # by who knows nothing
     w.broker._publish(topic, future + os.urandom(16), False)
-    w.broker._publish(topic, wrapped(w.clients["m00"].channel.me, g, future), False)  # by who knows the channel's password
+    # by who knows the channel's password
+    w.broker._publish(topic, wrapped(w.clients["m00"].channel.me, g, future), False)
     phases = set()
     assert not w.run_until(w.now + 20000, lambda: phases.update(c.channel.group.phase for c in w.live()))
     assert SYNC not in phases and w.one_group() and not w.checks.counts.get("desync")
@@ -101,11 +105,15 @@ def test_24_ours_the_identities_are_in_the_headers():
     parties = [agreement.Party(alice.tag, alice.B, 0, None, suite.x25519_base(r)), bob.party(True), carol.party(True)]
     parties[2].R = suite.x25519_base(evil)
     st = alice.state
-    frame, after = agreement.agree(suite, ours.GROUP, st.epoch, st.head, 0, alice.tag, alice.b, r, os.urandom(32), parties, st.v)
+    frame, after = agreement.agree(
+        suite, ours.GROUP, st.epoch, st.head, 0, alice.tag, alice.b, r, os.urandom(32), parties, st.v
+    )
     with pytest.raises(Reject, match="members"):
         agreement.Agreement(frame).follows(bob.state)  # who stays keeps its R
     parties[2].number = 1 | smmp.ENTERS  # so carol is said to come in
-    frame, after = agreement.agree(suite, ours.GROUP, st.epoch, st.head, 0, alice.tag, alice.b, r, os.urandom(32), parties, st.v)
+    frame, after = agreement.agree(
+        suite, ours.GROUP, st.epoch, st.head, 0, alice.tag, alice.b, r, os.urandom(32), parties, st.v
+    )
     agreement.Agreement(frame).follows(bob.state)
     bob.state = ours.accept(bob, frame, members)
     assert bob.state.RK == after.RK
@@ -129,5 +137,7 @@ def test_26_paper_one_zero_key_and_a_header_says_nothing_any_more():
 def test_26_ours_it_is_refused():
     alice, bob, mallory = ours.group(3)
     with pytest.raises(Reject, match="neutral"):
-        alice.receive(smmp.seal(suite, mallory.state, mallory.static, os.urandom(24), os.urandom(32), b"hello", bytes(32)))
+        alice.receive(
+            smmp.seal(suite, mallory.state, mallory.static, os.urandom(24), os.urandom(32), b"hello", bytes(32))
+        )
     assert na.crypto_scalarmult_base(alice.state.r) == alice.state.R[0]

@@ -1,4 +1,6 @@
-"""Calls of crypto suite functions in bulk: random and edge inputs, the expected answers, and the native modules' answers."""
+"""Calls of crypto suite functions in bulk: random and edge inputs,
+the expected answers, and the native modules' answers.
+"""
 
 import os
 import subprocess
@@ -27,7 +29,9 @@ def micropython(binary, modules, script, *arguments, heap="16m"):
     path = ":".join([str(modules), os.path.join(ROOT, "shared"), HERE, ".frozen"])
     command = [str(binary), "-X", "heapsize=" + heap, os.path.join(HERE, script), *map(str, arguments)]
     # Not in firmware/: there `import curve25519` would find the folder of the sources.
-    return subprocess.run(command, cwd=modules, env={**os.environ, "MICROPYPATH": path}, capture_output=True, text=True, timeout=500)
+    return subprocess.run(
+        command, cwd=modules, env={**os.environ, "MICROPYPATH": path}, capture_output=True, text=True, timeout=500
+    )
 
 
 def pack(calls):
@@ -102,7 +106,9 @@ def edge(r, size):
     if kind == 6:  # runs of the same byte
         out = b""
         while len(out) < size:
-            out += r.choice([b"\0", b"\xff", b"\x01", b"\x80", b"\x7f", b"\xed", r.randbytes(1)]) * r.choice([1, 2, 4, 8, 16])
+            out += r.choice([b"\0", b"\xff", b"\x01", b"\x80", b"\x7f", b"\xed", r.randbytes(1)]) * r.choice(
+                [1, 2, 4, 8, 16]
+            )
         return out[:size]
     if kind == 7:  # near a modulus, a power of two, or zero
         near = r.choice([0, P, 2 * P, L, 8 * L, 1 << r.randrange(8 * size or 1), 1 << (8 * size)])
@@ -114,7 +120,9 @@ def edge(r, size):
 
 def length(r):
     """Mostly short, around block sizes, at times long."""
-    return r.choice([0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, r.randrange(64), r.randrange(400)])
+    return r.choice(
+        [0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, r.randrange(64), r.randrange(400)]
+    )
 
 
 def calls(r, suite, counts):

@@ -1,4 +1,6 @@
-"""The functions of a crypto suite in the order of their numbers in the files that agreement.py and on_module.py exchange."""
+"""The functions of a crypto suite in the order of their numbers in
+the files that agreement.py and on_module.py exchange.
+"""
 
 FUNCTIONS = (
     "h", "secretbox", "secretbox_open", "xsalsa20_xor", "equal", "scalar_reduce", "x25519", "x25519_base",

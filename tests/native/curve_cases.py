@@ -1,4 +1,7 @@
-"""Field elements at the edges of what each representation allows: every limb as large as its weight permits, all carries at once."""
+"""Field elements at the edges of what each representation allows:
+every limb as large as its weight permits, all carries at once.
+"""
+
 import random
 
 from curve_reference import P

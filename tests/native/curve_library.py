@@ -1,11 +1,13 @@
 """Builds the curve code as shared libraries for this machine, one for each field representation, and calls them."""
+
 import ctypes
 import os
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "..", "..", "firmware", "curve25519")
-# Every representation compiles here, because the C of each is portable; the assembly of fe_29 and fe_32 runs in QEMU only.
+# Every representation compiles here, because the C of each is
+# portable; the assembly of fe_29 and fe_32 runs in QEMU only.
 VARIANTS = {
     "51": ["-DSC_FE=51"],
     "29": ["-DSC_FE=29"],
@@ -20,8 +22,21 @@ def build(folder, name, flags):
     """The shared library of one representation (SANITIZE in the environment adds UBSan), with fe_probe.c around it."""
     path = os.path.join(str(folder), "curve_%s.so" % name)
     sanitize = ["-fsanitize=undefined", "-fno-sanitize-recover=all"] if os.environ.get("SANITIZE") else []
-    subprocess.check_call([os.environ.get("CC", "cc"), *FLAGS, *sanitize, *flags, "-I", SOURCE, os.path.join(HERE, "fe_probe.c"),
-                           os.path.join(SOURCE, "sha512.c"), os.path.join(SOURCE, "memory.c"), "-o", path])
+    subprocess.check_call(
+        [
+            os.environ.get("CC", "cc"),
+            *FLAGS,
+            *sanitize,
+            *flags,
+            "-I",
+            SOURCE,
+            os.path.join(HERE, "fe_probe.c"),
+            os.path.join(SOURCE, "sha512.c"),
+            os.path.join(SOURCE, "memory.c"),
+            "-o",
+            path,
+        ]
+    )
     return Curve(path)
 
 

@@ -1,4 +1,6 @@
-"""Curve25519 in plain big integers, from the RFCs: what the C is compared with in edge cases. Not constant time, not fast."""
+"""Curve25519 in plain big integers, from the RFCs: what the C is
+compared with in edge cases. Not constant time, not fast.
+"""
 import hashlib
 
 P = 2**255 - 19

@@ -2,9 +2,9 @@
 
     on_module.py CALLS ANSWERS
 
-A call: function number and argument count, a byte each; then the arguments: "i" and 4 bytes, or "b", 4 bytes of length and
-the bytes, or "s" likewise for a str. An answer: "n" None, "t" or "f" a bool, "i" and 4 bytes, "b", length and bytes, "e",
-length and the error as "Name: text".
+A call: function number and argument count, a byte each; then the arguments: "i" and 4 bytes, or "b", 4 bytes of length
+and the bytes, or "s" likewise for a str. An answer: "n" None, "t" or "f" a bool, "i" and 4 bytes, "b", length and
+bytes, "e", length and the error as "Name: text".
 """
 
 import sys

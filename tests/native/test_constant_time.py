@@ -1,8 +1,10 @@
 """No branch and no address of the native modules depends on a secret.
 
-On x64 valgrind watches every instruction with the secrets marked undefined; on the emulated cores an operation must take the
-same number of instructions whatever the secrets are. armv6m code runs on the Cortex-M3 model, which executes all of it.
+On x64 valgrind watches every instruction with the secrets marked undefined; on the emulated cores an operation must
+take the same number of instructions whatever the secrets are. armv6m code runs on the Cortex-M3 model, which executes
+all of it.
 """
+
 import os
 import random
 import re
@@ -17,8 +19,12 @@ sys.path.insert(0, HERE)
 from operations import INCLUDES, OPERATIONS, QEMU, SOURCE, Operation, c_sources, count, load, natmod  # noqa: E402
 
 SECRET_TAKING = [op for op in OPERATIONS if op.secret]
-LEAKS = {"curve25519": [Operation("leaks_by_branch", "curve25519", "leak_by_branch()", secret=[("b", 32)]),
-                        Operation("leaks_by_address", "curve25519", "leak_by_address()", secret=[("b", 32)])]}
+LEAKS = {
+    "curve25519": [
+        Operation("leaks_by_branch", "curve25519", "leak_by_branch()", secret=[("b", 32)]),
+        Operation("leaks_by_address", "curve25519", "leak_by_address()", secret=[("b", 32)]),
+    ]
+}
 # One run of an operation has between 300 and 4,000,000 instructions; eight random secrets each.
 RUNS = 8
 
@@ -33,30 +39,63 @@ def memcheck(folder, module, operations, compiler, flags):
     objects = []
     for source, own in c_sources(module):
         objects.append(os.path.join(folder, os.path.basename(source) + ".o"))
-        subprocess.check_call([compiler, *flags, *own, "-gdwarf-4", "-include", os.path.join(HERE, "public_outcome.h"), "-c", source,
-                               "-o", objects[-1]])
+        subprocess.check_call(
+            [
+                compiler,
+                *flags,
+                *own,
+                "-gdwarf-4",
+                "-include",
+                os.path.join(HERE, "public_outcome.h"),
+                "-c",
+                source,
+                "-o",
+                objects[-1],
+            ]
+        )
     binary, seed = os.path.join(folder, "memcheck"), random.randrange(1, 1 << 60)
     includes = [part for header in INCLUDES for part in ("-include", header)]
-    subprocess.check_call([compiler, "-O1", "-gdwarf-4", "-DSEED=%dull" % seed, '-DPROGRAM="%s"' % program, *includes,
-                           os.path.join(HERE, "memcheck.c"), *objects, "-o", binary])
+    subprocess.check_call(
+        [
+            compiler,
+            "-O1",
+            "-gdwarf-4",
+            "-DSEED=%dull" % seed,
+            '-DPROGRAM="%s"' % program,
+            *includes,
+            os.path.join(HERE, "memcheck.c"),
+            *objects,
+            "-o",
+            binary,
+        ]
+    )
     command = ["valgrind", "--quiet", "--track-origins=no", "--error-limit=no", binary]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-3000:]
-    return {name: int(n) for name, n in re.findall(r"^(\w+) (\d+)$", done.stdout, re.M)}, "seed %d\n%s" % (seed, done.stderr[-6000:])
+    return {name: int(n) for name, n in re.findall(r"^(\w+) (\d+)$", done.stdout, re.M)}, "seed %d\n%s" % (
+        seed,
+        done.stderr[-6000:],
+    )
 
 
-# gcc builds the shipped x64 module; clang makes other choices from the same source; and the other representations of field
-# elements are judged as C here, their machine code by the counts below.
+# gcc builds the shipped x64 module; clang makes other choices from the same source; and the other representations of
+# field elements are judged as C here, their machine code by the counts below.
 BUILDS = [("gcc", []), ("clang", []), ("gcc", ["-DSC_FE=29"]), ("gcc", ["-DSC_FE=32"]), ("gcc", ["-DSC_FE=13"])]
 
 
-@pytest.mark.parametrize("compiler,variant", BUILDS, ids=lambda part: part if isinstance(part, str) else "".join(part).lower() or "fe51")
+@pytest.mark.parametrize(
+    "compiler,variant", BUILDS, ids=lambda part: part if isinstance(part, str) else "".join(part).lower() or "fe51"
+)
 def test_memcheck_sees_no_secret_dependence(tmp_path, compiler, variant):
     for program in (compiler, "valgrind"):
         if not shutil.which(program):
             pytest.skip(program + " is not installed")
     gcc_only = [] if compiler == "gcc" else ["-fno-ident"]
-    flags = [flag for flag in natmod._COMMON + natmod.ARCHES["x64"][1] if not flag.startswith(("-W", "-DMICROPY")) and flag not in gcc_only]
+    flags = [
+        flag
+        for flag in natmod._COMMON + natmod.ARCHES["x64"][1]
+        if not flag.startswith(("-W", "-DMICROPY")) and flag not in gcc_only
+    ]
     for module in natmod.MODULES:
         if variant and module != "curve25519":
             continue

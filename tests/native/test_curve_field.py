@@ -1,4 +1,7 @@
-"""Every field representation against big integers, at the edges of its limbs: here in C, and the assembly of each core in QEMU."""
+"""Every field representation against big integers, at the edges of
+its limbs: here in C, and the assembly of each core in QEMU.
+"""
+
 import ctypes
 import importlib.util
 import os
@@ -14,7 +17,9 @@ from curve_cases import OPS, RADIX, cases  # noqa: E402
 from curve_library import SOURCE, VARIANTS, build  # noqa: E402
 from curve_reference import P, le, num  # noqa: E402
 
-_spec = importlib.util.spec_from_file_location("baremetal", os.path.join(HERE, "..", "..", "firmware", "qemu", "baremetal.py"))
+_spec = importlib.util.spec_from_file_location(
+    "baremetal", os.path.join(HERE, "..", "..", "firmware", "qemu", "baremetal.py")
+)
 baremetal = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(baremetal)
 

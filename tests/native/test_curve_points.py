@@ -1,4 +1,5 @@
 """Curve functions of each field representation at the edges, against big integers and the RFCs' vectors."""
+
 import ctypes
 import os
 import random
@@ -84,7 +85,26 @@ def test_ristretto_generator_multiples(curve):
 def test_ristretto_scalars_at_the_edges(curve, rng):
     p = R.ristretto_map(rng.randbytes(64))
     q = R.ristretto_decode(p)
-    scalars = [0, 1, 2, 7, 8, 9, 15, 16, L - 1, L, L + 1, 8 * L, 15 * L + 3, 2**252 - 1, 2**252, 2**253, 2**255 - 19, 2**256 - 1]
+    scalars = [
+        0,
+        1,
+        2,
+        7,
+        8,
+        9,
+        15,
+        16,
+        L - 1,
+        L,
+        L + 1,
+        8 * L,
+        15 * L + 3,
+        2**252 - 1,
+        2**252,
+        2**253,
+        2**255 - 19,
+        2**256 - 1,
+    ]
     scalars += [int("8" * 63, 16), int("7" * 63, 16), int("f" * 63, 16), int("80" * 32, 16), int("1" * 63, 16)]
     for s in scalars:
         expected = R.ristretto_encode(R.mul(s % L, q))
@@ -120,7 +140,9 @@ def test_ristretto_encodings_that_are_refused(curve, rng):
 
 
 def test_ristretto_add_and_sub(curve, rng):
-    points = [NEUTRAL] + [R.ristretto_encode(R.mul(rng.choice([1, 2, L - 1, rng.randrange(L)]), BASE)) for _ in range(12)]
+    points = [NEUTRAL] + [
+        R.ristretto_encode(R.mul(rng.choice([1, 2, L - 1, rng.randrange(L)]), BASE)) for _ in range(12)
+    ]
     for p in points:
         assert curve.ristretto_sub(p, p) == NEUTRAL
         assert curve.ristretto_add(p, NEUTRAL) == p == curve.ristretto_sub(p, NEUTRAL)
@@ -167,7 +189,9 @@ def test_bd_key(curve, rng):
 
 
 def test_scalars(curve, rng):
-    numbers = [k * L + off for k in (0, 1, 2, 3, 15, 16, 2**128, 2**252, (2**512 - 1) // L) for off in (-2, -1, 0, 1, 2)]
+    numbers = [
+        k * L + off for k in (0, 1, 2, 3, 15, 16, 2**128, 2**252, (2**512 - 1) // L) for off in (-2, -1, 0, 1, 2)
+    ]
     numbers += [2**i for i in range(0, 512, 3)] + [2**i - 1 for i in range(0, 513, 3)] + [k << 252 for k in range(260)]
     numbers += [rng.getrandbits(512) for _ in range(2000)]
     for n in numbers:
@@ -256,7 +280,11 @@ def signatures():
 
 def test_ed25519_verify_refuses(curve, signatures):
     for public_key, signature, message, expected in signatures:
-        assert curve.ed25519_verify(public_key, signature, message) == expected, (public_key.hex(), signature.hex(), message.hex())
+        assert curve.ed25519_verify(public_key, signature, message) == expected, (
+            public_key.hex(),
+            signature.hex(),
+            message.hex(),
+        )
 
 
 def test_outputs_may_overlap_inputs(curve, rng):

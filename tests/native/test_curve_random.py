@@ -1,4 +1,5 @@
 """More than 100,000 random inputs: the code for this machine against libsodium, the others against it."""
+
 import os
 import random
 import sys
@@ -46,7 +47,9 @@ def test_ed25519(machine):
         sig = curve.ed25519_sign(seed, public, msg)
         assert sig == bindings.crypto_sign(msg, secret)[:64]
         assert curve.ed25519_verify(public, sig, msg)
-        assert not curve.ed25519_verify(public, sig[:i % 64] + bytes([sig[i % 64] ^ 1 << i % 8]) + sig[i % 64 + 1:], msg)
+        assert not curve.ed25519_verify(
+            public, sig[: i % 64] + bytes([sig[i % 64] ^ 1 << i % 8]) + sig[i % 64 + 1 :], msg
+        )
 
 
 def test_ristretto(machine):

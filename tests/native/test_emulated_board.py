@@ -1,4 +1,6 @@
-"""The emulated boards are what tests, bench and HIL take them for: clock, serial input, resets, a disk that outlives power cuts."""
+"""The emulated boards are what tests, bench and HIL take them for:
+clock, serial input, resets, a disk that outlives power cuts.
+"""
 import os
 import sys
 import time

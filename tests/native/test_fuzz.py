@@ -3,6 +3,7 @@
 FUZZ_SECONDS (20) is for both pairs of field representations together. To search longer and keep what was found:
     FUZZ_SECONDS=3600 FUZZ_KEEP=1 pytest tests/native/test_fuzz.py
 """
+
 import os
 import re
 import shutil
@@ -40,10 +41,22 @@ def build(folder, pair):
         objects.append(os.path.join(folder, os.path.basename(source) + ".o"))
         subprocess.check_call([*command, "-DSC_FE=%d" % pair[0], "-c", source, "-o", objects[-1]])
     objects.append(os.path.join(folder, "alt.o"))
-    subprocess.check_call([*command, "-DSC_FE=%d" % pair[1], "-include", renames, "-c", os.path.join(SOURCE, "curve25519.c"),
-                           "-o", objects[-1]])
+    subprocess.check_call(
+        [
+            *command,
+            "-DSC_FE=%d" % pair[1],
+            "-include",
+            renames,
+            "-c",
+            os.path.join(SOURCE, "curve25519.c"),
+            "-o",
+            objects[-1],
+        ]
+    )
     fuzzer = os.path.join(folder, "fuzz")
-    subprocess.check_call(["clang", *SANITIZE, "-fsanitize=fuzzer", "-I", SOURCE, os.path.join(HERE, "fuzz.c"), *objects, "-o", fuzzer])
+    subprocess.check_call(
+        ["clang", *SANITIZE, "-fsanitize=fuzzer", "-I", SOURCE, os.path.join(HERE, "fuzz.c"), *objects, "-o", fuzzer]
+    )
     return fuzzer
 
 
@@ -54,8 +67,16 @@ def test_fuzz(tmp_path, pair):
     fuzzer = build(str(tmp_path), pair)
     found = tmp_path / "found"
     found.mkdir()
-    command = [fuzzer, "-max_total_time=%d" % (SECONDS // len(PAIRS)), "-max_len=%d" % LARGEST, "-artifact_prefix=%s/" % tmp_path,
-               "-print_final_stats=1", "-timeout=20", str(found), CORPUS]
+    command = [
+        fuzzer,
+        "-max_total_time=%d" % (SECONDS // len(PAIRS)),
+        "-max_len=%d" % LARGEST,
+        "-artifact_prefix=%s/" % tmp_path,
+        "-print_final_stats=1",
+        "-timeout=20",
+        str(found),
+        CORPUS,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS + 400)
     assert done.returncode == 0, done.stderr[-6000:]
     runs = int(re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)[1])
@@ -78,7 +99,9 @@ def test_a_planted_fault_is_found(tmp_path):
     build(str(tmp_path), PAIRS[0])
     objects = [str(p) for p in tmp_path.glob("*.o") if p.name != "memory.c.o"]
     fuzzer = str(tmp_path / "faulty")
-    subprocess.check_call(["clang", *SANITIZE, "-fsanitize=fuzzer", "-I", SOURCE, os.path.join(HERE, "fuzz.c"), *objects, "-o", fuzzer])
+    subprocess.check_call(
+        ["clang", *SANITIZE, "-fsanitize=fuzzer", "-I", SOURCE, os.path.join(HERE, "fuzz.c"), *objects, "-o", fuzzer]
+    )
     command = [fuzzer, "-runs=2000", "-artifact_prefix=%s/" % tmp_path, CORPUS]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300)
     assert done.returncode != 0 and "AddressSanitizer" in done.stderr

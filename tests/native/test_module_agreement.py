@@ -13,8 +13,8 @@ import agreement  # noqa: E402
 from sealcast.crypto import host as suite_host  # noqa: E402
 from sealcast.crypto import soft as suite_soft  # noqa: E402
 
-# 102,000 in all, in parts that run side by side. Cheap functions carry the number; the slow ones are tested further on the
-# C code itself (test_curve_*.py), with inputs chosen for each field representation.
+# 102,000 in all, in parts that run side by side. Cheap functions carry the number; the slow ones are tested further on
+# the C code itself (test_curve_*.py), with inputs chosen for each field representation.
 PARTS = {
     "hash": {"h": 48_000},
     "box": {"secretbox": 14_000, "secretbox_open": 12_000, "xsalsa20_xor": 500, "equal": 4_000},
@@ -110,7 +110,12 @@ def wrong_calls():
             if isinstance(value, int):
                 bad = [b"1", "1", 0, 65, 3, 1 << 29, *(() if name in ("h", "scrypt") else (-1, 1, 66, 1024, 1025))]
             else:
-                bad = ["x" * len(value), 7, *(value + bytes(n) for n in (1, 32, 40, 64)), *(value[:-n] for n in (1, 8) if value)]
+                bad = [
+                    "x" * len(value),
+                    7,
+                    *(value + bytes(n) for n in (1, 32, 40, 64)),
+                    *(value[:-n] for n in (1, 8) if value),
+                ]
                 bad.append(b"\xff" * len(value))
             for wrong in bad:
                 if name == "scrypt" and isinstance(value, int) and isinstance(wrong, int) and wrong > 3:

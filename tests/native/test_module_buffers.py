@@ -1,4 +1,6 @@
-"""Buffers of the caller, and scrypt's memory, under the real MicroPython (buffers_on_module.py); scrypt against hashlib."""
+"""Buffers of the caller, and scrypt's memory, under the real
+MicroPython (buffers_on_module.py); scrypt against hashlib.
+"""
 
 import hashlib
 import os

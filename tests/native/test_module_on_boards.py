@@ -17,7 +17,8 @@ from operations import QEMU, load, natmod  # noqa: E402
 
 from sealcast.crypto import host as suite_host  # noqa: E402
 
-# A board boots, takes files over its serial port and computes for a while: see to it that the timeouts are for a hang only.
+# A board boots, takes files over its serial port and computes for a
+# while: see to it that the timeouts are for a hang only.
 RUN_SECONDS = 300
 BOARDS = [("VIRT_RV32", "rv32imc"), ("MPS2_AN385", "armv7m"), ("MPS2_AN385", "armv6m")]
 COUNTS = {

@@ -1,4 +1,6 @@
-"""The core's tests of crypto suites (RFC vectors, arguments) once more under MicroPython, the native modules on the path."""
+"""The core's tests of crypto suites (RFC vectors, arguments) once
+more under MicroPython, the native modules on the path.
+"""
 
 import ast
 import os
@@ -17,7 +19,11 @@ import agreement  # noqa: E402
 
 def names_in(module):
     with open(os.path.join(CORE, module + ".py")) as file:
-        return [node.name for node in ast.parse(file.read()).body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+        return [
+            node.name
+            for node in ast.parse(file.read()).body
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        ]
 
 
 TESTS = [(module, name) for module in ("test_suite_vectors", "test_suite_arguments") for name in names_in(module)]

@@ -43,7 +43,9 @@ def test_the_format_is_what_micropython_1_23_loads(arch):
 
 
 def test_sizes_on_rv32imc():
-    """The largest block that may hold native code on an ESP32-C3 is 27 to 31 KB: 20 KB a file, 28 KB what every board loads."""
+    """The largest block that may hold native code on an ESP32-C3 is
+    27 to 31 KB: 20 KB a file, 28 KB what every board loads.
+    """
     sizes = {module: natmod.text_bytes(path) for module, path in prebuilt("rv32imc").items()}
     assert all(size <= 20 * KIB for size in sizes.values()), sizes
     assert sizes["curve25519"] + sizes["symcrypto"] <= 28 * KIB, sizes

@@ -17,14 +17,16 @@ sys.path.insert(0, HERE)
 from operations import INCLUDES, OPERATIONS, c_sources, natmod  # noqa: E402
 
 # What the stack search must find: the call leaves 32 bytes of b behind, and no burn follows that covers it.
-LEAK = 'OP(leak, ;, leak(b), b, 32)\n'
+LEAK = "OP(leak, ;, leak(b), b, 32)\n"
 
 
 # Public by nature: the encoding came over the wire, and nothing is burnt after looking at it.
 PUBLIC = {"ristretto_valid"}
 # Stands in no constant-time test, so not in OPERATIONS with a secret; its password must not stay behind all the same.
-SCRYPT = "OP(scrypt_16, ;, sc_scrypt_begin(f, 65536, 16, 8, 1, b, 100, c, 16); while (!sc_scrypt_step(f, 65536, 3)) { }" \
+SCRYPT = (
+    "OP(scrypt_16, ;, sc_scrypt_begin(f, 65536, 16, 8, 1, b, 100, c, 16); while (!sc_scrypt_step(f, 65536, 3)) { }"
     " sc_scrypt_end(f, 65536, a, 64), b, 100)\n"
+)
 # Bytes that the curve code's own burn overwrites (curve25519.c), and its frame.
 CURVE_BURN = 4096 + 128
 
@@ -44,13 +46,22 @@ def measure(folder, module, level, extra=""):
     for source, flags in c_sources(module):
         objects.append(str(folder / (source.rsplit("/", 1)[-1] + ".o")))
         common = [flag for flag in natmod._COMMON if flag.startswith(("-std", "-f"))]
-        subprocess.check_call(["gcc", *common, *natmod.ARCHES["x64"][1], *flags, *level, "-c", source, "-o", objects[-1]])
+        subprocess.check_call(
+            ["gcc", *common, *natmod.ARCHES["x64"][1], *flags, *level, "-c", source, "-o", objects[-1]]
+        )
     seed = random.randrange(1, 1 << 60)
     burn = "-DBURN=sc_burn" if natmod.BURN[module] else "-DBURN()="
     binary = folder / "stack"
     # -z now: else the first call of a libc function runs the dynamic linker on the stack that is measured.
     command = ["gcc", "-O1", "-Wl,-z,now", "-fno-stack-protector", "-fcf-protection=none", burn, f"-DSEED={seed}ull"]
-    command += [f'-DSTACK_PROGRAM="{program}"', f'-DSTACK_INCLUDES="{includes}"', f"{HERE}/stack.c", *objects, "-o", str(binary)]
+    command += [
+        f'-DSTACK_PROGRAM="{program}"',
+        f'-DSTACK_INCLUDES="{includes}"',
+        f"{HERE}/stack.c",
+        *objects,
+        "-o",
+        str(binary),
+    ]
     subprocess.check_call(command)
     out = subprocess.run([binary], capture_output=True, text=True, timeout=300, check=True).stdout
     return {line.split()[0]: tuple(map(int, line.split()[1:])) for line in out.splitlines()}, seed

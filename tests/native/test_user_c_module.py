@@ -25,10 +25,14 @@ def test_user_c_module(mpy_cross, tmp_path):
     empty.mkdir()
     binary = build / "micropython"
     environment = {**os.environ, "MICROPYPATH": f":{HERE}"}
-    done = subprocess.run([binary, os.path.join(HERE, "buffers_on_module.py")], cwd=empty, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [binary, os.path.join(HERE, "buffers_on_module.py")], cwd=empty, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "ok"
-    code = "import curve25519, scrypt, symcrypto; print([hasattr(m, '__file__') for m in (curve25519, scrypt, symcrypto)])"
+    code = (
+        "import curve25519, scrypt, symcrypto; print([hasattr(m, '__file__') for m in (curve25519, scrypt, symcrypto)])"
+    )
     found = subprocess.run([binary, "-c", code], cwd=empty, capture_output=True, text=True)
     assert found.stdout.strip() == "[False, False, False]", found.stdout + found.stderr
 

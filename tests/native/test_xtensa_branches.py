@@ -1,9 +1,11 @@
-"""Machine code for the ESP32, S2 and S3: every conditional branch in the code that handles secrets is one of those listed here.
+"""Machine code for the ESP32, S2 and S3: every conditional branch in
+the code that handles secrets is one of those listed here.
 
-Xtensa has no carry flag and no conditional set, so compilers like to make branches of carries and comparisons. Valgrind does
-not reach this core, and no emulator has it as it is: the disassembly is looked at instead. A new branch fails the test; add
-it to the list only if what it decides by is public: a counter, a length, the validity of an encoding.
+Xtensa has no carry flag and no conditional set, so compilers like to make branches of carries and comparisons. Valgrind
+does not reach this core, and no emulator has it as it is: the disassembly is looked at instead. A new branch fails the
+test; add it to the list only if what it decides by is public: a counter, a length, the validity of an encoding.
 """
+
 import os
 import re
 import subprocess
@@ -104,8 +106,12 @@ def test_a_comparison_of_secrets_is_seen(llvm, tmp_path):
     (tmp_path / "leak.c").write_text("int leak(unsigned secret, int a) { return secret == 0 ? a + a : a; }\n")
     target = str(tmp_path / "leak.o")
     xtensa.compile_c(str(tmp_path / "leak.c"), target, ["-O2"])
-    text = subprocess.run([xtensa.tool("llvm-objdump"), "-d", "--no-show-raw-insn", "--mcpu=esp32", target],
-                          capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(
+        [xtensa.tool("llvm-objdump"), "-d", "--no-show-raw-insn", "--mcpu=esp32", target],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert branches(text.splitlines())
 
 

@@ -1,4 +1,7 @@
-"""The code that LLVM makes for the ESP32 computes what libsodium computes: it runs on QEMU's Xtensa machine (xtensa_run.py)."""
+"""The code that LLVM makes for the ESP32 computes what libsodium
+computes: it runs on QEMU's Xtensa machine (xtensa_run.py).
+"""
+
 import os
 import random
 import subprocess
@@ -61,7 +64,7 @@ int xtensa_main(void) {
 
 
 def _bytes(data):
-    return "(const uint8_t *)\"%s\"" % "".join("\\x%02x" % byte for byte in data)
+    return '(const uint8_t *)"%s"' % "".join("\\x%02x" % byte for byte in data)
 
 
 def _view(data):
@@ -80,8 +83,10 @@ def curve(r):
     signed = "sc_ed25519_%s, " + "%s, %d)" % (_bytes(text), len(text))
     return [
         ("sc_x25519(out, %s, %s)" % (_bytes(k), _bytes(u)), host.x25519(k, u)),
-        ("out[0] = sc_x25519_column(room, %s, %s, 3, 1); memcpy(out, room, 64)" % (_bytes(k), _bytes(u + wide)),
-         host.x25519_column(k, u + wide, 1)),
+        (
+            "out[0] = sc_x25519_column(room, %s, %s, 3, 1); memcpy(out, room, 64)" % (_bytes(k), _bytes(u + wide)),
+            host.x25519_column(k, u + wide, 1),
+        ),
         ("sc_x25519_base(out, %s)" % _bytes(k), host.x25519_base(k)),
         ("sc_ristretto_map(out, %s)" % _bytes(wide), P),
         ("sc_ristretto_mul(out, %s, %s)" % (_bytes(k), _bytes(P)), host.ristretto_mul(k, P)),
@@ -94,7 +99,10 @@ def curve(r):
         ("sc_ed25519_public(out, %s)" % _bytes(k), A),
         (signed % ("sign(out, %s, %s" % (_bytes(k), _bytes(A))), signature),
         ("out[0] = " + signed % ("verify(%s, %s" % (_bytes(A), _bytes(signature))), b"\x01"),
-        ("out[0] = " + signed % ("verify(%s, %s" % (_bytes(A), _bytes(bytes([signature[0] ^ 1]) + signature[1:]))), b"\x00"),
+        (
+            "out[0] = " + signed % ("verify(%s, %s" % (_bytes(A), _bytes(bytes([signature[0] ^ 1]) + signature[1:]))),
+            b"\x00",
+        ),
     ]
 
 
@@ -105,35 +113,59 @@ def symmetric(r):
     bad = bytes([box[0] ^ 128]) + box[1:]
     size = r.randrange(1, 65)
     return [
-        ("sc_blake2b s; sc_blake2b_init(&s, %d, %s, 32, %s, 16, %s, 4); sc_blake2b_update(&s, %s, %d); sc_blake2b_final(&s, out)" % (
-            size, _bytes(key), _bytes(salt), _bytes(b"sc/x"), _bytes(text), len(text)), host.h(size, key, salt, b"sc/x", text)),
+        (
+            "sc_blake2b s; sc_blake2b_init(&s, %d, %s, 32, %s, 16, %s, 4); sc_blake2b_update(&s, %s, %d); sc_blake2b_final(&s, out)"
+            % (size, _bytes(key), _bytes(salt), _bytes(b"sc/x"), _bytes(text), len(text)),
+            host.h(size, key, salt, b"sc/x", text),
+        ),
         ("sc_secretbox_seal(out, %s, %s, %s, %d)" % (_bytes(key), _bytes(nonce), _bytes(text), len(text)), box),
         ("sc_secretbox_open(out, %s, %s, %s, %d)" % (_bytes(key), _bytes(nonce), _bytes(box), len(box)), text),
-        ("out[0] = sc_secretbox_open(room, %s, %s, %s, %d)" % (_bytes(key), _bytes(nonce), _bytes(bad), len(bad)), b"\x00"),
-        ("sc_xsalsa20 s; sc_xsalsa20_init(&s, %s, %s); sc_xsalsa20_xor(&s, out, %s, %d)" % (
-            _bytes(key), _bytes(nonce), _bytes(text), len(text)), host.xsalsa20_xor(key, nonce, text)),
-        ("sc_frame_seal(out, &(sc_seal_in) { {%s, 32}, {%s, 22}, {%s, 32}, {%s, 24}, {%s, %d} }, %s)" % (
-            _view(key), _view(key), _view(place), _view(nonce), _view(text), len(text), _bytes(place)),
-         host.seal_frame(key, key[:22], place, nonce, text, place)),
+        (
+            "out[0] = sc_secretbox_open(room, %s, %s, %s, %d)" % (_bytes(key), _bytes(nonce), _bytes(bad), len(bad)),
+            b"\x00",
+        ),
+        (
+            "sc_xsalsa20 s; sc_xsalsa20_init(&s, %s, %s); sc_xsalsa20_xor(&s, out, %s, %d)"
+            % (_bytes(key), _bytes(nonce), _bytes(text), len(text)),
+            host.xsalsa20_xor(key, nonce, text),
+        ),
+        (
+            "sc_frame_seal(out, &(sc_seal_in) { {%s, 32}, {%s, 22}, {%s, 32}, {%s, 24}, {%s, %d} }, %s)"
+            % (_view(key), _view(key), _view(place), _view(nonce), _view(text), len(text), _bytes(place)),
+            host.seal_frame(key, key[:22], place, nonce, text, place),
+        ),
         ("sc_chain(out, %s, 2, 3)" % _bytes(key), host.chain(key, 2, 3)),
-        ("sc_pad(room, %s, %d); out[0] = sc_unpad(room, sc_padded(%d)) == %d" % (
-            _bytes(text), len(text), len(text) + 1, len(text)), b"\x01"),
-        ("sc_ratchet_seal(out, &(sc_ratchet_in) { {%s, 32}, {%s, 64}, {%s, 32}, {%s, 32}, {%s, 32}, {%s, 54}, {%s, 24}, {%s, 32},"
-         " {%s, 16} }, 1)"
-         % tuple(map(_view, (key, key + place, place, key, key, salt * 4, nonce, place, salt))),
-         host.ratchet_frame(key, key + place, place, key, key, (salt * 4)[:54], nonce, place, salt, 1)),
-        ("sc_ratchet_step(out, &(sc_step_in) { {%s, 32}, {%s, 32}, {%s, 32}, {%s, 64}, {%s, 4}, {%s, 16} }, 1)"
-         % tuple(map(_view, (key, place, key, key + place, nonce, salt))),
-         host.ratchet_keys(key, place, key, key + place, nonce[:4], salt, 1)),
+        (
+            "sc_pad(room, %s, %d); out[0] = sc_unpad(room, sc_padded(%d)) == %d"
+            % (_bytes(text), len(text), len(text) + 1, len(text)),
+            b"\x01",
+        ),
+        (
+            "sc_ratchet_seal(out, &(sc_ratchet_in) { {%s, 32}, {%s, 64}, {%s, 32}, {%s, 32}, {%s, 32}, {%s, 54}, {%s, 24}, {%s, 32},"
+            " {%s, 16} }, 1)" % tuple(map(_view, (key, key + place, place, key, key, salt * 4, nonce, place, salt))),
+            host.ratchet_frame(key, key + place, place, key, key, (salt * 4)[:54], nonce, place, salt, 1),
+        ),
+        (
+            "sc_ratchet_step(out, &(sc_step_in) { {%s, 32}, {%s, 32}, {%s, 32}, {%s, 64}, {%s, 4}, {%s, 16} }, 1)"
+            % tuple(map(_view, (key, place, key, key + place, nonce, salt))),
+            host.ratchet_keys(key, place, key, key + place, nonce[:4], salt, 1),
+        ),
     ]
 
 
 def scrypt(r):
     key, salt = r.randbytes(32), r.randbytes(16)
     return [
-        ("sc_scrypt_begin(room, 40000, 32, 4, 2, %s, 32, %s, 16); while (!sc_scrypt_step(room, 40000, 9)) { }"
-         " sc_scrypt_end(room, 40000, out, 40)" % (_bytes(key), _bytes(salt)), host.scrypt(key, salt, 32, 4, 2, 40)),
-        ("out[0] = sc_equal(%s, %s, 32) + 2 * sc_equal(%s, %s, 16)" % (_bytes(key), _bytes(key), _bytes(key), _bytes(salt)), b"\x01"),
+        (
+            "sc_scrypt_begin(room, 40000, 32, 4, 2, %s, 32, %s, 16); while (!sc_scrypt_step(room, 40000, 9)) { }"
+            " sc_scrypt_end(room, 40000, out, 40)" % (_bytes(key), _bytes(salt)),
+            host.scrypt(key, salt, 32, 4, 2, 40),
+        ),
+        (
+            "out[0] = sc_equal(%s, %s, 32) + 2 * sc_equal(%s, %s, 16)"
+            % (_bytes(key), _bytes(key), _bytes(key), _bytes(salt)),
+            b"\x01",
+        ),
     ]
 
 
@@ -149,7 +181,9 @@ def test_agrees_with_libsodium(tmp_path, module, cases):
     flags = [flag for flag in natmod._COMMON if not flag.startswith("-DMICROPY")]
     sources = [(path, flags + own + ["-I", SOURCE]) for path, own in c_sources(module)]
     sources.append((str(tmp_path / "program.c"), ["-Os", "-I", SOURCE]))
-    tree = subprocess.check_output([sys.executable, os.path.join(SOURCE, "..", "bootstrap", "source.py")], text=True).strip()
+    tree = subprocess.check_output(
+        [sys.executable, os.path.join(SOURCE, "..", "bootstrap", "source.py")], text=True
+    ).strip()
     code, out = machine.run(tree, sources, str(tmp_path), timeout=300)
     assert code == 42, "seed %d, exit code %d\n%s" % (seed, code, out)
     lines = out.splitlines()

@@ -1,4 +1,6 @@
-"""Nothing is random: with the hardware's bytes and the stored seed known, every nonce and secret of a member is foretold (section 5)."""
+"""Nothing is random: with the hardware's bytes and the stored seed
+known, every nonce and secret of a member is foretold (section 5).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Run:
         self.scalars = {int.from_bytes(draw, "little") % ristretto.L for draw in draws}
 
     def made_nonce(self, ad: bytes, pt: bytes, nonce: bytes) -> bool:
-        return any(drawn_nonce(self.randomness.working, count, self.bytes16, ad, pt) == nonce for count in range(1, MOST))
+        return any(
+            drawn_nonce(self.randomness.working, count, self.bytes16, ad, pt) == nonce for count in range(1, MOST)
+        )
 
 
 def runs_of(world: World) -> list[Run]:

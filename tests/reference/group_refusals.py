@@ -1,7 +1,7 @@
 """What a member of a group must refuse, and under which name (PROTOCOL.md sections 16 to 18): a list of wrong frames.
 
-Each entry is (what is wrong, reason, topic, payload), made by a guest that is in a group with anna and boris; clara is in the
-channel only. The guest knows the group's v, so every mac is right unless it says otherwise.
+Each entry is (what is wrong, reason, topic, payload), made by a guest that is in a group with anna and boris; clara is
+in the channel only. The guest knows the group's v, so every mac is right unless it says otherwise.
 """
 
 from __future__ import annotations
@@ -42,9 +42,13 @@ class GroupForge(Forge):
     def live(self, frame: bytes) -> tuple[str, bytes]:
         return self.keys.topic(self.group.name, "g"), self.group.view.wrap(frame)
 
-    def package(self, number: int, K: bytes, R: bytes, seed: bytes | None = None, sid: bytes | None = None) -> tuple[str, bytes]:
+    def package(
+        self, number: int, K: bytes, R: bytes, seed: bytes | None = None, sid: bytes | None = None
+    ) -> tuple[str, bytes]:
         package = Package(sid or self.peer.sid, number, K, R)
-        frame = build_package(self.keys, self.peer.uid, package, self.peer.draw(24), self.peer.seed if seed is None else seed)
+        frame = build_package(
+            self.keys, self.peer.uid, package, self.peer.draw(24), self.peer.seed if seed is None else seed
+        )
         return self.topic("k", number % 2), frame
 
     def control(
@@ -52,12 +56,16 @@ class GroupForge(Forge):
     ) -> tuple[str, bytes]:
         own = self.peer.lamport if lamport is None else lamport
         seed = self.peer.seed if seed is None else seed
-        return self.live(build_control(self.keys, self.group.name, tag or self.tag, own, seed, control, self.peer.draw(24)))
+        return self.live(
+            build_control(self.keys, self.group.name, tag or self.tag, own, seed, control, self.peer.draw(24))
+        )
 
     def raw_control(self, said: bytes, signed_as: bytes | None = None) -> tuple[str, bytes]:
         """Whatever is said, signed, or signed as if something else had been said."""
         ad = associated(Header(CONTROL, self.tag, self.peer.lamport), self.keys.rp, self.group.name)
-        signature = ed25519_sign(self.peer.seed, H(b"", ad, said if signed_as is None else signed_as, person=b"sc/control"))
+        signature = ed25519_sign(
+            self.peer.seed, H(b"", ad, said if signed_as is None else signed_as, person=b"sc/control")
+        )
         return self.live(seal(self.keys.msgkey, ad, self.peer.draw(24), said + signature))
 
     def parties(self, uids: tuple[str, ...]) -> dict[bytes, ag.Party]:
@@ -69,8 +77,12 @@ class GroupForge(Forge):
         w, r, tag = self.group.secret(), self.group.secret(), self.keys.name(organizer)[:16]
         return ag.build_agreement(self.group.name[:16], self.state, reason, tag, secret.b, w, r, parties, pins)[0]
 
-    def message(self, b: bytes | None = None, R_new: bytes | None = None, m: bytes | None = None, nonce: bytes | None = None) -> bytes:
-        """A message of the guest's: made with another identity, or this for the public half of the next r, or saying this."""
+    def message(
+        self, b: bytes | None = None, R_new: bytes | None = None, m: bytes | None = None, nonce: bytes | None = None
+    ) -> bytes:
+        """A message of the guest's: made with another identity, or
+        this for the public half of the next r, or saying this.
+        """
         m = Message(APPLICATION, self.peer.lamport, self.group.count + 1, b"x").pack() if m is None else m
         pins = {m.tag: m.pinned.B for m in self.peer.view.members.values() if m.pinned}
         state, r = self.state, self.peer.known.x[self.state.R[self.group.index()]]
@@ -78,7 +90,15 @@ class GroupForge(Forge):
         try:
             if R_new is not None:
                 ratchet.x25519_base = lambda secret: R_new
-            return state.build(self.group.index(), r, b or self.peer.secret.b, pins, self.group.secret(), nonce or self.peer.draw(24), m)[0]
+            return state.build(
+                self.group.index(),
+                r,
+                b or self.peer.secret.b,
+                pins,
+                self.group.secret(),
+                nonce or self.peer.draw(24),
+                m,
+            )[0]
         finally:
             ratchet.x25519_base = with_R
 
@@ -156,7 +176,9 @@ def _unsigned(forge: GroupForge, said: bytes) -> bytes:
 
 
 def of_agreements(forge: GroupForge) -> Iterator[Case]:
-    """Section 16.2: on sight, and by a member of the group. With a right mac, so it is asked where the group is (18.1)."""
+    """Section 16.2: on sight, and by a member of the group. With a
+    right mac, so it is asked where the group is (18.1).
+    """
     all_of = forge.parties(("anna", "boris"))
     anna, boris = (forge.keys.name(uid)[:16] for uid in ("anna", "boris"))
     (new,) = forge.parties(("clara",)).items()

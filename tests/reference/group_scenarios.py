@@ -84,14 +84,20 @@ def ratchet() -> None:
     w.advance(8000)
     assert _heard(w, "dmitri") == []
     seen = r.read()
-    assert [(f.agreement.reason, len(f.agreement.rows), len(f.by)) for f in _of(seen, Founded)] == [(2, 4, 4), (3, 3, 3), (3, 2, 2)]
+    assert [(f.agreement.reason, len(f.agreement.rows), len(f.by)) for f in _of(seen, Founded)] == [
+        (2, 4, 4),
+        (3, 3, 3),
+        (3, 2, 2),
+    ]
     assert ("dmitri", b"I am new") in _heard(w, "anna") and ("dmitri", b"only anna") in _heard(w, "anna")
     assert ("dmitri", b"without anna") not in _heard(w, "anna") and ("dmitri", b"without anna") in _heard(w, "clara")
     assert ("dmitri", b"only anna") not in _heard(w, "clara")
 
 
 def interruptions() -> None:
-    """A member misses frames and catches up from the slots; one that has lost its connection resends; sync is answered."""
+    """A member misses frames and catches up from the slots; one that
+    has lost its connection resends; sync is answered.
+    """
     w = World()
     r = _crew(w, CREW[:3])
     w.do("anna", "change_group", "create", ["boris", "clara"], w.now)
@@ -134,7 +140,9 @@ def _slots_are_empty(w: World, r: Reference) -> None:
 
 
 def silence() -> None:
-    """Who has been silent for 10 to 20 minutes says an empty message, and adds two packages to the two that it has (17.3, 16.1)."""
+    """Who has been silent for 10 to 20 minutes says an empty message,
+    and adds two packages to the two that it has (17.3, 16.1).
+    """
     w = World(keepalive=600)
     r = _crew(w, CREW[:2])
     w.do("anna", "change_group", "create", ["boris"], w.now)
@@ -184,7 +192,9 @@ def guest_in_group() -> None:
 
 
 def taken_in_again() -> None:
-    """Who lost its place asks for another, signed, and enters with a new package: a guest of the core's, the core of a guest's."""
+    """Who lost its place asks for another, signed, and enters with a
+    new package: a guest of the core's, the core of a guest's.
+    """
     w, guest = among_two(5000)
     guest.say(guest.group.organize(ag.CREATE, ["anna", "boris"]))
     guest.say(guest.group.send(b"before"))

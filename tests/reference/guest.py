@@ -20,7 +20,9 @@ class Guest:
     def __init__(self, world: World, uid: str = "guest", seed: int = 1) -> None:
         self.world = world
         signed, K = world.settings.get("sign", True), world.settings.get("ring", 16)
-        self.peer = Peer(ChannelKeys(ROOT, CHANNEL), uid, identity_secret(uid), random.Random(seed).randbytes, K, signed)
+        self.peer = Peer(
+            ChannelKeys(ROOT, CHANNEL), uid, identity_secret(uid), random.Random(seed).randbytes, K, signed
+        )
         self.group = GroupPeer(self.peer, GROUP)
         self.seen: list[Any] = []
         """All that it took of its group."""

@@ -86,7 +86,9 @@ def declared_by_the_reference() -> None:
 
 
 def sealed_to_a_key_that_is_gone() -> None:
-    """Who lost its storage has a new notice key: a notice made for the one before it is said to be unreadable, and changes nothing."""
+    """Who lost its storage has a new notice key: a notice made for the
+    one before it is said to be unreadable, and changes nothing.
+    """
     w, r = _world()
     r.read()
     anna, boris, clara = (r.view.by_uid(uid) for uid in ("anna", "boris", "clara"))

@@ -1,7 +1,8 @@
-"""Runs scenarios on copies of the core, each in a process of its own, forked from one that has loaded the reference already.
+"""Runs scenarios on copies of the core, each in a process of its own,
+forked from one that has loaded the reference already.
 
-Standard input: lines of `folder scenario`, the folder holding the copy as `sealcast`. Standard output: a line `folder code` for
-each, when it ends; what it said is in `folder/said`. Two run at a time.
+Standard input: lines of `folder scenario`, the folder holding the copy as `sealcast`. Standard output: a line `folder
+code` for each, when it ends; what it said is in `folder/said`. Two run at a time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The list of mutants: one constant, index or order of the core changed at a time. test_mutations.py says what becomes of them.
+"""The list of mutants: one constant, index or order of the core
+changed at a time. test_mutations.py says what becomes of them.
 
 A mutant is a copy of the core in which a text is replaced wherever it stands, so that its members still agree with each
-other, and only the independent implementation can tell. What can be found by rule is (orders.py); the rest is listed here, by
-the text of the core, and must be mended here when that text changes.
+other, and only the independent implementation can tell. What can be found by rule is (orders.py); the rest is listed
+here, by the text of the core, and must be mended here when that text changes.
 """
 
 from __future__ import annotations
@@ -117,7 +118,9 @@ def listed(core: Path) -> Iterator[Mutant]:
     """Every label, and every text of the list."""
     sources = {path.relative_to(core).as_posix(): path.read_text() for path in core.rglob("*.py")}
     for label, scenario in SCENARIO_OF.items():
-        yield Mutant(f"another label than sc/{label}", scenario, _replaced(sources, f'b"sc/{label}"', f'b"sc/{label}!"'))
+        yield Mutant(
+            f"another label than sc/{label}", scenario, _replaced(sources, f'b"sc/{label}"', f'b"sc/{label}!"')
+        )
     for what, scenario, text, replacement in TEXTS:
         yield Mutant(what, scenario, _replaced(sources, text, replacement))
 

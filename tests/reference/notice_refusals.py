@@ -26,7 +26,11 @@ def cases(reference: Reference) -> Iterator[tuple[str, str, bytes]]:
         return seal(keys.msgkey, ad, bytes(24), body + ed25519_sign(seed, H(b"", bound, body, person=label)))
 
     row = anna.tag + u8(1) + bytes(48)
-    yield "signed by nobody", "signature", build_notice(keys, bytes(32), 9, lost, b"w" * 32, bytes(32), members, bytes(24))
+    yield (
+        "signed by nobody",
+        "signature",
+        build_notice(keys, bytes(32), 9, lost, b"w" * 32, bytes(32), members, bytes(24)),
+    )
     yield "signed without its place", "signature", signed(W + lost + u8(1) + row, bound=b"")
     yield "signed as a join", "signature", signed(W + lost + u8(1) + row, label=b"sc/join")
     yield "keyed is 2", "format", signed(W + lost + u8(1) + anna.tag + u8(2) + bytes(48))

@@ -1,9 +1,10 @@
-"""Mutants made by rule: under every label of the core, each two neighbours in what is hashed change places, or another part
-of the hash is taken.
+"""Mutants made by rule: under every label of the core, each two neighbours
+in what is hashed change places, or another part of the hash is taken.
 
-A call that names a label (`b"sc/..."`) hashes the arguments behind it. Neighbours are two such arguments, two terms of a sum of
-bytes in one of them, and two arguments of lv() in one of them. A mutant is one pair exchanged: members of the core then agree
-with each other still, where making and checking go through one call, and only somebody independent can tell.
+A call that names a label (`b"sc/..."`) hashes the arguments behind it. Neighbours are two such arguments, two terms of
+a sum of bytes in one of them, and two arguments of lv() in one of them. A mutant is one pair exchanged: members of the
+core then agree with each other still, where making and checking go through one call, and only somebody independent can
+tell.
 """
 
 from __future__ import annotations
@@ -26,13 +27,19 @@ class Change:
 
 def _label_at(call: ast.Call) -> int | None:
     for i, argument in enumerate(call.args):
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, bytes) and argument.value.startswith(b"sc/"):
+        if (
+            isinstance(argument, ast.Constant)
+            and isinstance(argument.value, bytes)
+            and argument.value.startswith(b"sc/")
+        ):
             return i
     return None
 
 
 def _is_lv(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and (getattr(node.func, "id", "") == "lv" or getattr(node.func, "attr", "") == "lv")
+    return isinstance(node, ast.Call) and (
+        getattr(node.func, "id", "") == "lv" or getattr(node.func, "attr", "") == "lv"
+    )
 
 
 def _terms(node: ast.expr) -> list[ast.expr]:
@@ -51,7 +58,9 @@ def _sum(terms: list[ast.expr]) -> ast.expr:
 
 def _exchanged(items: list[ast.expr]) -> Iterator[list[ast.expr]]:
     for i in range(len(items) - 1):
-        if ast.dump(items[i]) != ast.dump(items[i + 1]) and not any(isinstance(item, ast.Starred) for item in items[i : i + 2]):
+        if ast.dump(items[i]) != ast.dump(items[i + 1]) and not any(
+            isinstance(item, ast.Starred) for item in items[i : i + 2]
+        ):
             yield [*items[:i], items[i + 1], items[i], *items[i + 2 :]]
 
 
@@ -98,12 +107,20 @@ def cuts(core: Path) -> Iterator[Change]:
         by_label: dict[str, list[ast.Slice]] = {}
         calls = {id(call): label for call, _, label in _labelled(tree)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Subscript) and id(node.value) in calls and isinstance(node.slice, ast.Slice) and not node.slice.lower:
+            if (
+                isinstance(node, ast.Subscript)
+                and id(node.value) in calls
+                and isinstance(node.slice, ast.Slice)
+                and not node.slice.lower
+            ):
                 by_label.setdefault(calls[id(node.value)], []).append(node.slice)
         for label, slices in by_label.items():
             before = [piece.upper for piece in slices]
             for piece in slices:
-                piece.lower, piece.upper = ast.Constant(1), ast.BinOp(piece.upper or ast.Constant(0), ast.Add(), ast.Constant(1))
+                piece.lower, piece.upper = (
+                    ast.Constant(1),
+                    ast.BinOp(piece.upper or ast.Constant(0), ast.Add(), ast.Constant(1)),
+                )
             found.setdefault(label, {})[name] = ast.unparse(tree)
             for piece, upper in zip(slices, before, strict=True):
                 piece.lower, piece.upper = None, upper

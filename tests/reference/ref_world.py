@@ -84,8 +84,22 @@ class World:
         """Who keeps the others' notice keys, because it may have to make a notice (PROTOCOL.md 22)."""
 
     def config(self, uid: str) -> dict[str, Any]:
-        who = {"uid": uid, "channel": CHANNEL, "key": ROOT, "identity": identity_secret(uid), "roster": None, "group": "main"}
-        how = {"sign": True, "ring": 16, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all"}
+        who = {
+            "uid": uid,
+            "channel": CHANNEL,
+            "key": ROOT,
+            "identity": identity_secret(uid),
+            "roster": None,
+            "group": "main",
+        }
+        how = {
+            "sign": True,
+            "ring": 16,
+            "keepalive": 30,
+            "rekey_seconds": 3600,
+            "rekey_messages": 1000,
+            "history": "all",
+        }
         return who | how | self.settings
 
     def add(self, uid: str, blob: bytes | None = None) -> Any:
@@ -168,7 +182,9 @@ class World:
         while self.queue:
             uid, topic, payload = self.queue.pop(0)
             channel = self.channels[uid]
-            self.run(uid, channel.acked(payload, self.now) if topic is None else channel.receive(topic, payload, self.now))
+            self.run(
+                uid, channel.acked(payload, self.now) if topic is None else channel.receive(topic, payload, self.now)
+            )
 
     def advance(self, ms: int) -> None:
         end = self.now + ms

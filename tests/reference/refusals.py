@@ -1,6 +1,8 @@
-"""What both implementations must refuse, and under which name (PROTOCOL.md sections 3, 6 to 10, 13): a list of wrong frames.
+"""What both implementations must refuse, and under which name
+(PROTOCOL.md sections 3, 6 to 10, 13): a list of wrong frames.
 
-Each entry is (what is wrong, reason, topic, frame), made by a guest that has joined and is in a conversation with the others.
+Each entry is (what is wrong, reason, topic, frame), made by a guest
+that has joined and is in a conversation with the others.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ class Forge:
     def topic(self, stream: str, slot: int | None = None) -> str:
         return self.keys.topic(self.peer.name, stream, slot)
 
-    def sealed(self, kind: int, seq: int, pt: bytes, signed: bool = True, extra: bytes = b"", epoch: bytes | None = None) -> bytes:
+    def sealed(
+        self, kind: int, seq: int, pt: bytes, signed: bool = True, extra: bytes = b"", epoch: bytes | None = None
+    ) -> bytes:
         ad = associated(Header(kind, epoch or self.peer.sid, seq), self.keys.rp, self.peer.name)
         return seal(self.keys.msgkey, ad, self.peer.draw(24), sign(self.peer.seed, ad, pt, extra) if signed else pt)
 
@@ -94,7 +98,12 @@ def of_joins(forge: Forge) -> Iterator[Case]:
     ad = associated(Header(JOIN, sid, largest + 1), keys.rp, peer.name)
     body = u32(largest + 1) + peer.secret.public.B + peer.secret.public.E + S + u8(16)
     by_session = body + ed25519_sign(peer.seed, H(b"", ad, body, person=b"sc/join"))
-    yield "signed by the session", "signature", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, by_session)
+    yield (
+        "signed by the session",
+        "signature",
+        forge.topic("j", (largest + 1) % 4),
+        seal(keys.msgkey, ad, nonce, by_session),
+    )
     yield (
         "lamport is not seq",
         "format",
@@ -103,7 +112,11 @@ def of_joins(forge: Forge) -> Iterator[Case]:
     )
     yield "too long", "format", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, by_session + b"\0")
     other = ChannelKeys(bytes(32), keys.channel).name(peer.uid)
-    for what, name in (("a name that is none", flipped(peer.name, 20)), ("too short", peer.name[:16]), ("of another channel", other)):
+    for what, name in (
+        ("a name that is none", flipped(peer.name, 20)),
+        ("too short", peer.name[:16]),
+        ("of another channel", other),
+    ):
         ad = associated(Header(JOIN, sid, largest + 1), keys.rp, name)
         signed = body + ed25519_sign(peer.secret.e, H(b"", ad, body, person=b"sc/join"))
         topic = f"zp/1/{base64url(keys.rp)}/{base64url(name)}/j/{(largest + 1) % 4}"

@@ -1,7 +1,8 @@
-"""The cross-check: whole runs of the core that the reference must verify and foretell, and the reference among real Channels.
+"""The cross-check: whole runs of the core that the reference must
+verify and foretell, and the reference among real Channels.
 
-`SCENARIOS` is used by test_cross_check.py, and by test_mutations.py, which runs them on spoiled copies of the core: as a
-program this takes the folder that holds the core's package and names of scenarios, and ends with 0 only if they pass.
+`SCENARIOS` is used by test_cross_check.py, and by test_mutations.py, which runs them on spoiled copies of the core: as
+a program this takes the folder that holds the core's package and names of scenarios, and ends with 0 only if they pass.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def kinds(seen: list[Any]) -> Counter[str]:
 
 
 def same_deliveries(world: World, reference: Reference, seen: list[Any]) -> None:
-    """What the members handed over is what the reference read, in every field; notes are historic where the page says so."""
+    """What the members handed over is what the reference read, in
+    every field; notes are historic where the page says so.
+    """
     read: dict[tuple[Any, ...], Any] = {}
     for s in seen:
         if isinstance(s.what, Note):
@@ -196,7 +199,9 @@ def guest_talks() -> None:
     for uid in ("anna", "boris"):
         heard = [(m.secrecy, m.seq, bytes(m.body), m.time, m.historic) for m in w.messages[uid] if m.sender == "guest"]
         expected = [
-            (mode, i, b"%s %d" % (word, i), i, False) for i in range(20) for mode, word in (("note", b"note"), ("conversation", b"said"))
+            (mode, i, b"%s %d" % (word, i), i, False)
+            for i in range(20)
+            for mode, word in (("note", b"note"), ("conversation", b"said"))
         ]
         assert heard == expected, heard
     assert guest.peer.inbox == [("c", "anna", b"hello guest"), ("n", "boris", b"note for the guest")]

@@ -37,7 +37,9 @@ def test_refusals(talking, cases):
     for what, reason, topic, frame in cases(refusals.Forge(guest)):
         before, stored = dict(core.out.drops), world.stored["anna"]
         world.run("anna", core.receive(topic, frame, world.now))
-        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {
+            reason: before.get(reason, 0) + 1
+        }, what
         assert world.stored["anna"] == stored, what
         if reason not in STATEFUL:
             with pytest.raises(Reject) as refused:

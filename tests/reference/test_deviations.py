@@ -28,7 +28,9 @@ def test_share_under_another_attempt():
 
 
 def test_two_groups_set_up_at_once():
-    """Both organizers name boris and clara, and not each other: only the first in the broker's order founds the group."""
+    """Both organizers name boris and clara, and not each other: only
+    the first in the broker's order founds the group.
+    """
     world = World()
     for uid in ("anna", "boris", "clara", "dmitri"):
         world.add(uid)

@@ -1,4 +1,6 @@
-"""The reference's pieces of the SMMP half: what one end builds the other reads, and where their limits are (sections 16 to 22)."""
+"""The reference's pieces of the SMMP half: what one end builds the
+other reads, and where their limits are (sections 16 to 22).
+"""
 
 import random
 from dataclasses import replace
@@ -17,7 +19,8 @@ from reference.primitives import ZERO32, ed25519_public, x25519_base
 
 KEYS = ChannelKeys(b"k" * 32, "greenhouse")
 P = 2**255 - 19
-# The values that cr.yp.to/ecdh.html lists for those who validate; X25519 takes them with the top bit set as well (RFC 7748, 5).
+# The values that cr.yp.to/ecdh.html lists for those who validate;
+# X25519 takes them with the top bit set as well (RFC 7748, 5).
 EIGHT = 325606250916557431795983626356110631294008115727848805560023387167927233504
 OTHER = 39382357235489614581723060781553021112529911719440698176882885853963445705823
 LOW = [u.to_bytes(32, "little") for u in (0, 1, EIGHT, OTHER, P - 1, P, P + 1)]
@@ -49,7 +52,9 @@ class Crew:
 
     def agree(self, organizer):
         w, r = self.rng.randbytes(32), self.rng.randbytes(32)
-        parties = {tag: ag.Party(ag.ENTERS + p.number, p.K, p.R) for tag, p in self.packages.items() if tag != organizer}
+        parties = {
+            tag: ag.Party(ag.ENTERS + p.number, p.K, p.R) for tag, p in self.packages.items() if tag != organizer
+        }
         u = self.identities[organizer].b
         frame, state = ag.build_agreement(b"g" * 16, None, ag.CREATE, organizer, u, w, r, parties, self.pins)
         self.r = {tag: r if tag == organizer else self.secrets[tag][1] for tag in self.tags}
@@ -92,11 +97,17 @@ def test_agreement_and_ratchet(n):
 
 
 def test_who_speaks_needs_both_secrets():
-    """Neither an identity without the ratchet key nor a ratchet key that an organizer named without the identity makes a header."""
+    """Neither an identity without the ratchet key nor a ratchet key
+    that an organizer named without the identity makes a header.
+    """
     crew = Crew(3)
     _, state = crew.agree(crew.tags[0])
     r, b, pins = crew.own(1)
-    for wrong in ((r, bytes(range(32)), pins), (bytes(range(32)), b, pins), (r, b, pins | {crew.tags[2]: pins[crew.tags[0]]})):
+    for wrong in (
+        (r, bytes(range(32)), pins),
+        (bytes(range(32)), b, pins),
+        (r, b, pins | {crew.tags[2]: pins[crew.tags[0]]}),
+    ):
         frame, _ = state.build(1, *wrong, b"n" * 32, bytes(24), b"\xff" + bytes(8))
         with pytest.raises(Reject, match="undecryptable"):
             state.receive(2, *crew.own(2), frame)
@@ -152,7 +163,9 @@ def test_private_pairs():
     ends = {}
     for own, peer in ((a, b), (b, a)):
         R_peer = state.R[state.index(peer)]
-        ends[own] = private.start_pair(state.id, own, peer, crew.r[own], R_peer, crew.identities[own].b, crew.pins[peer])
+        ends[own] = private.start_pair(
+            state.id, own, peer, crew.r[own], R_peer, crew.identities[own].b, crew.pins[peer]
+        )
     for epoch, (sender, receiver) in enumerate([(a, b), (a, b), (b, a), (a, b)]):
         t = crew.rng.randbytes(32)
         payload = ends[sender].build(epoch, sender, bytes(24), t, b"psst")
@@ -167,7 +180,9 @@ SEED, KEY = b"S" * 32, x25519_base(b"K" * 32)
 SESSION = Join("m0", KEYS.name("m0"), bytes(16), 7, Identity(b"", b""), ed25519_public(SEED), 16)
 
 
-@pytest.mark.parametrize("control", [Sync(b"n" * 16), Head(b"n" * 16, 1, 2**31 - 1, b"h" * 32), Need(3), Need(3, b"h" * 32), Rejoin(1)])
+@pytest.mark.parametrize(
+    "control", [Sync(b"n" * 16), Head(b"n" * 16, 1, 2**31 - 1, b"h" * 32), Need(3), Need(3, b"h" * 32), Rejoin(1)]
+)
 def test_controls(control):
     group, tag = KEYS.group_name("main"), SESSION.name[:16]
     frame = build_control(KEYS, group, tag, 7, SEED, control, bytes(24))
@@ -176,7 +191,9 @@ def test_controls(control):
     assert opened.control == control
     for at in range(22, len(frame)):
         with pytest.raises(Reject):
-            open_control(KEYS, group, frame[:at] + bytes((frame[at] ^ 1,)) + frame[at + 1 :], {tag: SESSION}.__getitem__).verify()
+            open_control(
+                KEYS, group, frame[:at] + bytes((frame[at] ^ 1,)) + frame[at + 1 :], {tag: SESSION}.__getitem__
+            ).verify()
 
 
 @pytest.mark.parametrize("what", [Package(bytes(16), 5, KEY, KEY), NoticeKey(bytes(16), KEY)])
@@ -219,7 +236,8 @@ def test_notice():
     for tag in members:
         assert open_share(KEYS, notice, tag, b.b, b.public.B, (k, x25519_base(k))) == b"new root".ljust(32)
     other = b"K" * 32
-    assert open_share(KEYS, notice, b"n" * 16, b.b, b.public.B, (other, x25519_base(other)))  # no key was used for this one
+    # no key was used for this one
+    assert open_share(KEYS, notice, b"n" * 16, b.b, b.public.B, (other, x25519_base(other)))
     with pytest.raises(Reject, match="undecryptable"):
         open_share(KEYS, notice, b"m" * 16, b.b, b.public.B, (other, x25519_base(other)))
     with pytest.raises(Reject, match="members"):

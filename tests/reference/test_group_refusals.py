@@ -72,7 +72,9 @@ def test_quiet_refusals(grouped, cases):
         assert refused(reference, topic, frame) == reason, what
         before, stored, log = dict(core.out.drops), world.stored["anna"], len(world.log)
         world.run("anna", core.receive(topic, frame, world.now))
-        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {
+            reason: before.get(reason, 0) + 1
+        }, what
         assert world.stored["anna"] == stored, what
         assert len(world.log) == log, f"{what}: it was answered"
         count += 1
@@ -94,7 +96,9 @@ def test_refusals_that_make_ask(grouped, cases):
         assert refused(reference, topic, frame) == reason, what
         before = dict(core.out.drops)
         world.run("anna", core.receive(topic, frame, world.now))
-        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {
+            reason: before.get(reason, 0) + 1
+        }, what
         guest.wait(3000)
         asked += any(s.what.sender == "anna" for s in reference.read() if isinstance(s.what, Commanded))
         assert guest.group.state == where, what
@@ -132,7 +136,9 @@ def test_notices():
         assert found.value.reason == reason, what
         before, stored = dict(core.out.drops), world.stored["anna"]
         world.run("anna", core.receive(topic, frame, world.now))
-        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {reason: before.get(reason, 0) + 1}, what
+        assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {
+            reason: before.get(reason, 0) + 1
+        }, what
         assert world.stored["anna"] == stored, what
     assert "moved" not in [name for name, _ in world.events["anna"]]
 
@@ -161,7 +167,9 @@ def test_packages_of_31_members():
 
 
 def test_messages_that_are_none(grouped):
-    """A malformed m, a private payload that does not open or whose T is of low order: the frame is taken, nothing is handed over."""
+    """A malformed m, a private payload that does not open or whose T
+    is of low order: the frame is taken, nothing is handed over.
+    """
     world, guest = grouped
     core, peer, tag = world.channels["anna"], guest.peer, guest.peer.name[:16]
     anna = peer.keys.name("anna")[:16]
@@ -209,7 +217,9 @@ def test_nobody_speaks_under_our_tag(grouped):
     anna = guest.peer.view.by_uid("anna")
     forge = group_refusals.GroupForge(guest, world.known)
     lie = Head(bytes(16), 1, guest.group.state.epoch + 3, b"h" * 32)
-    topic, payload = forge.control(lie, lamport=anna.current.lamport, seed=world.known.seeds[anna.current.S], tag=anna.tag)
+    topic, payload = forge.control(
+        lie, lamport=anna.current.lamport, seed=world.known.seeds[anna.current.S], tag=anna.tag
+    )
     core = world.channels["anna"]
     before, stored, log = dict(core.out.drops), world.stored["anna"], len(world.log)
     world.run("anna", core.receive(topic, payload, world.now))
@@ -220,7 +230,9 @@ def test_nobody_speaks_under_our_tag(grouped):
 
 
 def test_who_takes_us_in_again(grouped):
-    """Who lost its place takes an agreement from an organizer of the set it last knew only, and none older than its own (16.4)."""
+    """Who lost its place takes an agreement from an organizer of the
+    set it last knew only, and none older than its own (16.4).
+    """
     world, guest = grouped
     judge_of(world, guest)
     world.do("anna", "change_group", "rejoin", [], world.now)
@@ -233,7 +245,9 @@ def test_who_takes_us_in_again(grouped):
     core = world.channels["anna"]
     before = dict(core.out.drops)
     world.run("anna", core.receive(*forge.live(frame), world.now))
-    assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {"members": before.get("members", 0) + 1}
+    assert {r: n for r, n in core.out.drops.items() if n != before.get(r, 0)} == {
+        "members": before.get("members", 0) + 1
+    }
     reference = judge_of(world, guest)
     (group,) = reference.groups.values()
     group.give_up()
@@ -252,7 +266,9 @@ def test_who_takes_us_in_again(grouped):
 
 
 def test_lies_about_numbers(grouped):
-    """Who is named with a number that it has not made goes on counting from there; who is not concerned takes the agreement."""
+    """Who is named with a number that it has not made goes on
+    counting from there; who is not concerned takes the agreement.
+    """
     world, guest = grouped
     judge_of(world, guest)
     forge, core = group_refusals.GroupForge(guest, world.known), world.channels["anna"]

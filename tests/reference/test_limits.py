@@ -102,7 +102,9 @@ def test_ends_of_numbers():
 
 @pytest.mark.parametrize("sign", [True, False])
 def test_who_vouches(sign):
-    """A frame of the epoch stands for a confirmation only where it is signed: else whoever has the group's key could make it."""
+    """A frame of the epoch stands for a confirmation only where it is
+    signed: else whoever has the group's key could make it.
+    """
     world, guest = arrived(sign=sign)
     core, peer = world.channels["anna"], guest.peer
     said = []

@@ -1,7 +1,7 @@
 """Is the cross-check awake? One constant, index or order of the core changed at a time: each change must make it fail.
 
-The scenario named beside a mutant (mutants.py) is run on it in a process of its own; it must end as a disagreement, not as a
-crash of the copy.
+The scenario named beside a mutant (mutants.py) is run on it in a process
+of its own; it must end as a disagreement, not as a crash of the copy.
 """
 
 import shutil
@@ -27,7 +27,9 @@ def run(folder, all_mutants):
             (copy / name).write_text(text)
         copies[str(copy.parent)] = mutant
     jobs = "".join(f"{place} {mutant.scenario}\n" for place, mutant in copies.items())
-    ended = subprocess.run([sys.executable, "-B", str(RUNNER)], cwd=ROOT, input=jobs, capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-B", str(RUNNER)], cwd=ROOT, input=jobs, capture_output=True, text=True, check=True
+    )
     codes = dict(line.split() for line in ended.stdout.splitlines())
     assert codes.keys() == copies.keys()
     return [(mutant, int(codes[place]), Path(place, "said").read_text()) for place, mutant in copies.items()]
@@ -48,7 +50,10 @@ def problems(folder, all_mutants):
 
 def test_healthy(tmp_path):
     """Copies without a change pass: what the mutants fail on is their change."""
-    same = [mutants.Mutant("the same", scenario, {}) for scenario in sorted({*mutants.LABELS, *(entry[1] for entry in mutants.TEXTS)})]
+    same = [
+        mutants.Mutant("the same", scenario, {})
+        for scenario in sorted({*mutants.LABELS, *(entry[1] for entry in mutants.TEXTS)})
+    ]
     assert [(mutant.scenario, code, said) for mutant, code, said in run(tmp_path, same) if code] == []
 
 

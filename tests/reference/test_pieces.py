@@ -37,7 +37,16 @@ def test_padme(length, padded):
 
 
 @pytest.mark.parametrize(
-    "wrong", [b"", bytes(32), b"x" * 32, b"x\x80", pad(b"x") + b"\0", pad(b"x")[:-1], (b"y" * 2001 + b"\x80").ljust(2048, b"\0")]
+    "wrong",
+    [
+        b"",
+        bytes(32),
+        b"x" * 32,
+        b"x\x80",
+        pad(b"x") + b"\0",
+        pad(b"x")[:-1],
+        (b"y" * 2001 + b"\x80").ljust(2048, b"\0"),
+    ],
 )
 def test_wrong_padding(wrong):
     with pytest.raises(Reject, match="padding"):

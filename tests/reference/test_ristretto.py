@@ -1,4 +1,6 @@
-"""ristretto255 on plain integers against RFC 9496's vectors and libsodium's (tests/vectors/primitives_ristretto.json)."""
+"""ristretto255 on plain integers against RFC 9496's vectors and libsodium's
+(tests/vectors/primitives_ristretto.json).
+"""
 
 import hashlib
 import json

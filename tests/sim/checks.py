@@ -1,11 +1,21 @@
-"""The invariants of DESIGN.md that hold at every step of every schedule, whatever breaks. `Broken` names the one that fails."""
+"""The invariants of DESIGN.md that hold at every step of every
+schedule, whatever breaks. `Broken` names the one that fails.
+"""
 
 from sealcast.state import pack_state
 from sealcast.wire import NOTE, unpad
 from sim.recorder import Broken
 
 # What one frame made without keys may cost its receiver at most: opening a box, and nothing else that is dear.
-WORK = {"h": 5, "secretbox_open": 1, "xsalsa20_xor": 2, "ed25519_verify": 0, "ristretto_mul": 0, "ristretto_add": 0, "secretbox": 0}
+WORK = {
+    "h": 5,
+    "secretbox_open": 1,
+    "xsalsa20_xor": 2,
+    "ed25519_verify": 0,
+    "ristretto_mul": 0,
+    "ristretto_add": 0,
+    "secretbox": 0,
+}
 
 
 def snapshot(ch):
@@ -13,11 +23,30 @@ def snapshot(ch):
     a, c = ch.epochs, ch.reading
     t = a.attempt
     out = [pack_state(ch), ch.phase, a.rank, a.propose_at, a.not_before, a.retry_at, a.deadline, sorted(a.sent)]
-    out += [t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early)), a.pending and a.pending.hid]
+    out += [
+        t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early)),
+        a.pending and a.pending.hid,
+    ]
     out += [c.nonce, c.deadline, c.member, list(c.queue), len(c.joins), ch.keepalive.counter, ch.keepalive.due]
     for m in ch.others.by_tag.values():
-        out.append((m.uid, m.public, m.refused, m.floor, m.conn, m.counter, m.willed, m.status, m.deadline, m.silent_until, m.strikes))
-        out += [(s.sid, s.window.next, sorted(s.window.held), s.window.gap_at, list(s.window.digests)) for s in m.sessions]
+        out.append(
+            (
+                m.uid,
+                m.public,
+                m.refused,
+                m.floor,
+                m.conn,
+                m.counter,
+                m.willed,
+                m.status,
+                m.deadline,
+                m.silent_until,
+                m.strikes,
+            )
+        )
+        out += [
+            (s.sid, s.window.next, sorted(s.window.held), s.window.gap_at, list(s.window.digests)) for s in m.sessions
+        ]
     return out
 
 
@@ -64,7 +93,9 @@ class Checks:
                     raise Broken("invariant 7: a frame made without keys caused " + effect[0])
             for what, limit in WORK.items():
                 if self.world.suite.calls.get(what, 0) > limit:
-                    raise Broken("invariant 7: a frame made without keys cost %d %s" % (self.world.suite.calls[what], what))
+                    raise Broken(
+                        "invariant 7: a frame made without keys cost %d %s" % (self.world.suite.calls[what], what)
+                    )
         self._epochs(ch, name == "send" or bool(topic) and topic.endswith("/c"))
         self._baselines(client, effects)
         if ch.me.session and ch.me.session.sid != self._sid:
@@ -83,8 +114,9 @@ class Checks:
                 self.sent[(client.uid, client.lineage, ch.me.session.sid)] = seq + 1
 
     def _epochs(self, ch, chains):
-        """Equal names mean equal keys. Only a member whose storage was rolled back may come to another key, in an attempt that
-        it has forgotten; that one is never confirmed."""
+        """Equal names mean equal keys. Only a member whose storage was rolled back may come to another key, in an
+        attempt that it has forgotten; that one is never confirmed.
+        """
         a = ch.epochs
         clients = self.world.clients
         for e in (a.current, a.previous, a.pending):
@@ -144,7 +176,8 @@ class Checks:
             self.order[me + (sid,)] = seq
         if not m.historic and not m.again:
             live = self.live.setdefault(client.uid, {})
-            # A member that lost its storage and could not read all joins (a network that loses or reorders) took too low a place.
+            # A member that lost its storage and could not read all joins
+            # (a network that loses or reorders) took too low a place.
             if live.get(m.body, client.lineage) != client.lineage and not client.rolled_back and not client.low:
                 raise Broken("invariant 9: a replay was delivered as live")
             live[m.body] = client.lineage
@@ -160,7 +193,9 @@ class Checks:
         if name == "gap" and detail["secrecy"] == "note":
             if detail["first"] > detail["last"]:
                 raise Broken("an empty gap was reported")
-            self.gaps.setdefault((client.uid, client.lineage, detail["uid"]), []).append((detail["first"], detail["last"]))
+            self.gaps.setdefault((client.uid, client.lineage, detail["uid"]), []).append(
+                (detail["first"], detail["last"])
+            )
         if name in ("forged", "dropped"):
             reason = detail["reason"]
             if reason in ("signature", "identity") or reason == "ring" and not self.world.storage_lost:
@@ -171,7 +206,9 @@ class Checks:
     # --- at the end
 
     def settled(self, clients):
-        """Every note of a session whose sender kept its storage is delivered or reported missing (invariants 8 and 9)."""
+        """Every note of a session whose sender kept its storage is
+        delivered or reported missing (invariants 8 and 9).
+        """
         for sender in clients:
             if sender.channel.out.outbox.entries:
                 raise Broken("invariant 8: messages still wait for the broker")
@@ -184,9 +221,16 @@ class Checks:
         got = self.got.get(me, ())
         gaps = self.gaps.get(me + (sender.uid,), ())
         for body, (uid, secrecy, sid, seq, lineage) in self.bodies.items():
-            if uid != sender.uid or lineage != sender.lineage or secrecy != "note" or seq >= self.sent.get((uid, sender.lineage, sid), 0):
+            if (
+                uid != sender.uid
+                or lineage != sender.lineage
+                or secrecy != "note"
+                or seq >= self.sent.get((uid, sender.lineage, sid), 0)
+            ):
                 continue
             if seq < self.owed_from.get(me + (sid,), 1 << 40) or body in got:
                 continue
             if not any(first <= seq <= last for first, last in gaps):
-                raise Broken("invariant 9: note %d of %s is missing at %s and was not reported" % (seq, uid, receiver.uid))
+                raise Broken(
+                    "invariant 9: note %d of %s is missing at %s and was not reported" % (seq, uid, receiver.uid)
+                )

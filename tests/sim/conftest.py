@@ -1,4 +1,6 @@
-"""The worlds of this folder shorten a time of the core's; the tests of other folders that follow in the same process get it back."""
+"""The worlds of this folder shorten a time of the core's; the tests
+of other folders that follow in the same process get it back.
+"""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""A thief: everything one member knows at one moment, all recorded traffic, and every consequence that can be computed from them.
+"""A thief: everything one member knows at one moment, all recorded
+traffic, and every consequence that can be computed from them.
 
 Used against invariants 4 and 5: what it can open is compared with what the protocol promises.
 """

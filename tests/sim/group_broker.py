@@ -1,5 +1,7 @@
-"""The model broker for the ratcheting group: order within a topic is kept, what is lost stalls its connection as TCP does, a
-publisher's second copy may come 30 s late, and a clustered broker may split into two halves that serve their own members."""
+"""The model broker for the ratcheting group: order within a topic is kept, what is lost stalls its connection as TCP
+does, a publisher's second copy may come 30 s late, and a clustered broker may split into two halves that serve their
+own members.
+"""
 
 from sim.broker import Broker, Network, patterns
 
@@ -7,7 +9,9 @@ LATE_MS = 30000
 
 
 class GroupNetwork(Network):
-    """`silent`: a lost message does not stall the connection (an overflowing queue). `late`: a second copy of what is published."""
+    """`silent`: a lost message does not stall the connection (an
+    overflowing queue). `late`: a second copy of what is published.
+    """
 
     def __init__(self, silent=False, late=0.0, **others):
         super().__init__(**others)
@@ -61,7 +65,9 @@ class GroupBroker(Broker):
         far = self.far is not None and connection.client.uid in self.far
         self._publish(topic, payload, retain, far)
         if "/g" in topic[-3:] and self.world.random.random() < self.network.late:
-            self.world.at(self.world.now + self.world.random.randint(0, LATE_MS), self._publish, topic, payload, retain, far)
+            self.world.at(
+                self.world.now + self.world.random.randint(0, LATE_MS), self._publish, topic, payload, retain, far
+            )
         self.back(connection, done, token)
 
     def _publish(self, topic, payload, retain, far=False):

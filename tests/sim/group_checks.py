@@ -93,7 +93,14 @@ class GroupChecks(Checks):
         self.count("delivered")
 
     def event(self, client, name, detail):
-        if name in ("forged", "dropped") and detail["reason"] in ("bad_hmac", "undecryptable", "epoch", "members", "package", "forged"):
+        if name in ("forged", "dropped") and detail["reason"] in (
+            "bad_hmac",
+            "undecryptable",
+            "epoch",
+            "members",
+            "package",
+            "forged",
+        ):
             self.count(detail["reason"])
             return
         if name == "forged" and detail["reason"] == "signature" and self.world.traitor:
@@ -134,7 +141,12 @@ class GroupChecks(Checks):
 
     def thief(self, client):
         """Take everything that this member knows now."""
-        if client.channel is None or client.channel.group.state is None or client.channel.group.phase == REJOIN or client.lineage:
+        if (
+            client.channel is None
+            or client.channel.group.state is None
+            or client.channel.group.phase == REJOIN
+            or client.lineage
+        ):
             return None
         g = client.channel.group
         known = [p.frame for p in (g.outgoing.pending, g.undo and g.undo.won) if p]
@@ -142,10 +154,18 @@ class GroupChecks(Checks):
         g = thief.group
         if g.state is None:
             return None
-        return client.uid, g.state.epoch, g.state.head, thief, known + [p.frame for p in (g.outgoing.pending, g.undo and g.undo.won) if p]
+        return (
+            client.uid,
+            g.state.epoch,
+            g.state.head,
+            thief,
+            known + [p.frame for p in (g.outgoing.pending, g.undo and g.undo.won) if p],
+        )
 
     def secrecy(self, taken):
-        """Invariant 4: nothing before but the one epoch kept; nothing from the second message after the victim has sent."""
+        """Invariant 4: nothing before but the one epoch kept; nothing
+        from the second message after the victim has sent.
+        """
         uid, epoch, head, thief, known = taken
         if self.world.clients[uid].lineage:
             return None  # its storage went back to a state that the thief may know, too

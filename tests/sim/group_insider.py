@@ -1,4 +1,6 @@
-"""One member of the group turns on the others: everything it can make with its own keys, sent in the middle of a story."""
+"""One member of the group turns on the others: everything it can make
+with its own keys, sent in the middle of a story.
+"""
 
 from sealcast.crypto.signing import CONTROL_LABEL, seal_signed
 from sealcast.smmp import agreement, membership
@@ -24,7 +26,9 @@ def attack(world, client):
     frame = globals()["_" + kind.replace(" ", "_")](world, client, g)
     if frame is not None:
         payload = wrapped(client.channel.me, g, frame)
-        world.broker.publish(client.connection, client.channel.me.topics.make(g.name, "g"), payload, False, None, lambda *_: None)
+        world.broker.publish(
+            client.connection, client.channel.me.topics.make(g.name, "g"), payload, False, None, lambda *_: None
+        )
 
 
 def _statics(client):
@@ -36,7 +40,9 @@ def _sealed(world, client, g):
     body = b"never to be delivered"
     g.outgoing.count += 1
     lead = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count)
-    return smmp.seal(world.suite, g.state, _statics(client), world.random.randbytes(24), world.random.randbytes(32), lead + body)
+    return smmp.seal(
+        world.suite, g.state, _statics(client), world.random.randbytes(24), world.random.randbytes(32), lead + body
+    )
 
 
 def _close(world, g, unsigned):
@@ -45,7 +51,9 @@ def _close(world, g, unsigned):
 
 
 def _spoil(world, client, g):
-    """Some cannot open their header: they reject what the others accept. The check under the new root is right for all."""
+    """Some cannot open their header: they reject what the others
+    accept. The check under the new root is right for all.
+    """
     st, suite, r = g.state, world.suite, world.random
     body = ("%s>/evil %d" % (client.uid, len(world.checks.bodies))).encode()
     world.checks.bodies[body] = (client.uid, "ratchet", None, None)
@@ -102,7 +110,13 @@ def _position(world, client, g):
 def _as_another(world, client, g):
     """The same under another member's tag: the seal is one that every member of the channel can make."""
     tag = world.random.choice(g.state.tags)
-    return _control(world, client, g, tag, bytes((HEAD,)) + bytes(16) + b"\x01" + u32(g.state.epoch + 3) + world.random.randbytes(32))
+    return _control(
+        world,
+        client,
+        g,
+        tag,
+        bytes((HEAD,)) + bytes(16) + b"\x01" + u32(g.state.epoch + 3) + world.random.randbytes(32),
+    )
 
 
 def _want(world, client, g):
@@ -112,7 +126,9 @@ def _want(world, client, g):
 
 
 def _need(world, client, g):
-    return _control(world, client, g, client.channel.me.tag, bytes((NEED,)) + u32(max(0, g.state.epoch - 1)) + bytes(32))
+    return _control(
+        world, client, g, client.channel.me.tag, bytes((NEED,)) + u32(max(0, g.state.epoch - 1)) + bytes(32)
+    )
 
 
 def _agreement(world, client, g):
@@ -129,7 +145,17 @@ def _agreement(world, client, g):
     if len(parties) < 2 or None in [p.B for p in parties]:
         return None
     return agreement.agree(
-        world.suite, g.id, st.epoch, st.head, 0, ch.me.tag, ch.me.identity.b, b"\x05" * 32, world.random.randbytes(32), parties, st.v
+        world.suite,
+        g.id,
+        st.epoch,
+        st.head,
+        0,
+        ch.me.tag,
+        ch.me.identity.b,
+        b"\x05" * 32,
+        world.random.randbytes(32),
+        parties,
+        st.v,
     )[0]
 
 
@@ -144,7 +170,9 @@ def _low(world, client, g):
     g.outgoing.count += 1
     message = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count) + b"never to be delivered"
     u = world.random.choice((bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f"))
-    return smmp.seal(world.suite, g.state, _statics(client), world.random.randbytes(24), world.random.randbytes(32), message, u)
+    return smmp.seal(
+        world.suite, g.state, _statics(client), world.random.randbytes(24), world.random.randbytes(32), message, u
+    )
 
 
 def _false_key(world, client, g):
@@ -160,7 +188,9 @@ def _false_key(world, client, g):
             p.R = suite.x25519_base(evil)
             if world.random.random() < 0.5:
                 p.number, p.K = 3 | smmp.ENTERS, suite.x25519_base(world.random.randbytes(32))
-    return agreement.agree(suite, g.id, st.epoch, st.head, 0, ch.me.tag, ch.me.identity.b, r, world.random.randbytes(32), parties, st.v)[0]
+    return agreement.agree(
+        suite, g.id, st.epoch, st.head, 0, ch.me.tag, ch.me.identity.b, r, world.random.randbytes(32), parties, st.v
+    )[0]
 
 
 def _package(world, client, g):
@@ -171,4 +201,6 @@ def _package(world, client, g):
         return
     head = header(PACKAGE, m.current.sid, r.choice((1, 3, 50, 0x7FFFFFFE, 0xFFFFFFFF)))
     frame = seal_signed(ch.me, head, m.tag, b"sc/package", world.suite.x25519_base(r.randbytes(32)) * 2)
-    world.broker.publish(client.connection, ch.me.topics.make(m.name, "k", r.randrange(2)), frame, True, None, lambda *_: None)
+    world.broker.publish(
+        client.connection, ch.me.topics.make(m.name, "k", r.randrange(2)), frame, True, None, lambda *_: None
+    )

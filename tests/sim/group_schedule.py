@@ -1,4 +1,6 @@
-"""From a seed to a story of a ratcheting group: who speaks when, what the network does, who loses power, comes and goes; then calm."""
+"""From a seed to a story of a ratcheting group: who speaks when, what
+the network does, who loses power, comes and goes; then calm.
+"""
 
 from sim.group_broker import GroupNetwork
 from sim.group_checks import LIVE
@@ -7,7 +9,8 @@ from sim.group_world import REJOIN, GroupWorld
 from sim.recorder import Broken
 from sim.schedule import Story
 
-BOUND_MS = 240000  # after the faults stop: a missed keepalive, two askings for a new agreement (30 s each), and the queues
+# after the faults stop: a missed keepalive, two askings for a new agreement (30 s each), and the queues
+BOUND_MS = 240000
 
 
 def size(random):
@@ -147,7 +150,10 @@ class GroupStory(Story):
             w.at(begin + ms, self.look)
         w.at(begin + 30000, self.wake)
         if not w.run_until(begin + BOUND_MS, self.settled):
-            raise Broken("invariant 10: not one group %d s after the faults stopped: %s" % ((w.now - begin) // 1000, self.phases()))
+            raise Broken(
+                "invariant 10: not one group %d s after the faults stopped: %s"
+                % ((w.now - begin) // 1000, self.phases())
+            )
         w.settle_ms, w.settle_messages = w.now - begin, 0
         for c in w.members():
             w.say(c)
@@ -181,7 +187,11 @@ class GroupStory(Story):
             w.checks.unsteady.update(w.clients)
             w.change(live[0], "create", [c.uid for c in live[1:]])
         for c in inside:
-            if lively and c.channel.group.phase == REJOIN and not any(o.channel.me.tag in c.channel.group.state.tags for o in lively):
+            if (
+                lively
+                and c.channel.group.phase == REJOIN
+                and not any(o.channel.me.tag in c.channel.group.state.tags for o in lively)
+            ):
                 w.checks.unsteady.add(c.uid)  # all whom it knew have gone
                 w.change(c, "leave")
         for c in live:
@@ -195,13 +205,20 @@ class GroupStory(Story):
 
     def phases(self):
         return [
-            (c.uid, c.channel.group.phase, c.channel.group.state and c.channel.group.state.epoch, len(c.channel.group.outgoing.queue))
+            (
+                c.uid,
+                c.channel.group.phase,
+                c.channel.group.state and c.channel.group.state.epoch,
+                len(c.channel.group.outgoing.queue),
+            )
             for c in self.world.live()
         ]
 
     def honest(self):
-        """With nothing broken but the power, nobody falls out (DESIGN section 6). Two branches go on only (invariant 2) where frames
-        were lost before their slot was written, the broker split, a backup was restored, or a member is a traitor."""
+        """With nothing broken but the power, nobody falls out (DESIGN section 6). Two branches go on only (invariant 2)
+        where frames were lost before their slot was written, the broker split, a backup was restored, or a member is a
+        traitor.
+        """
         c = self.world.checks.counts
         rough = self.kind in ("silent", "lossy", "bad") or self.rough
         if c.get("forked") and not (rough or self.split or self.traitor or self.world.storage_lost):

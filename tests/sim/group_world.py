@@ -1,4 +1,6 @@
-"""The simulated world with a ratcheting group in it. Handshakes have their own simulator: most stories leave them out."""
+"""The simulated world with a ratcheting group in it. Handshakes have
+their own simulator: most stories leave them out.
+"""
 
 from sealcast.errors import SealcastError
 from sealcast.smmp import outgoing
@@ -103,7 +105,13 @@ class GroupWorld(World):
         tags = [c for c in live if c.channel.me.tag in g.state.tags]
         for c in tags:
             o = c.channel.group
-            if o.phase != LIVE or o.state.head != g.state.head or o.outgoing.queue or o.outgoing.pending or o.change.job:
+            if (
+                o.phase != LIVE
+                or o.state.head != g.state.head
+                or o.outgoing.queue
+                or o.outgoing.pending
+                or o.change.job
+            ):
                 return False
         return all(c in tags or c.channel.group.phase != LIVE for c in live)
 

@@ -1,6 +1,7 @@
 """Runs seeds: `python tests/sim/run.py --seed N --trace` replays one, `--seeds A B` runs a range and sums it up.
 
-`--group` tells stories of the ratcheting group (group_schedule.py) instead of joins, notes and handshakes (schedule.py).
+`--group` tells stories of the ratcheting group (group_schedule.py)
+instead of joins, notes and handshakes (schedule.py).
 """
 
 import argparse
@@ -21,7 +22,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, help="one seed")
     parser.add_argument("--trace", action="store_true", help="print every step")
-    parser.add_argument("--seeds", type=int, nargs=2, metavar=("FROM", "TO"), help="a range of seeds, the last not included")
+    parser.add_argument(
+        "--seeds", type=int, nargs=2, metavar=("FROM", "TO"), help="a range of seeds, the last not included"
+    )
     parser.add_argument("--group", action="store_true", help="the ratcheting group")
     args = parser.parse_args()
     Story = GroupStory if args.group else ChannelStory
@@ -38,7 +41,10 @@ def main():
         except Exception as e:
             failed.append(seed)
             where = traceback.extract_tb(e.__traceback__)[-1]
-            print("seed %d: %s: %s (%s:%d)" % (seed, type(e).__name__, e, Path(where.filename).name, where.lineno), flush=True)
+            print(
+                "seed %d: %s: %s (%s:%d)" % (seed, type(e).__name__, e, Path(where.filename).name, where.lineno),
+                flush=True,
+            )
             continue
         t = time.perf_counter() - t
         for what in w.checks.counts if args.group else ():

@@ -1,12 +1,15 @@
-"""From a seed to a story: who is there, how bad the network is, what happens to whom and when; then calm, then the verdict."""
+"""From a seed to a story: who is there, how bad the network is, what
+happens to whom and when; then calm, then the verdict.
+"""
 
 from sim.broker import Network
 from sim.recorder import Broken
 from sim.world import KEEPALIVE_S, World
 
 # Bounds, checked for every seed, on the way from the end of the faults to one epoch with all live members in it.
-# In time: a lost member is missed (2.5 keepalives), the longest penalty of a silent one passes (60 s), an attempt times out (12 s and 1 s a
-# member), another one succeeds. In rounds: an attempt is 4 rounds in which every member sends at most one message, repeated every 2 s.
+# In time: a lost member is missed (2.5 keepalives), the longest penalty of a silent one passes (60 s), an attempt times
+# out (12 s and 1 s a member), another one succeeds. In rounds: an attempt is 4 rounds in which every member sends at
+# most one message, repeated every 2 s.
 MESSAGES = 60  # handshake messages a member: 15 attempts, or one attempt repeated 20 times
 
 

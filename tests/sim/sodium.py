@@ -1,5 +1,7 @@
-"""A crypto suite for the simulator: libsodium throughout, its own ristretto255 included (rbcl). Real keys, real algebra,
-fast enough for thousands of schedules. Same interface as the suites of shared/sealcast; checked against them in core tests."""
+"""A crypto suite for the simulator: libsodium throughout, its own ristretto255 included (rbcl). Real keys, real
+algebra, fast enough for thousands of schedules. Same interface as the suites of shared/sealcast; checked against them
+in core tests.
+"""
 
 import hashlib
 import hmac

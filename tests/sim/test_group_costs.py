@@ -1,4 +1,5 @@
-"""What a group message costs: scalar multiplications, publishes and bytes, counted for groups of 2 to 20. PROTOCOL.md 17.3.
+"""What a group message costs: scalar multiplications, publishes and
+bytes, counted for groups of 2 to 20. PROTOCOL.md 17.3.
 
 Not the time, which depends on the machine: tests/bench.py measures that.
 """
@@ -97,7 +98,9 @@ def test_an_agreement_is_one_publish_and_fits(n):
 
 @pytest.mark.parametrize("n", [2, 8])
 def test_what_two_identities_share_is_computed_once_a_pair_and_start(n):
-    """After a start it is in nobody's memory: N - 1 multiplications more for the sender, one for each receiver that started, once."""
+    """After a start it is in nobody's memory: N - 1 multiplications
+    more for the sender, one for each receiver that started, once.
+    """
     w = group(n)
     for uid in ("m00", "m01"):
         w.clients[uid].power_cut()

@@ -9,7 +9,9 @@ from sim.group_schedule import GroupStory
 
 @pytest.fixture
 def seen(monkeypatch):
-    """(stage, input, stage after it): of each input that no other one came in the middle of (held frames are taken on the way)."""
+    """(stage, input, stage after it): of each input that no other one
+    came in the middle of (held frames are taken on the way).
+    """
     found, count, step = set(), [0], sync.step
 
     def watched(me, members, group, given, what, now, out):

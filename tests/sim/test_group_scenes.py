@@ -1,4 +1,6 @@
-"""Single scenes of the ratcheting group, each a way in which order is put to the test. The stories (group_schedule.py) mix them."""
+"""Single scenes of the ratcheting group, each a way in which order is
+put to the test. The stories (group_schedule.py) mix them.
+"""
 
 import pytest
 
@@ -121,7 +123,9 @@ def test_a_split_of_one_frame_is_rolled_back_and_nothing_is_lost_or_said_twice(w
     w.broker.unite()
     calm(w)
     assert counted(w, "resynced", "forked", "desync") in ([1, 0, 0], [2, 0, 0])  # the smaller head stands
-    assert all(b in w.checks.got[(uid, 0)] for b, (sender, *_) in w.checks.bodies.items() for uid in CREW if uid != sender)
+    assert all(
+        b in w.checks.got[(uid, 0)] for b, (sender, *_) in w.checks.bodies.items() for uid in CREW if uid != sender
+    )
 
 
 def test_a_private_message_survives_a_roll_back(w):
@@ -209,7 +213,10 @@ def test_a_group_is_not_set_up_twice(w):
     w.run_until(w.now + 3000)
     failed = []
     event = w.event
-    w.event = lambda client, name, detail: (failed.append(client.uid) if name == "group_failed" else None, event(client, name, detail))
+    w.event = lambda client, name, detail: (
+        failed.append(client.uid) if name == "group_failed" else None,
+        event(client, name, detail),
+    )
     w.change(w.clients["m03"], "create", ("m00",))
     w.run_until(w.now + 10000)
     assert failed == ["m03"] and w.clients["m03"].channel.group.state is None
@@ -227,7 +234,9 @@ def test_a_wish_to_rejoin_does_not_bring_back_who_was_removed_meanwhile(w):
     assert w.clients["m00"].channel.group.state.N == 2
 
 
-@pytest.mark.parametrize(("gap", "delay"), [(50, (1, 40)), (100, (20, 120))], ids=["20 a second", "10 a second, slow links"])
+@pytest.mark.parametrize(
+    ("gap", "delay"), [(50, (1, 40)), (100, (20, 120))], ids=["20 a second", "10 a second, slow links"]
+)
 def test_who_comes_back_catches_up_although_messages_flow(w, gap, delay):
     w.broker.network.delay = delay
     c = w.clients["m02"]
@@ -253,7 +262,9 @@ def test_who_comes_back_catches_up_although_messages_flow(w, gap, delay):
 
 
 def test_the_power_goes_before_the_winner_saw_its_echo_while_messages_flow(w):
-    """Its slot was never written, and the others' memory of the frame is gone when it asks: but the frame is its own."""
+    """Its slot was never written, and the others' memory of the frame
+    is gone when it asks: but the frame is its own.
+    """
     c = w.clients["m02"]
     publish = w.broker.publish
 
@@ -267,7 +278,8 @@ def test_the_power_goes_before_the_winner_saw_its_echo_while_messages_flow(w):
     w.broker.publish = watch
     say(w, "m02")
     w.run_until(w.now + 200)
-    w.broker.retained = {topic: p for topic, p in w.broker.retained.items() if not topic.endswith("/e/1")}  # as if nobody had put it there
+    # as if nobody had put it there
+    w.broker.retained = {topic: p for topic, p in w.broker.retained.items() if not topic.endswith("/e/1")}
     for k in range(60):
         say(w, "m00" if k % 2 else "m01")
         w.run_until(w.now + 50)

@@ -1,4 +1,6 @@
-"""Secrecy as experiments: what a thief with a member's whole state and all recorded traffic can open, counted message by message."""
+"""Secrecy as experiments: what a thief with a member's whole state
+and all recorded traffic can open, counted message by message.
+"""
 
 import copy
 
@@ -37,7 +39,9 @@ def say(w, uid, to=None):
     """One message, accepted by all. -> its frame"""
     epoch = w.clients[uid].channel.group.state.epoch
     w.say(w.clients[uid], to)
-    assert w.run_until(w.now + 5000, lambda: all(c.channel.group.state.epoch > epoch for c in w.members()) and w.one_group())
+    assert w.run_until(
+        w.now + 5000, lambda: all(c.channel.group.state.epoch > epoch for c in w.members()) and w.one_group()
+    )
     w.run_until(w.now + 500)
     return w.clients[uid].channel.group.last
 
@@ -53,7 +57,9 @@ def opened(w, thief, frames):
 
 
 def test_forward_secrecy_and_healing_message_by_message():
-    """Nothing before but the one epoch kept; everything until the victim has spoken; its message and one more; then nothing."""
+    """Nothing before but the one epoch kept; everything until the
+    victim has spoken; its message and one more; then nothing.
+    """
     w = group()
     before = [say(w, uid) for uid in CREW * 2]
     thief = steal(w, "m02")
@@ -100,7 +106,8 @@ def test_a_snapshot_after_an_agreement_opens_nothing_before_it():
     w.change(w.clients["m00"], "resync")
     w.run_until(w.now + 3000)
     between = [say(w, uid) for uid in ("m00", "m01", "m03") * 2]
-    assert opened(w, steal(w, "m02"), before + between[:-1]) == [False] * 9  # m02 has not spoken since: its ratchet key is the old one
+    # m02 has not spoken since: its ratchet key is the old one
+    assert opened(w, steal(w, "m02"), before + between[:-1]) == [False] * 9
 
 
 def test_a_removed_member_fails_after_and_an_added_one_before():
@@ -121,10 +128,18 @@ def test_a_removed_member_fails_after_and_an_added_one_before():
 
 
 def test_private_messages_heal_on_their_own():
-    """A thief of the receiver reads what comes until the pair has gone to and fro; the other members never read anything."""
+    """A thief of the receiver reads what comes until the pair has
+    gone to and fro; the other members never read anything.
+    """
     w = group()
     thief, other = steal(w, "m01"), steal(w, "m03")
-    frames = [say(w, "m00", "m01"), say(w, "m01", "m00"), say(w, "m00", "m01"), say(w, "m01", "m00"), say(w, "m00", "m01")]
+    frames = [
+        say(w, "m00", "m01"),
+        say(w, "m01", "m00"),
+        say(w, "m00", "m01"),
+        say(w, "m01", "m00"),
+        say(w, "m00", "m01"),
+    ]
     thief.work(w.broker.seen)
     assert frames[0] in thief.private and not any(f in thief.private for f in frames[2:])
     other.work(w.broker.seen)
@@ -132,13 +147,16 @@ def test_private_messages_heal_on_their_own():
 
 
 def test_the_sender_of_a_transcript_could_be_its_receiver():
-    """Deniability: bob alone makes a set-up and a conversation "from alice" that passes bob's own verification, without a key of hers."""
+    """Deniability: bob alone makes a set-up and a conversation "from
+    alice" that passes bob's own verification, without a key of hers.
+    """
     alice_public = sodium.x25519_base(b"\x0a" * 32)  # all that bob has of her
     b_bob = b"\x0b" * 32
     package = Package(sodium, b"\x01" * 32, b"\x02" * 32)
     tags, B_bob = (b"a" * 16, b"b" * 16), sodium.x25519_base(b_bob)
     pins = {tags[0]: alice_public, tags[1]: B_bob}
-    # The agreement as alice would make it. ECDH(b_alice, K_bob) is ECDH(k_bob, B_alice); w and her ratchet keys bob makes up.
+    # The agreement as alice would make it. ECDH(b_alice, K_bob) is
+    # ECDH(k_bob, B_alice); w and her ratchet keys bob makes up.
     real_x25519, w, r = sodium.x25519, b"\x03" * 32, b"\x04" * 32
     calls = []
 
@@ -183,15 +201,20 @@ def test_no_signature_anywhere_in_the_ratchet():
     w.suite.calls = {}
     for uid in CREW:
         say(w, uid)
-    assert w.suite.calls.get("ed25519_sign", 0) == w.suite.calls.get("ed25519_verify", 0) == 0 < w.suite.calls["secretbox"]
+    assert (
+        w.suite.calls.get("ed25519_sign", 0) == w.suite.calls.get("ed25519_verify", 0) == 0 < w.suite.calls["secretbox"]
+    )
     w.change(w.clients["m00"], "resync")
     w.run_until(w.now + 2000)
     assert w.clients["m01"].channel.group.state.epoch == epoch + 5
-    assert w.suite.calls["ed25519_sign"] == 2 * len(CREW)  # the one-time packages for the next one, which name nobody else
+    # the one-time packages for the next one, which name nobody else
+    assert w.suite.calls["ed25519_sign"] == 2 * len(CREW)
 
 
 def test_the_root_of_a_conversation_forward_secret_and_healed_by_the_next_handshake():
-    """The same for Zpinc: a stolen state opens no conversation message of before, all until the next epoch, none then."""
+    """The same for Zpinc: a stolen state opens no conversation
+    message of before, all until the next epoch, none then.
+    """
     w = World(3)
     for uid in ("a", "b", "c"):
         w.restart(w.add(uid))

@@ -1,6 +1,7 @@
 """Two thousand stories of the ratcheting group, each checked at every step (group_checks.py names the invariants).
 
-SEALCAST_GROUP_SEEDS=FROM:TO runs another range. A failure names its seed: `python tests/sim/run.py --group --seed N --trace`.
+SEALCAST_GROUP_SEEDS=FROM:TO runs another range. A failure names its
+seed: `python tests/sim/run.py --group --seed N --trace`.
 """
 
 import os

@@ -1,6 +1,7 @@
 """Two thousand stories of members that come, go and break, each checked at every step (checks.py names the invariants).
 
-SEALCAST_SEEDS=FROM:TO runs another range. A failure names its seed: `python tests/sim/run.py --seed N --trace` replays it.
+SEALCAST_SEEDS=FROM:TO runs another range. A failure names its seed:
+`python tests/sim/run.py --seed N --trace` replays it.
 """
 
 import os

@@ -46,7 +46,12 @@ def effect(world, e):
         return "-> " + frame(world, e[1], e[2]) + (" token %d" % e[5] if e[5] else "")
     if e[0] == "message":
         m = e[1]
-        return "MESSAGE %s %s%s%s" % (m.body[:20].decode(), m.secrecy, " historic" if m.historic else "", " again" if m.again else "")
+        return "MESSAGE %s %s%s%s" % (
+            m.body[:20].decode(),
+            m.secrecy,
+            " historic" if m.historic else "",
+            " again" if m.again else "",
+        )
     if e[0] == "store":
         return "store %d" % len(b"".join(e[1]))
     if e[0] == "subscribe":

@@ -1,6 +1,6 @@
 """Where the core refuses what it hears, and which test shows it: docs/DROPS.md is written from here, and judged by it.
 
-    python tests/support/drops.py       runs the core's tests, notes which test makes which function refuse, and writes the page
+    python tests/support/drops.py       runs the core's tests, notes which test makes what refuse, and writes the page
 
 As a pytest plugin (-p drops) it notes, into the file that $SEALCAST_DROPS names, every Reject that a test causes.
 """
@@ -17,12 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT / "shared" / "sealcast"
 PAGE = ROOT / "docs" / "DROPS.md"
 TESTS = ("tests/core", "tests/reference")  # where a test of a refusal may stand
-LONG = ("tests/core/cpython/test_rare_scenarios.py", "tests/reference/test_mutations.py")  # they play what the others play
+# they play what the others play
+LONG = ("tests/core/cpython/test_rare_scenarios.py", "tests/reference/test_mutations.py")
 HEAD = """# What is refused, where, and by which test
 
-What a peer's bytes do wrong is counted under a reason (PROTOCOL.md 13); nothing that such a frame says changes
-anything. A row: the reason, a function that gives it, the sections of PROTOCOL.md that its file implements, and a test
-that makes this function say so. Written by `python tests/support/drops.py`, kept honest by `tests/test_drops.py`.
+What a peer's bytes do wrong is counted under a reason (PROTOCOL.md 13); nothing that such a frame
+says changes anything. A row: the reason, a function that gives it, the sections of PROTOCOL.md that
+its file implements, and a test that makes this function say so. Written by
+`python tests/support/drops.py`, kept honest by `tests/test_drops.py`.
 
 | reason | function | PROTOCOL.md | test |
 |---|---|---|---|

@@ -44,7 +44,9 @@ def modules() -> list[str]:
 def functions(module: str) -> list[str]:
     """The names of a module's tests, as its source has them."""
     tree = ast.parse(SOURCES[module].read_text())
-    return sorted(node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"))
+    return sorted(
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    )
 
 
 def heap(module: str) -> str:
@@ -90,7 +92,9 @@ def _forget_old(parent: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def run(micropython: Path, mpy_cross: Path, module: str, *arguments: str, limit: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    micropython: Path, mpy_cross: Path, module: str, *arguments: str, limit: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run on_micropython.py with this module and arguments under the module's capped heap, or under `limit`."""
     place = compiled(mpy_cross)
     env = {**os.environ, "MICROPYPATH": f"{place}/tests/core:{place}/shared:{ROOT}/firmware/prebuilt/x64:.frozen"}

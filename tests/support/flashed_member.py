@@ -1,4 +1,6 @@
-"""The demo's emulated board with its node in flash: neither in ROMFS nor in files, so that without the image there is none."""
+"""The demo's emulated board with its node in flash: neither in ROMFS
+nor in files, so that without the image there is none.
+"""
 
 from sealcast_host.boards import bundle, models
 from sealcast_host.boards.repl import Device

@@ -1,7 +1,7 @@
 """Arguments for the higher calls of a suite (crypto/soft_frames.py): what is right, and what was changed on the way.
 
-make(random, suite) gives {function: a maker of its arguments}; the suite seals what is to be opened. Lengths are those that the
-protocol allows, so that the independent implementation of it can be asked as well.
+make(random, suite) gives {function: a maker of its arguments}; the suite seals what is to be opened. Lengths are those
+that the protocol allows, so that the independent implementation of it can be asked as well.
 """
 
 from frame_reference import x25519_column
@@ -105,11 +105,21 @@ def make(r, suite):
         args, frame = ratchet(r, suite)
         changed = r.randrange(5)
         box = len(frame) - 2 * MAC - 16  # somewhere in it, whatever its length
-        return damaged(r, args[4]) if changed == 0 else args[4], frame[:box] + damaged(r, frame[box:]) if changed == 1 else frame
+        return damaged(r, args[4]) if changed == 0 else args[4], frame[:box] + damaged(
+            r, frame[box:]
+        ) if changed == 1 else frame
 
     def step():
         members = r.choice(MEMBERS)
-        return (r.randbytes(32), r.randbytes(32), r.randbytes(32), column(r, members), r.randbytes(4), text(r), r.randrange(members))
+        return (
+            r.randbytes(32),
+            r.randbytes(32),
+            r.randbytes(32),
+            column(r, members),
+            r.randbytes(4),
+            text(r),
+            r.randrange(members),
+        )
 
     return {
         "seal_frame": seal,

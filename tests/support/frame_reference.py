@@ -1,4 +1,6 @@
-"""The higher calls of a suite from the independent implementation of the protocol (host/reference), which shares no code with them."""
+"""The higher calls of a suite from the independent implementation of
+the protocol (host/reference), which shares no code with them.
+"""
 
 from unittest import mock
 
@@ -89,7 +91,9 @@ def _parsed(frame):
 def ratchet_header(z, common, HK, digest, frame, i):
     f, _ = _parsed(frame)
     group = _group(id=f.group, epoch=f.epoch, head=f.prev, HK=HK, digest=digest)
-    return secretbox_open(group._header_key((z, common), f.j, i, f.nonce, f.body), ZERO_NONCE, f.headers[i if i < f.j else i - 1])
+    return secretbox_open(
+        group._header_key((z, common), f.j, i, f.nonce, f.body), ZERO_NONCE, f.headers[i if i < f.j else i - 1]
+    )
 
 
 def ratchet_keys(z, RK, digest, R, epoch, message, j):

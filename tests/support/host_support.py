@@ -100,7 +100,9 @@ def sealcast(*args: str, **kwargs: object) -> Child:
 
 
 def start_broker(kind: str, port: int, directory: Path) -> Child:
-    """A broker ready for clients on 127.0.0.1:port, keeping retained messages in `directory`. kind: embedded, mosquitto."""
+    """A broker ready for clients on 127.0.0.1:port, keeping retained
+    messages in `directory`. kind: embedded, mosquitto.
+    """
     if kind == "embedded":
         child = sealcast("broker", "--port", str(port), "--persist", str(directory / "kept"))
         ready = "listening on"

@@ -9,8 +9,13 @@ from host_support import DEADLINE_S, ROOT, Child
 
 NATIVE = ROOT / "firmware" / "prebuilt" / "x64"
 SOFT_PATH = f".frozen:{ROOT}/shared:{ROOT}/firmware:{ROOT}/firmware/node"
-# With the native modules where they fit this machine; before firmware/, whose folder curve25519 would be taken for the module.
-PATH = f".frozen:{ROOT}/shared:{NATIVE}:{ROOT}/firmware:{ROOT}/firmware/node" if platform.machine() == "x86_64" else SOFT_PATH
+# With the native modules where they fit this machine; before
+# firmware/, whose folder curve25519 would be taken for the module.
+PATH = (
+    f".frozen:{ROOT}/shared:{NATIVE}:{ROOT}/firmware:{ROOT}/firmware/node"
+    if platform.machine() == "x86_64"
+    else SOFT_PATH
+)
 
 
 class Program(Child):
@@ -28,7 +33,9 @@ class Program(Child):
             return [json.loads(line) for line in self.lines if line.startswith("{")]
 
     def wait(self, condition, what="", after=0):
-        """The first JSON object from index `after` on for which condition(object) holds. Fails at its end or the deadline."""
+        """The first JSON object from index `after` on for which
+        condition(object) holds. Fails at its end or the deadline.
+        """
 
         def found():
             return next((e for e in self.events()[after:] if condition(e)), None)

@@ -2,8 +2,8 @@
 
     python3 tests/support/position.py
 
-What an input does is read from the table, where it may lead from the text of the procedures: the stages that they set, and which
-other procedures they go on with. Held frames that are taken on the way are inputs of their own.
+What an input does is read from the table, where it may lead from the text of the procedures: the stages that they set,
+and which other procedures they go on with. Held frames that are taken on the way are inputs of their own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ def _functions() -> dict[str, ast.FunctionDef]:
 
 
 def _stages(node: ast.AST) -> set[str]:
-    names = {n.attr if isinstance(n, ast.Attribute) else n.id for n in ast.walk(node) if isinstance(n, (ast.Attribute, ast.Name))}
+    names = {
+        n.attr if isinstance(n, ast.Attribute) else n.id
+        for n in ast.walk(node)
+        if isinstance(n, (ast.Attribute, ast.Name))
+    }
     return names & set(sync.STAGES)
 
 
@@ -60,7 +64,9 @@ def _calls(function: ast.FunctionDef) -> set[str]:
 
 
 def procedures() -> dict[str, tuple[str, list[str], list[str]]]:
-    """Those that change the stage or are in the table: name -> (what it does, stages it sets, procedures it may go on with)."""
+    """Those that change the stage or are in the table: name -> (what
+    it does, stages it sets, procedures it may go on with).
+    """
     functions = _functions()
     sets = {name: _sets(function) for name, function in functions.items()}
     moving = {name for name in functions if sets[name]}

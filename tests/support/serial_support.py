@@ -1,4 +1,6 @@
-"""Boards on serial ports for the tests: the node on MicroPython's unix port at one end of a pty, behind a name that stays."""
+"""Boards on serial ports for the tests: the node on MicroPython's
+unix port at one end of a pty, behind a name that stays.
+"""
 
 import asyncio
 import json
@@ -57,7 +59,9 @@ class SerialNode(Member):
             self.plug.plug_in()
         end = self.plug.board_end
         argv = [str(self._micropython), str(ROOT / "firmware/node/main.py"), str(self.folder / "sealcast.json")]
-        self.process = subprocess.Popen(argv, stdin=end, stdout=end, stderr=end, env={**os.environ, "MICROPYPATH": PATH})
+        self.process = subprocess.Popen(
+            argv, stdin=end, stdout=end, stderr=end, env={**os.environ, "MICROPYPATH": PATH}
+        )
 
     def kill(self):
         """As if its battery had been pulled out; the cable stays."""

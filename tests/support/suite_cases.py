@@ -64,7 +64,9 @@ def _elements(random, count):
 
 
 def _encodings(random, scale):
-    """Encodings of every sort: good, known to be bad, one bit or the top bit changed, random, at the edges of the field."""
+    """Encodings of every sort: good, known to be bad, one bit or the
+    top bit changed, random, at the edges of the field.
+    """
     found = _bad_encodings() + FIELD
     for good in _elements(random, 20 * scale):
         found.append(good)
@@ -97,7 +99,17 @@ def _symmetric(random, scale):
         yield "secretbox_open", (key, nonce, random.randbytes(random.randint(16, 80)))
     for _ in range(scale):
         password, salt = random.randbytes(random.choice((0, 8, 64, 65, 100))), random.randbytes(random.randint(0, 40))
-        yield "scrypt", (password, salt, 1 << random.randint(1, 4), random.randint(1, 2), random.randint(1, 2), random.randint(1, 80))
+        yield (
+            "scrypt",
+            (
+                password,
+                salt,
+                1 << random.randint(1, 4),
+                random.randint(1, 2),
+                random.randint(1, 2),
+                random.randint(1, 80),
+            ),
+        )
     for _ in range(5 * scale):
         a = random.randbytes(random.choice((1, 16, 32)))
         at = random.randrange(len(a))
@@ -123,7 +135,12 @@ def _mixed_order(random):
     aB, rB = (sodium.crypto_scalarmult_ed25519_base_noclamp(le(s)) for s in (a, r))
     msg = random.randbytes(4)
     T = random.choice((T2, T4, T8))
-    for A, R in ((sodium.crypto_core_ed25519_add(aB, T), rB), (aB, sodium.crypto_core_ed25519_add(rB, T)), (T, rB), (aB, T)):
+    for A, R in (
+        (sodium.crypto_core_ed25519_add(aB, T), rB),
+        (aB, sodium.crypto_core_ed25519_add(rB, T)),
+        (T, rB),
+        (aB, T),
+    ):
         hash_ = int.from_bytes(hashlib.sha512(R + A + msg).digest(), "little") % L
         yield A, R + le((r + hash_ * a) % L), msg
 

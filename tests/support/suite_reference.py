@@ -1,4 +1,5 @@
-"""The primitives from implementations that are not ours: libsodium through PyNaCl, its ristretto255 through rbcl, hashlib.
+"""The primitives from implementations that are not ours: libsodium
+through PyNaCl, its ristretto255 through rbcl, hashlib.
 
 Functions of the crypto suite's names and arguments, to compare suites and test vectors with. xsalsa20_xor is missing:
 neither package shows libsodium's. What is checked instead is said where it is checked.

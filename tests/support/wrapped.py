@@ -1,4 +1,5 @@
-"""Prose of Markdown files in lines of at most 100 columns: `python tests/support/wrapped.py FILE...` wraps what is longer.
+"""Prose of Markdown files in lines of at most 100 columns: `python
+tests/support/wrapped.py FILE...` wraps what is longer.
 
 Paragraphs and list items are filled anew where they hold a longer line; tables, code, headings and HTML stay as they
 are. No word changes. tests/test_docs.py finds what is too long.

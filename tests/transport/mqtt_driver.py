@@ -1,8 +1,8 @@
 """Runs on MicroPython: the node's MQTT client under remote control. Commands in, results out, one JSON object a line.
 
-{"do": "connect", ...Client's arguments, "will": [topic, text]}   {"do": "publish", "topic", "text" or "size", "retain", "qos"}
-{"do": "subscribe", "filter", "qos"}    {"do": "close"}    {"do": "abort"}
-Everything received is reported as {"topic", "text"} or, when large, {"topic", "size", "sum"}; a lost link as {"lost"}.
+{"do": "connect", ...Client's arguments, "will": [topic, text]}   {"do": "publish", "topic", "text" or "size", "retain",
+"qos"} {"do": "subscribe", "filter", "qos"}    {"do": "close"}    {"do": "abort"} Everything received is reported as
+{"topic", "text"} or, when large, {"topic", "size", "sum"}; a lost link as {"lost"}.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""Runs on MicroPython: FileStore on the filesystems that boards have, on a RAM disk whose power goes at every block operation.
+"""Runs on MicroPython: FileStore on the filesystems that boards have,
+on a RAM disk whose power goes at every block operation.
 
 power_cuts.py <VfsLfs2 | VfsFat>: prints one JSON object with the counts, or which promise was broken at which cut.
 """
@@ -29,7 +30,8 @@ class Disk:
         self.image = bytearray(image or BLOCK * BLOCKS)
         self.budget = budget
         self.done = 0
-        self.off = False  # for good: what finalisers of lost file objects still want goes nowhere, and allocates nothing
+        # for good: what finalisers of lost file objects still want goes nowhere, and allocates nothing
+        self.off = False
 
     def _spend(self, start, data):
         self.done += 1

@@ -1,4 +1,6 @@
-"""What DESIGN section 8 says of a board's heap, in small; `make bench` measures it in full (tests/benchmarks/day.py and node.py)."""
+"""What DESIGN section 8 says of a board's heap, in small; `make
+bench` measures it in full (tests/benchmarks/day.py and node.py).
+"""
 
 import asyncio
 import platform
@@ -28,7 +30,8 @@ def test_traffic_leaves_the_heap_as_it_was(micropython):
 @pytest.mark.skipif(bool(node.missing()), reason=", ".join(node.missing()))
 @pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
 def test_a_node_in_its_firmware_leaves_60_kb(tmp_path, monkeypatch):
-    """Native modules, core and node in the firmware; a channel and then a ratcheting group of eight, over the serial bridge.
+    """Native modules, core and node in the firmware; a channel and
+    then a ratcheting group of eight, over the serial bridge.
 
     From its start on, an allocation of more than 4 KB fails on this board: none is asked for."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

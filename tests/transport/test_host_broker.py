@@ -1,4 +1,6 @@
-"""The embedded broker's own promises: what it acknowledged survives kill -9; strangers and broken clients harm nobody."""
+"""The embedded broker's own promises: what it acknowledged survives
+kill -9; strangers and broken clients harm nobody.
+"""
 
 import asyncio
 import signal
@@ -179,7 +181,13 @@ def test_only_the_right_user_and_password_get_in():
     async def go():
         kinds = []
         async with running_broker(credentials=("farm", "päss wörd")) as broker:
-            for user, password in ((None, None), ("farm", None), ("farm", "x"), ("barn", "päss wörd"), ("farm", "päss wörd ")):
+            for user, password in (
+                (None, None),
+                ("farm", None),
+                ("farm", "x"),
+                ("barn", "päss wörd"),
+                ("farm", "päss wörd "),
+            ):
                 with pytest.raises(LinkError) as e:
                     await link(broker.port, username=user, password=password)
                 kinds.append(e.value.kind)

@@ -1,4 +1,6 @@
-"""`sealcast.join` on a computer: the same API as on a board, over a real broker; state, identity and lock kept on disk."""
+"""`sealcast.join` on a computer: the same API as on a board, over a
+real broker; state, identity and lock kept on disk.
+"""
 
 import asyncio
 import os
@@ -173,7 +175,11 @@ def test_an_identity_lasts_and_the_session_goes_on_after_sleep():
                 b, _ = await member("b", broker.port)
                 public, sid = b.channel.me.identity.public, b.channel.me.session.sid
                 await b.sleep(60)
-                await ready.until(lambda: ready.events and ready.events[-1][0] != "offline" and ("asleep", {"uid": "b"}) in ready.events)
+                await ready.until(
+                    lambda: (
+                        ready.events and ready.events[-1][0] != "offline" and ("asleep", {"uid": "b"}) in ready.events
+                    )
+                )
             joined = [info for name, info in ready.events if name == "joined"]
             await a.close()
             return joined, public, sid
@@ -191,7 +197,9 @@ def test_one_member_is_one_process(tmp_path):
                 await join(settings=settings("a", broker.port))
             code = "import asyncio, sys; from sealcast_host.member.session import MemberBusy, MemberState\n"
             code += "try: MemberState('barn', 'a')\nexcept MemberBusy: sys.exit(7)"
-            other = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], env=environment(), check=False)
+            other = await asyncio.to_thread(
+                subprocess.run, [sys.executable, "-c", code], env=environment(), check=False
+            )
             await a.close()
             again, _ = await member("a", broker.port)
             await again.close()

@@ -1,4 +1,6 @@
-"""The host's MQTT link against real brokers, the embedded one and mosquitto: DESIGN section 4 stands on what is checked here."""
+"""The host's MQTT link against real brokers, the embedded one and
+mosquitto: DESIGN section 4 stands on what is checked here.
+"""
 
 import asyncio
 import signal
@@ -9,7 +11,10 @@ import pytest
 from host_support import Child, free_port, mosquitto, start_broker
 from sealcast_host.member.mqtt import LinkError, MqttTransport, tls_context
 
-KINDS = ["embedded", pytest.param("mosquitto", marks=pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed"))]
+KINDS = [
+    "embedded",
+    pytest.param("mosquitto", marks=pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")),
+]
 DEADLINE_S = 30
 
 

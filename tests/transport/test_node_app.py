@@ -1,4 +1,6 @@
-"""The node program on the real MicroPython: wrong settings, a group at work on mosquitto, crashes, restarts, a dying broker, heap."""
+"""The node program on the real MicroPython: wrong settings, a group
+at work on mosquitto, crashes, restarts, a dying broker, heap.
+"""
 
 import json
 import os
@@ -34,11 +36,15 @@ class Node(Program):
         super().__init__(micropython, MAIN, folder / "sealcast.json", path=path, options=options)
 
     def event(self, name, **fields):
-        return self.wait(lambda e: e["event"] == name and all(e.get(k) == v for k, v in fields.items()), f"{name} {fields}")
+        return self.wait(
+            lambda e: e["event"] == name and all(e.get(k) == v for k, v in fields.items()), f"{name} {fields}"
+        )
 
     def rekeyed(self, *uids, after=0):
         """The epoch of exactly these members."""
-        event = self.wait(lambda e: e["event"] == "rekeyed" and e["epoch"] and sorted(e["members"]) == sorted(uids), f"{uids}", after)
+        event = self.wait(
+            lambda e: e["event"] == "rekeyed" and e["epoch"] and sorted(e["members"]) == sorted(uids), f"{uids}", after
+        )
         return event["epoch"]
 
     def message(self, body, **fields):
@@ -67,7 +73,9 @@ def run_once(micropython, folder, text):
     if text is not None:
         path.write_text(text)
     env = {**os.environ, "MICROPYPATH": PATH}
-    return subprocess.run([micropython, MAIN, path], env=env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        [micropython, MAIN, path], env=env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
 
 
 def test_wrong_settings_are_named_one_a_line_and_the_exit_code_is_2(micropython, tmp_path):
@@ -152,7 +160,11 @@ def test_a_killed_node_is_missed_by_its_last_will_and_resumes_from_its_files(gro
     b = group("bob")
     # It resumed its session, so it was a member all along: the note names a join that is its own.
     assert b.message("meanwhile", sender="ann", historic=False)["secrecy"] == "note"
-    assert b.rekeyed("ann", "bob", "cyd") == a.rekeyed("ann", "bob", "cyd", after=n) == c.rekeyed("ann", "bob", "cyd", after=m)
+    assert (
+        b.rekeyed("ann", "bob", "cyd")
+        == a.rekeyed("ann", "bob", "cyd", after=n)
+        == c.rekeyed("ann", "bob", "cyd", after=m)
+    )
     b.say("note after")
     a.message("after", historic=False)
     assert a.said().count("before") == 1, "a note was delivered twice"

@@ -1,4 +1,6 @@
-"""Deep sleep on real MicroPython and a real broker: wakings go on from what is stored, keep the epoch, need no handshake."""
+"""Deep sleep on real MicroPython and a real broker: wakings go on
+from what is stored, keep the epoch, need no handshake.
+"""
 
 import asyncio
 import json
@@ -24,7 +26,13 @@ def home(tmp_path, monkeypatch):
 
 def settings(folder, port, **more):
     folder.mkdir(exist_ok=True)
-    values = {"uid": "sleepy", "channel": "greenhouse", "key": KEY, "broker": {"host": "127.0.0.1", "port": port}, "log": "json"}
+    values = {
+        "uid": "sleepy",
+        "channel": "greenhouse",
+        "key": KEY,
+        "broker": {"host": "127.0.0.1", "port": port},
+        "log": "json",
+    }
     path = folder / "sealcast.json"
     path.write_text(json.dumps(values | {"keepalive": 5} | more))
     return path
@@ -47,7 +55,14 @@ def test_wakings_keep_the_epoch_and_cost_no_handshake(micropython, mosquitto, ho
     async def story():
         watch = Watch()
         host = HostMember("host", watch)
-        await host.join({"channel": "greenhouse", "key": KEY, "broker": {"host": "127.0.0.1", "port": mosquitto.port}, "keepalive": 5})
+        await host.join(
+            {
+                "channel": "greenhouse",
+                "key": KEY,
+                "broker": {"host": "127.0.0.1", "port": mosquitto.port},
+                "keepalive": 5,
+            }
+        )
         # Once awake for long enough to agree on a key, then asleep.
         argv = [str(micropython), str(ROOT / "firmware/node/main.py"), str(settings(home / "sleepy", mosquitto.port))]
         env = {**os.environ, "MICROPYPATH": PATH}
@@ -74,7 +89,9 @@ def test_wakings_keep_the_epoch_and_cost_no_handshake(micropython, mosquitto, ho
                 log = await asyncio.to_thread(wake, micropython, path)
                 assert [e["mode"] for e in sent(log)] == ["conversation"], log
                 n = i + 1
-                await watch.until("the reading", lambda n=n: sum(m["body"] == '{"awake": true}' for m in host.messages) == n)
+                await watch.until(
+                    "the reading", lambda n=n: sum(m["body"] == '{"awake": true}' for m in host.messages) == n
+                )
                 await watch.until("asleep again", lambda n=n: sum(e == "asleep" for e, _ in host.events) == n + 1)
                 assert not any(e["event"] in ("rekeyed", "handshake_failed") for e in log)
             # What would have been published before this is seen before this.
@@ -98,7 +115,14 @@ def test_alone_its_readings_are_notes_that_wait(micropython, mosquitto, home):
     async def story():
         watch = Watch()
         host = HostMember("host", watch)
-        await host.join({"channel": "greenhouse", "key": KEY, "broker": {"host": "127.0.0.1", "port": mosquitto.port}, "keepalive": 5})
+        await host.join(
+            {
+                "channel": "greenhouse",
+                "key": KEY,
+                "broker": {"host": "127.0.0.1", "port": mosquitto.port},
+                "keepalive": 5,
+            }
+        )
         await watch.until("the history", lambda: len(host.messages) == 2)
         assert all(m["historic"] and m["sender"] == "sleepy" for m in host.messages)
         await host.session.close()

@@ -1,4 +1,6 @@
-"""The node's MQTT client on the real MicroPython, against the embedded broker, mosquitto, and servers that mean harm."""
+"""The node's MQTT client on the real MicroPython, against the
+embedded broker, mosquitto, and servers that mean harm.
+"""
 
 import json
 import os
@@ -79,7 +81,9 @@ class Driver(Program):
         return self.do("connect", port=port, **arguments)
 
     def got(self, topic, **fields):
-        return self.wait(lambda e: e.get("topic") == topic and all(e.get(k) == v for k, v in fields.items()), f"{topic} {fields}")
+        return self.wait(
+            lambda e: e.get("topic") == topic and all(e.get(k) == v for k, v in fields.items()), f"{topic} {fields}"
+        )
 
     def lost(self):
         return self.wait(lambda e: "lost" in e, "lost link")["lost"]
@@ -245,7 +249,9 @@ def test_tls_with_and_without_the_right_authority(tmp_path, micropython, driver)
 
 
 class Server:
-    """A TCP server that sends each of `script`'s bytes after the client's first packet, and then keeps silent (or closes)."""
+    """A TCP server that sends each of `script`'s bytes after the
+    client's first packet, and then keeps silent (or closes).
+    """
 
     def __init__(self, script, close=False, answer_pings=False):
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -266,7 +272,8 @@ class Server:
                 for part in self._script:
                     conn.sendall(part)
                 if self._close:
-                    conn.shutdown(socket.SHUT_WR)  # and what still comes is read: a plain close would reset the connection
+                    # and what still comes is read: a plain close would reset the connection
+                    conn.shutdown(socket.SHUT_WR)
                 while data := conn.recv(4096):
                     self.received += data
                     if self._pings and data.endswith(b"\xc0\x00"):
@@ -287,7 +294,10 @@ CONNACK = b"\x20\x02\x00\x00"
 def test_the_connect_packet_is_what_the_standard_says(driver):
     with Server([CONNACK]) as server:
         driver().connect(server.port, id="me", username="u", password="pw", keepalive=300, will=["w/t", "bye"])
-        assert server.received[:33] == b"\x10\x1f\x00\x04MQTT\x04\xee\x01\x2c\x00\x02me\x00\x03w/t\x00\x03bye\x00\x01u\x00\x02pw"
+        assert (
+            server.received[:33]
+            == b"\x10\x1f\x00\x04MQTT\x04\xee\x01\x2c\x00\x02me\x00\x03w/t\x00\x03bye\x00\x01u\x00\x02pw"
+        )
 
 
 @pytest.mark.parametrize(
@@ -373,7 +383,8 @@ def test_a_silent_broker_is_noticed_by_the_keepalive(driver):
 def test_a_broker_that_answers_pings_is_kept(driver):
     with Server([CONNACK], answer_pings=True) as server:
         a = driver().connect(server.port, keepalive=1)
-        answer = a.try_("publish", topic="t", text="never acknowledged")  # gives up after the keepalive time: the link is lost
+        # gives up after the keepalive time: the link is lost
+        answer = a.try_("publish", topic="t", text="never acknowledged")
         assert "does not acknowledge" in answer["error"]
         assert "does not acknowledge" in a.lost()
         assert server.received.count(b"\xc0\x00") >= 2

@@ -18,5 +18,6 @@ def test_a_power_cut_at_any_block_operation_keeps_the_old_or_has_the_new_state(k
     assert result["cuts"] > 30
     assert result["old"] > 4
     assert result["new"] > 4
-    if kind == "VfsFat":  # writes in place: what was overwritten is gone. littlefs keeps old blocks; THREATS.md says so.
+    # writes in place: what was overwritten is gone. littlefs keeps old blocks; THREATS.md says so.
+    if kind == "VfsFat":
         assert result["older_on_disk"] is False

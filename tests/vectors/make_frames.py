@@ -1,6 +1,7 @@
 """Writes primitives_frames.json: known answers for the higher calls of a suite. `python tests/vectors/make_frames.py`.
 
-Made by the independent implementation (host/reference, through tests/support/frame_reference.py), which shares no code with the suites.
+Made by the independent implementation (host/reference, through
+tests/support/frame_reference.py), which shares no code with the suites.
 """
 
 import json

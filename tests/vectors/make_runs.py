@@ -1,7 +1,8 @@
-"""Writes runs.json: whole protocol runs, byte for byte. `python tests/vectors/make_runs.py` (no argument: writes; --check: compares).
+"""Writes runs.json: whole protocol runs, byte for byte. `python
+tests/vectors/make_runs.py` (no argument: writes; --check: compares).
 
-The rule by which they are verified stands in the file itself. Made with libsodium; tests/core/test_runs.py replays them with
-the soft and the host suite on CPython, and with the soft suite on MicroPython.
+The rule by which they are verified stands in the file itself. Made with libsodium; tests/core/test_runs.py replays them
+with the soft and the host suite on CPython, and with the soft suite on MicroPython.
 """
 
 import json
@@ -175,7 +176,9 @@ def text(data):
     members = []
     for uid, m in data["members"].items():
         steps = ",\n".join(json.dumps(s) for s in m["steps"])
-        members.append('"%s": {\n"key": "%s",\n"identity": "%s",\n"steps": [\n%s\n]\n}' % (uid, m["key"], m["identity"], steps))
+        members.append(
+            '"%s": {\n"key": "%s",\n"identity": "%s",\n"steps": [\n%s\n]\n}' % (uid, m["key"], m["identity"], steps)
+        )
     parts = (rule, settings, frames, ",\n".join(members))
     return '{\n"rule": %s,\n"settings": %s,\n"frames": [\n%s\n],\n"members": {\n%s\n}\n}\n' % parts
 
@@ -184,5 +187,9 @@ if __name__ == "__main__":
     path = HERE / "runs.json"
     made = text(run())
     if sys.argv[1:] == ["--check"]:
-        sys.exit(0 if path.read_text() == made else "runs.json is not what make_runs.py makes: run it again, and say why in the commit")
+        sys.exit(
+            0
+            if path.read_text() == made
+            else "runs.json is not what make_runs.py makes: run it again, and say why in the commit"
+        )
     path.write_text(made)

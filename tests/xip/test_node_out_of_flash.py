@@ -1,4 +1,6 @@
-"""A whole node with both halves runs out of flash on the heap of a stock ESP32-C3: joins, talks in every mode, loses its power."""
+"""A whole node with both halves runs out of flash on the heap of a
+stock ESP32-C3: joins, talks in every mode, loses its power.
+"""
 
 import asyncio
 

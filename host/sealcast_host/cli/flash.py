@@ -22,7 +22,9 @@ def arguments(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--install-only", action="store_true", help="the node alone; the default without --image")
     p.add_argument(
-        "--xip", action="store_true", help="experimental: the node's bytecode into flash, where it takes no memory (ESP32, C3)"
+        "--xip",
+        action="store_true",
+        help="experimental: the node's bytecode into flash, where it takes no memory (ESP32, C3)",
     )
     p.add_argument(
         "--wait",

@@ -51,10 +51,8 @@ async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int
 
     async with visit(known, uid, show) as session:
         if not as_json:
-            where = (
-                f'listening on "{render.clean(known.channel)}" as "{render.clean(session.channel.me.uid)}"; Ctrl-C ends it'
-            )
-            print(f"sealcast: {where}", file=sys.stderr, flush=True)
+            where, me = render.clean(known.channel), render.clean(session.channel.me.uid)
+            print(f'sealcast: listening on "{where}" as "{me}"; Ctrl-C ends it', file=sys.stderr, flush=True)
         await enough.wait()
     if broken:
         raise broken[0]

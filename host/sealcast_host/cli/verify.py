@@ -62,7 +62,9 @@ async def _verify(
         for m in sorted(by_name.values(), key=lambda m: m.uid):
             if m.refused:
                 changed = True
-                rows.append((m.uid, fingerprint(ch.me.suite, m.refused), "CHANGED: refused until it is approved; it was"))
+                rows.append(
+                    (m.uid, fingerprint(ch.me.suite, m.refused), "CHANGED: refused until it is approved; it was")
+                )
                 rows.append(("", fingerprint(ch.me.suite, m.public), ""))
             elif m.public:
                 rows.append((m.uid, fingerprint(ch.me.suite, m.public), "pinned"))

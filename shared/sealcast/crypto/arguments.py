@@ -76,7 +76,9 @@ def scrypt_cost(n, r, p):
 
 def writable(name, value):
     """A buffer that can be changed in place."""
-    if not isinstance(value, (bytearray, memoryview)) or (isinstance(value, memoryview) and getattr(value, "readonly", False)):
+    if not isinstance(value, (bytearray, memoryview)) or (
+        isinstance(value, memoryview) and getattr(value, "readonly", False)
+    ):
         raise TypeError(name + " must be a writable buffer")
     return value
 

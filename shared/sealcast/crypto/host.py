@@ -18,7 +18,8 @@ from .soft_salsa import xsalsa20_xor as _xsalsa20_xor
 
 NAME = "host"
 
-if find_spec("rbcl") is None:  # only looked for: most commands send without a new key, and loading it is a seventh of their time
+# only looked for: most commands send without a new key, and loading it is a seventh of their time
+if find_spec("rbcl") is None:
     raise ImportError("rbcl")
 _loaded = None
 
@@ -41,7 +42,9 @@ def scrypt(password, salt, n, r, p, size):
     salt = data("salt", salt)
     scrypt_cost(n, r, p)
     number("size", size, 1, (1 << 30) - 1)
-    return sodium.crypto_pwhash_scryptsalsa208sha256_ll(password, salt, n, r, p, dklen=size, maxmem=256 * r * (n + p) + (1 << 20))
+    return sodium.crypto_pwhash_scryptsalsa208sha256_ll(
+        password, salt, n, r, p, dklen=size, maxmem=256 * r * (n + p) + (1 << 20)
+    )
 
 
 def secretbox(key, nonce, pt):
@@ -64,7 +67,8 @@ def xsalsa20_xor(key, nonce, data_):
     key = exact("key", key, 32)
     nonce = exact("nonce", nonce, 24)
     data_ = data("data", data_)
-    # PyNaCl shows the key stream only from byte 32 on, in a secretbox of zeros; the specification gives the bytes before.
+    # PyNaCl shows the key stream only from byte 32 on, in a secretbox
+    # of zeros; the specification gives the bytes before.
     if len(data_) <= 32:
         return _xsalsa20_xor(key, nonce, data_)
     return _xsalsa20_xor(key, nonce, data_[:32]) + sodium.crypto_secretbox(data_[32:], nonce, key)[16:]
@@ -103,7 +107,9 @@ def ed25519_verify(public, sig, msg):
 
 
 def _ristretto():
-    """rbcl, loaded at the first use. It unpacks its libsodium into the temporary folder and would leave a copy a start."""
+    """rbcl, loaded at the first use. It unpacks its libsodium into
+    the temporary folder and would leave a copy a start.
+    """
     global _loaded
     if _loaded is None:
         import rbcl

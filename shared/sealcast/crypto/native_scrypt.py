@@ -1,4 +1,5 @@
-"""scrypt on a board, in bounded memory: the native module `scrypt`. Loaded only when a password must be stretched there.
+"""scrypt on a board, in bounded memory: the native module `scrypt`.
+Loaded only when a password must be stretched there.
 
 RFC 7914; a provisioned board has the finished key and never comes here.
 """
@@ -10,16 +11,20 @@ from .arguments import number, scrypt_cost
 
 
 def scrypt_work(n, r, p, mem):
-    """Expected number of block mixes (each 2 r Salsa20/8) with `mem` bytes of memory; 2 n p with all that scrypt wants."""
+    """Expected number of block mixes (each 2 r Salsa20/8) with `mem`
+    bytes of memory; 2 n p with all that scrypt wants.
+    """
     return cost(n, r, p, mem)
 
 
 def scrypt(password, salt, n, r, p, size, mem=None, feed=None):
     """`size` bytes, the same whatever the memory.
 
-    mem   bytes of working memory; None: as much as the heap has in one piece, up to what scrypt wants (128 n r and a little).
+    mem   bytes of working memory; None: as much as the heap has in
+    one piece, up to what scrypt wants (128 n r and a little).
           What does not fit is computed again: scrypt_work() tells the cost. The least is 128 r (p + 4) + 256.
-    feed  called without arguments between slices of 64 block mixes (about 0.1 s on a 160 MHz core with r = 8): for a watchdog.
+    feed  called without arguments between slices of 64 block mixes
+    (about 0.1 s on a 160 MHz core with r = 8): for a watchdog.
     Raises MemoryError when not even the least is there.
     """
     scrypt_cost(n, r, p)

@@ -17,7 +17,9 @@ NAME = "soft"
 
 
 def h(size, key, salt, person, *parts):
-    """BLAKE2b (RFC 7693) of the concatenated parts: size 1..64, key 0..64, salt and person 0..16 bytes (zero padded)."""
+    """BLAKE2b (RFC 7693) of the concatenated parts: size 1..64, key
+    0..64, salt and person 0..16 bytes (zero padded).
+    """
     key, salt, person = hash_arguments(size, key, salt, person, parts)
     return blake2b(size, key, salt, person, bytes(parts[0]) if len(parts) == 1 else b"".join([bytes(p) for p in parts]))
 

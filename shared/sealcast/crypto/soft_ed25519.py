@@ -1,4 +1,6 @@
-"""Ed25519 (RFC 8032) on Python integers, with libsodium's rules for what a valid signature is. See soft_field.py for timing."""
+"""Ed25519 (RFC 8032) on Python integers, with libsodium's rules for
+what a valid signature is. See soft_field.py for timing.
+"""
 
 from .soft_edwards import BASE, L, add, decode, encode, is_small_order, negate, times
 from .soft_sha512 import sha512

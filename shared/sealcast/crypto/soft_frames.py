@@ -1,8 +1,9 @@
-"""What every frame does, composed of a suite's primitives: the executable specification of the higher calls. PROTOCOL.md 3, 5, 10, 17.
+"""What every frame does, composed of a suite's primitives: the
+executable specification of the higher calls. PROTOCOL.md 3, 5, 10, 17.
 
-`install(suite)` gives a suite all of CALLS, composed of its own primitives: soft and host get them here, boards have them in the
-native modules. The first argument `s` is the suite; those that a caller sees follow. Errors name the argument, as everywhere
-(arguments.py).
+`install(suite)` gives a suite all of CALLS, composed of its own primitives: soft and host get them here, boards have
+them in the native modules. The first argument `s` is the suite; those that a caller sees follow. Errors name the
+argument, as everywhere (arguments.py).
 """
 
 from ..wire import HEADER, NONCE, TAG, lv
@@ -44,7 +45,12 @@ def _mac(s, hk, frame, place):
 
 def seal_frame(s, key, head, place, nonce, pt, hk=None):
     """head (22) || nonce (24) || box, bound to place (32); and the mac (16) under hk, if one is given. key, hk 32."""
-    key, head, place, nonce = exact("key", key, 32), exact("head", head, 22), exact("place", place, 32), exact("nonce", nonce, 24)
+    key, head, place, nonce = (
+        exact("key", key, 32),
+        exact("head", head, 22),
+        exact("place", place, 32),
+        exact("nonce", nonce, 24),
+    )
     frame = head + nonce + s.secretbox(_message_key(s, key, head, place, nonce), nonce, data("pt", pt))
     return frame if hk is None else frame + _mac(s, exact("hk", hk, 32), frame, place)
 
@@ -64,7 +70,12 @@ def genuine_frame(s, hk, frame, place):
 
 def frame_nonce(s, seed, count, hardware, ad, pt):
     """24 bytes that a broken generator alone cannot repeat for two texts. seed 32, count 8."""
-    seed, count, hardware, ad = exact("seed", seed, 32), exact("count", count, 8), short("hardware", hardware), short("ad", ad)
+    seed, count, hardware, ad = (
+        exact("seed", seed, 32),
+        exact("count", count, 8),
+        short("hardware", hardware),
+        short("ad", ad),
+    )
     bind = s.h(32, b"", b"", b"sc/bind", lv(ad), data("pt", pt))
     return s.h(64, seed, b"", b"sc/nonce", count, lv(hardware), bind)[:NONCE]
 
@@ -129,10 +140,17 @@ def _body_hash(s, nonce, box):
 
 
 def ratchet_frame(s, z, statics, HK, digest, mk, lead, nonce, R_new, message, j):
-    """A ratchet frame of member j up to its check. lead: header || prev (54); statics: 32 bytes a member, z: but for j."""
+    """A ratchet frame of member j up to its check. lead: header ||
+    prev (54); statics: 32 bytes a member, z: but for j.
+    """
     z, statics = data("z", z), data("statics", statics)
     HK, digest, mk = exact("HK", HK, 32), exact("digest", digest, 32), exact("mk", mk, 32)
-    lead, nonce, R_new, message = exact("lead", lead, LEAD), exact("nonce", nonce, 24), exact("R_new", R_new, 32), data("message", message)
+    lead, nonce, R_new, message = (
+        exact("lead", lead, LEAD),
+        exact("nonce", nonce, 24),
+        exact("R_new", R_new, 32),
+        data("message", message),
+    )
     members = len(column("statics", statics)) // 32
     j = member("j", j, members)
     if len(z) != 32 * (members - 1):
@@ -153,7 +171,9 @@ def ratchet_frame(s, z, statics, HK, digest, mk, lead, nonce, R_new, message, j)
 
 
 def _parts(frame):
-    """A whole ratchet frame -> where its nonce is, and its box. Raises ValueError when its lengths do not fit each other."""
+    """A whole ratchet frame -> where its nonce is, and its box.
+    Raises ValueError when its lengths do not fit each other.
+    """
     frame = data("frame", frame)
     if len(frame) > LEAD + 1 and 1 <= frame[55] <= 20 and frame[54] < frame[55]:
         at = LEAD + 2 + SEALED * (frame[55] - 1)
@@ -165,8 +185,15 @@ def _parts(frame):
 
 
 def ratchet_header(s, z, common, HK, digest, frame, i):
-    """R_new out of member i's header of a whole frame; None if it is not genuine. z: X25519(r_i, R_j), common: (b_i, B_j)."""
-    z, common, HK, digest = exact("z", z, 32), exact("common", common, 32), exact("HK", HK, 32), exact("digest", digest, 32)
+    """R_new out of member i's header of a whole frame; None if it is
+    not genuine. z: X25519(r_i, R_j), common: (b_i, B_j).
+    """
+    z, common, HK, digest = (
+        exact("z", z, 32),
+        exact("common", common, 32),
+        exact("HK", HK, 32),
+        exact("digest", digest, 32),
+    )
     frame, nonce, box = _parts(frame)
     j = frame[54]
     if member("i", i, frame[55]) == j:
@@ -184,7 +211,9 @@ def ratchet_body(s, mk, frame):
 
 
 def ratchet_keys(s, z, RK, digest, R, epoch, message, j):
-    """RK || NHK || mk || v || digest after member j's message. z: X25519(v, xor of R), R: with R_new in it, epoch 4 bytes."""
+    """RK || NHK || mk || v || digest after member j's message. z:
+    X25519(v, xor of R), R: with R_new in it, epoch 4 bytes.
+    """
     z, RK, digest = exact("z", z, 32), exact("RK", RK, 32), exact("digest", digest, 32)
     R, epoch, message = data("R", R), exact("epoch", epoch, 4), data("message", message)
     j = member("j", j, len(column("R", R)) // 32)

@@ -1,10 +1,14 @@
-"""Padding to Padme's lengths, for Pythons without the native modules (which have the same two functions). PROTOCOL.md section 3.4."""
+"""Padding to Padme's lengths, for Pythons without the native modules
+(which have the same two functions). PROTOCOL.md section 3.4.
+"""
 
 FLOOR = 32
 
 
 def padded_length(n):
-    """Padme (Nikitin et al., PETS 2019): at most 12 % overhead, O(log log n) bits of the length leak; never under 32."""
+    """Padme (Nikitin et al., PETS 2019): at most 12 % overhead, O(log
+    log n) bits of the length leak; never under 32.
+    """
     if n <= FLOOR:
         return FLOOR
     e = _log2(n)

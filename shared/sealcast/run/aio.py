@@ -26,7 +26,8 @@ async def within(awaitable, ms, what):
     try:
         if hasattr(asyncio, "wait_for_ms"):
             return await asyncio.wait_for_ms(awaitable, ms)
-        # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the result, and close() hangs.
+        # Not wait_for: before Python 3.12 it loses a cancellation
+        # that comes together with the result, and close() hangs.
         async with asyncio.timeout(ms / 1000):
             return await awaitable
     except asyncio.TimeoutError:
@@ -105,7 +106,9 @@ def _short(path, line):
 
 
 class Clock:
-    """now(): milliseconds that only grow, from ticks that wrap. It must be asked at least once in half a wrap (6 days)."""
+    """now(): milliseconds that only grow, from ticks that wrap. It
+    must be asked at least once in half a wrap (6 days).
+    """
 
     def __init__(self, ticks=None, diff=None):
         self._ticks = ticks or getattr(time, "ticks_ms", None) or (lambda: time.monotonic_ns() // 1000000)

@@ -1,7 +1,8 @@
-"""Settings that were checked and completed by who provisioned the board: it can take them without loading the rules (settings.py).
+"""Settings that were checked and completed by who provisioned the
+board: it can take them without loading the rules (settings.py).
 
-Such a text ends with the field "checked": RULES, and a hash over all that stands before the field. Who edits a file by hand, or
-has a node with other rules, makes the board check everything itself.
+Such a text ends with the field "checked": RULES, and a hash over all that stands before the field. Who edits a file by
+hand, or has a node with other rules, makes the board check everything itself.
 """
 
 from ..crypto.keys import derive

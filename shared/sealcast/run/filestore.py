@@ -1,10 +1,10 @@
 """State in two files that a power cut cannot spoil. PROTOCOL.md section 12 (storage); the codec is slots.py.
 
-`store(body)`: 1. write the slot that is not current and sync it; 2. read it back and compare; 3. only then overwrite the
-older slot with zeros, sync, and remove it. A cut during 1 leaves the new slot invalid and the current one untouched;
-after 1 both are valid and the newer one wins; during 3 the older one is partly zero, which is no valid slot. `load()`
-finishes an interrupted 3. Every store goes to the other file, so writes rotate; a filesystem with wear levelling
-(littlefs) spreads them further.
+`store(body)`: 1. write the slot that is not current and sync it; 2. read it back and compare; 3. only then overwrite
+the older slot with zeros, sync, and remove it. A cut during 1 leaves the new slot invalid and the current one
+untouched; after 1 both are valid and the newer one wins; during 3 the older one is partly zero, which is no valid slot.
+`load()` finishes an interrupted 3. Every store goes to the other file, so writes rotate; a filesystem with wear
+levelling (littlefs) spreads them further.
 
 What erasing means: on FAT without a translation layer the zeros land on the old sectors. littlefs, and flash behind a
 controller (SD cards, SSDs), write elsewhere and keep the old blocks until they are reused: someone who reads the flash
@@ -55,8 +55,8 @@ class FileStore:
 
     Both block for as long as the flash takes (some milliseconds a sector).
 
-    path: both files are path + ".0" and path + ".1". key: 0..64 bytes for the check. files: a `Files` or what acts like it.
-    After load(), `damaged` says that there was something, and that it could not be believed.
+    path: both files are path + ".0" and path + ".1". key: 0..64 bytes for the check. files: a `Files` or what acts like
+    it. After load(), `damaged` says that there was something, and that it could not be believed.
     """
 
     def __init__(self, suite, key, path, files=None):
@@ -82,7 +82,9 @@ class FileStore:
         return body
 
     def store(self, body):
-        """Make `body` (bytes, or a list of its pieces) the state. Raises OSError (the former state stands) or BadState."""
+        """Make `body` (bytes, or a list of its pieces) the state.
+        Raises OSError (the former state stands) or BadState.
+        """
         pieces = body if isinstance(body, list) else [body]
         if self._generation is None:
             self.load()
@@ -110,7 +112,9 @@ class FileStore:
         self._current, self._generation = None, 0
 
     def _read(self, path):
-        """The bytes of a slot; None when there is no file. Never asks for more memory than a whole slot of its length needs."""
+        """The bytes of a slot; None when there is no file. Never asks
+        for more memory than a whole slot of its length needs.
+        """
         try:
             file = self._files.open(path, "rb")
         except OSError as e:

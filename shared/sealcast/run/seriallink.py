@@ -9,7 +9,8 @@ from binascii import a2b_base64, b2a_base64, crc32
 from ..compat import const
 
 MESSAGE = const(2816)  # the longest message: the largest frame of the protocol, its topic, and a few bytes
-SEGMENT = const(120)  # bytes of a message in one packet: its line fits the 260 bytes that an ESP32 buffers while it is busy
+# bytes of a message in one packet: its line fits the 260 bytes that an ESP32 buffers while it is busy
+SEGMENT = const(120)
 LINE = const(192)
 VERSION = const(1)
 
@@ -234,7 +235,9 @@ class Link:
         if len(data) != 4 or not session or not data[1]:
             return None
         if data[0] != VERSION:
-            self.out.append(line(bytes((_GONE, session >> 8, session & 255, 0, 0)) + b"the bridge speaks another version"))
+            self.out.append(
+                line(bytes((_GONE, session >> 8, session & 255, 0, 0)) + b"the bridge speaks another version")
+            )
             return None
         again = self.up and session == self.session  # our WELCOME was lost
         if not again:

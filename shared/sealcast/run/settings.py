@@ -1,8 +1,8 @@
 """sealcast.json: every field, its limits and its default; one line an error. Docs: README, "Settings".
 
-`check(d)` says everything that is wrong at once, `complete(d)` fills in the defaults and decodes keys. What a user typed
-as text is never repeated in an error (it may be a password in the wrong place): errors carry field names, lengths and
-numbers only.
+`check(d)` says everything that is wrong at once, `complete(d)` fills in the defaults and decodes keys. What a user
+typed as text is never repeated in an error (it may be a password in the wrong place): errors carry field names, lengths
+and numbers only.
 """
 
 import json
@@ -17,9 +17,12 @@ _REQUIRED = ("required",)  # marks a field without a default
 def check(settings):
     """dict -> list of one-line errors, each naming its field and what to do; an empty list when all is well."""
     if not isinstance(settings, dict):
-        return ["settings: must be a JSON object like {}, not {}".format('{"uid": ..., "channel": ...}', _kind(settings))]
+        return [
+            "settings: must be a JSON object like {}, not {}".format('{"uid": ..., "channel": ...}', _kind(settings))
+        ]
     errors = []
-    settings = {name: settings[name] for name in settings if name != "checked"}  # the seal of what has been edited since
+    # the seal of what has been edited since
+    settings = {name: settings[name] for name in settings if name != "checked"}
     _walk(settings, _FIELDS, "", errors)
     if settings.get("key") is not None and settings.get("password") is not None:
         errors.append("key, password: give one of them, not both; a provisioned board has the key")
@@ -52,7 +55,9 @@ def complete(settings):
 
 
 def text_of(suite, settings):
-    """Completed settings as the text of a board's sealcast.json, sealed: the board need not check them again (checked.py)."""
+    """Completed settings as the text of a board's sealcast.json,
+    sealed: the board need not check them again (checked.py).
+    """
     return seal(suite, json.dumps(_plain(settings)))
 
 
@@ -88,7 +93,9 @@ def _walk(values, fields, where, errors):
             if isinstance(value, dict):
                 _walk(value, rule, where + name + ".", errors)
             else:
-                errors.append("{}{}: must be an object with {}, not {}".format(where, name, _listing(rule), _kind(value)))
+                errors.append(
+                    "{}{}: must be an object with {}, not {}".format(where, name, _listing(rule), _kind(value))
+                )
         else:
             wrong = rule[0](value)
             if wrong:
@@ -276,7 +283,10 @@ _FIELDS = {
     "broker": (None, _BROKER),
     "serial": (None, _SERIAL),
     "wifi": (None, _WIFI),
-    "roster": (None, (_roster, 'an object like {"<name>": "<identity>"}, identities as `sealcast id` shows them', _unroster)),
+    "roster": (
+        None,
+        (_roster, 'an object like {"<name>": "<identity>"}, identities as `sealcast id` shows them', _unroster),
+    ),
     "admin": (None, _bytes(32, "the admin's public key")),
     "sign": (True, _switch("sign notes and conversation messages")),
     "ring": (16, _between(1, 64, "notes kept at the broker,")),

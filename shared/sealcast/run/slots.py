@@ -16,7 +16,8 @@ from ..wire import lv, u32
 FORMAT = const(1)
 HEADER = const(13)
 CHECK = const(16)
-MAX_BODY = const(0xFFFFF)  # above any state: 64 messages in, 64 out, 511 members; bounds what a broken header can ask for
+# above any state: 64 messages in, 64 out, 511 members; bounds what a broken header can ask for
+MAX_BODY = const(0xFFFFF)
 _MAGIC = b"SCst"
 
 

@@ -1,6 +1,7 @@
 """What stands in order.py's place when a member's settings leave the group out (`ratchet: false`).
 
-The SMMP half is a third of the core; a board that only sends notes and conversations need not hold it in RAM.
+The group of PROTOCOL.md 16 to 21 is not there, and its frames are nobody's. The SMMP half is a third of the core; a
+board that only sends notes and conversations need not hold it in RAM.
 """
 
 from ..errors import NoGroup, Reject

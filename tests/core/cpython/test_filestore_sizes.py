@@ -1,4 +1,6 @@
-"""The store at the ends of sizes: a state full of large messages, a header that lies about its length. PROTOCOL.md 12."""
+"""The store at the ends of sizes: a state full of large messages, a
+header that lies about its length. PROTOCOL.md 12.
+"""
 
 from sealcast.run.filestore import Files, FileStore
 from solo import Peer, Solo, suite

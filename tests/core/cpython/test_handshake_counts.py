@@ -1,4 +1,6 @@
-"""What a handshake costs when nothing is lost: messages, multiplications, additions. Counted, never timed. PROTOCOL.md section 9."""
+"""What a handshake costs when nothing is lost: messages, multiplications,
+additions. Counted, never timed. PROTOCOL.md section 9.
+"""
 
 import pytest
 

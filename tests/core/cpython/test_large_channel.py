@@ -1,4 +1,6 @@
-"""More members are awake than a handshake takes: who is not among the first 32 leaves the proposing to them. PROTOCOL.md 9.1."""
+"""More members are awake than a handshake takes: who is not among the
+first 32 leaves the proposing to them. PROTOCOL.md 9.1.
+"""
 
 from solo import Peer, Solo
 

@@ -9,7 +9,9 @@ def online(*frames):
 
 
 def test_a_ring_of_large_notes_is_taken_in_portions():
-    """A board cannot hold sixteen notes of 2,000 bytes ahead of a hole: it keeps the first ones and reads the others again."""
+    """A board cannot hold sixteen notes of 2,000 bytes ahead of a
+    hole: it keeps the first ones and reads the others again.
+    """
     anna = Peer("anna", ring=16)
     solo = online(anna.join())
     window = solo.ch.others.by_tag[anna.tag].current.window

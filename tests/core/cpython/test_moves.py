@@ -1,4 +1,6 @@
-"""After a move to a new key: of a member's stored state and the channel's file, whichever knows the newer key leads. No network."""
+"""After a move to a new key: of a member's stored state and the
+channel's file, whichever knows the newer key leads. No network.
+"""
 
 import json
 import stat
@@ -32,7 +34,9 @@ def file(tmp_path, monkeypatch):
 
 
 def state(config, moved):
-    """A stored state that began at `config`'s key and knows ben; `moved` (generation, key): it has gone on to that one."""
+    """A stored state that began at `config`'s key and knows ben;
+    `moved` (generation, key): it has gone on to that one.
+    """
     ch = Channel(suite, config, None, bytes)
     ben = Member(ch.me.keys.name(b"ben"), "ben")
     ben.public = PINNED

@@ -24,4 +24,5 @@ def test_each_stage_is_left_by_something():
     for stage in {stage for stage, _ in sync.TABLE}:
         name = sync.STAGES[stage]
         ways = [where.split(".")[1] for (at, _), where in sync.TABLE.items() if at == stage]
-        assert name in ("FOUNDING", "OUT") or any(position.leads_to(way) - {name} for way in ways), name  # those two by an agreement
+        # those two by an agreement
+        assert name in ("FOUNDING", "OUT") or any(position.leads_to(way) - {name} for way in ways), name

@@ -100,10 +100,17 @@ def test_any_bytes_are_a_frame_or_refused(frame, kind):
         assert wire.header(kind, frame[2:18], int.from_bytes(frame[18:22], "big")) == frame[:22]
 
 
-@given(st.lists(st.tuples(b16, b16), min_size=2, max_size=32, unique_by=lambda p: p[0]), st.integers(1, 0x7FFFFFFF), b16, b32)
+@given(
+    st.lists(st.tuples(b16, b16), min_size=2, max_size=32, unique_by=lambda p: p[0]),
+    st.integers(1, 0x7FFFFFFF),
+    b16,
+    b32,
+)
 def test_proposals_round_trip(parties, attempt, nonce, previous):
     parties = sorted(parties)
-    p = read_proposal(parties[0][0], attempt, Reader(proposal_body(Proposal(parties[0][0], attempt, nonce, previous, parties))))
+    p = read_proposal(
+        parties[0][0], attempt, Reader(proposal_body(Proposal(parties[0][0], attempt, nonce, previous, parties)))
+    )
     assert (p.parties, p.nonce, p.previous, p.attempt) == (parties, nonce, previous, attempt)
 
 
@@ -124,7 +131,14 @@ def test_epochs_round_trip(hid, hk, messages, parties, skipped):
     r = Reader(b"".join(pieces))
     f = unpack_epoch(r)
     r.end()
-    assert (f.hid, f.hk, f.parties, f.chains, f.skipped, f.messages) == (hid, hk, e.parties, e.chains, skipped, messages)
+    assert (f.hid, f.hk, f.parties, f.chains, f.skipped, f.messages) == (
+        hid,
+        hk,
+        e.parties,
+        e.chains,
+        skipped,
+        messages,
+    )
 
 
 @given(st.lists(st.tuples(st.text(max_size=90), st.binary(max_size=300), st.booleans(), st.none() | u32), max_size=16))
@@ -155,7 +169,9 @@ def test_the_ring_round_trips(next_seq, digests):
 
 @pytest.fixture(scope="module")
 def party():
-    """Three members in one epoch with notes and messages between them. -> (a member's channel, its stored state, frames seen)"""
+    """Three members in one epoch with notes and messages between
+    them. -> (a member's channel, its stored state, frames seen)
+    """
     w = World(7)
     for uid in ("anna", "bert", "cleo"):
         w.restart(w.add(uid))

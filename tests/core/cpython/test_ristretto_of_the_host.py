@@ -1,4 +1,5 @@
-"""ristretto255 of the host suite (libsodium's, through rbcl) against plain integers (host/reference/ristretto.py), written from RFC 9496.
+"""ristretto255 of the host suite (libsodium's, through rbcl) against
+plain integers (host/reference/ristretto.py), written from RFC 9496.
 
 The random cases come from a seed that is printed; SEALCAST_SEED=<number> replays it.
 """
@@ -72,7 +73,9 @@ def test_the_host_and_plain_integers_agree():
 
 
 def test_rbcl_is_loaded_when_it_is_needed_and_leaves_nothing_behind(tmp_path):
-    """rbcl unpacks its libsodium into the temporary folder at each start: a script that sends each minute would fill it."""
+    """rbcl unpacks its libsodium into the temporary folder at each
+    start: a script that sends each minute would fill it.
+    """
     ask = (
         "import sys; from sealcast.crypto import host; assert 'rbcl' not in sys.modules; host.h(32, b'', b'', b'', b'x');"
         "assert 'rbcl' not in sys.modules; print(host.ristretto_map(bytes(64)).hex()); assert 'rbcl' in sys.modules"

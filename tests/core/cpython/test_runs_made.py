@@ -1,4 +1,6 @@
-"""runs.json is what its generator makes: whoever changes what goes over the wire sees it here, and writes the file anew."""
+"""runs.json is what its generator makes: whoever changes what goes
+over the wire sees it here, and writes the file anew.
+"""
 
 import subprocess
 import sys

@@ -1,4 +1,5 @@
-"""The suites agree byte for byte, with each other and with implementations that are not ours, on CPython and MicroPython.
+"""The suites agree byte for byte, with each other and with
+implementations that are not ours, on CPython and MicroPython.
 
 The random cases come from a seed that is printed; SEALCAST_SEED=<number> replays it.
 """
@@ -69,7 +70,9 @@ def test_cases_reach_all_outcomes(random):
         got = outcome(getattr(suite_host, name), args)
         if isinstance(got, int) and not isinstance(got, bool):
             got = got >= 0
-        seen[name].add(got[:3] if isinstance(got, str) else got if isinstance(got, bool | None) else got == bytes(len(got)))
+        seen[name].add(
+            got[:3] if isinstance(got, str) else got if isinstance(got, bool | None) else got == bytes(len(got))
+        )
     for name in ("ed25519_verify", "ristretto_valid", "equal", "genuine_frame", "unpad"):
         assert seen[name] == {True, False}, name
     for name in ("secretbox_open", "open_frame", "x25519_column", "ratchet_header", "ratchet_body"):
@@ -83,7 +86,9 @@ def test_cases_reach_all_outcomes(random):
 
 
 def test_vectors_hold_elsewhere():
-    """Each case of tests/vectors/primitives_*.json against libsodium or OpenSSL, so that a wrong one is not believed."""
+    """Each case of tests/vectors/primitives_*.json against libsodium
+    or OpenSSL, so that a wrong one is not believed.
+    """
     count = 0
     for path in sorted(VECTORS.glob("primitives_*.json")):
         for section, body in json.loads(path.read_text()).items():

@@ -68,7 +68,15 @@ def test_every_kind_of_byte_string():
 
 def test_results_are_new_bytes():
     for suite in suites():
-        for name in ("secretbox", "xsalsa20_xor", "x25519", "ed25519_sign", "ristretto_map", "ristretto_mul", "scalar_reduce"):
+        for name in (
+            "secretbox",
+            "xsalsa20_xor",
+            "x25519",
+            "ed25519_sign",
+            "ristretto_map",
+            "ristretto_mul",
+            "scalar_reduce",
+        ):
             good = [args for function, args, _ in BYTES if function == name][0]
             assert type(getattr(suite, name)(*[bytearray(x) for x in good])) is bytes
         assert type(suite.secretbox_open(K, N, bytearray(suite.secretbox(K, N, b"pt")))) is bytes
@@ -138,6 +146,11 @@ def test_wipe():
 
 def test_errors_hold_no_secrets():
     """The message is made of the name and of constants alone."""
-    for least, most, text in ((32, 32, "32 bytes"), (0, 5, "at most 5 bytes"), (8, 32, "8 to 32 bytes"), (40, None, "40 or more bytes")):
+    for least, most, text in (
+        (32, 32, "32 bytes"),
+        (0, 5, "at most 5 bytes"),
+        (8, 32, "8 to 32 bytes"),
+        (40, None, "40 or more bytes"),
+    ):
         error = raises(ValueError, suite_check.octets, "key", b"secret", least, most)
         assert str(error) == "key must be " + text

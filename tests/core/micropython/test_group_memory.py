@@ -1,4 +1,6 @@
-"""What the group's state takes of a board's heap. On MicroPython alone: CPython's objects are larger and do not count."""
+"""What the group's state takes of a board's heap. On MicroPython
+alone: CPython's objects are larger and do not count.
+"""
 
 import gc
 
@@ -21,5 +23,6 @@ def test_the_state_of_a_member_of_twenty_fits():
     gc.collect()
     used = gc.mem_alloc() - before
     print("state of a member in a group of 20:", used, "bytes of heap on this machine")
-    # Its blocks are of 32 bytes and its words of 64 bits: a board's of half as much. The board's number is in build/bench.json.
+    # Its blocks are of 32 bytes and its words of 64 bits: a board's
+    # of half as much. The board's number is in build/bench.json.
     assert used <= 18 * 1024, used

@@ -1,4 +1,6 @@
-"""The two-file store under power cuts at every step, on models of how filesystems lose what was not synced, and on real files."""
+"""The two-file store under power cuts at every step, on models of how
+filesystems lose what was not synced, and on real files.
+"""
 
 import os
 
@@ -18,9 +20,9 @@ class PowerCut(Exception):
 class Disk:
     """Files in memory, on which at most `budget` steps happen before the power is cut.
 
-    model "now": every write and truncation is on the disk at once (a FAT without cache); the step that is cut is half done.
-    model "sync": nothing is on the disk before a sync (littlefs).
-    model "hole": the length is on the disk before a sync, the contents are not (a FAT with a cache).
+    model "now": every write and truncation is on the disk at once (a FAT without cache); the step that is cut is half
+    done. model "sync": nothing is on the disk before a sync (littlefs). model "hole": the length is on the disk before
+    a sync, the contents are not (a FAT with a cache).
     """
 
     def __init__(self, model, files=None, budget=1000000):
@@ -197,7 +199,12 @@ def test_nothing_of_an_older_state_is_left_on_a_disk_that_writes_in_place():
 
 
 def test_a_disk_that_does_not_keep_what_is_written_is_an_error_and_the_old_state_stands():
-    for spoil in (lambda data: data[:-1], lambda data: data + b"\x00", lambda data: data[:20] + b"?" + data[21:], lambda data: b""):
+    for spoil in (
+        lambda data: data[:-1],
+        lambda data: data + b"\x00",
+        lambda data: data[:20] + b"?" + data[21:],
+        lambda data: b"",
+    ):
         disk = Disk("sync")
         store = store_on(disk)
         store.store(b"good" * 100)
@@ -223,7 +230,13 @@ def test_a_state_under_another_key_or_garbage_is_damaged_not_loaded():
     other.store(b"mine")
     assert other.load() == b"mine"
     assert not store_on(disk).load()
-    for garbage in (b"\xff", b"SCst", slots.pack(S, KEY, 3, b"x")[:-1], slots.pack(S, KEY, 3, b"x") + b"\x00", b"\x01" * 5000):
+    for garbage in (
+        b"\xff",
+        b"SCst",
+        slots.pack(S, KEY, 3, b"x")[:-1],
+        slots.pack(S, KEY, 3, b"x") + b"\x00",
+        b"\x01" * 5000,
+    ):
         store = store_on(Disk("now", {"state.0": garbage}))
         assert store.load() is None
         assert store.damaged

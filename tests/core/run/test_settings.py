@@ -1,4 +1,6 @@
-"""Settings: every wrong field named in one line, nothing secret repeated, defaults, and completing twice changes nothing."""
+"""Settings: every wrong field named in one line, nothing secret
+repeated, defaults, and completing twice changes nothing.
+"""
 
 from check import raises
 from sealcast.errors import BadSettings
@@ -28,7 +30,14 @@ def test_the_least_that_works_and_its_defaults():
     assert settings.check(good()) == []
     c = settings.complete(good())
     assert c["key"] == bytes(range(32))
-    assert c["broker"] == {"host": "192.0.2.1", "port": 1883, "username": None, "password": None, "tls": False, "ca": None}
+    assert c["broker"] == {
+        "host": "192.0.2.1",
+        "port": 1883,
+        "username": None,
+        "password": None,
+        "tls": False,
+        "ca": None,
+    }
     assert (c["sign"], c["ring"], c["keepalive"], c["history"], c["log"]) == (True, 16, 30, "all", "lines")
     assert (c["rekey_seconds"], c["rekey_messages"]) == (3600, 1000)
     for name in ("password", "identity", "wifi", "roster", "admin", "sensor", "led"):
@@ -41,7 +50,9 @@ def test_tls_changes_the_default_port_and_a_given_port_stays():
 
 
 def test_completing_twice_is_completing_once():
-    once = settings.complete(good(roster={"ann": PUBLIC}, identity=KEY, admin=KEY, sensor={"every": 5}, wifi={"ssid": "x"}))
+    once = settings.complete(
+        good(roster={"ann": PUBLIC}, identity=KEY, admin=KEY, sensor={"every": 5}, wifi={"ssid": "x"})
+    )
     assert once["roster"] == {"ann": bytes(range(64))}
     assert once["sensor"] == {"kind": "auto", "pin": None, "every": 5, "mode": "auto"}
     assert settings.complete(once) == once
@@ -55,13 +66,33 @@ def test_completing_leaves_the_original_alone():
 
 def test_every_wrong_field_is_named_once():
     errors = settings.check(
-        {"uid": 5, "channel": "", "key": "short", "broker": {"host": "h", "port": 0, "tls": 1}, "ring": 65, "keepalive": "30"}
+        {
+            "uid": 5,
+            "channel": "",
+            "key": "short",
+            "broker": {"host": "h", "port": 0, "tls": 1},
+            "ring": 65,
+            "keepalive": "30",
+        }
     )
-    assert sorted([e.split(":")[0] for e in errors]) == ["broker.port", "broker.tls", "channel", "keepalive", "key", "ring", "uid"]
+    assert sorted([e.split(":")[0] for e in errors]) == [
+        "broker.port",
+        "broker.tls",
+        "channel",
+        "keepalive",
+        "key",
+        "ring",
+        "uid",
+    ]
 
 
 def test_limits():
-    for field, low, high in (("ring", 1, 64), ("keepalive", 5, 3600), ("rekey_seconds", 10, 604800), ("rekey_messages", 1, 1000000)):
+    for field, low, high in (
+        ("ring", 1, 64),
+        ("keepalive", 5, 3600),
+        ("rekey_seconds", 10, 604800),
+        ("rekey_messages", 1, 1000000),
+    ):
         assert settings.check(good(**{field: low})) == []
         assert settings.check(good(**{field: high})) == []
         assert str(low - 1) in only(good(**{field: low - 1}), field + ": is")
@@ -99,7 +130,13 @@ def test_null_is_as_good_as_absent():
 
 
 def test_unknown_fields_and_the_help_for_typos():
-    for typo, right in (("chanel", "channel"), ("Ring", "ring"), ("paswsord", "password"), ("keepalvie", "keepalive"), ("sgin", "sign")):
+    for typo, right in (
+        ("chanel", "channel"),
+        ("Ring", "ring"),
+        ("paswsord", "password"),
+        ("keepalvie", "keepalive"),
+        ("sgin", "sign"),
+    ):
         assert 'did you mean "%s"?' % right in only(good(**{typo: 1}), typo + ": unknown field")
     assert "did you mean" not in only(good(nonsense=1), "nonsense: unknown field; known here are ")
     assert 'did you mean "host"?' in only(good(broker={"host": "h", "hsot": "h"}), "broker.hsot: ")
@@ -138,12 +175,27 @@ def test_sensors():
 def test_no_error_repeats_what_was_typed():
     secret = "correct-horse-battery"
     wrong = {}
-    for field in ("ring", "keepalive", "sign", "key", "identity", "admin", "broker", "wifi", "roster", "history", "log", "sensor"):
+    for field in (
+        "ring",
+        "keepalive",
+        "sign",
+        "key",
+        "identity",
+        "admin",
+        "broker",
+        "wifi",
+        "roster",
+        "history",
+        "log",
+        "sensor",
+    ):
         wrong[field] = secret
     wrong["uid"] = wrong["channel"] = secret * 3
     wrong["password"] = [secret]
     text = "\n".join(settings.check(wrong))
-    more = good(broker={"host": "h", "port": secret, "tls": secret}, wifi={"ssid": secret * 2, "password": {"x": secret}})
+    more = good(
+        broker={"host": "h", "port": secret, "tls": secret}, wifi={"ssid": secret * 2, "password": {"x": secret}}
+    )
     text += "\n".join(settings.check(more))
     assert len(text.split("\n")) >= 15
     assert secret not in text
@@ -185,5 +237,13 @@ def test_every_other_board_needs_one():
 
 def test_serial_and_duty_have_limits():
     d = good(transport="serial", serial={"uart": 10, "baud": 1, "window": 0, "speed": 1}, duty=0)
-    assert sorted([e.split(":")[0] for e in settings.check(d)]) == ["duty", "serial.baud", "serial.speed", "serial.uart", "serial.window"]
-    assert settings.check(good(transport="serial", serial={"uart": 1, "tx": 4, "rx": "GP5", "window": 8}, duty=600)) == []
+    assert sorted([e.split(":")[0] for e in settings.check(d)]) == [
+        "duty",
+        "serial.baud",
+        "serial.speed",
+        "serial.uart",
+        "serial.window",
+    ]
+    assert (
+        settings.check(good(transport="serial", serial={"uart": 1, "tx": 4, "rx": "GP5", "window": 8}, duty=600)) == []
+    )

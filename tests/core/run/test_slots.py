@@ -26,7 +26,9 @@ def test_layout():
 
 
 def test_the_states_of_other_members_and_channels_have_other_keys():
-    keys = [slots.key_for(S, KEY, c, u) for c, u in ((b"c", b"u"), (b"c", b"v"), (b"d", b"u"), (b"cu", b""), (b"", b"cu"))]
+    keys = [
+        slots.key_for(S, KEY, c, u) for c, u in ((b"c", b"u"), (b"c", b"v"), (b"d", b"u"), (b"cu", b""), (b"", b"cu"))
+    ]
     keys.append(slots.key_for(S, bytes(32), b"c", b"u"))
     assert len(set(keys)) == 6
     assert [len(k) for k in keys] == [32] * 6

@@ -1,4 +1,5 @@
-"""One member against the others, and whoever knows the channel's key against the group. PROTOCOL.md 16 to 22, on CPython and MicroPython.
+"""One member against the others, and whoever knows the channel's key
+against the group. PROTOCOL.md 16 to 22, on CPython and MicroPython.
 
 Each test is an attack that a review found to work; what it may cost is said in its asserts. The simulator mixes such
 attacks into its stories (tests/sim/group_insider.py).
@@ -34,7 +35,9 @@ def refused(room, ch, frame):
 
 
 def test_an_organizer_that_names_a_false_key_for_another_cannot_speak_as_it():
-    """ann names a ratchet key of her own for cem, as one who stays (bob refuses) or comes in (bob takes it), and speaks as cem."""
+    """ann names a ratchet key of her own for cem, as one who stays
+    (bob refuses) or comes in (bob takes it), and speaks as cem.
+    """
     room = three()
     evil = hardware(32)
 
@@ -55,10 +58,12 @@ def test_an_organizer_that_names_a_false_key_for_another_cannot_speak_as_it():
     room.run("bob", bob.receive(bob.me.topics.make(bob.group.name, "g"), wrapped(bob.me, bob.group, frame), room.now))
     assert bob.group.state.head == after.head
     at = after.tags.index(room.members["cem"].me.tag)
-    as_cem = smmp.State(after.group, after.tags, after.R, at, evil, after.epoch, after.head, after.RK, after.HK, after.NHK, after.mk,
-                        after.v, after.digest)  # fmt: skip
+    keys = (after.RK, after.HK, after.NHK, after.mk, after.v, after.digest)
+    as_cem = smmp.State(after.group, after.tags, after.R, at, evil, after.epoch, after.head, *keys)
     lead = b"\xff" + u32(1) + u32(1)
-    forged = smmp.seal(suite, as_cem, statics(ann.me, ann.others, ann.group), hardware(24), hardware(32), lead + b"I am cem")
+    forged = smmp.seal(
+        suite, as_cem, statics(ann.me, ann.others, ann.group), hardware(24), hardware(32), lead + b"I am cem"
+    )
     assert refused(room, bob, forged) == "undecryptable"
     assert not [h for h in room.heard if h[1] == "cem"]
 
@@ -126,7 +131,9 @@ def test_a_liar_does_not_lead_away_who_comes_back():
 
 
 def test_a_removed_member_does_not_roll_its_removal_back():
-    """cem is removed by a frame at epoch 1, puts one of its own into that slot, and names it: as bob (forged), and as itself."""
+    """cem is removed by a frame at epoch 1, puts one of its own into
+    that slot, and names it: as bob (forged), and as itself.
+    """
     room = three()
     ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
     st = cem.group.state
@@ -175,7 +182,9 @@ def test_who_cannot_catch_up_is_taken_in_by_those_it_knew_only():
     parties.append(formulas.Party(bob.me.tag, bob.me.identity.B, number | ENTERS, known[number][0], known[number][1]))
     parties.sort(key=lambda p: p.tag)
     for reason, epoch, head in ((0, 7, hardware(32)), (smmp.CREATE, 0, bytes(32))):
-        frame, _ = formulas.agree(suite, bob.group.id, epoch, head, reason, eve.me.tag, eve.me.identity.b, r, hardware(32), parties, None)
+        frame, _ = formulas.agree(
+            suite, bob.group.id, epoch, head, reason, eve.me.tag, eve.me.identity.b, r, hardware(32), parties, None
+        )
         publish(room, "eve", "g", frame)
         room.pump()
     assert bob.group.phase == REJOIN and drops(room, "bob")["members"] == 2
@@ -190,7 +199,11 @@ def test_a_wish_to_rejoin_in_anothers_name_does_nothing_and_an_old_one_neither()
     known = packages.known(ann.group, cem.me.tag)
     publish(room, "bob", "g", signed_by(bob, WANT, u32(0x7FFFFFFF), cem.me.tag, cem.me.session.lamport))
     room.pump()
-    assert drops(room, "ann")["signature"] == 1 and packages.known(ann.group, cem.me.tag) == known and ann.group.change.job is None
+    assert (
+        drops(room, "ann")["signature"] == 1
+        and packages.known(ann.group, cem.me.tag) == known
+        and ann.group.change.job is None
+    )
     old = signed_by(cem, WANT, u32(cem.group.packages.counter + 1))
     fetch.rejoin(cem.me, cem.group, room.now, cem.out)
     room.run("cem", cem._finish(room.now))
@@ -220,7 +233,9 @@ def test_a_low_order_key_in_a_message_an_agreement_or_inside_a_private_one():
     ann, bob = room.members["ann"], room.members["bob"]
     lead = b"\xff" + u32(1) + u32(50)
     for u in LOW:
-        frame = smmp.seal(suite, bob.group.state, statics(bob.me, bob.others, bob.group), hardware(24), hardware(32), lead, u)
+        frame = smmp.seal(
+            suite, bob.group.state, statics(bob.me, bob.others, bob.group), hardware(24), hardware(32), lead, u
+        )
         before = ann.group.state
         assert refused(room, ann, frame) == "neutral" and ann.group.state is before
         for field in ("W", "R"):
@@ -244,7 +259,9 @@ def party_R(room, frame):
 
 
 def test_numbers_that_end():
-    """An agreement at the last epoch is refused; a group that got there sends nothing more, stays storable, and gives way to a new one."""
+    """An agreement at the last epoch is refused; a group that got there
+    sends nothing more, stays storable, and gives way to a new one.
+    """
     room = three()
     ann = room.members["ann"]
     for epoch in (MAX_EPOCH, 0x80000000, 0xFFFFFFFF):
@@ -279,11 +296,17 @@ def test_an_agreement_says_what_it_does():
     # Made by one who is not in the set, with the help of one who is
     eve = Identity(suite, hardware(32))
     st = ann.group.state
-    parties = [membership.party(ann.me, ann.others, ann.group, tag, False, hardware(32)) for tag in st.tags if tag != ann.me.tag]
+    parties = [
+        membership.party(ann.me, ann.others, ann.group, tag, False, hardware(32))
+        for tag in st.tags
+        if tag != ann.me.tag
+    ]
     parties.append(formulas.Party(b"\x55" * 16, eve.B, 0, None, suite.x25519_base(hardware(32))))
     parties.append(formulas.Party(ann.me.tag, ann.me.identity.B, 1, ann.me.identity.B, st.R[st.index]))
     parties.sort(key=lambda p: p.tag)
-    frame, _ = formulas.agree(suite, st.group, st.epoch, st.head, smmp.ADD, b"\x55" * 16, eve.b, hardware(32), hardware(32), parties, st.v)
+    frame, _ = formulas.agree(
+        suite, st.group, st.epoch, st.head, smmp.ADD, b"\x55" * 16, eve.b, hardware(32), hardware(32), parties, st.v
+    )
     assert refused(room, bob, frame) == "members"
 
 
@@ -291,7 +314,9 @@ def test_an_agreement_says_what_it_does():
 
 
 def test_a_member_without_packages_blocks_no_removal():
-    """bob's packages are gone; he asks to be taken in again; ann removes cem all the same, and takes bob in when she has one."""
+    """bob's packages are gone; he asks to be taken in again; ann
+    removes cem all the same, and takes bob in when she has one.
+    """
     room = three()
     ann, bob = room.members["ann"], room.members["bob"]
     ann.group.packages.theirs.pop(bob.me.tag)

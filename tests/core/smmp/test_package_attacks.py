@@ -1,4 +1,6 @@
-"""Somebody publishes key packages under another member's name, or lies about them. PROTOCOL.md 16.1, on CPython and MicroPython."""
+"""Somebody publishes key packages under another member's name, or
+lies about them. PROTOCOL.md 16.1, on CPython and MicroPython.
+"""
 
 from check import raises
 from insider import LOW, agreement, package, party, publish, same, three

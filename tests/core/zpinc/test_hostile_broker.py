@@ -1,4 +1,6 @@
-"""A broker that lies with true frames: old ones as new, under other members, deleted, rolled back, wills at will. PROTOCOL.md 6 to 8."""
+"""A broker that lies with true frames: old ones as new, under other
+members, deleted, rolled back, wills at will. PROTOCOL.md 6 to 8.
+"""
 
 from sealcast.zpinc.members import ASLEEP, LEFT, WILL
 from solo import Peer, Solo
@@ -159,7 +161,12 @@ def test_the_last_will_early_and_twice():
 def test_presences_again_and_after_a_reboot():
     peer = Peer("anna")
     solo = online(peer.join())
-    old = [peer.presence(), peer.presence(ASLEEP, sleep=100000), peer.presence(conn=2, counter=1), peer.presence(LEFT, 2, 9)]
+    old = [
+        peer.presence(),
+        peer.presence(ASLEEP, sleep=100000),
+        peer.presence(conn=2, counter=1),
+        peer.presence(LEFT, 2, 9),
+    ]
     for frame in old:
         solo.give(*frame)
     assert ("anna", "left") in solo.ch.members
@@ -212,7 +219,9 @@ def test_sync_nonces_of_others_and_of_the_past():
 
 
 def test_rolled_back_storage_and_a_note_written_at_once_is_not_lost():
-    """The number it was first given had been used: it is sealed anew before it leaves, under the token that the driver has."""
+    """The number it was first given had been used: it is sealed anew
+    before it leaves, under the token that the driver has.
+    """
     peer = Peer("anna")
     solo = online(peer.join())
     old = solo.blob

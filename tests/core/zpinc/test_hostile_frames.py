@@ -1,4 +1,6 @@
-"""Frames that nobody with the key has made: cut, lengthened, flipped, of another version, kind, topic or sender. PROTOCOL.md 13."""
+"""Frames that nobody with the key has made: cut, lengthened, flipped,
+of another version, kind, topic or sender. PROTOCOL.md 13.
+"""
 
 from sealcast.zpinc.epochs import SHARE
 from solo import Peer, Solo, agree, talk
@@ -13,7 +15,13 @@ def setup():
     solo.give(*peer.presence())
     _, epoch, _ = agree(solo, peer)
     other = Peer("bert", 5)
-    frames = [other.join(), peer.note(0), peer.presence(head=0), peer.handshake(9, bytes((SHARE,)) + bytes(64)), talk(peer, epoch, b"hi")]
+    frames = [
+        other.join(),
+        peer.note(0),
+        peer.presence(head=0),
+        peer.handshake(9, bytes((SHARE,)) + bytes(64)),
+        talk(peer, epoch, b"hi"),
+    ]
     return solo, peer, frames
 
 
@@ -73,10 +81,11 @@ def test_topics_that_are_not_ours():
     base = good[:-2]
     name = base.split("/")[3]
     bad = [
-        "", "zp", "zp/2/" + good[5:], "x" + good, good + "/0", good + "/", base, base + "/", base + "/z", base + "/pp", base + "/n",
-        base + "/n/", base + "/n/01", base + "/n/-1", base + "/n/1000", base + "/n/1/1", base + "/n/1a", base + "/j/+", base + "/n/٣",
-        good.replace(name, name[:-1]), good.replace(name, name + "="), good.replace(name, name + "A"), good.replace(name, "*" + name[1:]),
-        good.replace(name, ""), good.replace(name, "é" + name[1:]),
+        "", "zp", "zp/2/" + good[5:], "x" + good, good + "/0", good + "/", base, base + "/", base + "/z",
+        base + "/pp", base + "/n", base + "/n/", base + "/n/01", base + "/n/-1", base + "/n/1000", base + "/n/1/1",
+        base + "/n/1a", base + "/j/+", base + "/n/٣", good.replace(name, name[:-1]), good.replace(name, name + "="),
+        good.replace(name, name + "A"), good.replace(name, "*" + name[1:]), good.replace(name, ""),
+        good.replace(name, "é" + name[1:]),
     ]  # fmt: skip
     for topic in bad:
         solo.refuses(topic, frames[2][1], "topic", "unknown", "name")

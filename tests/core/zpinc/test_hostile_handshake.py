@@ -1,137 +1,22 @@
-"""Handshakes that someone with the channel's key spoils or replays: refused or given up by name, the epoch as it was. PROTOCOL.md 9."""
+"""Handshakes that someone with the channel's key spoils or replays:
+refused by name, the epoch as it was. PROTOCOL.md 9.
+"""
 
+from handshakes import begun, two
 from sealcast.wire import u32
 from sealcast.zpinc import cpace
-from sealcast.zpinc.epochs import CONFIRM, PROPOSE, SHARE, STALE, SUM, Proposal
+from sealcast.zpinc.epochs import CONFIRM, PROPOSE, SHARE, STALE, Proposal
 from solo import Peer, Solo, agree, hear, suite, talk
-
-NEUTRAL = bytes(32)
-NOT_CANONICAL = b"\xff" * 32
-
-
-def two():
-    """-> (member, peer): both joined and awake."""
-    peer = Peer("anna")
-    solo = Solo().connect(peer.join())
-    solo.give(*peer.presence())
-    return solo, peer
-
-
-def three():
-    solo, peer = two()
-    other = Peer("bert", 5)
-    solo.give(*other.join())
-    solo.barrier()
-    solo.give(*other.presence())
-    return solo, peer, other
-
-
-def begun(solo, peer, *others):
-    """The member takes part in the peer's proposal. -> the Attempts of the peers"""
-    proposal = peer.proposal(solo, 1, *others)
-    solo.give(*peer.propose(proposal))
-    attempts = [p.take_part(solo, proposal, *others) if p is peer else p.take_part(solo, proposal, peer) for p in (peer,) + others]
-    for a in attempts:
-        hear(solo, a)
-        for p, b in zip((peer,) + others, attempts):
-            if a is not b:
-                cpace.take_share(p.keys, a, a.tags.index(p.tag), b.Z[b.me])
-    return attempts
-
-
-def gives_up(solo, frame, reason, uid):
-    """The frame ends the attempt under this reason; nothing that is stored has changed."""
-    stored = solo.state()[0]
-    solo.give(*frame)
-    failed = solo.event("handshake_failed")
-    assert failed and failed["reason"] == reason and failed["uid"] == uid, failed
-    assert solo.ch.out.drops == {reason: 1}, solo.ch.out.drops
-    assert solo.ch.epochs.attempt is None and solo.ch.epoch is None
-    assert solo.state()[0] == stored
-
-
-def test_a_neutral_share():
-    solo, peer = two()
-    (a,) = begun(solo, peer)
-    gives_up(solo, peer.value(a, SHARE, a.hid + NEUTRAL), "neutral", "anna")
-
-
-def test_a_share_that_is_no_canonical_encoding():
-    solo, peer = two()
-    (a,) = begun(solo, peer)
-    gives_up(solo, peer.value(a, SHARE, a.hid + NOT_CANONICAL), "encoding", "anna")
-
-
-def test_a_share_that_repeats_ours():
-    solo, peer = two()
-    (a,) = begun(solo, peer)
-    gives_up(solo, peer.value(a, SHARE, a.hid + a.Z[1 - a.me]), "duplicate_share", "anna")
-
-
-def test_two_different_shares():
-    solo, peer, other = three()
-    a, b = begun(solo, peer, other)
-    solo.give(*peer.value(a, SHARE))
-    gives_up(solo, peer.value(a, SHARE, a.hid + b.Z[b.me]), "conflict", "anna")
-
-
-def test_sums_that_do_not_cancel():
-    solo, peer, other = three()
-    a, b = begun(solo, peer, other)
-    for p, x in ((peer, a), (other, b)):
-        solo.give(*p.value(x, SHARE))
-    solo.give(*peer.value(a, SUM))
-    gives_up(solo, other.value(b, SUM, b.hid + b.Z[b.me]), "sum", "bert")
-
-
-def test_a_confirmation_of_another_key():
-    solo, peer = two()
-    (a,) = begun(solo, peer)
-    solo.give(*peer.value(a, SHARE))
-    gives_up(solo, peer.value(a, CONFIRM, a.hid + bytes(32)), "confirmation", "anna")
-
-
-def test_a_confirmation_under_another_signature_is_dropped_and_the_true_one_counts():
-    solo, peer = two()
-    (a,) = begun(solo, peer)
-    solo.give(*peer.value(a, SHARE))
-    solo.refuses(*(peer.value(a, CONFIRM, signer=Peer("bert").session) + ("signature",)))
-    solo.give(*peer.value(a, CONFIRM))
-    assert solo.ch.epoch
-
-
-def test_a_false_early_confirmation_does_not_silence_the_others():
-    """Confirmations that come before the last sum wait; one that turns out to be nobody's is dropped alone."""
-    solo, peer, other = three()
-    a, b = begun(solo, peer, other)
-    for p, x in ((peer, a), (other, b)):
-        solo.give(*p.value(x, SHARE))
-    hear(solo, a)
-    hear(solo, b)
-    for x, y in ((a, b), (b, a)):
-        cpace.take_sum(solo.ch.me.keys, x, x.tags.index(y.tags[y.me]), y.X[y.me])
-    solo.give(*peer.value(a, CONFIRM, signer=Peer("bert").session))
-    solo.give(*other.value(b, CONFIRM))
-    for p, x in ((peer, a), (other, b)):
-        solo.give(*p.value(x, SUM))
-    assert solo.ch.out.drops == {"signature": 1} and solo.ch.epochs.attempt is not None
-    assert solo.ch.epoch is None
-    solo.give(*peer.value(a, CONFIRM))
-    assert solo.ch.epoch
-
-
-def test_values_for_no_attempt_of_ours():
-    solo, peer = two()
-    (a,) = begun(solo, peer)
-    for kind in (SHARE, SUM):
-        solo.refuses(*(peer.value(a, kind, b"\x07" * 32 + a.Z[a.me]) + ("stale",)))
-    solo.refuses(*(peer.value(a, SUM, a.hid + a.Z[a.me]) + ("format",)))  # two members have no sums
 
 
 def test_proposals_with_a_wrong_member_list():
     solo, peer = two()
     stranger = Peer("zoe", 9)
-    us, them, other = (solo.ch.me.tag, solo.ch.me.session.sid), (peer.tag, peer.session.sid), (stranger.tag, stranger.session.sid)
+    us, them, other = (
+        (solo.ch.me.tag, solo.ch.me.session.sid),
+        (peer.tag, peer.session.sid),
+        (stranger.tag, stranger.session.sid),
+    )
     both = sorted([us, them])
     lists = [
         [], [them], [us], sorted([them, other]), both[::-1], [both[0], both[0], both[1]], sorted([us, them, other]),

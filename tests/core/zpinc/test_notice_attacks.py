@@ -3,10 +3,13 @@
 from check import raises
 from insider import LOW, package
 from room import Room
+from sealcast.crypto.signing import NOTICE_LABEL, PACKAGE_LABEL, seal_signed, sign_as
 from sealcast.errors import Reject
 from sealcast.smmp import packages
+from sealcast.wire import NOTICE, PACKAGE, header
 from sealcast.zpinc import revocation
 from sealcast.zpinc.identity import Identity
+from sealcast.zpinc.places import notice_topic
 from solo import Peer, Solo, config, hardware, suite
 
 HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
@@ -36,14 +39,17 @@ def test_a_notice_is_opened_whatever_became_of_the_packages():
     assert min(bob.group.packages.mine) > 6
     room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
     root = room.members["ann"].me.root
-    assert bob.me.tag not in room.members["ann"].places.theirs and room.members["ann"].places.k is None  # all of the old place is gone
+    # all of the old place is gone
+    assert bob.me.tag not in room.members["ann"].places.theirs and room.members["ann"].places.k is None
     room.pump()
     assert bob.me.root == room.members["cem"].me.root == root != room.members["eve"].me.root
     assert ("bob", "moved") in room.events and ("eve", "expelled") in room.events
 
 
 def test_a_notice_that_cannot_be_opened_is_told():
-    """cem loses its storage when the notice has been made: a person must know, or it waits at the thief's place for ever."""
+    """cem loses its storage when the notice has been made: a person
+    must know, or it waits at the thief's place for ever.
+    """
     room = lost_room()
     cem = room.members["cem"]
     room.filters["cem"] = []
@@ -75,13 +81,67 @@ def test_a_notice_key_is_its_members_own():
     in_his_name = package(cem, 0, body, bob.me.tag, bob.me.session.sid)
     assert raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, in_his_name).reason == "signature"
     for u in LOW:
-        assert raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, package(bob, 0, u)).reason == "neutral"
-    assert raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, package(bob, 0, body + body)).reason == "format"
+        assert (
+            raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, package(bob, 0, u)).reason == "neutral"
+        )
+    assert (
+        raises(Reject, revocation.receive_key, ann.me, ann.places, of_bob, package(bob, 0, body + body)).reason
+        == "format"
+    )
     assert ann.places.theirs == true
 
 
+def test_a_notice_key_of_a_session_that_was_replaced():
+    anna, again = Peer("anna"), Peer("anna", 2, session=2)
+    solo = Solo(ratchet=True).connect(anna.join(), again.join())
+    solo.ch.places.collects = True
+
+    def shown(peer):
+        head = header(PACKAGE, peer.session.sid, 0)
+        return peer.topic("k", 2), seal_signed(peer, head, peer.tag, PACKAGE_LABEL, suite.x25519_base(hardware(32)))
+
+    solo.refuses(*(shown(anna) + ("stale",)))
+    assert solo.ch.places.theirs == {}
+    solo.give(*shown(again))
+    assert list(solo.ch.places.theirs) == [again.tag]
+
+
+def notice(me, generation, shares, removed=b"\x09" * 16, admin=ADMIN, after=b"", count=None):
+    """Signed as the admin signs, whatever it says. shares: [(tag, keyed, box of 48 bytes)]. -> (topic, frame)"""
+    body = suite.x25519_base(hardware(32)) + removed + bytes((len(shares) if count is None else count,))
+    body += b"".join([tag + bytes((keyed,)) + box for tag, keyed, box in shares]) + after
+    place = me.keys.rp[:16]
+    head = header(NOTICE, place, generation)
+    sig = sign_as(suite, NOTICE_LABEL, admin, suite.ed25519_public(admin), me.keys.ad(head, place), body)
+    return notice_topic(me.keys, me.topics, me.channel), me.keys.seal(me.rng, head, place, body + sig)
+
+
+def test_notices_that_the_admin_signed_and_that_say_nothing():
+    solo = Solo(admin=suite.ed25519_public(ADMIN)).connect()
+    me, box = solo.ch.me, bytes(48)
+    mine = (me.tag, 0, box)
+    solo.refuses(*(notice(me, 0, [mine]) + ("stale",)))  # the place's own generation
+    for keyed in (2, 255):
+        solo.refuses(*(notice(me, 1, [(me.tag, keyed, box)]) + ("format",)))
+    solo.refuses(*(notice(me, 1, [(bytes((i,)) * 16, 0, box) for i in range(31)] + [mine]) + ("format",)))
+    solo.refuses(*(notice(me, 1, [mine], after=b"\x00") + ("format",)))
+    for count in (0, 2, 255):
+        solo.refuses(*(notice(me, 1, [mine], count=count) + ("format",)))
+    assert solo.ch.places.generation == 0 and not solo.ch.places.old
+
+
+def test_a_notice_of_somebody_else_and_one_where_there_is_no_admin():
+    solo = Solo(admin=suite.ed25519_public(ADMIN)).connect()
+    solo.refuses(*(notice(solo.ch.me, 1, [(solo.ch.me.tag, 0, bytes(48))], admin=b"\x08" * 32) + ("signature",)))
+    without = Solo().connect()
+    without.refuses(*(notice(without.ch.me, 1, [(without.ch.me.tag, 0, bytes(48))]) + ("signature",)))
+    assert without.ch.me.root == solo.ch.me.root and not without.event("moved")
+
+
 def test_an_identity_of_low_order_blocks_nothing():
-    """Nothing could be sealed to it: neither a notice nor an agreement could be made with such a member in the channel."""
+    """Nothing could be sealed to it: neither a notice nor an
+    agreement could be made with such a member in the channel.
+    """
     solo = Solo(ratchet=True).connect()
     for u in LOW:
         mallory = Peer("mallory")

@@ -1,4 +1,6 @@
-"""A stored state beside another key: of a channel made anew under its old name, of one that moved. PROTOCOL.md 12 and 22."""
+"""A stored state beside another key: of a channel made anew under its
+old name, of one that moved. PROTOCOL.md 12 and 22.
+"""
 
 from sealcast.zpinc import revocation
 from solo import Peer, Solo

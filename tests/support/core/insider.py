@@ -3,7 +3,7 @@
 PROTOCOL.md 16 to 22, on CPython and on MicroPython; used by the attacks in tests/core/smmp and tests/core/zpinc.
 """
 
-from room import Room
+from room import Room, packed
 from sealcast.crypto.signing import CONTROL_LABEL, PACKAGE_LABEL, seal_signed
 from sealcast.smmp import agreement as formulas
 from sealcast.smmp import membership
@@ -12,7 +12,13 @@ from sealcast.smmp.outgoing import wrapped
 from sealcast.wire import CONTROL, PACKAGE, header
 from solo import hardware, suite
 
-LOW = (bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f", b"\xed" + b"\xff" * 31, b"\xee" + b"\xff" * 30 + b"\x7f")
+LOW = (
+    bytes(32),
+    b"\x01" + bytes(31),
+    b"\xec" + b"\xff" * 30 + b"\x7f",
+    b"\xed" + b"\xff" * 31,
+    b"\xee" + b"\xff" * 30 + b"\x7f",
+)
 
 
 def three():
@@ -52,7 +58,17 @@ def agreement(room, uid, change, reason=0, epoch=None):
     parties = [membership.party(ch.me, ch.others, g, tag, False, r) for tag in st.tags]
     change(parties)
     return formulas.agree(
-        suite, g.id, st.epoch if epoch is None else epoch, st.head, reason, ch.me.tag, ch.me.identity.b, r, hardware(32), parties, st.v
+        suite,
+        g.id,
+        st.epoch if epoch is None else epoch,
+        st.head,
+        reason,
+        ch.me.tag,
+        ch.me.identity.b,
+        r,
+        hardware(32),
+        parties,
+        st.v,
     )
 
 
@@ -64,3 +80,14 @@ def package(ch, number, body=None, tag=None, sid=None):
     head = header(PACKAGE, sid or ch.me.session.sid, number)
     body = suite.x25519_base(hardware(32)) + suite.x25519_base(hardware(32)) if body is None else body
     return seal_signed(ch.me, head, tag or ch.me.tag, PACKAGE_LABEL, body)
+
+
+def refuses(room, uid, stream, payload, reason, slot=None):
+    """This member counts the group's payload under this reason; what it would store, and its phase, are as before."""
+    ch = room.members[uid]
+    before, phase, count = packed(ch.group), ch.group.phase, ch.out.drops.get(reason, 0)
+    effects = ch.receive(ch.me.topics.make(ch.group.name, stream, slot), payload, room.now)
+    assert ch.out.drops.get(reason, 0) == count + 1, ch.out.drops
+    assert packed(ch.group) == before and ch.group.phase == phase
+    assert not [e for e in effects if e[0] in ("store", "message")]
+    room.run(uid, effects)

@@ -1,4 +1,5 @@
-"""Runs on MicroPython for tests/core/cpython/test_rare_scenarios.py: rare modules loaded and dropped, with memory and without.
+"""Runs on MicroPython for tests/core/cpython/test_rare_scenarios.py:
+rare modules loaded and dropped, with memory and without.
 
 $SEALCAST_RARE names the modules ("zpinc.joins run.settings").
 """

@@ -1,4 +1,6 @@
-"""Members of a ratcheting group behind an honest broker, on CPython and on MicroPython: whole Channels. PROTOCOL.md 16 to 20."""
+"""Members of a ratcheting group behind an honest broker, on CPython
+and on MicroPython: whole Channels. PROTOCOL.md 16 to 20.
+"""
 
 from sealcast.channel import Channel
 from sealcast.smmp import order
@@ -24,7 +26,9 @@ class Room:
 
     def switch_on(self, uid):
         self.filters[uid] = []
-        ch = self.members[uid] = Channel(suite, config(uid, ratchet=True, **self.changes), self.stored.get(uid), hardware)
+        ch = self.members[uid] = Channel(
+            suite, config(uid, ratchet=True, **self.changes), self.stored.get(uid), hardware
+        )
         self.run(uid, ch.start(self.now))
         self.run(uid, ch.connecting(self.now))
 

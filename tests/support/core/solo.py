@@ -32,8 +32,8 @@ def hardware(n):
 
 def config(uid, **changes):
     """Checked settings of a member."""
-    c = {"uid": uid, "channel": "greenhouse", "key": KEY, "identity": (uid.encode() * 32)[:32], "roster": None, "sign": True,
-         "ring": 4, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all",
+    c = {"uid": uid, "channel": "greenhouse", "key": KEY, "identity": (uid.encode() * 32)[:32], "roster": None,
+         "sign": True, "ring": 4, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all",
          "ratchet": False}  # fmt: skip
     c.update(changes)
     return c
@@ -110,7 +110,12 @@ class Solo:
         """Everything that matters: what would be stored, and what is only remembered."""
         ch = self.ch
         a, t = ch.epochs, ch.epochs.attempt
-        out = [pack_parts(ch), ch.phase, a.rank, t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early))]
+        out = [
+            pack_parts(ch),
+            ch.phase,
+            a.rank,
+            t and (t.hid, t.state, list(t.Z), list(t.X), sorted(t.confirmed), sorted(t.early)),
+        ]
         for m in ch.others.by_tag.values():
             out.append((m.uid, m.public, m.conn, m.counter, m.willed, m.status, m.deadline))
             out.append([(s.sid, s.window.next, sorted(s.window.held)) for s in m.sessions])
@@ -208,7 +213,9 @@ class Peer:
 
 
 def hear(solo, attempt):
-    """Feed the member's own handshake messages, published since last time, to a peer's Attempt; -> its proof or None."""
+    """Feed the member's own handshake messages, published since last
+    time, to a peer's Attempt; -> its proof or None.
+    """
     proof = None
     for topic, payload in solo.published:
         if topic == solo.ch.me.topic("h"):

@@ -1,4 +1,6 @@
-"""A member's life in which every rare part of zpinc is used, without a name of any of them: for what is dropped and comes again."""
+"""A member's life in which every rare part of zpinc is used, without
+a name of any of them: for what is dropped and comes again.
+"""
 
 from sealcast.channel import Channel
 from sealcast.compat import best_suite

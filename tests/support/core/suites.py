@@ -1,4 +1,6 @@
-"""The crypto suites that are here: on CPython soft and host, on MicroPython soft, and native where the module is installed."""
+"""The crypto suites that are here: on CPython soft and host, on
+MicroPython soft, and native where the module is installed.
+"""
 
 import sys
 

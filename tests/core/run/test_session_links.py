@@ -1,0 +1,215 @@
+"""The session driver and time: reconnects, messages to the application, back-pressure, ticks, and how it ends."""
+
+import asyncio
+
+from scripted import Memory, Note, Script, Wire, made, publish, run, running, until
+from sealcast.errors import Offline
+from sealcast.run import aio, link
+
+
+def test_reconnects_wait_longer_each_time():
+    async def test():
+        wire = Wire(refuse=3)
+        s = await made(Script(), wire)
+        await s.start()
+        await until(lambda: s.online)
+        waits = [info["retry_ms"] for name, info in s.events if name == "offline"]
+        assert waits == [250, 500, 1000]
+        assert s.events[0][1]["reason"] == "OSError: refused"
+        assert wire.log == ["refused", "abort"] * 3 + [("connect", "will", b"bye")]
+        await s.close()
+
+    run(test())
+
+
+def test_backoff():
+    b = aio.Backoff(500, 60000, lambda n: b"\xff" * n)
+    assert [b.next() for _ in range(9)] == [500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]
+    b.reset()
+    assert b.next() == 500
+    spread = aio.Backoff(1000, 1000)
+    values = [spread.next() for _ in range(200)]
+    assert min(values) >= 500
+    assert max(values) <= 1000
+    assert len(set(values)) > 20
+
+
+def test_messages_in_order_and_taken_when_the_application_comes_back():
+    async def test():
+        wire = Wire()
+        ch = Script(receive=lambda topic, payload: [("message", Note(payload[0]))])
+        s = await running(ch, wire)
+        wire.give(("t", b"\x01"), ("t", b"\x02"), ("t", b"\x03"))
+        seen = []
+        async for m in s:
+            await s.rekey()
+            taken = [call[1].seq for call in ch.calls if call[0] == "taken"]
+            assert taken == seen
+            seen.append(m.seq)
+            if m.seq == 3:
+                break
+        assert seen == [1, 2, 3]
+        await s.close()
+
+    run(test())
+
+
+def test_a_message_callback_takes_messages():
+    async def test():
+        wire = Wire()
+        ch = Script(receive=lambda topic, payload: [("message", Note(payload[0]))])
+        s = await running(ch, wire)
+        seen = []
+        s.on("message", lambda name, m: seen.append(m.seq))
+        wire.give(("t", b"\x01"), ("t", b"\x02"))
+        await until(lambda: ch.names().count("taken") == 2)
+        assert seen == [1, 2]
+        assert not s._messages
+        await s.close()
+
+    run(test())
+
+
+def test_an_application_that_does_not_read_loses_the_oldest_and_is_told():
+    async def test():
+        wire = Wire()
+        ch = Script(receive=lambda topic, payload: [("message", Note(payload[0]))])
+        s = await running(ch, wire, backlog=4)
+        wire.give(*[("t", bytes([i])) for i in range(50)])
+        await until(lambda: ch.names().count("receive") == 50)
+        assert [m.seq for m in s._messages] == [46, 47, 48, 49]
+        assert [info["seq"] for name, info in s.events if name == "overflow"] == list(range(46))
+        await s.close()
+
+    run(test())
+
+
+def test_a_flood_waits_at_the_broker_and_acknowledgements_go_on():
+    async def test():
+        wire, storage = Wire(), Memory()
+        ch = Script(receive=lambda topic, payload: [("store", b"x")], send=lambda body, mode: [publish(1, 5)])
+        s = await running(ch, wire, storage)
+        storage.failures = 1  # the engine stands still for a while
+        wire.give(*[("t", b"x")] * 100)
+        await until(lambda: storage.failures == 0)
+        task = asyncio.create_task(s.send(b"x"))
+        most = 0
+        while "acked" not in ch.names():
+            most = max(most, s.waiting_frames())
+            await aio.sleep_ms(1)
+        await task
+        assert 0 < most <= link.INBOX
+        await until(lambda: ch.names().count("receive") == 100)
+        await s.close()
+
+    run(test())
+
+
+def test_a_broker_that_takes_nothing_is_a_lost_link():
+    async def test():
+        wire = Wire()
+        ch = Script(rekey=lambda: [publish(1)] * (link.OUTBOX + 2))
+        s = await running(ch, wire)
+        wire.ack.clear()
+        await s.rekey()
+        await until(lambda: "disconnected" in ch.names())
+        await s.close()
+
+    run(test())
+
+
+def test_ticks_come_when_they_were_asked_for():
+    async def test():
+        ch = Script()
+        s = await made(ch)
+        begun = s.clock.now()
+        ch.answers["start"] = lambda: [("wake", begun + 60)]
+        ch.answers["tick"] = lambda now: [("wake", now + 40)] if ch.names().count("tick") == 1 else []
+        await s.start()
+        await until(lambda: ch.names().count("tick") == 2)
+        first, second = [call[1] for call in ch.calls if call[0] == "tick"]
+        assert begun + 60 <= first < begun + 1000
+        assert first + 40 <= second < first + 1000
+        await s.close()
+
+    run(test())
+
+
+def test_a_later_wake_replaces_the_earlier_one():
+    async def test():
+        ch = Script()
+        s = await made(ch)
+        begun = s.clock.now()
+        ch.answers["start"] = lambda: [("wake", begun + 100000), ("wake", begun + 30)]
+        await s.start()
+        await until(lambda: "tick" in ch.names())
+        await s.close()
+
+    run(test())
+
+
+def test_leave_says_goodbye_and_close_does_not():
+    async def test():
+        for name, action in (("leave", lambda s: s.leave()), ("sleep", lambda s: s.sleep(60))):
+            wire = Wire()
+            effects = [publish(9), ("disconnect",)]
+            ch = Script(leave=lambda effects=effects: effects, sleep=lambda seconds, effects=effects: effects)
+            s = await running(ch, wire)
+            await action(s)
+            assert wire.log[-2:] == [("publish", "t/9", b"\x09", False, 1), "close"], name
+            assert s.closed
+        wire = Wire()
+        s = await running(Script(), wire)
+        await s.close()
+        assert wire.log[-1] == "abort"
+
+    run(test())
+
+
+def test_leave_works_without_a_link():
+    async def test():
+        wire = Wire(refuse=1000)
+        ch = Script(leave=lambda: [("disconnect",)])
+        s = await made(ch, wire)
+        await s.start()
+        await until(lambda: "refused" in wire.log)
+        await s.leave()
+        assert s.closed
+
+    run(test())
+
+
+def test_closing_ends_whoever_waits():
+    async def test():
+        wire = Wire()
+        ch = Script(send=lambda body, mode: [publish(1, 3)])
+        s = await running(ch, wire)
+        wire.ack.clear()
+        ends = []
+
+        async def sender():
+            try:
+                await s.send(b"x")
+            except Offline:
+                ends.append("send")
+
+        async def reader():
+            async for _ in s:
+                pass
+            ends.append("read")
+
+        tasks = [asyncio.create_task(sender()), asyncio.create_task(reader())]
+        await until(lambda: len(wire.log) == 2)
+        await s.close()
+        for task in tasks:
+            await task
+        assert sorted(ends) == ["read", "send"]
+        try:
+            await s.send(b"y")
+            raise AssertionError("a closed session sends")
+        except Offline:
+            pass
+        assert not s.healthy()
+        await s.close()
+
+    run(test())
