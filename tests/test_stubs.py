@@ -52,6 +52,7 @@ def attributes(tree, stub):
             names = {n.target.id for n in node.body if isinstance(n, ast.AnnAssign)}
         else:
             targets = [t for n in ast.walk(node) if isinstance(n, ast.Assign) for t in n.targets]
+            targets = [t for target in targets for t in (target.elts if isinstance(target, ast.Tuple) else [target])]
             own = [t for t in targets if isinstance(t, ast.Attribute) and ast.unparse(t.value) == "self"]
             names = {t.attr for t in own if public(t.attr)}
         out[node.name] = names

@@ -11,7 +11,7 @@ async def join(channel_name=None, settings="sealcast.json", **overrides):
 
     channel_name and overrides replace fields of the settings. Raises BadSettings with one line a wrong field.
     """
-    from sealcast.compat import best_suite
+    from sealcast.crypto import best_suite
     from sealcast.run.aio import Clock
 
     from . import setup

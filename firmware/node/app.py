@@ -5,7 +5,8 @@ import gc
 import json
 import sys
 
-from sealcast.compat import best_suite, const
+from sealcast.compat import const
+from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, SealcastError
 from sealcast.run.aio import Backoff, Clock, explain, sleep_ms
 

@@ -5,7 +5,8 @@ import os
 from binascii import a2b_base64
 
 from sealcast import rare
-from sealcast.compat import best_suite, const
+from sealcast.compat import const
+from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, BadState, NoRandomness
 
 # Heap that must be free before the parts below are loaded, for the ratcheting group to fit as well: docs/HARDWARE.md, "Memory".

@@ -16,7 +16,7 @@ from binascii import hexlify as _hexlify
 try:
     from symcrypto import pad, unpad
 except ImportError:
-    from .crypto.soft_padding import pad, unpad  # noqa: F401
+    from .padding import pad, unpad  # noqa: F401
 
 UNLOADS = sys.implementation.name == "micropython"  # is memory so dear that code is dropped? See rare.py
 
@@ -38,15 +38,3 @@ def b2a(data):
 
 def hexlify(data):
     return _hexlify(data).decode()
-
-
-def best_suite():
-    """The fastest crypto suite that is installed: native, else host, else soft."""
-    try:
-        from .crypto import native as suite
-    except ImportError:
-        try:
-            from .crypto import host as suite
-        except ImportError:
-            from .crypto import soft as suite
-    return suite

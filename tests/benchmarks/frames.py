@@ -50,7 +50,7 @@ def measure(put):
         disk = os.path.join(folder, "disk")
         install(disk)
         with emulated.Board("VIRT_RV32", disk, icount=True, heap_bytes=1 << 20) as board:
-            for name in ("soft_frames.py", "soft_padding.py"):
+            for name in ("soft_frames.py",):
                 with open(os.path.join(CORE, "crypto", name), "rb") as file:
                     board.put("/lib/sealcast/crypto/" + name, file.read())
             board.interrupt()

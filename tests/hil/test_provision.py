@@ -9,9 +9,9 @@ import stat
 import pytest
 
 from host_support import Child, free_port, mosquitto, start_broker
-from sealcast import compat, wire
+from sealcast import wire
 from sealcast.channel import Channel
-from sealcast.crypto import keys
+from sealcast.crypto import best_suite, keys
 from sealcast.run import slots
 from sealcast.run.settings import complete
 from sealcast.zpinc.identity import Identity, fingerprint
@@ -39,7 +39,7 @@ def test_a_board_becomes_a_member_and_stays_it(greenhouse, installed):
     (installed.flash / "main.py").write_text("pass\n")
     done = greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-1", "--port", installed.port)
     settings = json.loads((installed.flash / "sealcast.json").read_text())
-    suite = compat.best_suite()
+    suite = best_suite()
     assert settings["key"] == kept(greenhouse)["key"] == wire.b64(keys.root_key(suite, PHRASE.encode(), b"greenhouse"))
     secret = wire.unb64(settings["identity"])
     public = Identity(suite, secret).public
@@ -193,7 +193,7 @@ def test_an_invitation_brings_another_computer_in(greenhouse, neighbour):
 def test_an_invitation_is_read_in_exactly_the_form_it_is_written(known):
     url = invites.make(known)
     assert invites.read(url, "u") == known
-    suite = compat.best_suite()
+    suite = best_suite()
     body = url[: url.index("&sum=")]
     for other in (
         body.replace("?key=", "?x=1&key="),

@@ -18,7 +18,7 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 
 # Bottom to top; a package uses those below it and itself. Modules that are named stand on their own.
 LAYERS = (
-    ("base", "sealcast.compat", "sealcast.errors", "sealcast.wire", "sealcast.effects", "sealcast.rare"),
+    ("base", "sealcast.compat", "sealcast.errors", "sealcast.wire", "sealcast.effects", "sealcast.padding", "sealcast.rare"),
     ("crypto", "sealcast.crypto"),
     ("zpinc", "sealcast.zpinc"),
     ("smmp", "sealcast.smmp"),

@@ -10,7 +10,7 @@ import sys
 
 import vfs
 
-from sealcast.compat import best_suite
+from sealcast.crypto import best_suite
 from sealcast.run.filestore import FileStore
 
 SUITE = best_suite()

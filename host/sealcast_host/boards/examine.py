@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sealcast import compat, wire
+from sealcast import wire
+from sealcast.crypto import best_suite
 from sealcast.run import slots
 from sealcast.run.settings import check
 from sealcast.zpinc.identity import Identity
@@ -109,7 +110,7 @@ def _crypto(device: Device, facts: Facts, again: str) -> Iterator[Finding]:
     if not bundle.native_for(facts.arch):
         yield Finding("crypto", NOTE, "no native module for this chip: pure Python, slow and not constant-time")
         return
-    suite = compat.best_suite()
+    suite = best_suite()
     expected = [suite.h(32, b"", b"", b"sc/doctor", _PROBE).hex(), suite.x25519_base(_PROBE).hex()]
     try:
         if device.run(_COMPUTE).split() == expected:
@@ -169,7 +170,7 @@ def _membership(settings: dict[str, Any], channel: str | None, provision: str) -
         yield Finding("channel", NOTE, f"{name} is not known on this computer: its key cannot be compared")
         return
     known = channels.load(name)
-    suite = compat.best_suite()
+    suite = best_suite()
     if settings.get("key") and not suite.equal(wire.unb64(settings["key"]), known.key):
         yield Finding(
             "channel", WRONG, f"the board's key is not that of {name} here: nobody would hear it: {provision} --replace"
@@ -188,7 +189,7 @@ def _membership(settings: dict[str, Any], channel: str | None, provision: str) -
 def _state(device: Device, settings: dict[str, Any]) -> Iterator[Finding]:
     if not settings.get("identity"):
         return
-    suite = compat.best_suite()
+    suite = best_suite()
     key = slots.key_for(suite, wire.unb64(settings["identity"]), settings["channel"].encode(), settings["uid"].encode())
     both = [device.get(f"/state.{i}") for i in range(2)]
     if slots.newest(suite, key, both[0], both[1]) is not None:

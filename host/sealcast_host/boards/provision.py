@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sealcast import compat, wire
+from sealcast import wire
+from sealcast.crypto import best_suite
 from sealcast.run import slots
 from sealcast.run.settings import complete, text_of
 from sealcast.zpinc.identity import Identity, fingerprint
@@ -128,7 +129,7 @@ def _reach(out: dict[str, Any], wishes: Wishes, board: Board) -> None:
 
 def provision(channel: str, wishes: Wishes, port: str, *, replace: bool) -> Label:
     """Write one board's settings, identity and seed; add it to the roster; restart it. Raises UserError."""
-    suite = compat.best_suite()
+    suite = best_suite()
     known = channels.load(channel)
     settings_for(known, wishes, None)  # what is wrong with the wishes is said before a board is looked for
     with Device(port) as device:
@@ -171,10 +172,10 @@ def _write(device: Device, settings: dict[str, Any], secret: bytes, *, keep_stat
     if not keep_state or not has_state:
         for path in _OF_A_MEMBER if not keep_state else ():
             device.remove(path)
-        suite = compat.best_suite()
+        suite = best_suite()
         key = slots.key_for(suite, secret, settings["channel"].encode(), settings["uid"].encode())
         device.put(_STATE[0], slots.pack(suite, key, 1, _SEEDED + secrets.token_bytes(32)))
-    device.put(SETTINGS, text_of(compat.best_suite(), complete(settings)).encode())
+    device.put(SETTINGS, text_of(best_suite(), complete(settings)).encode())
 
 
 def _present(device: Device) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sealcast import compat, wire
-from sealcast.crypto import keys
+from sealcast import wire
+from sealcast.crypto import best_suite, keys
 from sealcast.errors import Reject
 from sealcast.run.settings import complete
 from sealcast.zpinc import identity
@@ -81,7 +81,7 @@ async def _keeps(first: MqttTransport, second: MqttTransport, seconds: float) ->
 
 async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> Finding:
     """Who has been here, by the joins kept at the broker: reading one proves the key."""
-    place = keys.Keys(compat.best_suite(), known.key, known.channel.encode())
+    place = keys.Keys(best_suite(), known.key, known.channel.encode())
     topics = wire.Topics(place.rp)
     await link.subscribe(topics.everyone("j"), 1)
     uids, unreadable = set(), 0

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Iterator
 
 from sealcast import wire
+from sealcast.crypto import best_suite
 from sealcast.zpinc.identity import fingerprint
 from sealcast_host.boards import examine as examine_board
 from sealcast_host.boards.bundle import find_compiler
@@ -90,9 +91,8 @@ def _file(name: str) -> tuple[ChannelFile | None, list[Finding]]:
         Finding("channel", OK, f"{name}: its file is whole and for your eyes only; this computer is {known.uid} in it")
     ]
     if known.roster:
-        from sealcast import compat
 
-        suite = compat.best_suite()
+        suite = best_suite()
         prints = [f"{uid} {fingerprint(suite, wire.unb64(public))}" for uid, public in sorted(known.roster.items())]
         found.append(Finding("channel", OK, f"pinned, compare with the labels: {', '.join(prints)}"))
     return known, found

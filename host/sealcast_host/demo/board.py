@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sealcast import compat, wire
+from sealcast import wire
+from sealcast.crypto import best_suite
 from sealcast.run import slots
 from sealcast_host.boards import bundle, romfs
 from sealcast_host.bridge.ports import Bridge, maker
@@ -68,7 +69,7 @@ class BoardMember(Member):
         emulated = emulator()
         files = bundle.make(ARCH, MPY, None, emulated.port.bootstrap("unix.py", "mpy-cross")).files
         self._folder.mkdir(mode=0o700)
-        identity, suite = secrets.token_bytes(32), compat.best_suite()
+        identity, suite = secrets.token_bytes(32), best_suite()
         settings = known.settings(self.uid) | {"identity": wire.b64(identity), "log": "json", "keepalive": 20}
         settings |= {"transport": "serial", "serial": {"window": WINDOW}} | self._settings
         del settings["broker"]

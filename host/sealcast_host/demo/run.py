@@ -31,8 +31,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sealcast import compat
-from sealcast.crypto import keys
+from sealcast.crypto import best_suite, keys
 from sealcast_host.broker.server import running_broker
 from sealcast_host.demo.board import BoardMember, missing
 from sealcast_host.demo.broker import Recorder
@@ -242,7 +241,7 @@ class Demo:
         )
 
     def _wrong_password(self) -> None:
-        suite = compat.best_suite()
+        suite = best_suite()
         right = keys.Keys(suite, keys.root_key(suite, self.phrase.encode(), CHANNEL.encode()), CHANNEL.encode())
         wrong = keys.Keys(suite, keys.root_key(suite, self.wrong.encode(), CHANNEL.encode()), CHANNEL.encode())
         readable = self.recorder.opened_with(right, right.rp)

@@ -19,7 +19,7 @@ STATE = FOLDER + "/state"
 _ROOM = "for _x in ('_hash', '_show', '_names', '_gone', 'hashlib'): globals().pop(_x, None)"
 _LOAD = """
 import gc, os
-from sealcast.compat import best_suite
+from sealcast.crypto import best_suite
 _s = best_suite()
 from sealcast.run.filestore import FileStore
 from sealcast.run.slots import key_for

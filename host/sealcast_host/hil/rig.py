@@ -24,7 +24,7 @@ def _t(v):
     return repr(v)
 """
 _CALLS = """
-from sealcast.compat import best_suite
+from sealcast.crypto import best_suite
 _s = best_suite()
 def _c(n, *a):
     try: print(_t(getattr(_s, n)(*a)))

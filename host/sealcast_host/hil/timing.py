@@ -42,7 +42,7 @@ OPERATIONS = {
 }
 # What is loaded, one on top of the other; the heap is measured after each.
 STEPS = {
-    "suite": "from sealcast.compat import best_suite\nbest_suite()",
+    "suite": "from sealcast.crypto import best_suite\nbest_suite()",
     "channel": "from sealcast.channel import Channel",
     "group": "from sealcast.smmp import order",
 }

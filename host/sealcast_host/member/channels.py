@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from sealcast import compat, wire
-from sealcast.crypto import keys
+from sealcast import wire
+from sealcast.crypto import best_suite, keys
 from sealcast.run.settings import check
 from sealcast_host.errors import UserError
 from sealcast_host.member.privatefiles import config_dir, make_private_dir, read_private_json, write_private
@@ -122,7 +122,7 @@ def create(
     path = path_of(channel)
     if path.exists():  # before the slow part; the write refuses as well
         raise UserError(f"{path} is there already; it is not overwritten: move it away first")
-    suite = compat.best_suite()
+    suite = best_suite()
     known.key = keys.root_key(suite, password.encode(), channel.encode())
     if admin:
         known.admin_secret = secrets.token_bytes(32)

@@ -13,7 +13,8 @@ import ipaddress
 from typing import Any
 from urllib.parse import quote, unquote
 
-from sealcast import compat, wire
+from sealcast import wire
+from sealcast.crypto import best_suite
 from sealcast.run.settings import check
 from sealcast_host.errors import UserError
 from sealcast_host.member.address import split_host
@@ -78,7 +79,7 @@ def _parse(body: str, uid: str) -> ChannelFile:
 
 
 def _check(url: str) -> str:
-    text: str = wire.b64(compat.best_suite().h(6, b"", b"", b"sc/invite", url.encode()))
+    text: str = wire.b64(best_suite().h(6, b"", b"", b"sc/invite", url.encode()))
     return text
 
 

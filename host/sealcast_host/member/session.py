@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from sealcast import compat, wire
-from sealcast.crypto import keys
+from sealcast import wire
+from sealcast.crypto import best_suite, keys
 from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
 from sealcast.run.session import Session
@@ -230,7 +230,7 @@ async def start(settings: dict[str, Any], state: MemberState, watch: Callback | 
     """Build and start the session of a member whose state is held. Releases it when that fails."""
     try:
         config = complete(settings)
-        suite = compat.best_suite()
+        suite = best_suite()
         if config["key"] is None:
             config["key"] = keys.root_key(suite, config["password"].encode(), config["channel"].encode())
         if config["identity"] is None:

@@ -6,8 +6,8 @@ them in the native modules. The first argument `s` is the suite; those that a ca
 argument, as everywhere (arguments.py).
 """
 
+from .. import padding
 from ..wire import HEADER, NONCE, TAG, lv
-from . import soft_padding
 from .arguments import column, data, exact, member, number, octets, short
 
 CALLS = (
@@ -99,12 +99,12 @@ def chain(s, key, skip, keep):
 
 def pad(s, lead, body):
     """lead || body || 0x80 || zeros: what follows lead has a Padme length, 32 or more."""
-    return soft_padding.pad(data("lead", lead), data("body", body))
+    return padding.pad(data("lead", lead), data("body", body))
 
 
 def unpad(s, data_, limit):
     """The length of the body in what pad(b"", body) gave; -1 for anything else and for more than limit bytes."""
-    return soft_padding.unpad(data("data", data_), number("limit", limit, 0, (1 << 30) - 1))
+    return padding.unpad(data("data", data_), number("limit", limit, 0, (1 << 30) - 1))
 
 
 # --- the ratchet

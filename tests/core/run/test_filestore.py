@@ -5,7 +5,7 @@ filesystems lose what was not synced, and on real files.
 import os
 
 from check import raises
-from sealcast.compat import best_suite
+from sealcast.crypto import best_suite
 from sealcast.run import slots
 from sealcast.run.filestore import Files, FileStore
 

@@ -1,7 +1,7 @@
 """The slot codec: what was packed comes back, everything else is refused, the newer of two valid slots wins."""
 
 from check import raises
-from sealcast.compat import best_suite
+from sealcast.crypto import best_suite
 from sealcast.errors import BadState
 from sealcast.run import slots
 

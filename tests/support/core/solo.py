@@ -5,7 +5,7 @@ The broker is played by hand: what `Solo` publishes comes back to it, retained m
 
 from check import raises
 from sealcast.channel import Channel
-from sealcast.compat import best_suite
+from sealcast.crypto import best_suite
 from sealcast.crypto.keys import Keys
 from sealcast.crypto.rng import Rng
 from sealcast.crypto.signing import sign

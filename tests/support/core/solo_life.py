@@ -3,7 +3,7 @@ a name of any of them: for what is dropped and comes again.
 """
 
 from sealcast.channel import Channel
-from sealcast.compat import best_suite
+from sealcast.crypto import best_suite
 
 suite = best_suite()
 _count = [0]
