@@ -5,10 +5,51 @@ zeros once, so a state of 4 KB costs about two sectors; at a store a minute a 2 
 erases each) lasts about 48 years, a 64 KB one about 18 months.
 """
 
+import os
+
 from sealcast.errors import BadState
 from sealcast.run.filestore import FileStore
 from sealcast.run.slots import key_for
 from sealcast.wire import lv
+
+
+def hardware(n):
+    """n bytes of the machine's own randomness, or None where the port has none."""
+    return os.urandom(n) if hasattr(os, "urandom") else None
+
+
+class Member:
+    """What makes a channel out of the stored state, at the start and after an internal error."""
+
+    def __init__(self, suite, config, directory):
+        self._suite = suite
+        self._config = config
+        self.store = state(suite, config, directory)
+
+    def begin(self, tell):
+        """-> Channel. tell(line): when what is stored cannot be used. Raises NoRandomness."""
+        blob = self.store.load()
+        if self.store.damaged:
+            tell("storage: the stored state cannot be used (other channel, other member, or broken flash); beginning anew")
+        try:
+            return self._channel(blob)
+        except BadState:  # nobody may be near this board: losing its state is what members recover from by themselves
+            tell("storage: the stored state is of another version; beginning anew")
+            return self._channel(None)
+
+    def remake(self):
+        return self._channel(self.store.load())
+
+    def _channel(self, blob):
+        from sealcast.channel import Channel
+
+        return Channel(self._suite, self._config, blob, hardware)
+
+    def jitter(self):
+        """random(n) for what needs no secrecy."""
+        if hardware(1):
+            return hardware
+        return lambda n: self._suite.h(n, self._config["identity"], b"", b"sc/jitter")
 
 
 def state(suite, config, directory):
@@ -17,7 +58,7 @@ def state(suite, config, directory):
     return FileStore(suite, key, directory + "state")
 
 
-def identity(suite, directory, hardware, tell):
+def identity(suite, directory, tell):
     """The member's 32-byte secret from its own file; made there at first boot. None without hardware randomness.
 
     Raises BadState for a file that is damaged after the member has begun: the others know it by what is lost, and only
