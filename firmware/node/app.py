@@ -10,7 +10,7 @@ from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, SealcastError
 from sealcast.run.aio import Backoff, Clock, explain, sleep_ms
 
-from . import setup, watchdog
+from . import watchdog
 from .log import Log
 
 _FEED_MS = const(1000)
@@ -39,8 +39,8 @@ async def run(path):
         asyncio.create_task(light.run())
     while True:
         try:
-            values, directory, complete = setup.read(path)
-            return await node(values if complete else setup.completed(values), directory, light)
+            config, directory = configured(path)
+            return await node(config, directory, light)
         except BadSettings as e:
             for line in str(e).split("\n"):
                 print(path + ": " + line)
@@ -52,6 +52,17 @@ async def run(path):
             light.state = "unprovisioned"
         await sleep_ms(wait)  # someone may be copying better settings over right now
         wait = min(2 * wait, _AGAIN_MOST_MS)
+
+
+def configured(path):
+    """-> (completed settings, directory of the node's files). Raises SealcastError."""
+    from . import setup
+
+    values, directory, complete = setup.read(path)
+    config = values if complete else setup.completed(values)
+    if ON_BOARD:
+        setup.fit(config)
+    return config, directory
 
 
 async def node(config, directory, light=None):
@@ -67,8 +78,9 @@ async def node(config, directory, light=None):
             status.event(name, info)
 
     broker, kept = await begin(config, suite, directory, report)
-    session = setup.member(config, suite, directory, clock, broker, log.tell)
+    session = started(config, suite, directory, clock, broker, log.tell)
     del kept
+    forget("setup", "heap")
     session.on("*", report)
     session.on("message", lambda name, message: None)  # taken as soon as it is printed
     tasks, source = [], None
@@ -104,11 +116,19 @@ async def node(config, directory, light=None):
     return 0
 
 
+def started(*parts):
+    from . import setup
+
+    return setup.member(*parts)
+
+
 async def begin(config, suite, directory, report):
     """What must take its memory before the member does: Wi-Fi, the first connection, one growth of the heap.
 
     -> (the transport, an object to be kept until the member is there). A step that fails says so, and is tried again.
     """
+    from . import setup
+
     setup.identify(config, suite, directory, lambda line: report("info", {"text": line}))
     wifi = None
     if config["wifi"]:
@@ -126,7 +146,8 @@ async def begin(config, suite, directory, report):
             await broker.reach()
             from . import heap
 
-            return broker, heap.grow()
+            kept = heap.grow()
+            return broker, kept
         except (OSError, MemoryError) as e:
             wait = backoff.next()
             report("offline", {"reason": explain(e), "retry_ms": wait})
@@ -151,7 +172,8 @@ async def publish(source, settings, session, log):
         try:
             reading = await source.read()
         except OSError:
-            log.event("error", {"code": "sensor", "where": source.name, "text": "no reading: check the wiring and sensor.pin"})
+            text = "no reading: check the wiring and sensor.pin"
+            log.event("error", {"code": "sensor", "where": source.name, "text": text})
             continue
         try:
             await session.send(json.dumps(reading).encode(), mode)
@@ -169,11 +191,19 @@ def watch(light, config, clock, log):
     return led.Status(light, log.tell, config["wifi"], clock.now)
 
 
-async def typed(session, log, link):
-    """Commands from the serial port: the lines between a link's packets, else standard input. What carries them out is loaded for it."""
-    from . import console as lines
+def forget(*names):
+    """Modules of the node that have done their work: their memory is for the member."""
+    package = sys.modules["node"]
+    for name in names:
+        if ON_BOARD and sys.modules.pop("node." + name, None) and hasattr(package, name):
+            delattr(package, name)
 
-    await lines.serve(session, log, lines.Lines(link) if link else lines.stdin())
+
+async def typed(session, log, link):
+    """Commands from the serial port: the lines between a link's packets, else standard input."""
+    from . import console
+
+    await console.serve(session, log, console.Lines(link) if link else console.stdin())
 
 
 def others(session, uid):

@@ -1,22 +1,32 @@
-"""From settings to a session: reads sealcast.json, finds the suite, fills in identity and key, puts the parts together."""
+"""From settings to a session: reads sealcast.json, fills in identity and key, puts the parts together."""
 
+import gc
 import json
-import os
+import sys
 from binascii import a2b_base64
 
+import sealcast
 from sealcast import rare
 from sealcast.compat import const
 from sealcast.crypto import best_suite
-from sealcast.errors import BadSettings, BadState, NoRandomness
+from sealcast.errors import BadSettings, NoRandomness, SealcastError
 
-# Heap that must be free before the parts below are loaded, for the ratcheting group to fit as well: docs/HARDWARE.md, "Memory".
+# Heap that must be free before the parts below are loaded, for the ratcheting group to fit as well. docs/HARDWARE.md,
+# "Memory".
 _IN_FIRMWARE = const(85000)
 _IN_ROMFS = const(142000)
 _IN_FILES = const(205000)
 
+# Of an ESP32's memory: what Wi-Fi takes with the reserve for its traffic, and a member of notes and conversations, its
+# bytecode in files or in flash. Measured on the emulated chips (docs/HARDWARE.md).
+_RADIO = const(62000)
+_MEMBER = const(80000)
+_MEMBER_IN_FLASH = const(58000)
+ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
 SUITES = {
     "native": "crypto: native (the C module: a scalar multiplication takes milliseconds)",
-    "soft": "crypto: soft (pure Python: correct, but slow and not constant-time; install the native module for this chip)",
+    "soft": "crypto: soft (pure Python: correct, but slow and not constant-time; "
+    "install the native module for this chip)",
 }
 
 
@@ -46,20 +56,18 @@ def read(settings):
     return values, directory, False
 
 
-def hardware(n):
-    """n bytes of the machine's own randomness, or None where the port has none."""
-    return os.urandom(n) if hasattr(os, "urandom") else None
-
-
 def identify(config, suite, directory, tell):
-    """Fill in the secrets that the settings may leave out: the member's identity, the channel's key. Raises SealcastError."""
+    """Fill in the secrets that the settings may leave out: the member's identity, the channel's key.
+
+    Raises SealcastError.
+    """
     tell(SUITES.get(suite.NAME, "crypto: " + suite.NAME))
     if config["identity"] is not None and config["key"] is not None:
         return  # as every provisioned board has them: storage is loaded later
     from . import storage
 
     if config["identity"] is None:
-        config["identity"] = storage.identity(suite, directory, hardware, tell)
+        config["identity"] = storage.identity(suite, directory, tell)
     if config["identity"] is None:
         raise NoRandomness("this port has no randomness to make an identity from: provision the board with one")
     if config["key"] is None:
@@ -67,44 +75,72 @@ def identify(config, suite, directory, tell):
 
 
 def member(config, suite, directory, clock, transport, tell=None):
-    """Completed settings with identity and key -> a Session, not yet started. tell(line): progress for people. Raises SealcastError."""
+    """Completed settings with identity and key -> a Session, not yet started. tell(line): progress for people.
+
+    Raises SealcastError.
+    """
     tell = tell or (lambda line: None)
-    from sealcast.channel import Channel
     from sealcast.run.session import Session
 
     from . import storage
 
-    store = storage.state(suite, config, directory)
-    blob = store.load()
-    if store.damaged:
-        tell("storage: the stored state cannot be used (other channel, other member, or broken flash); beginning anew")
-    try:
-        channel = Channel(suite, config, blob, hardware)
-    except BadState:  # nobody may be near this board: losing its state is what members recover from by themselves
-        tell("storage: the stored state is of another version; beginning anew")
-        channel = Channel(suite, config, None, hardware)
-
-    def remake():
-        return Channel(suite, config, store.load(), hardware)
-
-    jitter = hardware if hardware(1) else lambda n: suite.h(n, config["identity"], b"", b"sc/jitter")
-    return Session(channel, transport, store, clock, jitter, 16, remake)
+    kept = storage.Member(suite, config, directory)
+    channel = kept.begin(tell)
+    return Session(channel, transport, kept.store, clock, kept.jitter(), 16, kept.remake)
 
 
 def ratchet_fits(free, path):
-    """Does the ratcheting group fit a board with `free` bytes of heap? path: the core's; one that begins with no slash is frozen."""
+    """Does the ratcheting group fit a board with `free` bytes of heap? path: the core's, without a slash if frozen."""
     if path.startswith("/rom/"):
         return free >= _IN_ROMFS
     return free >= (_IN_FILES if path.startswith("/") else _IN_FIRMWARE)
 
 
 def completed(values):
-    """settings.complete(); its rules and texts are no longer needed then (rare.py)."""
-    settings = rare.load("run.settings")
+    """settings.complete(); its rules and texts are no longer needed then (rare.py).
+
+    A board's `ratchet` stays open, None, where the settings do not say it.
+    """
+    silent = ON_BOARD and isinstance(values, dict) and values.get("ratchet") is None
     try:
-        return settings.complete(values)
+        config = rare.load("run.settings").complete(values)
     finally:
         rare.drop("run.settings")
+    if silent:
+        config["ratchet"] = None
+    return config
+
+
+def fit(config):
+    """Before anything is begun: does the member fit this board? Decides `ratchet` where the settings leave it open.
+
+    Raises SealcastError where it would not run: a board says so, and does not die of it.
+    """
+    gc.collect()
+    free, path = gc.mem_free(), getattr(sealcast, "__file__", "")
+    if config["wifi"] and path.startswith("/") and _heap_grows():
+        need = _RADIO + (_MEMBER if path.startswith("/lib") else _MEMBER_IN_FLASH)
+        if free < need:
+            raise SealcastError(
+                "memory: %d KB are free, and Wi-Fi and a member need %d: `sealcast flash --xip` where it was not done, "
+                "or a firmware with the node in it (docs/HARDWARE.md)" % (free // 1000, need // 1000)
+            )
+    if config["ratchet"] is None:
+        config["ratchet"] = config["duty"] is None and ratchet_fits(free, path)
+        if config["duty"] is None and not config["ratchet"]:
+            print(
+                "memory: too little for the ratcheting group as well; "
+                "notes and conversations only (ratchet: true tries it)"
+            )
+
+
+def _heap_grows():
+    """Does the radio live on what Python's heap could grow by?"""
+    try:
+        import esp32
+    except ImportError:
+        return False
+    return hasattr(esp32, "idf_heap_info")
 
 
 def transport(suite, config, wifi=None):
@@ -117,22 +153,24 @@ def transport(suite, config, wifi=None):
 
 
 def client(suite, config, wifi=None):
-    """The MQTT client for config["broker"]. Its id is a pseudonym, the same at every connect: the broker then drops a dead one."""
+    """The MQTT client for config["broker"]. Its id is a pseudonym: the broker then drops a dead one."""
     from .mqtt import Client
 
     broker = config["broker"]
     name = suite.h(9, config["identity"], b"", b"sc/mqtt-id", config["channel"].encode())
     text = "".join(["%02x" % b for b in name])
     tls = context(broker["ca"]) if broker["tls"] else None
-    return Client(broker["host"], broker["port"], "sc" + text, broker["username"], broker["password"], config["keepalive"], tls, wifi)
+    who = "sc" + text, broker["username"], broker["password"]
+    return Client(broker["host"], broker["port"], *who, config["keepalive"], tls, wifi)
 
 
 def context(ca):
-    """A TLS context that checks the broker's certificate against the file `ca`; without one it hides, but cannot check."""
+    """A TLS context that checks the broker's certificate against the file `ca`; without one it hides, not checks."""
     try:
         import tls
     except ImportError:
-        raise BadSettings("broker.tls: this MicroPython is built without TLS; give false (messages are sealed all the same)")
+        why = "this MicroPython is built without TLS; give false (messages are sealed all the same)"
+        raise BadSettings("broker.tls: " + why)
     made = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     if ca is None:
         made.verify_mode = tls.CERT_NONE
@@ -162,4 +200,5 @@ def _root(storage, suite, config, directory, tell):
     try:
         return storage.root(suite, config["password"].encode(), config["channel"].encode(), directory, slow)
     except MemoryError:
-        raise BadSettings("password: making the key from it does not fit in this board's memory; give the key (`sealcast provision`)")
+        why = "making the key from it does not fit in this board's memory; give the key (`sealcast provision`)"
+        raise BadSettings("password: " + why)

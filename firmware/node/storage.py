@@ -1,14 +1,57 @@
-"""What a node keeps in files: its identity, its state, the key made from a password. All through FileStore: two slots each.
+"""What a node keeps in files: its identity, its state, the key made from a password. All through FileStore, two slots
+each.
 
 The files lie beside sealcast.json: identity.0/.1, state.0/.1, root.0/.1. Flash wear: a store writes the state once and
 zeros once, so a state of 4 KB costs about two sectors; at a store a minute a 2 MB littlefs (512 sectors, 100,000
 erases each) lasts about 48 years, a 64 KB one about 18 months.
 """
 
+import os
+
 from sealcast.errors import BadState
 from sealcast.run.filestore import FileStore
 from sealcast.run.slots import key_for
 from sealcast.wire import lv
+
+
+def hardware(n):
+    """n bytes of the machine's own randomness, or None where the port has none."""
+    return os.urandom(n) if hasattr(os, "urandom") else None
+
+
+class Member:
+    """What makes a channel out of the stored state, at the start and after an internal error."""
+
+    def __init__(self, suite, config, directory):
+        self._suite = suite
+        self._config = config
+        self.store = state(suite, config, directory)
+
+    def begin(self, tell):
+        """-> Channel. tell(line): when what is stored cannot be used. Raises NoRandomness."""
+        blob = self.store.load()
+        if self.store.damaged:
+            why = "other channel, other member, or broken flash"
+            tell("storage: the stored state cannot be used (%s); beginning anew" % why)
+        try:
+            return self._channel(blob)
+        except BadState:  # nobody may be near this board: losing its state is what members recover from by themselves
+            tell("storage: the stored state is of another version; beginning anew")
+            return self._channel(None)
+
+    def remake(self):
+        return self._channel(self.store.load())
+
+    def _channel(self, blob):
+        from sealcast.channel import Channel
+
+        return Channel(self._suite, self._config, blob, hardware)
+
+    def jitter(self):
+        """random(n) for what needs no secrecy."""
+        if hardware(1):
+            return hardware
+        return lambda n: self._suite.h(n, self._config["identity"], b"", b"sc/jitter")
 
 
 def state(suite, config, directory):
@@ -17,7 +60,7 @@ def state(suite, config, directory):
     return FileStore(suite, key, directory + "state")
 
 
-def identity(suite, directory, hardware, tell):
+def identity(suite, directory, tell):
     """The member's 32-byte secret from its own file; made there at first boot. None without hardware randomness.
 
     Raises BadState for a file that is damaged after the member has begun: the others know it by what is lost, and only
@@ -30,8 +73,8 @@ def identity(suite, directory, hardware, tell):
             state = FileStore(suite, b"", directory + "state")  # no key fits: is there anything?
             if state.load() or state.damaged:
                 raise BadState(
-                    "the identity files are damaged: put back a copy of identity.0 or identity.1, or provision this board anew "
-                    "(the others must then approve its new identity)"
+                    "the identity files are damaged: put back a copy of identity.0 or identity.1, or provision this "
+                    "board anew (the others must then approve its new identity)"
                 )
             tell("storage: the identity was not finished when the power failed; making it again")
         secret = hardware(32)
@@ -42,10 +85,10 @@ def identity(suite, directory, hardware, tell):
 
 
 def root(suite, password, channel, directory, slow):
-    """password, channel (bytes) -> the channel's root key, worked out once and kept: scrypt is slow here. slow(): it begins."""
+    """password, channel (bytes) -> root key, worked out once and kept, since scrypt is slow. slow(): it begins."""
     from sealcast.crypto.keys import root_key
 
-    # The check tells a changed password. It is a fast hash of it, which gives nothing away: the password lies beside it.
+    # The check tells a changed password. It is a fast hash of it, and gives nothing away: the password lies beside it.
     store = FileStore(suite, suite.h(32, b"", b"", b"sc/root-check", lv(password, channel)), directory + "root")
     key = store.load()
     if key is None:

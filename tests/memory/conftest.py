@@ -118,3 +118,11 @@ def echo():
     threading.Thread(target=serve, daemon=True).start()
     yield server.getsockname()[1]
     server.close()
+
+
+@pytest.fixture
+def board_of():
+    """board_of(profile) -> a board of that chip, to be used in a `with`."""
+    if emulated.missing("VIRT_RV32"):
+        pytest.skip(", ".join(emulated.missing("VIRT_RV32")) + " not installed")
+    return lambda profile: emulated.Board("VIRT_RV32", profile=profile)

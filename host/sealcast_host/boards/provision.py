@@ -175,7 +175,10 @@ def _write(device: Device, settings: dict[str, Any], secret: bytes, *, keep_stat
         suite = best_suite()
         key = slots.key_for(suite, secret, settings["channel"].encode(), settings["uid"].encode())
         device.put(_STATE[0], slots.pack(suite, key, 1, _SEEDED + secrets.token_bytes(32)))
-    device.put(SETTINGS, text_of(best_suite(), complete(settings)).encode())
+    config = complete(settings)
+    if settings.get("ratchet") is None:
+        config["ratchet"] = None  # the board looks whether it has the room
+    device.put(SETTINGS, text_of(best_suite(), config).encode())
 
 
 def _present(device: Device) -> dict[str, Any]:
