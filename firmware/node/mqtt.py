@@ -121,7 +121,8 @@ class Client:
         """
         try:
             with Fed():
-                self._address = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)[0][-1][0]
+                found = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)[0][-1]
+            self._address = found[0] if isinstance(found, tuple) else self._host  # the unix port tells no numbers
         except OSError:
             if self._address is None:
                 raise
