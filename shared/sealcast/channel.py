@@ -338,7 +338,8 @@ class Channel:
         """What stands under our own name. After the first reading only joins and barriers say anything."""
         if not self.reading.first and stream not in "sj":
             return
-        history = need("zpinc.history")
+        self._need_reading()
+        history = load("zpinc.history")
         if history.own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
             self._read(now)
 

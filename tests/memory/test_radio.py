@@ -159,6 +159,7 @@ def test_the_nodes_own_client_and_wifi_over_a_real_broker(chip, mosquitto):
             "node/__init__",
             "node/mqtt",
             "node/inbuf",
+            "node/watchdog",
             "node/wifi",
             "sealcast/__init__",
             "sealcast/compat",

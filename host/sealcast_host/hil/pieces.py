@@ -42,7 +42,8 @@ def check(rig: Rig, results: Results) -> None:
     with results.check(PART, "channel keys and hidden names", "4.2") as made:
         made.count = 7
         core.run(
-            f"from sealcast.keys import Keys, Rng, siv, derive\n_K = Keys(_s, {literal(root)}, {CHANNEL.encode()!r})"
+            "from sealcast.crypto.keys import Keys, siv, derive\nfrom sealcast.crypto.rng import Rng\n"
+            f"_K = Keys(_s, {literal(root)}, {CHANNEL.encode()!r})"
         )
         core.must("4.2", "ckey", keys.ckey, "_K.ckey")
         core.must("4.2", "msgkey", keys.msgkey, "_K.msgkey")
@@ -87,10 +88,10 @@ def check(rig: Rig, results: Results) -> None:
     with results.check(PART, "identity, fingerprint, storage", "6.1") as made:
         made.count = 4
         identity = SecretIdentity(secret)
-        core.run(f"from sealcast.identity import Identity, fingerprint\n_i = Identity(_s, {literal(secret)})")
+        core.run(f"from sealcast.zpinc.identity import Identity, fingerprint\n_i = Identity(_s, {literal(secret)})")
         core.must("6.1", "B || E", identity.public.B + identity.public.E, "_i.public")
         core.must("6.1", "fingerprint", identity.public.fingerprint().encode(), "fingerprint(_s, _i.public).encode()")
-        core.run("from sealcast import slots")
+        core.run("from sealcast.run import slots")
         key = slot_key(secret, CHANNEL, UID)
         core.must(
             "12",

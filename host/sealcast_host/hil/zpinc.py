@@ -135,7 +135,7 @@ def wrong(p: Place) -> int:
     frames = [(topic, frame) for topic, frame in p.retained.items() if p.keys.parse_topic(topic).name == anna.peer.name]
     said = anna.peer.say(b"never delivered")[0]
     frames.append((said.topic, said.frame))
-    before, mark, stored = sum(p.board.ask("_ch.drops").values()), len(p.heard), p.board.slots()
+    before, mark, stored = sum(p.board.ask("_ch.out.drops").values()), len(p.heard), p.board.slots()
     count = 0
     for topic, frame in frames:
         for at in (0, 1, 20, 30, 50, len(frame) - 1):
@@ -146,7 +146,7 @@ def wrong(p: Place) -> int:
         p.inject(topic + "/x", frame)
         count += 3
     p.must(
-        "13", f"how many of {count} wrong frames were counted", count, sum(p.board.ask("_ch.drops").values()) - before
+        "13", f"how many of {count} wrong frames were counted", count, sum(p.board.ask("_ch.out.drops").values()) - before
     )
     p.must("13", "what was delivered of them", [], p.heard_since(mark))
     p.must("13", "what was stored meanwhile", stored, p.board.slots())
