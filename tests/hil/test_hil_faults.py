@@ -49,7 +49,7 @@ MUTANTS = [
     ("the padding", "pieces", b'compat.pad(b"", body)', b'compat.pad(b"", body + b"x")', "3.4"),
     ("label of the ring's digest", "zpinc", b'b"sc/ring"', b'b"sc/rinq"', "7.5"),
     ("second factor first in ISK", "zpinc", b"K + outer", b"outer + K", "9.4"),
-    ("Z_{i+1} for Z_{i-1} in A_i", "zpinc", b"self.Z[i - 1]", b"self.Z[(i + 1) % n]", "9.4"),
+    ("Z_{i+1} for Z_{i-1} in A_i", "zpinc", b"a.Z[i - 1]", b"a.Z[(i + 1) % n]", "9.4"),
     ("label of chains", "zpinc", b'b"sc/chain"', b'b"sc/chaim"', "10.2"),
     ("key of the headers", "group", b"z, statics, st.HK", b"z, statics, st.NHK", "17.3"),
     ("the group's root key", "group", b"z, st.RK, st.digest", b"z, st.HK, st.digest", "17.3"),

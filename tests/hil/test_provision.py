@@ -45,7 +45,7 @@ def test_a_board_becomes_a_member_and_stays_it(greenhouse, installed):
     public = Identity(suite, secret).public
     assert kept(greenhouse)["roster"] == {"bench-1": wire.b64(public)}
     assert kept(greenhouse).get("admin_secret") and "admin_secret" not in settings
-    assert settings["transport"] == "serial" and "broker" not in settings  # UNIX has no radio
+    assert settings["transport"] == "serial" and settings["broker"] is None  # UNIX has no radio
 
     label = [line.strip("| ").split(None, 1) for line in done.stdout.splitlines() if line.startswith("| ")]
     assert dict(label) == {"uid": "bench-1", "channel": "greenhouse", "fingerprint": fingerprint(suite, public)}
@@ -65,7 +65,9 @@ def test_a_board_becomes_a_member_and_stays_it(greenhouse, installed):
         "provision", "greenhouse", "--uid", "bench-1", "--port", installed.port, "--sensor", "simulated", "--every", "5"
     )
     after = json.loads((installed.flash / "sealcast.json").read_text())
-    assert after == settings | {"sensor": {"kind": "simulated", "every": 5}}
+    sensor = {"kind": "simulated", "every": 5, "mode": "auto", "pin": None}
+    assert after.pop("checked") != settings["checked"]  # it is of the whole text
+    assert after == {name: settings[name] for name in settings if name != "checked"} | {"sensor": sensor}
     assert (installed.flash / "state.0").read_bytes() == state
 
     # As somebody else: only when that is asked for, and then nothing of the first is left.
@@ -89,7 +91,7 @@ def test_a_csv_of_boards(greenhouse, installed, tmp_path):
     done = greenhouse.sealcast("provision", "greenhouse", "--csv", table)
     settings = json.loads((installed.flash / "sealcast.json").read_text())
     assert settings["wifi"] == {"ssid": "farm", "password": "a Wi-Fi password"}
-    assert settings["sensor"] == {"kind": "simulated", "every": 9}
+    assert settings["sensor"] == {"kind": "simulated", "every": 9, "mode": "auto", "pin": None}
     assert "a Wi-Fi password" not in done.stdout + done.stderr and "door" in done.stdout
 
 

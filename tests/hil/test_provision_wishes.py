@@ -40,12 +40,12 @@ def test_the_options_become_settings(greenhouse, installed):
     greenhouse.sealcast("provision", "greenhouse", "--uid", "a", "--port", installed.port, *wishes)
     made = json.loads((installed.flash / "sealcast.json").read_text())
     assert (made["duty"], made["ratchet"], made["transport"]) == (900, False, "serial")  # UNIX has no radio
-    assert made["wifi"] == {"ssid": " guests "}
+    assert made["wifi"] == {"ssid": " guests ", "password": None}
     greenhouse.sealcast(
         "provision", "greenhouse", "--uid", "a", "--port", installed.port, "--ratchet", "--transport", "serial"
     )
     made = json.loads((installed.flash / "sealcast.json").read_text())
-    assert made["ratchet"] is True and "duty" not in made and "wifi" not in made
+    assert made["ratchet"] is True and made["duty"] is None and made["wifi"] is None
 
 
 def test_a_board_with_a_radio_can_be_at_a_serial_port():

@@ -83,7 +83,7 @@ def check(rig: Rig, results: Results) -> None:
             "_s.seal_frame(_K.msgkey, _h, _a54[22:], _n, b'text')",
         )
         core.must(
-            "3.3", "what a session signs", signed_hash(ad, b"body", b"extra"), "_K.signable(_a54, b'body', b'extra')"
+            "3.3", "what a session signs", signed_hash(ad, b"body", b"extra"), "_s.signable(_a54, b'extra', b'body')"
         )
     with results.check(PART, "identity, fingerprint, storage", "6.1") as made:
         made.count = 4

@@ -27,10 +27,10 @@ import gc, sys
 for _x in ('_hash', '_show', '_names', '_gone', '_b', '_t'): globals().pop(_x, None)  # they are in the node's way
 gc.collect()
 gc.threshold(4096)
-from node import setup, app
+from node import storage, app
 _h = %s
 del _a
-setup.hardware = lambda n: (_h * (n // len(_h) + 1))[:n]
+storage.hardware = lambda n: (_h * (n // len(_h) + 1))[:n]
 def _reset():
     import machine, time
     print('{"event": "%s"}')
