@@ -15,7 +15,7 @@ def _files(folder, below=""):
         path = below + name
         if name.endswith(".py"):
             out += [] if path.startswith(_NOT) else [path]
-        elif name != "__pycache__":
+        elif name != "__pycache__" and os.path.isdir(folder + "/" + path):
             out += list(_files(folder, path + "/"))
     return tuple(out)
 

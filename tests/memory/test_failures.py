@@ -5,7 +5,8 @@ there (docs/HARDWARE.md): tests of the model, not of the node.
 from board import Board
 
 ERROR = {"esp32": "OSError WiFi Out of Memory", "esp32c3": "RuntimeError Wifi Unknown Error 0x0101"}
-NODE = {"esp32": 118000, "esp32c3": 147000}  # modules and member with the ratchet, natives not counted
+# Modules and member with the ratchet, natives not counted. On the ESP32 it is what is left beside them: they have grown since.
+NODE = {"esp32": 116500, "esp32c3": 147000}
 TALKING = 138000  # a C3 without the ratchet at the handshake with a sixth member
 
 

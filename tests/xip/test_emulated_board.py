@@ -70,8 +70,9 @@ def test_a_thousand_soft_resets_and_collections(flashed):
         flashed.interrupt()
         found, error, used = flashed.run(_PROGRAM).split()
         assert found == bundle.STUBS + "/sealcast/wire.mpy"
-        first = first or (error, used)
-        assert (error, used) == first
+        first = first or (error, int(used))
+        assert error == first[0]
+        assert abs(int(used) - first[1]) <= 64  # the collector is conservative: a block or two may seem to be in use
     flashed.run("import uctypes")
     with open(flashed._disk, "rb") as memory:
         memory.seek(0xB00000)
