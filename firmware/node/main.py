@@ -21,7 +21,6 @@ def in_flash():
 def on_board():
     """Run until Ctrl-C, then leave the board at its prompt (an exit would restart it); no error ends in a bare
     traceback."""
-    what = "a file of the node is missing or damaged: run `sealcast flash --install-only`"
     try:
         for name in ("curve25519", "symcrypto"):  # first of all: while they load, each needs the heap in one piece
             try:
@@ -31,9 +30,11 @@ def on_board():
         in_flash()
         from node.app import main
 
-        what = "the node failed: run `sealcast doctor` if this comes again"
         main([])
     except Exception as e:
+        what = "the node failed: run `sealcast doctor` if this comes again"
+        if isinstance(e, (ImportError, SyntaxError)) or ".mpy" in str(e):  # also of what is loaded later
+            what = "a file of the node is missing or damaged: run `sealcast flash --install-only`"
         print("sealcast: %s (%s); trying again in %d s" % (what, type(e).__name__, _AGAIN_S))
         import gc
         import time

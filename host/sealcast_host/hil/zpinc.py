@@ -146,7 +146,10 @@ def wrong(p: Place) -> int:
         p.inject(topic + "/x", frame)
         count += 3
     p.must(
-        "13", f"how many of {count} wrong frames were counted", count, sum(p.board.ask("_ch.out.drops").values()) - before
+        "13",
+        f"how many of {count} wrong frames were counted",
+        count,
+        sum(p.board.ask("_ch.out.drops").values()) - before
     )
     p.must("13", "what was delivered of them", [], p.heard_since(mark))
     p.must("13", "what was stored meanwhile", stored, p.board.slots())
