@@ -1,5 +1,7 @@
 """The ends of number ranges and of what is remembered, pushed by others: nobody is stopped. PROTOCOL.md 6 to 10."""
 
+HEAP = "heapsize=176k"  # 64 skipped keys and a whole state beside all rare code
+
 from sealcast.crypto.keys import derive
 from sealcast.wire import u32
 from sealcast.zpinc.conversation import MAX_SKIPPED, Epoch
