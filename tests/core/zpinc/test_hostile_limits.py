@@ -1,13 +1,13 @@
 """The ends of number ranges and of what is remembered, pushed by others: nobody is stopped. PROTOCOL.md 6 to 10."""
 
-HEAP = "heapsize=176k"  # 64 skipped keys and a whole state beside all rare code
-
 from sealcast.crypto.keys import derive
 from sealcast.wire import u32
 from sealcast.zpinc.conversation import MAX_SKIPPED, Epoch
 from sealcast.zpinc.epochs import STALE
 from sealcast.zpinc.joins import LAMPORT_MAX
 from solo import Peer, Solo, agree, suite, talk
+
+HEAP = "heapsize=176k"  # 64 skipped keys and a whole state beside all rare code
 
 
 def online(*frames, **changes):
