@@ -22,6 +22,8 @@ async def join(channel_name=None, settings="sealcast.json", **overrides):
     values.update(overrides)
     changed = overrides or channel_name is not None
     config, suite = values if complete and not changed else setup.completed(values), best_suite()
+    if setup.ON_BOARD:
+        setup.fit(config)
     setup.identify(config, suite, directory, lambda line: None)
     wifi = None
     if config["wifi"]:

@@ -146,8 +146,7 @@ async def begin(config, suite, directory, report):
             await broker.reach()
             from . import heap
 
-            kept = heap.grow()
-            return broker, kept
+            return broker, heap.grow()
         except (OSError, MemoryError) as e:
             wait = backoff.next()
             report("offline", {"reason": explain(e), "retry_ms": wait})
