@@ -32,6 +32,7 @@ LAYERS = (
     ("boards", "sealcast_host.boards"),
     ("broker", "sealcast_host.broker"),
     ("bridge", "sealcast_host.bridge"),
+    ("gateway", "sealcast_host.gateway"),
     ("demo", "sealcast_host.demo"),
     ("hil", "sealcast_host.hil"),
     ("cli", "sealcast_host.cli"),
