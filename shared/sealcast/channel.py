@@ -16,7 +16,7 @@ from .crypto.rng import Rng
 from .effects import CONNECT, DISCONNECT, MESSAGE, RECONNECT, STORE, WAKE, Out
 from .errors import NoConversation, NotReady, Offline, Reject, TooLong
 from .rare import load, need
-from .wire import HANDSHAKE, MAX_BODY
+from .wire import HANDSHAKE, MAX_BODY, U32
 from .zpinc import epochs as agreed
 from .zpinc import messages, places, presence
 from .zpinc.epochs import STALE, Epochs
@@ -209,7 +209,9 @@ class Channel:
         return []
 
     def sleep(self, seconds, now):
-        """Go offline on purpose and stay a member of the epoch for `seconds`."""
+        """Go offline on purpose and stay a member of the epoch for `seconds`, at most 2^32 - 1. Raises TooLong."""
+        if not 0 <= seconds < U32:
+            raise TooLong("nobody sleeps longer than %d seconds" % (U32 - 1))
         if self.phase == ONLINE:
             self._announce(ASLEEP, seconds, now)
         self.out.dirty = True
