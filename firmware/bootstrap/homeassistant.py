@@ -39,7 +39,7 @@ def ensure() -> None:
 def _make(folder: Path, python: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     run([sys.executable, "-m", "venv", folder], "homeassistant.log", "making its environment")
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     run([*pip, "--no-deps", f"homeassistant=={VERSION}"], "homeassistant.log", "pip install homeassistant")
     run([*pip, *_IMPORTED], "homeassistant.log", "pip install of what it imports")
     run([python, "-c", PROBE], "homeassistant.log", "importing its MQTT part")

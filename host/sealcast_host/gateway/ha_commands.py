@@ -67,7 +67,8 @@ class Command:
             raise UserError(f"{where}: min must be less than max, and step at least 0.001")
         return cls(
             member=given["member"], kind=kind, name=given["name"], messages={k: given[k] for k in _KINDS[kind]},
-            low=low, high=high, step=step, state=given.get("state"), mode=given.get("mode"), receipt=given.get("receipt", False),
+            low=low, high=high, step=step, state=given.get("state"), mode=given.get("mode"),
+            receipt=given.get("receipt", False),
         )  # fmt: skip
 
     @property
