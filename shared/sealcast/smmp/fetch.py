@@ -142,8 +142,8 @@ def back(me, members, group, frame, now, out):
 
 
 def _roll_back(me, group, now, out):
-    """The others did not take what we accepted last: one epoch back. Our own frame waits again, the same bytes: they may
-    have taken it, and it alone has the key to what follows."""
+    """The others did not take what we accepted last: one epoch back. Our own frame of that state waits again, the same
+    bytes: it may be theirs."""
     u, entries, unwritten = group.undo, out.outbox.entries, outgoing.wrapped(me, group, group.last)
     for token in [t for t in entries if entries[t][1] == unwritten]:
         del entries[token]  # it was not the group's: it must not reach its slot any more
