@@ -23,6 +23,7 @@ VERBS = {
     "listen": "print what arrives",
     "send": "send one message, or each line of standard input",
     "chat": "take part from the terminal",
+    "gateway": "hand messages on: files, Home Assistant, Prometheus, webhooks, lines",
     "bridge": "connect boards on serial ports to the broker",
     "flash": "put MicroPython and the node on a board",
     "provision": "make boards members of a channel",
