@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from sealcast_host.agent.visit import visit
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
@@ -11,7 +12,6 @@ from sealcast_host.errors import UserError
 from sealcast_host.gateway.config import KINDS, Wish, from_file, from_words, joined
 from sealcast_host.gateway.gateway import Gateway
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.visit import visit
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def gateway(known: ChannelFile, uid: str | None, wishes: list[Wish]) -> int:
 
 async def _gateway(known: ChannelFile, uid: str | None, wishes: list[Wish]) -> int:
     served = Gateway(known.channel, wishes, _say)
-    async with visit(known, uid, served.heard) as session:
+    async with visit(known, uid, served.heard, starts=True) as session:
         _say(f'gateway of "{known.channel}": {", ".join(wish.name for wish in wishes)}; Ctrl-C ends it')
         await served.run(session)
     return 0

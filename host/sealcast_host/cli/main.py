@@ -31,6 +31,7 @@ VERBS = {
     "invite": "show a channel's invitation, as text and QR code",
     "join": "add the channel of an invitation",
     "hil": "examine a board against the desktop reference",
+    "agent": "hold this computer's members for all its commands and programs",
     "group": "the ratcheting group: who is in it",
     "lost": "leave a lost board behind: a new key for all others",
 }
