@@ -32,6 +32,12 @@ class Offline(SealcastError):
     code = "offline"
 
 
+class Mute(SealcastError):
+    """The broker refuses what we publish, or acknowledges it and throws it away: sealcast doctor says why."""
+
+    code = "mute"
+
+
 class OutboxFull(SealcastError):
     code = "outbox_full"
 

@@ -20,7 +20,8 @@ Messages wait in a queue of `backlog`; when it is full the oldest is given up an
 that an application that does not read cannot stop the channel. A message counts as taken when the application comes
 back for the next one: after a power cut in between it is delivered again, marked `again`.
 
-Events of the driver itself: connected {}, offline {reason, retry_ms}, overflow {sender, seq}, error {code, ...}.
+Events of the driver itself: connected {}, offline {reason, retry_ms}, overflow {sender, seq}, error {code, ...},
+mute {reason}, taken_over {connections}.
 """
 
 import asyncio
@@ -219,6 +220,11 @@ class Session:
     def waiting_frames(self):
         return self._frames
 
+    def give_up(self, token, error):
+        """Tell who waits for the acknowledgement of `token` (None: for any) that it will not come."""
+        for t in [token] if token is not None else list(self._unacked):
+            self._settled(t, error)
+
     def emit(self, name, info):
         """Tell the callbacks; one that fails is reported, and harms nobody else."""
         for callback in self._callbacks.get(name, []) + self._callbacks.get("*", []):
@@ -266,6 +272,7 @@ class Session:
         while True:
             now = self.clock.now()
             self._beat = now
+            self._link.look(now)
             if self._wake is not None and self._wake <= now:
                 self._wake = None
                 self._inbox.insert(0, (_tick, None, _OTHER))
