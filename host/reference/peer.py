@@ -98,7 +98,9 @@ class Peer:
         self.counter += 1
         ring = self.view.member(self.name).ring
         digest = ring_digest([ring[self.sid, i] for i in range(self.seq)], self.K)
-        p = Presence(self.sid, self.counter, status, self.conn, keepalive, sleep, self.seq, digest, self.attempt)
+        epoch = self.epoch.computation.hid[:16] if self.epoch else bytes(16)
+        how = (status, self.conn, keepalive, sleep, self.seq, digest, self.attempt)
+        p = Presence(self.sid, self.counter, *how, epoch=epoch)
         return [self.put("p", build_presence(self.keys, self.uid, p, self.draw(24), self.seed))]
 
     def goodbye(self) -> list[Publication]:

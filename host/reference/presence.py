@@ -23,6 +23,11 @@ class Presence:
     head: int
     digest: bytes
     attempt: int
+    parts: int = 3
+    """What it takes part in: bit 0 conversations, bit 1 the group."""
+    epoch: bytes = bytes(16)
+    place: int = 0
+    place_head: bytes = bytes(16)
 
     @property
     def order(self) -> tuple[int, int]:
@@ -36,6 +41,7 @@ class Presence:
 def build_presence(keys: ChannelKeys, uid: str, p: Presence, nonce: bytes, session_seed: bytes) -> bytes:
     ad = associated(Header(PRESENCE, p.sid, p.counter), keys.rp, keys.name(uid))
     body = u8(p.status) + u32(p.conn) + u16(p.keepalive) + u32(p.sleep) + u32(p.head) + p.digest + u32(p.attempt)
+    body += u8(p.parts) + p.epoch + u32(p.place) + p.place_head
     return seal(keys.msgkey, ad, nonce, sign(session_seed, ad, body))
 
 
@@ -49,6 +55,7 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     r = Reader(pt)
     status, conn, keepalive, sleep, head = r.number(1), r.number(4), r.number(2), r.number(4), r.number(4)
     digest, attempt = r.take(16), r.number(4)
+    parts, epoch, place, place_head = r.number(1), r.take(16), r.number(4), r.take(16)
     r.take(64)
     r.end()
     if status not in (AWAKE, ASLEEP, LEFT) or not 5 <= keepalive <= 3600:
@@ -56,4 +63,5 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     if head > MAX_HEAD:
         raise Reject("format", "head")
     verify(session.S, ad, pt)
-    return Presence(header.epoch, header.seq, status, conn, keepalive, sleep, head, digest, attempt)
+    told = (digest, attempt, parts, epoch, place, place_head)
+    return Presence(header.epoch, header.seq, status, conn, keepalive, sleep, head, *told)

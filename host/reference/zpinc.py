@@ -198,7 +198,14 @@ class View:
         member.presence = p
         if self.complete:
             self._ring(member, p)
+            expect_true("8", "the epoch is one that the member confirmed", self._agreed(member.name, p.epoch))
         return p
+
+    def _agreed(self, name: bytes, epoch: bytes) -> bool:
+        """Can the member be in the epoch of this id? None is zeros."""
+        if epoch == bytes(16):
+            return True
+        return any(a.computation.hid[:16] == epoch and name in a.confirmed for a in self.attempts.values())
 
     def _ring(self, member: Member, p: Presence) -> None:
         """7.5: what was published below head is all there, and the digest is over it."""

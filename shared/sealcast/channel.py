@@ -16,11 +16,11 @@ from .crypto.rng import Rng
 from .effects import CONNECT, DISCONNECT, MESSAGE, RECONNECT, STORE, WAKE, Out
 from .errors import NoConversation, NotReady, Offline, Reject, TooLong
 from .rare import load, need
-from .wire import HANDSHAKE, MAX_BODY
+from .wire import HANDSHAKE, MAX_BODY, U32
 from .zpinc import epochs as agreed
 from .zpinc import messages, places, presence
 from .zpinc.epochs import STALE, Epochs
-from .zpinc.me import Me
+from .zpinc.me import CONVERSATIONS, GROUP, Me
 from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, Members
 from .zpinc.notes import Reading, Ring
 from .zpinc.places import Places
@@ -66,7 +66,7 @@ class Channel:
         self.epochs = Epochs()
         self.reading = Reading()
         self.keepalive = Keepalive()
-        if me.config.get("ratchet", True):  # loaded only where the settings want it
+        if me.parts & GROUP:  # loaded only where the settings want it
             from .smmp import order as ratchet
         else:
             from .smmp import absent as ratchet
@@ -91,6 +91,7 @@ class Channel:
         """Before each connection: a number of its own, and the last will that names it."""
         if self.me.session is None:
             need("zpinc.joins").begin(self.me, self.ring, self.epochs, now, self.out)
+        self.keepalive.place = self.ratchet.place(self.group)
         will = presence.will(self.me, self.ring, self.epochs, self.keepalive, self.out)
         self.out.effects.append((CONNECT, self.me.topic("p"), will))
         return self._finish(now)
@@ -208,7 +209,9 @@ class Channel:
         return []
 
     def sleep(self, seconds, now):
-        """Go offline on purpose and stay a member of the epoch for `seconds`."""
+        """Go offline on purpose and stay a member of the epoch for `seconds`, at most 2^32 - 1. Raises TooLong."""
+        if not 0 <= seconds < U32:
+            raise TooLong("nobody sleeps longer than %d seconds" % (U32 - 1))
         if self.phase == ONLINE:
             self._announce(ASLEEP, seconds, now)
         self.out.dirty = True
@@ -288,6 +291,7 @@ class Channel:
         out.event("online", {"members": len(others.by_tag) + 1})
 
     def _announce(self, status, sleep, now):
+        self.keepalive.place = self.ratchet.place(self.group)
         presence.announce(self.me, self.ring, self.epochs, self.keepalive, status, sleep, now, self.out)
 
     def _move(self, root):
@@ -347,6 +351,8 @@ class Channel:
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
         ad, sid, seq, pt = me.keys.open(frame, HANDSHAKE, member.tag)
         if pt[:1] != bytes((STALE,)):
+            if not me.parts & CONVERSATIONS:
+                raise Reject("members")
             rekey = need("zpinc.rekey", "zpinc.cpace")
             rekey.receive(me, others, epochs, member, ad, sid, seq, pt, now, out)
             return

@@ -9,7 +9,8 @@ module it reaches by `load`, inside its functions. Load before any state changes
 lost nothing. Where what comes first changes something already, `need` stands at the door: NoRoom says that the
 input has done nothing yet and may be given in again (the session does that, see run/session.py).
 
-Where nothing is gained (CPython, frozen code, ROMFS) `load` is a plain import and nothing is ever dropped.
+On CPython `load` is a plain import and nothing is ever dropped. Frozen code and code in ROMFS goes and comes, too:
+its bytecode takes no memory, but its functions and its module's table do, and making them again costs no reading.
 """
 
 import gc
@@ -56,7 +57,7 @@ def sweep():
             _fresh[name] = False
         else:
             del _fresh[name]
-            if UNLOADS and _from_files(name):
+            if UNLOADS:
                 drop(name)
 
 
@@ -68,7 +69,7 @@ def holding():
 def release():
     """Memory is short: all rare code goes but what is at work just now, which its callers hold."""
     for name in list(_fresh):
-        if UNLOADS and _from_files(name):
+        if UNLOADS:
             drop(name)
     gc.collect()
 
@@ -81,9 +82,3 @@ def drop(name):
     sys.modules.pop(full, None)
     if hasattr(sys.modules.get(package), short):
         delattr(sys.modules[package], short)
-
-
-def _from_files(name):
-    """Was it loaded into RAM? Frozen modules have no path from the root, and those in ROMFS run in place."""
-    path = getattr(sys.modules.get("sealcast." + name), "__file__", "")
-    return path.startswith("/") and not path.startswith("/rom")

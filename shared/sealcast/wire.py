@@ -145,7 +145,7 @@ class Topics:
         if not topic.startswith(self.prefix):
             raise Reject("topic")
         parts = topic[len(self.prefix) :].split("/")
-        if len(parts) < 2 or parts[1] not in STREAMS:
+        if len(parts) < 2 or len(parts[1]) != 1 or parts[1] not in STREAMS:  # "" and "np" are in STREAMS, too
             raise Reject("topic")
         if parts[1] in RETAINED_SLOTS:
             if len(parts) != 3 or len(parts[2]) > 3 or str(_slot(parts[2])) != parts[2]:

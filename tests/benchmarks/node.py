@@ -23,16 +23,19 @@ LIMIT = 4096  # no allocation beyond it once the node has started: DESIGN sectio
 # allocation fails; the console's "heap" tells the largest.
 MAIN = (
     b"""
+import gc
 import qemu
 from node import app, console, log
+from sealcast import rare
 _event, _command = log.Log.event, console._command
 
 def event(self, name, info):
     if name == "start":
         qemu.largest()
         qemu.limit(%d)
-    if name == "heap":
-        info["largest"] = qemu.largest()
+    if name == "heap":  # steady: what is rare has gone
+        rare.release()
+        info = {"free": gc.mem_free(), "used": gc.mem_alloc(), "largest": qemu.largest()}
     _event(self, name, info)
 
 log.Log.event = event

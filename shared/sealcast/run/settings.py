@@ -30,6 +30,9 @@ def check(settings):
         errors.append("key: missing; give the channel's key (from `sealcast provision`) or its password")
     if settings.get("broker") is None and settings.get("transport") != "serial":
         errors.append("broker: missing; add an object with " + _listing(_BROKER))
+    modes, ratchet = settings.get("modes"), settings.get("ratchet")
+    if isinstance(modes, (list, tuple)) and ratchet is not None and ratchet != ("ratchet" in modes):
+        errors.append("modes, ratchet: they contradict each other; give modes alone")
     sensor = settings.get("sensor")
     if isinstance(sensor, dict) and sensor.get("kind") in ("dht22", "ds18b20", "adc") and "pin" not in sensor:
         errors.append("sensor.pin: missing; give the pin number that the sensor is connected to")
@@ -49,6 +52,8 @@ def complete(settings):
         out["serial"] = _fill({}, _SERIAL)
     if out["broker"] and out["broker"]["port"] is None:
         out["broker"]["port"] = 8883 if out["broker"]["tls"] else 1883
+    if out["modes"]:
+        out["ratchet"] = "ratchet" in out["modes"]
     if out["ratchet"] is None:
         out["ratchet"] = out["duty"] is None  # who sleeps most of the time does not follow an order of messages
     return out
@@ -241,6 +246,13 @@ def _unroster(value):
     return out
 
 
+def _modes(value):
+    if not isinstance(value, (list, tuple)):
+        return "is " + _kind(value)
+    wrong = [v for v in value if not isinstance(v, str) or v not in ("note", "conversation", "ratchet")]
+    return "names another mode" if wrong else None if "note" in value else 'leaves out "note"'
+
+
 def _pin(value):
     if isinstance(value, str):
         return _text(value, 16)
@@ -295,6 +307,7 @@ _FIELDS = {
     "rekey_messages": (1000, _between(1, 1000000, "messages")),
     "history": ("all", _choice("all", "latest")),
     "sensor": (None, _SENSOR),
+    "modes": (None, (_modes, 'a list of "note", "conversation" and "ratchet", "note" always among them')),
     "ratchet": (None, _switch("take part in the ratcheting group; without it a board has 30 KB more of heap")),
     "duty": (None, _between(1, 604800, "seconds from one waking to the next,")),
     "led": (None, (_pin, "the pin's number or name")),

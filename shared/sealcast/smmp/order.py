@@ -88,6 +88,13 @@ def summary(members, group):
             "digest": hexlify(st.digest)}  # fmt: skip
 
 
+def place(group):
+    """What our presence says of where we are: (epoch, head[:16]), zeros unless we are live."""
+    if group.phase != LIVE:
+        return (0, bytes(16))
+    return (group.state.epoch, group.state.head[:16])
+
+
 def package(me, group, member, frame):
     """A package of another member. Raises Reject."""
     need_packages()

@@ -8,6 +8,7 @@ work on, and what is asked after every input.
 from ..compat import const, due
 from ..errors import Reject
 from ..rare import load
+from .me import CONVERSATIONS
 from .members import AWAKE, LEFT, PRESENT
 
 # Message types of the handshake; RETRY is added by a sender that is still waiting and wants the answers again
@@ -131,14 +132,14 @@ def target(me, members, now):
     """[(tag, sid)] of the awake members that answer, ourselves included, ascending, at most 32."""
     out = [(me.tag, me.session.sid)]
     for m in members.by_tag.values():
-        if m.status == AWAKE and m.current and now >= m.silent_until:
+        if m.status == AWAKE and m.parts & CONVERSATIONS and m.current and now >= m.silent_until:
             out.append((m.tag, m.current.sid))
     return sorted(out)[:MAX_MEMBERS]
 
 
 def wanted(me, members, epochs, parties, now):
     """Does the current epoch no longer fit these?"""
-    if len(parties) < 2 or (me.tag, me.session.sid) not in parties:
+    if len(parties) < 2 or not me.parts & CONVERSATIONS or (me.tag, me.session.sid) not in parties:
         return False
     e = epochs.current
     if e is None or epochs.requested:

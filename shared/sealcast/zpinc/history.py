@@ -26,6 +26,7 @@ def begin(me, members, reading, places, now, out):
     """A new connection."""
     reading.stop()
     for m in members.by_tag.values():
+        m.epoch = m.place = None  # where it is it has to say anew
         for s in m.sessions:
             s.window.calm()
     out.subscribe(me.topic("s"))

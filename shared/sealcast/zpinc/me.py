@@ -3,9 +3,14 @@
 It changes only when the channel moves to another key, or a session of ours begins.
 """
 
+from ..compat import const
 from ..crypto.keys import Keys, derive
 from ..wire import Topics
 from .identity import Identity
+
+# What a member takes part in beside notes: the bits that its presence says
+CONVERSATIONS = const(1)
+GROUP = const(2)
 
 
 class MySession:
@@ -31,6 +36,10 @@ class Me:
         self.identity = Identity(suite, config["identity"])
         self.uid = config["uid"]
         self.channel = config["channel"].encode()
+        modes = config.get("modes") or ("conversation", "ratchet")
+        self.parts = CONVERSATIONS * ("conversation" in modes)
+        if "ratchet" in modes and config.get("ratchet", True):
+            self.parts |= GROUP
         self.rng = None  # made when the stored seed is known
         self.place = derive(suite, config["key"], b"sc/place")[:16]  # by which a state of another key is known
         self.settle_at(config["key"])

@@ -51,6 +51,9 @@ class Member:
         self.willed = -1  # a last will counts once, for its own connection
         self.status = GONE
         self.deadline = 0
+        self.parts = 0  # what it takes part in, see me.py
+        self.epoch = None  # id of the epoch that it sends in, as heard in this connection
+        self.place = None  # in the group: (epoch, head[:16]), the same
         self.silent_until = 0  # left out of handshakes until then
         self.strikes = 0
 
@@ -82,15 +85,16 @@ class Member:
         if self.current is not session:
             return False
         self.conn, self.counter, self.willed = 0, -1, -1
+        self.epoch = self.place = None
         return True
 
     def fresh(self, p, counter):
-        """Is this presence newer than what we have, or, in a new run, the same? A will only ends the connection
-        it belongs to."""
+        """Is this presence newer than what we have, or, in a new connection of ours, the same? A will only ends the
+        connection it belongs to."""
         if counter == WILL:
             return p.conn >= self.conn and p.conn > self.willed
         have = (self.conn, self.counter)
-        return (p.conn, counter) > have or self.status == UNHEARD and (p.conn, counter) == have
+        return (p.conn, counter) > have or self.status in PRESENT and self.epoch is None and (p.conn, counter) == have
 
     def see(self, p, counter, now):
         """A fresh, verified presence."""
@@ -101,6 +105,7 @@ class Member:
         else:
             self.conn, self.counter = p.conn, counter
             self.current.window.head = max(self.current.window.head, p.head)
+        self.parts, self.epoch, self.place = p.parts, p.epoch, p.place
         self.status = p.status
         self.deadline = now + p.sleep * 1000 * (p.status == ASLEEP) + p.keepalive * 2500
         if p.status == LEFT:

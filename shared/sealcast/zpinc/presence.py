@@ -14,9 +14,9 @@ from .notes import MAX_SEQ, drain, ring_matches
 
 
 class Presence:
-    """One keepalive, goodbye or last will. 35 bytes and a signature."""
+    """One keepalive, goodbye or last will. 72 bytes and a signature."""
 
-    def __init__(self, status, conn, keepalive, sleep, head, digest, attempt):
+    def __init__(self, status, conn, keepalive, sleep, head, digest, attempt, parts, epoch, place):
         self.status = status
         self.conn = conn
         self.keepalive = keepalive  # seconds
@@ -24,6 +24,9 @@ class Presence:
         self.head = head  # notes acknowledged by the broker: the ring holds up to head - 1
         self.digest = digest
         self.attempt = attempt  # the highest handshake attempt it knows
+        self.parts = parts  # what it takes part in, see me.py
+        self.epoch = epoch  # id of the one it sends in; zeros: none
+        self.place = place  # (epoch, head[:16]) of its group; zeros: not live in one
 
 
 def seal_presence(me, counter, p):
@@ -32,6 +35,7 @@ def seal_presence(me, counter, p):
     body = (
         bytes((p.status,)) + u32(p.conn) + p.keepalive.to_bytes(2, "big") + u32(p.sleep)
         + u32(p.head) + p.digest + u32(p.attempt)
+        + bytes((p.parts,)) + p.epoch + u32(p.place[0]) + p.place[1]
     )  # fmt: skip
     return me.seal(head, body + sign(me.suite, me.session, me.keys.ad(head, me.tag), body))
 
@@ -43,7 +47,8 @@ def open_presence(keys, frame, member):
     if session is not member.current:
         raise Reject("behind")
     r = Reader(pt)
-    p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4))
+    p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4),
+                 r.uint(1), r.take(16), (r.uint(4), r.take(16)))  # fmt: skip
     r.take(SIG)
     r.end()
     right = p.status in (AWAKE, ASLEEP, LEFT) and (counter != WILL or p.status == LEFT)
@@ -67,6 +72,7 @@ class Keepalive:
         self.conn = 0  # number of the connection, over all sessions
         self.counter = 0  # of this connection's keepalives
         self.due = None  # when the next is; None while offline
+        self.place = (0, bytes(16))  # of the group, see channel.py
 
 
 def will(me, ring, epochs, keepalive, out):
@@ -86,8 +92,10 @@ def announce(me, ring, epochs, keepalive, status, sleep, now, out):
 
 def _seal(me, ring, epochs, keepalive, counter, status, sleep, out):
     head, digest = ring.head(me.suite, out.outbox)
+    epoch = epochs.current.id if epochs.current else bytes(16)
     return seal_presence(me, counter, Presence(
-        status, keepalive.conn, me.config["keepalive"], sleep, head, digest, epochs.rank[0]
+        status, keepalive.conn, me.config["keepalive"], sleep, head, digest, epochs.rank[0],
+        me.parts, epoch, keepalive.place
     ))  # fmt: skip
 
 

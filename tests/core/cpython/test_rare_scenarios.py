@@ -23,7 +23,7 @@ from sealcast.channel import Channel
 from solo import Peer, Solo, suite
 
 NAMES = sorted(name.removeprefix("sealcast.") for name in architecture.rare(architecture.graph()))
-LIVES = [(story, uid) for story in ("zpinc", "group", "notice") for uid in Run(f"v0.1/{story}.json", suite).uids()]
+LIVES = [(story, uid) for story in ("zpinc", "group", "notice") for uid in Run(f"stories/{story}.json", suite).uids()]
 SCENARIOS = sorted(
     (path.stem, node.name)
     for folder in ("zpinc", "smmp")
@@ -114,7 +114,7 @@ def test_scenarios_with_all_rare_code_dropped_between_inputs(module, name):
 @pytest.mark.parametrize("story", ["zpinc", "group", "notice"])
 def test_recorded_runs_with_all_rare_code_dropped_between_inputs(story):
     """Byte for byte as if it had stayed."""
-    run = Run(f"v0.1/{story}.json", suite)
+    run = Run(f"stories/{story}.json", suite)
     with dropping() as watch:
         for uid in run.uids():
             run.replay(uid)
@@ -202,12 +202,12 @@ def loads_of(run, uid, monkeypatch, n):
 def test_a_load_that_fails_loses_nothing(story, uid, monkeypatch):
     """Whichever load of a member's life fails: the input is given in again, and all goes on byte for byte."""
     with dropping(every=10**9):
-        run = Again(f"v0.1/{story}.json", suite)
+        run = Again(f"stories/{story}.json", suite)
         short = loads_of(run, uid, monkeypatch, 0)
         assert len(short.loads) > 20 and run.failures == 0
         later = [n for n in range(1, len(short.loads) + 1) if n not in short.sites.values()]
         for n in [*short.sites.values(), *later[:: len(later) // 3]]:
-            run = Again(f"v0.1/{story}.json", suite)
+            run = Again(f"stories/{story}.json", suite)
             loads_of(run, uid, monkeypatch, n)
             assert run.failures == 1, (n, short.loads[n - 1])
 

@@ -1,11 +1,7 @@
-"""The files of version 0.1: the two-file store's, whole and after power cuts, and whether the code still makes them.
-docs/VERSIONS.md.
-"""
+"""The files of version 0.1: the two-file store's, whole and after power cuts. docs/VERSIONS.md."""
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -51,15 +47,3 @@ def test_a_slot_is_written_as_it_was(name, tmp_path):
         data = path.read_bytes()
         generation, body = slots.unpack(host, key, data)
         assert slots.pack(host, key, generation, body) == data
-
-
-def test_the_runs_are_what_the_generator_makes_while_the_format_is_that_of_0_1():
-    """When a later version says something else this test and the generator go; the files and their replay stay."""
-    command = [sys.executable, VECTORS / "make_v0_1.py", "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_recorded_runs_are_those_of_0_1():
-    """tests/core/test_runs.py replays tests/vectors/runs.json: should that change, a replay of this must be added."""
-    assert (VECTORS / "runs.json").read_bytes() == (KEPT / "runs.json").read_bytes()

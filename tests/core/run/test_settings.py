@@ -247,3 +247,13 @@ def test_serial_and_duty_have_limits():
     assert (
         settings.check(good(transport="serial", serial={"uart": 1, "tx": 4, "rx": "GP5", "window": 8}, duty=600)) == []
     )
+
+
+def test_modes_decide_about_the_ratchet_and_keep_notes():
+    c = settings.complete(good(modes=["note", "conversation"]))
+    assert c["ratchet"] is False and settings.complete(c) == c
+    assert settings.complete(good(modes=["ratchet", "note"], duty=60))["ratchet"] is True
+    only(good(modes=["conversation"]), 'modes: leaves out "note"')
+    only(good(modes=["note", "letters"]), "modes: names another mode")
+    only(good(modes="note"), "modes: is a text of 4 characters")
+    only(good(modes=["note"], ratchet=True), "modes, ratchet: they contradict")

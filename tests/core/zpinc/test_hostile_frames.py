@@ -2,6 +2,7 @@
 of another version, kind, topic or sender. PROTOCOL.md 13.
 """
 
+from sealcast.errors import Reject, TooLong
 from sealcast.zpinc.epochs import SHARE
 from solo import Peer, Solo, agree, talk
 
@@ -104,3 +105,27 @@ def test_sealed_under_another_key():
     solo.refuses(peer.topic("j", 1), stranger.join()[1], "forged")
     solo.refuses(peer.topic("p"), stranger.presence()[1], "forged")
     solo.refuses(peer.topic("n", 0), stranger.note(0)[1], "forged")
+
+
+def test_a_stream_is_one_letter():
+    """Parts of "jnphcsgekx" are no streams: the empty one, neighbours, all of them."""
+    topics = setup()[0].ch.me.topics
+    front = topics.make(bytes(32), "")
+    for n in range(9):
+        for k in (0, 2, 10):
+            for end in ("", "/0", "/1"):
+                try:
+                    found = topics.parse(front + "jnphcsgekx"[n : n + k] + end)
+                except Reject:
+                    continue
+                raise AssertionError(found)
+
+
+def test_nobody_sleeps_for_ever():
+    solo, _, _ = setup()
+    for seconds in (5000000000, 0xFFFFFFFF, -1):
+        try:
+            solo.ch.sleep(seconds, solo.now)
+        except TooLong:
+            continue
+        raise AssertionError(seconds)

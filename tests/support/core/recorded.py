@@ -1,7 +1,7 @@
-"""Members whose every input and output is recorded, and the files of such runs: tests/vectors/v0.1, by the RULE that
-stands in each.
+"""Members whose every input and output is recorded, and the files of such runs: tests/vectors/stories and v0.1, by the
+RULE that stands in each.
 
-Used by the generator (tests/vectors/make_v0_1.py) and by the replay (tests/core/test_release_0_1.py), on CPython and
+Used by the generator (tests/vectors/make_stories.py) and by the replay (tests/core/test_stories.py), on CPython and
 MicroPython: so the files are read line by line. What the core offers is touched in `Member` alone.
 """
 
@@ -169,6 +169,25 @@ class Run:
                 assert out == expected, where + (expected, out)
                 if state and ORDERED:
                     assert digest(self.suite, member.stored) == state, where
+
+    def boots(self, uid):
+        """Take up each state that one member began with, and start. -> their names."""
+        states = []
+        with open(self.path) as file:
+            settings = json.loads(self._to(file, '"%s": {"settings": ' % uid))
+            self._to(file, '"steps": [')
+            while True:
+                line = file.readline()
+                if line[0] == "]":
+                    return states
+                (given, expected, state) = json.loads(line.strip().rstrip(","))
+                if given[1] != "boot":
+                    continue
+                states.append(given[3])
+                member = Member(self.suite, settings, self.number, self.frame)
+                says, _ = member.boot(given[2], unhexlify(state) if state else None)
+                assert says == expected, (uid, given, expected, says)
+                assert member.enter(given[0], "start")[0][0] == "store"  # in today's format
 
     def entered(self, member, given):
         """The effects of an input."""

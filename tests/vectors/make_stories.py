@@ -1,15 +1,12 @@
-"""Writes v0.1/: whole runs and stored states of version 0.1, byte for byte. `python tests/vectors/make_v0_1.py
-[--check]`
+"""Writes stories/: whole runs and stored states, byte for byte. `python tests/vectors/make_stories.py` (no argument:
+writes; --check: compares).
 
-They are kept for good: a later version must read these states and understand these frames, or say in docs/VERSIONS.md
-why not. So the files are never made anew; the script stays to say how they came to be, and --check tells whether the
-code still makes the same bytes. The rule by which they are verified stands in each file;
-tests/core/test_release_0_1.py does so on CPython and MicroPython.
+The rule by which they are verified stands in each file; tests/core/test_stories.py does so on CPython and MicroPython.
+The states that version 0.1 stored in the same stories are kept in v0.1/, with the frames of that time.
 """
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -17,12 +14,10 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "tests"), str(ROOT / "tests" / "support" / "core")]
 
 from recorded import Member, digest
-from sealcast.run import slots
-from sealcast.run.filestore import FileStore
 from sim import sodium
 from sim.broker import patterns
 
-HERE = Path(__file__).resolve().parent / "v0.1"
+HERE = Path(__file__).resolve().parent / "stories"
 RULE = (
     "A member is a function of its inputs and of its stored state. Take the lines of `steps` in order: [input, "
     "expected, state]. An input is [now in ms, method, arguments...]. boot: build a Channel from `settings` and the "
@@ -393,35 +388,9 @@ def text(w):
     return '{\n"rule": %s,\n"uids": %s,\n"frames": [\n%s\n],\n"members": {\n%s\n}\n}\n' % parts
 
 
-def stored(folder, key, name, states):
-    """What the two-file store has on the disk after these states: as it is left, and after a power cut here and there."""
-    store = FileStore(sodium, key, str(folder / name))
-    before, after = {}, {}
-    for state in states:
-        before = after
-        store.store(state)
-        after = {path.name: path.read_bytes() for path in folder.glob(name + ".*")}
-    (old, old_data), (new, new_data) = *before.items(), *after.items()
-    out = {f"{name}/left/{new}": new_data}
-    out |= {f"{name}/not-erased/{old}": old_data, f"{name}/not-erased/{new}": new_data}
-    out |= {f"{name}/half-erased/{old}": bytes(256) + old_data[256:], f"{name}/half-erased/{new}": new_data}
-    out |= {f"{name}/half-written/{old}": old_data, f"{name}/half-written/{new}": new_data[: len(new_data) // 2]}
-    return out
-
-
 def files():
     """name -> bytes of everything that is kept."""
-    out = {}
-    for story in (zpinc, group, notice):
-        w = story()
-        out[story.__name__ + ".json"] = text(w).encode()
-        for uid, m in list(w.members.items())[:1]:
-            states = [bytes.fromhex(state) for given, _, state in w.steps[uid] if given[1] == "boot" and state]
-            key = slots.key_for(sodium, identity(uid), SETTINGS["channel"].encode(), uid.encode())
-            with tempfile.TemporaryDirectory() as folder:
-                found = stored(Path(folder), key, f"{story.__name__}-{uid}", [*states, m.stored][-3:])
-            out |= {f"slots/{name}": data for name, data in found.items()}
-    return out
+    return {story.__name__ + ".json": text(story()).encode() for story in (zpinc, group, notice)}
 
 
 if __name__ == "__main__":
@@ -429,7 +398,7 @@ if __name__ == "__main__":
         path = HERE / name
         if sys.argv[1:] == ["--check"]:
             if path.read_bytes() != data:
-                sys.exit("v0.1/%s is not what the code makes now: is the wire or the storage another one?" % name)
+                sys.exit("stories/%s is not what make_stories.py makes: run it again, and say why in the commit" % name)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
