@@ -30,7 +30,7 @@ _ALL_OF = ("network_common", "network_wlan", "modsocket", "modos", "machine_pin"
 _NOT_ALL = ("dac", "i2s", "pcnt", "sdcard", "touchpad", "ulp", "lan", "ppp", "usb", "adc", "rmt")
 
 
-def main(built, trees):
+def main(built: str, trees: list[str]) -> None:
     # The emulated chips' py/ is configured as an ESP32's (MICROPY_CONFIG_ROM_LEVEL_EXTRA_FEATURES).
     known = set(re.findall(r'^QDEF[01]\(MP_QSTR_\w+, \d+, \d+, "(\w+)"\)', Path(built).read_text(), re.M))
     found = [tree_names(Path(tree), known) for tree in trees]
@@ -48,9 +48,9 @@ def main(built, trees):
     print("%d in flash, %d others" % (len(flash), len(every - flash)))
 
 
-def tree_names(tree, known):
+def tree_names(tree: Path, known: set[str]) -> tuple[set[str], set[str]]:
     """-> (names in the flash of an ESP32, all names)"""
-    every = set()
+    every: set[str] = set()
     for folder in _FOLDERS:
         for path in (tree / folder).rglob("*.[ch]"):
             every.update(_NAME.findall(path.read_text(errors="replace")))
@@ -71,9 +71,10 @@ def tree_names(tree, known):
     return flash, every | flash
 
 
-def _certain(path, depth):
+def _certain(path: Path, depth: int) -> set[str]:
     """Names that stand in no more than so many conditions."""
-    found, level = set(), 0
+    found: set[str] = set()
+    level = 0
     for line in path.read_text(errors="replace").splitlines():
         line = line.strip()
         if line.startswith("#if"):
@@ -86,15 +87,15 @@ def _certain(path, depth):
     return found
 
 
-def _words(paths):
-    found = set()
+def _words(paths: list[Path]) -> set[str]:
+    found: set[str] = set()
     for path in paths:
         tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
         found.update(token.string for token in tokens if token.type == tokenize.NAME)
     return found
 
 
-def _lines(names):
+def _lines(names: set[str]) -> str:
     return "\n".join(textwrap.wrap(" ".join(sorted(names)), 118, break_on_hyphens=False))
 
 

@@ -10,6 +10,7 @@ from host_support import free_port, start_broker
 from sealcast.wire import b64
 from sealcast_host.member.session import join
 
+
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
