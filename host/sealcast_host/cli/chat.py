@@ -17,13 +17,13 @@ from typing import Any
 
 from sealcast.errors import SealcastError
 from sealcast.wire import MAX_BODY
+from sealcast_host.agent.visit import visit
 from sealcast_host.cli import render
 from sealcast_host.cli.lineedit import END, INTERRUPT, LineEditor
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.session import HostSession
-from sealcast_host.member.visit import visit
+from sealcast_host.member.face import Member
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -60,10 +60,10 @@ async def _chat(known: ChannelFile, uid: str | None) -> int:
 
     with screen.open():
         screen.say("connecting ...")
-        async with visit(known, uid, show) as session:
+        async with visit(known, uid, show, starts=True) as session:
             screen.prompt = lambda: prompt(known.channel, session)
             screen.say(
-                f'this is "{render.clean(known.channel)}", you are "{render.clean(session.channel.me.uid)}"; /help '
+                f'this is "{render.clean(known.channel)}", you are "{render.clean(session.uid)}"; /help '
                 "explains"
             )
             screen.draw()
@@ -77,7 +77,7 @@ async def _chat(known: ChannelFile, uid: str | None) -> int:
     return 0
 
 
-def prompt(channel: str, session: HostSession) -> str:
+def prompt(channel: str, session: Member) -> str:
     """Who is there and which key is in use; what a line typed now would be secured by."""
     awake = sum(status == "awake" for _, status in session.members)
     key = (
@@ -93,7 +93,7 @@ def prompt(channel: str, session: HostSession) -> str:
 class Chat:
     """What a typed line does."""
 
-    def __init__(self, session: HostSession, screen: "Screen") -> None:
+    def __init__(self, session: Member, screen: "Screen") -> None:
         self._session = session
         self._screen = screen
         self._sending: set[asyncio.Task[None]] = set()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sealcast.errors import SealcastError
+from sealcast_host.agent.visit import visit
 from sealcast_host.cli import verify
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
@@ -15,8 +16,8 @@ from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.session import HostSession
-from sealcast_host.member.visit import SLEEP_S, settled, visit, within
+from sealcast_host.member.face import Member
+from sealcast_host.member.visit import SLEEP_S, within
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -98,9 +99,9 @@ async def _change(action: str, known: ChannelFile, uid: str | None, uids: list[s
     changes = Changes()
     late = f"not done within {timeout:g} s; it stays wished for: the next command of this member goes on with it"
     late += ", --timeout waits longer"
-    async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
-        await within(timeout, settled(session), "the broker is slow: raise --timeout")
-        me = session.channel.me.uid
+    async with visit(known, uid, changes.see, sleep_s=SLEEP_S) as session:
+        await within(timeout, session.settled(), "the broker is slow: raise --timeout")
+        me = session.uid
         if me in uids:
             raise UserError(
                 f'"{clean(me)}" is this member itself' + ("; use: sealcast group leave" if action == "remove" else "")
@@ -136,12 +137,12 @@ async def _change(action: str, known: ChannelFile, uid: str | None, uids: list[s
     return 0
 
 
-def _known(session: HostSession, uids: list[str]) -> None:
+def _known(session: Member, uids: list[str]) -> None:
     """Raises UserError when one of the names is nobody's."""
     names = [u for u, _ in session.members]
     for uid in uids:
         if uid not in names:
-            others = ", ".join(clean(n) for n in names if n != session.channel.me.uid) or "nobody"
+            others = ", ".join(clean(n) for n in names if n != session.uid) or "nobody"
             raise UserError(f'no member "{clean(uid)}" has joined this channel; known: {others}')
 
 
@@ -151,7 +152,7 @@ def leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
 
 async def _leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
     changes = Changes()
-    async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
+    async with visit(known, uid, changes.see, sleep_s=SLEEP_S) as session:
         try:
             await within(
                 timeout,
@@ -175,11 +176,11 @@ def status(known: ChannelFile, uid: str | None, timeout: float) -> int:
 
 async def _status(known: ChannelFile, uid: str | None, timeout: float) -> int:
     changes = Changes()
-    async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
+    async with visit(known, uid, changes.see, sleep_s=SLEEP_S) as session:
         # In step, or known not to be: "sync" lasts until somebody has said where the group is.
         try:
             async with asyncio.timeout(timeout):
-                await settled(session)
+                await session.settled()
                 while session.group is not None and session.group["phase"] == "sync":
                     await asyncio.sleep(0.05)
         except TimeoutError:
@@ -188,7 +189,7 @@ async def _status(known: ChannelFile, uid: str | None, timeout: float) -> int:
     return 0
 
 
-def _show(session: HostSession) -> None:
+def _show(session: Member) -> None:
     group = session.group
     if group is None:
         print("in no group; make one with: sealcast group create NAME")

@@ -5,12 +5,12 @@ import asyncio
 import sys
 from typing import Any
 
+from sealcast_host.agent.visit import visit
 from sealcast_host.cli import render
 from sealcast_host.cli.arguments import whole
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.visit import visit
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -49,9 +49,9 @@ async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int
             broken.append(e)
             enough.set()
 
-    async with visit(known, uid, show) as session:
+    async with visit(known, uid, show, starts=True) as session:
         if not as_json:
-            where, me = render.clean(known.channel), render.clean(session.channel.me.uid)
+            where, me = render.clean(known.channel), render.clean(session.uid)
             print(f'sealcast: listening on "{where}" as "{me}"; Ctrl-C ends it', file=sys.stderr, flush=True)
         await enough.wait()
     if broken:

@@ -5,16 +5,14 @@ import asyncio
 from typing import Any
 
 from sealcast.errors import SealcastError
-from sealcast.zpinc.identity import fingerprint
-from sealcast.zpinc.revocation import others
+from sealcast_host.agent.visit import visit
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
-from sealcast_host.member import migration
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.visit import SLEEP_S, settled, visit, within
+from sealcast_host.member.visit import SLEEP_S, within
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -39,21 +37,18 @@ def lost(known: ChannelFile, uid: str | None, who: str, timeout: float, sure: bo
             "this computer does not hold the channel's admin key: run this where `sealcast channel new` was run"
         )
     provisioned = set(known.roster)
-    return run(_lost(known, uid, who, known.admin_secret, timeout, provisioned if not sure else None))
+    return run(_lost(known, uid, who, timeout, provisioned if not sure else None))
 
 
 async def _lost(
-    known: ChannelFile, uid: str | None, who: str, secret: bytes, timeout: float, provisioned: set[str] | None
+    known: ChannelFile, uid: str | None, who: str, timeout: float, provisioned: set[str] | None
 ) -> int:
     """provisioned: whose identity this computer made itself, when the person is still to be asked; else None."""
-    fresh: set[str] = set()  # members whose identity this computer saw for the first time just now
     waiting: set[str] = set()
     moved = asyncio.Event()
 
     def see(name: str, info: Any) -> None:
-        if name == "pinned":
-            fresh.add(info["uid"])
-        elif name == "moved":
+        if name == "moved":
             waiting.update(info["waiting"])
         elif name == "followed":
             waiting.intersection_update(info["waiting"])
@@ -61,18 +56,17 @@ async def _lost(
         if name in ("moved", "followed") and not waiting:
             moved.set()
 
-    async with visit(known, uid, see, sleep_s=SLEEP_S, alias=False) as session:
-        await within(timeout, settled(session), "the broker is slow: raise --timeout")
-        ch = session.channel
-        names = sorted(uid for uid, _ in others(ch.me, ch.others, None).values())
-        if who == ch.me.uid:
+    async with visit(known, uid, see, sleep_s=SLEEP_S) as session:
+        await within(timeout, session.settled(), "the broker is slow: raise --timeout")
+        names = [uid for uid, _, _ in await session.staying(None)]
+        if who == session.uid:
             raise UserError("that is this member itself: run this as another one, with --uid")
         if who not in names:
             raise UserError(
                 f'no member "{clean(who)}" has joined this channel; known: {", ".join(map(clean, names)) or "nobody"}'
             )
-        stay = sorted(others(ch.me, ch.others, who).values())
-        strangers = [u for u, _ in stay if u in fresh]
+        stay = await session.staying(who)
+        strangers = [u for u, _, fresh in stay if fresh]
         if strangers:
             # Whoever stole the board can also join under new names: to these the new key must not go unseen.
             raise UserError(
@@ -81,21 +75,20 @@ async def _lost(
             )
         if provisioned is not None:
             print(f'leaving "{clean(who)}" behind gives a new key to', flush=True)
-            for u, public in stay:
+            for u, shown, _ in stay:
                 how = "" if u in provisioned else "   not provisioned from this computer"
-                print(f"  {clean(u)}  {fingerprint(ch.me.suite, public)}{how}", flush=True)
+                print(f"  {clean(u)}  {shown}{how}", flush=True)
             raise UserError(
                 "nothing has changed yet: if all of these are yours, run this again with --yes; else declare that "
                 "one lost too"
             )
         try:
-            await session.declare_lost(who, secret)
+            await session.declare_lost(who)
         except SealcastError as e:
             raise UserError(str(e)) from None
-        migration.follow(ch, who)
         print(f'"{clean(who)}" is left behind: the channel has a new key, which goes to', flush=True)
-        for u, public in stay:
-            print(f"  {clean(u)}  {fingerprint(ch.me.suite, public)}", flush=True)
+        for u, shown, _ in stay:
+            print(f"  {clean(u)}  {shown}", flush=True)
         try:
             async with asyncio.timeout(timeout):
                 await moved.wait()

@@ -23,6 +23,7 @@ VERBS = {
     "listen": "print what arrives",
     "send": "send one message, or each line of standard input",
     "chat": "take part from the terminal",
+    "gateway": "hand messages on: files, Home Assistant, Prometheus, webhooks, lines",
     "bridge": "connect boards on serial ports to the broker",
     "flash": "put MicroPython and the node on a board",
     "provision": "make boards members of a channel",
@@ -30,6 +31,7 @@ VERBS = {
     "invite": "show a channel's invitation, as text and QR code",
     "join": "add the channel of an invitation",
     "hil": "examine a board against the desktop reference",
+    "agent": "hold this computer's members for all its commands and programs",
     "group": "the ratcheting group: who is in it",
     "lost": "leave a lost board behind: a new key for all others",
 }

@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator
 
 from sealcast.errors import SealcastError
 from sealcast.wire import MAX_BODY
+from sealcast_host.agent.visit import visit
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.session import HostSession
-from sealcast_host.member.visit import SLEEP_S, visit, within
+from sealcast_host.member.face import Member
+from sealcast_host.member.visit import SLEEP_S, within
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -52,8 +53,7 @@ async def _send(
 ) -> int:
     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
     late = f"not acknowledged within {timeout:g} s: is the broker reachable? raise --timeout to wait longer"
-    # The group knows this member, not its stand-in `<name>-2`.
-    async with visit(known, uid, sleep_s=SLEEP_S, alias=mode != "ratchet") as session:
+    async with visit(known, uid, sleep_s=SLEEP_S, patience=timeout) as session:
         async for body in _bodies(text):
             try:
                 if mode == "conversation":
@@ -64,7 +64,7 @@ async def _send(
     return 0
 
 
-async def _conversation(session: HostSession) -> None:
+async def _conversation(session: Member) -> None:
     """Returns once there is a key to converse with."""
     agreed = asyncio.Event()
     session.on("rekeyed", lambda name, info: agreed.set())

@@ -1,4 +1,5 @@
-"""What listen, send and chat share: become a member, fail plainly when the first connection does, part politely."""
+"""Become a member in this process, fail plainly when the first connection does, part politely. Commands come here by
+way of agent/visit.py, which looks for an agent first."""
 
 import asyncio
 import contextlib
@@ -15,23 +16,20 @@ from sealcast_host.member.session import Callback, HostSession, join_watched
 
 SLEEP_S = 3600  # as long as the others wait for a member that comes for a moment at a time
 GOODBYE_S = 6.0
-POLL_S = 0.02
 
 
 @asynccontextmanager
-async def visit(
+async def visit_alone(
     known: ChannelFile,
     uid: str | None,
     watch: Callback | None = None,
     *,
     sleep_s: int | None = None,
-    alias: bool = True,
 ) -> AsyncIterator[HostSession]:
     """A member of a channel that has reached the broker. Leaves at the end, or sleeps for `sleep_s` when that is given.
 
-    watch(name, info): called for every event and message ("message") from the very first on. alias: may it be another
-    member, `<uid>-2`, when this one is at work in another process?
-    Raises UserError when the first connection fails.
+    watch(name, info): called for every event and message ("message") from the very first on.
+    Raises MemberBusy; UserError when the first connection fails.
     """
     ready: asyncio.Future[LinkError | None] = asyncio.get_running_loop().create_future()
     opened: list[HostSession] = []
@@ -56,7 +54,7 @@ async def visit(
             watch(name, info)
 
     try:
-        session = await join_watched(known.settings(uid), everything, alias=alias and uid is None)
+        session = await join_watched(known.settings(uid), everything)
     except SealcastError as e:
         raise UserError(str(e)) from None
     opened.append(session)
@@ -84,13 +82,6 @@ def way_out(error: LinkError, broker: dict[str, Any]) -> str:
         "lost": "try again",
     }
     return f"no connection to the broker at {place_of(broker)}: {error}; {hints.get(error.kind, 'try again')}"
-
-
-async def settled(session: HostSession) -> None:
-    """Returns once what the broker keeps of the members (presence, key packages, notes) has been read."""
-    reading = session.channel.reading
-    while reading.queue or reading.member is not None or not session.online:
-        await asyncio.sleep(POLL_S)  # nobody tells: it is a matter of one round trip for each member
 
 
 async def within(seconds: float, what: Awaitable[Any], error: str) -> Any:
