@@ -2,8 +2,8 @@
 
 It has the interface that sealcast.run.session asks of a transport. Source: MQTT Version 3.1.1, OASIS Standard (section
 numbers below). Buffers are allocated once. Whatever goes wrong (errors of the network, end of file, silence, a packet
-that breaks the rules) is an OSError: the link is lost and the caller connects again. Received packets that are too large
-are read past, acknowledged and counted in `skipped`, never stored.
+that breaks the rules) is an OSError: the link is lost and the caller connects again. Received packets that are too
+large are read past, acknowledged and counted in `skipped`, never stored.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Shorter names for a board's bundle: on stock firmware each name of a loaded module takes heap that nothing gives back.
+"""Shorter names for a board's bundle: on stock firmware each name of a module takes heap that nothing gives back.
 
 A function, class, argument or attribute that only our own modules know is called on the board by a name that the
 firmware has in flash already, or by one of two letters. The same name gets the same new one everywhere, and no new one
@@ -66,7 +66,8 @@ def short_names() -> dict[str, str]:
     ours = [name for name in sorted(found.own - kept) if not name.startswith("__")]
     ours.sort(key=lambda name: name in found.rarely)  # stable: what is always loaded comes first
     taken = found.words | found.texts | found.modules | _LOOKED_UP
-    free = [name for name in sorted(flash, key=lambda n: (len(n), n)) if name not in taken and not name.startswith("__")]
+    there = sorted(flash - taken, key=lambda name: (len(name), name))
+    free = [name for name in there if not name.startswith("__")]
     letters = string.ascii_letters + "_"
     short = [a + b for a, b in product(letters, letters + string.digits)]
     free += [name for name in short if name not in taken and name not in known and name not in flash]
