@@ -35,6 +35,8 @@ _EVENTS = {
     "resynced": "in step with the group again",
     "undeliverable": "a private message was not sent: {uid} is not in the group any more",
     "offline": "the broker is not reachable; trying again",
+    "mute": "NOBODY hears this member: {reason}; sealcast doctor says more",
+    "taken_over": "the broker keeps ending this connection: is there a copy of this member (a cloned board)?",
     "overflow": "messages of {sender} were given up: they came too fast",
     "error": "trouble here: {text}",
 }
