@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from sealcast_host.agent.visit import visit
+from sealcast_host.agent.visit import SLEEP_S, visit, within
 from sealcast_host.cli.options import channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
@@ -11,7 +11,6 @@ from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
 from sealcast_host.member.phrases import spoken, wordlist
-from sealcast_host.member.visit import SLEEP_S, within
 
 CHANGED = 1  # exit code: somebody's identity is another one than before
 
