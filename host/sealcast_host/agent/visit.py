@@ -73,7 +73,7 @@ async def _attached(
     }  # fmt: skip
     for _ in range(2):
         with contextlib.suppress(NoAgent):
-            return await client.attach(known.channel, uid, **arguments)
+            return await client.attach(known.name, uid, **arguments)
         if not starts:
             return None
         from sealcast_host.agent import start
