@@ -148,9 +148,9 @@ def _roll_back(me, group, now, out):
         del entries[token]  # it was not the group's: it must not reach its slot any more
     outgoing.requeue(group, now, out)
     group.undo = None
+    outgoing.restore(group, u.won or u.lost)
     group.state, group.pairs, group.last, group.last_by = u.state, u.pairs, b"", None
     group.recent = {}
-    group.outgoing.pending = u.won
     group.packages.mine.update(u.spent)
     if u.job and not group.change.job:
         group.change.job = u.job

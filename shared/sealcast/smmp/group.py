@@ -154,7 +154,8 @@ class Undo:
     """What the last accepted frame replaced, for one epoch: should the others have taken another one, we go back.
 
     spent: our packages that it used. job: the wish that it fulfilled. outside: the phase before, when the frame took
-    us in: we stood nowhere in the group then.
+    us in: we stood nowhere in the group then. lost: our Pending that lost its place to the frame: the others may have
+    taken that one.
     """
 
     def __init__(self, group, won):
@@ -164,6 +165,7 @@ class Undo:
         self.spent = {}
         self.job = None
         self.outside = group.phase if group.phase in (NONE, REJOIN) else None
+        self.lost = None if won or self.outside is not None else group.outgoing.pending
 
 
 class Group:

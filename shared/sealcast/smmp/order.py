@@ -32,10 +32,10 @@ def pieces(group):
     return load("smmp.state").pack(group)
 
 
-def unpack(me, members, group, data):
+def unpack(me, members, group, data, version):
     """The stored group, if there was one. Raises Reject."""
     if data:
-        load("smmp.state").unpack(me, members, group, data)
+        load("smmp.state").unpack(me, members, group, data, version)
 
 
 def online(me, members, group, now, out):

@@ -142,6 +142,14 @@ def requeue(group, now, out):
     out.dirty = True
 
 
+def restore(group, pending):
+    """We went back to where this frame of ours (or None) was made: it is on its way again, the same bytes."""
+    o = group.outgoing
+    o.pending = pending
+    if pending and pending.entry:
+        o.queue = [entry for entry in o.queue if entry[0] != pending.entry[0]]  # it was to be sealed anew
+
+
 def resume(me, members, group, now, out):
     """We are live again: the same bytes, if they still fit."""
     o, st = group.outgoing, group.state

@@ -36,7 +36,7 @@ def pack(group):
     return out
 
 
-def unpack(me, members, group, data):
+def unpack(me, members, group, data, version):
     """Into a group that knows nothing yet. Raises Reject."""
     r, g, p, o = Reader(data), group, group.packages, group.outgoing
     g.phase = r.uint(1)
@@ -44,7 +44,7 @@ def unpack(me, members, group, data):
     g.pairs = _unpack_pairs(members, r)
     g.last, g.last_by = r.lv(), r.lv() or None
     if r.uint(1):
-        g.undo = _unpack_undo(me, members, g, r)
+        g.undo = _unpack_undo(me, members, g, r, version)
     if g.last:
         g.recent = {g.state.epoch - 1: (g.last, g.last_by)}
     o.count = r.uint(4)
@@ -130,11 +130,12 @@ def _pack_undo(out, u):
     _optional(out, u.state, _pack_state)
     _pack_pairs(out, u.pairs)
     _optional(out, u.won, _pack_pending)
+    _optional(out, u.lost, _pack_pending)
     _pack_packages(out, u.spent)
     _optional(out, u.job, _pack_job)
 
 
-def _unpack_undo(me, members, g, r):
+def _unpack_undo(me, members, g, r, version):
     u = Undo(g, None)
     outside = r.uint(1)
     u.outside = None if outside == 255 else outside
@@ -147,6 +148,7 @@ def _unpack_undo(me, members, g, r):
         if u.pairs[tag] == g.pairs.get(tag):
             u.pairs[tag] = g.pairs[tag]
     u.won = _unpack_pending(r) if r.uint(1) else None
+    u.lost = _unpack_pending(r) if version > 1 and r.uint(1) else None
     u.spent = _unpack_packages(me.suite, r)
     u.job = _unpack_job(r) if r.uint(1) else None
     return u

@@ -9,6 +9,7 @@ from sealcast.channel import Channel
 from sealcast.errors import NoGroup, TooLong
 from sealcast.smmp import order
 from sealcast.smmp.outgoing import MAX_MESSAGE
+from sealcast.state import FORMAT
 from solo import config, hardware, suite
 
 HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
@@ -46,7 +47,7 @@ def test_the_state_of_a_large_group_is_kept_whole():
     data = packed(g)
     ch = full(Channel(suite, config("m", ratchet=True), None, hardware), 20)
     other = ch.group
-    order.unpack(ch.me, ch.others, other, data)
+    order.unpack(ch.me, ch.others, other, data, FORMAT)
     other.phase = g.phase
     assert packed(other) == data
     assert len(data) < 16000
