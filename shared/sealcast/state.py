@@ -11,7 +11,7 @@ from .zpinc.me import MySession
 from .zpinc.members import UNHEARD, Member
 from .zpinc.places import Old
 
-FORMAT = const(2)  # 1 was that of 0.1
+FORMAT = const(1)
 _PIECE = const(256)
 _SECRECY = ("note", "conversation", "ratchet")
 
@@ -74,8 +74,7 @@ def unpack_state(ch, blob):
 
 
 def _unpack(ch, r):
-    version = r.uint(1)
-    if not 1 <= version <= FORMAT:
+    if r.uint(1) != FORMAT:
         raise Reject("format")
     seed = r.take(32)
     if r.pos == len(r.data):
@@ -105,7 +104,7 @@ def _unpack(ch, r):
         others.by_tag[m.tag] = m
     for _ in range(r.uint(1)):
         ch.out.inbox.append(_unpack_message(r))
-    ch.ratchet.unpack(me, others, ch.group, r.rest(), version)
+    ch.ratchet.unpack(me, others, ch.group, r.rest())
     if elsewhere:
         # The settings give a key that our state knows nothing of: begin there. Only whom we have pinned is taken along.
         revocation = load("zpinc.revocation")

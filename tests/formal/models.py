@@ -69,8 +69,8 @@ SMALL = [
     Run("order", "one_winner", "ONE_ORDER FRAMES=2 CRASHES=1 DROPS=0", 30000, "drop alone out lie"),
     Run("order", "none_out", "ONE_ORDER FRAMES=2 CRASHES=1 DROPS=0", 30000, "drop alone out lie"),
     Run("order", "safe", "FRAMES=2 CRASHES=1 DROPS=0", 100000, "drop out lie"),
-    Run("order", "none_out", "FRAMES=2 CRASHES=0 DROPS=1", 100000, "power out lie"),
     Run("order", "safe", "LIAR=2 FRAMES=2 CRASHES=0 DROPS=0", 100000, "power drop return"),
+    Run("order", "none_out", "FRAMES=2 CRASHES=0 DROPS=1", 100000, "power out lie"),
 ]
 # Each property has a model that is broken so that it must not hold.
 BROKEN = [
@@ -86,9 +86,9 @@ BROKEN = [
     Run("order", "one_winner", "ONE_ORDER FRAMES=2 ECHO_UNSEEN", 0),
     Run("order", "one_winner", "ONE_ORDER FRAMES=2 STALE_ANSWERS", 0),
     Run("order", "none_out", "ONE_ORDER FRAMES=2 PUBLISH_FIRST", 0),
+    Run("order", "none_out", "FORGETS FRAMES=2 CRASHES=0 DROPS=1", 0),
     Run("order", "one_past", "FRAMES=3 CRASHES=0 DROPS=0 NO_PREV", 0),
     Run("order", "one_back", "LIAR=2 MUTE FRAMES=4 CRASHES=0 DROPS=1 BACK_TWO", 0),
-    Run("order", "none_out", "FRAMES=2 CRASHES=0 DROPS=1 LOST_FORGOTTEN", 0),
 ]
 # `make model`
 LARGE = [

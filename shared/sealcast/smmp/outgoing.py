@@ -142,12 +142,15 @@ def requeue(group, now, out):
     out.dirty = True
 
 
-def restore(group, pending):
-    """We went back to where this frame of ours (or None) was made: it is on its way again, the same bytes."""
+def take_back(group, pending):
+    """Back by one epoch: our frame of that state (or None) is on its way, and its message in no queue."""
     o = group.outgoing
     o.pending = pending
     if pending and pending.entry:
-        o.queue = [entry for entry in o.queue if entry[0] != pending.entry[0]]  # it was to be sealed anew
+        lead, text, to, _ = pending.entry
+        waiting = [entry for entry in o.queue if entry[0] == lead]
+        o.queue = [entry for entry in o.queue if entry[0] != lead]
+        pending.entry = waiting[0] if waiting else (lead, text, to, 0)  # nobody waits for it any more
 
 
 def resume(me, members, group, now, out):

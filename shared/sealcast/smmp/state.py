@@ -36,7 +36,7 @@ def pack(group):
     return out
 
 
-def unpack(me, members, group, data, version):
+def unpack(me, members, group, data):
     """Into a group that knows nothing yet. Raises Reject."""
     r, g, p, o = Reader(data), group, group.packages, group.outgoing
     g.phase = r.uint(1)
@@ -44,7 +44,7 @@ def unpack(me, members, group, data, version):
     g.pairs = _unpack_pairs(members, r)
     g.last, g.last_by = r.lv(), r.lv() or None
     if r.uint(1):
-        g.undo = _unpack_undo(me, members, g, r, version)
+        g.undo = _unpack_undo(me, members, g, r)
     if g.last:
         g.recent = {g.state.epoch - 1: (g.last, g.last_by)}
     o.count = r.uint(4)
@@ -129,13 +129,12 @@ def _pack_undo(out, u):
     out.append(bytes((255 if u.outside is None else u.outside,)))
     _optional(out, u.state, _pack_state)
     _pack_pairs(out, u.pairs)
-    _optional(out, u.won, _pack_pending)
-    _optional(out, u.lost, _pack_pending)
+    _optional(out, u.own, _pack_pending)
     _pack_packages(out, u.spent)
     _optional(out, u.job, _pack_job)
 
 
-def _unpack_undo(me, members, g, r, version):
+def _unpack_undo(me, members, g, r):
     u = Undo(g, None)
     outside = r.uint(1)
     u.outside = None if outside == 255 else outside
@@ -147,8 +146,7 @@ def _unpack_undo(me, members, g, r, version):
     for tag in u.pairs:
         if u.pairs[tag] == g.pairs.get(tag):
             u.pairs[tag] = g.pairs[tag]
-    u.won = _unpack_pending(r) if r.uint(1) else None
-    u.lost = _unpack_pending(r) if version > 1 and r.uint(1) else None
+    u.own = _unpack_pending(r) if r.uint(1) else None
     u.spent = _unpack_packages(me.suite, r)
     u.job = _unpack_job(r) if r.uint(1) else None
     return u

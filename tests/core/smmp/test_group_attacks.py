@@ -18,7 +18,7 @@ from sealcast.smmp.group import LIVE, REJOIN, statics
 from sealcast.smmp.heads import HEAD, WANT
 from sealcast.smmp.outgoing import wrapped
 from sealcast.smmp.ratchet import ENTERS, MAX_EPOCH
-from sealcast.state import FORMAT, pack_places, pack_state, unpack_places
+from sealcast.state import pack_places, pack_state, unpack_places
 from sealcast.wire import Reader, header, u32
 from sealcast.zpinc.identity import Identity
 from solo import config, hardware, suite
@@ -335,7 +335,7 @@ def test_what_a_state_counts_may_be_many():
         ch.group.heard[suite.h(16, b"", b"", b"", u32(k))] = bytes(8)
     ch.group.change.job = (0, [bytes(16)] * 300, [])
     other = Channel(suite, config("m", ratchet=True), None, hardware)
-    order.unpack(other.me, other.others, other.group, b"".join(order.pieces(ch.group)), FORMAT)
+    order.unpack(other.me, other.others, other.group, b"".join(order.pieces(ch.group)))
     assert other.group.packages.floor == ch.group.packages.floor and len(other.group.heard) == 300
     assert other.group.change.job == ch.group.change.job
     pieces = []
