@@ -22,11 +22,12 @@ from sealcast_host.member.mqttclient import V5, V311, Client, Refused, speaks_ol
 from sealcast_host.member.privatefiles import reason
 
 _AUTH_CODES = frozenset({4, 5, 134, 135})  # CONNACK of MQTT 3.1.1 and the same as paho's MQTT 5 reason codes
+_TOO_LARGE = 149  # MQTT 5: the last will is more than the broker takes
 QUIET_S = 1.0  # at most so long for the broker's answer when we part
 
 
 class LinkError(OSError):
-    """The link could not be made or was lost. `kind`: refused, name, auth, tls, timeout or lost."""
+    """The link could not be made or was lost. `kind`: refused, name, auth, tls, size, timeout or lost."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(errno.ENOTCONN, text)
@@ -236,6 +237,8 @@ def _explain(error: BaseException) -> LinkError:
         code = error.rc if isinstance(error.rc, int) else getattr(error.rc, "value", -1)
         if code in _AUTH_CODES:
             return LinkError("auth", "the broker refused the user name or password")
+        if code == _TOO_LARGE:
+            return LinkError("size", "it takes only messages too small for Sealcast")
         return LinkError("refused", f"the broker refused the connection (code {code})")
     cause = error.__context__ if error.__cause__ is None else error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):

@@ -9,11 +9,18 @@ from paho.mqtt.client import Client as PahoClient
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 INFLIGHT = 20  # paho's own bound for publishes under way
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 PRESENCE_S = 30 * 86400  # a broker may forget the presence of who was not there for so long
 _OVERHEAD = 64  # of a PUBLISH beside topic and payload, with its properties: less
+
+# mosquitto 2.0 answers so to a publish above its message_size_limit, which MQTT 5 does not foresee; paho would give the
+# connection up.
+_TOO_LARGE = getattr(ReasonCode, "names", {}).get(149, {}).get("Packet too large", [])
+if PacketTypes.PUBACK not in _TOO_LARGE:
+    _TOO_LARGE.append(PacketTypes.PUBACK)
 
 
 class Refused(Exception):
