@@ -6,7 +6,7 @@ member meanwhile. A one-shot command alone holds its member itself; when another
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
 
+SLEEP_S = 3600  # as long as the others wait for a member that comes for a moment at a time
 POLL_S = 0.1
 PATIENCE_S = 30.0  # for a member that another process has: one-shot commands soon give it back
 
@@ -34,8 +35,8 @@ async def visit(
     """A member of a channel that has reached the broker.
 
     watch(name, info): called for every event and message ("message") from the very first on. sleep_s: when nobody else
-    needs the member afterwards it sleeps for so long; None: it leaves. starts: start an agent when none runs. waits: as a
-    service does, for the broker and for room on the disk: the events offline, online and error tell of it.
+    needs the member afterwards it sleeps for so long; None: it leaves. starts: start an agent when none runs. waits: for the
+    broker and for room on the disk, as services do: the events offline, online and error tell of it.
     patience: seconds to wait for a member that another process has.
     Raises UserError when the first connection fails or the member's state cannot be stored, Failed when the agent ends
     meanwhile.
@@ -115,7 +116,7 @@ async def _attached(
     }  # fmt: skip
     for _ in range(2):
         with contextlib.suppress(NoAgent):
-            return await client.attach(known.channel, uid, **arguments)
+            return await client.attach(known.name, uid, **arguments)
         if not starts:
             return None
         from sealcast_host.agent import start
@@ -150,3 +151,12 @@ async def _lasting(attached: client.Attached) -> AsyncIterator[None]:
     finally:
         looking.cancel()
         await attached.close()
+
+
+async def within(seconds: float, what: Awaitable[Any], error: str) -> Any:
+    """Await with a limit. Raises UserError(error) when it passes."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await what
+    except TimeoutError:
+        raise UserError(error) from None
