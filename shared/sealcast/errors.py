@@ -38,6 +38,12 @@ class Mute(SealcastError):
     code = "mute"
 
 
+class Unstored(SealcastError):
+    """The storage fails. What was asked for is done when it works again."""
+
+    code = "storage"
+
+
 class OutboxFull(SealcastError):
     code = "outbox_full"
 
