@@ -73,7 +73,9 @@ class Web(Output):
             self._app = web_page.application(self.board, self.hub, title)
         guard = self.guard = Guard(self._app, names, password, open_door=bool(self._path), title=title)
         guard.used = lambda: self._say(where)
-        config = uvicorn.Config(guard, log_level="error", access_log=False, ws_max_size=65536, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            guard, log_level="error", access_log=False, ws_max_size=65536, timeout_graceful_shutdown=1
+        )
 
         class Server(uvicorn.Server):
             @contextlib.contextmanager
