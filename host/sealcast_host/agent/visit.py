@@ -35,8 +35,8 @@ async def visit(
     """A member of a channel that has reached the broker.
 
     watch(name, info): called for every event and message ("message") from the very first on. sleep_s: when nobody else
-    needs the member afterwards it sleeps for so long; None: it leaves. starts: start an agent when none runs. waits: for the
-    broker and for room on the disk, as services do: the events offline, online and error tell of it.
+    needs the member afterwards it sleeps for so long; None: it leaves. starts: start an agent when none runs. waits:
+    for the broker and for room on the disk, as services do: the events offline, online and error tell of it.
     patience: seconds to wait for a member that another process has.
     Raises UserError when the first connection fails or the member's state cannot be stored, Failed when the agent ends
     meanwhile.
