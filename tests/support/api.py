@@ -1,6 +1,6 @@
 """docs/API.md, written from the docstrings: what a program may call, on a board and on a computer.
 
-    python tests/support/api.py         writes it; tests/test_docs_generated.py holds it to the source
+    python tests/support/api.py         writes it; tests/test_docs.py holds it to the source
 """
 
 import ast

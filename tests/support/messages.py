@@ -1,7 +1,7 @@
 """The second half of docs/TROUBLESHOOTING.md, written from the source: every refusal that the product prints, and the
 way out.
 
-    python tests/support/messages.py        writes it; tests/test_docs_generated.py holds it to the source
+    python tests/support/messages.py        writes it; tests/test_docs.py holds it to the source
 
 A message says what is wrong and, behind a colon or semicolon, what to do. Where it does not, REMEDY does.
 """
@@ -16,6 +16,10 @@ MARK = "## Every message\n"
 RAISED = {"UserError", "Failed", "MemberBusy", "NoAgent"}
 # What to do where the message leaves it to the reader: its beginning, as the table shows it.
 REMEDY = {
+    "that is its name already": "nothing is to be done",
+    "--no-tls and --tls": "give one of them",
+    "word … of the phrase": "compare it with the phrase that was printed; the nearest words are offered",
+    "a phrase has": "type all the words, with hyphens or spaces between them",
     "attach to a channel first": "a program of yours speaks to the agent: docs/AGENT.md has the order of requests",
     "cannot listen at": "another program has that port, or the address is not this computer's: give another",
     "cannot write …": "free the disk, or give the folder back to yourself (chown, chmod)",

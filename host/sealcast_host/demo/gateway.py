@@ -58,7 +58,7 @@ class GatewayAct:
         house = await stack.enter_async_context(running_broker())
         listening = asyncio.ensure_future(self._listen(house.port))
         stack.push_async_callback(_ended, listening)
-        bell = {"member": self._nodes[0].uid, "kind": "button", "name": "Bell", "send": RING}
+        bell = {"member": self._nodes[0].uid, "kind": "button", "name": "Bell", "send": RING, "mode": "note"}
         home = {"broker": f"mqtt://127.0.0.1:{house.port}", "command": [bell]}
         wishes = [Wish("sqlite", "sqlite", {"path": str(self._database)}), Wish("homeassistant", "homeassistant", home)]
         if _has_nicegui():
