@@ -22,7 +22,7 @@ async def store(session, storage, parts, waiting):
         failures += 1
         if failures >= _TOLD:
             for reply in waiting():
-                reply.fail(Unstored("the state cannot be stored, and until it can nothing is sent: " + text))
+                reply.fail(Unstored(text + "; nothing is sent until the state can be stored: make room"))
         await sleep_ms(wait)
         wait = min(2 * wait, _MOST_MS)
         session.beat()

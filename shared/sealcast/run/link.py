@@ -201,7 +201,7 @@ class Link:
         if not self._mute:
             self._mute = True
             self._session.emit("mute", {"reason": reason})
-        self._session.give_up(token, Mute("not delivered: " + reason))
+        self._session.give_up(token, Mute(reason + "; it waits here: sealcast doctor says why"))
 
     def _acked(self, token):
         self._session.post(lambda ch, now: ch.acked(token, now))
