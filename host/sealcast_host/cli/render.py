@@ -17,6 +17,8 @@ _EVENTS = {
     "rekeyed": "new conversation key, epoch {epoch}",
     "gap": "messages of {uid} are missing",
     "identity_changed": "{uid} has ANOTHER identity than before: its messages are refused until you approve it",
+    "approved": "{uid} is known by the identity that you approved",
+    "approval_waits": "{uid} has not shown an identity {fingerprint}: it is taken when it does",
     "pinned": "{uid} is known from now on by its identity",
     "forged": "a message that claims to be from {uid} was refused",
     "handshake_failed": "no new conversation key yet",
