@@ -36,6 +36,8 @@ _EVENTS = {
     "desync": "out of step with the group; asking to be taken in again",
     "resynced": "in step with the group again",
     "undeliverable": "a private message was not sent: {uid} is not in the group any more",
+    "mute": "NOBODY hears this member: {reason}; sealcast doctor says more",
+    "taken_over": "the broker keeps ending this connection: is there a copy of this member (a cloned board)?",
     "offline": "no connection to the broker ({reason}); trying again",
     "overflow": "messages of {sender} were given up: they came too fast",
     "error": "trouble here: {text}",
