@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -10,7 +11,10 @@ def on_stop(stop: Callable[[], None]) -> None:
     """Call stop() at SIGINT and SIGTERM. Only inside a running loop."""
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, stop)
+        try:
+            loop.add_signal_handler(signum, stop)
+        except NotImplementedError:  # Windows
+            signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stop))
 
 
 def run(work: Coroutine[Any, Any, int]) -> int:
@@ -34,4 +38,10 @@ def run(work: Coroutine[Any, Any, int]) -> int:
                 return 0
             raise
 
-    return asyncio.run(supervised())
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(supervised())
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The loop that MQTT's sockets need: Windows' own usual one cannot watch them."""
+    return asyncio.SelectorEventLoop if sys.platform == "win32" else None
