@@ -140,6 +140,8 @@ for name in ("fcntl", "termios", "tty", "pwd", "grp", "resource"):
 import warnings
 warnings.simplefilter("ignore")
 import filelock  # falls back to its soft lock
+pair, family = socket.socketpair, socket.AF_UNIX
+socket.socketpair = lambda *args: pair(family)
 del os.getuid, os.fchmod, os.O_CLOEXEC, socket.AF_UNIX, socket.SO_PEERCRED
 def none(*args): raise NotImplementedError
 asyncio.SelectorEventLoop.add_signal_handler = none
