@@ -142,12 +142,11 @@ warnings.simplefilter("ignore")
 import filelock  # falls back to its soft lock
 pair, family = socket.socketpair, socket.AF_UNIX
 socket.socketpair = lambda *args: pair(family)
-del os.getuid, os.fchmod, os.O_CLOEXEC, socket.AF_UNIX, socket.SO_PEERCRED
+del os.getuid, os.O_CLOEXEC, socket.AF_UNIX, socket.SO_PEERCRED
 def none(*args): raise NotImplementedError
 asyncio.SelectorEventLoop.add_signal_handler = none
-sys.platform = "win32"
-import platformdirs.windows
-platformdirs.windows._RESOLVE_WIN_FOLDER = platformdirs.windows.get_win_folder_from_env_vars
+import sealcast_host.member.system
+sealcast_host.member.system.windows = lambda: True
 import sealcast, sealcast_platform
 import sealcast_host.cli.chat, sealcast_host.cli.listen, sealcast_host.cli.gateway, sealcast_host.cli.status
 import sealcast_host.agent.programs, sealcast_host.gateway.gateway, sealcast_host.gateway.csv, sealcast_host.gateway.sqlite
@@ -161,7 +160,7 @@ sys.exit(code)
 
 def test_members_run_without_unix(tmp_path, mosquitto):
     """On a stubbed platform; on a real Windows nothing was tried."""
-    env = environment(LOCALAPPDATA=str(tmp_path / "local"), APPDATA=str(tmp_path / "roaming"))
+    env = environment(HOME=str(tmp_path / "local"))
     script = tmp_path / "windows.py"
     script.write_text(_WINDOWS)
     words = [f"channel new g --uid win --broker 127.0.0.1:{mosquitto.port}", "send g --mode note hello", "status g --json"]
