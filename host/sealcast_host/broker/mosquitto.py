@@ -117,7 +117,7 @@ def _supervise(
             if line.rstrip().endswith("running"):
                 user = wishes.credentials[0] if wishes.credentials else None
                 ready(wishes.host, wishes.port, wishes.persist, user, "mosquitto")
-        code = process.wait()
+        process.wait()
     finally:
         for number, handler in before:
             signal.signal(number, handler)
@@ -127,6 +127,6 @@ def _supervise(
     if not stopped:
         where = f"{wishes.host} port {wishes.port}"
         why = said.partition(": ")[2] or said or "it said nothing"
-        raise Failed(f"mosquitto ended at {where} with code {code}: {why}")
+        raise Failed(f"mosquitto ended at {where} ({why}): take another --port, or --with embedded")
     print("sealcast broker: stopped", flush=True)
     return 0
