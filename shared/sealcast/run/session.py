@@ -95,7 +95,7 @@ class Session:
         return self
 
     async def send(self, body, mode=None, to=None):
-        """Send `body` (bytes, or text as UTF-8) in `mode` (None: the strongest now available, "note", "conversation", "ratchet").
+        """Send `body` (bytes or text) in `mode` (None: the strongest now available, "note", "conversation", "ratchet").
 
         to: uid of the only receiver (mode "ratchet"). Returns when the broker has acknowledged it, or the group
         accepted it in its order (mode "ratchet"), across reconnects if need be. Raises SealcastError.
