@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Checkout -> wheel, and which files of each
 PLACES = {
-    "shared/sealcast": ("sealcast", ["**/*.py", "**/*.pyi"]),
+    "shared/sealcast": ("sealcast", ["**/*.py", "**/*.pyi", "py.typed"]),
     "host/sealcast_host": ("sealcast_host", ["**/*.py", "**/*.txt", "py.typed"]),
     "firmware/node": ("sealcast_host/_data/node", ["**/*.py", "**/*.json"]),
     "firmware/prebuilt": ("sealcast_host/_data/prebuilt", ["**/*.mpy", "SHA256SUMS"]),
