@@ -37,7 +37,7 @@ def declare(me, members, places, uid, admin_seed, keep, now, out):
     if keep is not None:
         stay = {tag: stay[tag] for tag in stay if stay[tag][0] in keep}
         if len(stay) < len(set(keep)):
-            raise NoGroup("of those who are to stay somebody is not known here, or is the lost one")
+            raise NoGroup("not all who are to stay are known here, or one is lost: name members that have joined")
     if len(stay) + 1 > MAX_PARTIES:
         raise NoGroup("a notice reaches at most %d members: name those who stay" % (MAX_PARTIES - 1))
     generation = places.generation + 1
