@@ -123,7 +123,7 @@ class HostSession:
         """Begin. Raises SealcastError when the channel cannot."""
         await self._session.start()
 
-    async def send(self, body: bytes, mode: str | None = None, to: str | None = None, **more: Any) -> Any:
+    async def send(self, body: bytes | str, mode: str | None = None, to: str | None = None, **more: Any) -> Any:
         """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet").
 
         mode: "note", "conversation", "ratchet", None: the strongest available now. to: the name of the only receiver
@@ -241,6 +241,12 @@ class HostSession:
         finally:
             await self._session.close()
             self._state.release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.leave()
 
     def __aiter__(self) -> Self:
         return self
