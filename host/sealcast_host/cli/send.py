@@ -6,10 +6,12 @@ sends every minute costs the group no new key each time.
 
 import argparse
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 
-from sealcast.errors import SealcastError
+from sealcast.effects import Sent
+from sealcast.errors import NoConversation, SealcastError
 from sealcast.wire import MAX_BODY
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
@@ -32,24 +34,35 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--timeout", type=seconds, default=60.0, metavar="S", help="give up after S seconds (default: %(default)g)"
     )
-    p.set_defaults(run=lambda args: send(channel_of(args), args.uid, args.text, args.mode, args.timeout, args.to))
+    p.add_argument("--min-secrecy", choices=modes[1:], metavar="MODE", help="refuse rather than send in a weaker mode")
+    p.add_argument("-v", "--verbose", action="store_true", help="say in which mode it went, and whom it reached")
+    p.add_argument("--json", action="store_true", help="the same as one JSON object a message")
+    p.set_defaults(run=lambda args: send(
+        channel_of(args), args.uid, args.text, args.mode, args.timeout, args.to, args.min_secrecy,
+        "json" if args.json else "line" if args.verbose else ""
+    ))  # fmt: skip
 
 
-def send(known: ChannelFile, uid: str | None, text: str, mode: str, timeout: float, to: str | None = None) -> int:
-    """text: - for the lines of standard input. mode: auto for the strongest. to: of the group, for this member
-    alone. Raises UserError."""
+def send(
+    known: ChannelFile, uid: str | None, text: str, mode: str, timeout: float,
+    to: str | None = None, min_secrecy: str | None = None, tell: str = "",
+) -> int:  # fmt: skip
+    """text: - for the lines of standard input. mode: auto for the strongest that reaches all who are awake. to: of the
+    group, for this member alone. min_secrecy: refuse weaker modes. tell: "json" or "line" prints what became of each.
+    Raises UserError."""
     if to is not None and mode not in ("auto", "ratchet"):
         raise UserError("--to is for --mode ratchet: notes and conversations go to all")
     if to is not None:
         mode = "ratchet"
     if text != "-":
         _check(text.encode("utf-8", "surrogateescape"), "the message")
-    return run(_send(known, uid, text, None if mode == "auto" else mode, timeout, to))
+    return run(_send(known, uid, text, None if mode == "auto" else mode, timeout, to, min_secrecy, tell))
 
 
 async def _send(
-    known: ChannelFile, uid: str | None, text: str, mode: str | None, timeout: float, to: str | None
-) -> int:
+    known: ChannelFile, uid: str | None, text: str, mode: str | None, timeout: float,
+    to: str | None, min_secrecy: str | None, tell: str,
+) -> int:  # fmt: skip
     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
     late = f"not acknowledged within {timeout:g} s: is the broker reachable? raise --timeout to wait longer"
     # The group knows this member, not its stand-in `<name>-2`.
@@ -57,19 +70,32 @@ async def _send(
         async for body in _bodies(text):
             try:
                 if mode == "conversation":
-                    await within(timeout, _conversation(session), alone)
-                await within(timeout, session.send(body, mode, to), late)
+                    sent = await within(timeout, _converse(session, body, min_secrecy), alone)
+                else:
+                    sent = await within(timeout, session.send(body, mode, to, min_secrecy), late)
             except SealcastError as e:
                 raise UserError(str(e)) from None
+            if tell:
+                print(json.dumps(sent._asdict()) if tell == "json" else _line(sent), flush=True)
     return 0
 
 
-async def _conversation(session: HostSession) -> None:
-    """Returns once there is a key to converse with."""
-    agreed = asyncio.Event()
-    session.on("rekeyed", lambda name, info: agreed.set())
-    if session.epoch is None:
-        await agreed.wait()
+async def _converse(session: HostSession, body: bytes, min_secrecy: str | None) -> Sent:
+    """Send it once there is somebody to converse with."""
+    changed = asyncio.Event()
+    for event in ("rekeyed", "awake"):
+        session.on(event, lambda name, info: changed.set())
+    while True:
+        changed.clear()
+        try:
+            return await session.send(body, "conversation", None, min_secrecy)
+        except NoConversation:
+            await changed.wait()
+
+
+def _line(sent: Sent) -> str:
+    reached = ", ".join(sent.audience) or "nobody who is awake"
+    return f"sent as a {sent.mode}, to {reached}" + (f"; not to {', '.join(sent.missing)}" if sent.missing else "")
 
 
 async def _bodies(text: str) -> AsyncIterator[bytes]:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from sealcast import wire
 from sealcast.crypto import best_suite, keys
+from sealcast.effects import Sent
 from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
 from sealcast.run.session import Session
@@ -104,13 +105,17 @@ class HostSession:
         """Begin. Raises SealcastError when the channel cannot."""
         await self._session.start()
 
-    async def send(self, body: bytes, mode: str | None = None, to: str | None = None) -> None:
-        """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet").
+    async def send(
+        self, body: bytes, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None
+    ) -> Sent:
+        """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet"): the mode, and
+        names of the awake members that it reaches and of those that it does not reach.
 
-        mode: "note", "conversation", "ratchet", None: the strongest available now. to: the name of the only receiver
-        ("ratchet"). Raises SealcastError.
+        mode: "note", "conversation", "ratchet", None: the strongest that reaches every awake member. to: the name of
+        the only receiver ("ratchet"). min_secrecy: refuse any mode weaker than this one. Raises SealcastError.
         """
-        await self._session.send(body, mode, to)
+        sent: Sent = await self._session.send(body, mode, to, min_secrecy)
+        return sent
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
         """The ratcheting group: "create" (of this member and `uids`), "add", "remove", "leave", "resync", "rejoin".

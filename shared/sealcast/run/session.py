@@ -31,6 +31,7 @@ from ..effects import CONNECT, DISCONNECT, EVENT, MESSAGE, PUBLISH, QUEUED, RECO
 from ..errors import NoRoom, Offline, SealcastError
 from .aio import Reply, explain, pause, place, sleep_ms, stop
 from .link import Link
+from .sends import SEND, send
 
 _IDLE_MS = const(5000)  # the engine comes by at least this often: see healthy()
 _STUCK_MS = const(20000)
@@ -40,10 +41,9 @@ _RESTART_MS = const(200)
 _RESTART_MOST_MS = const(30000)
 _TRIES = const(5)  # of an input for which there is no room
 
-# What an input is
+# What an input is; SEND is another
 _OTHER = const(0)
 _FRAME = const(1)
-_SEND = const(2)
 
 
 def _tick(channel, now):
@@ -95,14 +95,15 @@ class Session:
         self._tasks.append(asyncio.create_task(self._supervise("link", self._link.run)))
         return self
 
-    async def send(self, body, mode=None, to=None):
-        """Send `body` (bytes) in `mode` (None: the strongest now available, "note", "conversation", "ratchet").
+    async def send(self, body, mode=None, to=None, min_secrecy=None):
+        """Send `body` (bytes) in `mode` (None: the strongest that reaches every awake member, "note", "conversation",
+        "ratchet").
 
-        to: uid of the only receiver (mode "ratchet"). Returns when the broker has acknowledged it, or the group
-        accepted it in its order (mode "ratchet"), across reconnects if need be. Raises SealcastError.
+        to: uid of the only receiver (mode "ratchet"). min_secrecy: TooWeak rather than any mode below this one.
+        Returns when the broker has acknowledged it, or the group accepted it in its order (mode "ratchet"), across
+        reconnects if need be: Sent(mode, audience, missing), see effects.py. Raises SealcastError.
         """
-        body = bytes(body)
-        await self.ask(lambda ch, now: ch.send(body, mode, now, self.clock.time(), to), _SEND)
+        return await send(self, body, mode, to, min_secrecy)
 
     async def change_group(self, action, uids=()):
         """The ratcheting group: "create" (of ourselves and `uids`), "add", "remove", "leave", "resync", "rejoin".
@@ -111,7 +112,7 @@ class Session:
         fulfilled, group_failed that it cannot be. Raises SealcastError.
         """
         uids = list(uids)
-        await self.ask(lambda ch, now: ch.change_group(action, uids, now), _SEND)
+        await self.ask(lambda ch, now: ch.change_group(action, uids, now), SEND)
 
     async def declare_lost(self, uid, admin_secret):
         """Leave a member behind and move the channel to a new key (32 bytes: the admin's secret). Raises SealcastError.
@@ -238,7 +239,7 @@ class Session:
     # The engine.
 
     def _put(self, input, reply, kind):
-        """kind: _FRAME is counted, so that the broker waits for us; _SEND has a token, and its reply waits for
+        """kind: _FRAME is counted, so that the broker waits for us; SEND has a token, and its reply waits for
         that to be settled."""
         if self._closed:
             if reply:
@@ -319,7 +320,7 @@ class Session:
             return
         self._handled(kind)
         token = 0
-        if kind == _SEND:
+        if kind == SEND:
             for effect in effects:  # the one with a token is ours
                 if effect[0] in (PUBLISH, QUEUED) and effect[-1]:
                     token = effect[-1]
