@@ -16,9 +16,10 @@ from sealcast.crypto import host as suite
 from sealcast.run import slots
 from sealcast.run.settings import complete, text_of
 from sealcast.wire import b64
-from sealcast_host.boards import bundle, models
+from sealcast_host.boards import bundle, examine, models, start
 from sealcast_host.boards.repl import Device
 from sealcast_host.boards.xip import board as in_flash
+from sealcast_host.findings import NOTE, OK, TOO_SMALL, WRONG
 from sealcast_host.member.session import join
 
 KEY, IDENTITY = bytes(range(32)), bytes([7]) * 32
@@ -108,7 +109,17 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
+def doctor(board, *expected):
+    """`sealcast doctor --port`: what it says beyond ok and note is what is expected, as (verdict, part of its text)."""
+    found = list(examine.look(board.port, None))
+    odd = [f for f in found if f.verdict not in (OK, NOTE)]
+    assert [f.verdict for f in odd] == [verdict for verdict, _ in expected], [f.line() for f in found]
+    assert all(text in f.text for f, (_, text) in zip(odd, expected, strict=True)), [f.line() for f in odd]
+    return {f.about for f in found if f.verdict == OK}
+
+
 def test_from_files_it_says_that_it_does_not_fit(board_of, profile, home):
+    """And so does doctor, which calls nothing wrong. Ctrl-C leads to the prompt."""
     with board_of(profile) as board:
         install(board, free_port(), False)
         serial = Serial(board)
@@ -117,6 +128,10 @@ def test_from_files_it_says_that_it_does_not_fit(board_of, profile, home):
                 serial.until("the reason", lambda line: line.startswith("sealcast: memory:") and "--xip" in line)
         finally:
             serial.close()
+        board.write(b"\x03")
+        board.read_until(b">>> ", LONG_S)
+        board.let_go()
+        doctor(board, (TOO_SMALL, "Wi-Fi and a member need"))
 
 
 async def heard(session, body):
@@ -135,11 +150,17 @@ async def talk(serial, host, word):
     await asyncio.to_thread(serial.event, "message", body=f"{word} to the board", secrecy="conversation")
 
 
-def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, home):
+def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, home, monkeypatch):
     port = free_port()
-    with start_broker("mosquitto", port, home) as broker, board_of("esp32c3") as board:
+    with board_of("esp32c3") as board:
         install(board, port, True)
-        asyncio.run(_life(board, broker, port, home))
+        monkeypatch.setattr(start, "NETWORK_S", 5)
+        doctor(board, (WRONG, "nothing listens there"))
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+        with start_broker("mosquitto", port, home) as broker:
+            assert {"broker", "heap", "radio"} <= doctor(board)
+            asyncio.run(_life(board, broker, port, home))
 
 
 async def _life(board, broker, port, home):
