@@ -240,7 +240,7 @@ def test_files_are_for_the_owner_only(users, tmp_path):
 def test_the_phrase_is_shown_once_and_kept_nowhere(broker, tmp_path):
     anna = User(tmp_path / "anna", broker.port)
     phrase = anna.new()
-    assert len(phrase.split("-")) == 7
+    assert len(phrase.split("-")) == 8
     kept = b"".join(p.read_bytes() for p in anna.home.rglob("*") if p.is_file())
     assert phrase.encode() not in kept
     secrets = json.loads((anna.home / "config/sealcast/g.json").read_text())

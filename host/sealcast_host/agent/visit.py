@@ -6,16 +6,17 @@ member meanwhile. A one-shot command alone holds its member itself; when another
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from sealcast_host.agent import client, place
 from sealcast_host.agent.place import NoAgent
-from sealcast_host.errors import Failed
+from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
 
+SLEEP_S = 3600  # as long as the others wait for a member that comes for a moment at a time
 POLL_S = 0.1
 PATIENCE_S = 30.0  # for a member that another process has: one-shot commands soon give it back
 
@@ -72,7 +73,7 @@ async def _attached(
     }  # fmt: skip
     for _ in range(2):
         with contextlib.suppress(NoAgent):
-            return await client.attach(known.channel, uid, **arguments)
+            return await client.attach(known.name, uid, **arguments)
         if not starts:
             return None
         from sealcast_host.agent import start
@@ -107,3 +108,12 @@ async def _lasting(attached: client.Attached) -> AsyncIterator[None]:
     finally:
         looking.cancel()
         await attached.close()
+
+
+async def within(seconds: float, what: Awaitable[Any], error: str) -> Any:
+    """Await with a limit. Raises UserError(error) when it passes."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await what
+    except TimeoutError:
+        raise UserError(error) from None

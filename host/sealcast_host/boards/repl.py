@@ -46,7 +46,7 @@ ARCHES = (
 )
 
 # Runs before the soft reset, while the interrupted program's modules are still there: did the node start the watchdog?
-_WATCHED = "import sys\nprint(getattr(sys.modules.get('node.app'), 'dog', None) is not None)"
+_WATCHED = "import sys\nprint(getattr(sys.modules.get('node.watchdog'), 'dog', None) is not None)"
 # A watchdog cannot be stopped, only given longer and fed, by every command of ours.
 _HOLD = """
 import machine

@@ -11,6 +11,7 @@ from sealcast_host.boards import examine as examine_board
 from sealcast_host.boards.bundle import find_compiler
 from sealcast_host.boards.serial import present
 from sealcast_host.broker import examine as examine_broker
+from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, TOO_SMALL, WRONG, Finding
@@ -34,21 +35,24 @@ def arguments(p: argparse.ArgumentParser) -> None:
         metavar="S",
         help="wait so long for each answer of a broker (default: %(default)g)",
     )
+    talk.add_json(p)
     p.set_defaults(run=lambda args: doctor(args.channel, args.port, args.seconds))
 
 
 def doctor(channel: str | None, port: str | None, patience: float) -> int:
-    """0 when all is well, 1 when something is wrong or does not fit. Raises UserError for a channel that is not known."""
+    """0 when all is well, 1 when something is wrong or does not fit. Raises UserError for an unknown channel."""
     if channel is not None and not channels.path_of(channel).exists():
         channels.load(channel)  # says which are known
     wrong = small = 0
     for finding in _everything(channel, port, patience):
-        print(finding.line(), flush=True)
+        fields = {"about": finding.about, "verdict": finding.verdict, "text": finding.text}
+        talk.result("finding", fields, finding.line())
         wrong += finding.verdict == WRONG
         small += finding.verdict == TOO_SMALL
     counts = [f"{wrong} thing{'s' if wrong > 1 else ''} wrong"] if wrong else []
     counts += ["the node does not fit this board as it is set up"] if small else []
-    print("; ".join(counts) + ": see the lines above" if counts else "all is well")
+    said = "; ".join(counts) + ": see the lines above" if counts else "all is well"
+    talk.result("doctor", {"wrong": wrong, "too_small": small}, said)
     return 1 if counts else 0
 
 

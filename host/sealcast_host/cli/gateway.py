@@ -9,7 +9,7 @@ from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
-from sealcast_host.gateway.config import KINDS, Wish, from_file, from_words
+from sealcast_host.gateway.config import KINDS, Wish, from_file, from_words, joined
 from sealcast_host.gateway.gateway import Gateway
 from sealcast_host.member.channels import ChannelFile
 
@@ -25,7 +25,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _command(args: argparse.Namespace) -> int:
-    wishes = (from_file(args.config) if args.config is not None else []) + from_words(args.to)
+    wishes = joined((from_file(args.config) if args.config is not None else []) + from_words(args.to))
     if not wishes:
         raise UserError("no output: give --to KIND, or --config FILE; the kinds: sealcast gateway --help")
     if sum(wish.kind == "lines" for wish in wishes) > 1:
@@ -61,6 +61,7 @@ examples:
   sealcast gateway greenhouse --to homeassistant=mqtt://127.0.0.1:1883 --to prometheus
   sealcast gateway greenhouse --to webhook=https://example.org/hook
   sealcast gateway greenhouse --to lines | jq .text
+  sealcast gateway greenhouse --to web --to sqlite=readings.db       a page with plots; it says where
   sealcast gateway greenhouse --config gateway.toml
 
 gateway.toml:

@@ -2,15 +2,15 @@
 
 import argparse
 import asyncio
-import sys
 from typing import Any
 
 from sealcast_host.agent.visit import visit
-from sealcast_host.cli import render
+from sealcast_host.cli import render, talk
 from sealcast_host.cli.arguments import whole
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.face import Member
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -49,14 +49,26 @@ async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int
             broken.append(e)
             enough.set()
 
+    lonely: asyncio.Future[None] | None = None  # held, or it would be collected
     async with visit(known, uid, show, starts=True) as session:
         if not as_json:
             where, me = render.clean(known.channel), render.clean(session.uid)
-            print(f'sealcast: listening on "{where}" as "{me}"; Ctrl-C ends it', file=sys.stderr, flush=True)
+            talk.note(f'listening on "{where}" as "{me}"; Ctrl-C ends it')
+            lonely = asyncio.ensure_future(alone(session))
         await enough.wait()
+        if lonely is not None:
+            lonely.cancel()
     if broken:
         raise broken[0]
     return 0
+
+
+async def alone(session: Member) -> None:
+    """Say so when nobody else is awake once all are known."""
+    await session.settled()
+    if not any(status == "awake" for uid, status in session.members if uid != session.uid):
+        talk.note("nobody else is here just now; what is sent waits as a note for who comes (a phrase with a typing "
+                  "error leads to an empty channel, too)")  # fmt: skip
 
 
 _ABOUT = """\

@@ -11,14 +11,13 @@ from collections.abc import AsyncIterator
 
 from sealcast.errors import SealcastError
 from sealcast.wire import MAX_BODY
-from sealcast_host.agent.visit import visit
+from sealcast_host.agent.visit import SLEEP_S, visit, within
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
-from sealcast_host.member.visit import SLEEP_S, within
 
 
 def arguments(p: argparse.ArgumentParser) -> None:

@@ -30,6 +30,7 @@ KINDS = {
     "prometheus": "metrics to be scraped",
     "webhook": "a POST for each message",
     "homeassistant": "devices of Home Assistant, over its MQTT broker",
+    "web": "a live page on this computer, with plots",
 }
 _FILTER: dict[str, type] = {"senders": list, "secrecy": list, "history": bool, "events": bool}
 _SECRECY = ("note", "conversation", "ratchet")
@@ -88,6 +89,15 @@ def from_file(path: Path) -> list[Wish]:
     if not isinstance(outputs, dict) or not outputs or not all(isinstance(o, dict) for o in outputs.values()):
         raise UserError(f"{path}: it names no output: give tables like [output.csv]")
     return [_checked(name, {"kind": name} | options) for name, options in outputs.items()]
+
+
+def joined(wishes: list[Wish]) -> list[Wish]:
+    """The page's plots begin with what an output sqlite has kept, where none is named."""
+    kept = next((wish.options["path"] for wish in wishes if wish.kind == "sqlite"), None)
+    for wish in wishes:
+        if wish.kind == "web" and kept is not None:
+            wish.options.setdefault("history", kept)
+    return wishes
 
 
 def _known(kind: Any, name: str) -> str:

@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
-import inspect
 import time
 from collections.abc import Callable
 from typing import Any
 
+from sealcast.errors import SealcastError
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.config import Wish
 from sealcast_host.gateway.record import Event, Item, Message
 from sealcast_host.gateway.runner import FIRST_S, Runner
+
+COUNT_S = 5.0
 
 
 class Gateway:
@@ -37,23 +39,30 @@ class Gateway:
         """Serve until it is cancelled; returns when every output has finished. session: a started one."""
         self._session = session
         tasks = [asyncio.ensure_future(runner.run()) for runner in self.runners]
+        counting = asyncio.ensure_future(self._count())
         try:
             await asyncio.wait(tasks)  # unlike gather it leaves them at work when this one is cancelled
         finally:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(*(runner.drained() for runner in self.runners))
-            for task in tasks:
+            for task in (counting, *tasks):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(counting, *tasks, return_exceptions=True)
             self._session = None
+
+    async def _count(self) -> None:
+        """Ask now and then what was dropped: not everything is worth an event."""
+        while self._session is not None:
+            with contextlib.suppress(SealcastError, UserError):
+                self._counted |= (await self._session.status()).get("drops", {})
+            await asyncio.sleep(COUNT_S)
 
     # What an output may ask: output.Hub.
 
     @property
     def uid(self) -> str:
         """This member's name."""
-        me = getattr(getattr(self._session, "channel", None), "me", None)
-        return str(me.uid if me is not None else getattr(self._session, "uid", ""))
+        return str(self._session.uid) if self._session is not None else ""
 
     @property
     def members(self) -> list[tuple[str, str]]:
@@ -79,9 +88,7 @@ class Gateway:
 
     def drops(self) -> dict[str, int]:
         """How many frames were not accepted, by reason (docs/DROPS.md)."""
-        channel = getattr(self._session, "channel", None)
-        out = getattr(channel, "out", None)
-        return self._counted | (dict(out.drops) if out is not None else {})
+        return dict(self._counted)
 
     async def send(
         self, body: bytes, mode: str | None = None, to: str | None = None, receipt: bool = False
@@ -90,10 +97,11 @@ class Gateway:
         session = self._session
         if session is None:
             raise UserError("not in the channel just now: try again")
-        if receipt and "receipt" not in inspect.signature(session.send).parameters:
-            raise UserError("this version knows no receipts: take receipt = true out of the settings")
         if receipt:
-            sent = await session.send(body, mode, to, receipt=True)
+            try:
+                sent = await session.send(body, mode, to, receipt=True)
+            except TypeError:
+                raise UserError("this version knows no receipts: take receipt = true out of the settings") from None
         else:
             sent = await session.send(body, mode, to if mode == "ratchet" else None)
         told = {name: getattr(sent, name) for name in ("mode", "audience", "missing") if hasattr(sent, name)}

@@ -3,7 +3,7 @@ way of agent/visit.py, which looks for an agent first."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,6 @@ from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import LinkError
 from sealcast_host.member.session import Callback, HostSession, join_watched
 
-SLEEP_S = 3600  # as long as the others wait for a member that comes for a moment at a time
 GOODBYE_S = 6.0
 
 
@@ -82,12 +81,3 @@ def way_out(error: LinkError, broker: dict[str, Any]) -> str:
         "lost": "try again",
     }
     return f"no connection to the broker at {place_of(broker)}: {error}; {hints.get(error.kind, 'try again')}"
-
-
-async def within(seconds: float, what: Awaitable[Any], error: str) -> Any:
-    """Await with a limit. Raises UserError(error) when it passes."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await what
-    except TimeoutError:
-        raise UserError(error) from None
