@@ -19,6 +19,7 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       rv32imc.duty.*                    a deep sleeper from wake to sleep
       rv32imc.xip.*                     heap that all modules of the node take, from files and out of flash (`sealcast flash --xip`)
       assurance.model_states            states that the formal models of `make test` explored, all with their properties
+      assurance.insider_frames          frames of an insider that `make test` plays: rightly keyed and signed, fields at their edges
       x64.send_command.*                `sealcast send` as a process, from start to end: beside an agent, and alone
       protocol.*                        bytes and messages, the same on every machine
 """

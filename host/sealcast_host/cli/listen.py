@@ -23,13 +23,25 @@ def arguments(p: argparse.ArgumentParser) -> None:
 
 def listen(known: ChannelFile, uid: str | None, as_json: bool, count: int | None) -> int:
     """count: stop after so many messages. Raises UserError."""
-    return run(_listen(known, uid, as_json, count))
+    return run(_listen(known, uid, as_json, count), lasting=True)
 
 
 async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int | None) -> int:
     enough = asyncio.Event()
     broken: list[BaseException] = []
     seen = 0
+    online = asyncio.Event()
+    down = False
+
+    def line_of(name: str, info: Any) -> str | None:
+        """An event in words. A broker that stays away is told once, and that it is there again."""
+        nonlocal down
+        before, down = down, name == "offline" or down and name != "online"
+        if name == "online":
+            again = before and online.is_set()
+            online.set()
+            return "* connected again" if again else None
+        return None if name == "offline" and before else render.event_line(name, info)
 
     def show(name: str, info: Any) -> None:
         nonlocal seen
@@ -43,14 +55,16 @@ async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int
                     enough.set()
             elif as_json:
                 print(render.event_json(name, info), flush=True)
-            elif line := render.event_line(name, info):
+            elif line := line_of(name, info):
                 print(line, flush=True)
         except OSError as e:  # nobody reads our output any more
             broken.append(e)
             enough.set()
+            online.set()
 
     lonely: asyncio.Future[None] | None = None  # held, or it would be collected
-    async with visit(known, uid, show, starts=True) as session:
+    async with visit(known, uid, show, starts=True, waits=True) as session:
+        await (enough if as_json else online).wait()
         if not as_json:
             where, me = render.clean(known.channel), render.clean(session.uid)
             talk.note(f'listening on "{where}" as "{me}"; Ctrl-C ends it')

@@ -1,7 +1,8 @@
 """The command `sealcast`: a table of verbs. What a verb takes and does stands in the file of its name, loaded when
 it is asked for.
 
-Exit codes: 0 done, 1 it ran and failed, 2 bad input (one line on standard error that says what to do), 130 Ctrl-C.
+Exit codes: 0 done, 1 it ran and failed, 2 bad input (one line on standard error that says what to do), 130 and 143
+stopped by Ctrl-C or SIGTERM before it was done (0 for what lasts until it is stopped).
 """
 
 import argparse

@@ -33,6 +33,7 @@ DROPS = {
     "duplicate_share": "a handshake share that repeats another's",
     "encoding": "a handshake value that is none",
     "epoch": "a conversation or group message of a key that we do not have",
+    "internal": "it could not be worked on here: a fault of this program, report it",
     "forged": "not made with the channel's key: somebody guesses, or has another phrase",
     "format": "not a message of this protocol",
     "full": "no place for one more member",

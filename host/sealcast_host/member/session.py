@@ -307,7 +307,11 @@ async def start(
             session.on("*", watch)
         if watch is not None and keep is None:
             session.on("message", session.remember)  # "*" has told it; this says that nobody reads the queue
-        await session.start()
+        try:
+            await session.start()
+        except BaseException:
+            await session.close()
+            raise
         return session
     except BaseException:
         state.release()

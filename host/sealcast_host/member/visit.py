@@ -24,20 +24,24 @@ async def visit_alone(
     watch: Callback | None = None,
     *,
     sleep_s: int | None = None,
+    waits: bool = False,
 ) -> AsyncIterator[HostSession]:
     """A member of a channel that has reached the broker. Leaves at the end, or sleeps for `sleep_s` when that is given.
 
-    watch(name, info): called for every event and message ("message") from the very first on.
+    watch(name, info): called for every event and message ("message") from the very first on. waits: do not wait for
+    the broker here.
     Raises MemberBusy; UserError when the first connection fails.
     """
     ready: asyncio.Future[LinkError | None] = asyncio.get_running_loop().create_future()
     opened: list[HostSession] = []
-    moving = False
+    moving = stuck = False
 
     def everything(name: str, info: Any) -> None:
         # The first thing that decides whether this member got in: its own join, or a failed connection.
-        nonlocal moving
-        if not ready.done():
+        nonlocal moving, stuck
+        if name == "error" and info.get("code") == "storage":
+            stuck = True  # nothing more can be stored, a goodbye included
+        elif not ready.done():
             moving = (
                 moving or name == "moved"
             )  # a lost member was declared while we were away: we connect once more, at the new place
@@ -58,14 +62,14 @@ async def visit_alone(
         raise UserError(str(e)) from None
     opened.append(session)
     try:
-        failure = await ready
+        failure = None if waits else await ready
         if failure is not None:
             raise UserError(way_out(failure, known.broker))
         yield session
     finally:
         # A member that only goes away keeps the others waiting for it.
         with contextlib.suppress(SealcastError, TimeoutError):
-            async with asyncio.timeout(GOODBYE_S):
+            async with asyncio.timeout(0 if stuck else GOODBYE_S):
                 await (session.leave() if sleep_s is None else session.sleep(sleep_s))
         await session.close()
 
@@ -77,6 +81,7 @@ def way_out(error: LinkError, broker: dict[str, Any]) -> str:
         "name": "check --broker HOST",
         "auth": "check --broker-user and its password",
         "tls": "check --ca FILE and the broker's certificate",
+        "size": "raise its limit to 3000 bytes (mosquitto: message_size_limit, max_packet_size)",
         "timeout": "check --broker HOST[:PORT]",
         "lost": "try again",
     }
