@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-
 from board import HOST
+
 from chip_node import KEY, LONG_S, Serial, install
 from host_support import environment, free_port, start_broker
 from sealcast.wire import b64
