@@ -8,6 +8,7 @@ A member's state belongs to one process at a time: two that seal with the same c
 invariant, so its directory is locked while a session runs.
 """
 
+import asyncio
 import fcntl
 import json
 import os
@@ -28,6 +29,7 @@ from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
 
 BACKLOG = 32
+JOIN_POLL_S = 0.02
 
 # watch(name, info): called for each event with its details, and as ("message", message) for each message.
 Callback = Callable[[str, Any], None]
@@ -121,12 +123,14 @@ class HostSession:
         """Begin. Raises SealcastError when the channel cannot."""
         await self._session.start()
 
-    async def send(self, body: bytes, mode: str | None = None, to: str | None = None, **more: Any) -> Any:
+    async def send(self, body: bytes | str, mode: str | None = None, to: str | None = None, **more: Any) -> Any:
         """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet").
 
         mode: "note", "conversation", "ratchet", None: the strongest available now. to: the name of the only receiver
-        ("ratchet"). Raises SealcastError.
+        ("ratchet"). A program that sends at once after join() waits here until it has joined. Raises SealcastError.
         """
+        while not self._session.closed and not (self.channel and self.channel.me.joined):
+            await asyncio.sleep(JOIN_POLL_S)  # nobody tells a program that registers late
         return await self._session.send(body, mode, to, **more)
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
@@ -237,6 +241,12 @@ class HostSession:
         finally:
             await self._session.close()
             self._state.release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.leave()
 
     def __aiter__(self) -> Self:
         return self

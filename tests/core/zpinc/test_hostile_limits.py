@@ -5,7 +5,6 @@ from sealcast.wire import u32
 from sealcast.zpinc.conversation import MAX_SKIPPED, Epoch
 from sealcast.zpinc.epochs import STALE
 from sealcast.zpinc.joins import LAMPORT_MAX
-from sealcast.zpinc.notes import ALL_HELD
 from solo import Peer, Solo, agree, suite, talk
 
 HEAP = "heapsize=176k"  # 64 skipped keys and a whole state beside all rare code
@@ -70,24 +69,6 @@ def test_one_party_cannot_make_us_forget_the_skipped_keys_of_another():
         solo.give(*talk(anna, theirs, b"far ahead"))
     assert len(solo.messages) == 2
     assert (other, 0) in e.skipped and len(e.skipped) == MAX_SKIPPED
-
-
-def test_notes_that_are_held_stay_within_one_bound_for_all_sessions():
-    """Each of many members leaves a hole and fills 8 KB behind it: a board has no room for all of it."""
-    peers = [Peer("p%d" % i, i + 1) for i in range(6)]
-    solo = online(*[p.join() for p in peers])
-    for p in peers:
-        for seq in range(1, 5):
-            solo.give(*p.note(seq, bytes(1900)))
-    windows = [s.window for m in solo.ch.others.by_tag.values() for s in m.sessions]
-    assert sum([w.size() for w in windows]) <= ALL_HELD
-    assert len([w for w in windows if w.held]) == len(peers)  # each has some: nobody pushes out all of another's
-    for p in peers:  # what was let go is read again
-        solo.give(*p.note(0, b"first"))
-        for seq in range(1, 5):
-            solo.give(*p.note(seq, bytes(1900)))
-    solo.barrier()
-    assert len(solo.messages) == 5 * len(peers)
 
 
 def test_a_silent_member_that_raises_its_connection_number_is_left_out_all_the_same():
