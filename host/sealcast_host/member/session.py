@@ -9,9 +9,7 @@ invariant, so its directory is locked while a session runs.
 """
 
 import asyncio
-import fcntl
 import json
-import os
 import secrets
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -24,7 +22,7 @@ from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
 from sealcast.run.session import Session
 from sealcast_host.errors import UserError
-from sealcast_host.member import channels, inquiry, migration
+from sealcast_host.member import channels, inquiry, migration, system
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
 
@@ -51,17 +49,14 @@ class MemberState:
         self.path = state_dir() / _folder(channel) / _folder(uid)
         make_private_dir(self.path)
         try:
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = system.locked(self.path / "lock")
         except OSError as e:
             raise UserError(f"cannot write in {self.path}: {reason(e)}") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
+        if self._lock is None:
             raise MemberBusy(
                 f'"{uid}" takes part from another process already, not through the agent: stop that one (both share it '
                 "when sealcast agent --detach runs before them), or use another name with --uid"
-            ) from None
+            )
 
     def identity(self) -> bytes:
         """This member's 32-byte secret: made at the first call, then kept (mode 0600)."""
@@ -82,9 +77,9 @@ class MemberState:
 
     def release(self) -> None:
         """Let another process use it."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            system.unlock(self._lock)
+            self._lock = None
 
 
 def states_of(channel: str) -> list[MemberState]:
