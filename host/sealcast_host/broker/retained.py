@@ -59,7 +59,7 @@ class RetainedStore:
         yield from self._db.execute("SELECT topic, payload, qos FROM retained ORDER BY rowid")
 
     def put(self, topic: str, payload: bytes, qos: int) -> None:
-        """Durable on return. An empty payload deletes the topic, as MQTT has it. Raises NotKept, with nothing changed."""
+        """Durable on return. An empty payload deletes the topic, as MQTT has it. Raises NotKept: nothing is changed."""
         try:
             if payload:
                 self._db.execute(

@@ -122,7 +122,9 @@ class EmbeddedBroker(Broker):
         self._stopping = False
         self._senders: set[asyncio.Task[None]] = set()
 
-    def _split_bindaddr_port(self, port_str: str, default_port: int) -> tuple[str | None, int]:  # type: ignore[override]
+    def _split_bindaddr_port(  # type: ignore[override]
+        self, port_str: str, default_port: int
+    ) -> tuple[str | None, int]:
         return self._host, self._port  # amqtt's own would leave an IPv6 address in its brackets
 
     @property
