@@ -4,7 +4,8 @@ import json
 import signal
 import subprocess
 
-from test_cli_messages import User, messages
+from cli_users import User
+from test_cli_messages import messages
 
 
 def heard(child):

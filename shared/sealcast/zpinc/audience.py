@@ -28,7 +28,8 @@ def choose(me, awake, epoch, place, tags, mode, to, least):
         raise NoConversation("no conversation with anybody awake yet: wait for the event rekeyed, or send a note")
     if _rank(mode) < least:
         who = ", ".join(ways[MODES[least]].missing) or "nobody awake is in it"
-        raise TooWeak("a %s is less than min_secrecy, and a %s does not reach all: %s" % (mode, MODES[least], who))
+        raise TooWeak("only a %s would reach all who are awake, and min_secrecy asks for a %s: wait (it does not reach: %s), "
+                      "or lower min_secrecy" % (mode, MODES[least], who))  # fmt: skip
     return ways[mode]
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from sealcast.run.ready import as_bytes
+from sealcast.run.sends import as_bytes
 
 from check import raises
 from scripted import Script, Wire, run, running
