@@ -4,8 +4,7 @@ import json
 import signal
 import subprocess
 
-from cli_users import User
-from test_cli_messages import messages
+from cli_users import User, messages
 
 
 def heard(child):

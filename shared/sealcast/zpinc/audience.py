@@ -28,8 +28,7 @@ def choose(me, awake, epoch, place, tags, mode, to, least):
         raise NoConversation("no conversation with anybody awake yet: wait for the event rekeyed, or send a note")
     if _rank(mode) < least:
         who = ", ".join(ways[MODES[least]].missing) or "nobody awake is in it"
-        raise TooWeak("only a %s would reach all who are awake, and min_secrecy asks for a %s: wait (it does not reach: %s), "
-                      "or lower min_secrecy" % (mode, MODES[least], who))  # fmt: skip
+        raise TooWeak("min_secrecy asks for %s, which does not reach all (%s): wait, or lower it" % (MODES[least], who))
     return ways[mode]
 
 
