@@ -21,7 +21,7 @@ _IN_FILES = const(205000)
 # bytecode in files or in flash. Measured on the emulated chips (docs/HARDWARE.md).
 _RADIO = const(62000)
 _MEMBER = const(30000)
-_MEMBER_IN_FLASH = const(58000)
+_MEMBER_IN_FLASH = const(40000)
 ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
 SUITES = {
     "native": "crypto: native (the C module: a scalar multiplication takes milliseconds)",
@@ -99,9 +99,9 @@ def ratchet_fits(free, path):
 def completed(values):
     """settings.complete(); its rules and texts are no longer needed then (rare.py).
 
-    A board's `ratchet` stays open, None, where the settings do not say it.
+    A board's `ratchet` stays open, None, where the settings say neither it nor `modes`.
     """
-    silent = ON_BOARD and isinstance(values, dict) and values.get("ratchet") is None
+    silent = ON_BOARD and isinstance(values, dict) and values.get("ratchet") is None and values.get("modes") is None
     try:
         config = rare.load("run.settings").complete(values)
     finally:

@@ -21,10 +21,12 @@ LONG_S = 120  # for a board on a busy machine
 
 # With it the console's "heap" tells more: the least that lwIP's memory ever had free, and MicroPython's own statistics.
 _PROBE = """
-import esp32, micropython
+import chip, esp32, micropython
 from node import log
 _event = log.Log.event
 def event(self, name, info):
+    if name == "online":
+        getattr(chip, "forget")()  # what came before was the growth of the heap, which held it all
     if name == "heap":
         info["least"] = sum([region[3] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
         micropython.mem_info()
@@ -36,9 +38,8 @@ log.Log.event = event
 class Serial:
     """What a board prints, line by line, as events."""
 
-    def __init__(self, board, heard=None):
-        """heard(line): is told each line when it has come."""
-        self.board, self.lines, self._heard = board, queue.Queue(), heard
+    def __init__(self, board, patience_s=LONG_S):
+        self.board, self.lines, self._patience_s = board, queue.Queue(), patience_s
         self._fd, self._stop = os.open(board.port, os.O_RDWR | os.O_NOCTTY), False
         tty.setraw(self._fd)  # else it echoes to the board what the board says
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -53,10 +54,7 @@ class Serial:
                 except OSError:
                     return
                 for line in lines:
-                    text = line.decode(errors="replace").strip()
-                    if self._heard:
-                        self._heard(text)
-                    self.lines.put(text)
+                    self.lines.put(line.decode(errors="replace").strip())
 
     def close(self):
         self._stop = True
@@ -71,7 +69,7 @@ class Serial:
         seen = []
         while True:
             try:
-                line = self.lines.get(timeout=LONG_S)
+                line = self.lines.get(timeout=self._patience_s)
             except queue.Empty:
                 raise AssertionError(f"{what} does not come; the board said {seen[-12:]}") from None
             seen.append(line)
@@ -91,7 +89,8 @@ def settings(port, **more):
     given = {"uid": "board", "channel": "g", "key": b64(KEY), "identity": b64(IDENTITY), "log": "json", "keepalive": 5}
     given |= {"broker": {"host": "10.0.2.2", "port": port}, "wifi": {"ssid": "farm", "password": "12345678"}}
     config = complete(given | more)
-    return text_of(suite, config | {"ratchet": None} if "ratchet" not in more else config).encode()
+    open_yet = "ratchet" not in more and "modes" not in more
+    return text_of(suite, config | {"ratchet": None} if open_yet else config).encode()
 
 
 def install(board, port, flash, probe=False, **more):
