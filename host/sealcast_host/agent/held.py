@@ -34,7 +34,7 @@ class Held:
     """A member that runs here. `open` it first, `part` ends it."""
 
     def __init__(self, known: channels.ChannelFile, uid: str, log: Log) -> None:
-        self.channel, self.uid = known.channel, uid
+        self.name, self.channel, self.uid = known.name, known.channel, uid
         self.broker = dict(known.broker)
         self.clients: list[Client] = []
         self.session: HostSession | None = None
@@ -197,4 +197,4 @@ class Held:
             client.tell(told)
 
     def _who(self) -> str:
-        return f"{self.channel!r} as {self.uid!r}"
+        return f"{self.name!r} as {self.uid!r}"

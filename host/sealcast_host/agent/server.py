@@ -99,7 +99,7 @@ class Agent:
     async def give_back(self, client: Connection, held: Held, sleep_s: int | None, *, stays: bool = True) -> None:
         """`client` is gone. An agent that does not stay parts with a member that nobody uses."""
         held.remove(client)
-        key = (held.channel, held.uid)
+        key = (held.name, held.uid)
         async with self._opening.setdefault(key, asyncio.Lock()):
             if not held.clients and self.members.get(key) is held and not (self.stays and stays):
                 await self._part(key, held, sleep_s)
@@ -115,7 +115,7 @@ class Agent:
         """Of the agent itself: process, whether it stays, and its members."""
         rows = [
             {
-                "channel": h.channel,
+                "channel": h.name,
                 "uid": h.uid,
                 "attached": len(h.clients),
                 "online": bool(h.session and h.session.online),

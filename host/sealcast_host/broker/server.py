@@ -10,6 +10,7 @@ filling it.
 """
 
 import asyncio
+import contextlib
 import errno
 import hmac
 import logging
@@ -35,6 +36,7 @@ from sealcast_host.errors import UserError
 Tap = Callable[[str, bytes, bool], None]
 
 MAX_PACKET = 65_536  # bytes; the largest Sealcast frame is under 3 KB
+SHUTDOWN_S = 5.0
 CONNECT_TIMEOUT_S = 10.0
 
 _LISTENER = "default"
@@ -115,7 +117,9 @@ class EmbeddedBroker(Broker):
 
     async def shutdown(self) -> None:
         self._stopping = True  # hanging up on the clients must not publish their last wills
-        await super().shutdown()
+        with contextlib.suppress(TimeoutError):  # amqtt can wait for ever for a client that was just coming
+            async with asyncio.timeout(SHUTDOWN_S):
+                await super().shutdown()
         for task in self._senders:
             task.cancel()
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import os
 import shutil
 import subprocess
@@ -10,8 +9,9 @@ import sys
 
 from sealcast_host.agent import place, start
 from sealcast_host.agent.log import Log
+from sealcast_host.cli import talk
 from sealcast_host.cli.render import clean
-from sealcast_host.errors import Failed, UserError
+from sealcast_host.errors import Failed
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -23,22 +23,24 @@ def arguments(p: argparse.ArgumentParser) -> None:
     what.add_argument("--status", action="store_true", help="say whether one runs, and which members it holds")
     what.add_argument("--while-used", action="store_true", help=argparse.SUPPRESS)  # as listen and chat start it
     what.add_argument("--logged", action="store_true", help=argparse.SUPPRESS)  # as --detach starts it
-    p.add_argument("--json", action="store_true", help="with --status: one JSON object")
+    talk.add_json(p)
     p.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
     if args.detach:
         start.detached()
-        print(f"the agent runs; its log is {place.log_path()}; sealcast agent --stop ends it")
+        said = f"the agent runs; its log is {place.log_path()}; sealcast agent --stop ends it"
+        talk.result("agent", {"running": True, "log": str(place.log_path())}, said)
         return 0
     if args.install:
         return install()
     if args.stop:
-        print(f"agent {start.stop()} has ended")
+        pid = start.stop()
+        talk.result("agent", {"running": False, "pid": pid}, f"agent {pid} has ended")
         return 0
     if args.status:
-        return status(args.json)
+        return status()
     return run(stays=not args.while_used, logged=args.logged or args.while_used)
 
 
@@ -88,25 +90,20 @@ def install() -> int:
     return 0
 
 
-def status(as_json: bool) -> int:
+def status() -> int:
     """Exit code 1 when none runs."""
     try:
         found = start.ask("agent")
     except place.NoAgent as e:
-        if as_json:
-            print(json.dumps({"type": "agent", "running": False}))
-        else:
+        if not talk.as_json():
             print(e, file=sys.stderr)
+        talk.result("agent", {"running": False})
         return 1
-    except UserError:
-        raise
-    if as_json:
-        print(json.dumps({"type": "agent", "running": True} | found))
-        return 0
-    print(f"agent     {found['pid']}, {'stays' if found['stays'] else 'ends with the last one attached'}")
+    lines = [f"agent     {found['pid']}, {'stays' if found['stays'] else 'ends with the last one attached'}"]
     for row in found["members"]:
         where = "online" if row["online"] else "no broker"
-        print(f"member    {clean(row['channel'])} as {clean(row['uid'])}: {where}, {row['attached']} attached")
+        lines.append(f"member    {clean(row['channel'])} as {clean(row['uid'])}: {where}, {row['attached']} attached")
+    talk.result("agent", {"running": True} | found, *lines)
     return 0
 
 

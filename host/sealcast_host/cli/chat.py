@@ -45,7 +45,7 @@ HELP = """\
 
 
 def chat(known: ChannelFile, uid: str | None) -> int:
-    return run(_chat(known, uid))
+    return run(_chat(known, uid), lasting=True)
 
 
 async def _chat(known: ChannelFile, uid: str | None) -> int:

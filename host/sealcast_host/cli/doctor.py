@@ -11,6 +11,7 @@ from sealcast_host.boards import examine as examine_board
 from sealcast_host.boards.bundle import find_compiler
 from sealcast_host.boards.serial import present
 from sealcast_host.broker import examine as examine_broker
+from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, WRONG, Finding
@@ -34,6 +35,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
         metavar="S",
         help="wait so long for each answer of a broker (default: %(default)g)",
     )
+    talk.add_json(p)
     p.set_defaults(run=lambda args: doctor(args.channel, args.port, args.seconds))
 
 
@@ -43,9 +45,11 @@ def doctor(channel: str | None, port: str | None, patience: float) -> int:
         channels.load(channel)  # says which are known
     wrong = 0
     for finding in _everything(channel, port, patience):
-        print(finding.line(), flush=True)
+        fields = {"about": finding.about, "verdict": finding.verdict, "text": finding.text}
+        talk.result("finding", fields, finding.line())
         wrong += finding.verdict == WRONG
-    print("all is well" if not wrong else f"{wrong} thing{'s' if wrong > 1 else ''} wrong: see the lines above")
+    said = "all is well" if not wrong else f"{wrong} thing{'s' if wrong > 1 else ''} wrong: see the lines above"
+    talk.result("doctor", {"wrong": wrong}, said)
     return 1 if wrong else 0
 
 

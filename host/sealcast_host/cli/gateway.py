@@ -35,12 +35,12 @@ def _command(args: argparse.Namespace) -> int:
 
 def gateway(known: ChannelFile, uid: str | None, wishes: list[Wish]) -> int:
     """Run until it is ended, or every output has finished. Raises UserError."""
-    return run(_gateway(known, uid, wishes))
+    return run(_gateway(known, uid, wishes), lasting=True)
 
 
 async def _gateway(known: ChannelFile, uid: str | None, wishes: list[Wish]) -> int:
     served = Gateway(known.channel, wishes, _say)
-    async with visit(known, uid, served.heard, starts=True) as session:
+    async with visit(known, uid, served.heard, starts=True, waits=True) as session:
         _say(f'gateway of "{known.channel}": {", ".join(wish.name for wish in wishes)}; Ctrl-C ends it')
         await served.run(session)
     return 0

@@ -2,15 +2,15 @@
 
 import argparse
 import asyncio
-import sys
 from typing import Any
 
 from sealcast_host.agent.visit import visit
-from sealcast_host.cli import render
+from sealcast_host.cli import render, talk
 from sealcast_host.cli.arguments import whole
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.face import Member
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -23,13 +23,25 @@ def arguments(p: argparse.ArgumentParser) -> None:
 
 def listen(known: ChannelFile, uid: str | None, as_json: bool, count: int | None) -> int:
     """count: stop after so many messages. Raises UserError."""
-    return run(_listen(known, uid, as_json, count))
+    return run(_listen(known, uid, as_json, count), lasting=True)
 
 
 async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int | None) -> int:
     enough = asyncio.Event()
     broken: list[BaseException] = []
     seen = 0
+    online = asyncio.Event()
+    down = False
+
+    def line_of(name: str, info: Any) -> str | None:
+        """An event in words. A broker that stays away is told once, and that it is there again."""
+        nonlocal down
+        before, down = down, name == "offline" or down and name != "online"
+        if name == "online":
+            again = before and online.is_set()
+            online.set()
+            return "* connected again" if again else None
+        return None if name == "offline" and before else render.event_line(name, info)
 
     def show(name: str, info: Any) -> None:
         nonlocal seen
@@ -43,20 +55,34 @@ async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int
                     enough.set()
             elif as_json:
                 print(render.event_json(name, info), flush=True)
-            elif line := render.event_line(name, info):
+            elif line := line_of(name, info):
                 print(line, flush=True)
         except OSError as e:  # nobody reads our output any more
             broken.append(e)
             enough.set()
+            online.set()
 
-    async with visit(known, uid, show, starts=True) as session:
+    lonely: asyncio.Future[None] | None = None  # held, or it would be collected
+    async with visit(known, uid, show, starts=True, waits=True) as session:
+        await (enough if as_json else online).wait()
         if not as_json:
             where, me = render.clean(known.channel), render.clean(session.uid)
-            print(f'sealcast: listening on "{where}" as "{me}"; Ctrl-C ends it', file=sys.stderr, flush=True)
+            talk.note(f'listening on "{where}" as "{me}"; Ctrl-C ends it')
+            lonely = asyncio.ensure_future(alone(session))
         await enough.wait()
+        if lonely is not None:
+            lonely.cancel()
     if broken:
         raise broken[0]
     return 0
+
+
+async def alone(session: Member) -> None:
+    """Say so when nobody else is awake once all are known."""
+    await session.settled()
+    if not any(status == "awake" for uid, status in session.members if uid != session.uid):
+        talk.note("nobody else is here just now; what is sent waits as a note for who comes (a phrase with a typing "
+                  "error leads to an empty channel, too)")  # fmt: skip
 
 
 _ABOUT = """\

@@ -5,19 +5,20 @@ import asyncio
 from typing import Any
 
 from sealcast.errors import SealcastError
-from sealcast_host.agent.visit import visit
+from sealcast_host.agent.visit import SLEEP_S, visit, within
+from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.visit import SLEEP_S, within
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
     p.description, p.epilog = _ABOUT, _EXAMPLES
     add_member(p)
+    talk.add_json(p)
     p.add_argument("lost", metavar="UID", help="the lost member's name")
     p.add_argument(
         "--yes",
@@ -52,7 +53,7 @@ async def _lost(
             waiting.update(info["waiting"])
         elif name == "followed":
             waiting.intersection_update(info["waiting"])
-            print(f'  "{clean(info["uid"])}" has followed', flush=True)
+            talk.result("followed", {"uid": info["uid"]}, f'  "{clean(info["uid"])}" has followed')
         if name in ("moved", "followed") and not waiting:
             moved.set()
 
@@ -74,10 +75,11 @@ async def _lost(
                 "compare the fingerprints (sealcast group verify NAME), then run this again"
             )
         if provisioned is not None:
-            print(f'leaving "{clean(who)}" behind gives a new key to', flush=True)
+            talk.result("would_leave_behind", {"uid": who}, f'leaving "{clean(who)}" behind gives a new key to')
             for u, shown, _ in stay:
                 how = "" if u in provisioned else "   not provisioned from this computer"
-                print(f"  {clean(u)}  {shown}{how}", flush=True)
+                fields = {"uid": u, "fingerprint": shown, "provisioned": u in provisioned}
+                talk.result("stays", fields, f"  {clean(u)}  {shown}{how}")
             raise UserError(
                 "nothing has changed yet: if all of these are yours, run this again with --yes; else declare that "
                 "one lost too"
@@ -86,16 +88,18 @@ async def _lost(
             await session.declare_lost(who)
         except SealcastError as e:
             raise UserError(str(e)) from None
-        print(f'"{clean(who)}" is left behind: the channel has a new key, which goes to', flush=True)
+        said = f'"{clean(who)}" is left behind: the channel has a new key, which goes to'
+        talk.result("left_behind", {"uid": who}, said)
         for u, shown, _ in stay:
-            print(f"  {clean(u)}  {shown}", flush=True)
+            talk.result("stays", {"uid": u, "fingerprint": shown}, f"  {clean(u)}  {shown}")
         try:
             async with asyncio.timeout(timeout):
                 await moved.wait()
-            print("all have followed")
+            talk.result("moved", {"waiting": []}, "all have followed")
         except TimeoutError:
             names_left = ", ".join(clean(u) for u in sorted(waiting))
-            print(f"not yet: {names_left}; they follow when they wake, while any member that has moved is online")
+            said = f"not yet: {names_left}; they follow when they wake, while any member that has moved is online"
+            talk.result("moved", {"waiting": sorted(waiting)}, said)
     return 0
 
 

@@ -1,10 +1,12 @@
 """The command `sealcast`: a table of verbs. What a verb takes and does stands in the file of its name, loaded when
 it is asked for.
 
-Exit codes: 0 done, 1 it ran and failed, 2 bad input (one line on standard error that says what to do), 130 Ctrl-C.
+Exit codes: 0 done, 1 it ran and failed, 2 bad input (one line on standard error that says what to do), 130 and 143
+stopped by Ctrl-C or SIGTERM before it was done (0 for what lasts until it is stopped).
 """
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +14,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from sealcast_host import __version__
+from sealcast_host.cli import talk
 from sealcast_host.errors import UserError
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -21,6 +24,7 @@ VERBS = {
     "broker": "run an MQTT broker here",
     "channel": "make and show channels, provision nodes",
     "listen": "print what arrives",
+    "status": "who is here, how secret it is now, what was refused",
     "send": "send one message, or each line of standard input",
     "chat": "take part from the terminal",
     "gateway": "hand messages on: files, Home Assistant, Prometheus, webhooks, lines",
@@ -37,6 +41,9 @@ VERBS = {
 }
 
 
+WITHOUT_JSON = ("chat", "gateway", "completion")  # for people; speaks in its outputs; is a script
+
+
 class _Parser(argparse.ArgumentParser):
     """Argparse, but an error is one line and names the help that explains it."""
 
@@ -46,17 +53,43 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see: {self.prog} --help")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Options may stand before, between or behind the names."""
+        args = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args if self._subparsers else _options_first(self, args), namespace)
+
+
+def _options_first(parser: argparse.ArgumentParser, args: list[str]) -> list[str]:
+    """What stands behind "--", and a lone "-", is no option."""
+    options: list[str] = []
+    names: list[str] = []
+    rest = iter(args)
+    for word in rest:
+        if word == "--":
+            return [*options, *names, "--", *rest]
+        if word.startswith("-") and word != "-":
+            options.append(word)
+            action = parser._option_string_actions.get(word)
+            if action is not None and action.nargs is None and (value := next(rest, None)) is not None:
+                options.append(value)
+        else:
+            names.append(word)
+    return options + names
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         args = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run
-        code = run(args)
+        talk.begin(args)
+        with contextlib.redirect_stdout(talk.Lines(sys.stdout)) if lines_only(args) else contextlib.nullcontext():
+            code = run(args)
         sys.stdout.flush()
         return code
     except UserError as e:
         _complain(str(e))
+        talk.result("error", {"text": str(e), "code": e.code}) if talk.as_json() else None
         return e.code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -87,7 +120,32 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         p = verbs.add_parser(verb, help=what)
         if verb == asked:
             import_module(f"sealcast_host.cli.{verb}").arguments(p)
+            for leaf in leaves(p):
+                _common(leaf)
     return parser
+
+
+def leaves(p: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """The parsers of a verb's actions, or the verb's own where it has none."""
+    below = [a for a in p._actions if isinstance(a, argparse._SubParsersAction)]
+    return [leaf for a in below for sub in dict.fromkeys(a.choices.values()) for leaf in leaves(sub)] if below else [p]
+
+
+def _common(p: argparse.ArgumentParser) -> None:
+    """What every command takes."""
+    there = p._option_string_actions
+    if "--json" not in there and p.prog.split()[1] not in WITHOUT_JSON:
+        said = "each line as a JSON object: docs/JSON.md"
+        p.add_argument("--json", dest="json_lines", action="store_true", help=said)
+    if "--quiet" not in there:
+        p.add_argument("-q", "--quiet", action="store_true", help="results and errors only")
+    if "--verbose" not in there:
+        p.add_argument("-v", "--verbose", action="store_true", help="say more on the way")
+
+
+def lines_only(args: argparse.Namespace) -> bool:
+    """Was --json asked of a command that prints lines?"""
+    return bool(getattr(args, "json_lines", False))
 
 
 _ABOUT = """Secure group messaging for microcontrollers and computers, over a broker that nobody has to trust."""

@@ -34,7 +34,7 @@ _EVENTS = {
     "desync": "out of step with the group; asking to be taken in again",
     "resynced": "in step with the group again",
     "undeliverable": "a private message was not sent: {uid} is not in the group any more",
-    "offline": "the broker is not reachable; trying again",
+    "offline": "no connection to the broker ({reason}); trying again",
     "overflow": "messages of {sender} were given up: they came too fast",
     "error": "trouble here: {text}",
 }
@@ -76,6 +76,8 @@ def event_line(name: str, info: dict[str, Any]) -> str | None:
     """An event in words, or None for one that only programs care about."""
     if name == "rekeyed" and info.get("epoch") is None:
         return "* no conversation key now: messages are notes"
+    if name == "offline":  # it begins with the name of an exception
+        info = info | {"reason": str(info.get("reason")).partition(": ")[2] or info.get("reason")}
     template = _EVENTS.get(name)
     if template is None:
         return None

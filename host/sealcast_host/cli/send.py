@@ -8,17 +8,17 @@ import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 from sealcast.errors import SealcastError
 from sealcast.wire import MAX_BODY
-from sealcast_host.agent.visit import visit
+from sealcast_host.agent.visit import SLEEP_S, visit, within
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
-from sealcast_host.member.visit import SLEEP_S, within
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -53,14 +53,26 @@ async def _send(
 ) -> int:
     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
     late = f"not acknowledged within {timeout:g} s: is the broker reachable? raise --timeout to wait longer"
-    async with visit(known, uid, sleep_s=SLEEP_S, patience=timeout) as session:
-        async for body in _bodies(text):
-            try:
-                if mode == "conversation":
-                    await within(timeout, _conversation(session), alone)
-                await within(timeout, session.send(body, mode, to), late)
-            except SealcastError as e:
-                raise UserError(str(e)) from None
+    loop = asyncio.get_running_loop()
+    sent, deadline = 0, loop.time() + timeout
+    try:
+        async with AsyncExitStack() as stack:
+            # Its patience ends first: it knows who has the member.
+            visiting = stack.enter_async_context(visit(known, uid, sleep_s=SLEEP_S, patience=0.9 * timeout))
+            session = await within(timeout, visiting, late)
+            async for body in _bodies(text):
+                if text == "-":  # each line has its time: who writes them may be slow
+                    deadline = loop.time() + timeout
+                try:
+                    if mode == "conversation":
+                        await within(deadline - loop.time(), _conversation(session), alone)
+                    await within(deadline - loop.time(), session.send(body, mode, to), late)
+                except SealcastError as e:
+                    raise UserError(str(e)) from None
+                sent += 1
+    except asyncio.CancelledError:
+        print(f"sealcast: stopped; messages that were acknowledged: {sent}", file=sys.stderr)
+        raise
     return 0
 
 

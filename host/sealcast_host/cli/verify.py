@@ -3,7 +3,8 @@
 import argparse
 import asyncio
 
-from sealcast_host.agent.visit import visit
+from sealcast_host.agent.visit import SLEEP_S, visit, within
+from sealcast_host.cli import talk
 from sealcast_host.cli.options import channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
@@ -11,7 +12,6 @@ from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
 from sealcast_host.member.phrases import spoken, wordlist
-from sealcast_host.member.visit import SLEEP_S, within
 
 CHANGED = 1  # exit code: somebody's identity is another one than before
 
@@ -68,7 +68,9 @@ async def _verify(
                 lines.append((row["uid"], row["fingerprint"], "this member" if row["me"] else "pinned"))
         width = max(len(clean(row["uid"])) for row in rows)
         for name, print_, note in lines:
-            print(f"{clean(name):<{width}}  {spoken(print_) if aloud else print_}  {note}".rstrip())
+            shown = spoken(print_) if aloud else print_
+            fields = {"uid": name, "fingerprint": shown, "note": note}
+            talk.result("fingerprint", fields, f"{clean(name):<{width}}  {shown}  {note}".rstrip())
         changed = any(row["changed"] for row in rows)
     return CHANGED if changed else 0
 
@@ -88,6 +90,6 @@ async def _approve(session: Member, wanted: str, uids: list[str], timeout: float
                     f'approved; "{clean(uid)}" has not joined again within {timeout:g} s, but will be believed when '
                     "it does"
                 ) from None
-            print(f'approved: "{clean(uid)}" is this one from now on')
+            talk.result("approved", {"uid": uid}, f'approved: "{clean(uid)}" is this one from now on')
             return
     raise UserError("no changed identity has that fingerprint: compare it again (sealcast group verify NAME shows it)")

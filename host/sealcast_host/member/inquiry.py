@@ -51,7 +51,8 @@ def staying(ch: Any, lost: str | None, fresh: set[str]) -> list[tuple[str, str, 
 
 def admin_secret(channel: str) -> bytes:
     """Of the channel's file. Raises UserError where it is not."""
-    secret = channels.load(channel).admin_secret
+    known = channels.find(channel)
+    secret = known.admin_secret if known is not None else None
     if secret is None:
         raise UserError(
             "this computer does not hold the channel's admin key: run this where `sealcast channel new` was run"

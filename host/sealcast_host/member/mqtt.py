@@ -46,13 +46,16 @@ class MqttTransport:
         password: str | None = None,
         keepalive: int = 30,
         tls: ssl.SSLContext | None = None,
+        path: str | None = None,
     ) -> None:
+        """path: of the broker's WebSocket; None: plain TCP or TLS."""
         self._host = host
         self._port = port
         self._username = username
         self._password = password
         self._keepalive = keepalive
         self._tls = tls
+        self._path = path
         self._client: aiomqtt.Client | None = None
         self._lost: asyncio.Future[None] | None = None
         self._filters: set[str] = set()
@@ -74,6 +77,7 @@ class MqttTransport:
             password=broker.get("password"),
             keepalive=keepalive,
             tls=context,
+            path=broker.get("path"),
         )
 
     async def connect(self, will_topic: str, will_payload: bytes) -> None:
@@ -91,6 +95,8 @@ class MqttTransport:
             keepalive=self._keepalive,
             will=aiomqtt.Will(will_topic, will_payload, qos=1, retain=True),
             tls_context=self._tls,
+            transport="websockets" if self._path else "tcp",
+            websocket_path=self._path,
             logger=logger,
         )
         client.pending_calls_threshold = 1000

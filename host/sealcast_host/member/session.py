@@ -15,14 +15,13 @@ import secrets
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sealcast import wire
 from sealcast.crypto import best_suite, keys
 from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
 from sealcast.run.session import Session
-from sealcast.run.settings import complete
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, inquiry, migration
 from sealcast_host.member.mqtt import MqttTransport
@@ -84,6 +83,12 @@ class MemberState:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def states_of(channel: str) -> list[MemberState]:
+    """The states of all members of a channel that ever ran here, locked. Raises MemberBusy when one runs."""
+    folder = state_dir() / _folder(channel)
+    return [MemberState(channel, unquote(path.name)) for path in sorted(folder.glob("*")) if path.is_dir()]
 
 
 class HostSession:
@@ -276,7 +281,7 @@ async def start(
     for `async for`.
     """
     try:
-        config = complete(settings)
+        config = channels.completed(settings)
         suite = best_suite()
         if config["key"] is None:
             config["key"] = keys.root_key(suite, config["password"].encode(), config["channel"].encode())
@@ -302,7 +307,11 @@ async def start(
             session.on("*", watch)
         if watch is not None and keep is None:
             session.on("message", session.remember)  # "*" has told it; this says that nobody reads the queue
-        await session.start()
+        try:
+            await session.start()
+        except BaseException:
+            await session.close()
+            raise
         return session
     except BaseException:
         state.release()

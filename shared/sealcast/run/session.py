@@ -29,6 +29,7 @@ import gc
 from ..compat import const
 from ..effects import CONNECT, DISCONNECT, EVENT, MESSAGE, PUBLISH, QUEUED, RECONNECT, SETTLED, STORE, SUBSCRIBE, WAKE
 from ..errors import NoRoom, Offline, SealcastError
+from . import crashes
 from .aio import Reply, explain, pause, place, sleep_ms, stop
 from .link import Link
 
@@ -68,6 +69,7 @@ class Session:
         self._link = Link(self, transport, random)
         self._inbox = []  # (input, Reply or None, what it is), see _put
         self._frames = 0  # how many of them are received frames
+        self._crashes = []  # see crashes.py
         self._tries = 0  # of the first of them, without room
         self._input = asyncio.Event()
         self._wake = None
@@ -83,7 +85,6 @@ class Session:
         self._ended = asyncio.Event()
 
     # What a user calls.
-
     async def start(self):
         """Begin. Raises SealcastError when the channel cannot start (no randomness, unusable state)."""
         self._tasks.append(asyncio.create_task(self._supervise("engine", self._engine)))
@@ -208,7 +209,7 @@ class Session:
 
     def receive(self, topic, payload):
         """Queue a received frame."""
-        self._put(lambda ch, now: ch.receive(topic, payload, now), None, _FRAME)
+        self._put(lambda ch, now: crashes.receive(self._crashes, ch, topic, payload, now), None, _FRAME)
 
     async def ask(self, input, kind=_OTHER):
         """Queue an input and wait until its effects have been carried out. Raises what the channel raises."""
