@@ -73,7 +73,9 @@ class Web(Output):
             self._app = web_page.application(self.board, self.hub, title)
         guard = self.guard = Guard(self._app, names, password, open_door=bool(self._path), title=title)
         guard.used = lambda: self._say(where)
-        config = uvicorn.Config(guard, log_level="error", access_log=False, ws_max_size=65536, server_header=False)
+        config = uvicorn.Config(
+            guard, log_level="error", access_log=False, ws_max_size=65536, timeout_graceful_shutdown=1
+        )
 
         class Server(uvicorn.Server):
             @contextlib.contextmanager
@@ -138,10 +140,11 @@ class Web(Output):
         server, self._server = self._server, None
         serving, self._serving = self._serving, None
         if server is not None and serving is not None:
-            server.should_exit = server.force_exit = True
+            server.should_exit = True
             with contextlib.suppress(Exception):
-                await asyncio.wait({serving}, timeout=5)
-            serving.cancel()
+                done, _ = await asyncio.wait({serving}, timeout=5)
+                if not done:
+                    serving.cancel()
 
 
 make = Web

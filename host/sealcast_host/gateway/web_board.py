@@ -68,8 +68,9 @@ class Board:
             lines = self.series.setdefault(quantity, {}) if len(self.series) < PLOTS else self.series.get(quantity)
             if lines is not None and (m.sender in lines or len(lines) < LINES):
                 points = lines.setdefault(m.sender, deque(maxlen=POINTS))
-                if not points or m.when >= points[-1][0]:  # history that comes late has no place in the line
-                    points.append((m.when, value))
+                at = m.when if m.historic else m.at  # a sender's clock, where it has one, knows whole seconds
+                if not points or at >= points[-1][0]:  # history that comes late has no place in the line
+                    points.append((at, value))
 
     def _event(self, event: Event) -> None:
         info = event.info

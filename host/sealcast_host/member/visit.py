@@ -81,6 +81,7 @@ def way_out(error: LinkError, broker: dict[str, Any]) -> str:
         "name": "check --broker HOST",
         "auth": "check --broker-user and its password",
         "tls": "check --ca FILE and the broker's certificate",
+        "size": "raise its limit to 3000 bytes (mosquitto: message_size_limit, max_packet_size)",
         "timeout": "check --broker HOST[:PORT]",
         "lost": "try again",
     }

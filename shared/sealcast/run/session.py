@@ -1,10 +1,9 @@
 """The asyncio session that boards and hosts share: turns a Channel's effects into calls, strictly in order.
 
 One task, the engine, is the only one that enters the channel. Everything that happens (a frame, an acknowledgement, a
-tick, a user's call) is an input in one queue: a procedure of the channel and the time. The engine takes one,
-lets it enter the channel and carries out the effects before it takes the next. A STORE is durable before
-anything after it happens: if the storage fails it is tried again until it works, and nothing else goes on
-meanwhile.
+tick, a user's call) is an input in one queue: a procedure of the channel and the time. The engine takes one, lets it
+enter the channel and carries out the effects before it takes the next. A STORE is durable before anything after it
+happens (durable.py), and nothing else goes on meanwhile.
 
 An input that ends in NoRoom (a rare part of the code did not fit into memory) has done nothing: it stays the
 first in the queue and is tried again a little later. When that does not help either, the channel is begun anew
@@ -20,7 +19,7 @@ Messages wait in a queue of `backlog`; when it is full the oldest is given up an
 that an application that does not read cannot stop the channel. A message counts as taken when the application comes
 back for the next one: after a power cut in between it is delivered again, marked `again`.
 
-Events of the driver itself: connected {}, offline {reason, retry_ms}, overflow {sender, seq}, error {code, ...}.
+Its own events: connected, offline {reason, retry_ms}, overflow {sender, seq}, error, mute {reason}, taken_over.
 """
 
 import asyncio
@@ -30,7 +29,8 @@ from ..compat import const
 from ..effects import CONNECT, DISCONNECT, EVENT, MESSAGE, PUBLISH, QUEUED, RECONNECT, SETTLED, STORE, SUBSCRIBE, WAKE
 from ..errors import NoRoom, Offline, SealcastError
 from . import crashes
-from .aio import Reply, explain, pause, place, sleep_ms, stop
+from .aio import Reply, pause, place, sleep_ms, stop
+from .durable import store
 from .link import Link
 
 _IDLE_MS = const(5000)  # the engine comes by at least this often: see healthy()
@@ -67,13 +67,14 @@ class Session:
         self.clock = clock
         self._storage = storage
         self._link = Link(self, transport, random)
+        self._asked = None  # the Reply of the input that is being handled
         self._inbox = []  # (input, Reply or None, what it is), see _put
         self._frames = 0  # how many of them are received frames
         self._crashes = []  # see crashes.py
         self._tries = 0  # of the first of them, without room
         self._input = asyncio.Event()
         self._wake = None
-        self._beat = 0
+        self.beat()
         self._unacked = {}  # token -> Reply of a send() that is under way
         self._messages = []
         self._backlog = backlog
@@ -144,7 +145,7 @@ class Session:
         self._closed = True
         for task in self._tasks:
             await stop(task)
-        for reply in list(self._unacked.values()) + [item[1] for item in self._inbox if item[1]]:
+        for reply in self._waiting():
             reply.fail(Offline("the session is closed"))
         self._unacked = {}
         self._inbox = []
@@ -202,7 +203,6 @@ class Session:
         return self._reading
 
     # What the link calls.
-
     def post(self, input):
         """Queue an input: input(channel, now) -> effects."""
         self._put(input, None, _OTHER)
@@ -216,6 +216,14 @@ class Session:
         reply = Reply()
         self._put(input, reply, kind)
         return await reply.wait()
+
+    def give_up(self, token, error):
+        """The acknowledgement of `token` (None: any) will not come."""
+        for t in list(self._unacked) if token is None else [token]:
+            self._settled(t, error)
+
+    def beat(self):
+        self._beat = self.clock.now()
 
     def waiting_frames(self):
         return self._frames
@@ -237,7 +245,6 @@ class Session:
             pass  # not even room for the report; what comes next must not depend on it
 
     # The engine.
-
     def _put(self, input, reply, kind):
         """kind: _FRAME is counted, so that the broker waits for us; _SEND has a token, and its reply waits for
         that to be settled."""
@@ -267,6 +274,7 @@ class Session:
         while True:
             now = self.clock.now()
             self._beat = now
+            self._link.look(now)
             if self._wake is not None and self._wake <= now:
                 self._wake = None
                 self._inbox.insert(0, (_tick, None, _OTHER))
@@ -298,6 +306,7 @@ class Session:
 
     async def _handle(self, input, reply, kind):
         """One input: enter the channel, carry out what it wants, answer who waits for it."""
+        self._asked = reply
         now = self.clock.now()
         try:
             effects = input(self.channel, now)
@@ -340,7 +349,7 @@ class Session:
         for effect in effects or ():
             kind = effect[0]
             if kind == STORE:
-                await self._store(effect[1])
+                await store(self, self._storage, effect[1], self._waiting)
             elif kind in (PUBLISH, SUBSCRIBE, DISCONNECT, RECONNECT):
                 self._link.put(effect)
             elif kind == MESSAGE:
@@ -361,17 +370,8 @@ class Session:
         if reply:
             reply.fail(error) if error else reply.done()
 
-    async def _store(self, parts):
-        """Durable before anything else happens, however often it takes."""
-        wait = _RESTART_MS
-        while True:
-            try:
-                return self._storage.store(parts)
-            except (OSError, MemoryError, SealcastError) as e:
-                self.emit("error", {"code": "storage", "text": explain(e)})
-            await sleep_ms(wait)
-            wait = min(2 * wait, _RESTART_MOST_MS)
-            self._beat = self.clock.now()
+    def _waiting(self):
+        return [reply for reply in [self._asked] + list(self._unacked.values()) + [i[1] for i in self._inbox] if reply]
 
     def _deliver(self, message):
         if "message" in self._callbacks:

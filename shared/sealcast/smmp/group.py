@@ -116,6 +116,7 @@ class Search:
         self.liars = []  # tags that are not believed any more, until the next agreement
         self.asked_at = None
         self.told_at = None
+        self.heard = []  # beginnings of the last questions' nonces: repeated ones cost nothing
         self.stop()
 
     def stop(self):

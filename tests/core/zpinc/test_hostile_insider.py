@@ -115,9 +115,12 @@ def test_an_approval_is_for_the_identity_that_was_looked_at():
     solo.give(*mallory.join())  # between the look and the approval
     solo.run(solo.ch.approve("anna", seen["fingerprint"], solo.now))
     assert solo.ch.others.by_tag[anna.tag].public == anna.identity.public
+    assert solo.event("approval_waits") == {"uid": "anna", "fingerprint": seen["fingerprint"]}
+    for n in range(4, 9):  # others, as many as she likes
+        solo.give(*Peer("anna", n, secret=bytes((n,)) * 32, session=n).join())
     solo.give(*changed.join())
-    solo.run(solo.ch.approve("anna", seen["fingerprint"], solo.now))
     assert solo.ch.others.by_tag[anna.tag].public == changed.identity.public
+    assert solo.event("approved") == {"uid": "anna"}
 
 
 def test_nothing_to_approve():
