@@ -120,10 +120,15 @@ def fit(config):
     free, path = gc.mem_free(), getattr(sealcast, "__file__", "")
     if config["wifi"] and path.startswith("/") and _heap_grows():
         need = _RADIO + (_MEMBER if path.startswith("/lib") else _MEMBER_IN_FLASH)
+        what = "a member"
+        if config["ratchet"]:
+            need += _GROUP
+            what = "a member with the ratcheting group"
         if free < need:
             raise SealcastError(
-                "memory: %d KB are free, and Wi-Fi and a member need %d: `sealcast flash --xip` where it was not done, "
-                "or a firmware with the node in it (docs/HARDWARE.md)" % (free // 1000, need // 1000)
+                "memory: %d KB are free, and Wi-Fi and %s need %d: `sealcast flash --xip` where it was not done, "
+                "fewer modes (`sealcast provision --modes note,conversation`), or a firmware with the node in it "
+                "(docs/HARDWARE.md)" % (free // 1000, what, need // 1000)
             )
     if config["ratchet"] is None:
         config["ratchet"] = config["duty"] is None and ratchet_fits(free, path)

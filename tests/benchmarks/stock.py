@@ -11,7 +11,6 @@ from benchmarks.protocol import emulated
 from host_support import free_port, mosquitto, start_broker
 from sealcast.wire import b64
 from sealcast_host.boards import bundle, names
-from sealcast_host.boards.repl import Device
 from sealcast_host.member.session import join
 
 HOSTS = 7
@@ -64,11 +63,16 @@ def missing():
 
 
 def measure(put):
-    _modules(put)
+    ratchet = _modules(put)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_STATE_HOME"] = folder + "/state"
+        found = {}
         for profile in PROFILES:
-            asyncio.run(_profile(put, profile, Path(folder)))
+            asyncio.run(_profile(found.__setitem__, profile, Path(folder)))
+    for key, value in found.items():
+        put(key, value)
+    for profile in PROFILES:
+        _sums(put, profile, found, ratchet)
 
 
 def _modules(put):
@@ -93,6 +97,32 @@ def _modules(put):
     put("rv32imc.stock.qstrs", int(found[1]))
     put("rv32imc.stock.part.names.heap_bytes", int(found[2]))  # it is in the others
     put("rv32imc.stock.steady.heap_bytes", sum(taken.values()) - taken["ratchet"])
+    return taken["ratchet"]
+
+
+def _sums(put, profile, found, ratchet):
+    """The figures that DESIGN has limits for. Objects have one size on both chips: what one has no room for is the other's.
+
+    From files: what the node has at its start there, and what a channel of eight (and a group) added to the node in flash.
+    """
+
+    def of(key):
+        return found.get(f"{profile}.{key}", found.get(f"{PROFILES[0]}.{key}"))
+
+    start, conversation, before = of("conversation.start_bytes"), of("xip.conversation.channel_bytes"), of("xip.conversation.start_bytes")
+    if None not in (start, conversation, before):
+        put(f"{profile}.conversation.python_bytes", start + conversation - before)
+    group, begun = of("xip.all.group_bytes"), of("xip.all.start_bytes")
+    if None not in (start, group, begun):
+        whole = start + ratchet + group - begun
+        put(f"{profile}.all.python_bytes", whole)
+        put(f"{profile}.ratchet.python_bytes", whole)  # `modes` leaves messages out, not yet the code of conversations
+    if group is not None:
+        put(f"{profile}.xip.all.python_bytes", group)
+    for key in ("reserve_least_bytes", "largest_free_block_bytes"):
+        seen = [found[f"{profile}.{what}.{key}"] for what in ("xip.conversation", "xip.all") if f"{profile}.{what}.{key}" in found]
+        if seen:
+            put(f"{profile}.{key}", min(seen))
 
 
 async def _profile(put, profile, folder):

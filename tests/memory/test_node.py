@@ -44,11 +44,34 @@ async def talk(serial, host, word):
     await asyncio.to_thread(serial.event, "message", body=f"{word} to the board", secrecy="conversation")
 
 
-def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, home):
+def test_an_esp32_says_that_the_group_does_not_fit_beside_conversations(board_of, home):
+    with board_of("esp32") as board:
+        install(board, free_port(), True, ratchet=True)
+        serial = Serial(board)
+        try:
+            serial.until("the reason", lambda line: line.startswith("sealcast: memory:") and "--modes" in line)
+        finally:
+            serial.close()
+
+
+def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, profile, home):
     port = free_port()
-    with start_broker("mosquitto", port, home) as broker, board_of("esp32c3") as board:
+    with start_broker("mosquitto", port, home) as broker, board_of(profile) as board:
         install(board, port, True)
         asyncio.run(_life(board, broker, port, home))
+
+
+async def _burst(serial, hosts):
+    """60 notes at once towards the board: each comes, in its sender's order."""
+    sent = [(f"host-{i % 4}", f"burst {i}") for i in range(60)]
+    await asyncio.gather(*(hosts[i % 4].send(body.encode(), "note") for i, (_, body) in enumerate(sent)))
+    came = []
+    while len(came) < len(sent):
+        message = await asyncio.to_thread(serial.event, "message", secrecy="note")
+        came.append((message["sender"], message["body"]))
+    assert sorted(came) == sorted(sent)
+    for host in range(4):
+        assert [body for who, body in came if who == f"host-{host}"] == [b for w, b in sent if w == f"host-{host}"]
 
 
 async def _life(board, broker, port, home):
@@ -58,11 +81,11 @@ async def _life(board, broker, port, home):
         return await asyncio.to_thread(serial.event, name, **fields)
 
     async def together():
-        """All four are in one epoch: a new one, or that of before, which a short absence leaves as it is."""
+        """All are in one epoch: a new one, or that of before, which a short absence leaves as it is."""
         while True:
             serial.type("members")
             there = await event("members")
-            if there["epoch"] and all(h.epoch == there["epoch"] and len(h.members) == 4 for h in hosts):
+            if there["epoch"] and all(h.epoch == there["epoch"] and len(h.members) == len(hosts) + 1 for h in hosts):
                 return
             await asyncio.sleep(0.5)
 
@@ -70,14 +93,21 @@ async def _life(board, broker, port, home):
     try:
         await event("online")
         hosts = []
-        for i in range(3):
-            given = {"uid": f"host-{i}", "channel": "g", "key": b64(KEY), "broker": where, "keepalive": 5}
-            hosts.append(await join(settings=given))
-        await together()
+
+        async def come(count):
+            given = {"channel": "g", "key": b64(KEY), "broker": where, "keepalive": 5}
+            for i in range(len(hosts), len(hosts) + count):
+                hosts.append(await join(settings=given | {"uid": f"host-{i}"}))
+            await together()
+
+        await come(7)
         serial.type("note a reading")
         message = await asyncio.wait_for(heard(hosts[0], b"a reading"), LONG_S)
         assert message.secrecy == "note" and message.origin == "member"
         await talk(serial, hosts[0], "first")
+        await come(1)  # the ninth member
+        await talk(serial, hosts[-1], "nine")
+        await _burst(serial, hosts)
 
         board.wifi(False)
         await event("wifi", state="lost")

@@ -6,6 +6,7 @@ import os
 import queue
 import select
 import threading
+import time
 import tty
 
 from sealcast.crypto import host as suite
@@ -66,12 +67,12 @@ class Serial:
 
     def until(self, what, fits):
         """The next line that fits. Everything before it is read past."""
-        seen = []
+        seen, end = [], time.monotonic() + self._patience_s
         while True:
             try:
-                line = self.lines.get(timeout=self._patience_s)
+                line = self.lines.get(timeout=max(0, end - time.monotonic()))
             except queue.Empty:
-                raise AssertionError(f"{what} does not come; the board said {seen[-12:]}") from None
+                raise AssertionError(f"{what} does not come; the board said {seen[-6:]}") from None
             seen.append(line)
             assert "MemoryError" not in line, seen
             if fits(line):
