@@ -149,7 +149,7 @@ class Figures:
 
     def __init__(self, board, port, ratchet):
         self._port, self._ratchet, self._hosts, self.found = port, ratchet, [], {}
-        self._serial = chip_node.Serial(board, patience_s=60)
+        self._serial = chip_node.Serial(board)
 
     async def _event(self, name, **fields):
         return await asyncio.to_thread(self._serial.event, name, **fields)

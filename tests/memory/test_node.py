@@ -1,5 +1,5 @@
-"""The node over Wi-Fi on the memory of the chips: from files it says that it does not fit; on an ESP32-C3, its bytecode in flash,
-it talks in a channel, and comes back when the air, the broker or the power has gone."""
+"""The node over Wi-Fi on the memory of the chips: from files it says that it does not fit; on an ESP32-C3, its bytecode
+in flash, it talks in a channel of eight and nine, and comes back when the air, the broker or the power has gone."""
 
 import asyncio
 
@@ -54,9 +54,9 @@ def test_an_esp32_says_that_the_group_does_not_fit_beside_conversations(board_of
             serial.close()
 
 
-def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, profile, home):
+def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, home):
     port = free_port()
-    with start_broker("mosquitto", port, home) as broker, board_of(profile) as board:
+    with start_broker("mosquitto", port, home) as broker, board_of("esp32c3") as board:
         install(board, port, True)
         asyncio.run(_life(board, broker, port, home))
 

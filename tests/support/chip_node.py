@@ -21,9 +21,11 @@ KEY, IDENTITY = bytes(range(32)), bytes([7]) * 32
 LONG_S = 120  # for a board on a busy machine
 
 # With it the console's "heap" tells more: the least that lwIP's memory ever had free, and MicroPython's own statistics.
+# And the node begins also where it would refuse to.
 _PROBE = """
 import chip, esp32, micropython
-from node import log
+from node import log, setup
+setup.fit = lambda config: None
 _event = log.Log.event
 def event(self, name, info):
     if name == "online":

@@ -220,6 +220,7 @@ examples:
 
 columns of the CSV file (uid is needed, the others may be missing or empty; the options above serve for all rows):
   uid, port, wifi_ssid, wifi_password, wifi_open (yes), broker (HOST[:PORT]), transport, sensor, pin, every, led,
-  duty (seconds, as every), ratchet (yes or no), modes ("note,ratchet"); commas, semicolons or tabs; "quoted" cells keep their spaces
+  duty (seconds, as every), ratchet (yes or no), modes ("note,ratchet"); commas, semicolons or tabs; "quoted" cells
+  keep their spaces
   rows that share a port are done one after the other: you are asked to plug the next one in
 """
