@@ -16,7 +16,7 @@ from host_support import environment, free_port
 ROOT = Path(__file__).resolve().parents[2]
 HOST = ROOT / "host/sealcast_host"
 # A room uses those before it. member: what a computer needs to be a member; cli: the commands over all of them.
-ROOMS = ("", "member", "agent", "boards", "broker", "bridge", "demo", "hil", "gateway", "cli")
+ROOMS = ("", "member", "agent", "boards", "broker", "bridge", "gateway", "demo", "hil", "cli")
 
 
 def modules():

@@ -104,7 +104,7 @@ def start_broker(kind: str, port: int, directory: Path) -> Child:
     messages in `directory`. kind: embedded, mosquitto.
     """
     if kind == "embedded":
-        child = sealcast("broker", "--port", str(port), "--persist", str(directory / "kept"))
+        child = sealcast("broker", "--with", "embedded", "--port", str(port), "--persist", str(directory / "kept"))
         ready = "listening on"
     else:
         config = directory / "mosquitto.conf"

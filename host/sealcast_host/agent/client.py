@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from sealcast.effects import Message
 from sealcast.errors import Offline
+from sealcast.run.ready import as_bytes
 from sealcast_host.agent import lines, place
 
 Callback = Callable[[str, Any], None]
@@ -83,10 +84,10 @@ class Attached:
 
     # What a session has, too.
 
-    async def send(self, body: bytes, mode: str | None = None, to: str | None = None, **more: Any) -> Any:
+    async def send(self, body: bytes | str, mode: str | None = None, to: str | None = None, **more: Any) -> Any:
         """Returns what the session's `send` returns, when that does. more: its further arguments. Raises
         SealcastError."""
-        return _sent(await self._ask("send", body=bytes(body), mode=mode, to=to, more=more))
+        return _sent(await self._ask("send", body=as_bytes(body), mode=mode, to=to, more=more))
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
         """ "create", "add", "remove", "leave", "resync", "rejoin"; see HostSession. Raises SealcastError."""
@@ -155,6 +156,12 @@ class Attached:
                 number, message = self._messages.popleft()
                 self._emit("message", message)
                 self._taken(number)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.leave()
 
     def __aiter__(self) -> Self:
         return self

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from sealcast_host.member.system import CLOSED
+
 MOST = 1 << 20  # bytes; then it begins anew, and the one before is kept as log.1
 
 
@@ -33,6 +35,6 @@ class Log:
             self._file = None
             os.replace(path, path.with_name(path.name + ".1"))
         if self._file is None:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | CLOSED, 0o600)
             self._file = os.fdopen(fd, "a", encoding="utf-8", errors="replace")
         return self._file

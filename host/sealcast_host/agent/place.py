@@ -11,6 +11,7 @@ import struct
 from pathlib import Path
 
 from sealcast_host.errors import UserError
+from sealcast_host.member import system
 from sealcast_host.member.privatefiles import make_private_dir, reason, state_dir
 
 PROTOCOL = 1  # version of the lines on the socket
@@ -46,7 +47,7 @@ def connect() -> socket.socket:
     try:
         with _Address() as address:
             sock.connect(address)
-        if peer_uid(sock) not in (None, os.getuid()):
+        if peer_uid(sock) not in (None, system.me()):
             raise UserError(f"{socket_path()} belongs to another user: remove it")
     except OSError:  # nobody listens: what lies there is of an agent that was killed
         sock.close()
@@ -85,7 +86,7 @@ def peer_uid(sock: socket.socket) -> int | None:
 
 
 def _private(found: os.stat_result) -> None:
-    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077 or not stat.S_ISDIR(found.st_mode):
+    if found.st_uid != system.me() or stat.S_IMODE(found.st_mode) & 0o077 or not stat.S_ISDIR(found.st_mode):
         raise UserError(f"{directory()} must be a directory for you alone: chmod 700 it, or remove it")
 
 
@@ -99,7 +100,7 @@ class _Address:
         path = str(socket_path())
         if len(os.fsencode(path)) <= _LONGEST:
             return path
-        self._fd = os.open(directory(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._fd = os.open(directory(), os.O_RDONLY | system.CLOSED)
         return f"/proc/self/fd/{self._fd}/socket"
 
     def __exit__(self, *_: object) -> None:

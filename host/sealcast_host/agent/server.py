@@ -7,7 +7,6 @@ member).
 
 import asyncio
 import contextlib
-import fcntl
 import os
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ from sealcast_host.agent.connection import Connection
 from sealcast_host.agent.held import Held
 from sealcast_host.agent.log import Log
 from sealcast_host.errors import UserError
-from sealcast_host.member import channels
+from sealcast_host.member import channels, system
 from sealcast_host.member.address import place_of
 from sealcast_host.member.privatefiles import make_private_dir, reason
 
@@ -40,7 +39,7 @@ class Agent:
         self._opening: dict[tuple[str, str], asyncio.Lock] = {}
         self._connections: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self._lock = -1
+        self._lock: Any = None
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -49,7 +48,7 @@ class Agent:
         try:
             self._server = await asyncio.start_unix_server(self._accept, sock=place.listening(), limit=1 << 20)
         except BaseException:
-            os.close(self._lock)
+            system.unlock(self._lock)
             raise
         self.log.say(f"agent {os.getpid()} at {place.socket_path()}")
         work = self._hold_all() if self.stays else self._first()
@@ -66,7 +65,7 @@ class Agent:
         await asyncio.gather(*self._tasks, *self._connections, return_exceptions=True)
         await asyncio.gather(*(held.part(None) for held in self.members.values()), return_exceptions=True)
         self.members = {}
-        os.close(self._lock)
+        system.unlock(self._lock)
         self.log.say("agent ended")
 
     async def borrow(self, client: Connection, channel: str, uid: str | None, broker: Any, wait: bool) -> Held:
@@ -130,7 +129,7 @@ class Agent:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         sock = writer.get_extra_info("socket")
-        if place.peer_uid(sock) not in (None, os.getuid()):
+        if place.peer_uid(sock) not in (None, system.me()):
             self.log.say("refused: a connection of another user")
             writer.close()
             return
@@ -173,19 +172,16 @@ class Agent:
             await asyncio.sleep(RETRY_S)
 
 
-def _locked() -> int:
+def _locked() -> Any:
     """Only one agent for a state directory; the lock goes with the process. Raises AgentRuns, UserError."""
     make_private_dir(place.directory())
     try:
-        fd = os.open(place.directory() / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = system.locked(place.directory() / "lock")
     except OSError as e:
         raise UserError(f"cannot write in {place.directory()}: {reason(e)}") from None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        raise AgentRuns("an agent runs already: sealcast agent --status shows it, --stop ends it") from None
-    return fd
+    if lock is None:
+        raise AgentRuns("an agent runs already: sealcast agent --status shows it, --stop ends it")
+    return lock
 
 
 async def serve(

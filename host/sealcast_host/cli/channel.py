@@ -145,7 +145,7 @@ def node(known: channels.ChannelFile, uid: str, output: Path | None) -> int:
         return 0
     if sys.stdout.isatty():
         raise UserError("this holds the channel's key: send it to a file (> sealcast.json) or use --output FILE")
-    if stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
+    if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
         os.fchmod(sys.stdout.fileno(), 0o600)
     sys.stdout.write(text)
     return 0

@@ -9,8 +9,7 @@ import asyncio
 import os
 import shutil
 import sys
-import termios
-import tty
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -177,7 +176,14 @@ class Screen:
 
     def __init__(self) -> None:
         self._in = sys.stdin.fileno()
-        self._tty = sys.stdin.isatty() and sys.stdout.isatty()
+        try:
+            import termios
+            import tty
+        except ImportError:  # Windows: line by line, the system's own editing
+            self._terminal: Any = None
+        else:
+            self._terminal = termios, tty
+        self._tty = self._terminal is not None and sys.stdin.isatty() and sys.stdout.isatty()
         self._editor = LineEditor(MAX_BODY)
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._plain = b""
@@ -186,6 +192,9 @@ class Screen:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Take the terminal; it is given back as it was, whatever happens."""
+        termios: Any
+        tty: Any
+        termios, tty = self._terminal or (None, None)
         before = termios.tcgetattr(self._in) if self._tty else None
         loop = asyncio.get_running_loop()
         watched = True
@@ -194,6 +203,9 @@ class Screen:
                 tty.setcbreak(self._in)
             try:
                 loop.add_reader(self._in, self._readable)
+            except NotImplementedError:  # Windows cannot watch it: a thread reads
+                watched = False
+                threading.Thread(target=self._read_all, args=(loop,), daemon=True).start()
             except PermissionError:  # a plain file: it is all there
                 watched = False
                 while chunk := os.read(self._in, 65536):
@@ -233,6 +245,11 @@ class Screen:
             chunk = b""
         self._take(chunk)
         self.draw()
+
+    def _read_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        while chunk := os.read(self._in, 4096):
+            loop.call_soon_threadsafe(self._take, chunk)
+        loop.call_soon_threadsafe(self._lines.put_nowait, None)
 
     def _take(self, chunk: bytes) -> None:
         if not self._tty:

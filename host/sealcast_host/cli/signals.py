@@ -5,13 +5,23 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from sealcast_host.member.system import windows
+
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def on_stop(stop: Callable[[], None]) -> None:
     """Call stop() at SIGINT and SIGTERM. Only inside a running loop."""
     for signum in STOPS:
-        asyncio.get_running_loop().add_signal_handler(signum, stop)
+        _handle(signum, stop)
+
+
+def _handle(signum: int, stop: Callable[..., None], *arguments: int) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(signum, stop, *arguments)
+    except NotImplementedError:  # Windows
+        signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stop, *arguments))
 
 
 def run(work: Coroutine[Any, Any, int], lasting: bool = False) -> int:
@@ -29,7 +39,7 @@ def run(work: Coroutine[Any, Any, int], lasting: bool = False) -> int:
                 task.cancel()
 
         for signum in STOPS:
-            asyncio.get_running_loop().add_signal_handler(signum, stop, signum)
+            _handle(signum, stop, signum)
         try:
             return await work
         except asyncio.CancelledError:
@@ -37,4 +47,10 @@ def run(work: Coroutine[Any, Any, int], lasting: bool = False) -> int:
                 return 0 if lasting else 128 + stopped
             raise
 
-    return asyncio.run(supervised())
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(supervised())
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The loop that MQTT's sockets need: Windows' own usual one cannot watch them."""
+    return asyncio.SelectorEventLoop if windows() else None

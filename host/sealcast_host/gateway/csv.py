@@ -14,6 +14,7 @@ from pathlib import Path
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub, Output, aside
 from sealcast_host.gateway.record import Item, Message
+from sealcast_host.member.system import CLOSED
 
 OPTIONS: dict[str, type] = {"path": str}
 MAIN = "path"
@@ -39,7 +40,7 @@ class Csv(Output):
 
     def _append(self, data: bytes) -> None:
         header = _line(list(COLUMNS)).encode()
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CLOSED, 0o600)
         try:
             size = os.fstat(fd).st_size
             if size == 0:

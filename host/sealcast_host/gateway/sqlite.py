@@ -13,6 +13,7 @@ from pathlib import Path
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub, Output, aside
 from sealcast_host.gateway.record import Item, Message
+from sealcast_host.member.system import CLOSED
 
 OPTIONS: dict[str, type] = {"path": str, "keep_days": float}
 MAIN = "path"
@@ -73,7 +74,7 @@ class Sqlite(Output):
 
 def connect(path: Path) -> sqlite3.Connection:
     """The database with its table. Raises OSError, UserError."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # sqlite3 would make it readable for all
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | CLOSED, 0o600))  # sqlite3 would make it readable for all
     if not stat.S_ISREG(path.stat().st_mode):
         raise UserError(f"{path} is no file: give the path of one")
     try:

@@ -8,9 +8,8 @@ A member's state belongs to one process at a time: two that seal with the same c
 invariant, so its directory is locked while a session runs.
 """
 
-import fcntl
+import asyncio
 import json
-import os
 import secrets
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -23,11 +22,12 @@ from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
 from sealcast.run.session import Session
 from sealcast_host.errors import UserError
-from sealcast_host.member import channels, inquiry, migration
+from sealcast_host.member import channels, inquiry, migration, system
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
 
 BACKLOG = 32
+JOIN_POLL_S = 0.02
 
 # watch(name, info): called for each event with its details, and as ("message", message) for each message.
 Callback = Callable[[str, Any], None]
@@ -49,17 +49,14 @@ class MemberState:
         self.path = state_dir() / _folder(channel) / _folder(uid)
         make_private_dir(self.path)
         try:
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = system.locked(self.path / "lock")
         except OSError as e:
             raise UserError(f"cannot write in {self.path}: {reason(e)}") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
+        if self._lock is None:
             raise MemberBusy(
                 f'"{uid}" takes part from another process already, not through the agent: stop that one (both share it '
                 "when sealcast agent --detach runs before them), or use another name with --uid"
-            ) from None
+            )
 
     def identity(self) -> bytes:
         """This member's 32-byte secret: made at the first call, then kept (mode 0600)."""
@@ -80,9 +77,9 @@ class MemberState:
 
     def release(self) -> None:
         """Let another process use it."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            system.unlock(self._lock)
+            self._lock = None
 
 
 def states_of(channel: str) -> list[MemberState]:
@@ -121,12 +118,14 @@ class HostSession:
         """Begin. Raises SealcastError when the channel cannot."""
         await self._session.start()
 
-    async def send(self, body: bytes, mode: str | None = None, to: str | None = None, **more: Any) -> Any:
+    async def send(self, body: bytes | str, mode: str | None = None, to: str | None = None, **more: Any) -> Any:
         """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet").
 
         mode: "note", "conversation", "ratchet", None: the strongest available now. to: the name of the only receiver
-        ("ratchet"). Raises SealcastError.
+        ("ratchet"). A program that sends at once after join() waits here until it has joined. Raises SealcastError.
         """
+        while not self._session.closed and not (self.channel and self.channel.me.joined):
+            await asyncio.sleep(JOIN_POLL_S)  # nobody tells a program that registers late
         return await self._session.send(body, mode, to, **more)
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
@@ -237,6 +236,12 @@ class HostSession:
         finally:
             await self._session.close()
             self._state.release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.leave()
 
     def __aiter__(self) -> Self:
         return self

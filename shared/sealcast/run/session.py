@@ -5,9 +5,8 @@ tick, a user's call) is an input in one queue: a procedure of the channel and th
 enter the channel and carries out the effects before it takes the next. A STORE is durable before anything after it
 happens (durable.py), and nothing else goes on meanwhile.
 
-An input that ends in NoRoom (a rare part of the code did not fit into memory) has done nothing: it stays the
-first in the queue and is tried again a little later. When that does not help either, the channel is begun anew
-from its stored state, as after any other internal error, which gives back all the memory that there is.
+An input that ends in NoRoom (no memory for a rare part of the code) has done nothing and is tried again. When that does
+not help, the channel is begun anew from its stored state, as after any internal error: that gives back all memory.
 
 Transport (asyncio; every failure is an OSError):
     connect(will_topic, will_payload)   subscribe(filter, qos)   publish(topic, payload, retain, qos): after the PUBACK
@@ -32,6 +31,7 @@ from . import crashes
 from .aio import Reply, pause, place, sleep_ms, stop
 from .durable import store
 from .link import Link
+from .ready import ready
 
 _IDLE_MS = const(5000)  # the engine comes by at least this often: see healthy()
 _STUCK_MS = const(20000)
@@ -40,9 +40,7 @@ _GOODBYE_MS = const(5000)
 _RESTART_MS = const(200)
 _RESTART_MOST_MS = const(30000)
 _TRIES = const(5)  # of an input for which there is no room
-
-# What an input is
-_OTHER = const(0)
+_OTHER = const(0)  # what an input is
 _FRAME = const(1)
 _SEND = const(2)
 
@@ -56,7 +54,6 @@ class Session:
 
     def __init__(self, channel, transport, storage, clock, random=None, backlog=32, remake=None):
         """random(n) -> n bytes, for the jitter of reconnects only (default: os.urandom).
-
         remake() -> a channel from the stored state: an internal error (say MemoryError) is survived like a power
         cut, what was in the middle of a step is thrown away. Without it the engine goes on with what it has.
         """
@@ -98,12 +95,12 @@ class Session:
         return self
 
     async def send(self, body, mode=None, to=None):
-        """Send `body` (bytes) in `mode` (None: the strongest now available, "note", "conversation", "ratchet").
+        """Send `body` (bytes or text) in `mode` (None: the strongest now available, "note", "conversation", "ratchet").
 
         to: uid of the only receiver (mode "ratchet"). Returns when the broker has acknowledged it, or the group
         accepted it in its order (mode "ratchet"), across reconnects if need be. Raises SealcastError.
         """
-        body = bytes(body)
+        body = await ready(self, body)
         await self.ask(lambda ch, now: ch.send(body, mode, now, self.clock.time(), to), _SEND)
 
     async def change_group(self, action, uids=()):
@@ -188,6 +185,12 @@ class Session:
         linked = self._link.up or now - self._link.tried_at < _TRY_MS
         return not self._closed and now - self._beat < _STUCK_MS and linked
 
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self.leave()
+
     def __aiter__(self):
         return self
 
@@ -202,9 +205,7 @@ class Session:
         self._reading = self._messages.pop(0)
         return self._reading
 
-    # What the link calls.
-    def post(self, input):
-        """Queue an input: input(channel, now) -> effects."""
+    def post(self, input):  # (channel, now) -> effects
         self._put(input, None, _OTHER)
 
     def receive(self, topic, payload):
@@ -244,7 +245,6 @@ class Session:
         except MemoryError:
             pass  # not even room for the report; what comes next must not depend on it
 
-    # The engine.
     def _put(self, input, reply, kind):
         """kind: _FRAME is counted, so that the broker waits for us; _SEND has a token, and its reply waits for
         that to be settled."""
