@@ -26,6 +26,7 @@ _PROBE = """
 import chip, esp32, micropython
 from node import log, setup
 setup.fit = lambda config: None
+del setup
 _event = log.Log.event
 def event(self, name, info):
     if name == "online":
