@@ -51,7 +51,8 @@ at its start plus what channel and group added in flash. `reserve_least`: least 
 
 Where the kilobytes lie: `rv32imc.stock.part` has what the parts of a node from files take when they are imported (`names`: the
 table of names, which is in the others), `rare` what comes and goes. What was tried: the same node with all names as in the sources
-took 12 KB more (1,139 names then, the whole suite of the core passes with the shorter ones); smaller MQTT buffers brought 4.1 KB. Not tried yet: leaving the code of conversations out for
+took 12 KB more (1,139 names then; the suite of the core passes with the shorter ones);
+smaller MQTT buffers brought 4.1 KB. Not tried yet: leaving the code of conversations out for
 `modes` = note and ratchet (some 6 KB), parts of the node as rare code (some 6 KB), digests of notes in one piece (1.8 KB for each
 member that sends many)."""
 _XIP = """Heap that all modules of the node take when they are imported on an emulated board, native modules not counted: from
