@@ -233,10 +233,10 @@ class Channel:
         self.out.dirty = True
         return self._finish(now)
 
-    def declare_lost(self, uid, admin_seed, now):
-        """Leave a member behind and move the channel to a new key. admin_seed: 32 bytes. Raises NoGroup."""
+    def declare_lost(self, uid, admin_seed, now, keep=None):
+        """Leave a member behind, and all who are not in `keep`: the channel gets a new key. Raises NoGroup."""
         revocation = need("zpinc.revocation")
-        self._move(revocation.declare(self.me, self.others, self.places, uid, admin_seed, now, self.out))
+        self._move(revocation.declare(self.me, self.others, self.places, uid, admin_seed, keep, now, self.out))
         return self._finish(now)
 
     def approve(self, uid, text, now):

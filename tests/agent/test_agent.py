@@ -61,6 +61,19 @@ def test_readmes_sequence_on_one_computer_is_one_member(users):
     assert not (state(anna) / "socket").exists()
 
 
+def test_listeners_side_by_side_each_with_its_own_filter(users):
+    anna, ben = users
+    with anna.listen() as everything, anna.listen("--from", "ben") as bens, anna.listen("--secrecy", "ratchet") as secret:
+        anna.ok("send", "g", "--mode", "note", "from anna")
+        ben.ok("send", "g", "--mode", "note", "from ben")
+        bens.wait_for('"from ben"')
+        everything.wait_for('"from ben"')
+        for child in (everything, bens, secret):
+            assert child.stop(signal.SIGTERM) == 0
+    assert sorted(text for _, text, _ in texts(everything)) == ["from anna", "from ben"]
+    assert texts(bens) == [("ben", "from ben", False)] and texts(secret) == []
+
+
 def test_fifty_commands_at_once_none_lost(users, at_home):
     """Fifty attached at the same time send one each, and three real commands beside them; Ben gets all, once."""
     anna, ben = users

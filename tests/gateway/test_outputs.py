@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import os
+import re
 import sqlite3
 import threading
 import urllib.request
@@ -256,3 +257,26 @@ def test_a_path_that_is_no_file_is_refused(tmp_path):
         sqlite.connect(tmp_path)
     with pytest.raises(UserError):
         sqlite.connect(tmp_path / "fifo")
+
+
+def test_the_cookbooks_files_are_right(tmp_path):
+    """Each TOML block of docs/COOKBOOK.md and docs/TUTORIAL.md, through what reads it."""
+    from host_support import ROOT
+
+    cookbook = (ROOT / "docs/COOKBOOK.md").read_text()
+    tutorial = (ROOT / "docs/TUTORIAL.md").read_text()
+    blocks = re.findall(r"```toml\n(.*?)```", cookbook, re.S)
+    blocks.append("\n".join(line.strip() for line in re.findall(r"^    (?:\[output.*|[a-z_]+ = .*)$", tutorial, re.M)))
+    for text in blocks:
+        path = tmp_path / "gateway.toml"
+        path.write_text(text)
+        assert len(from_file(path)) == 2
+    from sealcast_host.gateway.ha_entities import measured
+
+    for name, unit in re.findall(r"`(\w+)` (°C|%|hPa|V|W|kWh|ppm)", cookbook):
+        assert measured(name, None)["unit_of_measurement"] == unit
+    # Its commands name outputs that there are
+    words = re.findall(r"--to (\S+)", cookbook)
+    assert len(words) >= 8 and {wish.kind for wish in from_words(words)} == {
+        "csv", "sqlite", "homeassistant", "prometheus", "web", "lines", "webhook",
+    }  # fmt: skip

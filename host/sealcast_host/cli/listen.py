@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from sealcast_host.agent.visit import visit
@@ -12,21 +13,42 @@ from sealcast_host.cli.signals import run
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
 
+SECRECY = ("note", "conversation", "ratchet")  # from the least to the most
+
 
 def arguments(p: argparse.ArgumentParser) -> None:
     p.description, p.epilog = _ABOUT, _EXAMPLES
     add_member(p)
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     p.add_argument("--count", type=whole(1), metavar="N", help="stop after N messages")
-    p.set_defaults(run=lambda args: listen(channel_of(args), args.uid, args.json, args.count))
+    only = "messages of this member only (given several times: of these)"
+    p.add_argument("--from", dest="senders", action="append", metavar="UID", help=only)
+    p.add_argument("--secrecy", choices=SECRECY, default="note", help="messages at least so secret (default: all)")
+    p.set_defaults(
+        run=lambda args: listen(channel_of(args), args.uid, args.json, args.count, args.senders, args.secrecy)
+    )
 
 
-def listen(known: ChannelFile, uid: str | None, as_json: bool, count: int | None) -> int:
-    """count: stop after so many messages. Raises UserError."""
-    return run(_listen(known, uid, as_json, count), lasting=True)
+def listen(
+    known: ChannelFile,
+    uid: str | None,
+    as_json: bool,
+    count: int | None,
+    senders: list[str] | None = None,
+    secrecy: str = "note",
+) -> int:
+    """count: stop after so many messages. senders: of these alone; secrecy: at least so secret. Raises UserError."""
+
+    def wanted(message: Any) -> bool:
+        secret = SECRECY.index(message.secrecy) >= SECRECY.index(secrecy)
+        return secret and (senders is None or message.sender in senders)
+
+    return run(_listen(known, uid, as_json, count, wanted), lasting=True)
 
 
-async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int | None) -> int:
+async def _listen(
+    known: ChannelFile, uid: str | None, as_json: bool, count: int | None, wanted: Callable[[Any], bool]
+) -> int:
     enough = asyncio.Event()
     broken: list[BaseException] = []
     seen = 0
@@ -45,7 +67,7 @@ async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int
 
     def show(name: str, info: Any) -> None:
         nonlocal seen
-        if enough.is_set():
+        if enough.is_set() or name == "message" and not wanted(info):
             return
         try:
             if name == "message":
@@ -99,6 +121,7 @@ examples:
   sealcast listen greenhouse
   sealcast listen greenhouse --json | jq -r 'select(.type == "message") | .text'
   sealcast listen greenhouse --count 1
+  sealcast listen greenhouse --from bench-1 --secrecy conversation
 
 keys of a message line (--json):
   type "message", sender, secrecy, origin, time (seconds since 1970, 0 unknown), seq, historic, again, epoch,

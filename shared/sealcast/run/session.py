@@ -112,12 +112,12 @@ class Session:
         uids = list(uids)
         await self.ask(lambda ch, now: ch.change_group(action, uids, now), _SEND)
 
-    async def declare_lost(self, uid, admin_secret):
-        """Leave a member behind and move the channel to a new key (32 bytes: the admin's secret). Raises SealcastError.
+    async def declare_lost(self, uid, admin_secret, keep=None):
+        """Leave a member, and all who are not in `keep` (None: all stay), behind a new key. Raises SealcastError.
 
         Returns when we have moved; the event followed tells who else has, and who is still waited for.
         """
-        await self.ask(lambda ch, now: ch.declare_lost(uid, admin_secret, now))
+        await self.ask(lambda ch, now: ch.declare_lost(uid, admin_secret, now, keep))
 
     async def approve(self, uid, text):
         """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
