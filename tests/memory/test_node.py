@@ -82,16 +82,6 @@ async def talk(serial, host, word):
     await asyncio.to_thread(serial.event, "message", body=f"{word} to the board", secrecy="conversation")
 
 
-def test_an_esp32_says_that_the_group_does_not_fit_beside_conversations(board_of, home):
-    with board_of("esp32") as board:
-        install(board, free_port(), True, ratchet=True)
-        serial = Serial(board)
-        try:
-            serial.until("the reason", lambda line: line.startswith("sealcast: memory:") and "--modes" in line)
-        finally:
-            serial.close()
-
-
 def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, home, monkeypatch):
     port = free_port()
     with board_of("esp32c3") as board:
