@@ -31,6 +31,8 @@ class Member:
     pinned: Identity | None = None
     ring: dict[tuple[bytes, int], bytes] = field(default_factory=dict)
     presence: Presence | None = None
+    carried: bytes = b""
+    """The epoch that it named first in this connection: a power cut may have taken its confirmation."""
     shelf: Shelf = field(default_factory=Shelf)
     """The packages of its current session."""
     notice_key: bytes | None = None
@@ -195,19 +197,23 @@ class View:
             return p
         if member.presence and p.sid == member.presence.sid and p.order <= member.presence.order:
             raise Reject("stale")
+        if member.presence is None or member.presence.conn != p.conn:
+            member.carried = p.epoch
         member.presence = p
         if self.complete:
             self._ring(member, p)
-            expect_true("8", "the epoch is one that the member confirmed", self._agreed(member.name, p.epoch))
+            agreed = self._agreed(member.name, p.epoch, p.epoch == member.carried)
+            expect_true("8", "the epoch is one that the member confirmed", agreed)
         return p
 
-    def _agreed(self, name: bytes, epoch: bytes) -> bool:
-        """Can the member be in the epoch of this id? None is zeros."""
+    def _agreed(self, name: bytes, epoch: bytes, carried: bool) -> bool:
+        """Can the member be in the epoch of this id? None is zeros. carried: over a power cut, perhaps, which came after
+        it had stored the epoch and before its confirmation left."""
         if epoch == bytes(16):
             return True
         named = [a for a in self.attempts.values() if a.computation.hid[:16] == epoch]
         parties = [a for a in named if name in (p.name for p in a.computation.parties)]
-        return any(a.epoch is None or name in a.confirmed for a in parties)
+        return any(carried or a.epoch is None or name in a.confirmed for a in parties)
 
     def _ring(self, member: Member, p: Presence) -> None:
         """7.5: what was published below head is all there, and the digest is over it."""
