@@ -26,9 +26,9 @@ MAIN = (
     b"""
 import gc
 import qemu
-from node import app, console, log
+from node import app, log
 from sealcast import rare
-_event, _command = log.Log.event, console._command
+told = log.Log.event
 
 def event(self, name, info):
     if name == "start":
@@ -37,7 +37,7 @@ def event(self, name, info):
     if name == "heap":  # steady: what is rare has gone
         rare.release()
         info = {"free": gc.mem_free(), "used": gc.mem_alloc(), "largest": qemu.largest()}
-    _event(self, name, info)
+    told(self, name, info)
 
 log.Log.event = event
 app.main([])
@@ -67,7 +67,8 @@ class Watched(BoardMember):
         finally:
             module.Board = plain
         self._board.interrupt()
-        self._board.put("/main.py", names.source(self.program.decode()).encode())
+        text = self.program.decode()  # in a firmware of its own names are as they are written
+        self._board.put("/main.py", (text if self.options.get("whole") else names.source(text)).encode())
         self._board.reset()
         self._board.let_go()
 
@@ -107,8 +108,8 @@ def _shares(put):
     for words in lines:
         if len(words) == 2 and words[0] not in ("modules", "free"):
             put("rv32imc.share.%s.heap_bytes" % words[0], int(words[1]))
-    pools, names = (int(lines[-1][i].split("=")[1].rstrip(",")) for i in (2, 3))
-    put("rv32imc.share.qstrs", names)
+    pools, qstrs = (int(lines[-1][i].split("=")[1].rstrip(",")) for i in (2, 3))
+    put("rv32imc.share.qstrs", qstrs)
     put("rv32imc.share.qstr_pools.heap_bytes", sum(7 * 10 * 2**i for i in range(1, pools + 1)))
 
 
