@@ -92,7 +92,7 @@ def run(program: str, wishes: Wishes, ready: Callable[[str, int, Path | None, st
 def _supervise(
     command: list[str], wishes: Wishes, ready: Callable[[str, int, Path | None, str | None, str], None]
 ) -> int:
-    stopped = False
+    stopped = begun = False
     said = ""
     process = subprocess.Popen(
         command,
@@ -115,6 +115,7 @@ def _supervise(
         for line in process.stdout:
             said = line.strip() if "rror" in line else said or line.strip()
             if line.rstrip().endswith("running"):
+                begun = True
                 user = wishes.credentials[0] if wishes.credentials else None
                 ready(wishes.host, wishes.port, wishes.persist, user, "mosquitto")
         process.wait()
@@ -127,6 +128,8 @@ def _supervise(
     if not stopped:
         where = f"{wishes.host} port {wishes.port}"
         why = said.partition(": ")[2] or said or "it said nothing"
-        raise Failed(f"mosquitto ended at {where} ({why}): take another --port, or --with embedded")
+        if "in use" in said and not begun:
+            raise UserError(f"port {wishes.port} on {wishes.host} is in use: take another --port, or stop who has it")
+        raise (Failed if begun else UserError)(f"mosquitto ended at {where} ({why}): take another --port, or --with embedded")
     print("sealcast broker: stopped", flush=True)
     return 0
