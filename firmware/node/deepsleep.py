@@ -45,11 +45,9 @@ class Turn:
         reading = await self._source.read() if self._source else {"awake": True}
         settings = self._config["sensor"]
         mode = settings["mode"] if settings else "auto"
-        if mode == "auto":  # never the ratchet: a member that mostly sleeps would hold the group up
-            mode = "conversation" if self._session.online and self._session.epoch else "note"
         text = json.dumps(reading)
-        await self._session.send(text.encode(), mode)
-        self._log.event("sent", {"command": "sensor", "mode": mode, "text": text})
+        sent = await self._session.send(text.encode(), None if mode == "auto" else mode)
+        self._log.event("sent", {"command": "sensor", "mode": sent.mode, "text": text})
 
 
 def rest(seconds):

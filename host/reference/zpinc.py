@@ -205,7 +205,9 @@ class View:
         """Can the member be in the epoch of this id? None is zeros."""
         if epoch == bytes(16):
             return True
-        return any(a.computation.hid[:16] == epoch and name in a.confirmed for a in self.attempts.values())
+        named = [a for a in self.attempts.values() if a.computation.hid[:16] == epoch]
+        parties = [a for a in named if name in (p.name for p in a.computation.parties)]
+        return any(a.epoch is None or name in a.confirmed for a in parties)
 
     def _ring(self, member: Member, p: Presence) -> None:
         """7.5: what was published below head is all there, and the digest is over it."""

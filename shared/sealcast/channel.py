@@ -10,13 +10,13 @@ The state is in records (`me`, `others`, `epochs` ...). Bytes are opened to a fr
 changes the records and writes to `out`; what one half has to tell another goes through here.
 """
 
-from . import rare
+from . import rare, sending
 from .compat import const, due, hexlify
 from .crypto.rng import Rng
 from .effects import CONNECT, DISCONNECT, MESSAGE, RECONNECT, STORE, WAKE, Out
-from .errors import NoConversation, NotReady, Offline, Reject, TooLong
+from .errors import Reject, TooLong
 from .rare import load, need
-from .wire import HANDSHAKE, MAX_BODY, U32
+from .wire import HANDSHAKE, U32
 from .zpinc import epochs as agreed
 from .zpinc import messages, places, presence
 from .zpinc.epochs import STALE, Epochs
@@ -50,6 +50,7 @@ class Channel:
         self._sweep_at = None
         self._taken = False
         self._wake = None
+        self.sent = None  # effects.Sent of the last send()
         self.settle_at(config["key"])
         self.out.dirty = False
         stored = load("state").unpack_state(self, blob) if blob else None
@@ -168,33 +169,9 @@ class Channel:
             rare.sweep()
         return self._finish(now)
 
-    def send(self, body, mode, now, time=0, to=None):
-        """Seal and publish. mode: "note", "conversation", "ratchet", or None for the strongest available now.
-
-        to: uid of the only receiver (mode "ratchet"). A ratchet message is sent when its turn comes, also later.
-        Raises TooLong, NotReady, Offline, NoConversation, NoGroup, OutboxFull; the state is as before then.
-        """
-        if len(body) > MAX_BODY:
-            raise TooLong("a message has at most %d bytes, this one has %d: split it" % (MAX_BODY, len(body)))
-        if not self.me.joined:
-            raise NotReady("not joined yet: wait for the event online")
-        online = self.phase == ONLINE
-        live = online and self.epochs.current is not None
-        if mode is None:
-            mode = "ratchet" if self.group.state or to is not None else "conversation" if live else "note"
-        if mode == "ratchet":
-            to = None if to is None else self.others.tag_of(to)
-            self.ratchet.send(self.me, self.others, self.group, bytes(body), to, now, self.out)
-        elif mode == "note":
-            messages.send_note(self.me, self.others, self.ring, bytes(body), time, online, self.out)
-        elif mode == "conversation":
-            if not online:
-                raise Offline("no connection: a conversation message needs one; a note would wait")
-            if not live:
-                raise NoConversation("no conversation yet: wait for the event rekeyed, or send a note")
-            messages.send_conversation(self.me, self.epochs, bytes(body), time, self.out)
-        else:
-            raise NotReady("no such mode: use note, conversation or ratchet")
+    def send(self, body, mode, now, time=0, to=None, min_secrecy=None):
+        """Seal and publish; `sent` then says how, and whom it reaches. See sending.py for arguments and errors."""
+        sending.send(self, body, mode, now, time, to, min_secrecy)
         return self._finish(now)
 
     def change_group(self, action, uids, now):
@@ -245,6 +222,11 @@ class Channel:
         return self._finish(now)
 
     @property
+    def settling(self):
+        """Are we connected, and do not know yet who else is there and where the group is?"""
+        return sending.settling(self)
+
+    @property
     def epoch(self):
         """Hex name of the epoch we can send in, or None."""
         return hexlify(self.epochs.current.id) if self.epochs.current else None
@@ -288,6 +270,7 @@ class Channel:
             # While we were away nobody could be heard: give everyone the time of a missed keepalive.
             m.deadline = max(m.deadline, now + me.config["keepalive"] * 2500)
             load("zpinc.history").want(me, reading, m, now, out)
+        reading.heard = not others.by_tag
         places.show_key(me, self.places, out)
         self.ratchet.online(me, others, self.group, now, out)
         out.event("online", {"members": len(others.by_tag) + 1})
@@ -371,6 +354,7 @@ class Channel:
         out = self.out
         if self.phase == ONLINE:
             agreed.plan(self.me, self.others, self.epochs, now, out)
+            presence.soon(self.epochs, self.keepalive, any(self.ratchet.place(self.group)[1]), now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         if out.dirty:

@@ -18,6 +18,8 @@ it is durable.
 Tokens are positive, from one counter, and serve once; 0: nobody waits for it.
 """
 
+from collections import namedtuple
+
 from .compat import const
 from .errors import Offline, OutboxFull
 
@@ -54,6 +56,10 @@ class Message:
         self.epoch = epoch  # hex, or None for a note
         self.private = False  # for us alone (ratchet only)
         self.again = False  # may have been delivered before a power cut
+
+
+# What became of a send(): the mode, and uids of the awake members that it reaches and of those that it does not reach
+Sent = namedtuple("Sent", ("mode", "audience", "missing"))
 
 
 class Outbox:

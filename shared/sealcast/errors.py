@@ -60,6 +60,12 @@ class NoGroup(SealcastError):
     code = "no_group"
 
 
+class TooWeak(SealcastError):
+    """No mode that reaches every awake member is as strong as `min_secrecy` asks for."""
+
+    code = "too_weak"
+
+
 class NoRoom(MemoryError):
     """No memory for a part of the code that an input needs. The input has done nothing: give it in again."""
 

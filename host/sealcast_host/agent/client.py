@@ -16,12 +16,11 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, Self
 
-from sealcast.effects import Message
+from sealcast.effects import Message, Sent
 from sealcast.errors import Offline
-from sealcast.run.ready import as_bytes
+from sealcast.run.sends import as_bytes
 from sealcast_host.agent import lines, place
 
 Callback = Callable[[str, Any], None]
@@ -84,10 +83,12 @@ class Attached:
 
     # What a session has, too.
 
-    async def send(self, body: bytes | str, mode: str | None = None, to: str | None = None, **more: Any) -> Any:
-        """Returns what the session's `send` returns, when that does. more: its further arguments. Raises
-        SealcastError."""
-        return _sent(await self._ask("send", body=as_bytes(body), mode=mode, to=to, more=more))
+    async def send(
+        self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None
+    ) -> Sent:
+        """As HostSession.send. Raises SealcastError."""
+        more = {"min_secrecy": min_secrecy} if min_secrecy else {}
+        return Sent(**await self._ask("send", body=as_bytes(body), mode=mode, to=to, more=more))
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
         """ "create", "add", "remove", "leave", "resync", "rejoin"; see HostSession. Raises SealcastError."""
@@ -285,11 +286,6 @@ class Attached:
             if not reply.done():
                 reply.set_exception(Offline("the agent has ended: what was under way may or may not be done"))
         self._asked = {}
-
-
-def _sent(told: Any) -> Any:
-    """What the session returned, by its fields."""
-    return SimpleNamespace(**told["sent"]) if isinstance(told, dict) and "sent" in told else told
 
 
 def _ignore(name: str, info: Any) -> None:

@@ -143,14 +143,11 @@ class Connection:
 
     async def _send(self, held: Held, session: HostSession, request: dict[str, Any]) -> Any:
         body, mode, to = request["body"], request.get("mode"), request.get("to")
-        secrecy = mode or (
-            "ratchet" if session.group else "conversation" if session.epoch and session.online else "note"
-        )
         sent = await held.send(body, mode, to, **request["more"])
-        ours = Message(held.uid, body, secrecy, "member", int(time.time()), 0, False, None)
+        ours = Message(held.uid, body, sent.mode, "member", int(time.time()), 0, False, None)
         ours.private = to is not None
         held.echo(self, lines.fields(ours))
-        return sent if sent is None else {"sent": lines.fields(sent)}
+        return sent._asdict()
 
     async def _attach(self, request: dict[str, Any]) -> dict[str, Any]:
         if request.get("protocol") != place.PROTOCOL:

@@ -10,9 +10,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
-from sealcast.errors import SealcastError
+from sealcast.effects import Sent
+from sealcast.errors import NoConversation, SealcastError
 from sealcast.wire import MAX_BODY
 from sealcast_host.agent.visit import SLEEP_S, visit, within
+from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
@@ -33,28 +35,36 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--timeout", type=seconds, default=60.0, metavar="S", help="give up after S seconds (default: %(default)g)"
     )
-    p.set_defaults(run=lambda args: send(channel_of(args), args.uid, args.text, args.mode, args.timeout, args.to))
+    talk.add_json(p)
+    p.add_argument("--min-secrecy", choices=modes[1:], metavar="MODE", help="refuse rather than send in a weaker mode")
+    p.set_defaults(run=lambda args: send(
+        channel_of(args), args.uid, args.text, args.mode, args.timeout, args.to, args.min_secrecy
+    ))  # fmt: skip
 
 
-def send(known: ChannelFile, uid: str | None, text: str, mode: str, timeout: float, to: str | None = None) -> int:
-    """text: - for the lines of standard input. mode: auto for the strongest. to: of the group, for this member
-    alone. Raises UserError."""
+def send(
+    known: ChannelFile, uid: str | None, text: str, mode: str, timeout: float,
+    to: str | None = None, min_secrecy: str | None = None,
+) -> int:  # fmt: skip
+    """text: - for the lines of standard input. mode: auto for the strongest that reaches all who are awake. to: of the
+    group, for this member alone. min_secrecy: refuse weaker modes. Raises UserError."""
     if to is not None and mode not in ("auto", "ratchet"):
         raise UserError("--to is for --mode ratchet: notes and conversations go to all")
     if to is not None:
         mode = "ratchet"
     if text != "-":
         _check(text.encode("utf-8", "surrogateescape"), "the message")
-    return run(_send(known, uid, text, None if mode == "auto" else mode, timeout, to))
+    return run(_send(known, uid, text, None if mode == "auto" else mode, timeout, to, min_secrecy))
 
 
 async def _send(
-    known: ChannelFile, uid: str | None, text: str, mode: str | None, timeout: float, to: str | None
-) -> int:
+    known: ChannelFile, uid: str | None, text: str, mode: str | None, timeout: float,
+    to: str | None, min_secrecy: str | None,
+) -> int:  # fmt: skip
     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
     late = f"not acknowledged within {timeout:g} s: is the broker reachable? raise --timeout to wait longer"
     loop = asyncio.get_running_loop()
-    sent, deadline = 0, loop.time() + timeout
+    acknowledged, deadline = 0, loop.time() + timeout
     try:
         async with AsyncExitStack() as stack:
             # Its patience ends first: it knows who has the member.
@@ -63,25 +73,40 @@ async def _send(
             async for body in _bodies(text):
                 if text == "-":  # each line has its time: who writes them may be slow
                     deadline = loop.time() + timeout
+                sending = _converse(session, body, min_secrecy) if mode == "conversation" else session.send(
+                    body, mode, to, min_secrecy=min_secrecy
+                )  # fmt: skip
                 try:
-                    if mode == "conversation":
-                        await within(deadline - loop.time(), _conversation(session), alone)
-                    await within(deadline - loop.time(), session.send(body, mode, to), late)
+                    sent = await within(deadline - loop.time(), sending, alone if mode == "conversation" else late)
                 except SealcastError as e:
                     raise UserError(str(e)) from None
-                sent += 1
+                acknowledged += 1
+                if talk.as_json():
+                    talk.result("sent", sent._asdict())
+                talk.detail(_line(sent))
     except asyncio.CancelledError:
-        print(f"sealcast: stopped; messages that were acknowledged: {sent}", file=sys.stderr)
+        print(f"sealcast: stopped; messages that were acknowledged: {acknowledged}", file=sys.stderr)
         raise
     return 0
 
 
-async def _conversation(session: Member) -> None:
-    """Returns once there is a key to converse with."""
-    agreed = asyncio.Event()
-    session.on("rekeyed", lambda name, info: agreed.set())
-    if session.epoch is None:
-        await agreed.wait()
+async def _converse(session: Member, body: bytes, min_secrecy: str | None) -> Sent:
+    """Send it once there is somebody to converse with."""
+    changed = asyncio.Event()
+    for event in ("rekeyed", "awake"):
+        session.on(event, lambda name, info: changed.set())
+    while True:
+        changed.clear()
+        try:
+            sent: Sent = await session.send(body, "conversation", min_secrecy=min_secrecy)
+            return sent
+        except NoConversation:
+            await changed.wait()
+
+
+def _line(sent: Sent) -> str:
+    reached = ", ".join(sent.audience) or "nobody who is awake"
+    return f"sent as a {sent.mode}, to {reached}" + (f"; not to {', '.join(sent.missing)}" if sent.missing else "")
 
 
 async def _bodies(text: str) -> AsyncIterator[bytes]:

@@ -8,7 +8,6 @@ A member's state belongs to one process at a time: two that seal with the same c
 invariant, so its directory is locked while a session runs.
 """
 
-import asyncio
 import json
 import secrets
 from collections.abc import Callable, Coroutine
@@ -18,6 +17,7 @@ from urllib.parse import quote, unquote
 
 from sealcast import wire
 from sealcast.crypto import best_suite, keys
+from sealcast.effects import Sent
 from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
 from sealcast.run.session import Session
@@ -27,7 +27,6 @@ from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
 
 BACKLOG = 32
-JOIN_POLL_S = 0.02
 
 # watch(name, info): called for each event with its details, and as ("message", message) for each message.
 Callback = Callable[[str, Any], None]
@@ -118,15 +117,18 @@ class HostSession:
         """Begin. Raises SealcastError when the channel cannot."""
         await self._session.start()
 
-    async def send(self, body: bytes | str, mode: str | None = None, to: str | None = None, **more: Any) -> Any:
-        """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet").
+    async def send(
+        self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None
+    ) -> Sent:
+        """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet"): the mode, and
+        names of the awake members that it reaches and of those that it does not reach.
 
-        mode: "note", "conversation", "ratchet", None: the strongest available now. to: the name of the only receiver
-        ("ratchet"). A program that sends at once after join() waits here until it has joined. Raises SealcastError.
+        mode: "note", "conversation", "ratchet", None: the strongest that reaches every awake member. to: the name of
+        the only receiver ("ratchet"). min_secrecy: refuse any mode weaker than this one. A program that sends at once
+        after join() waits here until it has joined. Raises SealcastError.
         """
-        while not self._session.closed and not (self.channel and self.channel.me.joined):
-            await asyncio.sleep(JOIN_POLL_S)  # nobody tells a program that registers late
-        return await self._session.send(body, mode, to, **more)
+        sent: Sent = await self._session.send(body, mode, to, min_secrecy)
+        return sent
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
         """The ratcheting group: "create" (of this member and `uids`), "add", "remove", "leave", "resync", "rejoin".

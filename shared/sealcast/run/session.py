@@ -31,7 +31,7 @@ from . import crashes
 from .aio import Reply, pause, place, sleep_ms, stop
 from .durable import store
 from .link import Link
-from .ready import ready
+from .sends import SEND, send
 
 _IDLE_MS = const(5000)  # the engine comes by at least this often: see healthy()
 _STUCK_MS = const(20000)
@@ -40,9 +40,8 @@ _GOODBYE_MS = const(5000)
 _RESTART_MS = const(200)
 _RESTART_MOST_MS = const(30000)
 _TRIES = const(5)  # of an input for which there is no room
-_OTHER = const(0)  # what an input is
+_OTHER = const(0)  # what an input is; SEND is another
 _FRAME = const(1)
-_SEND = const(2)
 
 
 def _tick(channel, now):
@@ -94,14 +93,15 @@ class Session:
         self._tasks.append(asyncio.create_task(self._supervise("link", self._link.run)))
         return self
 
-    async def send(self, body, mode=None, to=None):
-        """Send `body` (bytes or text) in `mode` (None: the strongest now available, "note", "conversation", "ratchet").
+    async def send(self, body, mode=None, to=None, min_secrecy=None):
+        """Send `body` (bytes or text) in `mode` (None: the strongest that reaches every awake member, "note",
+        "conversation", "ratchet").
 
-        to: uid of the only receiver (mode "ratchet"). Returns when the broker has acknowledged it, or the group
-        accepted it in its order (mode "ratchet"), across reconnects if need be. Raises SealcastError.
+        to: uid of the only receiver (mode "ratchet"). min_secrecy: TooWeak rather than any mode below this one.
+        Returns when the broker has acknowledged it, or the group accepted it in its order (mode "ratchet"), across
+        reconnects if need be: Sent(mode, audience, missing), see effects.py. Raises SealcastError.
         """
-        body = await ready(self, body)
-        await self.ask(lambda ch, now: ch.send(body, mode, now, self.clock.time(), to), _SEND)
+        return await send(self, body, mode, to, min_secrecy)
 
     async def change_group(self, action, uids=()):
         """The ratcheting group: "create" (of ourselves and `uids`), "add", "remove", "leave", "resync", "rejoin".
@@ -110,7 +110,7 @@ class Session:
         fulfilled, group_failed that it cannot be. Raises SealcastError.
         """
         uids = list(uids)
-        await self.ask(lambda ch, now: ch.change_group(action, uids, now), _SEND)
+        await self.ask(lambda ch, now: ch.change_group(action, uids, now), SEND)
 
     async def declare_lost(self, uid, admin_secret, keep=None):
         """Leave a member, and all who are not in `keep` (None: all stay), behind a new key. Raises SealcastError.
@@ -246,7 +246,7 @@ class Session:
             pass  # not even room for the report; what comes next must not depend on it
 
     def _put(self, input, reply, kind):
-        """kind: _FRAME is counted, so that the broker waits for us; _SEND has a token, and its reply waits for
+        """kind: _FRAME is counted, so that the broker waits for us; SEND has a token, and its reply waits for
         that to be settled."""
         if self._closed:
             if reply:
@@ -329,7 +329,7 @@ class Session:
             return
         self._handled(kind)
         token = 0
-        if kind == _SEND:
+        if kind == SEND:
             for effect in effects:  # the one with a token is ours
                 if effect[0] in (PUBLISH, QUEUED) and effect[-1]:
                     token = effect[-1]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, Self
 
 from ..channel import Channel, Effects
-from ..effects import Message
+from ..effects import Message, Sent
 
 Input = Callable[[Channel, int], Effects]
 
@@ -32,8 +32,12 @@ class Session:
     ) -> None: ...
     async def start(self) -> Self: ...
     async def send(
-        self, body: bytes | bytearray | memoryview | str, mode: str | None = None, to: str | None = None
-    ) -> None: ...
+        self,
+        body: bytes | bytearray | memoryview | str,
+        mode: str | None = None,
+        to: str | None = None,
+        min_secrecy: str | None = None,
+    ) -> Sent: ...
     async def change_group(self, action: str, uids: Iterable[str] = ()) -> None: ...
     async def declare_lost(self, uid: str, admin_secret: bytes, keep: Iterable[str] | None = None) -> None: ...
     async def approve(self, uid: str, text: str) -> None: ...

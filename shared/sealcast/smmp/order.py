@@ -95,6 +95,16 @@ def place(group):
     return (group.state.epoch, group.state.head[:16])
 
 
+def tags(group):
+    """Of who is in the present set."""
+    return group.tags()
+
+
+def seeking(group):
+    """Are we about to know where the group is?"""
+    return group.phase == SYNC
+
+
 def package(me, group, member, frame):
     """A package of another member. Raises Reject."""
     need_packages()

@@ -5,7 +5,7 @@ How members agree on one is rekey.py's business, its mathematics cpace.py's: bot
 work on, and what is asked after every input.
 """
 
-from ..compat import const, due
+from ..compat import const, due, hexlify
 from ..errors import Reject
 from ..rare import load
 from .me import CONVERSATIONS
@@ -32,6 +32,7 @@ JUMP = const(65536)
 DEBOUNCE_MS = const(600)
 STEP_MS = const(1500)  # how much later the next member in order proposes, should the first be silent
 INTERVAL_MS = const(3000)  # between the end of one attempt and the next proposal
+APART_MS = const(10000)  # more than a new epoch takes to be told (presence.py)
 GRACE_MS = const(60000)  # how long the previous epoch stays readable
 
 
@@ -114,6 +115,7 @@ class Epochs:
         self.retry_at = None
         self.deadline = None
         self.answer_at = 0
+        self.apart_at = None  # when the others have all named another epoch for long enough
 
     def running(self):
         return self.attempt is not None and self.attempt.state != CONFIRMED
@@ -168,6 +170,7 @@ def plan(me, members, epochs, now, out):
     if e and not any([_present(me, members, tag, sid) for tag, sid, _ in e.parties if tag != me.tag]):
         retire(epochs, now, out)
         out.event("rekeyed", {"epoch": None, "members": []})
+    _apart(members, epochs, now, out)
     if epochs.running():
         if not any([_left(members, tag, sid) for tag, sid in epochs.attempt.proposal.parties]):
             return
@@ -180,9 +183,26 @@ def plan(me, members, epochs, now, out):
         epochs.propose_at = max(now + DEBOUNCE_MS, epochs.not_before) + place * STEP_MS
 
 
+def _apart(members, epochs, now, out):
+    """Every awake party of our epoch that has said where it is is in another one: what we say there nobody hears."""
+    e, said = epochs.current, []
+    if e and not epochs.running():
+        parties = [members.by_tag.get(tag) for tag, _, _ in e.parties]
+        said = [m for m in parties if m and m.status == AWAKE and m.epoch is not None]
+    if not said or [m for m in said if m.epoch == e.id]:
+        epochs.apart_at = None
+    elif epochs.apart_at is None:
+        epochs.apart_at = now + APART_MS
+    elif now >= epochs.apart_at:
+        epochs.apart_at = None
+        out.event("apart", {"epoch": hexlify(e.id), "from": sorted([m.uid for m in said])})
+        retire(epochs, now, out)
+        out.event("rekeyed", {"epoch": None, "members": []})
+
+
 def times(me, members, epochs, now):
     """When `tick` has something to do while we are online."""
-    out = [epochs.propose_at]
+    out = [epochs.propose_at, epochs.apart_at]
     if epochs.running():
         out += [epochs.retry_at, epochs.deadline]
     elif epochs.current:

@@ -101,6 +101,7 @@ def done(me, members, reading, now, out):
     reading.nonce = reading.deadline = reading.member = None
     if first:
         return True
+    reading.heard = True
     for s in member.sessions:
         if s.window.next is None:
             s.window.baseline()

@@ -74,6 +74,8 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     commit()
     epoch.messages += 1
     out.dirty = True
+    if epoch is epochs.current:
+        member.epoch = epoch.id
     if signed:  # unsigned it proves only the key, which a man in the middle has too
         agreed.vouch(me, members, epochs, epoch, member.tag, now, out)
     origin = "member" if signed else "group"

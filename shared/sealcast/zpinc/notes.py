@@ -206,6 +206,7 @@ class Reading:
         self.joins = []  # [(Join, Member)] that came during the first reading
         self.own_order = None  # of our own newest join on the broker
         self.used = False  # did somebody use our next numbers?
+        self.heard = False  # has what the broker keeps of the others' presence come?
 
     @property
     def first(self):

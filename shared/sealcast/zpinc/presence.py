@@ -4,6 +4,7 @@ A member's state (members.Member) says what is known of it; here are the frames,
 others' do.
 """
 
+from ..compat import const
 from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
 from ..rare import need
@@ -11,6 +12,8 @@ from ..wire import PRESENCE, Reader, header, u32
 from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL
 from .messages import deliver_notes
 from .notes import MAX_SEQ, drain, ring_matches
+
+CHANGED_MS = const(500)  # a new epoch, or place in the group, is told within this time
 
 
 class Presence:
@@ -73,6 +76,7 @@ class Keepalive:
         self.counter = 0  # of this connection's keepalives
         self.due = None  # when the next is; None while offline
         self.place = (0, bytes(16))  # of the group, see channel.py
+        self.said = (bytes(16), False)  # in the last one: epoch's id; are we live in the group?
 
 
 def will(me, ring, epochs, keepalive, out):
@@ -90,9 +94,19 @@ def announce(me, ring, epochs, keepalive, status, sleep, now, out):
     out.publish(me.topic("p"), _seal(me, ring, epochs, keepalive, keepalive.counter, status, sleep, out), True)
 
 
+def soon(epochs, keepalive, live, now):
+    """Others send by what they believe of us: what changed is said before it does harm. Who still sends in the epoch
+    that we named is read for a while more; when not, we say so at once."""
+    e, said = epochs.current, keepalive.said
+    if (e.id if e else bytes(16), live) != said:
+        read = said[0] in [known.id for known in (e, epochs.pending, epochs.previous) if known]
+        keepalive.due = min(keepalive.due, now + CHANGED_MS * (read or not any(said[0])))
+
+
 def _seal(me, ring, epochs, keepalive, counter, status, sleep, out):
     head, digest = ring.head(me.suite, out.outbox)
     epoch = epochs.current.id if epochs.current else bytes(16)
+    keepalive.said = (epoch, any(keepalive.place[1]))
     return seal_presence(me, counter, Presence(
         status, keepalive.conn, me.config["keepalive"], sleep, head, digest, epochs.rank[0],
         me.parts, epoch, keepalive.place

@@ -140,6 +140,7 @@ def _adopt(members, epochs, now, out):
     for tag in a.tags:
         m = members.by_tag.get(tag)
         if m:
+            m.epoch = epochs.current.id
             m.strikes = 0
             m.silent_until = 0
     a.Z = a.X = ()  # what is left is for answering those who still wait

@@ -20,6 +20,8 @@ class Script:
     members = [("me", "awake")]
     epoch = None
     me = Joined
+    settling = False
+    sent = None
 
     def __init__(self, **answers):
         self.answers = answers
@@ -54,7 +56,7 @@ class Script:
     def tick(self, now):
         return self._call("tick", now)
 
-    def send(self, body, mode, now, time=0, to=None):
+    def send(self, body, mode, now, time=0, to=None, min_secrecy=None):
         return self._call("send", body, mode)
 
     def change_group(self, action, uids, now):
