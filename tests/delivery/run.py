@@ -15,7 +15,7 @@ if __name__ == "__main__":
 from delivery.world import ACTIONS, LYING, World  # noqa: E402
 from host_support import free_port, start_broker  # noqa: E402
 
-AT_ONCE = 12
+AT_ONCE = 30
 
 
 async def _worlds(seeds, port, actions, tell):

@@ -96,8 +96,9 @@ class Client(aiomqtt.Client):
                     self._disconnected.set_exception(e)
 
         def register() -> None:
-            if client.socket() is sock and sock.fileno() >= 0:
-                self._loop.add_writer(sock.fileno(), write)
+            held = client.socket()
+            if held is not None and held is sock and held.fileno() >= 0:
+                self._loop.add_writer(held.fileno(), write)
 
         self._loop.call_soon_threadsafe(register)
 
