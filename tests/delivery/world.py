@@ -17,7 +17,7 @@ from late_proxy import LateProxy
 from sealcast.errors import SealcastError
 from sealcast.wire import b64
 from sealcast_host.member.privatefiles import state_dir
-from sealcast_host.member.session import join
+from sealcast_host.member.session import join_watched
 
 NAMES = ("anna", "ben", "cara", "dan", "eve")
 ACTIONS = ("join", "join", "leave", "kill", "sleep", "once", "once", "send", "send", "send", "backup", "restore")
@@ -125,16 +125,17 @@ class World:
             "channel": self._channel, "uid": m.uid, "key": self._key, "keepalive": 5,
             "broker": {"host": "127.0.0.1", "port": self._proxy.port},
         }  # fmt: skip
-        m.session = await join(settings=settings)
+        life, online = m.life, asyncio.Event()
+
+        def watch(name, info):
+            if name == "online":
+                online.set()
+            self._told(m, life, name, info)
+
+        m.session = await join_watched(settings, watch)
         m.known = True
-        life = m.life
-        online = asyncio.Event()
-        m.session.on("online", lambda name, info: online.set())
-        m.session.on("*", lambda name, info: self._told(m, life, name, info))
-        m.session.on("message", lambda name, message: None)
         async with asyncio.timeout(SEND_S):
-            while not (online.is_set() or m.session.channel.me.joined and m.session.online):
-                await asyncio.sleep(0.02)
+            await online.wait()
 
     def _told(self, m, life, name, info):
         if name == "message":
