@@ -11,7 +11,7 @@ help: ## this list
 
 demo: ## a broker, three MicroPython nodes and a host talk, in front of your eyes
 	@$(SETUP) demo
-	@$(VENV)/python -m sealcast_host.demo
+	@$(VENV)/python -m sealcast_host.demo $(ARGS)
 
 test: ## every test; style and types are among them
 	@$(SETUP) test

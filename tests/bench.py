@@ -1,7 +1,7 @@
 """Everything that is measured, written to build/bench.json (flat, stable dotted keys) and docs/PERFORMANCE.md:
 
     make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet day duty node xip
-                                                                 assurance
+                                                                 assurance computer
 
 A part whose tools are missing is left out and named. To add a figure, add it to a part's measure(), which is given a
 function put(key, value); to add a part, a module in tests/benchmarks and its name in PARTS.
@@ -19,6 +19,8 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       rv32imc.duty.*                    a deep sleeper from wake to sleep
       rv32imc.xip.*                     heap that all modules of the node take, from files and out of flash (`sealcast flash --xip`)
       assurance.model_states            states that the formal models of `make test` explored, all with their properties
+      assurance.insider_frames          frames of an insider that `make test` plays: rightly keyed and signed, fields at their edges
+      x64.send_command.*                `sealcast send` as a process, from start to end: beside an agent, and alone
       protocol.*                        bytes and messages, the same on every machine
 """
 
@@ -31,7 +33,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 FOLDERS = (HERE, HERE / "native", HERE / "support", *(HERE.parent / name for name in ("shared", "host", "firmware")))
 sys.path[:0] = [str(folder) for folder in FOLDERS]
-PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "day", "duty", "node", "xip", "assurance"]
+PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "day", "duty", "node", "xip", "assurance", "computer"]
 
 
 def main(wanted):

@@ -1,10 +1,13 @@
 """The documentation holds: its lines are short, what it names is there, and its answers stand where it says."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
+import api
+import messages
 import wrapped
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,3 +58,29 @@ def test_wrapping_changes_no_word_and_leaves_code_and_tables():
     assert [line[:4] for line in kept] == ["# wo", "    ", "| wo", "word"]
     assert wrapped.too_long(text) and not wrapped.too_long(new)
     assert not any(re.match(r"(\d+\.|#) ", line) for line in new.split("\n")[1:])
+
+
+def test_the_api_page_is_of_today():
+    assert api.PAGE.read_text() == api.page(), "run: python tests/support/api.py"
+    text = api.page()
+    for name in ("await send(", "await approve(", "await attach(", "`identity_changed`", "`OutboxFull`"):
+        assert name in text, name
+    assert len(api.events()) > 20 and all(doc for _, doc in api.entries("shared/sealcast/run/session.py", "Session", ("send",)))
+
+
+def test_every_message_of_the_product_is_in_the_page():
+    page = messages.PAGE.read_text()
+    assert page.endswith(messages.table()), "run: python tests/support/messages.py"
+    assert len(messages.messages()) > 200
+    assert page.count("\n") - page[: page.index(messages.MARK)].count("\n") > 200
+
+
+def test_every_message_says_what_to_do():
+    """Itself, or the page does."""
+    assert messages.without_way_out() == [], "say it behind a colon, or in REMEDY of tests/support/messages.py"
+    assert messages.split("no such file: give one") == ("no such file", "give one") and messages.split("odd") == ("odd", "")
+
+
+def test_a_message_is_seen_however_it_is_made():
+    for code, text in (("'a'", "a"), ("f'a {b} c'", "a … c"), ("'a %d c' % b", "a … c"), ("'a' + b", "a…"), ("b", None)):
+        assert messages.text_of(ast.parse(code, mode="eval").body) == text

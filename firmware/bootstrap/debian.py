@@ -22,6 +22,8 @@ NEEDS = {
     "dpkg-dev": "command:dpkg-source",
     "libmbedtls-dev": "file:/usr/include/mbedtls/ssl.h",
     "mosquitto": "command:mosquitto",
+    "chromium": "command:chromium",
+    "fonts-dejavu-core": "glob:usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
     "valgrind": "command:valgrind",
     "libc6-dbg": "file:/usr/lib/debug/.build-id",  # valgrind cannot follow libc without
     "spin": "command:spin",
@@ -51,6 +53,9 @@ GROUPS = {
 
 # What a target can do without: it says in one line what it leaves out then.
 OPTIONAL = {"demo": [*_RISCV, "qemu-system-misc"]}
+
+# The page of `sealcast gateway --to web` is tried in it.
+BROWSER = ["chromium", "fonts-dejavu-core"]
 
 # A daemon's or a distribution's tools may stand outside an ordinary user's PATH.
 _PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"

@@ -11,6 +11,7 @@ if sys.version_info < (3, 11):
 
 import debian
 import environment
+import homeassistant
 import unix
 from common import BIN, ROOT, Problem, cache_dir, main, run, say, told
 
@@ -39,6 +40,10 @@ def set_up(target: str) -> None:
         say(f"      {micropython}")
         if target == "demo":
             _emulated_board()
+        if target in ("demo", "test"):
+            _browser(target)
+        if target == "test":
+            homeassistant.ensure()
     say(f"[{last}/{last}] {_FINALLY[target]}")
 
 
@@ -51,6 +56,15 @@ def _emulated_board() -> None:
             run([sys.executable, port, "VIRT_RV32", str(_C3_HEAP_BYTES)], "qemu.log", "building it")
     except Problem as e:
         say(f"      the demo goes without an emulated board: {e}")
+
+
+def _browser(target: str) -> None:
+    """Chromium, in which the gateway's page is tried and shown; the rest goes on without."""
+    try:
+        debian.ensure(debian.BROWSER)
+    except Problem as e:
+        without = "the demo makes no picture of its page" if target == "demo" else "the page is not tried in a browser"
+        say(f"      {without}: {e}")
 
 
 def _link(name: str, target: Path) -> None:

@@ -1,6 +1,7 @@
 """The receive buffer of the MQTT client: one allocation for its whole life, whatever the broker sends.
 
-Bytes between `_start` and `_end` are received and not yet used; need(n) waits until there are n of them.
+Bytes between `_start` and `_end` are received and not yet used; need(n) waits until there are n of them. What a packet
+carries goes past the buffer, to where it will stay: take(n).
 """
 
 import time
@@ -33,11 +34,26 @@ class Input:
                 held = self._end - self._start
                 self._view[:held] = self._view[self._start : self._end]
                 self._start, self._end = 0, held
-            count = await self._stream.readinto(self._view[self._end :])
-            if count == 0:
-                raise OSError("the broker closed the connection")
-            self._end += count or 0  # None: TLS had no whole record yet
-            self.heard = time.ticks_ms()
+            self._end += await self._more(self._view[self._end :])
+
+    async def _more(self, room):
+        """Read what has come, at most what there is room for -> how many bytes."""
+        count = await self._stream.readinto(room)
+        if count == 0:
+            raise OSError("the broker closed the connection")
+        self.heard = time.ticks_ms()
+        return count or 0  # None: TLS had no whole record yet
+
+    async def take(self, n):
+        """The next n bytes, as an object of their own; they are done with."""
+        have = min(n, self._end - self._start)
+        out = bytearray(n)
+        out[:have] = self.view(0, have)
+        self._start += have
+        rest = memoryview(out)
+        while have < n:
+            have += await self._more(rest[have:])
+        return out
 
     def byte(self, at):
         """Byte `at` of those that were needed."""

@@ -2,8 +2,8 @@
 
 It has the interface that sealcast.run.session asks of a transport. Source: MQTT Version 3.1.1, OASIS Standard (section
 numbers below). Buffers are allocated once. Whatever goes wrong (errors of the network, end of file, silence, a packet
-that breaks the rules) is an OSError: the link is lost and the caller connects again. Received packets that do not fit
-the buffer are read past, acknowledged and counted in `skipped`, never stored.
+that breaks the rules) is an OSError: the link is lost and the caller connects again. Received packets that are too
+large are read past, acknowledged and counted in `skipped`, never stored.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from .inbuf import Input, violation
 from .watchdog import Fed
 
 PACKET = const(2816)  # the largest frame of the protocol (2,400), its topic, and MQTT's own bytes
+_IN = const(512)  # of the buffers: a topic is far shorter,
+_OUT = const(1024)  # and most packets are; a longer one leaves in pieces
 _GOODBYE_MS = const(1000)
 
 # First bytes of packets, flags included (2.2)
@@ -80,8 +82,8 @@ class Client:
         """
         self._reset()
         if self._in is None:
-            self._in = Input(PACKET)
-            self._tx = bytearray(PACKET)
+            self._in = Input(_IN)
+            self._tx = bytearray(_OUT)
             self._txv = memoryview(self._tx)
         try:
             await within(self._open(will_topic, will_payload), self.connect_ms, "the broker does not answer")
@@ -234,8 +236,8 @@ class Client:
         if rest < 0 or not length:
             raise violation("a malformed PUBLISH")
         message = None
-        if size <= PACKET:
-            await self._in.need(size)
+        if size <= PACKET and size - rest <= _IN:
+            await self._in.need(size - rest)
             try:
                 topic = str(self._in.view(2, length), "utf-8")
             except UnicodeError:
@@ -243,8 +245,8 @@ class Client:
             if "+" in topic or "#" in topic or "\x00" in topic:
                 raise violation("a wildcard in a topic")
             pid = bytes(self._in.view(2 + length, 2 * qos))
-            message = topic, bytes(self._in.view(size - rest, rest))
-            self._in.use(size)
+            self._in.use(size - rest)
+            message = topic, await self._in.take(rest)
         else:
             self.skipped += 1
             await self._in.skip(2 + length)
@@ -313,10 +315,20 @@ class Client:
                 if not left:
                     break
             for part in parts:
-                tx[at : at + len(part)] = part
-                at += len(part)
-            self._stream.write(self._txv[:at])
-            await self._stream.drain()
+                done = 0
+                while done < len(part):
+                    if at == _OUT:
+                        await self._flush(at)
+                        at = 0
+                    step = min(len(part) - done, _OUT - at)
+                    tx[at : at + step] = part if step == len(part) else memoryview(part)[done : done + step]
+                    at += step
+                    done += step
+            await self._flush(at)
+
+    async def _flush(self, n):
+        self._stream.write(self._txv[:n])
+        await self._stream.drain()
 
     async def _keep_alive(self):
         """Ping in every half of the keepalive time; a broker that is silent for a whole one is gone (3.12)."""

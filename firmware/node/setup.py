@@ -20,7 +20,7 @@ _IN_FILES = const(205000)
 # Of an ESP32's memory: what Wi-Fi takes with the reserve for its traffic, and a member of notes and conversations, its
 # bytecode in files or in flash. Measured on the emulated chips (docs/HARDWARE.md).
 _RADIO = const(62000)
-_MEMBER = const(80000)
+_MEMBER = const(30000)
 _MEMBER_IN_FLASH = const(58000)
 ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
 SUITES = {

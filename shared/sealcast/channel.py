@@ -119,15 +119,17 @@ class Channel:
         return self._finish(now)
 
     def receive(self, topic, payload, now):
-        """A message from the broker, which may be anything. Raises nothing but NoRoom."""
+        """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         uid = None
         try:
             if not topic.startswith(self.me.topics.prefix):
-                if places.at_old_place(self.places, topic, bytes(payload), now, self.out):
+                if payload is not None and places.at_old_place(self.places, topic, bytes(payload), now, self.out):
                     return self._finish(now)
             name, stream = self.me.topics.parse(topic)
             member = self.others.by_tag.get(name[:16])
             uid = member.uid if member else None
+            if payload is None:
+                raise Reject("internal")
             self._dispatch(name, member, stream, bytes(payload), now)
         except Reject as e:
             self.out.complain(e.reason, uid, now)
@@ -208,10 +210,10 @@ class Channel:
         self.out.dirty = True
         return self._finish(now)
 
-    def declare_lost(self, uid, admin_seed, now):
-        """Leave a member behind and move the channel to a new key. admin_seed: 32 bytes. Raises NoGroup."""
+    def declare_lost(self, uid, admin_seed, now, keep=None):
+        """Leave a member behind, and all who are not in `keep`: the channel gets a new key. Raises NoGroup."""
         revocation = need("zpinc.revocation")
-        self._move(revocation.declare(self.me, self.others, self.places, uid, admin_seed, now, self.out))
+        self._move(revocation.declare(self.me, self.others, self.places, uid, admin_seed, keep, now, self.out))
         return self._finish(now)
 
     def approve(self, uid, text, now):

@@ -32,6 +32,18 @@ class Offline(SealcastError):
     code = "offline"
 
 
+class Mute(SealcastError):
+    """The broker refuses what we publish, or acknowledges it and throws it away: sealcast doctor says why."""
+
+    code = "mute"
+
+
+class Unstored(SealcastError):
+    """The storage fails. What was asked for is done when it works again."""
+
+    code = "storage"
+
+
 class OutboxFull(SealcastError):
     code = "outbox_full"
 

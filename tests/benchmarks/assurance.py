@@ -1,4 +1,7 @@
-"""How much the formal models of `make test` explored: docs/ASSURANCE.md."""
+"""How much the formal models and the insider's fuzzer of `make test` went through: docs/ASSURANCE.md."""
+import ast
+from pathlib import Path
+
 from formal import models
 
 
@@ -14,3 +17,14 @@ def measure(put):
             raise SystemExit("a property does not hold: %s %s %s" % run[:3])
         total += result.states
     put("assurance.model_states", total)
+    put("assurance.insider_frames", _frames())
+
+
+def _frames():
+    """Of tests/core/cpython/test_insider_frames.py, which fails unless it has played them all."""
+    tree = ast.parse((Path(__file__).parents[1] / "core" / "cpython" / "test_insider_frames.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "(SEEDS, FRAMES)":
+            seeds, frames = node.value.elts
+            return ast.literal_eval(seeds.args[0]) * ast.literal_eval(frames)
+    raise SystemExit("the fuzzer's size was not found")

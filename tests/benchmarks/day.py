@@ -33,7 +33,7 @@ def on_unix_port(micropython, messages=MESSAGES, parts=ROUNDS, span_ms=86400000,
 
 def rom_image():
     """The node as ROMFS, as on a board that has one."""
-    files = bundle.make("rv32imc", 6, None, port.bootstrap("unix.py", "mpy-cross")).files
+    files = bundle.make("rv32imc", 6, None, port.bootstrap("unix.py", "mpy-cross"), plain=True).files
     return romfs.image({path: data for path, data in files.items() if path.startswith("/lib/")})
 
 

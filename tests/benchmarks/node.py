@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.day import rom_image
 from benchmarks.protocol import emulated
+from sealcast_host.boards import names
 from sealcast_host.broker.server import running_broker
 from sealcast_host.demo.board import BoardMember, emulator
 from sealcast_host.demo.board import missing as board_missing
@@ -66,7 +67,7 @@ class Watched(BoardMember):
         finally:
             module.Board = plain
         self._board.interrupt()
-        self._board.put("/main.py", self.program)
+        self._board.put("/main.py", names.source(self.program.decode()).encode())
         self._board.reset()
         self._board.let_go()
 

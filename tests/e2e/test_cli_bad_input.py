@@ -70,7 +70,6 @@ BAD = {
     "uid empty": ["send", "g", "hi", "--uid", ""],
     "uid with a newline": ["send", "g", "hi", "--uid", "a\nb"],
     "nothing listens": ["send", "g", "hi"],
-    "nothing listens, listen": ["listen", "g"],
     "nothing listens, chat": ["chat", "g"],
     "no such host": ["send", "g", "hi", "--broker", "no-such-host.invalid"],
     "host with a scheme": ["send", "g", "hi", "--broker", "mqtt://localhost"],

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from host_support import User, environment, free_port, mosquitto, start_broker
+from cli_users import User
+from host_support import environment, free_port, mosquitto, start_broker
 
 KINDS = [
     "embedded",
@@ -115,16 +116,23 @@ def test_nobody_to_converse_with_is_told(users):
     assert done.stderr.count("\n") == 1 and "--mode note" in done.stderr
 
 
-def test_a_member_at_work_elsewhere_gets_another_name_unless_one_was_asked_for(users):
-    anna, _ = users
-    with anna.start("listen", "g", "--json") as listening:
+def test_one_computer_is_one_name(users):
+    """What is sent beside a listener is the same member's, and the others hear it once."""
+    anna, ben = users
+    with anna.start("listen", "g", "--json") as listening, ben.start("listen", "g", "--json") as far:
         listening.wait_for('"online"')
+        far.wait_for('"online"')
         anna.ok("send", "g", "--mode", "note", "from the side")
-        listening.wait_for("from the side")
-        busy = anna.run("send", "g", "--uid", "anna", "x")
+        anna.ok("send", "g", "--uid", "anna", "--mode", "note", "again")
+        for child in (listening, far):
+            child.wait_for('"text": "again"')
         listening.stop()
-    assert [m["sender"] for m in messages(listening.lines)] == ["anna-2"]
-    assert busy.returncode == 2 and busy.stderr.count("\n") == 1 and "--uid" in busy.stderr
+        far.stop()
+    for child in (listening, far):
+        assert [(m["sender"], m["text"]) for m in messages(child.lines)] == [
+            ("anna", "from the side"),
+            ("anna", "again"),
+        ]
 
 
 def test_a_listener_outlives_the_broker(tmp_path):
@@ -201,7 +209,7 @@ def test_files_are_for_the_owner_only(users, tmp_path):
 def test_the_phrase_is_shown_once_and_kept_nowhere(broker, tmp_path):
     anna = User(tmp_path / "anna", broker.port)
     phrase = anna.new()
-    assert len(phrase.split("-")) == 7
+    assert len(phrase.split("-")) == 8
     kept = b"".join(p.read_bytes() for p in anna.home.rglob("*") if p.is_file())
     assert phrase.encode() not in kept
     secrets = json.loads((anna.home / "config/sealcast/g.json").read_text())

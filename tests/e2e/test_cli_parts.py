@@ -51,7 +51,7 @@ def test_a_fingerprint_is_read_aloud_as_nine_words():
 def test_phrases_are_strong_and_differ():
     phrases = {new_phrase() for _ in range(200)}
     assert len(phrases) == 200
-    assert all(set(p.split("-")) <= set(wordlist()) and p.count("-") == 6 for p in phrases)
+    assert all(set(p.split("-")) <= set(wordlist()) and p.count("-") == 7 for p in phrases)
     used = {word for p in phrases for word in p.split("-")}
     assert len(used) > 800  # 1,400 draws out of 2,048 words: about 1,014 different ones
 

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 from host_support import Child, environment
+from sealcast_host.demo.browser import chromium
 
 KEYS = {
     "members", "notes_sent", "notes_delivered", "history_delivered", "handshakes", "conversation_messages", "rekeys",
-    "wrong_password_readable", "plaintext_hits_at_broker", "board_messages",
+    "gateway_messages", "homeassistant_entities", "page_plots", "wrong_password_readable", "plaintext_hits_at_broker", "board_messages",
     "ratchet_messages", "collisions", "resyncs", "private_messages", "added", "removed", "digest_mismatches",
 }  # fmt: skip
 
@@ -51,7 +52,7 @@ def test_the_demo_keeps_its_promises(micropython, tmp_path):
     with demo(micropython, tmp_path / "demo.json") as running:
         code = running.process.wait(280)
         lines = running.lines_at_end()
-    assert code == 0, lines
+    assert code == 0, lines[-8:]
     counts = json.loads((tmp_path / "demo.json").read_text())
     assert lines[-1].startswith("demo: OK ")
     assert all(f"{key}={counts[key]}" in lines[-1].split() for key in KEYS)
@@ -68,6 +69,9 @@ def test_the_demo_keeps_its_promises(micropython, tmp_path):
     ratchet = {"ratchet_messages": 205, "private_messages": 2, "added": 1, "removed": 1, "digest_mismatches": 0}
     assert {key: counts[key] for key in ratchet} == ratchet and counts["collisions"] > 0 and counts["resyncs"] > 0
     assert counts["wrong_password_readable"] == counts["plaintext_hits_at_broker"] == 0
+    # The gateway: twelve readings of each of three nodes, two quantities of each, a button
+    assert counts["gateway_messages"] >= 36 and counts["homeassistant_entities"] >= 7
+    assert counts["page_plots"] >= 2 and (tmp_path / "demo.png").read_bytes()[:4] == b"\x89PNG" or chromium() is None
     # The board: ten of its messages and of the host's received, and what it received itself.
     assert counts["board_messages"] > 10 or any("no emulated board: " in line for line in lines)
     assert all(map(ended, children(tmp_path)))

@@ -16,7 +16,7 @@ from host_support import environment, free_port
 ROOT = Path(__file__).resolve().parents[2]
 HOST = ROOT / "host/sealcast_host"
 # A room uses those before it. member: what a computer needs to be a member; cli: the commands over all of them.
-ROOMS = ("", "member", "boards", "broker", "bridge", "demo", "hil", "cli")
+ROOMS = ("", "member", "agent", "boards", "broker", "bridge", "gateway", "demo", "hil", "cli")
 
 
 def modules():
@@ -121,7 +121,7 @@ def of_ours(names):
 def test_help_loads_no_command(tmp_path):
     code, names = loaded(tmp_path, "--help")
     assert code == 0
-    assert of_ours(names) == {"cli", "cli.main", "errors"}
+    assert of_ours(names) == {"cli", "cli.main", "cli.talk", "errors"}
     assert not names & {"sealcast", "asyncio", "ssl", "json", "serial", "nacl"}
     assert len(names) <= 30, len(names)
 
@@ -131,9 +131,9 @@ def test_send_loads_what_it_uses(tmp_path):
     assert loaded(tmp_path, "channel", "new", "g", "--broker", f"127.0.0.1:{free_port()}")[0] == 0
     code, names = loaded(tmp_path, "send", "g", "hi")
     assert code == 2
-    assert {room(f"sealcast_host.{name}") for name in of_ours(names)} <= {"", "member", "cli"}
+    assert {room(f"sealcast_host.{name}") for name in of_ours(names)} <= {"", "member", "agent", "cli"}
     assert {name for name in of_ours(names) if name.startswith("cli.")} == {
-        f"cli.{name}" for name in ("main", "send", "arguments", "options", "secretinput", "signals")
+        f"cli.{name}" for name in ("main", "send", "arguments", "options", "secretinput", "signals", "talk")
     }
     assert not names & {"amqtt", "serial", "segno", "mpremote", "esptool", "rbcl", "urllib3"}
     assert len(names) <= 260, len(names)

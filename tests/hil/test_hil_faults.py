@@ -14,16 +14,19 @@ from pathlib import Path
 import pytest
 from test_hil import hil
 
+from sealcast_host.boards import names
+
 CORE = Path(__file__).resolve().parents[2] / "shared" / "sealcast"
 
 
 def spoil(board, text, replacement):
-    """Put sources in which the text is replaced beside the compiled files: MicroPython takes the sources."""
+    """Put sources in which the text is replaced beside the compiled files, with their names: MicroPython takes the
+    sources."""
     found = 0
     for path in CORE.rglob("*.py"):
         source, name = path.read_text(), path.relative_to(CORE).as_posix()
         if text in source and not name.startswith(("crypto/host", "crypto/soft")):
-            (board.flash / "lib" / "sealcast" / name).write_text(source.replace(text, replacement))
+            (board.flash / "lib" / "sealcast" / name).write_text(names.source(source.replace(text, replacement)))
             found += 1
     assert found, f"{text} does not stand in the core any more: mend the list of mutants"
 

@@ -2,104 +2,13 @@
 it talks in a channel, and comes back when the air, the broker or the power has gone."""
 
 import asyncio
-import json
-import os
-import queue
-import select
-import threading
-import tty
 
 import pytest
 
+from chip_node import KEY, LONG_S, Serial, install
 from host_support import free_port, start_broker
-from sealcast.crypto import host as suite
-from sealcast.run import slots
-from sealcast.run.settings import complete, text_of
 from sealcast.wire import b64
-from sealcast_host.boards import bundle, models
-from sealcast_host.boards.repl import Device
-from sealcast_host.boards.xip import board as in_flash
 from sealcast_host.member.session import join
-
-KEY, IDENTITY = bytes(range(32)), bytes([7]) * 32
-LONG_S = 120  # for a board on a busy machine
-
-
-class Serial:
-    """What a board prints, line by line, as events."""
-
-    def __init__(self, board):
-        self.board, self.events, self.lines = board, [], queue.Queue()
-        self._fd, self._stop = os.open(board.port, os.O_RDWR | os.O_NOCTTY), False
-        tty.setraw(self._fd)  # else it echoes to the board what the board says
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self):
-        rest = b""
-        while not self._stop:
-            if select.select([self._fd], [], [], 0.2)[0]:
-                try:
-                    *lines, rest = (rest + os.read(self._fd, 4096)).split(b"\n")
-                except OSError:
-                    return
-                for line in lines:
-                    self.lines.put(line.decode(errors="replace").strip())
-
-    def close(self):
-        self._stop = True
-        self._thread.join()
-        os.close(self._fd)
-
-    def type(self, line):
-        os.write(self._fd, line.encode() + b"\r\n")
-
-    def until(self, what, fits):
-        """The next line that fits. Everything before it is read past."""
-        seen = []
-        while True:
-            try:
-                line = self.lines.get(timeout=LONG_S)
-            except queue.Empty:
-                raise AssertionError(f"{what} does not come; the board said {seen[-12:]}") from None
-            seen.append(line)
-            assert "MemoryError" not in line, seen
-            if fits(line):
-                return line
-
-    def event(self, name, **fields):
-        def fits(line):
-            info = json.loads(line) if line.startswith("{") else {}
-            return info.get("event") == name and all(info.get(key) == value for key, value in fields.items())
-
-        return json.loads(self.until(f"event {name} {fields}", fits))
-
-
-def settings(port, **more):
-    given = {"uid": "board", "channel": "g", "key": b64(KEY), "identity": b64(IDENTITY), "log": "json", "keepalive": 5}
-    given |= {"broker": {"host": "10.0.2.2", "port": port}, "wifi": {"ssid": "farm", "password": "12345678"}}
-    config = complete(given | more)
-    return text_of(suite, config | {"ratchet": None} if "ratchet" not in more else config).encode()
-
-
-def install(board, port, flash):
-    """The node onto the board's filesystem, its bytecode into flash if that is wanted; settings, identity and seed."""
-    plan, kind = in_flash.Plan(), models.named("QEMU_VIRT_RV32")
-    board.interrupt()
-    board.let_go()
-    with Device(board.port) as device:
-        facts = device.facts()
-        made = bundle.make(facts.arch, facts.mpy, kind)
-        if flash:
-            plan.add(device, kind, made)
-        key = slots.key_for(suite, IDENTITY, b"g", b"board")
-        made.files["/state.0"] = slots.pack(suite, key, 1, b"\x01" + bytes(range(32)))
-        made.files["/sealcast.json"] = settings(port)
-        for path, data in made.files.items():
-            device.put(path, data)
-    if flash:
-        plan.write(board.port)
-    board.reset()
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_the_nodes_own_client_and_wifi_over_a_real_broker(chip, mosquitto):
 
     from sealcast_host.boards import bundle
 
-    files = bundle.make("rv32imc", 6, None, emulated.port.bootstrap("unix.py", "mpy-cross")).files
+    files = bundle.make("rv32imc", 6, None, emulated.port.bootstrap("unix.py", "mpy-cross"), plain=True).files
     for path, data in files.items():
         wanted = (
             "node/__init__",

@@ -26,7 +26,7 @@ class Thief:
         self.opened = {}  # frame -> message
         self.private = {}  # frame -> private text
         self.pairs = []
-        for pending in (g.outgoing.pending, g.undo and g.undo.won):
+        for pending in (g.outgoing.pending, g.undo and g.undo.own):
             if pending and pending.secret:
                 self._secret(pending.secret)
             if pending and pending.after:

@@ -149,7 +149,7 @@ class GroupChecks(Checks):
         ):
             return None
         g = client.channel.group
-        known = [p.frame for p in (g.outgoing.pending, g.undo and g.undo.won) if p]
+        known = [p.frame for p in (g.outgoing.pending, g.undo and g.undo.own) if p]
         thief = Thief(client.config, client.stored[-1], client.hardware)
         g = thief.group
         if g.state is None:
@@ -159,7 +159,7 @@ class GroupChecks(Checks):
             g.state.epoch,
             g.state.head,
             thief,
-            known + [p.frame for p in (g.outgoing.pending, g.undo and g.undo.won) if p],
+            known + [p.frame for p in (g.outgoing.pending, g.undo and g.undo.own) if p],
         )
 
     def secrecy(self, taken):

@@ -29,9 +29,11 @@ LAYERS = (
     ("reference", "reference"),
     ("host", "sealcast_host"),
     ("member", "sealcast_host.member"),
+    ("agent", "sealcast_host.agent"),
     ("boards", "sealcast_host.boards"),
     ("broker", "sealcast_host.broker"),
     ("bridge", "sealcast_host.bridge"),
+    ("gateway", "sealcast_host.gateway"),
     ("demo", "sealcast_host.demo"),
     ("hil", "sealcast_host.hil"),
     ("cli", "sealcast_host.cli"),
@@ -176,9 +178,11 @@ WHAT = {
     "reference": "the protocol once more",
     "host": "errors, progress",
     "member": "a computer as a member",
+    "agent": "holds members, lends them",
     "boards": "flash, provision, examine",
     "broker": "a broker of our own",
     "bridge": "boards on serial ports",
+    "gateway": "hands messages on",
     "demo": "everything in one run",
     "hil": "a board judged over its serial port",
     "cli": "one verb a file",
@@ -186,8 +190,8 @@ WHAT = {
 FIRMWARE, SHARED, HOST = "#e7f5ff", "#fff4e6", "#ebfbee"
 # layer -> column, row (from the top), width in columns
 PLACES = {
-    "cli": (0, 0, 2), "demo": (2, 0, 1), "hil": (0, 1, 1.8), "reference": (0, 2, 1), "bridge": (1, 2, 1),
-    "broker": (2, 2, 1), "boards": (1, 3, 1), "member": (1, 4, 2), "host": (0, 4, 1), "node": (4, 2, 2),
+    "cli": (0, 0, 2), "demo": (2, 0, 1), "hil": (0, 1, 1.8), "gateway": (2, 1, 1), "reference": (0, 2, 1), "bridge": (1, 2, 1),
+    "broker": (2, 2, 1), "boards": (1, 3, 1), "agent": (2, 3, 1), "member": (1, 4, 2), "host": (0, 4, 1), "node": (4, 2, 2),
     "sealcast": (3, 3, 1), "run": (4, 5, 2), "channel": (0, 5, 3), "smmp": (0, 6, 3), "zpinc": (0, 7, 3),
     "crypto": (0, 8, 3), "base": (0, 9, 6),
 }  # fmt: skip

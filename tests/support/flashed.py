@@ -1,6 +1,7 @@
 """Bytecode in flash on the unix port: links modules into an image for the very process that runs it, and runs a
 program there."""
 
+import ast
 import json
 import shutil
 import subprocess
@@ -8,7 +9,8 @@ import zlib
 from pathlib import Path
 
 import dual
-from sealcast_host.boards import shipped
+from sealcast_host.boards import names, shipped
+from sealcast_host.boards.xip import mpy
 from sealcast_host.boards.xip.image import PROBE, Image, Target, Words, hash_mask, make
 
 BASE = 0x5EA10000000
@@ -27,12 +29,16 @@ def loader(mpy_cross: Path, folder: Path) -> Path:
 
 
 def modules(mpy_cross: Path, lib: Path) -> dict[str, bytes]:
-    """The core and its tests, and the probe: all that the image has."""
+    """The core and its tests, and the probe: all that the image has; with the shorter names of a board's bundle."""
     place = dual.compiled(mpy_cross)
+    nodes = [node for path in dual.SOURCES.values() for node in ast.walk(ast.parse(path.read_text()))]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    kept = {*dual.SOURCES, *(word for text in texts for word in text.split("."))}  # tests name things as strings
+    short = {old: new for old, new in names.short_names().items() if old not in kept}
     found = {PROBE: (lib / PROBE).read_bytes()}
     for folder in ("shared", "tests/core"):
         for path in sorted((place / folder).rglob("*.mpy")):
-            found[path.relative_to(place / folder).as_posix()] = path.read_bytes()
+            found[path.relative_to(place / folder).as_posix()] = mpy.renamed(path.read_bytes(), short)
     return found
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from sealcast_host.boards import bundle, models, shipped
+from sealcast_host.boards import bundle, models, names, shipped
 from sealcast_host.boards.repl import Device
 from sealcast_host.boards.xip import board as in_flash
 
@@ -22,7 +22,7 @@ m[%d] ^= 4
 print(xip_start.start())
 m[%d] ^= 4
 """
-_PROGRAM = """
+_PROGRAM = names.source("""
 import gc, sys, xip_start
 assert xip_start.start()
 del xip_start, sys.modules['xip_start']
@@ -33,7 +33,7 @@ from sealcast.run import settings
 for _ in range(3):
     gc.collect()
 print(wire.__file__, settings.check({})[0][:8], gc.mem_alloc())
-"""
+""")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,11 @@
 #include "idfheap.h"
 #include "chip.h"
 
+// Names cost no heap there: they are in flash.
+static const qstr_short_t flash_names[] __attribute__((unused)) = {
+#include "flashnames.h"
+};
+
 static mp_obj_t chip_frames(void) {
     mp_obj_t fields[] = {
         mp_obj_new_int_from_uint(radio_frames.received), mp_obj_new_int_from_uint(radio_frames.dropped),

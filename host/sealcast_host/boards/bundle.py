@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sealcast_host.boards import shipped
+from sealcast_host.boards import names, shipped
 from sealcast_host.boards.models import Board
 from sealcast_host.errors import Failed, UserError
 
@@ -53,16 +53,17 @@ class Bundle:
         return sum(len(data) for data in self.files.values())
 
 
-def make(arch: str, mpy: int, board: Board | None, compiler: str | None = None) -> Bundle:
+def make(arch: str, mpy: int, board: Board | None, compiler: str | None = None, plain: bool = False) -> Bundle:
     """The files for a board with this architecture and .mpy version (both as it says). Raises UserError.
 
-    compiler: the mpy-cross to use, when it is not the one of this package.
+    compiler: the mpy-cross to use, when it is not the one of this package. plain: everything keeps its name, for
+    programs that reach inside; else what is compiled has the shorter names of names.py.
     """
     bundle = Bundle(native=native_for(arch))
     for name in ("curve25519", "symcrypto", "scrypt") if bundle.native else ():
         bundle.files[f"/lib/{name}.mpy"] = _read(shipped.prebuilt_dir() / bundle.native / f"{name}.mpy")
     compiler = compiler or find_compiler()
-    bundle.compiled = compiler is not None and _add_compiled(bundle, compiler, mpy)
+    bundle.compiled = compiler is not None and _add_compiled(bundle, compiler, mpy, plain)
     if not bundle.compiled:
         _add_sources(bundle, None)
     for name in _TOP:
@@ -105,10 +106,15 @@ class _OtherFormat(Exception):
     """The compiler writes .mpy files of another version than the board reads."""
 
 
-def _add_compiled(bundle: Bundle, compiler: str, mpy: int) -> bool:
+def _add_compiled(bundle: Bundle, compiler: str, mpy: int, plain: bool) -> bool:
     with tempfile.TemporaryDirectory(prefix="sealcast-") as folder:
+
+        def compiled(path: Path, label: str) -> bytes:
+            data = _compile(compiler, path, label, Path(folder) / "out.mpy", mpy)
+            return data if plain else names.renamed(data)
+
         try:
-            _add_sources(bundle, lambda path, label: _compile(compiler, path, label, Path(folder) / "out.mpy", mpy))
+            _add_sources(bundle, compiled)
         except _OtherFormat:
             return False
     return True
@@ -123,7 +129,8 @@ def _add_sources(bundle: Bundle, compiled: Callable[[Path, str], bytes] | None) 
             if compiled is None:
                 bundle.files[f"{target}/{name}"] = _read(path)
             else:
-                bundle.files[f"{target}/{name[:-3]}.mpy"] = compiled(path, f"{source.name}/{name}")
+                label = path.parent.name if path.stem == "__init__" else path.stem  # a name that is there anyway
+                bundle.files[f"{target}/{name[:-3]}.mpy"] = compiled(path, label)
 
 
 def _compile(compiler: str, path: Path, label: str, out: Path, mpy: int) -> bytes:

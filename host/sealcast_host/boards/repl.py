@@ -8,7 +8,6 @@ import contextlib
 import errno
 import io
 import os
-import termios
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ ARCHES = (
 )
 
 # Runs before the soft reset, while the interrupted program's modules are still there: did the node start the watchdog?
-_WATCHED = "import sys\nprint(getattr(sys.modules.get('node.app'), 'dog', None) is not None)"
+_WATCHED = "import sys\nprint(getattr(sys.modules.get('node.watchdog'), 'dog', None) is not None)"
 # A watchdog cannot be stopped, only given longer and fed, by every command of ours.
 _HOLD = """
 import machine
@@ -314,10 +313,13 @@ def digest(data: bytes) -> str:
 
 def _close_quietly(port: Any) -> None:
     """Close a port and leave DTR and RTS as they are: on many boards they are wired to the reset."""
-    with contextlib.suppress(termios.error):
-        attributes = termios.tcgetattr(port.fd)
-        attributes[2] &= ~termios.HUPCL
-        termios.tcsetattr(port.fd, termios.TCSANOW, attributes)
+    with contextlib.suppress(ImportError):  # Windows
+        import termios
+
+        with contextlib.suppress(termios.error):
+            attributes = termios.tcgetattr(port.fd)
+            attributes[2] &= ~termios.HUPCL
+            termios.tcsetattr(port.fd, termios.TCSANOW, attributes)
     port.close()
 
 

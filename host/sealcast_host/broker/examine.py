@@ -11,10 +11,11 @@ from typing import Any
 from sealcast import wire
 from sealcast.crypto import best_suite, keys
 from sealcast.errors import Reject
-from sealcast.run.settings import complete
 from sealcast.zpinc import identity
+from sealcast_host.broker.probe import keeps_what_it_takes
 from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, WRONG, Finding
+from sealcast_host.member import channels
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import LinkError, MqttTransport
 from sealcast_host.member.session import transport_for
@@ -23,7 +24,7 @@ from sealcast_host.member.visit import way_out
 
 async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
     """Everything about a channel's broker, and the channel there. Leaves nothing behind at the broker."""
-    config = complete(known.settings())
+    config = channels.completed(known.settings())
     try:
         async with contextlib.AsyncExitStack() as stack:
             first = await _connect(stack, config)
@@ -31,6 +32,10 @@ async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
                 "broker", OK, f"{config['broker']['host']} port {config['broker']['port']} lets {_who(config)} in"
             )
             second = await _connect(stack, config)
+            kept = await keeps_what_it_takes(first, _somewhere(), seconds)
+            yield kept
+            if kept.verdict == WRONG:
+                return  # what follows would only say the same
             yield await _keeps(first, second, seconds)
             yield await _channel(await _connect(stack, config), known, seconds)
     except LinkError as e:

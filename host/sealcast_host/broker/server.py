@@ -10,6 +10,7 @@ filling it.
 """
 
 import asyncio
+import contextlib
 import errno
 import hmac
 import logging
@@ -23,7 +24,7 @@ from amqtt.adapters import ReaderAdapter, StreamReaderAdapter, StreamWriterAdapt
 from amqtt.broker import Broker, RetainedApplicationMessage
 from amqtt.contexts import BrokerConfig, ListenerConfig
 from amqtt.errors import AMQTTError, BrokerError, MQTTError
-from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
+from amqtt.mqtt.connack import NOT_AUTHORIZED, UNACCEPTABLE_PROTOCOL_VERSION, ConnackPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.mqtt.puback import PubackPacket
 from amqtt.mqtt.publish import PublishPacket
@@ -35,14 +36,20 @@ from sealcast_host.errors import UserError
 Tap = Callable[[str, bytes, bool], None]
 
 MAX_PACKET = 65_536  # bytes; the largest Sealcast frame is under 3 KB
+SHUTDOWN_S = 5.0
 CONNECT_TIMEOUT_S = 10.0
 
+_NAME, _VERSION, _KNOWN = b"\0\4MQTT", 4, 16  # in a CONNECT: the protocol, 3.1.1, and more than what is before both
 _LISTENER = "default"
 _QUIET = ("amqtt", "transitions")
 
 
 class _BoundedReader(StreamReaderAdapter):
-    """Closes a connection that announces a packet larger than MAX_PACKET instead of buffering it."""
+    """Closes a connection that announces a packet larger than MAX_PACKET instead of buffering it, and one whose CONNECT
+    is of another MQTT version, which amqtt would misread and wait for."""
+
+    newer = False  # it spoke another version
+    _begun = b""  # the first bytes, until the version is known
 
     async def read(self, n: int = -1) -> bytes:
         # amqtt handles each packet in a task and cancels those tasks at end of file: let the last packet's begin first,
@@ -50,7 +57,16 @@ class _BoundedReader(StreamReaderAdapter):
         await asyncio.sleep(0)
         if n > MAX_PACKET:
             raise MQTTError("packet too long")
-        return await super().read(n)
+        data = await super().read(n)
+        if len(self._begun) < _KNOWN:
+            self._begun += data
+            _, name, version = self._begun.partition(_NAME)
+            if name and version:
+                self._begun = bytes(_KNOWN)
+                if version[0] != _VERSION:
+                    self.newer = True
+                    raise MQTTError("another version of MQTT")
+        return data
 
 
 class _Handler(BrokerProtocolHandler):
@@ -115,7 +131,9 @@ class EmbeddedBroker(Broker):
 
     async def shutdown(self) -> None:
         self._stopping = True  # hanging up on the clients must not publish their last wills
-        await super().shutdown()
+        with contextlib.suppress(TimeoutError):  # amqtt can wait for ever for a client that was just coming
+            async with asyncio.timeout(SHUTDOWN_S):
+                await super().shutdown()
         for task in self._senders:
             task.cancel()
 
@@ -137,6 +155,9 @@ class EmbeddedBroker(Broker):
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 handler, session = await _Handler.init_from_connect(reader, writer, self.plugins_manager)
         except Exception as e:  # whatever a stranger's bytes do to the parser, only his connection ends
+            if isinstance(reader, _BoundedReader) and reader.newer:
+                with contextlib.suppress(OSError):
+                    await ConnackPacket.build(0, UNACCEPTABLE_PROTOCOL_VERSION).to_stream(writer)
             await writer.close()
             raise AMQTTError("no valid CONNECT") from e
         if not self._allowed(session):

@@ -1,4 +1,5 @@
-"""`sealcast channel new | join | show | list | node`."""
+"""`sealcast channel new | join | show | list | node`; what changes a channel that is known stands in
+channelchanges.py."""
 
 import argparse
 import json
@@ -8,11 +9,13 @@ import stat
 import sys
 from pathlib import Path
 
+from sealcast_host.cli import channelchanges, talk
+from sealcast_host.cli.channelchanges import told
+from sealcast_host.cli.channelchanges import where as _where
 from sealcast_host.cli.options import BrokerOptions, add_broker, broker_of, channel_of
 from sealcast_host.cli.secretinput import read_secret
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, phrases
-from sealcast_host.member.address import place_of
 from sealcast_host.member.privatefiles import write_private
 
 
@@ -31,7 +34,8 @@ def arguments(p: argparse.ArgumentParser) -> None:
     )
     _add_own(p)
     p.add_argument("--password-stdin", action="store_true", help="read the phrase from standard input")
-    p.set_defaults(run=lambda args: join(args.channel, args.uid, broker_of(args), args.password_stdin))
+    p.add_argument("--as-is", action="store_true", help="a password of your own, not a phrase of words")
+    p.set_defaults(run=lambda args: join(args.channel, args.uid, broker_of(args), args.password_stdin, args.as_is))
 
     p = sub.add_parser("show", help="show a channel, without its keys")
     p.add_argument("channel", metavar="NAME")
@@ -45,6 +49,10 @@ def arguments(p: argparse.ArgumentParser) -> None:
     add_broker(p)
     p.add_argument("--output", type=Path, metavar="FILE", help="write to FILE (mode 0600) instead of standard output")
     p.set_defaults(run=lambda args: node(channel_of(args), args.uid, args.output))
+    channelchanges.arguments(sub)
+    for p in dict.fromkeys(sub.choices.values()):
+        if p.prog.split()[-1] != "node":  # that one prints JSON in any case
+            talk.add_json(p)
 
 
 def _add_own(p: argparse.ArgumentParser) -> None:
@@ -69,25 +77,31 @@ def new(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bo
             )
     password = own if own is not None else phrases.new_phrase()
     known = channels.create(channel, password, broker.over(_LOCAL), uid)
-    print(f"channel   {channel}")
+    lines = [f"channel   {channel}"]
     if own is None:
-        print(f"phrase    {password}")
-        print("          Write it down now: it is shown this once, and whoever joins needs it.")
-    print(f"kept in   {channels.path_of(channel)} (mode 0600: key, admin key, broker)")
-    print(f"broker    {_where(known.broker)}")
-    print(f"next      sealcast listen {shlex.quote(channel)}")
+        lines.append(f"phrase    {password}")
+        lines.append("          Write it down now: it is shown this once, and whoever joins needs it.")
+    lines.append(f"kept in   {channels.path_of(channel)} (mode 0600: key, admin key, broker)")
+    lines.append(f"broker    {_where(known.broker)}")
+    lines.append(f"next      sealcast listen {shlex.quote(channel)}")
+    told({"phrase": password} if own is None else {}, known, *lines)
     return 0
 
 
-def join(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool) -> int:
-    """Store a channel that another computer made; its admin key stays there."""
+def join(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool, as_is: bool = False) -> int:
+    """Store a channel that another computer made; its admin key stays there. as_is: a password of one's own, not to be
+    looked at as a phrase."""
     password = read_secret("channel phrase", stdin=password_stdin)
-    known = channels.create(channel, password, broker.over(_LOCAL), uid, admin=False)
-    print(f"channel   {channel}, kept in {channels.path_of(channel)} (mode 0600)")
-    print(f"broker    {_where(known.broker)}")
-    print(
-        f"next      sealcast listen {shlex.quote(channel)}   (a mistyped phrase is a different channel: nobody is "
-        "there)"
+    known = channels.create(
+        channel, password if as_is else phrases.read_phrase(password), broker.over(_LOCAL), uid, admin=False
+    )
+    told(
+        {},
+        known,
+        f"channel   {channel}, kept in {channels.path_of(channel)} (mode 0600)",
+        f"broker    {_where(known.broker)}",
+        f"next      sealcast listen {shlex.quote(channel)}   (with another phrase it is a different channel: nobody is "
+        "there)",
     )
     return 0
 
@@ -95,23 +109,25 @@ def join(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: b
 def show(channel: str) -> int:
     """Everything about a channel but its secrets."""
     known = channels.load(channel)
-    print(f"channel   {known.channel}")
-    print(f"uid       {known.uid} (this computer's name in it)")
-    print(f"broker    {_where(known.broker)}")
-    print(f"admin     {'this computer' if known.admin_secret else 'another computer, or none'}")
-    print(
-        f"roster    {', '.join(sorted(known.roster)) if known.roster else 'empty: members are pinned when first seen'}"
+    told(
+        {},
+        known,
+        f"channel   {known.channel}" + (f" (here: {known.name})" if known.alias else ""),
+        f"uid       {known.uid} (this computer's name in it)",
+        f"broker    {_where(known.broker)}",
+        f"admin     {'this computer' if known.admin_secret else 'another computer, or none'}",
+        f"roster    {', '.join(sorted(known.roster)) if known.roster else 'empty: members are pinned when first seen'}",
+        f"kept in   {channels.path_of(channel)}",
     )
-    print(f"kept in   {channels.path_of(channel)}")
     return 0
 
 
 def list_channels() -> int:
     names = channels.known_channels()
     for name in names:
-        print("".join(c if c.isprintable() else "?" for c in name))
+        talk.result("channel", {"channel": name}, "".join(c if c.isprintable() else "?" for c in name))
     if not names:
-        print("no channel yet: make one with: sealcast channel new NAME", file=sys.stderr)
+        talk.note("no channel yet: make one with: sealcast channel new NAME")
     return 0
 
 
@@ -119,6 +135,7 @@ def node(known: channels.ChannelFile, uid: str, output: Path | None) -> int:
     """Write a node's sealcast.json to `output` or to standard output; only the owner may read it."""
     if uid == known.uid:
         raise UserError("--uid is this computer's own name in the channel: every member needs a name of its own")
+    channels.raise_if_no_board(known.broker)
     settings = known.settings(uid)
     channels.raise_wrong_settings(settings, "node")
     text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
@@ -128,15 +145,10 @@ def node(known: channels.ChannelFile, uid: str, output: Path | None) -> int:
         return 0
     if sys.stdout.isatty():
         raise UserError("this holds the channel's key: send it to a file (> sealcast.json) or use --output FILE")
-    if stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
+    if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
         os.fchmod(sys.stdout.fileno(), 0o600)
     sys.stdout.write(text)
     return 0
-
-
-def _where(broker: dict[str, object]) -> str:
-    user = f", user {broker['username']}" if broker.get("username") else ""
-    return f"{place_of(broker)}{', TLS' if broker.get('tls') else ''}{user}"
 
 
 _ABOUT = """\

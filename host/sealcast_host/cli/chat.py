@@ -9,21 +9,20 @@ import asyncio
 import os
 import shutil
 import sys
-import termios
-import tty
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sealcast.errors import SealcastError
 from sealcast.wire import MAX_BODY
+from sealcast_host.agent.visit import visit
 from sealcast_host.cli import render
 from sealcast_host.cli.lineedit import END, INTERRUPT, LineEditor
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.session import HostSession
-from sealcast_host.member.visit import visit
+from sealcast_host.member.face import Member
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -45,7 +44,7 @@ HELP = """\
 
 
 def chat(known: ChannelFile, uid: str | None) -> int:
-    return run(_chat(known, uid))
+    return run(_chat(known, uid), lasting=True)
 
 
 async def _chat(known: ChannelFile, uid: str | None) -> int:
@@ -60,10 +59,10 @@ async def _chat(known: ChannelFile, uid: str | None) -> int:
 
     with screen.open():
         screen.say("connecting ...")
-        async with visit(known, uid, show) as session:
+        async with visit(known, uid, show, starts=True) as session:
             screen.prompt = lambda: prompt(known.channel, session)
             screen.say(
-                f'this is "{render.clean(known.channel)}", you are "{render.clean(session.channel.me.uid)}"; /help '
+                f'this is "{render.clean(known.channel)}", you are "{render.clean(session.uid)}"; /help '
                 "explains"
             )
             screen.draw()
@@ -77,7 +76,7 @@ async def _chat(known: ChannelFile, uid: str | None) -> int:
     return 0
 
 
-def prompt(channel: str, session: HostSession) -> str:
+def prompt(channel: str, session: Member) -> str:
     """Who is there and which key is in use; what a line typed now would be secured by."""
     awake = sum(status == "awake" for _, status in session.members)
     key = (
@@ -93,7 +92,7 @@ def prompt(channel: str, session: HostSession) -> str:
 class Chat:
     """What a typed line does."""
 
-    def __init__(self, session: HostSession, screen: "Screen") -> None:
+    def __init__(self, session: Member, screen: "Screen") -> None:
         self._session = session
         self._screen = screen
         self._sending: set[asyncio.Task[None]] = set()
@@ -177,7 +176,14 @@ class Screen:
 
     def __init__(self) -> None:
         self._in = sys.stdin.fileno()
-        self._tty = sys.stdin.isatty() and sys.stdout.isatty()
+        try:
+            import termios
+            import tty
+        except ImportError:  # Windows: line by line, the system's own editing
+            self._terminal: Any = None
+        else:
+            self._terminal = termios, tty
+        self._tty = self._terminal is not None and sys.stdin.isatty() and sys.stdout.isatty()
         self._editor = LineEditor(MAX_BODY)
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._plain = b""
@@ -186,6 +192,9 @@ class Screen:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Take the terminal; it is given back as it was, whatever happens."""
+        termios: Any
+        tty: Any
+        termios, tty = self._terminal or (None, None)
         before = termios.tcgetattr(self._in) if self._tty else None
         loop = asyncio.get_running_loop()
         watched = True
@@ -194,6 +203,9 @@ class Screen:
                 tty.setcbreak(self._in)
             try:
                 loop.add_reader(self._in, self._readable)
+            except NotImplementedError:  # Windows cannot watch it: a thread reads
+                watched = False
+                threading.Thread(target=self._read_all, args=(loop,), daemon=True).start()
             except PermissionError:  # a plain file: it is all there
                 watched = False
                 while chunk := os.read(self._in, 65536):
@@ -233,6 +245,11 @@ class Screen:
             chunk = b""
         self._take(chunk)
         self.draw()
+
+    def _read_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        while chunk := os.read(self._in, 4096):
+            loop.call_soon_threadsafe(self._take, chunk)
+        loop.call_soon_threadsafe(self._lines.put_nowait, None)
 
     def _take(self, chunk: bytes) -> None:
         if not self._tty:

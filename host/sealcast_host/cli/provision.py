@@ -129,6 +129,7 @@ def _wifi_password(wishes: Wishes) -> str | None:
 
 def _broker(known: channels.ChannelFile, broker: BrokerOptions) -> dict[str, Any] | None:
     changed = broker.over(known.broker)
+    channels.raise_if_no_board(changed)
     return changed if changed != known.broker else None
 
 

@@ -17,6 +17,8 @@ _EVENTS = {
     "rekeyed": "new conversation key, epoch {epoch}",
     "gap": "messages of {uid} are missing",
     "identity_changed": "{uid} has ANOTHER identity than before: its messages are refused until you approve it",
+    "approved": "{uid} is known by the identity that you approved",
+    "approval_waits": "{uid} has not shown an identity {fingerprint}: it is taken when it does",
     "pinned": "{uid} is known from now on by its identity",
     "forged": "a message that claims to be from {uid} was refused",
     "handshake_failed": "no new conversation key yet",
@@ -34,7 +36,9 @@ _EVENTS = {
     "desync": "out of step with the group; asking to be taken in again",
     "resynced": "in step with the group again",
     "undeliverable": "a private message was not sent: {uid} is not in the group any more",
-    "offline": "the broker is not reachable; trying again",
+    "mute": "NOBODY hears this member: {reason}; sealcast doctor says more",
+    "taken_over": "the broker keeps ending this connection: is there a copy of this member (a cloned board)?",
+    "offline": "no connection to the broker ({reason}); trying again",
     "overflow": "messages of {sender} were given up: they came too fast",
     "error": "trouble here: {text}",
 }
@@ -76,6 +80,8 @@ def event_line(name: str, info: dict[str, Any]) -> str | None:
     """An event in words, or None for one that only programs care about."""
     if name == "rekeyed" and info.get("epoch") is None:
         return "* no conversation key now: messages are notes"
+    if name == "offline":  # it begins with the name of an exception
+        info = info | {"reason": str(info.get("reason")).partition(": ")[2] or info.get("reason")}
     template = _EVENTS.get(name)
     if template is None:
         return None

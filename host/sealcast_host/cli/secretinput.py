@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from sealcast_host.errors import UserError
+from sealcast_host.member import system
 from sealcast_host.member.privatefiles import reason
 
 MAX_PASSWORD = 1024
@@ -52,7 +53,7 @@ def wifi_password(ssid: str) -> str:
 def _from_file(what: str, file: Path) -> str:
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
-        if file.is_file() and mode & 0o077:
+        if file.is_file() and not system.private(mode):
             raise UserError(f"{file} holds the {what} but others may read it (mode {mode:04o}): run chmod 600 {file}")
         with file.open(encoding="utf-8") as f:
             return f.readline(MAX_PASSWORD + 2)

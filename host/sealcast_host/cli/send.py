@@ -6,20 +6,21 @@ sends every minute costs the group no new key each time.
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 from sealcast.effects import Sent
 from sealcast.errors import NoConversation, SealcastError
 from sealcast.wire import MAX_BODY
+from sealcast_host.agent.visit import SLEEP_S, visit, within
+from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.session import HostSession
-from sealcast_host.member.visit import SLEEP_S, visit, within
+from sealcast_host.member.face import Member
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -34,53 +35,62 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--timeout", type=seconds, default=60.0, metavar="S", help="give up after S seconds (default: %(default)g)"
     )
+    talk.add_json(p)
     p.add_argument("--min-secrecy", choices=modes[1:], metavar="MODE", help="refuse rather than send in a weaker mode")
-    p.add_argument("-v", "--verbose", action="store_true", help="say in which mode it went, and whom it reached")
-    p.add_argument("--json", action="store_true", help="the same as one JSON object a message")
     p.set_defaults(run=lambda args: send(
-        channel_of(args), args.uid, args.text, args.mode, args.timeout, args.to, args.min_secrecy,
-        "json" if args.json else "line" if args.verbose else ""
+        channel_of(args), args.uid, args.text, args.mode, args.timeout, args.to, args.min_secrecy
     ))  # fmt: skip
 
 
 def send(
     known: ChannelFile, uid: str | None, text: str, mode: str, timeout: float,
-    to: str | None = None, min_secrecy: str | None = None, tell: str = "",
+    to: str | None = None, min_secrecy: str | None = None,
 ) -> int:  # fmt: skip
     """text: - for the lines of standard input. mode: auto for the strongest that reaches all who are awake. to: of the
-    group, for this member alone. min_secrecy: refuse weaker modes. tell: "json" or "line" prints what became of each.
-    Raises UserError."""
+    group, for this member alone. min_secrecy: refuse weaker modes. Raises UserError."""
     if to is not None and mode not in ("auto", "ratchet"):
         raise UserError("--to is for --mode ratchet: notes and conversations go to all")
     if to is not None:
         mode = "ratchet"
     if text != "-":
         _check(text.encode("utf-8", "surrogateescape"), "the message")
-    return run(_send(known, uid, text, None if mode == "auto" else mode, timeout, to, min_secrecy, tell))
+    return run(_send(known, uid, text, None if mode == "auto" else mode, timeout, to, min_secrecy))
 
 
 async def _send(
     known: ChannelFile, uid: str | None, text: str, mode: str | None, timeout: float,
-    to: str | None, min_secrecy: str | None, tell: str,
+    to: str | None, min_secrecy: str | None,
 ) -> int:  # fmt: skip
     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
     late = f"not acknowledged within {timeout:g} s: is the broker reachable? raise --timeout to wait longer"
-    # The group knows this member, not its stand-in `<name>-2`.
-    async with visit(known, uid, sleep_s=SLEEP_S, alias=mode != "ratchet") as session:
-        async for body in _bodies(text):
-            try:
-                if mode == "conversation":
-                    sent = await within(timeout, _converse(session, body, min_secrecy), alone)
-                else:
-                    sent = await within(timeout, session.send(body, mode, to, min_secrecy), late)
-            except SealcastError as e:
-                raise UserError(str(e)) from None
-            if tell:
-                print(json.dumps(sent._asdict()) if tell == "json" else _line(sent), flush=True)
+    loop = asyncio.get_running_loop()
+    acknowledged, deadline = 0, loop.time() + timeout
+    try:
+        async with AsyncExitStack() as stack:
+            # Its patience ends first: it knows who has the member.
+            visiting = stack.enter_async_context(visit(known, uid, sleep_s=SLEEP_S, patience=0.9 * timeout))
+            session = await within(timeout, visiting, late)
+            async for body in _bodies(text):
+                if text == "-":  # each line has its time: who writes them may be slow
+                    deadline = loop.time() + timeout
+                sending = _converse(session, body, min_secrecy) if mode == "conversation" else session.send(
+                    body, mode, to, min_secrecy=min_secrecy
+                )  # fmt: skip
+                try:
+                    sent = await within(deadline - loop.time(), sending, alone if mode == "conversation" else late)
+                except SealcastError as e:
+                    raise UserError(str(e)) from None
+                acknowledged += 1
+                if talk.as_json():
+                    talk.result("sent", sent._asdict())
+                talk.detail(_line(sent))
+    except asyncio.CancelledError:
+        print(f"sealcast: stopped; messages that were acknowledged: {acknowledged}", file=sys.stderr)
+        raise
     return 0
 
 
-async def _converse(session: HostSession, body: bytes, min_secrecy: str | None) -> Sent:
+async def _converse(session: Member, body: bytes, min_secrecy: str | None) -> Sent:
     """Send it once there is somebody to converse with."""
     changed = asyncio.Event()
     for event in ("rekeyed", "awake"):
@@ -88,7 +98,8 @@ async def _converse(session: HostSession, body: bytes, min_secrecy: str | None) 
     while True:
         changed.clear()
         try:
-            return await session.send(body, "conversation", None, min_secrecy)
+            sent: Sent = await session.send(body, "conversation", min_secrecy=min_secrecy)
+            return sent
         except NoConversation:
             await changed.wait()
 

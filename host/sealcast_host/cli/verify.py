@@ -3,15 +3,15 @@
 import argparse
 import asyncio
 
-from sealcast.zpinc.identity import fingerprint
+from sealcast_host.agent.visit import SLEEP_S, visit, within
+from sealcast_host.cli import talk
 from sealcast_host.cli.options import channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.face import Member
 from sealcast_host.member.phrases import spoken, wordlist
-from sealcast_host.member.session import HostSession
-from sealcast_host.member.visit import SLEEP_S, settled, visit, within
 
 CHANGED = 1  # exit code: somebody's identity is another one than before
 
@@ -47,52 +47,49 @@ def verify(
 async def _verify(
     known: ChannelFile, uid: str | None, uids: list[str], approve: str | None, timeout: float, aloud: bool
 ) -> int:
-    async with visit(known, uid, sleep_s=SLEEP_S, alias=False) as session:
-        await within(timeout, settled(session), "the broker is slow: raise --timeout")
-        ch = session.channel
-        by_name = {m.uid: m for m in ch.others.by_tag.values()}
+    async with visit(known, uid, sleep_s=SLEEP_S) as session:
+        await within(timeout, session.settled(), "the broker is slow: raise --timeout")
+        rows = await session.fingerprints()
         for name in uids:
-            if name not in by_name and name != ch.me.uid:
-                others = ", ".join(sorted(clean(n) for n in by_name)) or "nobody"
+            if name not in [row["uid"] for row in rows]:
+                others = ", ".join(clean(row["uid"]) for row in rows if not row["me"]) or "nobody"
                 raise UserError(f'no member "{clean(name)}" has joined this channel; known: {others}')
         if approve is not None:
             await _approve(session, approve.lower(), uids, timeout)
-        changed = False
-        rows = [(ch.me.uid, fingerprint(ch.me.suite, ch.me.identity.public), "this member")]
-        for m in sorted(by_name.values(), key=lambda m: m.uid):
-            if m.refused:
-                changed = True
-                rows.append(
-                    (m.uid, fingerprint(ch.me.suite, m.refused), "CHANGED: refused until it is approved; it was")
-                )
-                rows.append(("", fingerprint(ch.me.suite, m.public), ""))
-            elif m.public:
-                rows.append((m.uid, fingerprint(ch.me.suite, m.public), "pinned"))
-        width = max(len(clean(row[0])) for row in rows)
-        keep = True
-        for name, print_, note in rows:
-            keep = (not uids or name in uids) if name else keep
-            if keep:
-                print(f"{clean(name):<{width}}  {spoken(print_) if aloud else print_}  {note}".rstrip())
+            rows = await session.fingerprints()
+        lines = []
+        for row in rows:
+            if uids and row["uid"] not in uids:
+                continue
+            if row["changed"]:
+                lines.append((row["uid"], row["changed"], "CHANGED: refused until it is approved; it was"))
+                lines.append(("", row["fingerprint"], ""))
+            else:
+                lines.append((row["uid"], row["fingerprint"], "this member" if row["me"] else "pinned"))
+        width = max(len(clean(row["uid"])) for row in rows)
+        for name, print_, note in lines:
+            shown = spoken(print_) if aloud else print_
+            fields = {"uid": name, "fingerprint": shown, "note": note}
+            talk.result("fingerprint", fields, f"{clean(name):<{width}}  {shown}  {note}".rstrip())
+        changed = any(row["changed"] for row in rows)
     return CHANGED if changed else 0
 
 
-async def _approve(session: HostSession, wanted: str, uids: list[str], timeout: float) -> None:
+async def _approve(session: Member, wanted: str, uids: list[str], timeout: float) -> None:
     """Pin the changed identity with this fingerprint, and wait until it is in use."""
-    ch = session.channel
-    for m in list(ch.others.by_tag.values()):
-        letters = fingerprint(ch.me.suite, m.refused) if m.refused else ""
-        if m.refused and wanted in (letters, spoken(letters)) and (not uids or m.uid in uids):
-            await session.approve(m.uid, letters)
+    for row in await session.fingerprints():
+        uid, letters = row["uid"], row["changed"]
+        if letters and wanted in (letters, spoken(letters)) and (not uids or uid in uids):
+            await session.approve(uid, letters)
             try:
                 async with asyncio.timeout(timeout):
-                    while ch.others.by_tag.get(m.tag) is None or ch.others.by_tag[m.tag].current is None:
+                    while uid not in dict(session.members):
                         await asyncio.sleep(0.05)
             except TimeoutError:
                 raise Failed(
-                    f'approved; "{clean(m.uid)}" has not joined again within {timeout:g} s, but will be believed when '
+                    f'approved; "{clean(uid)}" has not joined again within {timeout:g} s, but will be believed when '
                     "it does"
                 ) from None
-            print(f'approved: "{clean(m.uid)}" is this one from now on')
+            talk.result("approved", {"uid": uid}, f'approved: "{clean(uid)}" is this one from now on')
             return
     raise UserError("no changed identity has that fingerprint: compare it again (sealcast group verify NAME shows it)")

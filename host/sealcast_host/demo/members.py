@@ -75,7 +75,7 @@ class HostMember(Member):
 
     async def join(self, settings: dict[str, Any]) -> None:
         """settings: with the channel's password, from which this computer makes the key, or with the key."""
-        self.session = await join_watched(settings | {"uid": self.uid}, self._event, alias=False)
+        self.session = await join_watched(settings | {"uid": self.uid}, self._event)
         await self._watch.until(
             f"{self.uid} reaches the channel", lambda: any(n == "online" and "members" in i for n, i in self.events)
         )

@@ -14,6 +14,7 @@ Every step is told in a line and waits for events, not for time. The last line i
     wrong_password_readable    messages received, and recorded frames opened, with a wrong password: 0
     plaintext_hits_at_broker   texts and names found in what the broker was given: 0
     ratchet_messages ...       see demoratchet.py
+    gateway_messages ...       see demo/gateway.py
     board_messages             received by and from the emulated RISC-V board behind the serial bridge; 0 without QEMU
 """
 
@@ -35,6 +36,8 @@ from sealcast.crypto import best_suite, keys
 from sealcast_host.broker.server import running_broker
 from sealcast_host.demo.board import BoardMember, missing
 from sealcast_host.demo.broker import Recorder
+from sealcast_host.demo.gateway import RING, GatewayAct
+from sealcast_host.demo.gateway import UID as GATEWAY
 from sealcast_host.demo.members import HostMember, Member, NodeMember, has_native_crypto
 from sealcast_host.demo.ratchet import SAID, RatchetAct
 from sealcast_host.errors import UserError
@@ -50,7 +53,10 @@ NOTES_EACH = 2
 class Demo:
     """The story. Each step is a method; `counts` fills as promises are kept."""
 
-    def __init__(self, micropython: Path, folder: Path) -> None:
+    def __init__(self, micropython: Path, folder: Path, picture: Path, keep: bool = False) -> None:
+        """picture: where the page's goes. keep: leave the page up until Ctrl-C."""
+        self.picture = picture
+        self.keep = keep
         self.micropython = micropython
         self.folder = folder
         self.known: channels.ChannelFile
@@ -97,8 +103,11 @@ class Demo:
             self._count()
             self.counts |= await RatchetAct(self.nodes, self.host, self.late, self.watch).run(self.tell, self.need)
             await self._add_a_board(stack)
+            act = GatewayAct(self.nodes, self.folder, self.watch, self.picture)
+            self.counts |= await act.run(stack, self.known, self._note, self.tell)
             self._wrong_password()
             self._show_the_broker()
+            await act.stay(self.keep)
 
     async def _join(self) -> None:
         self.phrase = phrases.new_phrase()
@@ -263,8 +272,8 @@ class Demo:
         for line in self.recorder.table():
             self.tell("    " + line)
         self.need(self.recorder.hits(["zp/1/"]) > 0, "the search finds what is there (the check itself must work)")
-        bodies = [body for _, body in self.notes] + [body for _, body, _ in self.said] + [SAID]
-        names = [CHANNEL, STRANGER, BOARD, *(m.uid for m in self.five)]
+        bodies = [body for _, body in self.notes] + [body for _, body, _ in self.said] + [SAID, RING]
+        names = [CHANNEL, STRANGER, BOARD, GATEWAY, *(m.uid for m in self.five)]
         secrets = [self.phrase, self.wrong]
         hits = self.recorder.hits(bodies + names + secrets)
         self.counts["plaintext_hits_at_broker"] = hits
@@ -344,6 +353,7 @@ def main() -> int:
     parser.add_argument(
         "--json", type=Path, default=Path("build/demo.json"), help="where the counts go (default: %(default)s)"
     )
+    parser.add_argument("--keep", action="store_true", help="leave the gateway's page up until Ctrl-C")
     args = parser.parse_args()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sealcast-demo-") as folder:
@@ -353,7 +363,7 @@ def main() -> int:
         failed = None
         counts: dict[str, Any] = {}
         try:
-            demo = Demo(find_micropython(), Path(folder))
+            demo = Demo(find_micropython(), Path(folder), args.json.with_suffix(".png"), args.keep)
             asyncio.run(_until_done(demo))
             counts = dict(sorted(demo.counts.items()))
         except (NotKept, UserError) as e:

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, Self
 
+from sealcast_host.boards import names
 from sealcast_host.boards.repl import BoardError, Device, Facts, Gone, wait_for
 from sealcast_host.errors import Failed
 
@@ -30,6 +31,8 @@ def _c(n, *a):
     try: print(_t(getattr(_s, n)(*a)))
     except Exception as e: print('error', type(e).__name__ + ':', e)
 """
+# Are the modules there called by the board's shorter names (boards/names.py)? Not in a firmware, or in sources.
+_SHORT = "from sealcast import rare\nprint(not hasattr(rare, 'holding'))"
 _HEAP = "import gc\ngc.collect()\nprint(gc.mem_free(), gc.mem_alloc())"
 
 
@@ -62,6 +65,7 @@ class Rig:
     def __init__(self, port: str, silence_s: float = SILENCE_S) -> None:
         self.port, self.silence_s = port, silence_s
         self._device: Device | None = Device(port)
+        self._short: bool | None = None  # not known
 
     def __enter__(self) -> Self:
         return self
@@ -92,12 +96,19 @@ class Rig:
             self._device = Device(self.port)
         else:
             self._device.fresh()
+        if self._short is None:
+            with contextlib.suppress(BoardError):  # there is no node yet
+                self._short = self._device.run(_SHORT, self.silence_s).strip() == "True"
+            self._device.fresh()
         self.run(_PRELUDE)
         if calls:
             self.run(_CALLS)
 
     def run(self, program: str, silence_s: float | None = None) -> str:
-        return self.device.run(program, silence_s or self.silence_s)
+        return self.device.run(self._named(program), silence_s or self.silence_s)
+
+    def _named(self, program: str) -> str:
+        return names.source(program) if self._short else program
 
     def call(self, calls: Sequence[tuple[str, Sequence[object]]], silence_s: float | None = None) -> list[Any]:
         """Suite functions with their arguments -> results, in order; a raised error as the text "error Name: text"."""
@@ -124,7 +135,7 @@ class Rig:
     def launch(self, program: str) -> None:
         """Start a program that goes on by itself, and let go of the port."""
         device, self._device = self.device, None
-        device.launch(program)
+        device.launch(self._named(program))
 
     def restart(self) -> None:
         """Leave the board to its own program."""

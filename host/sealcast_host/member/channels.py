@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 from sealcast import wire
 from sealcast.crypto import best_suite, keys
-from sealcast.run.settings import check
+from sealcast.run.settings import check, complete
 from sealcast_host.errors import UserError
 from sealcast_host.member.privatefiles import config_dir, make_private_dir, read_private_json, write_private
 
@@ -34,6 +34,12 @@ class ChannelFile:
     broker: dict[str, Any] = field(default_factory=lambda: {"host": "127.0.0.1"})
     roster: dict[str, str] = field(default_factory=dict)
     generation: int = 0  # how often the channel has moved to a new key, as far as is known here
+    alias: str | None = None  # what it is called on this computer, if not `channel`
+
+    @property
+    def name(self) -> str:
+        """What it is called on this computer."""
+        return self.alias or self.channel
 
     def to_json(self) -> dict[str, Any]:
         out: dict[str, Any] = {"format": FORMAT, "channel": self.channel, "key": wire.b64(self.key), "uid": self.uid}
@@ -41,6 +47,8 @@ class ChannelFile:
             out["admin"] = wire.b64(self.admin)
         if self.admin_secret is not None:
             out["admin_secret"] = wire.b64(self.admin_secret)
+        if self.alias is not None:
+            out["alias"] = self.alias
         if self.generation:
             out["generation"] = self.generation
         return out | {"broker": self.broker, "roster": self.roster}
@@ -90,17 +98,20 @@ def load(channel: str) -> ChannelFile:
         raise UserError(f"{path} is of another format: update sealcast-host, or restore the file from a copy")
     admin_secret = raw.pop("admin_secret", None)
     generation = raw.pop("generation", 0)
+    alias = raw.pop("alias", None)
+    if alias is not None and not (isinstance(alias, str) and alias):
+        raise UserError(f"{path} is damaged (alias): restore it from a copy")
     if type(generation) is not int or not 0 <= generation < 1 << 32:
         raise UserError(f"{path} is damaged (generation): restore it from a copy")
     raise_wrong_settings(raw, str(path))
-    if raw["channel"] != channel:
+    if (alias or raw["channel"]) != channel:
         raise UserError(f"{path} is the file of another channel: rename it back")
     try:
         secret = None if admin_secret is None else wire.unb64(admin_secret)
         if secret is not None and len(secret) != 32:
             raise ValueError
         return ChannelFile(
-            channel=channel,
+            channel=raw["channel"],
             key=wire.unb64(raw["key"]),
             uid=raw["uid"],
             admin=wire.unb64(raw["admin"]) if raw.get("admin") else None,
@@ -108,9 +119,32 @@ def load(channel: str) -> ChannelFile:
             broker=raw["broker"],
             roster=raw.get("roster") or {},
             generation=generation,
+            alias=alias,
         )
     except Exception:  # whatever is wrong with the text, it must not be shown
         raise UserError(f"{path} is damaged (key or admin_secret): restore it from a copy") from None
+
+
+def find(channel: str) -> ChannelFile | None:
+    """The file of the channel with this name of its own, whatever it is called here."""
+    for name in sorted(known_channels(), key=lambda name: name != channel):
+        try:
+            known = load(name)
+        except UserError:  # whoever needs that one will say so
+            continue
+        if known.channel == channel:
+            return known
+    return None
+
+
+def rename(known: ChannelFile, name: str) -> Path:
+    """Call it otherwise on this computer -> the new file. Its own name, which others know, stays. Raises UserError."""
+    raise_wrong_settings(known.settings() | {"channel": name}, "channel")
+    old = path_of(known.name)
+    known.alias = name if name != known.channel else None
+    path = store(known, replace=False)
+    old.unlink()
+    return path
 
 
 def create(
@@ -134,7 +168,7 @@ def create(
 def store(known: ChannelFile, *, replace: bool) -> Path:
     """Write the channel's file (0600) -> its path. Raises UserError when it is there and not to be replaced."""
     raise_wrong_settings(known.settings(), "channel")
-    path = path_of(known.channel)
+    path = path_of(known.name)
     make_private_dir(path.parent)
     write_private(path, _dump(known.to_json()), replace=replace)
     return path
@@ -142,10 +176,35 @@ def store(known: ChannelFile, *, replace: bool) -> Path:
 
 def raise_wrong_settings(settings: dict[str, Any], where: str) -> None:
     """UserError naming the first wrong field (and how many more); says nothing when all is well."""
-    errors = check(settings)
+    plain, path = _without_path(settings)
+    errors = check(plain)
+    if path is not None and not (isinstance(path, str) and path.startswith("/") and path.isprintable()):
+        errors.append('broker.path: the path of its WebSocket, like "/mqtt"')
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise UserError(f"{where}: {errors[0]}{more}")
+
+
+def completed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Checked settings with every default. What only computers know, `broker.path` for WebSockets, stays."""
+    plain, path = _without_path(settings)
+    config: dict[str, Any] = complete(plain)
+    if path is not None:
+        config["broker"]["path"] = path
+    return config
+
+
+def raise_if_no_board(broker: dict[str, Any]) -> None:
+    """Boards speak MQTT over TCP or TLS. Raises UserError."""
+    if broker.get("path"):
+        raise UserError("a board cannot use WebSockets: name the broker's other address (--broker mqtt://HOST[:PORT])")
+
+
+def _without_path(settings: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    broker = settings.get("broker")
+    if not isinstance(broker, dict) or "path" not in broker:
+        return settings, None
+    return settings | {"broker": {k: v for k, v in broker.items() if k != "path"}}, broker["path"]
 
 
 def default_uid() -> str:

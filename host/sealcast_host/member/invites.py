@@ -1,7 +1,7 @@
 """An invitation as a URL: everything another computer needs to be in a channel, in one line that is typed, scanned
 or refused.
 
-    sealcast://HOST[:PORT]/CHANNEL?key=KEY[&admin=PUBLIC][&user=NAME][&tls=1]&sum=CHECK
+    sealcast://HOST[:PORT]/CHANNEL?key=KEY[&admin=PUBLIC][&user=NAME][&tls=1][&ws=PATH]&sum=CHECK
 
 CHANNEL and NAME are percent-encoded UTF-8; KEY and PUBLIC are 32 bytes as base64url; CHECK is 6 bytes as base64url,
 h(6, person="sc/invite"; all that stands before "&sum="), which finds a character that was lost or mistyped. There
@@ -15,10 +15,9 @@ from urllib.parse import quote, unquote
 
 from sealcast import wire
 from sealcast.crypto import best_suite
-from sealcast.run.settings import check
 from sealcast_host.errors import UserError
 from sealcast_host.member.address import split_host
-from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.channels import ChannelFile, raise_wrong_settings
 
 SCHEME = "sealcast://"
 MAX_URL = 1024
@@ -38,6 +37,8 @@ def make(known: ChannelFile) -> str:
         query.append(f"user={quote(broker['username'], safe='')}")
     if broker.get("tls"):
         query.append("tls=1")
+    if broker.get("path"):
+        query.append(f"ws={quote(broker['path'], safe='')}")
     url = f"{SCHEME}{place}/{quote(known.channel, safe='')}?{'&'.join(query)}"
     return f"{url}&sum={_check(url)}"
 
@@ -54,9 +55,17 @@ def read(url: str, uid: str) -> ChannelFile:
         known = _parse(body, uid)
     except Exception:  # whatever is wrong, the text must not be shown: it has the key
         known = None
-    if known is None or check(known.settings()) or make(known) != url:
+    if known is None or _wrong(known) or make(known) != url:
         raise UserError("this invitation is not one that this version of Sealcast writes: update, or ask for a new one")
     return known
+
+
+def _wrong(known: ChannelFile) -> bool:
+    try:
+        raise_wrong_settings(known.settings(), "")
+    except UserError:
+        return True
+    return False
 
 
 def _parse(body: str, uid: str) -> ChannelFile:
@@ -72,6 +81,8 @@ def _parse(body: str, uid: str) -> ChannelFile:
         broker["port"] = port
     if "tls" in fields:
         broker["tls"] = True
+    if "ws" in fields:
+        broker["path"] = unquote(fields["ws"], errors="strict")
     if "user" in fields:
         broker["username"] = unquote(fields["user"], errors="strict")
     admin = wire.unb64(fields["admin"]) if "admin" in fields else None

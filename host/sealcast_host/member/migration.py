@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from sealcast.channel import Channel
-from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 
 
@@ -45,7 +44,4 @@ def _left(member: Any) -> list[bytes]:
 
 
 def _file_of(channel: str) -> channels.ChannelFile | None:
-    try:
-        return channels.load(channel) if channels.path_of(channel).exists() else None
-    except UserError:  # whoever needs the file will say so; a member with settings of its own does not
-        return None
+    return channels.find(channel)

@@ -1,6 +1,7 @@
 """The MQTT link of a member on this computer: sealcast's Transport over aiomqtt. Every failure is an OSError.
 
 A failure says what kind it was (`LinkError.kind`), so that a command can tell the user the way out on the first try.
+It speaks MQTT 5 where the broker does, which says when it refuses a message; else MQTT 3.1.1.
 """
 
 import asyncio
@@ -17,18 +18,29 @@ import aiomqtt.exceptions
 
 from sealcast_host.errors import UserError
 from sealcast_host.member.address import port_of
+from sealcast_host.member.mqttclient import V5, V311, Client, Refused, speaks_older, will_expiry
 from sealcast_host.member.privatefiles import reason
 
 _AUTH_CODES = frozenset({4, 5, 134, 135})  # CONNACK of MQTT 3.1.1 and the same as paho's MQTT 5 reason codes
+_TOO_LARGE = 149  # MQTT 5: the last will is more than the broker takes
 QUIET_S = 1.0  # at most so long for the broker's answer when we part
 
 
 class LinkError(OSError):
-    """The link could not be made or was lost. `kind`: refused, name, auth, tls, timeout or lost."""
+    """The link could not be made or was lost. `kind`: refused, name, auth, tls, size, timeout or lost."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(errno.ENOTCONN, text)
         self.kind = kind
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class RefusedError(OSError):
+    """The broker does not take this message; the link stands."""
+
+    refused = True
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -46,17 +58,26 @@ class MqttTransport:
         password: str | None = None,
         keepalive: int = 30,
         tls: ssl.SSLContext | None = None,
+        path: str | None = None,
     ) -> None:
+        """path: of the broker's WebSocket; None: plain TCP or TLS."""
         self._host = host
         self._port = port
         self._username = username
         self._password = password
         self._keepalive = keepalive
         self._tls = tls
-        self._client: aiomqtt.Client | None = None
+        self._path = path
+        self._protocol = V5
+        self._client: Client | None = None
         self._lost: asyncio.Future[None] | None = None
         self._filters: set[str] = set()
         self.failure: LinkError | None = None  # why the last attempt to connect failed
+
+    @property
+    def version(self) -> str:
+        """The MQTT that is spoken, once connected."""
+        return "5" if self._protocol is V5 else "3.1.1"
 
     @classmethod
     def to(cls, broker: dict[str, Any], keepalive: int = 30) -> Self:
@@ -74,6 +95,7 @@ class MqttTransport:
             password=broker.get("password"),
             keepalive=keepalive,
             tls=context,
+            path=broker.get("path"),
         )
 
     async def connect(self, will_topic: str, will_payload: bytes) -> None:
@@ -81,16 +103,28 @@ class MqttTransport:
         await self.close()
         logger = logging.getLogger("sealcast_host.mqtt")
         logger.setLevel(logging.CRITICAL)  # the session reports what matters
-        client = aiomqtt.Client(
+        client = await self._connected(will_topic, will_payload, logger)
+        self.failure = None
+        self._client = client
+        self._filters = set()
+        self._lost = asyncio.get_running_loop().create_future()
+
+    async def _connected(self, will_topic: str, will_payload: bytes, logger: logging.Logger) -> Client:
+        """A client past its CONNACK, by MQTT 5 or by 3.1.1. Raises LinkError."""
+        five = self._protocol is V5
+        properties = {"properties": will_expiry()} if five else {}
+        client = Client(
             self._host,
             self._port,
+            protocol=self._protocol,
             username=self._username,
             password=self._password,
             identifier="sc" + secrets.token_hex(8),  # a fresh one each time: the broker need not link connections
-            clean_session=True,
             keepalive=self._keepalive,
-            will=aiomqtt.Will(will_topic, will_payload, qos=1, retain=True),
+            will=aiomqtt.Will(will_topic, will_payload, qos=1, retain=True, **properties),
             tls_context=self._tls,
+            transport="websockets" if self._path else "tcp",
+            websocket_path=self._path,
             logger=logger,
         )
         client.pending_calls_threshold = 1000
@@ -102,12 +136,12 @@ class MqttTransport:
             hang_up(client)
             raise
         except (aiomqtt.MqttError, ValueError, UnicodeError) as e:
+            if five and speaks_older(e):
+                self._protocol = V311  # for good: it is the same broker
+                return await self._connected(will_topic, will_payload, logger)
             self.failure = _explain(e)
             raise self.failure from None
-        self.failure = None
-        self._client = client
-        self._filters = set()
-        self._lost = asyncio.get_running_loop().create_future()
+        return client
 
     async def subscribe(self, topic_filter: str, qos: int) -> None:
         """Returns once the broker confirmed. Raises LinkError."""
@@ -117,8 +151,12 @@ class MqttTransport:
         self._filters.add(topic_filter)
 
     async def publish(self, topic: str, payload: bytes, retain: bool, qos: int) -> None:
-        """Returns after the PUBACK (QoS 1) or once sent (QoS 0). Raises LinkError."""
-        await self._call(self._open().publish(topic, payload, qos=qos, retain=retain))
+        """Returns after the PUBACK (QoS 1) or once sent (QoS 0). Raises RefusedError when the broker says no (MQTT 5),
+        LinkError."""
+        try:
+            await self._call(self._open().put(topic, payload, retain, qos))
+        except Refused as e:
+            raise RefusedError(errno.EACCES, str(e)) from None
 
     async def receive(self) -> tuple[str, bytes]:
         """The next message: (topic, payload). Raises LinkError when the link is lost."""
@@ -154,7 +192,7 @@ class MqttTransport:
                 async with asyncio.timeout(QUIET_S):
                     await client.unsubscribe(sorted(self._filters))
 
-    def _open(self) -> aiomqtt.Client:
+    def _open(self) -> Client:
         if self._client is None:
             raise LinkError("lost", "not connected")
         return self._client
@@ -199,6 +237,8 @@ def _explain(error: BaseException) -> LinkError:
         code = error.rc if isinstance(error.rc, int) else getattr(error.rc, "value", -1)
         if code in _AUTH_CODES:
             return LinkError("auth", "the broker refused the user name or password")
+        if code == _TOO_LARGE:
+            return LinkError("size", "it takes only messages too small for Sealcast")
         return LinkError("refused", f"the broker refused the connection (code {code})")
     cause = error.__context__ if error.__cause__ is None else error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):

@@ -1,18 +1,24 @@
 """Word phrases: how strong a channel's password is, and strong ones made here; fingerprints as words.
 
 A channel's password can be guessed offline by whoever stores its notes (THREATS.md), so a phrase has at least 77 bits:
-seven words out of 2048. scrypt then makes each guess cost 32 MiB of memory.
+seven words out of 2048, and an eighth that follows from them and finds a typing error. scrypt then makes each
+guess cost 32 MiB of memory.
 """
 
+import difflib
+import hashlib
 import math
+import re
 import secrets
+import unicodedata
 from functools import cache
 from importlib import resources
 
 from sealcast.zpinc.identity import FINGERPRINT_LETTERS
+from sealcast_host.errors import UserError
 
 MIN_BITS = 77
-WORDS_IN_PHRASE = 7
+WORDS_IN_PHRASE = 7  # that chance chooses; one more behind them finds typing errors
 
 # What a guesser tries first; a password made of these is as good as none, whatever its length.
 _OBVIOUS = (
@@ -35,9 +41,41 @@ def wordlist() -> tuple[str, ...]:
 
 
 def new_phrase() -> str:
-    """Seven words chosen by the system's randomness, joined by hyphens: 77 bits."""
+    """Seven words chosen by the system's randomness (77 bits) and a checksum word, joined by hyphens."""
     words = wordlist()
-    return "-".join(secrets.choice(words) for _ in range(WORDS_IN_PHRASE))
+    chosen = [secrets.choice(words) for _ in range(WORDS_IN_PHRASE)]
+    return "-".join([*chosen, checksum(chosen)])
+
+
+def checksum(words: list[str]) -> str:
+    """The word that ends a phrase of these: 11 bits of SHA-256 of "sealcast phrase " and the words with hyphens."""
+    digest = hashlib.sha256(("sealcast phrase " + "-".join(words)).encode()).digest()
+    return wordlist()[int.from_bytes(digest[:2]) & 2047]
+
+
+def read_phrase(text: str) -> str:
+    """A phrase as it was typed -> as it was made: case, accents of the keyboard, spaces or commas for hyphens do not
+    matter. A password of one's own, which is not made of the list's words, stays as it is.
+
+    Seven words are a phrase of version 0.1, without a checksum. Raises UserError, which names no word that was typed.
+    """
+    words = re.split(r"[\s\-_.,;]+", unicodedata.normalize("NFKC", text).strip().casefold())
+    words = [w for w in words if w]
+    known = set(wordlist())
+    unknown = [i for i, w in enumerate(words) if w not in known]
+    if not WORDS_IN_PHRASE - 1 <= len(words) <= WORDS_IN_PHRASE + 2 or len(unknown) > 2:
+        return text
+    own = " (a password of your own: --as-is)"
+    if unknown:
+        i = unknown[0]
+        near = difflib.get_close_matches(words[i], wordlist(), 1, 0.6)
+        hint = f': did you mean "{near[0]}"?' if near else ""
+        raise UserError(f"word {i + 1} of the phrase is not one of the list's{hint}{own}")
+    if len(words) not in (WORDS_IN_PHRASE, WORDS_IN_PHRASE + 1):
+        raise UserError(f"a phrase has {WORDS_IN_PHRASE + 1} words, this has {len(words)}{own}")
+    if len(words) > WORDS_IN_PHRASE and checksum(words[:-1]) != words[-1]:
+        raise UserError(f"the phrase's last word does not fit the others: compare each word{own}")
+    return "-".join(words)
 
 
 def spoken(fingerprint: str) -> str:

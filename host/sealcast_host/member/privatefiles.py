@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sealcast_host.errors import UserError
+from sealcast_host.member import system
 
 
 def config_dir() -> Path:
@@ -22,6 +23,10 @@ def state_dir() -> Path:
 
 def _xdg(variable: str, fallback: str) -> Path:
     # The XDG specification: a relative path is to be ignored.
+    if system.windows():
+        from platformdirs import user_data_path
+
+        return user_data_path("sealcast", appauthor=False) / ("config" if variable == "XDG_CONFIG_HOME" else "state")
     value = os.environ.get(variable, "")
     base = Path(value) if os.path.isabs(value) else Path.home() / fallback
     return base / "sealcast"
@@ -60,6 +65,8 @@ def write_private(path: Path, text: str, *, replace: bool) -> None:
 
 
 def _sync_dir(path: Path) -> None:
+    if system.windows():
+        return  # it opens no directories
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -71,7 +78,7 @@ def read_private_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file that only its owner can read. The contents never appear in an error."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
+        if not system.private(mode):
             raise UserError(f"{path} holds keys but others may read it (mode {mode:04o}): run chmod 600 {path}")
         text = path.read_text("utf-8-sig")  # some editors begin a file with that mark
     except OSError as e:

@@ -8,14 +8,12 @@ A member's state belongs to one process at a time: two that seal with the same c
 invariant, so its directory is locked while a session runs.
 """
 
-import fcntl
 import json
-import os
 import secrets
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sealcast import wire
 from sealcast.crypto import best_suite, keys
@@ -23,13 +21,12 @@ from sealcast.effects import Sent
 from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
 from sealcast.run.session import Session
-from sealcast.run.settings import complete
 from sealcast_host.errors import UserError
-from sealcast_host.member import channels, migration
+from sealcast_host.member import channels, inquiry, migration, system
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
 
-MAX_ALIASES = 9
+BACKLOG = 32
 
 # watch(name, info): called for each event with its details, and as ("message", message) for each message.
 Callback = Callable[[str, Any], None]
@@ -51,16 +48,14 @@ class MemberState:
         self.path = state_dir() / _folder(channel) / _folder(uid)
         make_private_dir(self.path)
         try:
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = system.locked(self.path / "lock")
         except OSError as e:
             raise UserError(f"cannot write in {self.path}: {reason(e)}") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
+        if self._lock is None:
             raise MemberBusy(
-                f'"{uid}" takes part from another process already: stop that one, or use another name with --uid'
-            ) from None
+                f'"{uid}" takes part from another process already, not through the agent: stop that one (both share it '
+                "when sealcast agent --detach runs before them), or use another name with --uid"
+            )
 
     def identity(self) -> bytes:
         """This member's 32-byte secret: made at the first call, then kept (mode 0600)."""
@@ -81,9 +76,15 @@ class MemberState:
 
     def release(self) -> None:
         """Let another process use it."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            system.unlock(self._lock)
+            self._lock = None
+
+
+def states_of(channel: str) -> list[MemberState]:
+    """The states of all members of a channel that ever ran here, locked. Raises MemberBusy when one runs."""
+    folder = state_dir() / _folder(channel)
+    return [MemberState(channel, unquote(path.name)) for path in sorted(folder.glob("*")) if path.is_dir()]
 
 
 class HostSession:
@@ -94,11 +95,22 @@ class HostSession:
     """
 
     def __init__(
-        self, channel: Any, transport: MqttTransport, storage: Any, state: MemberState, remake: Callable[[], Any]
+        self,
+        channel: Any,
+        transport: MqttTransport,
+        storage: Any,
+        state: MemberState,
+        remake: Callable[[], Any],
+        keep: int = BACKLOG,
     ) -> None:
-        """remake() -> the channel as it was stored: an internal error is survived like a power cut."""
-        self._session: Any = Session(channel, transport, storage, aio.Clock(), remake=remake)
+        """remake() -> the channel as it was stored: an internal error is survived like a power cut. keep: how many
+        messages may wait to be taken."""
+        self._session: Any = Session(channel, transport, storage, aio.Clock(), backlog=keep, remake=remake)
         self._state = state
+        self._uid = channel.me.uid
+        self._fresh: set[str] = set()  # pinned just now: nobody has compared their fingerprints
+        self._session.on("pinned", lambda name, info: self._fresh.add(info["uid"]))
+        self._last: dict[str, Any] | None = None  # what is told of the last message
         self.transport = transport  # `transport.failure` tells why a connection failed
 
     async def start(self) -> None:
@@ -106,13 +118,14 @@ class HostSession:
         await self._session.start()
 
     async def send(
-        self, body: bytes, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None
+        self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None
     ) -> Sent:
         """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet"): the mode, and
         names of the awake members that it reaches and of those that it does not reach.
 
         mode: "note", "conversation", "ratchet", None: the strongest that reaches every awake member. to: the name of
-        the only receiver ("ratchet"). min_secrecy: refuse any mode weaker than this one. Raises SealcastError.
+        the only receiver ("ratchet"). min_secrecy: refuse any mode weaker than this one. A program that sends at once
+        after join() waits here until it has joined. Raises SealcastError.
         """
         sent: Sent = await self._session.send(body, mode, to, min_secrecy)
         return sent
@@ -125,14 +138,52 @@ class HostSession:
         """
         await self._session.change_group(action, uids or [])
 
-    async def declare_lost(self, uid: str, admin_secret: bytes) -> None:
-        """Leave a member behind: the channel moves to a new key. The event followed tells who came along. Raises
-        SealcastError."""
-        await self._session.declare_lost(uid, admin_secret)
+    async def declare_lost(self, uid: str, admin_secret: bytes | None = None, **more: Any) -> None:
+        """Leave a member behind: the channel moves to a new key. The event followed tells who came along.
+
+        admin_secret: 32 bytes; None takes that of the channel's file. Raises SealcastError, UserError.
+        """
+        secret = admin_secret or inquiry.admin_secret(self.channel.me.config["channel"])
+        await self._session.declare_lost(uid, secret, **more)
+        migration.follow(self.channel, uid)
 
     async def approve(self, uid: str, text: str) -> None:
         """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
         await self._session.approve(uid, text)
+
+    async def settled(self) -> None:
+        """Returns once what the broker keeps of the members (presence, key packages, notes) has been read."""
+        await inquiry.settled(self)
+
+    async def fingerprints(self) -> list[dict[str, Any]]:
+        """Of everybody known: uid, fingerprint, changed (the refused one, or None), me. This member first."""
+        self._fresh.clear()
+        return inquiry.fingerprints(self.channel)
+
+    async def staying(self, lost: str | None) -> list[tuple[str, str, bool]]:
+        """(uid, fingerprint, first seen by this session and not shown by `fingerprints` yet) of all that get the new
+        key when `lost` is left behind; None: of all that could be lost."""
+        return inquiry.staying(self.channel, lost, self._fresh)
+
+    async def status(self) -> dict[str, Any]:
+        """How the member is: the keys of `sealcast status --json`."""
+        return inquiry.status(self, self._last)
+
+    @property
+    def uid(self) -> str:
+        """This member's name."""
+        return str(self._uid)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be taken."""
+        return len(self._session._messages)
+
+    def hurry(self) -> None:
+        """Try to connect now, if the link only waits for its next attempt."""
+        link = self._session._link
+        if link._reason is not None and not link.up:
+            link._lost.set()
 
     @property
     def channel(self) -> Any:
@@ -188,11 +239,23 @@ class HostSession:
             await self._session.close()
             self._state.release()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.leave()
+
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
-        return await self._session.__anext__()
+        message = await self._session.__anext__()
+        self.remember("message", message)
+        return message
+
+    def remember(self, name: str, message: Any) -> None:
+        """What `status` tells of the last message: not its body."""
+        self._last = {k: getattr(message, k) for k in ("sender", "secrecy", "origin", "time", "seq", "historic")}
 
 
 async def join(
@@ -209,32 +272,23 @@ async def join(
     return await start(merged, MemberState(merged["channel"], merged["uid"]))
 
 
-async def join_watched(settings: dict[str, Any], watch: Callback, *, alias: bool) -> HostSession:
-    """Take part, with `watch` told everything from the first event on (messages are not queued then).
-
-    With `alias`, when this member is at work in another process, as `<uid>-2`, `<uid>-3`, ...,
-    each a member of its own.
-    """
+async def join_watched(settings: dict[str, Any], watch: Callback) -> HostSession:
+    """Take part, with `watch` told everything from the first event on (messages are not queued then). Raises
+    MemberBusy when this member is at work in another process."""
     channels.raise_wrong_settings(settings, "settings")
-    uid = settings["uid"]
-    if not alias:
-        return await start(settings, MemberState(settings["channel"], uid), watch)
-    for i in range(1, MAX_ALIASES + 1):
-        name = uid if i == 1 else f"{uid}-{i}"
-        try:
-            state = MemberState(settings["channel"], name)
-        except MemberBusy:
-            continue
-        return await start(settings | {"uid": name}, state, watch)
-    raise UserError(
-        f'"{uid}" takes part from {MAX_ALIASES} processes already: stop one, or use another name with --uid'
-    )
+    return await start(settings, MemberState(settings["channel"], settings["uid"]), watch)
 
 
-async def start(settings: dict[str, Any], state: MemberState, watch: Callback | None = None) -> HostSession:
-    """Build and start the session of a member whose state is held. Releases it when that fails."""
+async def start(
+    settings: dict[str, Any], state: MemberState, watch: Callback | None = None, *, keep: int | None = None
+) -> HostSession:
+    """Build and start the session of a member whose state is held. Releases it when that fails.
+
+    watch is told of all events from the first on, and of messages; with `keep` these wait instead (so many at most)
+    for `async for`.
+    """
     try:
-        config = complete(settings)
+        config = channels.completed(settings)
         suite = best_suite()
         if config["key"] is None:
             config["key"] = keys.root_key(suite, config["password"].encode(), config["channel"].encode())
@@ -254,20 +308,21 @@ async def start(settings: dict[str, Any], state: MemberState, watch: Callback | 
         def remake() -> Any:
             return migration.restored(suite, config, store.load())
 
-        session = HostSession(member, transport_for(config), store, state, remake)
+        session = HostSession(member, transport_for(config), store, state, remake, keep or BACKLOG)
         session.on("moved", lambda name, info: migration.follow(session.channel, info["removed"]))
         if watch is not None:
             session.on("*", watch)
-            session.on("message", _ignore)  # "*" has it already; this says that nobody reads the queue
-        await session.start()
+        if watch is not None and keep is None:
+            session.on("message", session.remember)  # "*" has told it; this says that nobody reads the queue
+        try:
+            await session.start()
+        except BaseException:
+            await session.close()
+            raise
         return session
     except BaseException:
         state.release()
         raise
-
-
-def _ignore(name: str, info: Any) -> None:
-    pass
 
 
 def transport_for(config: dict[str, Any]) -> MqttTransport:

@@ -1,8 +1,9 @@
-"""What listen, send and chat share: become a member, fail plainly when the first connection does, part politely."""
+"""Become a member in this process, fail plainly when the first connection does, part politely. Commands come here by
+way of agent/visit.py, which looks for an agent first."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,34 +14,34 @@ from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import LinkError
 from sealcast_host.member.session import Callback, HostSession, join_watched
 
-SLEEP_S = 3600  # as long as the others wait for a member that comes for a moment at a time
 GOODBYE_S = 6.0
-POLL_S = 0.02
 
 
 @asynccontextmanager
-async def visit(
+async def visit_alone(
     known: ChannelFile,
     uid: str | None,
     watch: Callback | None = None,
     *,
     sleep_s: int | None = None,
-    alias: bool = True,
+    waits: bool = False,
 ) -> AsyncIterator[HostSession]:
     """A member of a channel that has reached the broker. Leaves at the end, or sleeps for `sleep_s` when that is given.
 
-    watch(name, info): called for every event and message ("message") from the very first on. alias: may it be another
-    member, `<uid>-2`, when this one is at work in another process?
-    Raises UserError when the first connection fails.
+    watch(name, info): called for every event and message ("message") from the very first on. waits: do not wait for
+    the broker here.
+    Raises MemberBusy; UserError when the first connection fails.
     """
     ready: asyncio.Future[LinkError | None] = asyncio.get_running_loop().create_future()
     opened: list[HostSession] = []
-    moving = False
+    moving = stuck = False
 
     def everything(name: str, info: Any) -> None:
         # The first thing that decides whether this member got in: its own join, or a failed connection.
-        nonlocal moving
-        if not ready.done():
+        nonlocal moving, stuck
+        if name == "error" and info.get("code") == "storage":
+            stuck = True  # nothing more can be stored, a goodbye included
+        elif not ready.done():
             moving = (
                 moving or name == "moved"
             )  # a lost member was declared while we were away: we connect once more, at the new place
@@ -56,19 +57,19 @@ async def visit(
             watch(name, info)
 
     try:
-        session = await join_watched(known.settings(uid), everything, alias=alias and uid is None)
+        session = await join_watched(known.settings(uid), everything)
     except SealcastError as e:
         raise UserError(str(e)) from None
     opened.append(session)
     try:
-        failure = await ready
+        failure = None if waits else await ready
         if failure is not None:
             raise UserError(way_out(failure, known.broker))
         yield session
     finally:
         # A member that only goes away keeps the others waiting for it.
         with contextlib.suppress(SealcastError, TimeoutError):
-            async with asyncio.timeout(GOODBYE_S):
+            async with asyncio.timeout(0 if stuck else GOODBYE_S):
                 await (session.leave() if sleep_s is None else session.sleep(sleep_s))
         await session.close()
 
@@ -80,23 +81,8 @@ def way_out(error: LinkError, broker: dict[str, Any]) -> str:
         "name": "check --broker HOST",
         "auth": "check --broker-user and its password",
         "tls": "check --ca FILE and the broker's certificate",
+        "size": "raise its limit to 3000 bytes (mosquitto: message_size_limit, max_packet_size)",
         "timeout": "check --broker HOST[:PORT]",
         "lost": "try again",
     }
     return f"no connection to the broker at {place_of(broker)}: {error}; {hints.get(error.kind, 'try again')}"
-
-
-async def settled(session: HostSession) -> None:
-    """Returns once what the broker keeps of the members (presence, key packages, notes) has been read."""
-    reading = session.channel.reading
-    while reading.queue or reading.member is not None or not session.online:
-        await asyncio.sleep(POLL_S)  # nobody tells: it is a matter of one round trip for each member
-
-
-async def within(seconds: float, what: Awaitable[Any], error: str) -> Any:
-    """Await with a limit. Raises UserError(error) when it passes."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await what
-    except TimeoutError:
-        raise UserError(error) from None

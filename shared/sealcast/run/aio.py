@@ -14,6 +14,7 @@ from ..compat import const
 
 _EPOCH_2000 = const(946684800)  # seconds from 1970 to 2000, where some boards' clocks begin
 _PLAUSIBLE = const(1735689600)  # 2025-01-01: a clock that says less was never set
+_LAST = const(0xFFFFFFFF)  # 2106: what frames can say
 
 
 def sleep_ms(ms):
@@ -127,7 +128,7 @@ class Clock:
         seconds = int(time.time())
         if time.gmtime(0)[0] == 2000:
             seconds += _EPOCH_2000
-        return seconds if seconds >= _PLAUSIBLE else 0
+        return seconds if _PLAUSIBLE <= seconds <= _LAST else 0
 
 
 class Reply:

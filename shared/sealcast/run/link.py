@@ -4,19 +4,26 @@ Any OSError of the transport is a lost link; so is a reply that does not come (t
 broker that stops taking what we write. Publishes go out one by one in the order of the effects, each QoS 1 publish
 awaiting its acknowledgement: a crash or a lost link therefore leaves at most one publish in doubt. The engine never
 waits for the broker (it appends to `outbox`), so reading, and with it the acknowledgements, can always go on.
+
+A publish that the broker refuses (an OSError with `refused`, MQTT 5 only) or acknowledges and does not show to us (see
+echo.py) is not acknowledged: event mute {reason}, and who waits for it is told. The channel keeps it for the next
+connection.
 """
 
 import asyncio
 
 from ..compat import const
 from ..effects import DISCONNECT, PUBLISH, RECONNECT, SUBSCRIBE
+from ..errors import Mute
 from .aio import Backoff, explain, pause, stop
+from .echo import Echo
 
 OUTBOX = const(160)  # effects waiting to be written; a channel's largest burst is two rings of 64 and a handshake
 INBOX = const(16)  # received frames waiting for the engine; when full, the broker has to wait (TCP)
 _FIRST_MS = const(500)
 _MOST_MS = const(60000)
 _STABLE_MS = const(30000)  # a connection that lived this long was a good one: the next retry is quick
+_TAKEN = const(4)  # so many shorter ones that the broker ended: somebody else uses our MQTT name
 
 
 class Link:
@@ -37,6 +44,9 @@ class Link:
         self._ending = False
         self._drops = 0
         self.tried_at = 0
+        self._echo = Echo()
+        self._mute = False
+        self._short = 0  # connections in a row that the broker ended soon
 
     def put(self, effect):
         """Queue a subscribe, publish, disconnect or reconnect effect; offline they vanish (the channel sends
@@ -72,11 +82,13 @@ class Link:
             self._reason = None
             self.tried_at = self._session.clock.now()
             drops = self._drops
+            lived = False
             await self._session.ask(lambda ch, now: ch.connecting(now))
             try:
                 await self._transport.connect(*self.will)
                 if drops != self._drops:
                     raise OSError("begun anew after an internal error")
+                lived = True
                 await self._live()
             except (OSError, EOFError, MemoryError) as e:
                 self._reason = e
@@ -86,6 +98,11 @@ class Link:
                 await self._close(self._reason is None and self._ending)
             if self._session.clock.now() - self.tried_at >= _STABLE_MS:
                 self._backoff.reset()
+                self._short = 0
+            elif lived and isinstance(self._reason, (OSError, EOFError)) and drops == self._drops:
+                self._short += 1
+                if self._short == _TAKEN:
+                    self._session.emit("taken_over", {"connections": _TAKEN})
             self._session.post(lambda ch, now: ch.disconnected(now))
             if self._ending:
                 break
@@ -98,6 +115,8 @@ class Link:
     async def _live(self):
         """One connection, from CONNACK until it is lost."""
         self.up = True
+        self._mute = False
+        self._echo.begin()
         self._session.post(lambda ch, now: ch.connected(now))
         self._session.emit("connected", {})
         reader = asyncio.create_task(self._guard(self._read()))
@@ -133,6 +152,9 @@ class Link:
                 self._room.clear()
                 await self._room.wait()
             self._session.receive(topic, payload)
+            token = self._echo.heard(topic, payload)
+            if token:
+                self._acked(token)
 
     async def _write(self):
         while True:
@@ -141,17 +163,45 @@ class Link:
                 await self._outgoing.wait()
             effect = self._outbox.pop(0)
             if effect[0] == PUBLISH:
-                await self._transport.publish(effect[1], effect[2], effect[3], effect[4])
-                if effect[5]:
-                    self._acked(effect[5])
+                await self._publish(effect[1], effect[2], effect[3], effect[4], effect[5])
             elif effect[0] == SUBSCRIBE:
                 await self._transport.subscribe(effect[1], effect[2])
+                self._echo.subscribed(effect[1])
             elif effect[0] == RECONNECT:
                 self._fail(OSError("the channel has moved to a new key"))
                 return
             else:
                 self._lost.set()  # DISCONNECT: run() says goodbye to the broker
                 return
+
+    async def _publish(self, topic, payload, retain, qos, token):
+        checked = retain and qos
+        if checked:
+            self._echo.publishing(topic, payload, token)
+        try:
+            await self._transport.publish(topic, payload, retain, qos)
+        except OSError as e:
+            if not getattr(e, "refused", False):
+                raise
+            self._echo.refused(topic, payload)
+            self._muted(str(e), token)
+            return
+        if checked and not self._echo.acked(topic, payload, self._session.clock.now()):
+            return  # _read() or look() says what becomes of it
+        if token:
+            self._acked(token)
+
+    def look(self, now):
+        """Is the broker keeping what it acknowledged?"""
+        if self.up and self._echo.late(now):
+            self._muted("the broker acknowledges what we publish and throws it away, or does not let us read it", None)
+
+    def _muted(self, reason, token):
+        """token: of the one that is refused; None: all that is under way."""
+        if not self._mute:
+            self._mute = True
+            self._session.emit("mute", {"reason": reason})
+        self._session.give_up(token, Mute(reason + "; it waits here: sealcast doctor says why"))
 
     def _acked(self, token):
         self._session.post(lambda ch, now: ch.acked(token, now))

@@ -1,4 +1,4 @@
-"""Session.send(): what it waits for before a message is sealed. PROTOCOL.md section 11.1."""
+"""Session.send(): what it takes, and what it waits for before a message is sealed. PROTOCOL.md section 11.1."""
 
 from ..compat import const
 from .aio import sleep_ms
@@ -8,14 +8,25 @@ _SETTLE_MS = const(5000)
 _POLL_MS = const(20)
 
 
+def as_bytes(body):
+    """bytes of a body; text as UTF-8. Raises TypeError for anything else: bytes(5) would be five zeros."""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body)
+    raise TypeError("a message is bytes or str, not " + type(body).__name__ + ": encode it first")
+
+
 async def send(session, body, mode, to, min_secrecy):
-    body, sent = bytes(body), []
+    body, sent = as_bytes(body), []
 
     def seal(ch, now):
         effects = ch.send(body, mode, now, session.clock.time(), to, min_secrecy)
         sent.append(ch.sent)
         return effects
 
+    while not session.closed and not (session.channel and session.channel.me.joined):
+        await sleep_ms(_POLL_MS)  # until our first connection
     if mode != "note":
         await _settled(session)
     await session.ask(seal, SEND)

@@ -1,14 +1,12 @@
 """The asyncio session that boards and hosts share: turns a Channel's effects into calls, strictly in order.
 
 One task, the engine, is the only one that enters the channel. Everything that happens (a frame, an acknowledgement, a
-tick, a user's call) is an input in one queue: a procedure of the channel and the time. The engine takes one,
-lets it enter the channel and carries out the effects before it takes the next. A STORE is durable before
-anything after it happens: if the storage fails it is tried again until it works, and nothing else goes on
-meanwhile.
+tick, a user's call) is an input in one queue: a procedure of the channel and the time. The engine takes one, lets it
+enter the channel and carries out the effects before it takes the next. A STORE is durable before anything after it
+happens (durable.py), and nothing else goes on meanwhile.
 
-An input that ends in NoRoom (a rare part of the code did not fit into memory) has done nothing: it stays the
-first in the queue and is tried again a little later. When that does not help either, the channel is begun anew
-from its stored state, as after any other internal error, which gives back all the memory that there is.
+An input that ends in NoRoom (no memory for a rare part of the code) has done nothing and is tried again. When that does
+not help, the channel is begun anew from its stored state, as after any internal error: that gives back all memory.
 
 Transport (asyncio; every failure is an OSError):
     connect(will_topic, will_payload)   subscribe(filter, qos)   publish(topic, payload, retain, qos): after the PUBACK
@@ -20,7 +18,7 @@ Messages wait in a queue of `backlog`; when it is full the oldest is given up an
 that an application that does not read cannot stop the channel. A message counts as taken when the application comes
 back for the next one: after a power cut in between it is delivered again, marked `again`.
 
-Events of the driver itself: connected {}, offline {reason, retry_ms}, overflow {sender, seq}, error {code, ...}.
+Its own events: connected, offline {reason, retry_ms}, overflow {sender, seq}, error, mute {reason}, taken_over.
 """
 
 import asyncio
@@ -29,7 +27,9 @@ import gc
 from ..compat import const
 from ..effects import CONNECT, DISCONNECT, EVENT, MESSAGE, PUBLISH, QUEUED, RECONNECT, SETTLED, STORE, SUBSCRIBE, WAKE
 from ..errors import NoRoom, Offline, SealcastError
-from .aio import Reply, explain, pause, place, sleep_ms, stop
+from . import crashes
+from .aio import Reply, pause, place, sleep_ms, stop
+from .durable import store
 from .link import Link
 from .sends import SEND, send
 
@@ -55,7 +55,6 @@ class Session:
 
     def __init__(self, channel, transport, storage, clock, random=None, backlog=32, remake=None):
         """random(n) -> n bytes, for the jitter of reconnects only (default: os.urandom).
-
         remake() -> a channel from the stored state: an internal error (say MemoryError) is survived like a power
         cut, what was in the middle of a step is thrown away. Without it the engine goes on with what it has.
         """
@@ -66,12 +65,14 @@ class Session:
         self.clock = clock
         self._storage = storage
         self._link = Link(self, transport, random)
+        self._asked = None  # the Reply of the input that is being handled
         self._inbox = []  # (input, Reply or None, what it is), see _put
         self._frames = 0  # how many of them are received frames
+        self._crashes = []  # see crashes.py
         self._tries = 0  # of the first of them, without room
         self._input = asyncio.Event()
         self._wake = None
-        self._beat = 0
+        self.beat()
         self._unacked = {}  # token -> Reply of a send() that is under way
         self._messages = []
         self._backlog = backlog
@@ -83,7 +84,6 @@ class Session:
         self._ended = asyncio.Event()
 
     # What a user calls.
-
     async def start(self):
         """Begin. Raises SealcastError when the channel cannot start (no randomness, unusable state)."""
         self._tasks.append(asyncio.create_task(self._supervise("engine", self._engine)))
@@ -96,8 +96,8 @@ class Session:
         return self
 
     async def send(self, body, mode=None, to=None, min_secrecy=None):
-        """Send `body` (bytes) in `mode` (None: the strongest that reaches every awake member, "note", "conversation",
-        "ratchet").
+        """Send `body` (bytes or text) in `mode` (None: the strongest that reaches every awake member, "note",
+        "conversation", "ratchet").
 
         to: uid of the only receiver (mode "ratchet"). min_secrecy: TooWeak rather than any mode below this one.
         Returns when the broker has acknowledged it, or the group accepted it in its order (mode "ratchet"), across
@@ -114,12 +114,12 @@ class Session:
         uids = list(uids)
         await self.ask(lambda ch, now: ch.change_group(action, uids, now), SEND)
 
-    async def declare_lost(self, uid, admin_secret):
-        """Leave a member behind and move the channel to a new key (32 bytes: the admin's secret). Raises SealcastError.
+    async def declare_lost(self, uid, admin_secret, keep=None):
+        """Leave a member, and all who are not in `keep` (None: all stay), behind a new key. Raises SealcastError.
 
         Returns when we have moved; the event followed tells who else has, and who is still waited for.
         """
-        await self.ask(lambda ch, now: ch.declare_lost(uid, admin_secret, now))
+        await self.ask(lambda ch, now: ch.declare_lost(uid, admin_secret, now, keep))
 
     async def approve(self, uid, text):
         """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
@@ -144,7 +144,7 @@ class Session:
         self._closed = True
         for task in self._tasks:
             await stop(task)
-        for reply in list(self._unacked.values()) + [item[1] for item in self._inbox if item[1]]:
+        for reply in self._waiting():
             reply.fail(Offline("the session is closed"))
         self._unacked = {}
         self._inbox = []
@@ -187,6 +187,12 @@ class Session:
         linked = self._link.up or now - self._link.tried_at < _TRY_MS
         return not self._closed and now - self._beat < _STUCK_MS and linked
 
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self.leave()
+
     def __aiter__(self):
         return self
 
@@ -201,21 +207,26 @@ class Session:
         self._reading = self._messages.pop(0)
         return self._reading
 
-    # What the link calls.
-
-    def post(self, input):
-        """Queue an input: input(channel, now) -> effects."""
+    def post(self, input):  # (channel, now) -> effects
         self._put(input, None, _OTHER)
 
     def receive(self, topic, payload):
         """Queue a received frame."""
-        self._put(lambda ch, now: ch.receive(topic, payload, now), None, _FRAME)
+        self._put(lambda ch, now: crashes.receive(self._crashes, ch, topic, payload, now), None, _FRAME)
 
     async def ask(self, input, kind=_OTHER):
         """Queue an input and wait until its effects have been carried out. Raises what the channel raises."""
         reply = Reply()
         self._put(input, reply, kind)
         return await reply.wait()
+
+    def give_up(self, token, error):
+        """The acknowledgement of `token` (None: any) will not come."""
+        for t in list(self._unacked) if token is None else [token]:
+            self._settled(t, error)
+
+    def beat(self):
+        self._beat = self.clock.now()
 
     def waiting_frames(self):
         return self._frames
@@ -235,8 +246,6 @@ class Session:
             self.emit("error", {"code": "internal", "where": where, "type": type(error).__name__, "at": place(error)})
         except MemoryError:
             pass  # not even room for the report; what comes next must not depend on it
-
-    # The engine.
 
     def _put(self, input, reply, kind):
         """kind: _FRAME is counted, so that the broker waits for us; SEND has a token, and its reply waits for
@@ -267,6 +276,7 @@ class Session:
         while True:
             now = self.clock.now()
             self._beat = now
+            self._link.look(now)
             if self._wake is not None and self._wake <= now:
                 self._wake = None
                 self._inbox.insert(0, (_tick, None, _OTHER))
@@ -298,6 +308,7 @@ class Session:
 
     async def _handle(self, input, reply, kind):
         """One input: enter the channel, carry out what it wants, answer who waits for it."""
+        self._asked = reply
         now = self.clock.now()
         try:
             effects = input(self.channel, now)
@@ -340,7 +351,7 @@ class Session:
         for effect in effects or ():
             kind = effect[0]
             if kind == STORE:
-                await self._store(effect[1])
+                await store(self, self._storage, effect[1], self._waiting)
             elif kind in (PUBLISH, SUBSCRIBE, DISCONNECT, RECONNECT):
                 self._link.put(effect)
             elif kind == MESSAGE:
@@ -361,17 +372,8 @@ class Session:
         if reply:
             reply.fail(error) if error else reply.done()
 
-    async def _store(self, parts):
-        """Durable before anything else happens, however often it takes."""
-        wait = _RESTART_MS
-        while True:
-            try:
-                return self._storage.store(parts)
-            except (OSError, MemoryError, SealcastError) as e:
-                self.emit("error", {"code": "storage", "text": explain(e)})
-            await sleep_ms(wait)
-            wait = min(2 * wait, _RESTART_MOST_MS)
-            self._beat = self.clock.now()
+    def _waiting(self):
+        return [reply for reply in [self._asked] + list(self._unacked.values()) + [i[1] for i in self._inbox] if reply]
 
     def _deliver(self, message):
         if "message" in self._callbacks:

@@ -142,7 +142,8 @@ def back(me, members, group, frame, now, out):
 
 
 def _roll_back(me, group, now, out):
-    """The others did not take what we accepted last: one epoch back. Our own frame waits again, the same bytes."""
+    """The others did not take what we accepted last: one epoch back. Our own frame of that state waits again, the same
+    bytes: it may be theirs."""
     u, entries, unwritten = group.undo, out.outbox.entries, outgoing.wrapped(me, group, group.last)
     for token in [t for t in entries if entries[t][1] == unwritten]:
         del entries[token]  # it was not the group's: it must not reach its slot any more
@@ -150,7 +151,7 @@ def _roll_back(me, group, now, out):
     group.undo = None
     group.state, group.pairs, group.last, group.last_by = u.state, u.pairs, b"", None
     group.recent = {}
-    group.outgoing.pending = u.won
+    outgoing.take_back(group, u.own)
     group.packages.mine.update(u.spent)
     if u.job and not group.change.job:
         group.change.job = u.job

@@ -116,6 +116,7 @@ class Search:
         self.liars = []  # tags that are not believed any more, until the next agreement
         self.asked_at = None
         self.told_at = None
+        self.heard = []  # beginnings of the last questions' nonces: repeated ones cost nothing
         self.stop()
 
     def stop(self):
@@ -153,14 +154,15 @@ class Search:
 class Undo:
     """What the last accepted frame replaced, for one epoch: should the others have taken another one, we go back.
 
-    spent: our packages that it used. job: the wish that it fulfilled. outside: the phase before, when the frame took
-    us in: we stood nowhere in the group then.
+    own: our Pending at that state, accepted or not: whoever is shown another frame first may learn that the others took
+    this one. spent: our packages that the frame used. job: the wish that it fulfilled. outside: the phase before, when
+    it took us in: we stood nowhere in the group then.
     """
 
-    def __init__(self, group, won):
+    def __init__(self, group, own):
         self.state = group.state
         self.pairs = group.pairs
-        self.won = won  # our Pending, if the frame was ours
+        self.own = own
         self.spent = {}
         self.job = None
         self.outside = group.phase if group.phase in (NONE, REJOIN) else None

@@ -25,6 +25,7 @@ HELD_BYTES = const(6144)
 ASK_MS = const(3000)  # between two questions of ours
 SYNC_MS = const(4000)  # how long we wait for answers
 MAX_ASKS = const(20)
+MAX_HEARD = const(64)
 ANSWER_MS = const(300)  # a rank, before the next one answers
 MAX_RANK = const(4)
 UNSURE_MS = const(1000)  # those who look for it themselves answer after those who know
@@ -148,8 +149,9 @@ def want(me, group, out):
 
 def _owe(me, members, group, nonce, now):
     """Somebody asks."""
-    answers = group.search.answers
-    if len(answers) < MAX_ASKS and not group.over():
+    s, answers = group.search, group.search.answers
+    if len(answers) < MAX_ASKS and not group.over() and nonce[:8] not in s.heard:
+        s.heard = s.heard[1 - MAX_HEARD :] + [nonce[:8]]
         wait = _rank(me, members, group) * ANSWER_MS + UNSURE_MS * (group.phase != LIVE)
         answers.append((nonce, now + wait, None))
 

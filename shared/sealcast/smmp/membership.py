@@ -99,12 +99,12 @@ def _begin(me, members, group, a, after, mine, now, out):
             pairs[tag] = private.begin(me.suite, group.id, me.tag, tag, shared, after.r, after.R[i])
     old = group.state
     before = old.tags if old else []
+    own, job = group.outgoing.pending, group.change.job
     if mine:
         group.outgoing.pending = None
-    elif group.outgoing.pending:
+    elif own:
         outgoing.requeue(group, now, out)
-    job = group.change.job
-    advance(group, after, a.frame, a.organizer, mine, out)
+    advance(group, after, a.frame, a.organizer, own, out)
     group.pairs = pairs
     group.search.liars = []
     group.undo.job = job

@@ -273,7 +273,7 @@ def _message(me, members, group, frame, now, out):
     kind = m[0] if outgoing.well_formed(m) else None
     if kind == LEAVE:
         need("smmp.membership")  # before anything changes
-    advance(group, after, frame, sender, mine, out)
+    advance(group, after, frame, sender, group.outgoing.pending, out)
     if kind is None:
         out.complain("format", members.uid_of(sender), now)  # all see the same, and move on alike
     if kind == PRIVATE and mine:
@@ -322,9 +322,9 @@ def _deliver(members, sender, body, epoch, for_us_alone, out):
     out.dirty = True
 
 
-def advance(group, after, frame, sender, won, out):
-    """The state after a frame that is accepted. won: our Pending, if the frame was ours."""
-    group.undo = Undo(group, won)
+def advance(group, after, frame, sender, own, out):
+    """The state after a frame that is accepted. own: our Pending, this frame or one that lost to it."""
+    group.undo = Undo(group, own)
     group.pairs = dict(group.pairs)
     group.state = after
     group.last = frame

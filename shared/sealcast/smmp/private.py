@@ -9,7 +9,7 @@ A pair is our end of it, 96 bytes: our secret s || the peer's public key S (zero
 from ..compat import const
 from ..crypto.keys import ZERO, dh, high_order
 from ..errors import Reject
-from ..wire import lv, pad, u32, unpad
+from ..wire import TAG, lv, pad, u32, unpad
 
 HINT = const(16)
 
@@ -54,6 +54,8 @@ def seal(suite, pair, epoch, sender, nonce, t, message):
 
 def open_payload(suite, pair, epoch, sender, nonce, payload):
     """Payload from the peer -> (message, pair after). Raises Reject("undecryptable" | "padding" | "neutral")."""
+    if len(payload) < HINT + TAG:
+        raise Reject("undecryptable")
     z = _shared(suite, pair)
     pt = suite.secretbox_open(_key(suite, pair, z, epoch, sender), nonce, payload[HINT:])
     if pt is None or len(pt) < 32:

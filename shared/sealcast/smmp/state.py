@@ -129,7 +129,7 @@ def _pack_undo(out, u):
     out.append(bytes((255 if u.outside is None else u.outside,)))
     _optional(out, u.state, _pack_state)
     _pack_pairs(out, u.pairs)
-    _optional(out, u.won, _pack_pending)
+    _optional(out, u.own, _pack_pending)
     _pack_packages(out, u.spent)
     _optional(out, u.job, _pack_job)
 
@@ -146,7 +146,7 @@ def _unpack_undo(me, members, g, r):
     for tag in u.pairs:
         if u.pairs[tag] == g.pairs.get(tag):
             u.pairs[tag] = g.pairs[tag]
-    u.won = _unpack_pending(r) if r.uint(1) else None
+    u.own = _unpack_pending(r) if r.uint(1) else None
     u.spent = _unpack_packages(me.suite, r)
     u.job = _unpack_job(r) if r.uint(1) else None
     return u

@@ -24,11 +24,11 @@ def read_proposal(tag, attempt, r):
     """Reader -> Proposal from the member `tag`. Reject("members") unless 2..32 parties stand in strictly
     ascending order."""
     nonce, previous, n = r.take(16), r.take(32), r.uint(1)
-    parties = [(r.take(16), r.take(16)) for _ in range(n)]
-    r.end()
+    parties = [(r.take(16), r.take(16)) for _ in range(n)] if 2 <= n <= MAX_MEMBERS else []
     tags = [t for t, _ in parties]
-    if not 2 <= n <= MAX_MEMBERS or not 0 < attempt <= MAX_ATTEMPT or tag not in tags:
+    if tag not in tags or not 0 < attempt <= MAX_ATTEMPT:
         raise Reject("members")
+    r.end()
     for i in range(1, n):
         if tags[i - 1] >= tags[i]:
             raise Reject("members")

@@ -99,16 +99,32 @@ def _unsent(me, ring, out):
 
 
 def approve(me, members, uid, text, online, out):
-    """A person has checked the changed identity with this fingerprint: pin it, and read the member's joins again."""
+    """A person has checked the changed identity with this fingerprint: it is pinned, now or when its join is read
+    again. Whatever other identities came meanwhile: none is taken in its place."""
     for m in members.by_tag.values():
-        if m.uid == uid and m.refused and fingerprint(me.suite, m.refused) == text:
-            m.public, m.refused = m.refused, None
-            m.floor = m.current.lamport if m.current else m.floor
-            m.sessions = []
-            m.status = GONE
-            out.dirty = True
+        if m.uid == uid:
+            if m.public and fingerprint(me.suite, m.public) == text:
+                out.event("approved", {"uid": uid})
+                return
+            m.approved = text
+            if m.refused and fingerprint(me.suite, m.refused) == text:
+                _pin(m, m.refused, out)
+            else:
+                out.event("approval_waits", {"uid": uid, "fingerprint": text})
             if online:
                 out.subscribe(me.topics.make(m.name, "j") + "/+")
+            return
+    out.event("approval_waits", {"uid": uid, "fingerprint": text})
+
+
+def _pin(member, public, out):
+    """Another identity from here on: what was said before was said by another."""
+    member.public, member.refused, member.approved = public, None, None
+    member.floor = member.current.lamport if member.current else member.floor
+    member.sessions = []
+    member.status = GONE
+    out.dirty = True
+    out.event("approved", {"uid": member.uid})
 
 
 def receive(me, members, reading, places, name, frame, online, now, out):
@@ -142,6 +158,8 @@ def seek(me, name, stream, frame, now, out):
 def admit(me, members, reading, places, member, join, online, now, out):
     """A verified join -> tag of its member when it is its newest session, else None. Raises Reject."""
     member = members.by_tag.get(member.tag, member)
+    if member.approved and fingerprint(me.suite, join.public) == member.approved:
+        _pin(member, join.public, out)
     if member.public is not None and member.public != join.public:
         newer = join.lamport > member.floor and (member.current is None or join.order > member.current.order)
         # Else it is what the broker still keeps of before an approved change

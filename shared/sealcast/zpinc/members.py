@@ -44,6 +44,7 @@ class Member:
         self.uid = uid
         self.public = None  # B || E, pinned
         self.refused = None  # an identity we refused: reported once
+        self.approved = None  # the fingerprint that a person has compared, until its join is here
         self.sessions = []  # ascending order, at most MAX_SESSIONS
         self.floor = 0  # joins up to this lamport are never taken again
         self.conn = 0

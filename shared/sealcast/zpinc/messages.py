@@ -6,7 +6,7 @@ from ..effects import Message
 from ..rare import need
 from ..wire import Reader, pad, u32, unpad
 from . import epochs as agreed
-from .notes import drain, frame_digest, open_note, seal_note
+from .notes import bound, drain, frame_digest, open_note, seal_note
 
 # --- sending
 
@@ -47,6 +47,8 @@ def receive_note(me, members, reading, member, frame, now, out):
     note = open_note(me.keys, frame, member, me.config["sign"])
     note.session.window.add(note.seq, note)
     deliver_notes(me, members, member, drain(reading, member, now), out)
+    if note.session.window.held:
+        bound(members)
 
 
 def deliver_notes(me, members, member, notes, out):

@@ -12,6 +12,7 @@ from ..wire import NOTE, Reader, header, lv, pad, u32, unpad
 
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
 HELD_BYTES = const(8192)  # of bodies, a session
+ALL_HELD = const(16384)  # and of all sessions together
 # How long a hole in a sender's notes may last before the ring is read again, and again before it is reported
 GAP_MS = const(3000)
 
@@ -129,11 +130,18 @@ class Window:
         if len(self.held) >= 2 * self.ring or seq > low + 0xFFFF or seq >= MAX_SEQ:
             raise Reject("window")
         self.held[seq] = note
-        while len(self.held) > 1 and sum([len(n.body) for n in self.held.values()]) > HELD_BYTES:
-            # A board holds no whole ring of large notes: the last ones are read again when the first are delivered.
-            last = max(self.held)
-            self.head = max(self.head, last + 1)
-            del self.held[last]
+        while len(self.held) > 1 and self.size() > HELD_BYTES:
+            self.let_go()
+
+    def size(self):
+        """Bytes that are held."""
+        return sum([len(n.body) for n in self.held.values()])
+
+    def let_go(self):
+        """A board holds no whole ring of large notes: the last one is read again when the first are delivered."""
+        last = max(self.held)
+        self.head = max(self.head, last + 1)
+        del self.held[last]
 
     def baseline(self):
         """After the first reading: everything that the ring could still hold is expected, no more."""
@@ -171,6 +179,16 @@ class Window:
         self.digests = []
         self.calm()
         return first, self.next - 1
+
+
+def bound(members):
+    """However many sessions hold notes ahead of a hole: all of them together stay within what a board has."""
+    windows = [s.window for m in members.by_tag.values() for s in m.sessions if s.window.held]
+    sizes = [w.size() for w in windows]
+    while sum(sizes) > ALL_HELD:
+        most = sizes.index(max(sizes))
+        windows[most].let_go()
+        sizes[most] = windows[most].size()
 
 
 class Reading:

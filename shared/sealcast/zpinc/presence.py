@@ -128,7 +128,7 @@ def receive(me, members, epochs, reading, member, frame, now, out):
             need("zpinc.joins").answer_stale(me, member, frame[2:18], number[0], number[1], now, out)
         raise
     member.see(p, counter, now)
-    if member.conn != conn:
+    if member.conn != conn and member.strikes < 2:  # else numbers that rise would keep the others from re-keying
         member.silent_until = 0
     epochs.learn(p.attempt, out)
     if member.status != before:

@@ -23,9 +23,9 @@ def _share(suite, rp, generation, W, tag, B, K, z1, z2):
 # --- the admin
 
 
-def declare(me, members, places, uid, admin_seed, now, out):
-    """Make, publish and follow a notice that leaves `uid` behind -> the new root key. Raises NoGroup when it
-    cannot be made."""
+def declare(me, members, places, uid, admin_seed, keep, now, out):
+    """Make, publish and follow a notice that leaves `uid` behind, and whoever is not in `keep` (uids; None: all but
+    `uid` stay) -> the new root key. Raises NoGroup when it cannot be made."""
     suite, rp = me.suite, me.keys.rp
     admin = suite.ed25519_public(admin_seed)
     if admin != me.config.get("admin"):
@@ -34,8 +34,12 @@ def declare(me, members, places, uid, admin_seed, now, out):
     if removed not in others(me, members, None):
         raise NoGroup("no other member of that name is known here")
     stay = others(me, members, uid)
+    if keep is not None:
+        stay = {tag: stay[tag] for tag in stay if stay[tag][0] in keep}
+        if len(stay) < len(set(keep)):
+            raise NoGroup("not all who are to stay are known here, or one is lost: name members that have joined")
     if len(stay) + 1 > MAX_PARTIES:
-        raise NoGroup("a notice reaches at most %d members" % MAX_PARTIES)
+        raise NoGroup("a notice reaches at most %d members: name those who stay" % (MAX_PARTIES - 1))
     generation = places.generation + 1
     root, w = me.rng.bytes(32), me.rng.bytes(32)
     W = suite.x25519_base(w)

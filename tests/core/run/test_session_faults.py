@@ -173,3 +173,55 @@ def test_an_input_for_which_there_was_no_room_stays_the_first_and_is_tried_again
         await s.close()
 
     run(test())
+
+
+def test_a_frame_that_crashed_twice_is_not_tried_again():
+    """It lies in a retained slot, say: each connection brings it again, and the channel begins anew each time."""
+
+    async def test():
+        channels, wire = [], Wire()
+
+        def receive(topic, payload):
+            if payload == bytes(40):
+                raise ValueError("a short box")
+            return []
+
+        def remake():
+            channels.append(Script(receive=receive))
+            return channels[-1]
+
+        s = await running(remake(), wire, remake=remake)
+        for round in (1, 2):
+            wire.give(("t", bytes(40)))
+            await until(lambda r=round: len(channels) == r + 1 and "connected" in channels[r].names())
+        wire.give(("t", bytes(40)), ("t", b"another"), ("t", bytes(40)))
+        await until(lambda: [c for c in channels[2].calls if c[0] == "receive"][2:])
+        assert [c[1:] for c in channels[2].calls if c[0] == "receive"] == [("t", None), ("t", b"another"), ("t", None)]
+        assert len(channels) == 3 and [e[1] for e in internal(s)] == ["ValueError"] * 2
+        await s.close()
+
+    run(test())
+
+
+def test_no_room_is_not_the_fault_of_a_frame():
+    async def test():
+        channels, wire = [], Wire()
+
+        def receive(topic, payload):
+            if len(channels) < 4:
+                raise MemoryError
+            return []
+
+        def remake():
+            channels.append(Script(receive=receive))
+            return channels[-1]
+
+        s = await running(remake(), wire, remake=remake)
+        for round in (1, 2, 3):
+            wire.give(("t", b"large"))
+            await until(lambda r=round: len(channels) == r + 1 and "connected" in channels[r].names())
+        wire.give(("t", b"large"))
+        await until(lambda: ("receive", "t", b"large") in channels[3].calls)
+        await s.close()
+
+    run(test())

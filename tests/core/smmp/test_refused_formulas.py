@@ -98,8 +98,11 @@ def test_a_private_message_that_is_none():
     assert says(1, STRANGER, nonce, good) == "undecryptable"
     assert says(1, sender, bytes(24), good) == "undecryptable"
     key = private._key(suite, pair, bytes(32), 1, sender)
-    short = good[: private.HINT] + suite.secretbox(key, nonce, bytes(31))
-    assert says(1, sender, nonce, short) == "undecryptable"
+    for size in (0, 31):
+        short = good[: private.HINT] + suite.secretbox(key, nonce, bytes(size))
+        assert says(1, sender, nonce, short) == "undecryptable"
+    for size in range(private.HINT, private.HINT + 16):  # no box at all
+        assert says(1, sender, nonce, good[:size]) == "undecryptable"
     assert private.open_payload(suite, pair, 1, sender, nonce, good)[0] == b"hello"
 
 

@@ -180,3 +180,18 @@ def test_an_agreement_for_another_place_in_the_order():
         before = bob.group.state
         refusal = raises(Reject, order.accept, bob.me, bob.others, bob.group, frame, room.now, bob.out)
         assert refusal.reason == "epoch" and bob.group.state is before and not bob.out.take()
+
+
+def test_a_question_that_is_repeated_costs_nothing():
+    """The broker records one question, and plays it again and again."""
+    room = three()
+    bob, ann = room.members["bob"], room.members["ann"]
+    question = wrapped(bob.me, bob.group, signed_by(bob, ASK, bytes(16) + u32(1) + bytes(32)))
+    topic, answers = ann.me.topics.make(ann.group.name, "g"), 0
+    for _ in range(10):
+        effects = ann.receive(topic, question, room.now)
+        for _ in range(4):
+            room.now += 2000
+            effects += ann.tick(room.now)
+        answers += len([e for e in effects if e[0] == "publish" and e[1] == topic])
+    assert answers == 1

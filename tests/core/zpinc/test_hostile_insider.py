@@ -100,7 +100,8 @@ def test_approval_in_the_middle_of_an_epoch():
     solo.run(solo.ch.approve("anna", solo.event("identity_changed")["fingerprint"], solo.now))
     solo.later(1000)
     assert solo.ch.epoch is None  # nobody else is left in it
-    again = Solo(blob=solo.blob)
+    blob, solo = solo.blob, None  # a board's heap has no room for both
+    again = Solo(blob=blob)
     again.connect()
     again.later(1000)
 
@@ -115,9 +116,12 @@ def test_an_approval_is_for_the_identity_that_was_looked_at():
     solo.give(*mallory.join())  # between the look and the approval
     solo.run(solo.ch.approve("anna", seen["fingerprint"], solo.now))
     assert solo.ch.others.by_tag[anna.tag].public == anna.identity.public
+    assert solo.event("approval_waits") == {"uid": "anna", "fingerprint": seen["fingerprint"]}
+    for n in range(4, 9):  # others, as many as she likes
+        solo.give(*Peer("anna", n, secret=bytes((n,)) * 32, session=n).join())
     solo.give(*changed.join())
-    solo.run(solo.ch.approve("anna", seen["fingerprint"], solo.now))
     assert solo.ch.others.by_tag[anna.tag].public == changed.identity.public
+    assert solo.event("approved") == {"uid": "anna"}
 
 
 def test_nothing_to_approve():

@@ -69,3 +69,15 @@ def test_one_party_cannot_make_us_forget_the_skipped_keys_of_another():
         solo.give(*talk(anna, theirs, b"far ahead"))
     assert len(solo.messages) == 2
     assert (other, 0) in e.skipped and len(e.skipped) == MAX_SKIPPED
+
+
+def test_a_silent_member_that_raises_its_connection_number_is_left_out_all_the_same():
+    anna, bert = Peer("anna"), Peer("bert", 2)
+    solo = online(anna.join(), bert.join())
+    silent = 0
+    for conn in range(1, 90):  # a minute and a half: bert answers no handshake, and says every second that it is new
+        solo.give(*anna.presence())
+        solo.give(*bert.presence(conn=conn, counter=1))
+        solo.later(1000)
+        silent += solo.ch.others.by_tag[bert.tag].silent_until > solo.now
+    assert solo.ch.others.by_tag[bert.tag].strikes >= 2 and silent > 20, silent

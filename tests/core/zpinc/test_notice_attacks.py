@@ -4,7 +4,7 @@ from check import raises
 from insider import LOW, package
 from room import Room
 from sealcast.crypto.signing import NOTICE_LABEL, PACKAGE_LABEL, seal_signed, sign_as
-from sealcast.errors import Reject
+from sealcast.errors import NoGroup, Reject
 from sealcast.smmp import packages
 from sealcast.wire import NOTICE, PACKAGE, header
 from sealcast.zpinc import revocation
@@ -162,3 +162,27 @@ def test_who_is_in_the_roster_and_has_never_joined_gets_the_new_key():
     room.switch_on("dan")
     room.pump()
     assert room.members["dan"].me.root == root
+
+
+def test_a_thief_that_joined_under_a_second_name_is_out_too():
+    """The admin says who stays; several go at once. Whoever else has joined, by whatever name, gets no key."""
+    room = lost_room(("ann", "bob", "eve", "eva"))
+    ann = room.members["ann"]
+    for wrong in (["bob", "eve"], ["bob", "nobody"]):
+        raises(NoGroup, ann.declare_lost, "eve", ADMIN, room.now, wrong)
+    room.run("ann", ann.declare_lost("eve", ADMIN, room.now, ["bob"]))
+    room.pump()
+    assert room.members["bob"].me.root == ann.me.root
+    for uid in ("eve", "eva"):
+        assert (uid, "expelled") in room.events and room.members[uid].me.root != ann.me.root
+
+
+def test_names_that_a_stranger_has_filled_the_channel_with_are_no_obstacle():
+    solo = Solo(admin=suite.ed25519_public(ADMIN), ring=4)
+    peers = [Peer("stranger%d" % i, i + 1) for i in range(33)]
+    solo.connect(*[p.join() for p in peers])
+    raises(NoGroup, solo.ch.declare_lost, "stranger0", ADMIN, solo.now)
+    effects = solo.ch.declare_lost("stranger0", ADMIN, solo.now, ["stranger7"])
+    notices = [e[2] for e in effects if e[0] == "publish" and e[1].endswith("/x")]
+    assert len(notices) == 1 and len(notices[0]) < 400  # a share for one
+    assert solo.ch.places.generation == 1

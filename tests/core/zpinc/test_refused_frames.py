@@ -127,3 +127,10 @@ def test_a_stored_state_of_another_format():
     for n in (1, 32, 34, len(good) // 2):
         raises(BadState, Channel, suite, config("solo"), good[:n], hardware)
     assert Channel(suite, config("solo"), good, hardware).me.session.sid == solo.ch.me.session.sid
+
+
+def test_a_frame_that_crashed_twice_is_counted_and_not_looked_at():
+    anna = Peer("anna")
+    solo = Solo().connect(anna.join())
+    solo.refuses(anna.topic("n", 0), None, "internal")
+    assert solo.event("dropped") == {"reason": "internal", "uid": "anna", "count": 1}

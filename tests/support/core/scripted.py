@@ -10,11 +10,16 @@ from sealcast.run import aio
 from sealcast.run.session import Session
 
 
+class Joined:
+    joined = True
+
+
 class Script:
     """A channel: `answers` maps a method's name to a function of its arguments that returns the effects."""
 
     members = [("me", "awake")]
     epoch = None
+    me = Joined
     settling = False
     sent = None
 

@@ -124,6 +124,34 @@ def read(data: bytes) -> Mpy:
     return Mpy(header, qstrs, tuple(pieces), tuple(objects), code)
 
 
+def renamed(data: bytes, names: dict[str, str]) -> bytes:
+    """The same file with other names: names has the old ones and the new. Raises Unreadable."""
+    reader = _Reader(data)
+    out = reader.take(4)
+    count = reader.number()
+    constants = reader.number()
+    out += _number(count) + _number(constants)
+    for _ in range(count):
+        name = reader.name()
+        text = _text(name)
+        out += _name(names[text]) if text in names else name
+    return out + data[reader.at :]
+
+
+def names(data: bytes) -> list[str]:
+    """The names in a file, of native code, too; "" for those that every MicroPython has."""
+    reader = _Reader(data)
+    reader.take(4)
+    count, _ = reader.number(), reader.number()
+    return [_text(reader.name()) for _ in range(count)]
+
+
+def _text(name: bytes) -> str:
+    reader = _Reader(name)
+    length = reader.number()
+    return "" if length & 1 else reader.take(length >> 1).decode()
+
+
 def stub(of: Mpy, number: int, check: int, kept: list[bool]) -> bytes:
     """A file with the same names whose top level is `import xip; xip.enter(<a function of it>, number, check)()`, on
     the stack alone.

@@ -1,0 +1,292 @@
+"""A member that the agent holds, as the programs and commands attached to it see it: the same face as a session's.
+
+    ch = await attach("greenhouse")          # or: sealcast.join("greenhouse"), which uses the agent when it runs
+    ch.on("rekeyed", lambda name, info: ...)
+    await ch.send(b"21.5")
+    async for m in ch:                        # every message from now on, and those that nobody has taken yet
+        print(m.sender, m.body, m.secrecy, m.origin, m.historic)
+    await ch.close()                          # detaches; the member stays
+
+Everybody attached gets every message once, and what the others attached have sent (sender is this member then). A
+message counts as taken when the first of them comes back for the next one; until then it is kept, and given to
+whoever attaches.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Self
+
+from sealcast.effects import Message, Sent
+from sealcast.errors import Offline
+from sealcast.run.sends import as_bytes
+from sealcast_host.agent import lines, place
+
+Callback = Callable[[str, Any], None]
+BACKLOG = 1000
+
+
+async def attach(
+    channel: str,
+    uid: str | None = None,
+    *,
+    listen: bool = True,
+    watch: Callback | None = None,
+    broker: dict[str, Any] | None = None,
+    sleep_s: int | None = None,
+    wait: bool = True,
+) -> "Attached":
+    """Take part in a channel through the agent of this user.
+
+    channel: a name of `sealcast channel`. uid: another member than this computer's usual one. listen: shall messages
+    come here? watch(name, info): called for all events from the first on, and as ("message", message). broker: to be
+    used instead of the channel file's, where the member does not run yet. sleep_s: how the member parts when this is
+    the last one attached and the agent does not stay: asleep for so long (None: it leaves). wait: return when the
+    broker is reached, or raise UserError why not; False: return at once.
+    Raises NoAgent (a UserError) when none runs, UserError, SealcastError.
+    """
+    sock = place.connect()
+    reader, writer = await asyncio.open_unix_connection(sock=sock, limit=lines.LONGEST)
+    out = Attached(channel, reader, writer, watch)
+    try:
+        await out._begin(
+            {"channel": channel, "uid": uid, "listen": listen, "broker": broker, "sleep_s": sleep_s, "wait": wait}
+        )
+    except BaseException:
+        await out.close()
+        raise
+    return out
+
+
+class Attached:
+    """An attachment to a member. Ends with close(), leave() or sleep(); none of them ends the member for others."""
+
+    def __init__(
+        self, channel: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Callback | None
+    ) -> None:
+        self.channel_name = channel
+        self.uid = ""  # the member's name
+        self._reader = reader
+        self._writer = writer
+        self._callbacks: dict[str, list[Callback]] = {}
+        if watch is not None:
+            self._callbacks = {"*": [watch], "message": [_ignore]}
+        self._state: dict[str, Any] = {"members": [], "epoch": None, "group": None, "online": False}
+        self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._last = 0
+        self._messages: deque[tuple[int, Message]] = deque()
+        self._reading: int | None = None
+        self._arrived = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._task = asyncio.ensure_future(self._read())
+
+    # What a session has, too.
+
+    async def send(
+        self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None
+    ) -> Sent:
+        """As HostSession.send. Raises SealcastError."""
+        more = {"min_secrecy": min_secrecy} if min_secrecy else {}
+        return Sent(**await self._ask("send", body=as_bytes(body), mode=mode, to=to, more=more))
+
+    async def change_group(self, action: str, uids: list[str] | None = None) -> None:
+        """ "create", "add", "remove", "leave", "resync", "rejoin"; see HostSession. Raises SealcastError."""
+        await self._ask("change_group", action=action, uids=uids or [])
+
+    async def approve(self, uid: str, text: str) -> None:
+        """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
+        await self._ask("approve", uid=uid, text=text)
+
+    async def rekey(self) -> None:
+        """Ask for a new conversation key now."""
+        await self._ask("rekey")
+
+    async def status(self) -> dict[str, Any]:
+        """How the member is: the keys of `sealcast status --json`."""
+        return dict(await self._ask("status"))
+
+    async def fingerprints(self) -> list[dict[str, Any]]:
+        """Of everybody known: uid, fingerprint, changed (the refused one, or None), me. This member first."""
+        return list(await self._ask("fingerprints"))
+
+    async def settled(self) -> None:
+        """Returns once what the broker keeps of the members has been read."""
+        await self._ask("settled")
+
+    async def staying(self, lost: str | None) -> list[tuple[str, str, bool]]:
+        """(uid, fingerprint, never shown yet) of all that get the new key when `lost` is left behind."""
+        return [(uid, shown, fresh) for uid, shown, fresh in await self._ask("staying", uid=lost)]
+
+    async def declare_lost(self, uid: str, **more: Any) -> None:
+        """Leave a member behind, with the admin's key of the channel's file. Raises UserError, SealcastError."""
+        await self._ask("declare_lost", uid=uid, more=more)
+
+    @property
+    def members(self) -> list[tuple[str, str]]:
+        """(name, status) of everybody known, this member included."""
+        return [(uid, status) for uid, status in self._state["members"]]
+
+    @property
+    def epoch(self) -> str | None:
+        """The name of the conversation key in use, None when there is none."""
+        epoch: str | None = self._state["epoch"]
+        return epoch
+
+    @property
+    def group(self) -> dict[str, Any] | None:
+        """Where this member is in the ratcheting group: phase, members, epoch, head, digest. None: in no group."""
+        group: dict[str, Any] | None = self._state["group"]
+        return group
+
+    @property
+    def online(self) -> bool:
+        """Connected to the broker just now?"""
+        return bool(self._state["online"]) and not self._ended.is_set()
+
+    @property
+    def closed(self) -> bool:
+        """Detached, by close() or because the agent ended."""
+        return self._ended.is_set()
+
+    def on(self, event: str, callback: Callback) -> None:
+        """Call callback(name, info) at every `event`; "*" means all of them, "message" takes the messages."""
+        self._callbacks.setdefault(event, []).append(callback)
+        if event == "message":
+            while self._messages:
+                number, message = self._messages.popleft()
+                self._emit("message", message)
+                self._taken(number)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.leave()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        """The next message. Coming back for it is what marks the one before as taken."""
+        if self._reading is not None:
+            self._taken(self._reading)
+            self._reading = None
+        while not self._messages:
+            if self._ended.is_set():
+                raise StopAsyncIteration
+            self._arrived.clear()
+            await self._arrived.wait()
+        self._reading, message = self._messages.popleft()
+        return message
+
+    async def leave(self) -> None:
+        """Detach. The member leaves when nobody else is attached and the agent does not stay."""
+        await self.close()
+
+    async def sleep(self, seconds: int) -> None:
+        """Detach. The member sleeps when nobody else is attached and the agent does not stay."""
+        if not self._ended.is_set():
+            with contextlib.suppress(Offline):
+                await self._ask("parting", sleep_s=seconds)
+        await self.close()
+
+    async def close(self) -> None:
+        """Detach."""
+        if self._reading is not None:
+            self._taken(self._reading)
+            self._reading = None
+        self._writer.close()
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await self._writer.wait_closed()
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._end()
+
+    async def wait_closed(self) -> None:
+        """Returns when detached, also when the agent has ended."""
+        await self._ended.wait()
+
+    # The lines.
+
+    async def _begin(self, wanted: dict[str, Any]) -> None:
+        told = await self._ask("attach", protocol=place.PROTOCOL, **wanted)
+        self.uid = told["uid"]
+        self._state = told["state"]
+
+    async def _ask(self, what: str, **arguments: Any) -> Any:
+        if self._ended.is_set():
+            raise Offline("the agent has ended: attach again")
+        self._last += 1
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked[self._last] = reply
+        self._write({"id": self._last, "do": what} | arguments)
+        return await reply
+
+    def _write(self, value: dict[str, Any]) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(lines.dump(value))
+
+    def _taken(self, number: int) -> None:
+        if number:
+            self._write({"do": "taken", "n": number})
+
+    async def _read(self) -> None:
+        try:
+            while line := await self._reader.readline():
+                self._take(lines.parse(line))
+        except (OSError, ValueError):
+            pass
+        finally:
+            self._end()
+
+    def _take(self, told: dict[str, Any]) -> None:
+        if "state" in told:
+            self._state = told["state"]
+        elif "id" in told:
+            reply = self._asked.pop(told["id"], None)
+            if reply is not None and not reply.done():
+                if told.get("error"):
+                    reply.set_exception(lines.raised(told["error"]))
+                else:
+                    reply.set_result(told.get("value"))
+        elif "message" in told:
+            self._message(told["n"], told["message"])
+        elif "event" in told:
+            self._emit(told["event"], told["info"])
+
+    def _message(self, number: int, told: dict[str, Any]) -> None:
+        message = Message.__new__(Message)
+        vars(message).update(told)
+        if "message" in self._callbacks:
+            self._emit("message", message)
+            self._taken(number)
+            return
+        if len(self._messages) >= BACKLOG:
+            _, lost = self._messages.popleft()
+            self._emit("overflow", {"sender": lost.sender, "seq": lost.seq})
+        self._messages.append((number, message))
+        self._arrived.set()
+
+    def _emit(self, name: str, info: Any) -> None:
+        for callback in self._callbacks.get(name, []) + self._callbacks.get("*", []):
+            try:
+                callback(name, info)
+            except Exception as e:
+                if name != "error":
+                    self._emit("error", {"code": "internal", "where": f"callback for {name}", "type": type(e).__name__})
+
+    def _end(self) -> None:
+        if self._ended.is_set():
+            return
+        self._ended.set()
+        self._arrived.set()
+        for reply in self._asked.values():
+            if not reply.done():
+                reply.set_exception(Offline("the agent has ended: what was under way may or may not be done"))
+        self._asked = {}
+
+
+def _ignore(name: str, info: Any) -> None:
+    pass

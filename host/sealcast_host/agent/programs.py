@@ -1,0 +1,29 @@
+"""`sealcast.join` on a computer: through the agent when one runs, else in this process."""
+
+from pathlib import Path
+from typing import Any
+
+from sealcast_host.agent import client
+from sealcast_host.agent.place import NoAgent
+from sealcast_host.member import channels
+from sealcast_host.member.face import Member
+
+
+async def join(
+    channel: str | None = None, settings: dict[str, Any] | Path | str | None = None, **overrides: Any
+) -> Member:
+    """Take part in a channel; returns a started session (it connects, and reconnects, by itself).
+
+    channel: its name, as made by `sealcast channel new`; such a channel goes through the agent when one runs, so that
+    programs and commands share one member. settings: a dict, or the path of a sealcast.json; without either,
+    ./sealcast.json is read. overrides: fields of sealcast.json that replace those; with any but `uid`, and with
+    settings, the member runs in this process. Raises UserError and SealcastError.
+    """
+    if channel is not None and settings is None and set(overrides) <= {"uid"} and channels.path_of(channel).exists():
+        try:
+            return await client.attach(channel, overrides.get("uid"), wait=False)
+        except NoAgent:
+            pass
+    from sealcast_host.member.session import join
+
+    return await join(channel, settings, **overrides)

@@ -1,0 +1,127 @@
+"""Start the agent as a process of its own, stop it, and have systemd do so at each login."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from sealcast_host.agent import lines, place
+from sealcast_host.errors import Failed, UserError
+from sealcast_host.member.privatefiles import make_private_dir, reason, write_private
+
+UNIT = "sealcast-agent.service"
+READY = b"ready\n"
+
+
+def for_a_while() -> bool:
+    """An agent that lasts while it is used; True when one runs now. Never raises: one can do without."""
+    if not hasattr(socket, "AF_UNIX"):
+        return False
+    try:
+        return _spawn("--while-used") == READY
+    except (UserError, OSError):
+        return False
+
+
+def detached() -> None:
+    """An agent that stays. Raises Failed with what it says when it cannot."""
+    said = _spawn("--logged")
+    if said != READY:
+        raise Failed(said.decode("utf-8", "replace").strip() or f"the agent did not start: see {place.log_path()}")
+
+
+def ask(what: str, **arguments: Any) -> Any:
+    """One request to the agent itself. Raises NoAgent, UserError."""
+    with place.connect() as sock, sock.makefile("rwb") as file:
+        file.write(lines.dump({"id": 1, "do": what} | arguments))
+        file.flush()
+        line = file.readline()
+    if not line:
+        raise Failed("the agent has ended meanwhile")
+    told = lines.parse(line)
+    if "error" in told:
+        raise lines.raised(told["error"])
+    return told.get("value")
+
+
+def stop() -> int:
+    """End the agent; its process number. Returns when nobody can attach any more. Raises NoAgent."""
+    status = ask("agent")
+    with place.connect() as sock, sock.makefile("rwb") as file:
+        file.write(lines.dump({"id": 1, "do": "stop"}))
+        file.flush()
+        while file.readline():  # until it hangs up
+            pass
+    return int(status["pid"])
+
+
+def install() -> tuple[Path, list[str]]:
+    """Write the unit of this user's systemd -> its path, and the command that enables it. Raises UserError."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    folder = (Path(base) if os.path.isabs(base) else Path.home() / ".config") / "systemd" / "user"
+    make_private_dir(folder)
+    path = folder / UNIT
+    write_private(path, unit(), replace=True)
+    return path, ["systemctl", "--user", "enable", "--now", UNIT]
+
+
+def unit() -> str:
+    """The unit's text. It runs this very installation, and nothing may gain rights through it."""
+    command = shutil.which("sealcast")
+    words = [command] if command else [sys.executable, "-m", "sealcast_host"]
+    kept = "".join(
+        f"Environment={_quoted(f'{name}={os.environ[name]}')}\n"
+        for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")
+        if os.path.isabs(os.environ.get(name, ""))
+    )
+    return _UNIT.format(start=" ".join(_quoted(word) for word in [*words, "agent"]), kept=kept)
+
+
+def _quoted(text: str) -> str:
+    """As systemd reads words: % begins a specifier, $ a variable."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{text}"'
+
+
+def _spawn(how: str) -> bytes:
+    """What the new agent says first: READY, or why not."""
+    make_private_dir(place.directory())
+    environment = {k: v for k, v in os.environ.items() if k != "SEALCAST_BROKER_PASSWORD"}
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sealcast_host", "agent", how],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
+        )
+    except OSError as e:
+        raise Failed(f"cannot start the agent: {reason(e)}") from None
+    assert process.stdout is not None
+    with process.stdout as out:
+        said = out.readline()
+        if said != READY:
+            said += out.read()
+            process.wait()
+    return said
+
+
+_UNIT = """\
+[Unit]
+Description=Sealcast agent: this computer's members
+
+[Service]
+ExecStart={start}
+{kept}Restart=on-failure
+RestartSec=5
+NoNewPrivileges=yes
+LockPersonality=yes
+UMask=0077
+
+[Install]
+WantedBy=default.target
+"""

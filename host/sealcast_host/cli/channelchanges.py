@@ -1,0 +1,135 @@
+"""`sealcast channel set | rename | forget | purge`: what changes a channel that is known here."""
+
+import contextlib
+import shutil
+from typing import Any
+
+from sealcast_host.cli import talk
+from sealcast_host.cli.options import add_broker, channel_of
+from sealcast_host.cli.render import clean
+from sealcast_host.cli.signals import run
+from sealcast_host.errors import UserError
+from sealcast_host.member import channels
+from sealcast_host.member.address import url_of
+from sealcast_host.member.channels import ChannelFile
+
+
+def arguments(sub: Any) -> None:
+    """Add these actions to those of `sealcast channel`."""
+    p = sub.add_parser("set", help="change its broker, or this computer's name in it", description=_SET)
+    p.add_argument("channel", metavar="NAME")
+    p.add_argument("--uid", help="this computer's name from now on: to the others a new member")
+    add_broker(p)
+    p.set_defaults(run=lambda args: change(channels.load(args.channel), channel_of(args).broker, args.uid))
+
+    p = sub.add_parser("rename", help="call it otherwise on this computer", description=_RENAME)
+    p.add_argument("channel", metavar="NAME")
+    p.add_argument("new", metavar="NEW")
+    p.set_defaults(run=lambda args: rename(channels.load(args.channel), args.new))
+
+    p = sub.add_parser("forget", help="remove its key and this computer's state", description=_FORGET)
+    p.add_argument("channel", metavar="NAME")
+    p.add_argument("--yes", action="store_true", help="there is no way back without the phrase or an invitation")
+    p.set_defaults(run=lambda args: forget(channels.load(args.channel), args.yes))
+
+    p = sub.add_parser("purge", help="clear what the broker keeps of it", description=_PURGE)
+    p.add_argument("channel", metavar="NAME")
+    add_broker(p)
+    p.add_argument("--yes", action="store_true", help="the notes kept there are lost for all who have not read them")
+    p.set_defaults(run=lambda args: purge(channel_of(args), args.yes))
+
+
+def change(known: ChannelFile, broker: dict[str, Any], uid: str | None) -> int:
+    """Store another broker or name; members that the agent holds start anew with it."""
+    if broker == known.broker and uid in (None, known.uid):
+        raise UserError("nothing to change: give --broker, --broker-user, --tls, --no-tls, --ca or --uid")
+    known.broker, known.uid = broker, uid or known.uid
+    channels.store(known, replace=True)
+    _drop(known.name)
+    told({}, known, f"uid       {known.uid}", f"broker    {where(known.broker)}")
+    return 0
+
+
+def rename(known: ChannelFile, new: str) -> int:
+    old = known.name
+    if new == old:
+        raise UserError("that is its name already")
+    _drop(old)
+    path = channels.rename(known, new)
+    told({}, known, f'"{clean(known.channel)}" is "{clean(new)}" on this computer; kept in {path}')
+    return 0
+
+
+def forget(known: ChannelFile, sure: bool) -> int:
+    """Remove the file, and the states of this computer's members."""
+    from sealcast_host.member.session import states_of
+
+    states = states_of(known.channel)
+    if not sure:
+        admin = "; its admin key is only here: nobody can declare a board lost afterwards" if known.admin_secret else ""
+        raise UserError(
+            f"nothing is removed yet: with --yes the key and the state of {len(states)} member"
+            f"{'s' if len(states) != 1 else ''} go, and only the phrase or an invitation leads back{admin}"
+        )
+    _drop(known.name)
+    for state in states:
+        state.release()
+    channels.path_of(known.name).unlink()
+    for state in states:
+        shutil.rmtree(state.path)
+    if states:
+        with contextlib.suppress(OSError):
+            states[0].path.parent.rmdir()
+    talk.result("forgotten", {"channel": known.name}, f'"{clean(known.name)}" is forgotten here')
+    return 0
+
+
+def purge(known: ChannelFile, sure: bool) -> int:
+    from sealcast_host.member import purge as work
+
+    if not sure:
+        raise UserError(
+            f"nothing is cleared yet: with --yes all that the broker at {where(known.broker)} keeps of this channel "
+            "goes, also notes that others have not read; members that are awake come back by themselves"
+        )
+    topics = run(work.purge(known))
+    talk.result("purged", {"channel": known.name, "topics": topics}, f"cleared   {topics} topics")
+    return 0
+
+
+def told(more: dict[str, Any], known: ChannelFile, *lines: str) -> None:
+    """The lines, or what there is to know of a channel but its secrets."""
+    broker = {k: v for k, v in known.broker.items() if k != "password"} | {"url": url_of(known.broker)}
+    fields = {
+        "channel": known.name, "name_of_its_own": known.channel, "uid": known.uid, "broker": broker,
+        "admin": known.admin_secret is not None, "roster": sorted(known.roster),
+        "file": str(channels.path_of(known.name)),
+    }  # fmt: skip
+    talk.result("channel", fields | more, *lines)
+
+
+def where(broker: dict[str, Any]) -> str:
+    from sealcast_host.member.address import place_of
+
+    user = f", user {broker['username']}" if broker.get("username") else ""
+    return f"{place_of(broker)}{', TLS' if broker.get('tls') else ''}{user}"
+
+
+def _drop(name: str) -> None:
+    """Have the agent, if one runs, part with this channel's members."""
+    from sealcast_host.agent import place, start
+
+    with contextlib.suppress(place.NoAgent):
+        start.ask("drop", channel=name)
+
+
+_SET = """Change where a channel's broker is, or who this computer is in it. The key stays."""
+_RENAME = """\
+Call a channel otherwise on this computer, say when two have the same name. Its own name, which all members share,
+stays."""
+_FORGET = """\
+Remove a channel from this computer: key, admin key, identity and state of its members here. At the broker nothing
+changes (sealcast channel purge does that)."""
+_PURGE = """\
+Clear what a broker keeps of a channel: joins, presences, notes, and the group's last frames; the notice of a lost board
+stays. For a channel that is given up, or that moved to another broker."""

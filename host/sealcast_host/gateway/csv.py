@@ -1,0 +1,94 @@
+"""Output `csv`: one line a message, appended. The file may be rotated away: it is opened anew for each batch.
+
+A text is kept in one line: control characters are written as \\n, \\t, \\x1b. One that a spreadsheet would run as a
+formula gets an apostrophe before it. `sqlite` and `lines` keep every byte as it was.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sealcast_host.errors import UserError
+from sealcast_host.gateway.output import Hub, Output, aside
+from sealcast_host.gateway.record import Item, Message
+from sealcast_host.member.system import CLOSED
+
+OPTIONS: dict[str, type] = {"path": str}
+MAIN = "path"
+COLUMNS = ("time", "sender", "secrecy", "origin", "seq", "historic", "again", "private", "epoch", "text", "hex")
+
+
+class Csv(Output):
+    """A file of comma-separated values, UTF-8, made with mode 0600."""
+
+    def __init__(self, hub: Hub, path: str) -> None:
+        super().__init__(hub)
+        self._path = Path(path).expanduser()
+
+    async def open(self) -> None:
+        """Check the file, or make it. Raises OSError, UserError."""
+        await aside(lambda: self._append(b""))
+
+    async def take(self, items: Sequence[Item]) -> None:
+        """All of them, or, when the disk is full, nothing."""
+        data = "".join(_line(_row(item)) for item in items if isinstance(item, Message)).encode()
+        if data:
+            await aside(lambda: self._append(data))
+
+    def _append(self, data: bytes) -> None:
+        header = _line(list(COLUMNS)).encode()
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CLOSED, 0o600)
+        try:
+            size = os.fstat(fd).st_size
+            if size == 0:
+                data = header + data
+            elif os.pread(fd, len(header), 0) != header:
+                raise UserError(f"{self._path} is there and has other columns: give another path")
+            elif os.pread(fd, 1, size - 1) != b"\n":
+                data = b"\n" + data  # somebody's torn line stays one line
+            try:
+                while data:
+                    data = data[os.write(fd, data) :]
+            except OSError:
+                os.ftruncate(fd, size)  # the disk is full in the middle: no half line stays
+                raise
+        finally:
+            os.close(fd)
+
+
+def _row(message: Message) -> list[str]:
+    when = datetime.fromtimestamp(message.when, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    flags = ["yes" if flag else "" for flag in (message.historic, message.again, message.private)]
+    text = message.text
+    return [
+        when, _cell(message.sender), message.secrecy, message.origin, str(message.seq), *flags, message.epoch or "",
+        _cell(text) if text is not None else "", "" if text is not None else message.body.hex(),
+    ]  # fmt: skip
+
+
+def _cell(text: str) -> str:
+    """One line of text that no spreadsheet takes for a formula."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+    if line[:1] in "=+@|" and line or line[:1] == "-" and not _is_number(line):
+        line = "'" + line
+    return line
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _line(cells: list[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()
+
+
+make = Csv

@@ -1,0 +1,117 @@
+"""Output `sqlite`: one table, `messages`, in a database of its own (write-ahead log: it can be read meanwhile).
+
+SELECT datetime(at, 'unixepoch'), sender, json_extract(text, '$.temperature') FROM messages
+WHERE json_valid(text) ORDER BY id DESC LIMIT 10
+"""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from sealcast_host.errors import UserError
+from sealcast_host.gateway.output import Hub, Output, aside
+from sealcast_host.gateway.record import Item, Message
+from sealcast_host.member.system import CLOSED
+
+OPTIONS: dict[str, type] = {"path": str, "keep_days": float}
+MAIN = "path"
+TABLE = """\
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,        -- when it arrived, Unix seconds
+    time INTEGER NOT NULL,   -- the sender's clock, Unix seconds; 0: it had none
+    sender TEXT NOT NULL,
+    secrecy TEXT NOT NULL,   -- note, conversation, ratchet
+    origin TEXT NOT NULL,    -- member, group
+    seq INTEGER NOT NULL,
+    epoch TEXT,
+    historic INTEGER NOT NULL, again INTEGER NOT NULL, private INTEGER NOT NULL,
+    text TEXT,               -- NULL: it is not UTF-8, see body
+    body BLOB NOT NULL
+)"""
+_COLUMNS = "at, time, sender, secrecy, origin, seq, epoch, historic, again, private, text, body"
+
+
+class Sqlite(Output):
+    """A database file, mode 0600."""
+
+    def __init__(self, hub: Hub, path: str, keep_days: float = 0) -> None:
+        """keep_days: what is older is removed; 0: nothing is."""
+        super().__init__(hub)
+        self._path = Path(path).expanduser()
+        self._keep_s = keep_days * 86400
+        self._db: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Open it, make the table where it is not there. Raises OSError, UserError."""
+        self._db = await aside(lambda: connect(self._path))
+
+    async def take(self, items: Sequence[Item]) -> None:
+        """All of them in one transaction."""
+        rows = [_row(item) for item in items if isinstance(item, Message)]
+        if rows:
+            await aside(lambda: self._insert(rows))
+
+    def _insert(self, rows: list[tuple[object, ...]]) -> None:
+        assert self._db is not None
+        try:
+            with self._db:
+                self._db.executemany(f"INSERT INTO messages ({_COLUMNS}) VALUES ({','.join('?' * 12)})", rows)
+                if self._keep_s:
+                    last = max(float(str(row[0])) for row in rows)
+                    self._db.execute("DELETE FROM messages WHERE at < ?", (last - self._keep_s,))
+        except sqlite3.Error as e:
+            raise OSError(f"cannot write {self._path}: {e}") from None
+
+    async def close(self) -> None:
+        """Close the file."""
+        db, self._db = self._db, None
+        if db is not None:
+            await aside(db.close)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The database with its table. Raises OSError, UserError."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | CLOSED, 0o600))  # sqlite3 would make it readable for all
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise UserError(f"{path} is no file: give the path of one")
+    try:
+        db = sqlite3.connect(path, timeout=10, check_same_thread=False)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(TABLE)
+        db.execute("CREATE INDEX IF NOT EXISTS by_at ON messages (at)")
+        db.commit()
+    except sqlite3.DatabaseError as e:
+        raise UserError(f"cannot use {path}: {e}; give another path") from None
+    return db
+
+
+def _row(m: Message) -> tuple[object, ...]:
+    flags = (int(m.historic), int(m.again), int(m.private))
+    return (m.at, m.time, m.sender, m.secrecy, m.origin, m.seq, m.epoch, *flags, m.text, m.body)
+
+
+def recent(path: Path, count: int) -> list[Message]:
+    """The last `count` messages kept there, the oldest first; [] when there is no such file. Raises OSError."""
+    if not path.exists():
+        return []
+    try:
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+        try:
+            rows = db.execute(f"SELECT {_COLUMNS} FROM messages ORDER BY id DESC LIMIT ?", (count,)).fetchall()
+        finally:
+            db.close()
+    except sqlite3.Error as e:
+        raise OSError(f"cannot read {path}: {e}") from None
+    return [
+        Message(
+            at=r[0], time=r[1], sender=r[2], secrecy=r[3], origin=r[4], seq=r[5], epoch=r[6], historic=bool(r[7]),
+            again=bool(r[8]), private=bool(r[9]), body=r[11],
+        )
+        for r in reversed(rows)
+    ]  # fmt: skip
+
+
+make = Sqlite

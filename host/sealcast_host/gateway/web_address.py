@@ -1,0 +1,18 @@
+"""Where a server of the gateway listens, as people write it."""
+
+from sealcast_host.errors import UserError
+from sealcast_host.member.address import split_host
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """ "PORT", "HOST:PORT" or "[::1]:PORT" -> (host, port); a port alone is on this computer. 0: any free one.
+
+    Raises UserError.
+    """
+    host, port = ("127.0.0.1", text) if text.isdigit() else ("", "")
+    if not host:
+        host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit()) or len(port) > 5 or int(port) > 65535:
+        raise UserError(f'listen: "{text}" is no address: give PORT or HOST:PORT, like 127.0.0.1:9464')
+    name = split_host(host)[0] if host else "0.0.0.0"
+    return name, int(port)

@@ -1,0 +1,93 @@
+"""What the page shows, apart from how: recent messages, series of numbers, what happened, whose identity changed."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from sealcast_host.gateway.record import Event, Item, Message, clean, numbers
+
+MESSAGES, EVENTS, POINTS = 200, 100, 1500
+PLOTS, LINES = 24, 32  # of members' choosing: a hostile one names quantities without end
+
+_EVENTS = {
+    "connected": "connected to the broker", "offline": "the broker is not reachable; trying again",
+    "joined": "{uid} joined", "left": "{uid} left", "gone": "{uid} is gone", "asleep": "{uid} sleeps",
+    "awake": "{uid} is awake", "vanished": "{uid} vanished: no sign of life", "gap": "messages of {uid} are missing",
+    "pinned": "{uid} is known by its identity from now on",
+    "group": "the group is now: {members}",
+    "identity_changed": "{uid} shows another identity than before",
+    "removed": "{by} removed this member from the group",
+    "forked": "the group's order has split", "desync": "out of step with the group", "resynced": "in step again",
+    "moved": "a lost member was declared: the channel has a new key", "handshake_failed": "no new conversation key yet",
+    "overflow": "messages of {sender} were given up", "leaving": "{uid} leaves the group",
+}  # fmt: skip
+_QUIET = {"dropped", "forged", "online", "accepted", "collision"}
+
+# Why a frame was not accepted (docs/DROPS.md), in words; others by their name.
+DROPS = {
+    "forged": "sealed under another key, or changed", "signature": "not signed by whom it names",
+    "duplicate": "had come before", "late": "its time had passed", "outside": "not for this member",
+    "epoch": "of a key that is not ours", "behind": "older than what is known", "bad_hmac": "made by no group member",
+    "topic": "in a place where it does not belong", "ring": "another frame stands at its place",
+    "length": "of a wrong length", "unknown_sender": "of somebody who has not joined",
+}  # fmt: skip
+
+
+class Board:
+    """Grows by take(); `version` grows with it, so that a page knows when to draw."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.count = 0
+        self.messages: deque[Message] = deque(maxlen=MESSAGES)
+        self.events: deque[tuple[float, str]] = deque(maxlen=EVENTS)
+        self.series: dict[str, dict[str, deque[tuple[float, float]]]] = {}  # quantity -> member -> (time, value)
+        self.last: dict[str, float] = {}  # member -> time of its last message
+        self.changed: dict[str, str] = {}  # member -> fingerprint that waits for a person's eye
+        self.epoch_at = 0.0
+        self._seen: deque[tuple[Any, ...]] = deque(maxlen=2000)
+
+    def take(self, items: Iterable[Item]) -> None:
+        """Take in what arrived, or what a database kept; what it has already it does not take twice."""
+        for item in items:
+            if isinstance(item, Message):
+                self._message(item)
+            else:
+                self._event(item)
+        self.version += 1
+
+    def _message(self, m: Message) -> None:
+        mark = (m.sender, m.seq, m.secrecy, m.epoch, m.time, m.body)
+        if mark in self._seen:
+            return
+        self._seen.append(mark)
+        self.count += 1
+        self.messages.append(m)
+        self.last[m.sender] = max(m.when, self.last.get(m.sender, 0))
+        for quantity, value in numbers(m.reading()).items():
+            lines = self.series.setdefault(quantity, {}) if len(self.series) < PLOTS else self.series.get(quantity)
+            if lines is not None and (m.sender in lines or len(lines) < LINES):
+                points = lines.setdefault(m.sender, deque(maxlen=POINTS))
+                at = m.when if m.historic else m.at  # a sender's clock, where it has one, knows whole seconds
+                if not points or at >= points[-1][0]:  # history that comes late has no place in the line
+                    points.append((at, value))
+
+    def _event(self, event: Event) -> None:
+        info = event.info
+        if event.name == "identity_changed" and isinstance(info.get("fingerprint"), str):
+            self.changed[str(info.get("uid"))] = info["fingerprint"]
+        elif event.name == "pinned":
+            self.changed.pop(str(info.get("uid")), None)
+        elif event.name == "rekeyed":
+            self.epoch_at = event.at
+            members = info.get("members") or []
+            text = f"new conversation key for {len(members)}" if info.get("epoch") else "no conversation key now"
+            self.events.append((event.at, text))
+            return
+        if event.name in _QUIET:
+            return
+        known = {"uid": "somebody", "by": "somebody", "sender": "somebody", "members": ""}
+        told = {
+            k: ", ".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for k, v in info.items() if k in known
+        }
+        self.events.append((event.at, clean(_EVENTS.get(event.name, event.name).format_map(known | told))))

@@ -1,0 +1,28 @@
+"""A state durable before anything else happens, however often it takes; who waits is told. PROTOCOL.md section 11."""
+
+from ..compat import const
+from ..errors import SealcastError, Unstored
+from .aio import explain, sleep_ms
+
+_FIRST_MS = const(200)
+_MOST_MS = const(30000)
+_TOLD = const(4)  # after so many failures (1.4 s) those who wait are told
+
+
+async def store(session, storage, parts, waiting):
+    """waiting() -> the replies of all who wait for something: while the storage fails, nothing is sent."""
+    wait = _FIRST_MS
+    failures = 0
+    while True:
+        try:
+            return storage.store(parts)
+        except (OSError, MemoryError, SealcastError) as e:
+            text = explain(e)
+            session.emit("error", {"code": "storage", "text": text})
+        failures += 1
+        if failures >= _TOLD:
+            for reply in waiting():
+                reply.fail(Unstored(text + "; nothing is sent until the state can be stored: make room"))
+        await sleep_ms(wait)
+        wait = min(2 * wait, _MOST_MS)
+        session.beat()

@@ -1,0 +1,71 @@
+"""Is what we publish kept? The broker must show us our own retained publishes. PROTOCOL.md section 11.2.
+
+Some brokers acknowledge and throw away (an access list, a limit on sizes), and MQTT 3.1.1 has no word for that. So an
+acknowledgement of a retained publish, on a topic that we have subscribed to, counts once its echo has come as well.
+"""
+
+from ..compat import const
+
+_LATE_MS = const(5000)  # from the acknowledgement; the engine comes by at least as often
+_MOST = const(160)
+
+
+def _matches(filter, topic):
+    parts = topic.split("/")
+    wanted = filter.split("/")
+    if len(parts) != len(wanted):
+        return False
+    for i in range(len(parts)):
+        if wanted[i] != "+" and wanted[i] != parts[i]:
+            return False
+    return True
+
+
+class Echo:
+    """What we published in this connection and have not been shown yet."""
+
+    def __init__(self):
+        self.begin()
+
+    def begin(self):
+        """Another connection."""
+        self._filters = []
+        self._waiting = []  # [topic, payload, token, when it was acknowledged or None]
+
+    def subscribed(self, filter):
+        if filter not in self._filters:
+            self._filters.append(filter)
+
+    def publishing(self, topic, payload, token):
+        """To be called before it is published."""
+        if payload and any([_matches(f, topic) for f in self._filters]):
+            if len(self._waiting) >= _MOST:
+                self._waiting.pop(0)
+            self._waiting.append([topic, payload, token, None])
+
+    def acked(self, topic, payload, now):
+        """The broker has acknowledged it: does that count at once?"""
+        for w in self._waiting:
+            if w[0] == topic and w[1] == payload:
+                w[3] = now
+                return False
+        return True
+
+    def refused(self, topic, payload):
+        """The broker said that it does not take it."""
+        self._waiting = [w for w in self._waiting if w[0] != topic or w[1] != payload]
+
+    def heard(self, topic, payload):
+        """A message came: the token that is acknowledged by it, else 0."""
+        for i, w in enumerate(self._waiting):
+            if w[0] == topic and w[1] == payload:
+                self._waiting.pop(i)
+                return w[2] if w[3] is not None else 0
+        return 0
+
+    def late(self, now):
+        """Has something been acknowledged, and was not shown for so long that the broker must have thrown it away?"""
+        for w in self._waiting:
+            if w[3] is not None and now - w[3] >= _LATE_MS:
+                return True
+        return False

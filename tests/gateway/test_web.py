@@ -1,0 +1,191 @@
+"""The page in a real Chromium, with real members, hostile ones among them; and its guard, asked as an attacker would."""
+
+import asyncio
+import json
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from gateway_support import HOSTILE
+from host_support import ROOT, Child, environment, free_port, start_broker
+from sealcast_host.demo.browser import browsing, chromium
+from sealcast_host.gateway import sqlite
+from sealcast_host.gateway.record import Message
+
+needs_chromium = pytest.mark.skipif(chromium() is None, reason="chromium is not installed: make test brings it on Debian")
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A channel "g" on a broker of its own; start(...) is `sealcast ...` there."""
+    port = free_port()
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
+
+    class Home:
+        folder = tmp_path
+
+        def start(self, *args, **kwargs):
+            return Child([sys.executable, "-m", "sealcast_host", *args], extra_env=env, **kwargs)
+
+        def ok(self, *args, stdin=""):
+            argv = [sys.executable, "-m", "sealcast_host", *args]
+            done = subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environment(**env), timeout=120)
+            assert done.returncode == 0, done
+            return done.stdout
+
+    with start_broker("embedded", port, tmp_path):
+        home = Home()
+        made = home.ok("channel", "new", "g", "--uid", "anna", "--broker", f"127.0.0.1:{port}")
+        home.phrase = next(line.split()[1] for line in made.splitlines() if line.startswith("phrase"))
+        yield home
+
+
+def link(gate):
+    return re.search(r"http://\S+", gate.wait_for("the page is at"))[0]
+
+
+def old_readings(path):
+    """An hour of readings in a database, as an earlier run of the gateway left them."""
+    db = sqlite.connect(path)
+    now = time.time()
+    for i in range(60):
+        body = json.dumps({"temperature": 20 + i / 20, "humidity": 50 - i / 10}).encode()
+        m = Message(now - 3600 + 60 * i, "bench-1", body, "note", "member", 0, i, False, False, False, None)
+        with db:
+            db.execute(f"INSERT INTO messages ({sqlite._COLUMNS}) VALUES ({','.join('?' * 12)})", sqlite._row(m))
+    db.close()
+
+
+@needs_chromium
+def test_the_page_shows_everything_and_runs_nothing_that_members_wrote(home):
+    """Screenshots stay in build/web-*.png."""
+    old_readings(home.folder / "a.db")
+    evil = HOSTILE[2]
+    bodies = [*HOSTILE, json.dumps(dict.fromkeys(HOSTILE, 1) | {"<script>alert(2)</script>": 3})]
+    to = ("--to", "web=127.0.0.1:0", "--to", f"sqlite={home.folder}/a.db")
+    with home.start("listen", "g", "--uid", "ear", "--json") as ear, home.start("gateway", "g", "--uid", "gate", *to) as gate:
+        home.ok("send", "g", "-", "--uid", evil, "--mode", "note", stdin="\n".join(b.replace("\n", "\\n") for b in bodies) + "\n")
+        ear.wait_for("alert(2)")
+        address = link(gate)
+
+        async def look():
+            async with browsing() as browser:
+                await browser.look(1280, 1000)
+                await browser.goto(address)
+                await browser.until("document.body.innerText.includes('TEMPERATURE')")
+                await browser.until("document.body.innerText.includes('=cmd|')")
+                await browser.until("document.querySelectorAll('canvas').length >= 5")
+                text = await browser.ask("document.body.innerText")
+                assert evil in text and "{{ 7 * 7 }}" in text and "connected" in text and "note" in text
+                assert await browser.ask("document.querySelectorAll('img').length") == 0
+                await browser.picture(ROOT / "build/web-light.png")
+                # A message from the page arrives; an empty one is refused in words
+                await browser.ask("document.querySelector('input').focus()")
+                await browser.call("Input.insertText", text="said on the page")
+                await browser.ask("[...document.querySelectorAll('button')].find(b => b.innerText.includes('Send')).click()")
+                await asyncio.to_thread(ear.wait_for, "said on the page")
+                await browser.ask("[...document.querySelectorAll('button')].find(b => b.innerText.includes('Send')).click()")
+                await browser.until("document.body.innerText.includes('a message has 1 to')")
+                await browser.look(390, 844, dark=True, phone=True)
+                await browser.until("document.body.classList.contains('body--dark') && innerWidth == 390")
+                assert await browser.ask("document.documentElement.scrollWidth <= 390")
+                await browser.picture(ROOT / "build/web-phone.png")
+                assert browser.dialogs == 0 and browser.complaints == []
+                # What stands in the page as served: nothing of members, no secret
+                source = await browser.ask("fetch('/').then(r => r.text())")
+                assert "onerror" not in source and home.phrase not in source and "bench-1" not in source
+                assert await browser.ask("document.cookie") == ""  # HttpOnly
+
+        asyncio.run(look())
+        assert gate.stop(signal.SIGTERM) == 0
+
+
+def test_nobody_else_gets_in(home):
+    """Wrong names, other sites, no session, a link twice: refused, the live connection included."""
+    with home.start("gateway", "g", "--to", "web=127.0.0.1:0") as gate:
+        address = link(gate)
+        base, _, _ = address.partition("/enter")
+        inner = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+
+        async def attack():
+            async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as web:
+
+                async def get(path, **headers):
+                    async with web.get(base + path, headers=headers, allow_redirects=False) as answer:
+                        return answer.status, await answer.text(), answer.headers
+
+                async def connects(**headers):
+                    try:
+                        async with web.ws_connect(base + inner, headers=headers) as socket:
+                            return (await socket.receive()).type == aiohttp.WSMsgType.TEXT
+                    except aiohttp.WSServerHandshakeError:
+                        return False
+
+                status, text, headers = await get("/")
+                assert status == 200 and "lets you in, once" in text and "script-src 'none'" in headers["content-security-policy"]
+                assert (await get("/_nicegui/x"))[0] == 401 and not await connects(Origin=base)
+                assert (await get("/", Host="evil.example"))[0] == 403
+                assert (await get("/enter?code=guessed"))[0] == 401
+                path = address.removeprefix(base)
+                assert (await get(path, **{"Sec-Fetch-Site": "cross-site"}))[0] == 401  # a foreign page may not burn it
+                status, _, headers = await get(path)
+                cookie = headers["set-cookie"]
+                assert status == 303 and "HttpOnly" in cookie and "SameSite=Strict" in cookie
+                status, text, headers = await get("/")
+                policy = headers["content-security-policy"]
+                nonce = re.search(r"'nonce-([\w-]+)'", policy)[1]
+                assert status == 200 and text.count("<script") == text.count(f'<script nonce="{nonce}"') > 3
+                assert "'unsafe-inline'" not in policy.split("style-src")[0] and "frame-ancestors 'none'" in policy
+                assert await connects(Origin=base)
+                assert not await connects(Origin="http://evil.example") and not await connects()
+                assert not await connects(Origin=base, Host="evil.example")
+                async with web.post(base + "/", headers={"Origin": "http://evil.example"}) as answer:
+                    assert answer.status == 403
+            async with aiohttp.ClientSession() as other, other.get(address, allow_redirects=False) as answer:
+                assert answer.status == 401  # it was used
+
+        asyncio.run(attack())
+        assert sum("the page is at" in line for line in gate.lines) == 2  # a new link after the first
+
+
+def test_the_password_and_the_socket(home):
+    (home.folder / "password").write_text("correct horse\n")
+    (home.folder / "gateway.toml").write_text(
+        f'[output.web]\nlisten = "127.0.0.1:0"\npassword_file = "{home.folder}/password"\n'
+    )
+    with home.start("gateway", "g", "--config", str(home.folder / "gateway.toml")) as gate:
+        base = link(gate)
+
+        async def ask():
+            async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as web:
+                for password, status in (("wrong", 401), ("", 401), ("correct horse", 200)):
+                    data = {"password": password}
+                    async with web.post(base + "/login", data=data, headers={"Origin": base}) as answer:
+                        assert answer.status == status, password
+                async with web.post(base + "/login", data={"password": "correct horse"}) as answer:
+                    assert answer.status == 403  # a form of no page of ours
+
+        asyncio.run(ask())
+        assert gate.stop(signal.SIGTERM) == 0
+        assert "correct horse" not in "\n".join(gate.lines)
+    path = home.folder / "page.socket"
+    (home.folder / "gateway.toml").write_text(f'[output.web]\nsocket = "{path}"\n')
+    for _ in range(2):  # the socket of a run that was killed is no obstacle
+        with home.start("gateway", "g", "--config", str(home.folder / "gateway.toml")) as gate:
+            gate.wait_for("the page is at")
+            assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+
+            async def through():
+                async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as web:
+                    async with web.get("http://localhost/") as answer:
+                        return answer.status, "<script" in await answer.text()
+
+            assert asyncio.run(through()) == (200, True)
+            gate.stop(signal.SIGKILL)

@@ -1,0 +1,76 @@
+"""Shorter names in a board's bundle (host/sealcast_host/boards/names.py). That a core with them behaves as the one
+without is what tests/xip/test_core_out_of_flash.py runs the whole suite of the core for."""
+
+import ast
+import re
+import subprocess
+
+from sealcast_host.boards import bundle, names, shipped
+from sealcast_host.boards.xip import mpy
+
+_PROGRAM = """
+import sys
+sys.path[:] = [%r, '.frozen']
+from sealcast.run.aio import Backoff, explain
+from sealcast.wire import Reader, lv
+from sealcast.errors import BadSettings, Reject
+from node.log import Log
+back = Backoff(1000, 60000, lambda n: bytes(n))
+print(back.next(), Reader(lv(b'abc')).lv(), explain(OSError(113)))
+def deepest():
+    Reader(b'').take(9)
+try: deepest()
+except Reject as e: print(e.reason)
+Reader(None).take(1)
+"""
+
+
+def _names(made):
+    found = set()
+    for path, data in made.files.items():
+        if path.startswith(("/lib/sealcast/", "/lib/node/")):
+            found.update(mpy.names(data))
+    return found - {""}
+
+
+def test_what_may_be_called_otherwise_is_and_nothing_else(mpy_cross):
+    """The same names but for those of the map, each for one other; none that a user's program or MicroPython calls."""
+    short = names.short_names()
+    plain = _names(bundle.make("x64", 6, None, str(mpy_cross), plain=True))
+    made = _names(bundle.make("x64", 6, None, str(mpy_cross)))
+    assert made == {short.get(name, name) for name in plain}
+    assert len(set(short.values())) == len(short)
+    assert not set(short.values()) & plain
+    for name in ("join", "send", "body", "secrecy", "on", "code", "__init__", "append", "dog", "main", "uid", "x25519"):
+        assert name not in short
+    assert len(set(short) & plain) > 800  # else it is not worth its while
+
+
+def test_what_a_board_prints_is_read_back():
+    short = names.short_names()
+    line = f'  File "aio", line 1, in {short["Backoff"]}'
+    assert names.read_back(f"Traceback:\n{line}\nOSError: in {short['Backoff']}") == (
+        f'Traceback:\n  File "aio", line 1, in Backoff\nOSError: in {short["Backoff"]}'
+    )
+
+
+def test_a_program_beside_a_bundle(micropython, mpy_cross, tmp_path):
+    """It reaches what is inside by the names that are there; its own traceback is read back."""
+    for path, data in bundle.make("x64", 6, None, str(mpy_cross)).files.items():
+        place = tmp_path / path[1:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    program = names.source(_PROGRAM % str(tmp_path / "lib"))
+    done = subprocess.run([micropython, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    said = names.read_back(done.stdout + done.stderr)
+    assert said.splitlines()[0].startswith("1000 b'abc'") or re.match(r"\d+ b'abc' ", said), said
+    assert 'File "wire", line 1, in take' in said and "TypeError" in said.splitlines()[-1], said
+
+
+def test_texts_stay_and_so_does_what_they_name(tmp_path):
+    """A name that stands in a string somewhere keeps it: what getattr or a key says must be found."""
+    short = names.short_names()
+    for path in [*shipped.core_dir().rglob("*.py"), *shipped.node_dir().rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert node.value not in short, (path, node.value)

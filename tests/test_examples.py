@@ -1,0 +1,132 @@
+"""The examples run: programs as members of a real channel, settings and tables through what reads them, scripts as they
+stand. README's and the tutorial's sequences run in tests/e2e/test_tutorial.py."""
+
+import ast
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cli_users import User
+from host_support import ROOT, Child, environment, free_port, mosquitto, start_broker
+from sealcast_host.gateway.config import from_file
+from sealcast_host.gateway.gateway import Gateway
+from sealcast_host.member import channels
+
+EXAMPLES = ROOT / "examples"
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory):
+    """Somebody with the channels greenhouse and orangery at a broker that runs."""
+    home, port = tmp_path_factory.mktemp("user"), free_port()
+    with start_broker("embedded", port, home):
+        user = User(home, port)
+        for channel in ("greenhouse", "orangery"):
+            user.new(channel, "desk")
+        yield user
+
+
+def program(user, name, *args, **kwargs):
+    return Child([sys.executable, str(EXAMPLES / name), *args], extra_env=user.env, **kwargs)
+
+
+def wait_until(condition):
+    end = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_every_example_is_listed_and_no_other():
+    listed = (EXAMPLES / "README.md").read_text()
+    files = {p.name for p in EXAMPLES.iterdir() if p.is_file()} - {"README.md"}
+    assert len(files) >= 12 and all(f"[{name}]({name})" in listed for name in files)
+    for path in EXAMPLES.glob("*.py"):
+        assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+def test_sensor_button_logger_and_two_greenhouses(user, tmp_path):
+    log = tmp_path / "a.log"
+    with program(user, "logger.py", str(log)) as logger, program(user, "two_greenhouses.py") as carrier:
+        with user.start("listen", "orangery", "--uid", "ear", "--json") as ear:
+            logger.wait_for("ready")
+            carrier.wait_for("ready")
+            with program(user, "sensor.py", "3600") as sensor, program(user, "button.py", stdin=subprocess.PIPE) as button:
+                sensor.wait_for("sent")
+                button.type("")
+                button.wait_for("sent")
+            user.ok("send", "greenhouse", "--uid", "bed", "--mode", "note", "alarm: 43 degrees")
+            carrier.wait_for("carried")
+            ear.wait_for("alarm: 43 degrees (from bed)")
+            wait_until(lambda: all(word in log.read_text() for word in ('"temperature": 21.5', "b'pressed'", "alarm")))
+        logger.stop(signal.SIGTERM)
+
+
+def test_the_roof_opens_and_says_so(user):
+    with program(user, "roof.py") as roof:
+        roof.wait_for("ready")
+        with program(user, "open_roof.py") as gardener:
+            assert gardener.process.wait(90) == 0
+            assert gardener.lines_at_end()[-1] == "the roof is open"
+        roof.wait_for("roof open for gardener")
+
+
+def test_the_gateway_file_and_the_flow(user):
+    wishes = from_file(EXAMPLES / "home_assistant.toml")
+    gateway = Gateway("greenhouse", wishes, print)
+    assert [runner.name for runner in gateway.runners] == ["homeassistant", "sqlite"]
+    nodes = {node["id"]: node for node in json.loads((EXAMPLES / "node-red.json").read_text())}
+    assert all(goal in nodes for node in nodes.values() for wires in node.get("wires", []) for goal in wires)
+    command = nodes["sealcast.gateway"]["command"].split()
+    assert command[0] == "sealcast"
+    with user.start(*command[1:], stdin=subprocess.PIPE) as flow:
+        flow.wait_for("gateway of")
+        user.ok("send", "greenhouse", "--uid", "bed", "--mode", "note", "for the flow")
+        assert json.loads(flow.wait_for("for the flow"))["type"] == "message"
+
+
+@pytest.mark.parametrize("name", ["deep_sleeper.json", "cloud_broker.json"])
+def test_settings_are_right(name):
+    channels.raise_wrong_settings(json.loads((EXAMPLES / name).read_text()), name)
+
+
+def test_thirty_boards(user):
+    """All rows are right: it ends at the port that is not there."""
+    argv = ["provision", "greenhouse", "--csv", str(EXAMPLES / "thirty_boards.csv"), "--wifi-ssid", "farm", "--wifi-open"]
+    done = user.run(*argv, "--broker", "192.168.1.10", "--port", "/no/such/port")
+    assert done.returncode != 0 and "row 2 (bed-01): /no/such/port: no such port" in done.stderr, done
+    assert len((EXAMPLES / "thirty_boards.csv").read_text().splitlines()) == 31
+
+
+@pytest.mark.skipif(mosquitto() is None or shutil.which("openssl") is None, reason="mosquitto or openssl is not installed")
+def test_an_own_broker_with_tls(tmp_path):
+    port = free_port()
+    script = [str(EXAMPLES / "own_broker_tls.sh"), str(tmp_path / "tls"), "127.0.0.1", str(port)]
+    subprocess.run(script, check=True, timeout=60, capture_output=True)
+    config = tmp_path / "tls/mosquitto.conf"
+    config.write_text(config.read_text() + "user root\n")  # it may not read the test's folder as another
+    with Child([mosquitto(), "-v", "-c", str(config)]) as broker:
+        broker.wait_for("running")
+        user = User(tmp_path, port)
+        where = ("--broker", f"127.0.0.1:{port}", "--tls", "--ca", str(tmp_path / "tls/ca.pem"))
+        user.ok("channel", "new", "safe", "--uid", "anna", *where)
+        user.ok("send", "safe", "--mode", "note", "through TLS")
+
+
+def test_a_lost_board(user):
+    user.new("shed", "desk")
+    user.ok("send", "shed", "--uid", "bench-7", "--mode", "note", "I was here")
+    user.ok("send", "shed", "--mode", "note", "seen")
+    env = environment(**user.env, PATH=PATH)
+    script = [str(EXAMPLES / "lost_board.sh"), "shed", "bench-7"]
+    done = subprocess.run(script, capture_output=True, text=True, env=env, timeout=120)
+    assert done.returncode == 0, done
+    assert user.run("send", "shed", "--mode", "note", "still here").returncode == 0
