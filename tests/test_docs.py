@@ -41,6 +41,12 @@ def test_what_is_named_is_there(name):
     assert len(named) > (0 if name == "SECURITY.md" else 5)
 
 
+@pytest.mark.parametrize("name", DOCS)
+def test_no_merge_was_left_half_done(name):
+    lines = (ROOT / name).read_text().splitlines()
+    assert [line for line in lines if line.startswith(("<<<<<<< ", ">>>>>>> "))] == []
+
+
 def test_a_strangers_questions_are_answered():
     """Each row's file is there, and has what is to be looked for as a function, method or class."""
     rows = re.findall(r"^\| ([^|]*\?) \| `([^`]*)` \| `(\w+)` \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.M)

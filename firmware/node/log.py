@@ -22,7 +22,8 @@ class Log:
                 line[key] = _plain(info[key])
             text = json.dumps(line)
         elif name == "message":
-            how = ("old " if info["historic"] else "") + info["secrecy"] + (", private" if info["private"] else "")
+            how = ("old " if info["historic"] else "") + info["secrecy"]
+            how += (", private" if info["private"] else "") + (", again" if info["again"] else "")
             text = "%s %s from %s: %s" % (
                 _stamp(now), how, _show(info["sender"]), _show(info["body"]),
             )  # fmt: skip

@@ -6,6 +6,7 @@
 import sys
 
 _AGAIN_S = 30
+_STAY_S = 20
 
 
 def in_flash():
@@ -16,6 +17,20 @@ def in_flash():
         return
     xip_start.start()
     del sys.modules["xip_start"]
+
+
+def stay():
+    """`sealcast doctor` wants the board as it is after a reset, nothing begun: one start waits for its Ctrl-C."""
+    import os
+
+    try:
+        os.remove("/stay")
+    except OSError:
+        return
+    import time
+
+    print("sealcast: somebody is about to look at this board; starting in %d s" % _STAY_S)
+    time.sleep(_STAY_S)
 
 
 def on_board():
@@ -54,6 +69,7 @@ if sys.argv:
 
     sys.exit(main(sys.argv[1:]))
 try:
+    stay()
     on_board()
 except KeyboardInterrupt:
     pass

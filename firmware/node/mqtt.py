@@ -11,7 +11,7 @@ import socket
 import time
 
 from sealcast.compat import const
-from sealcast.run.aio import sleep_ms, stop, within
+from sealcast.run.aio import Clock, sleep_ms, stop, within
 
 from .inbuf import Input, violation
 from .watchdog import Fed
@@ -95,9 +95,11 @@ class Client:
                 self._wifi.reached(False)
             await self.abort()
             raise
-        except ValueError:  # how the TLS module says it
+        except ValueError as e:  # how the TLS module says it
             await self.abort()
-            raise OSError("the broker's certificate is not signed by broker.ca, or not for this host")
+            from .timeofday import judged
+
+            raise OSError("the broker's certificate " + judged(str(e)))
         if self._wifi:
             self._wifi.reached(True)
         self._pinger = asyncio.create_task(self._keep_alive())
@@ -113,6 +115,10 @@ class Client:
             await self._wifi.ready()  # no name is looked up before there is a network
         address = self._look_up()
         if self._ssl:
+            if self._ssl.verify_mode and not Clock().time():
+                from .timeofday import ask
+
+                await ask()
             self._stream, _ = await asyncio.open_connection(address, self._port, self._ssl, self._host)
         else:
             self._stream, _ = await asyncio.open_connection(address, self._port)

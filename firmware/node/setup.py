@@ -177,7 +177,8 @@ def context(ca):
         return made
     try:
         with open(ca, "rb") as f:
-            made.load_verify_locations(_der(f.read()))
+            for certificate in _ders(f.read()):
+                made.load_verify_locations(certificate)
     except OSError:
         raise BadSettings("broker.ca: cannot be read; give the path of the broker's CA certificate")
     except ValueError:
@@ -185,12 +186,15 @@ def context(ca):
     return made
 
 
-def _der(data):
-    """The certificate in a PEM or DER file, in DER: not every port reads PEM."""
-    if b"-----BEGIN CERTIFICATE-----" not in data:
-        return data
-    text = data.split(b"-----BEGIN CERTIFICATE-----")[1].split(b"-----END CERTIFICATE-----")[0]
-    return a2b_base64(text)
+def _ders(data):
+    """The certificates in a PEM file, each in DER (not every port reads PEM); what is no PEM is taken for one in DER.
+
+    Raises ValueError for a file that is cut short.
+    """
+    pieces = data.split(b"-----BEGIN CERTIFICATE-----")[1:]
+    if not pieces:
+        return [data]
+    return [a2b_base64(piece[: piece.index(b"-----END CERTIFICATE-----")]) for piece in pieces]
 
 
 def _root(storage, suite, config, directory, tell):

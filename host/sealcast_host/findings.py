@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 OK, NOTE, WRONG = "ok", "note", "WRONG"
+TOO_SMALL = "SMALL"  # nothing is wrong, but what is wanted does not fit
 
 
 @dataclass(frozen=True)
 class Finding:
-    """about: board, broker, channel, ...; verdict: OK, NOTE or WRONG; text: what was found, and what to do."""
+    """about: board, broker, channel, ...; verdict: OK, NOTE, WRONG or TOO_SMALL; text: what was found, what to do."""
 
     about: str
     verdict: str

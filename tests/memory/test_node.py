@@ -1,13 +1,19 @@
-"""The node over Wi-Fi on the memory of the chips: from files it says that it does not fit; on an ESP32-C3, its bytecode in flash,
-it talks in a channel, and comes back when the air, the broker or the power has gone."""
+"""The node over Wi-Fi on the memory of the chips: where it does not fit it says so, and doctor, too; on an ESP32-C3, its
+bytecode in flash, it talks in a channel, and comes back when the air, the broker or the power has gone."""
 
 import asyncio
+import json
+import subprocess
+import sys
 
 import pytest
+from board import HOST
 
 from chip_node import KEY, LONG_S, Serial, install
-from host_support import free_port, start_broker
+from host_support import environment, free_port, start_broker
 from sealcast.wire import b64
+from sealcast_host.boards import examine, start
+from sealcast_host.findings import NOTE, OK, TOO_SMALL, WRONG
 from sealcast_host.member.session import join
 
 
@@ -17,15 +23,47 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_from_files_it_says_that_it_does_not_fit(board_of, profile, home):
+def doctor(board, *expected):
+    """`sealcast doctor --port`: what it says beyond ok and note is what is expected, as (verdict, part of its text)."""
+    found = list(examine.look(board.port, None))
+    odd = [f for f in found if f.verdict not in (OK, NOTE)]
+    assert [f.verdict for f in odd] == [verdict for verdict, _ in expected], [f.line() for f in found]
+    assert all(text in f.text for f, (_, text) in zip(odd, expected, strict=True)), [f.line() for f in odd]
+    return {f.about for f in found if f.verdict == OK}
+
+
+def test_where_it_does_not_fit_it_says_so(board_of, profile, home):
+    """And so does doctor, which calls nothing wrong. Ctrl-C leads to the prompt."""
     with board_of(profile) as board:
         install(board, free_port(), False)
+        board.put("/boot.py", b"import gc\ngc.threshold(4096)\nof_my_own = bytearray(70000)\n")
+        board.reset()
         serial = Serial(board)
         try:
             for _ in range(2):  # and goes on saying it: somebody may put other settings there
                 serial.until("the reason", lambda line: line.startswith("sealcast: memory:") and "--xip" in line)
         finally:
             serial.close()
+        board.write(b"\x03")
+        board.read_until(b">>> ", LONG_S)
+        board.let_go()
+        doctor(board, (WRONG, "/boot.py"), (TOO_SMALL, "Wi-Fi and a member need"))
+
+
+def hil(board, port, home):
+    """`sealcast hil`, the live part over Wi-Fi: what does not fit is not run, nothing fails."""
+    where = ["--broker", f"127.0.0.1:{port}", "--board-broker", HOST, "--wifi-ssid", "farm", "--report", str(home)]
+    command = [sys.executable, "-m", "sealcast_host", "hil", "--port", board.port, "--no-install", "--parts", "live"]
+    env = environment(SEALCAST_WIFI_PASSWORD="12345678")
+    done = subprocess.run([*command, *where, "--target", "chip"], env=env, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = json.loads((home / "chip.json").read_text())
+    verdicts = {check["name"]: check["verdict"] for check in made["checks"] if check["part"] == "live"}
+    assert {name for name, verdict in verdicts.items() if verdict != "passed"} <= {
+        "group: founded by the reference, messages both ways",
+        "reset in the middle of a ratchet message",
+    }, done.stdout
+    assert made["live"]["wrong_frames"] == 1000 and made["live"]["resets"] >= 3
 
 
 async def heard(session, body):
@@ -44,11 +82,19 @@ async def talk(serial, host, word):
     await asyncio.to_thread(serial.event, "message", body=f"{word} to the board", secrecy="conversation")
 
 
-def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, home):
+def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, home, monkeypatch):
     port = free_port()
-    with start_broker("mosquitto", port, home) as broker, board_of("esp32c3") as board:
+    with board_of("esp32c3") as board:
         install(board, port, True)
-        asyncio.run(_life(board, broker, port, home))
+        monkeypatch.setattr(start, "NETWORK_S", 5)
+        doctor(board, (WRONG, "sealcast doctor CHANNEL"))  # how the emulator's network says it varies
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+        with start_broker("mosquitto", port, home) as broker:
+            assert {"broker", "heap", "radio"} <= doctor(board)
+            hil(board, port, home)
+            board.reset()
+            asyncio.run(_life(board, broker, port, home))
 
 
 async def _life(board, broker, port, home):

@@ -1,5 +1,5 @@
 """`sealcast doctor --port`: is this a board, does it have the whole node, do its settings make sense, does its
-crypto compute?"""
+crypto compute, is there room for it all when it has started?"""
 
 import json
 from collections.abc import Iterator
@@ -10,30 +10,21 @@ from sealcast.crypto import best_suite
 from sealcast.run import slots
 from sealcast.run.settings import check
 from sealcast.zpinc.identity import Identity
-from sealcast_host.boards import bundle
+from sealcast_host.boards import bundle, start
 from sealcast_host.boards.install import recognise, stale
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.provision import SETTINGS
-from sealcast_host.boards.repl import Device, Facts, digest
+from sealcast_host.boards.repl import BoardError, Device, Facts, digest
 from sealcast_host.boards.xip import board as in_flash
 from sealcast_host.errors import UserError
-from sealcast_host.findings import NOTE, OK, WRONG, Finding
+from sealcast_host.findings import NOTE, OK, TOO_SMALL, WRONG, Finding
 from sealcast_host.member import channels
 
-HEAP_BYTES = 60 * 1024  # free beside a running channel: DESIGN's budget for a node
 _PROBE = bytes(range(32))
 _COMPUTE = """
 from sealcast.crypto import native as s
 print(binascii.hexlify(s.h(32, b'', b'', b'sc/doctor', bytes(range(32)))).decode())
 print(binascii.hexlify(s.x25519_base(bytes(range(32)))).decode())
-"""
-_HEAP = """
-import gc
-from sealcast import channel
-from sealcast.run import session
-from node import app
-gc.collect()
-print(gc.mem_free())
 """
 
 
@@ -55,7 +46,15 @@ def look(port: str, channel: str | None) -> Iterator[Finding]:
             yield from _bytecode(device, again)
             yield from _crypto(device, facts, again)
             yield from _settings(device, board, channel, port)
+            settings = start.usable(device.get(SETTINGS))
+            stays = start.ask_to_stay(device)
+            if not stays:
+                yield from start.look(device, settings, again)
             device.restart()
+        if stays:
+            with start.open_again(port) as device:
+                yield from start.look(device, settings, again)
+                device.restart()
     except UserError as e:
         yield Finding("port", WRONG, str(e))
 
@@ -121,14 +120,11 @@ def _crypto(device: Device, facts: Facts, again: str) -> Iterator[Finding]:
                 WRONG,
                 f"the native modules compute something else than this computer: {again}; do not use this board",
             )
-        free = int(device.run(_HEAP))
-        verdict = OK if free >= HEAP_BYTES else WRONG
-        way = "" if verdict == OK else ": remove what else boot.py and main.py load, or use a board with more memory"
-        yield Finding(
-            "heap", verdict, f"{free // 1024} KB free with the node loaded, {HEAP_BYTES // 1024} KB are wanted{way}"
-        )
-    except UserError as e:
-        yield Finding("crypto", WRONG, f"the node does not load ({e}): {again}")
+    except BoardError as e:
+        if e.memory:
+            yield Finding("crypto", TOO_SMALL, "no memory for the native modules on their own: a larger board")
+        else:
+            yield Finding("crypto", WRONG, f"the node does not load ({e}): {again}")
 
 
 def _settings(device: Device, board: Board | None, channel: str | None, port: str) -> Iterator[Finding]:

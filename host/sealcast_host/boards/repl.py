@@ -124,7 +124,16 @@ class Gone(Failed):
 
 
 class BoardError(Failed):
-    """A program of ours raised on the board; the text has its last line."""
+    """A program of ours raised on the board; the text has its last line. printed: what it had printed before."""
+
+    def __init__(self, text: str, printed: str = "") -> None:
+        super().__init__(text)
+        self.printed = printed
+
+    @property
+    def memory(self) -> bool:
+        """Was there too little memory?"""
+        return any(word in str(self) for word in ("MemoryError", "ENOMEM", "Out of Memory", "0x0101"))
 
 
 @dataclass(frozen=True)
@@ -218,7 +227,7 @@ class Device:
         out, error = self._transport.exec_raw(code, timeout=timeout_s)
         if error:
             last = error.decode(errors="replace").strip().splitlines()[-1]
-            raise BoardError(f"the board says: {last}")
+            raise BoardError(f"the board says: {last}", out.decode(errors="replace").replace("\r\n", "\n"))
         return str(out.decode(errors="replace")).replace("\r\n", "\n")
 
     # --- what it is

@@ -17,6 +17,10 @@ FILE = "retained.sqlite3"
 _NOT_OURS = "{} is damaged or not a broker's file: move it away to start empty"
 
 
+class NotKept(Exception):
+    """The disk does not take it; the text says why."""
+
+
 class RetainedStore:
     """One row a topic. Only one broker at a time may hold it."""
 
@@ -55,15 +59,18 @@ class RetainedStore:
         yield from self._db.execute("SELECT topic, payload, qos FROM retained ORDER BY rowid")
 
     def put(self, topic: str, payload: bytes, qos: int) -> None:
-        """Durable on return. An empty payload deletes the topic, as MQTT has it."""
-        if payload:
-            self._db.execute(
-                "INSERT INTO retained VALUES (?, ?, ?) ON CONFLICT (topic) DO UPDATE SET payload=excluded.payload, "
-                "qos=excluded.qos",
-                (topic, payload, qos),
-            )
-        else:
-            self._db.execute("DELETE FROM retained WHERE topic = ?", (topic,))
+        """Durable on return. An empty payload deletes the topic, as MQTT has it. Raises NotKept: nothing is changed."""
+        try:
+            if payload:
+                self._db.execute(
+                    "INSERT INTO retained VALUES (?, ?, ?) ON CONFLICT (topic) DO UPDATE SET payload=excluded.payload, "
+                    "qos=excluded.qos",
+                    (topic, payload, qos),
+                )
+            else:
+                self._db.execute("DELETE FROM retained WHERE topic = ?", (topic,))
+        except (sqlite3.OperationalError, OSError) as e:
+            raise NotKept(f"cannot write {self.path} ({e})") from None
 
     def close(self) -> None:
         self._db.close()

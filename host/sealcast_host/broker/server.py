@@ -3,7 +3,8 @@
 amqtt (0.12) acknowledges a message before it has retained it, forgets acknowledged messages when their sender hangs up,
 never notices a client that vanished (so its last will is never sent), reads packets of any length, lets a stranger end
 the session of a member whose client id it knows, and greets each client with the retained messages that others asked
-for. The subclasses here mend these six, and keep retained messages on disk.
+for. It also leaves the first of two connections with one client id open and deaf, and keeps the brackets of IPv6
+addresses. The subclasses here mend all that, and keep retained messages on disk.
 
 The broker is not trusted with anything: all it carries is sealed. Its user name and password only keep strangers from
 filling it.
@@ -30,7 +31,8 @@ from amqtt.mqtt.puback import PubackPacket
 from amqtt.mqtt.publish import PublishPacket
 from amqtt.session import OutgoingApplicationMessage, Session
 
-from sealcast_host.broker.retained import RetainedStore
+from sealcast_host.broker.complaints import complain, watch_loop
+from sealcast_host.broker.retained import NotKept, RetainedStore
 from sealcast_host.errors import UserError
 
 Tap = Callable[[str, bytes, bool], None]
@@ -83,7 +85,11 @@ class _Handler(BrokerProtocolHandler):
             # Sealcast uses neither; MQTT 3.1.1 sections 3.3.2 and 4.7.2 forbid the topics.
             await self.handle_connection_closed()
             return
-        await self.accept(session, topic, data, qos, publish_packet.retain_flag)
+        try:
+            await self.accept(session, topic, data, qos, publish_packet.retain_flag)
+        except NotKept:
+            await self.handle_connection_closed()  # what cannot be kept is not acknowledged
+            return
         if qos == 1 and publish_packet.packet_id is not None:
             await self._send_packet(PubackPacket.build(publish_packet.packet_id))
 
@@ -107,14 +113,19 @@ class EmbeddedBroker(Broker):
     def __init__(
         self, host: str, port: int, credentials: tuple[str, str] | None, store: RetainedStore | None, tap: Tap | None
     ) -> None:
-        address = f"[{host}]" if ":" in host else host
-        listeners = {_LISTENER: ListenerConfig(bind=f"{address}:{port}")}
+        self._host, self._port = host.strip("[]"), port
+        listeners = {_LISTENER: ListenerConfig(bind=f"{_LISTENER}:{port}")}  # the address: see below
         super().__init__(BrokerConfig(listeners=listeners, plugins={}))
         self._credentials = credentials
         self._store = store
         self._tap = tap
         self._stopping = False
         self._senders: set[asyncio.Task[None]] = set()
+
+    def _split_bindaddr_port(  # type: ignore[override]
+        self, port_str: str, default_port: int
+    ) -> tuple[str | None, int]:
+        return self._host, self._port  # amqtt's own would leave an IPv6 address in its brackets
 
     @property
     def port(self) -> int:
@@ -168,6 +179,10 @@ class EmbeddedBroker(Broker):
             session.client_id = f"anonymous-{id(handler):x}"
         # Sealcast keeps its own state, so every session is a clean one: nothing is queued for who is away.
         session.clean_session = True
+        if session.client_id in self._sessions:  # MQTT-3.1.4-2: the one before it ends, with its last will
+            _, before = self._sessions[session.client_id]
+            await before.handle_connection_closed()
+            await before.stop()
         await self._delete_session(session.client_id)
         session.parent = 0
         session.keep_alive = math.ceil(session.keep_alive * 1.5)
@@ -214,12 +229,18 @@ class EmbeddedBroker(Broker):
     ) -> None:
         if self._stopping or topic_name is None:
             return
-        self._keep(topic_name, bytes(data or b""), qos or 0)
+        with contextlib.suppress(NotKept):  # a last will: nobody waits for an acknowledgement
+            self._keep(topic_name, bytes(data or b""), qos or 0)
         await super().retain_message(source_session, topic_name, data, qos)
 
     def _keep(self, topic: str, data: bytes, qos: int) -> None:
-        if self._store is not None:
+        if self._store is None:
+            return
+        try:
             self._store.put(topic, data, qos)
+        except NotKept as e:
+            complain(f"{e}: messages are refused until there is room again")
+            raise
 
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session
@@ -252,6 +273,7 @@ async def running_broker(
     for name in _QUIET:  # amqtt logs whole packets, and every hang-up as a warning
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     store = RetainedStore(persist) if persist is not None else None
+    watch_loop()
     try:
         broker = EmbeddedBroker(host, port, credentials, store, tap)
         try:

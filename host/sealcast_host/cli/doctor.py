@@ -11,7 +11,7 @@ from sealcast_host.broker import examine as examine_broker
 from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.errors import UserError
-from sealcast_host.findings import NOTE, OK, WRONG, Finding
+from sealcast_host.findings import NOTE, OK, TOO_SMALL, WRONG, Finding
 from sealcast_host.member import channels
 from sealcast_host.member.channels import ChannelFile
 
@@ -37,17 +37,20 @@ def arguments(p: argparse.ArgumentParser) -> None:
 
 
 def doctor(channel: str | None, port: str | None, patience: float) -> int:
-    """0 when nothing is wrong, 1 when something is. Raises UserError for a channel that is not known."""
+    """0 when all is well, 1 when something is wrong or does not fit. Raises UserError for an unknown channel."""
     if channel is not None and not channels.path_of(channel).exists():
         channels.load(channel)  # says which are known
-    wrong = 0
+    wrong = small = 0
     for finding in _everything(channel, port, patience):
         fields = {"about": finding.about, "verdict": finding.verdict, "text": finding.text}
         talk.result("finding", fields, finding.line())
         wrong += finding.verdict == WRONG
-    said = "all is well" if not wrong else f"{wrong} thing{'s' if wrong > 1 else ''} wrong: see the lines above"
-    talk.result("doctor", {"wrong": wrong}, said)
-    return 1 if wrong else 0
+        small += finding.verdict == TOO_SMALL
+    counts = [f"{wrong} thing{'s' if wrong > 1 else ''} wrong"] if wrong else []
+    counts += ["the node does not fit this board as it is set up"] if small else []
+    said = "; ".join(counts) + ": see the lines above" if counts else "all is well"
+    talk.result("doctor", {"wrong": wrong, "too_small": small}, said)
+    return 1 if counts else 0
 
 
 def _everything(channel: str | None, port: str | None, patience: float) -> Iterator[Finding]:
@@ -109,7 +112,8 @@ def _file(name: str) -> tuple[ChannelFile | None, list[Finding]]:
 
 _ABOUT = """\
 Look at a board, at channels and their brokers; a line for each thing that was looked at, with the way out where it is
-wrong. Exit code 0 when all is well, 1 when something is not."""
+wrong, or SMALL, where nothing is wrong but the node does not fit. The board starts as its node does, Wi-Fi and the
+connection to its broker included, and stops before it speaks. Exit code 0 when all is well, 1 when something is not."""
 _EXAMPLES = """\
 examples:
   sealcast doctor                              this computer, and every channel known here

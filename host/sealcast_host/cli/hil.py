@@ -54,6 +54,11 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--wifi-ssid", metavar="NAME", help="live part over this network, not the serial port; needs --broker"
     )
+    p.add_argument(
+        "--board-broker",
+        metavar="HOST",
+        help="with --wifi-ssid: the broker's host as the board reaches it (default: that of --broker)",
+    )
     add_broker(p)
     p.set_defaults(run=_run)
 
@@ -77,6 +82,7 @@ def _run(args: argparse.Namespace) -> int:
         args.silence,
         broker or None,
         network,
+        args.board_broker,
         args.report,
     )
     return command.hil(wishes)

@@ -23,6 +23,7 @@ REPORT = Path("build/hil")
 @dataclass(frozen=True)
 class Wishes:
     """target: the report's name (None: the board's own). parts: of PARTS. broker: None for one of our own.
+    there: its host as the board sees it, if that is another.
 
     silence_s: a board that says nothing for so long is taken for hung.
     """
@@ -37,6 +38,7 @@ class Wishes:
     silence_s: float = SILENCE_S
     broker: dict[str, Any] | None = None
     wifi: dict[str, str] | None = None
+    there: str | None = None
     report: Path = field(default=REPORT)
 
 
@@ -106,7 +108,7 @@ _PARTS: dict[str, Callable[[Rig, Results, Wishes], None]] = {
     "pieces": lambda rig, results, wishes: pieces.check(rig, results),
     "zpinc": lambda rig, results, wishes: zpinc.check(rig, results),
     "group": lambda rig, results, wishes: group.check(rig, results),
-    "live": lambda rig, results, wishes: story.check(rig, results, wishes.broker, wishes.wifi),
+    "live": lambda rig, results, wishes: story.check(rig, results, wishes.broker, wishes.wifi, wishes.there),
     "timing": lambda rig, results, wishes: timing.check(rig, results, wishes.icount),
 }
 

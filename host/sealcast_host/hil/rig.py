@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, Self
 
-from sealcast_host.boards import names
+from sealcast_host.boards import names, start
 from sealcast_host.boards.repl import BoardError, Device, Facts, Gone, wait_for
 from sealcast_host.errors import Failed
 
@@ -103,6 +103,14 @@ class Rig:
         self.run(_PRELUDE)
         if calls:
             self.run(_CALLS)
+
+    def from_reset(self) -> None:
+        """As `fresh`, without what a radio keeps through a soft reset (boards/start.py)."""
+        self.fresh()
+        if start.ask_to_stay(self.device):
+            self.device.restart()
+            self._device = start.open_again(self.port)
+            self.run(_PRELUDE)
 
     def run(self, program: str, silence_s: float | None = None) -> str:
         return self.device.run(self._named(program), silence_s or self.silence_s)

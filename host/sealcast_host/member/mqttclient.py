@@ -80,6 +80,9 @@ class Client(aiomqtt.Client):
         if not self._connected.done():
             self._connected.set_exception(aiomqtt.MqttCodeError(reason_code, "hung up"))
             return
+        for answer in self._acks.values():
+            if not answer.done():
+                answer.set_exception(aiomqtt.MqttCodeError(reason_code, "lost"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
 

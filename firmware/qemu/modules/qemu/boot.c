@@ -6,7 +6,7 @@
 // The calendar of time.localtime(), which the port does not link.
 #include "shared/timeutils/timeutils.c"
 
-void qemu_boot(void) {
+static void programs(void) {
     pyexec_frozen_module("_boot.py", false);
     for (int i = 0; i < 2; i++) {
         const char *name = i == 0 ? "boot.py" : "main.py";
@@ -17,4 +17,11 @@ void qemu_boot(void) {
             pyexec_file(name);
         }
     }
+}
+
+// mp_init() calls this before it takes the lock of Python's threads: a program would leave the lock taken at its end, for good.
+void qemu_boot(void) {
+    MP_THREAD_GIL_ENTER();
+    programs();
+    MP_THREAD_GIL_EXIT();
 }

@@ -24,6 +24,14 @@ WINDOW = 16  # packets on the serial link
 
 _LAUNCH = """
 import gc, sys
+for _x in ('curve25519', 'symcrypto'):  # as main.py does it
+    try: __import__(_x)
+    except ImportError: pass
+try:
+    import xip_start
+    xip_start.start()
+    del sys.modules['xip_start']
+except ImportError: pass
 for _x in ('_hash', '_show', '_names', '_gone', '_b', '_t'): globals().pop(_x, None)  # they are in the node's way
 gc.collect()
 gc.threshold(4096)
@@ -37,7 +45,7 @@ def _reset():
     time.sleep_ms(100)  # the line must leave the UART: there is no flush to wait for
     getattr(machine, 'reset', sys.exit)()
 %s
-app.ON_BOARD = %s
+app.ON_BOARD = True
 app.main([%r])
 """
 # Just before the armed publication leaves: what goes out of it is stored, nothing of it is sent.
@@ -97,8 +105,8 @@ class Fault:
 class LiveNode:
     """Puts settings and a seed on the board, starts the node there, and foretells each start."""
 
-    def __init__(self, rig: Rig, seed: int, foreseen: Foreseen, network: dict[str, Any], ratchet: bool) -> None:
-        """network: what the settings say of the way to the broker."""
+    def __init__(self, rig: Rig, seed: int, foreseen: Foreseen, network: dict[str, Any]) -> None:
+        """network: what the settings say of the way to the broker. The board decides whether the group fits."""
         self._rig, self._seed, self._foreseen = rig, seed, foreseen
         self._identity = secret(seed, BOARD)
         self._serial = network["transport"] == "serial"
@@ -107,7 +115,7 @@ class LiveNode:
 
         self._settings = {
             "uid": BOARD, "channel": CHANNEL, "key": b64(secret(seed, "root")), "identity": b64(self._identity),
-            "log": "json", "keepalive": 20, "ratchet": ratchet, **network,
+            "log": "json", "keepalive": 20, **network,
         }  # fmt: skip
         rig.fresh()
         rig.run("from node import setup")  # what ends at once is not heard on a port that is being handed over
@@ -141,7 +149,10 @@ class LiveNode:
 
     def launch(self, fault: Fault | None = None) -> None:
         """Start the node and let go of the port. What is running on the board is stopped."""
-        self._rig.fresh()
+        if self._serial:
+            self._rig.fresh()
+        else:
+            self._rig.from_reset()
         number = len(self._foreseen.starts) + 1
         hardware = secret(self._seed, f"live hardware {number}")
         self._foreseen.start(self.stored()[1][1:33], hardware)
@@ -149,6 +160,5 @@ class LiveNode:
             "from node.serialport import Serial as _T\n" if self._serial else "from node.mqtt import Client as _T\n"
         )
         armed = fault.program(transport) if fault else ""
-        # With a radio the console is standard input, as on the unix port; on the serial link it shares the port.
-        program = _LAUNCH % (literal(hardware), RESET, armed, self._serial, SETTINGS)
+        program = _LAUNCH % (literal(hardware), RESET, armed, SETTINGS)
         self._rig.launch(program)

@@ -35,17 +35,23 @@ END_S = 15.0
 WRONG_FRAMES = 1000
 _AT_ONCE = 25
 _UNPLUGGED = "the port is gone"  # as the bridge says it
+_UNFIT, _NO_GROUP = "sealcast: memory:", "memory: too little for the ratcheting group"  # as node/setup.py says it
+_TAKEN_S, _TRIES = 10.0, 4  # a typed line that was not taken is typed again
 
 
-def check(rig: Rig, results: Results, broker: dict[str, Any] | None, wifi: dict[str, str] | None) -> None:
+def check(
+    rig: Rig, results: Results, broker: dict[str, Any] | None, wifi: dict[str, str] | None, there: str | None = None
+) -> None:
     """broker: as in sealcast.json, None for one of our own. wifi: ssid and password of a network that the board
-    joins."""
-    asyncio.run(_run(rig, results, broker, wifi))
+    joins. there: the broker's host as the board sees it, if that is another."""
+    asyncio.run(_run(rig, results, broker, wifi, there))
 
 
-async def _run(rig: Rig, results: Results, broker: dict[str, Any] | None, wifi: dict[str, str] | None) -> None:
+async def _run(
+    rig: Rig, results: Results, broker: dict[str, Any] | None, wifi: dict[str, str] | None, there: str | None
+) -> None:
     async with _broker(broker) as where:
-        story = Story(rig, results, where, wifi)
+        story = Story(rig, results, where, wifi, there)
         try:
             await _tell(results, story)
         finally:  # a broker with clients left would wait for them
@@ -62,7 +68,7 @@ async def _tell(results: Results, story: "Story") -> None:
             continue
         with results.check(PART, name, section) as made:
             made.detail = await step() or ""
-        failed = name if made.verdict == FAILED else ""
+        failed = name if made.verdict == FAILED or story.unfit else ""
 
 
 @asynccontextmanager
@@ -92,10 +98,14 @@ class NoMemory(Wrong):
 class Story:
     """What happens, step by step. Each step raises what was wrong."""
 
-    def __init__(self, rig: Rig, results: Results, broker: dict[str, Any], wifi: dict[str, str] | None) -> None:
+    def __init__(
+        self, rig: Rig, results: Results, broker: dict[str, Any], wifi: dict[str, str] | None, there: str | None
+    ) -> None:
         seed = self._seed = results.seed
         self._rig, self._results, self._broker, self._wifi = rig, results, broker, wifi
+        self._there = there
         self._ratchet = True  # until the board says that it has no memory for it
+        self.unfit = ""  # what the board says when not even a member fits it
         self._watch = Watch()
         self._events: list[tuple[str, dict[str, Any]]] = []
         self._text: list[str] = []
@@ -126,16 +136,20 @@ class Story:
     async def begins(self) -> str:
         network: dict[str, Any] = {"transport": "serial", "serial": {"window": WINDOW}}
         if self._wifi is not None:
-            network = {"transport": "mqtt", "wifi": self._wifi, "broker": self._broker}
+            there = {"host": self._there} if self._there else {}
+            network = {"transport": "mqtt", "wifi": self._wifi, "broker": self._broker | there}
         try:
             await self._guest.arrive(self._ratchet)
         except LinkError as e:
             raise Wrong("2", f"the broker cannot be used: {e}") from None
-        self._node = await asyncio.to_thread(LiveNode, self._rig, self._seed, self._foreseen, network, True)
+        self._node = await asyncio.to_thread(LiveNode, self._rig, self._seed, self._foreseen, network)
         try:
             await self._start()
+            self._ratchet = not any(line.startswith(_NO_GROUP) for line in self._text)
             await self._agreed(None)
         except NoMemory:
+            if not self._ratchet:
+                raise
             await self._stop()
             self._ratchet = False
             await asyncio.to_thread(self._node.without_group)
@@ -148,7 +162,7 @@ class Story:
     async def talks(self, word: str) -> str:
         for mode, stream in (("note", "n"), ("conv", "c")):
             text = f"{word} {mode} of the board"
-            self._type(f"{mode} {text}")
+            await self._send(mode, text)
             await self._until(
                 f"the reference hears the board's {mode}", partial(self._guest.heard, stream, text.encode())
             )
@@ -162,11 +176,11 @@ class Story:
         await self._until("the board's packages", lambda: self._observer.seen["Package"] >= 2)
         await self._guest.found()
         await self._until("the board is in the group", lambda: self._saw("group"))
-        self._type("ratchet of the board, ratcheted")
+        await self._send("ratchet", "of the board, ratcheted")
         await self._until("the reference hears it", lambda: self._guest.heard("g", b"of the board, ratcheted"))
         await self._guest.say(self._guest.group.send(b"of the reference, ratcheted"))
         await self._until("the board hears the reference", lambda: self._has("of the reference, ratcheted"))
-        self._type("private reference for one alone")
+        await self._send("private reference", "for one alone")
         await self._until("the reference hears a whisper", lambda: self._guest.heard("private", b"for one alone"))
         return ""
 
@@ -190,7 +204,7 @@ class Story:
                 batch.clear()
         self._results.live["wrong_frames"] = WRONG_FRAMES
         await self.talks("after the noise")
-        self._type("heap")
+        await self._typed("heap", lambda: self._saw("heap"))
         await self._until("the figure of its heap", lambda: self._saw("heap"))
         heap = [info for name, info in self._events if name == "heap"][-1]
         self._results.heap["live.free"] = int(heap["free"])
@@ -227,11 +241,11 @@ class Story:
 
     async def _provoke(self, what: str, done: Callable[[], bool]) -> None:
         if what == "handshake":
-            self._type("rekey")  # its proposal and its share leave, its confirmation does not
+            await self._typed("rekey", done)  # its proposal and its share leave, its confirmation does not
         elif what == "message":
-            self._type("note in the middle")
+            await self._typed("note in the middle", done)
         elif what == "ratchet message":
-            self._type("ratchet in the middle, ratcheted")
+            await self._typed("ratchet in the middle, ratcheted", done)
         else:
             for i in range(12):  # each is stored before it is handed over
                 if done():
@@ -276,7 +290,7 @@ class Story:
             name = str(info.pop("event"))
         except (ValueError, KeyError, AttributeError, TypeError):
             self._text.append(text)
-            if text == _UNPLUGGED or text.startswith(("Traceback", "MemoryError")) or "Error: " in text:
+            if text == _UNPLUGGED or text.startswith(("Traceback", "MemoryError", _UNFIT)) or "Error: " in text:
                 self._watch.broken = text  # the node ended, or nobody knows what it does
         else:
             self._events.append((name, info))
@@ -284,6 +298,20 @@ class Story:
 
     def _type(self, line: str) -> None:
         self._bridge.type(self._rig.port, line)
+
+    async def _send(self, mode: str, text: str) -> None:
+        await self._typed(f"{mode} {text}", lambda: any(n == "sent" and i["text"] == text for n, i in self._events))
+
+    async def _typed(self, line: str, taken: Callable[[], bool]) -> None:
+        """Type a line, again when it was not taken: a busy board's serial port loses some. What follows waits for
+        what the line is about, and says so when that does not come."""
+        for _ in range(_TRIES):
+            self._type(line)
+            try:
+                return await self._watch.until("a typed line is taken", taken, _TAKEN_S)
+            except NotKept:
+                if self._watch.broken:
+                    return
 
     def _count(self, event: str) -> int:
         return sum(name == event for name, _ in self._events)
@@ -311,6 +339,9 @@ class Story:
             await self._watch.until(what, holds, STEP_S)
         except NotKept:
             ended, self._watch.broken = self._watch.broken, ""
+            if ended.startswith(_UNFIT):
+                self.unfit = ended
+                raise NotRun(f"the node does not fit this board: {ended.removeprefix('sealcast: ')}") from None
             if "MemoryError" in " ".join(self._text[-6:]):
                 raise NoMemory("11", f"{what}: the node ran out of memory: {self._text[-1]}") from None
             broken = self._guest.broken

@@ -1,0 +1,69 @@
+"""Rules of erasure, of storing before acting and of proving before believing: each broken on purpose in a copy of the
+core, each found out by the test that is named. PROTOCOL.md 9.2, 10, 16.1, 18.3, 18.5, 22.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+CORE = ROOT / "shared" / "sealcast"
+PATHS = [str(ROOT / "tests" / part) for part in ("support/core", "core/smmp", "core/zpinc")]
+RUN = "import sys; sys.path[:0] = sys.argv[3:]; getattr(__import__(sys.argv[1]), sys.argv[2])()"
+
+ERASED = "test_erased_in_time"
+# (what, file, text, its replacement, module, test)
+MUTANTS = [
+    ("who waits to rejoin keeps all keys", "smmp/fetch.py",
+     "    group.state = State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)\n",
+     "", ERASED, "test_who_waits_to_rejoin_holds_no_keys"),
+    ("and the pairs of private messages", "smmp/fetch.py", "    group.undo = None\n    group.pairs = {}\n", "    group.undo = None\n",
+     ERASED, "test_who_waits_to_rejoin_holds_no_keys"),
+    ("a lost member's pin is carried along", "zpinc/revocation.py", "    places.pins.pop(removed, None)\n", "",
+     ERASED, "test_a_lost_member_is_not_pinned_at_the_new_place"),
+    ("the rank is not stored before the share leaves", "zpinc/rekey.py",
+     "across failures and power cuts\n    out.dirty = True\n", "across failures and power cuts\n",
+     ERASED, "test_the_rank_of_a_handshake_is_stored_before_the_share_leaves"),
+    ("an agreement burns any number of another's packages", "smmp/packages.py",
+     "    if number <= max(list(known(group, tag)) + [floor]) + BELIEVED:\n", "    if True:\n",
+     ERASED, "test_an_agreement_uses_up_no_number_of_anothers_packages_that_was_never_near"),
+    ("a doubter leaves LIVE for an unauthentic slot frame", "smmp/suspicion.py",
+     "    if not authentic(me.suite, frame, group.state.v):\n", "    if False:\n",
+     ERASED, "test_who_doubts_stays_live_for_a_frame_in_the_slot_that_no_member_made"),
+    ("the skipped key of who has fewest is given up", "zpinc/conversation.py", "(-count[w[0]], w[1])", "(count[w[0]], w[1])",
+     "test_hostile_limits", "test_one_party_cannot_make_us_forget_the_skipped_keys_of_another"),
+    ("a payload without a box is opened", "smmp/private.py", "    if len(payload) < HINT + TAG:\n", "    if False:\n",
+     "test_refused_formulas", "test_a_private_message_that_is_none"),
+    ("a repeated question is answered", "smmp/heads.py", " and nonce[:8] not in s.heard:", ":",
+     "test_refused_in_order", "test_a_question_that_is_repeated_costs_nothing"),
+    ("held notes are bound by session alone", "zpinc/messages.py", "    if note.session.window.held:\n", "    if False:\n",
+     "test_held_notes", "test_notes_that_are_held_stay_within_one_bound_for_all_sessions"),
+    ("a rising connection number ends a penalty", "zpinc/presence.py", " and member.strikes < 2:", ":",
+     "test_hostile_limits", "test_a_silent_member_that_raises_its_connection_number_is_left_out_all_the_same"),
+    ("all known members get the new key", "zpinc/revocation.py", "    if keep is not None:\n", "    if False:\n",
+     "test_notice_attacks", "test_a_thief_that_joined_under_a_second_name_is_out_too"),
+]  # fmt: skip
+
+
+def run(shared, module, test):
+    command = [sys.executable, "-B", "-c", RUN, module, test, str(shared), *PATHS]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(("module", "test"), sorted({mutant[4:] for mutant in MUTANTS}))
+def test_the_rule_holds(module, test):
+    done = run(CORE.parent, module, test)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("what", "file", "text", "replacement", "module", "test"), MUTANTS, ids=[m[0] for m in MUTANTS])
+def test_the_broken_rule_is_found_out(tmp_path, what, file, text, replacement, module, test):
+    copy = shutil.copytree(CORE, tmp_path / "sealcast", ignore=shutil.ignore_patterns("__pycache__"))
+    source = (copy / file).read_text()
+    assert source.count(text) == 1, f"{what}: mend the list of mutants"
+    (copy / file).write_text(source.replace(text, replacement))
+    done = run(tmp_path, module, test)
+    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith(("AssertionError", "ValueError")), done.stderr
