@@ -1,6 +1,6 @@
 """Everything that is measured, written to build/bench.json (flat, stable dotted keys) and docs/PERFORMANCE.md:
 
-    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet day duty node xip
+    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet day duty node stock xip
                                                                  assurance computer
 
 A part whose tools are missing is left out and named. To add a figure, add it to a part's measure(), which is given a
@@ -17,6 +17,8 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       rv32imc.ratchet_<n>.*, protocol.ratchet_<n>.*   one message of a ratcheting group of n
       x64.day.*, rv32imc.hour.*         heap after 10,000 messages (unix port) and 420 (board), largest allocation
       rv32imc.duty.*                    a deep sleeper from wake to sleep
+      rv32imc.stock.*                   heap of modules from files on stock firmware: what stays, and each rare part
+      <esp32|esp32c3>.*                 the node over Wi-Fi on that chip's memory: start, channel of eight, group of eight
       rv32imc.xip.*                     heap that all modules of the node take, from files and out of flash (`sealcast flash --xip`)
       assurance.model_states            states that the formal models of `make test` explored, all with their properties
       assurance.insider_frames          frames of an insider that `make test` plays: rightly keyed and signed, fields at their edges
@@ -33,7 +35,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 FOLDERS = (HERE, HERE / "native", HERE / "support", *(HERE.parent / name for name in ("shared", "host", "firmware")))
 sys.path[:0] = [str(folder) for folder in FOLDERS]
-PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "day", "duty", "node", "xip", "assurance", "computer"]
+PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "day", "duty", "node", "stock", "xip",
+         "assurance", "computer"]
 
 
 def main(wanted):

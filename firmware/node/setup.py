@@ -20,8 +20,9 @@ _IN_FILES = const(205000)
 # Of an ESP32's memory: what Wi-Fi takes with the reserve for its traffic, and a member of notes and conversations, its
 # bytecode in files or in flash. Measured on the emulated chips (docs/HARDWARE.md).
 _RADIO = const(62000)
-_MEMBER = const(30000)
-_MEMBER_IN_FLASH = const(58000)
+_MEMBER = const(80000)
+_MEMBER_IN_FLASH = const(50000)
+_GROUP = const(20000)  # beside either
 ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
 SUITES = {
     "native": "crypto: native (the C module: a scalar multiplication takes milliseconds)",
@@ -99,9 +100,9 @@ def ratchet_fits(free, path):
 def completed(values):
     """settings.complete(); its rules and texts are no longer needed then (rare.py).
 
-    A board's `ratchet` stays open, None, where the settings do not say it.
+    A board's `ratchet` stays open, None, where the settings say neither it nor `modes`.
     """
-    silent = ON_BOARD and isinstance(values, dict) and values.get("ratchet") is None
+    silent = ON_BOARD and isinstance(values, dict) and values.get("ratchet") is None and values.get("modes") is None
     try:
         config = rare.load("run.settings").complete(values)
     finally:
@@ -120,10 +121,15 @@ def fit(config):
     free, path = gc.mem_free(), getattr(sealcast, "__file__", "")
     if config["wifi"] and path.startswith("/") and _heap_grows():
         need = _RADIO + (_MEMBER if path.startswith("/lib") else _MEMBER_IN_FLASH)
+        what = "a member"
+        if config["ratchet"]:
+            need += _GROUP
+            what = "a member with the ratcheting group"
         if free < need:
             raise SealcastError(
-                "memory: %d KB are free, and Wi-Fi and a member need %d: `sealcast flash --xip` where it was not done, "
-                "or a firmware with the node in it (docs/HARDWARE.md)" % (free // 1000, need // 1000)
+                "memory: %d KB are free, and Wi-Fi and %s need %d: `sealcast flash --xip` where it was not done, "
+                "fewer modes (`sealcast provision --modes note,conversation`), or a firmware with the node in it "
+                "(docs/HARDWARE.md)" % (free // 1000, what, need // 1000)
             )
     if config["ratchet"] is None:
         config["ratchet"] = config["duty"] is None and ratchet_fits(free, path)

@@ -42,4 +42,19 @@ TARGETS = {
     "rv32imc.node_in_firmware.channel_of_8.heap_used_bytes": 78512,     # 60 KB of 138,512 bytes stay free
     "rv32imc.node.channel_of_8.heap_used_bytes": 78512,
     "rv32imc.ratchet_20.group.heap_bytes": 12288,
+    "esp32.conversation.python_bytes": 84000,     # DESIGN section 9; of 94,000 that there are
+    "esp32.ratchet.python_bytes": 86000,
+    "esp32.all.python_bytes": 86000,
+    "esp32.xip.all.python_bytes": 86000,
+    "esp32c3.conversation.python_bytes": 95000,   # of 112,000
+    "esp32c3.ratchet.python_bytes": 98000,
+    "esp32c3.all.python_bytes": 98000,
+    "esp32c3.xip.all.python_bytes": 98000,
+}
+# The same, where it is to be no less.
+LEAST = {
+    "esp32.reserve_least_bytes": 12000,
+    "esp32.largest_free_block_bytes": 8192,
+    "esp32c3.reserve_least_bytes": 12000,
+    "esp32c3.largest_free_block_bytes": 8192,
 }

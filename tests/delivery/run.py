@@ -1,4 +1,5 @@
-"""Worlds by the dozen: `python tests/delivery/run.py FIRST [COUNT [mosquitto|embedded]]` prints what was not true."""
+"""Worlds by the dozen: `python tests/delivery/run.py FIRST [COUNT [mosquitto|embedded [lying]]]` prints what was not true.
+"""
 
 import asyncio
 import os
@@ -11,18 +12,18 @@ ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / p) for p in ("shared", "firmware", "host", "tests/support/core", "tests/support", "tests")]
 
-from delivery.world import World  # noqa: E402
+from delivery.world import ACTIONS, LYING, World  # noqa: E402
 from host_support import free_port, start_broker  # noqa: E402
 
-AT_ONCE = 12
+AT_ONCE = 30
 
 
-async def _worlds(seeds, port, tell):
+async def _worlds(seeds, port, actions, tell):
     waiting, wrong = list(seeds), []
 
     async def worker():
         while waiting:
-            world = World(waiting.pop(0), port)
+            world = World(waiting.pop(0), port, actions)
             try:
                 found = await world.run()
             except Exception as e:
@@ -36,7 +37,7 @@ async def _worlds(seeds, port, tell):
     return wrong
 
 
-def worlds(seeds, kind, folder, tell=lambda world, found: None):
+def worlds(seeds, kind, folder, actions=ACTIONS, tell=lambda world, found: None):
     """Run these seeds behind one broker of this kind -> what was not true, with each world's log."""
     port = free_port()
     (folder / "broker").mkdir()
@@ -45,7 +46,7 @@ def worlds(seeds, kind, folder, tell=lambda world, found: None):
     warnings.simplefilter("ignore", ResourceWarning)
     try:
         with start_broker(kind, port, folder / "broker"):
-            return asyncio.run(_worlds(seeds, port, tell))
+            return asyncio.run(_worlds(seeds, port, actions, tell))
     finally:
         if before is None:
             del os.environ["XDG_STATE_HOME"]
@@ -56,7 +57,12 @@ def worlds(seeds, kind, folder, tell=lambda world, found: None):
 if __name__ == "__main__":
     first, count = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     kind = sys.argv[3] if len(sys.argv) > 3 else "mosquitto"
+    more = LYING if sys.argv[4:] == ["lying"] else ()
+
+    def told(world, found):
+        print(world.seed, "WRONG" if found else "ok", flush=True)
+
     with tempfile.TemporaryDirectory() as name:
-        lines = worlds(range(first, first + count), kind, Path(name), lambda w, f: print(w.seed, "ok" if not f else "WRONG", flush=True))
+        lines = worlds(range(first, first + count), kind, Path(name), ACTIONS + more, told)
     print("\n".join(lines))
     sys.exit(1 if lines else 0)

@@ -17,13 +17,15 @@ from late_proxy import LateProxy
 from sealcast.errors import SealcastError
 from sealcast.wire import b64
 from sealcast_host.member.privatefiles import state_dir
-from sealcast_host.member.session import join
+from sealcast_host.member.session import join_watched
 
 NAMES = ("anna", "ben", "cara", "dan", "eve")
+ACTIONS = ("join", "join", "leave", "kill", "sleep", "once", "once", "send", "send", "send", "backup", "restore")
+LYING = ("forget", "late")  # the broker loses retained joins, or shows what it keeps late
 STEPS = 9
 PAUSES = (0.0, 0.05, 0.3, 0.8, 2.0)
-QUIET_S = 25.0  # everything is delivered or reported by then: a gap is reported after 6 s, silence after 12.5
-SEND_S = 40.0
+QUIET_S = 90.0  # a busy machine: everything is delivered or reported by then (a gap after 6 s, silence after 12.5)
+SEND_S = 120.0
 
 
 @dataclass
@@ -54,8 +56,9 @@ class Member:
 
 
 class World:
-    def __init__(self, seed, broker_port):
+    def __init__(self, seed, broker_port, actions=ACTIONS):
         self.seed = seed
+        self._actions = actions
         self._rng = random.Random(seed)
         self._broker = broker_port
         self._key = b64(random.Random(-1 - seed).randbytes(32))
@@ -89,8 +92,7 @@ class World:
     async def _step(self):
         here = [m for m in self.members.values() if m.session]
         away = [m for m in self.members.values() if not m.session]
-        what = self._rng.choice(("join", "join", "leave", "kill", "sleep", "once", "once", "send", "send", "send",
-                                 "backup", "restore", "forget", "late"))  # fmt: skip
+        what = self._rng.choice(self._actions)
         self._late = 0.0
         if what == "late":
             self._late, what = self._rng.choice((0.5, 1.0, 3.0)), "join"
@@ -123,16 +125,17 @@ class World:
             "channel": self._channel, "uid": m.uid, "key": self._key, "keepalive": 5,
             "broker": {"host": "127.0.0.1", "port": self._proxy.port},
         }  # fmt: skip
-        m.session = await join(settings=settings)
+        life, online = m.life, asyncio.Event()
+
+        def watch(name, info):
+            if name == "online":
+                online.set()
+            self._told(m, life, name, info)
+
+        m.session = await join_watched(settings, watch)
         m.known = True
-        life = m.life
-        online = asyncio.Event()
-        m.session.on("online", lambda name, info: online.set())
-        m.session.on("*", lambda name, info: self._told(m, life, name, info))
-        m.session.on("message", lambda name, message: None)
         async with asyncio.timeout(SEND_S):
-            while not (online.is_set() or m.session.channel.me.joined and m.session.online):
-                await asyncio.sleep(0.02)
+            await online.wait()
 
     def _told(self, m, life, name, info):
         if name == "message":

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cli_users import User
+from cli_users import User, messages
 from host_support import environment, free_port, mosquitto, start_broker
 
 KINDS = [
@@ -31,10 +31,6 @@ def users(broker, tmp_path):
     anna, ben = User(tmp_path / "anna", broker.port), User(tmp_path / "ben", broker.port)
     ben.join(anna.new())
     return anna, ben
-
-
-def messages(lines):
-    return [m for m in map(json.loads, lines) if m["type"] == "message"]
 
 
 def test_notes_and_a_conversation_between_two_users(users):

@@ -46,6 +46,20 @@ def test_the_options_become_settings(greenhouse, installed):
     )
     made = json.loads((installed.flash / "sealcast.json").read_text())
     assert made["ratchet"] is True and made["duty"] is None and made["wifi"] is None
+    greenhouse.sealcast(
+        "provision", "greenhouse", "--uid", "a", "--port", installed.port, "--modes", "note,conversation"
+    )
+    made = json.loads((installed.flash / "sealcast.json").read_text())
+    assert made["modes"] == ["note", "conversation"] and made["ratchet"] is False
+
+
+def test_modes_that_are_none_or_contradict_are_refused():
+    esp = models.named("ESP32_GENERIC_C3")
+    made = settings_for(channel(), Wishes("a", "farm", "a password", modes=["note", "ratchet"]), esp)
+    assert complete(made)["modes"] == ["note", "ratchet"] and complete(made)["ratchet"] is True
+    for wishes in ({"modes": ["conversation"]}, {"modes": ["note", "shout"]}, {"modes": ["note"], "ratchet": True}):
+        with pytest.raises(UserError, match="modes"):
+            settings_for(channel(), Wishes("a", "farm", "a password", **wishes), esp)
 
 
 def test_a_board_with_a_radio_can_be_at_a_serial_port():
@@ -169,8 +183,8 @@ def test_a_row_that_cannot_be_meant_is_one_line(greenhouse, tmp_path, row, says)
 def test_a_row_says_more_than_the_options(greenhouse, installed, tmp_path):
     (installed.flash / "main.py").write_text("pass\n")
     path = tmp_path / "boards.csv"
-    columns = "uid;port;wifi_ssid;wifi_password;duty;ratchet;transport"
-    path.write_text(f'{columns}\na;{installed.port};" my net ";"  eight  ";600;yes;\n')
+    columns = "uid;port;wifi_ssid;wifi_password;duty;modes;transport"
+    path.write_text(f'{columns}\na;{installed.port};" my net ";"  eight  ";600;note ratchet;\n')
     common = "--duty", "60", "--no-ratchet", "--wifi-ssid", "other", "--wifi-open"
     greenhouse.sealcast("provision", "greenhouse", "--csv", path, *common)
     made = json.loads((installed.flash / "sealcast.json").read_text())

@@ -2,15 +2,11 @@
 bytecode in flash, it talks in a channel, and comes back when the air, the broker or the power has gone."""
 
 import asyncio
-import json
-import subprocess
-import sys
 
 import pytest
-from board import HOST
 
 from chip_node import KEY, LONG_S, Serial, install
-from host_support import environment, free_port, start_broker
+from host_support import free_port, start_broker
 from sealcast.wire import b64
 from sealcast_host.boards import examine, start
 from sealcast_host.findings import NOTE, OK, TOO_SMALL, WRONG
@@ -50,22 +46,6 @@ def test_where_it_does_not_fit_it_says_so(board_of, profile, home):
         doctor(board, (WRONG, "/boot.py"), (TOO_SMALL, "Wi-Fi and a member need"))
 
 
-def hil(board, port, home):
-    """`sealcast hil`, the live part over Wi-Fi: what does not fit is not run, nothing fails."""
-    where = ["--broker", f"127.0.0.1:{port}", "--board-broker", HOST, "--wifi-ssid", "farm", "--report", str(home)]
-    command = [sys.executable, "-m", "sealcast_host", "hil", "--port", board.port, "--no-install", "--parts", "live"]
-    env = environment(SEALCAST_WIFI_PASSWORD="12345678")
-    done = subprocess.run([*command, *where, "--target", "chip"], env=env, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stdout + done.stderr
-    made = json.loads((home / "chip.json").read_text())
-    verdicts = {check["name"]: check["verdict"] for check in made["checks"] if check["part"] == "live"}
-    assert {name for name, verdict in verdicts.items() if verdict != "passed"} <= {
-        "group: founded by the reference, messages both ways",
-        "reset in the middle of a ratchet message",
-    }, done.stdout
-    assert made["live"]["wrong_frames"] == 1000 and made["live"]["resets"] >= 3
-
-
 async def heard(session, body):
     async for message in session:
         if message.body == body:
@@ -92,8 +72,6 @@ def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, home, monkeypatch)
         monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
         with start_broker("mosquitto", port, home) as broker:
             assert {"broker", "heap", "radio"} <= doctor(board)
-            hil(board, port, home)
-            board.reset()
             asyncio.run(_life(board, broker, port, home))
 
 
@@ -139,13 +117,25 @@ async def _life(board, broker, port, home):
             await together()
             await talk(serial, hosts[0], "after the broker")
 
+            # The power is cut while it loads what joining, reading and the handshake need, at three places.
+            said = []
+            for moment in ("info", "start", "online"):
+                serial.close()
+                board.cut_power()
+                board.start()
+                serial = Serial(board, said.append)
+                await event(moment)
+                await hosts[0].send(f"while {moment}".encode(), "note")
             serial.close()
             board.cut_power()
             board.start()
-            serial = Serial(board)
+            serial = Serial(board, said.append)
             await event("online")
             await together()
             await talk(serial, hosts[0], "after the power")
+            for moment in ("info", "start", "online"):
+                while not any(f'"while {moment}"' in line for line in said):
+                    await asyncio.to_thread(serial.until, f"the note sent while {moment}", lambda line: True)
             for host in hosts:
                 await host.close()
     finally:

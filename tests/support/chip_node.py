@@ -6,6 +6,7 @@ import os
 import queue
 import select
 import threading
+import time
 import tty
 
 from sealcast.crypto import host as suite
@@ -20,11 +21,16 @@ KEY, IDENTITY = bytes(range(32)), bytes([7]) * 32
 LONG_S = 120  # for a board on a busy machine
 
 # With it the console's "heap" tells more: the least that lwIP's memory ever had free, and MicroPython's own statistics.
+# And the node begins also where it would refuse to.
 _PROBE = """
-import esp32, micropython
-from node import log
+import chip, esp32, micropython
+from node import log, setup
+setup.fit = lambda config: None
+del setup
 _event = log.Log.event
 def event(self, name, info):
+    if name == "online":
+        getattr(chip, "forget")()  # what came before was the growth of the heap, which held it all
     if name == "heap":
         info["least"] = sum([region[3] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
         micropython.mem_info()
@@ -36,9 +42,8 @@ log.Log.event = event
 class Serial:
     """What a board prints, line by line, as events."""
 
-    def __init__(self, board, heard=None):
-        """heard(line): is told each line when it has come."""
-        self.board, self.lines, self._heard = board, queue.Queue(), heard
+    def __init__(self, board, patience_s=LONG_S):
+        self.board, self.lines, self._patience_s = board, queue.Queue(), patience_s
         self._fd, self._stop = os.open(board.port, os.O_RDWR | os.O_NOCTTY), False
         tty.setraw(self._fd)  # else it echoes to the board what the board says
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -53,10 +58,7 @@ class Serial:
                 except OSError:
                     return
                 for line in lines:
-                    text = line.decode(errors="replace").strip()
-                    if self._heard:
-                        self._heard(text)
-                    self.lines.put(text)
+                    self.lines.put(line.decode(errors="replace").strip())
 
     def close(self):
         self._stop = True
@@ -68,12 +70,12 @@ class Serial:
 
     def until(self, what, fits):
         """The next line that fits. Everything before it is read past."""
-        seen = []
+        seen, end = [], time.monotonic() + self._patience_s
         while True:
             try:
-                line = self.lines.get(timeout=LONG_S)
+                line = self.lines.get(timeout=max(0, end - time.monotonic()))
             except queue.Empty:
-                raise AssertionError(f"{what} does not come; the board said {seen[-12:]}") from None
+                raise AssertionError(f"{what} does not come; the board said {seen[-6:]}") from None
             seen.append(line)
             assert "MemoryError" not in line, seen
             if fits(line):
@@ -91,7 +93,8 @@ def settings(port, **more):
     given = {"uid": "board", "channel": "g", "key": b64(KEY), "identity": b64(IDENTITY), "log": "json", "keepalive": 5}
     given |= {"broker": {"host": "10.0.2.2", "port": port}, "wifi": {"ssid": "farm", "password": "12345678"}}
     config = complete(given | more)
-    return text_of(suite, config | {"ratchet": None} if "ratchet" not in more else config).encode()
+    open_yet = "ratchet" not in more and "modes" not in more
+    return text_of(suite, config | {"ratchet": None} if open_yet else config).encode()
 
 
 def install(board, port, flash, probe=False, **more):

@@ -1,5 +1,6 @@
 """Users of the command line, each with a home directory of his own: real commands, real processes."""
 
+import json
 import subprocess
 import sys
 
@@ -36,3 +37,7 @@ class User:
     def join(self, phrase, channel="g", uid="ben"):
         where = f"127.0.0.1:{self.port}"
         self.ok("channel", "join", channel, "--uid", uid, "--broker", where, "--password-stdin", stdin=phrase + "\n")
+
+
+def messages(lines):
+    return [m for m in map(json.loads, lines) if m["type"] == "message"]

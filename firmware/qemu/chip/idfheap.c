@@ -146,3 +146,9 @@ bool idf_info(size_t region, uint32_t caps, idf_info_t *info) {
     }
     return true;
 }
+
+void idf_forget_least(void) {
+    for (size_t i = 0; i < REGION_COUNT; i++) {
+        regions[i].least = regions[i].free;
+    }
+}

@@ -13,3 +13,4 @@ void *idf_malloc_near(size_t size, size_t region);      // from this region firs
 void idf_free(void *piece);
 size_t idf_largest(void);               // the largest piece that one request could have
 bool idf_info(size_t region, uint32_t caps, idf_info_t *info);  // false: no such region (NULL info.total: other caps)
+void idf_forget_least(void);            // from now on `least` is of what comes

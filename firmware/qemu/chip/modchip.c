@@ -3,6 +3,7 @@
 //   chip.frames()      (received, dropped, sent, refused) since start; dropped and refused: no memory for them
 //   chip.hold(n)       takes n bytes of the chip's heap, as a driver would; returns a number to release(), None when there is no such piece
 //   chip.release(held) gives them back
+//   chip.forget()      what idf_heap_info tells as least is of what comes from now on
 #include "py/runtime.h"
 #include "idfheap.h"
 #include "chip.h"
@@ -33,9 +34,16 @@ static mp_obj_t chip_release(mp_obj_t held) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(chip_release_obj, chip_release);
 
+static mp_obj_t chip_forget(void) {
+    idf_forget_least();
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(chip_forget_obj, chip_forget);
+
 static const mp_rom_map_elem_t chip_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_chip) },
     { MP_ROM_QSTR(MP_QSTR_frames), MP_ROM_PTR(&chip_frames_obj) },
+    { MP_ROM_QSTR(MP_QSTR_forget), MP_ROM_PTR(&chip_forget_obj) },
     { MP_ROM_QSTR(MP_QSTR_hold), MP_ROM_PTR(&chip_hold_obj) },
     { MP_ROM_QSTR(MP_QSTR_release), MP_ROM_PTR(&chip_release_obj) },
 };

@@ -47,6 +47,7 @@ class Wishes:
     led: int | str | None = None
     duty: int | None = None
     ratchet: bool | None = None
+    modes: list[str] | None = None  # of "note", "conversation", "ratchet": in place of `ratchet`
     transport: str | None = None
     wifi_open: bool = False  # the network has no password, and that is meant
 
@@ -105,7 +106,9 @@ def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | Non
     led = wishes.led if wishes.led is not None or board is None else board.led
     if led is not None:
         out["led"] = led
-    plain = {"duty": wishes.duty, "ratchet": wishes.ratchet, "transport": wishes.transport}
+    if wishes.modes is not None:
+        out.pop("ratchet", None)
+    plain = {"duty": wishes.duty, "ratchet": wishes.ratchet, "modes": wishes.modes, "transport": wishes.transport}
     out = {name: value for name, value in plain.items() if value is not None} | out
     channels.raise_wrong_settings(out, "settings")
     if wishes.wifi_ssid is not None:
@@ -176,7 +179,7 @@ def _write(device: Device, settings: dict[str, Any], secret: bytes, *, keep_stat
         key = slots.key_for(suite, secret, settings["channel"].encode(), settings["uid"].encode())
         device.put(_STATE[0], slots.pack(suite, key, 1, _SEEDED + secrets.token_bytes(32)))
     config = complete(settings)
-    if settings.get("ratchet") is None:
+    if settings.get("ratchet") is None and settings.get("modes") is None:
         config["ratchet"] = None  # the board looks whether it has the room
     device.put(SETTINGS, text_of(best_suite(), config).encode())
 

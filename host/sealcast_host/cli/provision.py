@@ -17,6 +17,7 @@ from sealcast_host.member import channels
 COLUMNS = (
     "uid", "port", "wifi_ssid", "wifi_password", "wifi_open", "broker", "transport",
     "sensor", "pin", "every", "led", "duty", "ratchet",
+    "modes",
 )  # fmt: skip
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
@@ -58,6 +59,12 @@ def arguments(p: argparse.ArgumentParser) -> None:
         help="take part in the ratcheting group (default: unless it has --duty)",
     )
     p.add_argument(
+        "--modes",
+        type=modes,
+        metavar="LIST",
+        help="what it takes part in, like note,conversation or note,ratchet: what it leaves out takes no memory",
+    )
+    p.add_argument(
         "--replace",
         action="store_true",
         help="make a board that is another member, or a new board for a known name, this one",
@@ -67,7 +74,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    same = ("wifi_ssid", "wifi_open", "transport", "sensor", "pin", "every", "led", "duty", "ratchet")
+    same = ("wifi_ssid", "wifi_open", "transport", "sensor", "pin", "every", "led", "duty", "ratchet", "modes")
     wishes = Wishes(args.uid or "", **{name: getattr(args, name) for name in same})
     if wishes.wifi_open and wishes.wifi_ssid is None:
         raise UserError("--wifi-open needs --wifi-ssid NAME as well")
@@ -157,8 +164,14 @@ def _wishes(row: dict[str, str], common: Wishes, broker: dict[str, Any] | None, 
         every=_seconds(row, "every") or common.every,
         led=pin(row["led"]) if row["led"] else common.led,
         duty=_seconds(row, "duty") or common.duty,
-        ratchet=common.ratchet if ratchet is None else ratchet,
+        ratchet=None if row["modes"] else common.ratchet if ratchet is None else ratchet,
+        modes=modes(row["modes"]) if row["modes"] else common.modes if ratchet is None else None,
     )
+
+
+def modes(text: str) -> list[str]:
+    """A list of modes, as it was typed: the settings' own rules judge it."""
+    return text.replace(";", ",").replace(" ", ",").replace(",,", ",").split(",")
 
 
 def pin(text: str) -> int | str:
@@ -207,6 +220,7 @@ examples:
 
 columns of the CSV file (uid is needed, the others may be missing or empty; the options above serve for all rows):
   uid, port, wifi_ssid, wifi_password, wifi_open (yes), broker (HOST[:PORT]), transport, sensor, pin, every, led,
-  duty (seconds, as every), ratchet (yes or no); commas, semicolons or tabs; "quoted" cells keep their spaces
+  duty (seconds, as every), ratchet (yes or no), modes ("note,ratchet"); commas, semicolons or tabs; "quoted" cells
+  keep their spaces
   rows that share a port are done one after the other: you are asked to plug the next one in
 """

@@ -85,6 +85,23 @@ class Client(aiomqtt.Client):
                 answer.set_exception(aiomqtt.MqttCodeError(reason_code, "lost"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
+    def _on_socket_register_write(self, client: PahoClient, userdata: Any, sock: Any) -> None:
+        """As aiomqtt's, but a socket that was closed meanwhile (its number may be another's now) is left alone."""
+
+        def write() -> None:
+            try:
+                client.loop_write()
+            except Exception as e:
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(e)
+
+        def register() -> None:
+            held = client.socket()
+            if held is not None and held is sock and held.fileno() >= 0:
+                self._loop.add_writer(held.fileno(), write)
+
+        self._loop.call_soon_threadsafe(register)
+
 
 def speaks_older(error: BaseException) -> bool:
     """Does this failure of an MQTT 5 connection look like a broker that knows 3.1.1 only?"""

@@ -40,9 +40,7 @@ _GOODBYE_MS = const(5000)
 _RESTART_MS = const(200)
 _RESTART_MOST_MS = const(30000)
 _TRIES = const(5)  # of an input for which there is no room
-
-# What an input is; SEND is another
-_OTHER = const(0)
+_OTHER = const(0)  # what an input is; SEND is another
 _FRAME = const(1)
 
 

@@ -28,7 +28,7 @@ def choose(me, awake, epoch, place, tags, mode, to, least):
         raise NoConversation("no conversation with anybody awake yet: wait for the event rekeyed, or send a note")
     if _rank(mode) < least:
         who = ", ".join(ways[MODES[least]].missing) or "nobody awake is in it"
-        raise TooWeak("a %s is less than min_secrecy, and a %s does not reach all: %s" % (mode, MODES[least], who))
+        raise TooWeak("min_secrecy asks for %s, which does not reach all (%s): wait, or lower it" % (MODES[least], who))
     return ways[mode]
 
 
