@@ -207,8 +207,8 @@ class View:
         return p
 
     def _agreed(self, name: bytes, epoch: bytes, carried: bool) -> bool:
-        """Can the member be in the epoch of this id? None is zeros. carried: over a power cut, perhaps, which came after
-        it had stored the epoch and before its confirmation left."""
+        """Can the member be in the epoch of this id? None is zeros. carried: over a power cut, perhaps, that came
+        after it had stored the epoch and before its confirmation left."""
         if epoch == bytes(16):
             return True
         named = [a for a in self.attempts.values() if a.computation.hid[:16] == epoch]
