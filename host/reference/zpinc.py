@@ -207,7 +207,7 @@ class View:
         return p
 
     def _agreed(self, name: bytes, epoch: bytes, carried: bool) -> bool:
-        """Can the member be in the epoch of this id? None is zeros. carried: over a power cut, perhaps, which came
+        """Can the member be in the epoch of this id? None is zeros. carried: over a power cut, perhaps, that came
         after it had stored the epoch and before its confirmation left."""
         if epoch == bytes(16):
             return True

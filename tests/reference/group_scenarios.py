@@ -150,7 +150,8 @@ def silence() -> None:
     r.read()
     before = {uid: [p.number for p in r.view.by_uid(uid).present_packages()] for uid in CREW[:2]}
     w.advance(9 * 60_000)
-    assert not _of(r.read(), Spoken)
+    early = _of(r.read(), Spoken)
+    assert not early, (w.now, early)
     w.advance(12 * 60_000)
     spoken = [s.what for s in r.read() if isinstance(s.what, Spoken)]
     assert {(s.sender, s.m.type, s.m.text) for s in spoken} == {(uid, REFRESH, b"") for uid in CREW[:2]}, spoken

@@ -182,7 +182,7 @@ def test_a_broker_that_keeps_all_is_well(kind, limited, home, tmp_path):
     if kind == "mosquitto":
         assert "(MQTT 5)" in command(home, "doctor", "st", "--seconds", "5", code=0).stdout
         return
-    with sealcast("broker", "--port", str(port)) as child:
+    with sealcast("broker", "--with", "embedded", "--port", str(port)) as child:
         child.wait_for("listening on")
         assert "(MQTT 3.1.1)" in command(home, "doctor", "st", "--seconds", "5", code=0).stdout
         assert len(child.lines) == 1, child.lines  # it has nothing to complain about

@@ -130,7 +130,7 @@ def _supervise(
         why = said.partition(": ")[2] or said or "it said nothing"
         if "in use" in said and not begun:
             raise UserError(f"port {wishes.port} on {wishes.host} is in use: take another --port, or stop who has it")
-        kind = Failed if begun else UserError
-        raise kind(f"mosquitto ended at {where} ({why}): take another --port, or --with embedded")
+        error = Failed if begun else UserError
+        raise error(f"mosquitto ended at {where} ({why}): take another --port, or --with embedded")
     print("sealcast broker: stopped", flush=True)
     return 0

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+TRIES = 3
 STEP_S = 60.0
 _FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -104,32 +105,49 @@ async def browsing() -> AsyncIterator[Browser]:
     if program is None:
         raise OSError("chromium is not installed")
     with tempfile.TemporaryDirectory(prefix="sealcast-browser-", ignore_cleanup_errors=True) as profile:
+        process, address = await _begin(program, profile)
+        assert process.stderr is not None
+        drain = asyncio.ensure_future(process.stderr.read())  # a full pipe would stop it
+        try:
+            async with aiohttp.ClientSession() as web, web.ws_connect(address, max_msg_size=0) as socket:
+                yield await _tab(socket)
+        finally:
+            await _end(process)
+            await asyncio.gather(drain, return_exceptions=True)
+
+
+async def _begin(program: str, profile: str) -> tuple[asyncio.subprocess.Process, str]:
+    """-> a browser, and where it is to be driven. On a busy machine one sometimes ends while it starts: try again."""
+    for tries in range(TRIES, 0, -1):
         process = await asyncio.create_subprocess_exec(
             program, *_FLAGS, f"--user-data-dir={profile}", "about:blank",
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        drain: asyncio.Future[Any] | None = None
         try:
             assert process.stderr is not None
-            address = await _address(process.stderr)
-            drain = asyncio.ensure_future(process.stderr.read())  # a full pipe would stop it
-            async with aiohttp.ClientSession() as web, web.ws_connect(address, max_msg_size=0) as socket:
-                yield await _tab(socket)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            if drain is not None:
-                await asyncio.gather(drain, return_exceptions=True)
+            return process, await _address(process.stderr)
+        except BaseException as e:
+            await _end(process)
+            if tries == 1 or not isinstance(e, OSError):
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 async def _address(output: asyncio.StreamReader) -> str:
     """Where it is to be driven: it says so itself."""
+    said = ""
     async with asyncio.timeout(STEP_S):
         while line := (await output.readline()).decode("utf-8", "replace"):
             if "DevTools listening on " in line:
                 return line.split()[-1]
-    raise OSError("chromium ended before it was ready")
+            said = line.strip() or said
+    raise OSError(f"chromium ended before it was ready: {said or 'it said nothing'}")
 
 
 async def _tab(socket: Any) -> Browser:

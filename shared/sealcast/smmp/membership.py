@@ -156,7 +156,7 @@ def forget(group, out):
     """We are in no group any more; every key of it goes."""
     group.state = group.undo = group.last_by = None
     group.last = b""
-    group.pairs, group.recent, group.heard = {}, {}, {}
+    group.pairs, group.recent = {}, {}  # what was heard stays heard, whoever says it again
     outgoing.forget(group, NoGroup("this member is out of the group now"), out)
     group.change.drop()
     group.phase = NONE

@@ -88,7 +88,7 @@ def dropping(every=50):
 
         return call
 
-    methods = {name: value for name, value in vars(Channel).items() if callable(value) and name[0] != "_"}
+    methods = {name: value for name, value in vars(Channel).items() if callable(value) and (name[0] != "_" or name == "__init__")}
     with pytest.MonkeyPatch.context() as patch:
         for name, method in methods.items():
             patch.setattr(Channel, name, wrapped(method))

@@ -11,7 +11,7 @@ from binascii import hexlify, unhexlify
 
 from check import VECTORS
 from sealcast.channel import Channel
-from sealcast.state import pack_state
+from sealcast.rare import load
 
 ORDERED = sys.implementation.name == "cpython"  # on MicroPython a dict has no order: one state may be other bytes
 
@@ -56,7 +56,7 @@ class Member:
         if config.get("admin_here"):
             ch.places.collects = True
         self.tokens, self.messages = {}, []
-        return [[uid, status] for uid, status in ch.members] + [ch.epoch, ch.group_summary()], pack_state(ch)
+        return [[uid, status] for uid, status in ch.members] + [ch.epoch, ch.group_summary()], load("state").pack_state(ch)
 
     def enter(self, now, method, *args):
         """One input; -> the effects."""
