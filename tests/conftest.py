@@ -1,6 +1,7 @@
 """Fixtures of all tests: the MicroPython in use, and a real mosquitto."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ collect_ignore = ["core/micropython"]  # for MicroPython alone: test_on_micropyt
 # How long an example takes depends on who else uses the machine. A failure prints the line that replays it.
 settings.register_profile("sealcast", deadline=None, print_blob=True)
 settings.load_profile("sealcast")
+
+# A script's shell starts what runs in the background with SIGINT ignored, and commands under test would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
