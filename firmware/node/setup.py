@@ -24,6 +24,9 @@ _MEMBER = const(80000)
 _MEMBER_IN_FLASH = const(50000)
 _GROUP = const(20000)  # beside either
 ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
+
+# Of the core, what others import comes first: modules that load one inside the other overflow a board's C stack.
+_CORE = ("notes", "members", "identity", "me", "epochs", "messages", "presence")
 SUITES = {
     "native": "crypto: native (the C module: a scalar multiplication takes milliseconds)",
     "soft": "crypto: soft (pure Python: correct, but slow and not constant-time; "
@@ -81,6 +84,8 @@ def member(config, suite, directory, clock, transport, tell=None):
     Raises SealcastError.
     """
     tell = tell or (lambda line: None)
+    for name in _CORE:
+        __import__("sealcast.zpinc." + name)
     from sealcast.run.session import Session
 
     from . import storage

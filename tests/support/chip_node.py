@@ -40,10 +40,11 @@ log.Log.event = event
 
 
 class Serial:
-    """What a board prints, line by line, as events."""
+    """What a board prints, line by line, as events. heard(line): called with every line as it comes."""
 
-    def __init__(self, board, patience_s=LONG_S):
+    def __init__(self, board, heard=None, patience_s=LONG_S):
         self.board, self.lines, self._patience_s = board, queue.Queue(), patience_s
+        self._heard = heard
         self._fd, self._stop = os.open(board.port, os.O_RDWR | os.O_NOCTTY), False
         tty.setraw(self._fd)  # else it echoes to the board what the board says
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -58,7 +59,10 @@ class Serial:
                 except OSError:
                     return
                 for line in lines:
-                    self.lines.put(line.decode(errors="replace").strip())
+                    text = line.decode(errors="replace").strip()
+                    if self._heard:
+                        self._heard(text)
+                    self.lines.put(text)
 
     def close(self):
         self._stop = True
