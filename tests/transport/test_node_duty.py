@@ -77,6 +77,7 @@ def test_wakings_keep_the_epoch_and_cost_no_handshake(micropython, mosquitto, ho
         core = host.session.channel
         while core.keepalive.said[0].hex() != epoch:  # until it has told where it is, which is no event
             await asyncio.sleep(0.02)
+        await host.send("here I am", "note")  # acknowledged: the broker has what was published before it
         path = settings(home / "sleepy", mosquitto.port, duty=600)
         seen, heard = [], asyncio.Event()
         async with aiomqtt.Client("127.0.0.1", mosquitto.port) as spy:
