@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from host_support import free_port, start_broker
+from sealcast.smmp import outgoing
 
 ROOT = Path(__file__).resolve().parents[1]
 collect_ignore = ["core/micropython"]  # for MicroPython alone: test_on_micropython.py runs it there
@@ -25,6 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--target", help="board for tests/hil: unix, qemu-rv32 (default: both, one after the other) or a serial port"
     )
+
+
+@pytest.fixture(autouse=True)
+def refresh_time():
+    """The simulator's worlds shorten a time of the core's: what follows in the same process gets it back."""
+    before = outgoing.REFRESH_MS
+    yield
+    outgoing.REFRESH_MS = before
 
 
 def _binary(name: str) -> Path:

@@ -40,7 +40,7 @@ async def _worlds(seeds, port, actions, tell):
 def worlds(seeds, kind, folder, actions=ACTIONS, tell=lambda world, found: None):
     """Run these seeds behind one broker of this kind -> what was not true, with each world's log."""
     port = free_port()
-    (folder / "broker").mkdir()
+    (folder / "broker").mkdir(parents=True)
     before = os.environ.get("XDG_STATE_HOME")
     os.environ["XDG_STATE_HOME"] = str(folder / "state")
     warnings.simplefilter("ignore", ResourceWarning)

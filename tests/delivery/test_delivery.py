@@ -19,5 +19,7 @@ def test_a_message_that_is_lost_in_silence_is_found_out(tmp_path, monkeypatch):
 
     monkeypatch.setattr(World, "_told", deaf)
     monkeypatch.setattr("delivery.world.QUIET_S", 1.0)
-    wrong = run.worlds(range(1), "embedded", tmp_path)
+    wrong, seed = [], 0
+    while not lost:  # not every world has a message to lose
+        wrong, seed = run.worlds(range(seed, seed + 1), "embedded", tmp_path / str(seed)), seed + 1
     assert lost and any("said ok" in line for line in wrong), wrong
