@@ -52,7 +52,7 @@ def test_the_demo_keeps_its_promises(micropython, tmp_path):
     with demo(micropython, tmp_path / "demo.json") as running:
         code = running.process.wait(280)
         lines = running.lines_at_end()
-    assert code == 0, lines[-8:]
+    assert code == 0, "\n".join(lines[-4:])
     counts = json.loads((tmp_path / "demo.json").read_text())
     assert lines[-1].startswith("demo: OK ")
     assert all(f"{key}={counts[key]}" in lines[-1].split() for key in KEYS)
@@ -71,7 +71,8 @@ def test_the_demo_keeps_its_promises(micropython, tmp_path):
     assert counts["wrong_password_readable"] == counts["plaintext_hits_at_broker"] == 0
     # The gateway: twelve readings of each of three nodes, two quantities of each, a button
     assert counts["gateway_messages"] >= 36 and counts["homeassistant_entities"] >= 7
-    assert counts["page_plots"] >= 2 and (tmp_path / "demo.png").read_bytes()[:4] == b"\x89PNG" or chromium() is None
+    pictured = counts["page_plots"] >= 2 and (tmp_path / "demo.png").read_bytes()[:4] == b"\x89PNG"
+    assert pictured or chromium() is None or any("no picture of the page: chromium ended" in line for line in lines)
     # The board: ten of its messages and of the host's received, and what it received itself.
     assert counts["board_messages"] > 10 or any("no emulated board: " in line for line in lines)
     assert all(map(ended, children(tmp_path)))

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-TRIES = 3
-STEP_S = 60.0
+TRIES, PAUSE_S = 2, 2.0  # while another browser starts or ends, one may not start
+STEP_S = 120.0  # a busy machine starts a browser slowly
 _FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-port=0 --disable-dev-shm-usage"
@@ -104,8 +104,8 @@ async def browsing() -> AsyncIterator[Browser]:
     program = chromium()
     if program is None:
         raise OSError("chromium is not installed")
-    with tempfile.TemporaryDirectory(prefix="sealcast-browser-", ignore_cleanup_errors=True) as profile:
-        process, address = await _begin(program, profile)
+    with tempfile.TemporaryDirectory(prefix="sealcast-browser-", ignore_cleanup_errors=True) as folder:
+        process, address = await _begin(program, folder)
         assert process.stderr is not None
         drain = asyncio.ensure_future(process.stderr.read())  # a full pipe would stop it
         try:
@@ -116,11 +116,11 @@ async def browsing() -> AsyncIterator[Browser]:
             await asyncio.gather(drain, return_exceptions=True)
 
 
-async def _begin(program: str, profile: str) -> tuple[asyncio.subprocess.Process, str]:
+async def _begin(program: str, folder: str) -> tuple[asyncio.subprocess.Process, str]:
     """-> a browser, and where it is to be driven. On a busy machine one sometimes ends while it starts: try again."""
     for tries in range(TRIES, 0, -1):
         process = await asyncio.create_subprocess_exec(
-            program, *_FLAGS, f"--user-data-dir={profile}", "about:blank",
+            program, *_FLAGS, f"--user-data-dir={folder}/{tries}", "about:blank",
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
@@ -130,6 +130,7 @@ async def _begin(program: str, profile: str) -> tuple[asyncio.subprocess.Process
             await _end(process)
             if tries == 1 or not isinstance(e, OSError):
                 raise
+            await asyncio.sleep(PAUSE_S)
     raise AssertionError("unreachable")
 
 

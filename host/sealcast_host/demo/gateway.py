@@ -158,6 +158,13 @@ class GatewayAct:
         if chromium() is None:
             tell("no picture of the page: chromium is not installed")
             return 0
+        try:
+            return await self._pictured(tell)
+        except OSError as e:  # the browser's own trouble, which is none of the page's
+            tell(f"no picture of the page: {e}")
+            return 0
+
+    async def _pictured(self, tell: Callable[[str], None]) -> int:
         async with browsing() as browser:
             await browser.look(1280, 960)
             await browser.goto(self.address)
