@@ -171,7 +171,10 @@ class Channel:
 
     def send(self, body, mode, now, time=0, to=None, min_secrecy=None):
         """Seal and publish; `sent` then says how, and whom it reaches. See sending.py for arguments and errors."""
-        sending.send(self, body, mode, now, time, to, min_secrecy)
+        self.sent = sending.send(
+            self.me, self.others, self.ring, self.epochs, self.ratchet, self.group,
+            body, mode, time, to, min_secrecy, self.phase == ONLINE, now, self.out
+        )  # fmt: skip
         return self._finish(now)
 
     def change_group(self, action, uids, now):
@@ -224,7 +227,9 @@ class Channel:
     @property
     def settling(self):
         """Are we connected, and do not know yet who else is there and where the group is?"""
-        return sending.settling(self)
+        if self.phase == ONLINE:
+            return not self.reading.heard or bool(self.ratchet.seeking(self.group))
+        return self.phase == READING
 
     @property
     def epoch(self):

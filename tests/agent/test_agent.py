@@ -36,6 +36,7 @@ def test_readmes_sequence_on_one_computer_is_one_member(users):
         anna.ok("send", "g", "--mode", "note", "by send")
         anna.ok("send", "g", "--to", "ben", "ben alone")
         chat.wait_for("by send")
+        bens.wait_for('"ben alone"')  # what goes in another mode may overtake it
         chat.type("by chat")
         for child in (bens, annas):
             child.wait_for('"by chat"')

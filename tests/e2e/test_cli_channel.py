@@ -3,12 +3,12 @@
 import asyncio
 import json
 import stat
-import subprocess
 import sys
 
 import pytest
 
-from host_support import Child, environment, free_port
+from cli_users import User
+from host_support import Child, free_port
 from host_support import mosquitto as program
 from sealcast_host.cli.options import BrokerOptions
 from sealcast_host.errors import UserError
@@ -17,25 +17,6 @@ from sealcast_host.member.address import read_place, url_of
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.phrases import checksum, new_phrase, read_phrase, wordlist
-
-
-class User:
-    def __init__(self, home):
-        self.home = home
-        self.env = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
-
-    def run(self, *args, stdin=""):
-        argv = [sys.executable, "-m", "sealcast_host", *args]
-        env = environment(**self.env)
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=env, timeout=120)
-
-    def ok(self, *args, stdin=""):
-        done = self.run(*args, stdin=stdin)
-        assert (done.returncode, done.stderr) == (0, ""), done
-        return done.stdout
-
-    def json(self, *args, stdin=""):
-        return json.loads(self.ok(*args, "--json", stdin=stdin))
 
 
 @pytest.mark.parametrize(

@@ -7,43 +7,18 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from host_support import Child, environment
+import cli_users
 from sealcast.crypto import host as suite
 from sealcast.wire import unb64
 from sealcast.zpinc.identity import Identity, fingerprint
 from sealcast_host.member.phrases import spoken
 
 
-class User:
-    """Somebody with a home directory of his own."""
-
-    def __init__(self, home: Path, uid: str, port: int):
-        self.home = home
-        self.uid = uid
-        self.broker = ("--broker", f"127.0.0.1:{port}")
-        self.env = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
-
-    def run(self, *args, stdin=""):
-        argv = [sys.executable, "-m", "sealcast_host", *args]
-        return subprocess.run(
-            argv, input=stdin, capture_output=True, text=True, env=environment(**self.env), timeout=120
-        )
-
-    def ok(self, *args, stdin="", code=0):
-        done = self.run(*args, stdin=stdin)
-        assert (done.returncode, done.stderr) == (code, ""), done
-        return done.stdout
-
-    def listen(self):
-        child = Child([sys.executable, "-m", "sealcast_host", "listen", "g", "--json"], extra_env=self.env)
-        child.wait_for('"online"')
-        return child
+class User(cli_users.User):
+    """One whose files are looked into."""
 
     @property
     def file(self):
@@ -74,11 +49,11 @@ def told(child):
 @pytest.fixture
 def users(mosquitto, tmp_path):
     """Anna, who made the channel; Ben and Cara, whom she invited: so they know who the admin is."""
-    anna, ben, cara = (User(tmp_path / uid, uid, mosquitto.port) for uid in ("anna", "ben", "cara"))
-    anna.ok("channel", "new", "g", "--uid", "anna", *anna.broker)
+    anna, ben, cara = (User(tmp_path / uid, mosquitto.port, uid) for uid in ("anna", "ben", "cara"))
+    anna.ok("channel", "new", "g", "--uid", "anna", *anna.where)
     invitation = anna.run("invite", "g", "--broker", "broker.example").stdout
     for user in (ben, cara):
-        user.ok("join", "-", "--uid", user.uid, *user.broker, stdin=invitation)
+        user.ok("join", "-", "--uid", user.uid, *user.where, stdin=invitation)
     return anna, ben, cara
 
 

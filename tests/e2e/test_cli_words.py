@@ -2,33 +2,17 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from host_support import Child, environment, free_port
+from cli_users import User
+from host_support import Child, free_port
 from sealcast_host.cli.main import VERBS, WITHOUT_JSON, _parser, leaves
 from sealcast_host.cli.status import DROPS, _words
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class User:
-    def __init__(self, home, port):
-        self.env = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
-        self.where = ("--broker", f"127.0.0.1:{port}")
-
-    def run(self, *args, stdin=""):
-        argv = [sys.executable, "-m", "sealcast_host", *args]
-        env = environment(**self.env)
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=env, timeout=120)
-
-    def ok(self, *args, stdin=""):
-        done = self.run(*args, stdin=stdin)
-        assert (done.returncode, done.stderr) == (0, ""), done
-        return done.stdout
 
 
 @pytest.fixture

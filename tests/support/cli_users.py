@@ -8,35 +8,42 @@ from host_support import Child, environment
 
 
 class User:
-    """Somebody with a home directory of his own."""
+    """Somebody with a home directory of his own. port: of the broker; uid: his usual name."""
 
-    def __init__(self, home, port):
-        self.home = home
-        self.port = port
+    def __init__(self, home, port=None, uid=None):
+        self.home, self.port, self.uid = home, port, uid
         self.env = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
+        self.where = ("--broker", f"127.0.0.1:{port}")
 
     def run(self, *args, stdin=""):
         argv = [sys.executable, "-m", "sealcast_host", *args]
-        return subprocess.run(
-            argv, input=stdin, capture_output=True, text=True, env=environment(**self.env), timeout=180
-        )
+        env = environment(**self.env)
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=env, timeout=180)
 
-    def ok(self, *args, stdin=""):
+    def ok(self, *args, stdin="", code=0):
         done = self.run(*args, stdin=stdin)
-        assert (done.returncode, done.stderr) == (0, ""), done
+        assert (done.returncode, done.stderr) == (code, ""), done
         return done.stdout
+
+    def json(self, *args, stdin=""):
+        return json.loads(self.ok(*args, "--json", stdin=stdin))
 
     def start(self, *args, **kwargs):
         return Child([sys.executable, "-m", "sealcast_host", *args], extra_env=self.env, **kwargs)
 
+    def listen(self, *args):
+        """Has reached the broker."""
+        child = self.start("listen", "g", "--json", *args)
+        child.wait_for('"online"')
+        return child
+
     def new(self, channel="g", uid="anna"):
         """Make the channel; its phrase."""
-        out = self.ok("channel", "new", channel, "--uid", uid, "--broker", f"127.0.0.1:{self.port}")
+        out = self.ok("channel", "new", channel, "--uid", uid, *self.where)
         return next(line.split()[1] for line in out.splitlines() if line.startswith("phrase"))
 
     def join(self, phrase, channel="g", uid="ben"):
-        where = f"127.0.0.1:{self.port}"
-        self.ok("channel", "join", channel, "--uid", uid, "--broker", where, "--password-stdin", stdin=phrase + "\n")
+        self.ok("channel", "join", channel, "--uid", uid, *self.where, "--password-stdin", stdin=phrase + "\n")
 
 
 def messages(lines):

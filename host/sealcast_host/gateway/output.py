@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from sealcast_host.gateway.record import Item
+from sealcast_host.member.face import Seen
 
 
 class Finished(Exception):
@@ -17,21 +18,13 @@ class Refused(Exception):
     """What is to be handed on was refused, and would be again: it is left out and said; the output goes on."""
 
 
-class Hub(Protocol):
+class Hub(Seen, Protocol):
     """What an output may ask of the member behind the gateway."""
 
     @property
     def channel(self) -> str: ...
     @property
     def uid(self) -> str: ...
-    @property
-    def members(self) -> list[tuple[str, str]]: ...
-    @property
-    def epoch(self) -> str | None: ...
-    @property
-    def group(self) -> dict[str, Any] | None: ...
-    @property
-    def online(self) -> bool: ...
 
     def drops(self) -> dict[str, int]: ...
     def say(self, text: str) -> None: ...

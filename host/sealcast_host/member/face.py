@@ -7,11 +7,9 @@ from typing import Any, Protocol, Self
 from sealcast.effects import Sent
 
 
-class Member(Protocol):
-    """See HostSession for what each does."""
+class Seen(Protocol):
+    """What is seen of a member without asking it."""
 
-    @property
-    def uid(self) -> str: ...
     @property
     def members(self) -> list[tuple[str, str]]: ...
     @property
@@ -20,6 +18,13 @@ class Member(Protocol):
     def group(self) -> dict[str, Any] | None: ...
     @property
     def online(self) -> bool: ...
+
+
+class Member(Seen, Protocol):
+    """See HostSession for what each does."""
+
+    @property
+    def uid(self) -> str: ...
     async def send(
         self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None
     ) -> Sent: ...

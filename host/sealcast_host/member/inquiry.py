@@ -7,21 +7,14 @@ from sealcast.zpinc.identity import fingerprint
 from sealcast.zpinc.revocation import others
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
+from sealcast_host.member.face import Seen
 
 POLL_S = 0.02
 
 
-class Member(Protocol):
+class Member(Seen, Protocol):
     @property
     def channel(self) -> Any: ...
-    @property
-    def online(self) -> bool: ...
-    @property
-    def members(self) -> list[tuple[str, str]]: ...
-    @property
-    def epoch(self) -> str | None: ...
-    @property
-    def group(self) -> dict[str, Any] | None: ...
 
 
 async def settled(member: Member) -> None:
