@@ -271,6 +271,8 @@ class Channel:
         for token in sorted(out.outbox.entries):
             topic, frame, retain, _ = out.outbox.entries[token]
             out.publish(topic, frame, retain, token)
+        if self.ring.unsent != self.ring.next:
+            self.ring.unsent, out.dirty = self.ring.next, True
         for _, m in sorted(others.by_tag.items()):  # a dict has no order on a board
             # While we were away nobody could be heard: give everyone the time of a missed keepalive.
             m.deadline = max(m.deadline, now + me.config["keepalive"] * 2500)

@@ -17,6 +17,7 @@ def send_note(me, members, ring, body, time, online, out):
     entry = next_note(me, members, ring, body, time, out)
     token = out.outbox.add(*entry)
     if online:
+        ring.unsent = ring.next
         out.publish(entry[0], entry[1], True, token)
     else:
         out.queued(token)

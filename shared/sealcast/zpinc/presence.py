@@ -30,7 +30,7 @@ class Presence:
         self.parts = parts  # what it takes part in, see me.py
         self.epoch = epoch  # id of the one it sends in; zeros: none
         self.place = place  # (epoch, head[:16]) of its group; zeros: not live in one
-        self.said = said  # (count, id[:4] of the epoch before, count there): conversation messages that are acknowledged
+        self.said = said  # (count, id[:4] of the epoch before, count there): conversation messages, all acknowledged
 
 
 def seal_presence(me, counter, p):
