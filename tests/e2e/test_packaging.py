@@ -1,5 +1,5 @@
 """What is installed runs: mosquitto as the broker, a wheel in a venv of its own, what a missing extra says, completion,
-a platform without Unix's modules, states and channels of 0.1."""
+a platform without Unix's modules."""
 
 import json
 import os
@@ -169,18 +169,3 @@ def test_members_run_without_unix(tmp_path, mosquitto):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["uid"] == "win"
     assert [p.name for p in (tmp_path / "local").rglob("g.json")] == ["g.json"]
-
-
-def test_channels_and_states_of_0_1_go_on(tmp_path, mosquitto):
-    """A channel file as 0.1 wrote it (seven words, no checksum), and a phrase of then, on this version."""
-    words = "-".join(["abandon"] * 6 + ["zero"])
-    where = ("--broker", f"127.0.0.1:{mosquitto.port}")
-    old = run(tmp_path / "a", "channel", "new", "g", "--uid", "anna", "--password-stdin", "--force", *where, stdin=words)
-    assert old.returncode == 0, old.stderr
-    path = tmp_path / "a/config/sealcast/g.json"
-    kept = json.loads(path.read_text())
-    assert set(kept) == {"format", "channel", "key", "uid", "admin", "admin_secret", "broker", "roster"}
-    assert kept["format"] == 1 and kept["broker"] == {"host": "127.0.0.1", "port": mosquitto.port}
-    joined = run(tmp_path / "b", "channel", "join", "g", "--uid", "ben", *where, "--password-stdin", stdin=words + "\n")
-    assert joined.returncode == 0, joined.stderr
-    assert json.loads((tmp_path / "b/config/sealcast/g.json").read_text())["key"] == kept["key"]
