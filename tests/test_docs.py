@@ -9,6 +9,9 @@ import pytest
 import api
 import messages
 import wrapped
+from sealcast import state, wire
+from sealcast.run import seriallink, slots
+from sealcast_host.member import channels
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted(
@@ -90,3 +93,20 @@ def test_every_message_says_what_to_do():
 def test_a_message_is_seen_however_it_is_made():
     for code, text in (("'a'", "a"), ("f'a {b} c'", "a … c"), ("'a %d c' % b", "a … c"), ("'a' + b", "a…"), ("b", None)):
         assert messages.text_of(ast.parse(code, mode="eval").body) == text
+
+
+def test_versions_are_those_of_the_code():
+    """docs/VERSIONS.md's tables and CHANGELOG's newest release name what the code writes."""
+    code = {
+        "frames": wire.VERSION, "stored state": state.FORMAT, "slots": slots.FORMAT, "serial link": seriallink.VERSION,
+        "channel files": channels.FORMAT,
+    }  # fmt: skip
+    newest = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
+    said = re.search(r"\*\*Versions\*\*(.*?);", newest, re.S)[1].split("): ")[1]
+    assert " ".join(said.split()) == ", ".join(f"{what} {number}" for what, number in code.items())
+    page = (ROOT / "docs/VERSIONS.md").read_text()
+    for row, number in zip(("frame", "stored state", "slot on flash", "serial link", "channel file of the host"),
+                           code.values(), strict=True):  # fmt: skip
+        assert re.search(rf"^\| {row} \|[^|]*\| {number} \|", page, re.M), row
+    last = page.rstrip().splitlines()[-1].split("|")
+    assert [int(cell) for cell in last[2:5]] == [code["frames"], code["stored state"], code["slots"]]
