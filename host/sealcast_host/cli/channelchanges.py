@@ -99,13 +99,17 @@ def purge(known: ChannelFile, sure: bool) -> int:
 
 def told(more: dict[str, Any], known: ChannelFile, *lines: str) -> None:
     """The lines, or what there is to know of a channel but its secrets."""
+    talk.result("channel", facts(known) | more, *lines)
+
+
+def facts(known: ChannelFile) -> dict[str, Any]:
+    """All but the secrets."""
     broker = {k: v for k, v in known.broker.items() if k != "password"} | {"url": url_of(known.broker)}
-    fields = {
+    return {
         "channel": known.name, "name_of_its_own": known.channel, "uid": known.uid, "broker": broker,
         "admin": known.admin_secret is not None, "roster": sorted(known.roster),
         "file": str(channels.path_of(known.name)),
     }  # fmt: skip
-    talk.result("channel", fields | more, *lines)
 
 
 def where(broker: dict[str, Any]) -> str:

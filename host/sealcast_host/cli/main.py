@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except UserError as e:
-        _complain(str(e))
+        talk.complaint(str(e))
         talk.result("error", {"text": str(e), "code": e.code}) if talk.as_json() else None
         return e.code
     except KeyboardInterrupt:
@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         extra = EXTRAS.get((e.name or "").split(".")[0])
         if extra is None:
             return _unforeseen(e)
-        _complain(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'")
+        talk.complaint(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'")
         return UserError.code
     except Exception as e:
         return _unforeseen(e)
@@ -117,13 +117,8 @@ def _unforeseen(e: Exception) -> int:
     if os.environ.get("SEALCAST_DEBUG"):
         raise e
     # The text of an unforeseen error could hold anything, a key too: only its kind is shown.
-    _complain(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
+    talk.complaint(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
     return FAILED
-
-
-def _complain(text: str) -> None:
-    line = " ".join(text.split())
-    print("sealcast: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
 
 
 def _parser(argv: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:

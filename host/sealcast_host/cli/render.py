@@ -6,6 +6,8 @@ import json
 import time
 from typing import Any
 
+from sealcast_host.terminal import painted
+
 # What happens in the group, in words. Events without a line here are for programs (--json) only.
 _EVENTS = {
     "joined": "{uid} joined",
@@ -43,6 +45,9 @@ _EVENTS = {
     "overflow": "messages of {sender} were given up: they came too fast",
     "error": "trouble here: {text}",
 }
+_ALARMING = ("identity_changed", "forged", "removed", "group_failed", "expelled", "notice_unreadable", "forked", "mute",
+             "taken_over", "overflow", "error")  # fmt: skip
+STYLES = {"note": "yellow", "conversation": "cyan", "ratchet": "green"}  # the more secret, the greener
 
 
 def clean(text: str) -> str:
@@ -64,7 +69,7 @@ def body_text(body: bytes) -> str | None:
 
 
 def message_line(message: Any) -> str:
-    """One readable line: when, who, how secret, what."""
+    """One readable line: when, who, how secret, what; in colours on a terminal."""
     text = body_text(message.body)
     shown = clean(text) if text is not None else f"({len(message.body)} bytes) {message.body[:32].hex()}"
     how = [message.secrecy, message.origin]
@@ -74,7 +79,10 @@ def message_line(message: Any) -> str:
         how.append("history")
     if message.again:
         how.append("again")
-    return f"{clock(message.time)}  {clean(message.sender)}  [{', '.join(how)}]  {shown}"
+    return painted([
+        (clock(message.time), "dim"), ("  ", ""), (clean(message.sender), "bold"), ("  ", ""),
+        (f"[{', '.join(how)}]", STYLES[message.secrecy]), ("  " + shown, ""),
+    ])  # fmt: skip
 
 
 def event_line(name: str, info: dict[str, Any]) -> str | None:
@@ -93,7 +101,7 @@ def event_line(name: str, info: dict[str, Any]) -> str | None:
         for key, value in info.items()
         if key in known and value is not None
     }
-    return "* " + template.format_map(known | values)
+    return painted([("* " + template.format_map(known | values), "bold red" if name in _ALARMING else "dim")])
 
 
 def message_json(message: Any) -> str:

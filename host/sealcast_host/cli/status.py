@@ -35,7 +35,7 @@ DROPS = {
     "epoch": "a conversation or group message of a key that we do not have",
     "internal": "it could not be worked on here: a fault of this program, report it",
     "forged": "not made with the channel's key: somebody guesses, or has another phrase",
-    "format": "not a message of this protocol",
+    "format": "not a message of this version of the protocol: is a member older or newer than this program?",
     "full": "no place for one more member",
     "identity": "somebody with another identity than before: see sealcast group verify",
     "jump": "a counter far ahead of what is possible",

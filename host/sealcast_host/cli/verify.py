@@ -66,11 +66,11 @@ async def _verify(
                 lines.append(("", row["fingerprint"], ""))
             else:
                 lines.append((row["uid"], row["fingerprint"], "this member" if row["me"] else "pinned"))
-        width = max(len(clean(row["uid"])) for row in rows)
+        table = []
         for name, print_, note in lines:
             shown = spoken(print_) if aloud else print_
-            fields = {"uid": name, "fingerprint": shown, "note": note}
-            talk.result("fingerprint", fields, f"{clean(name):<{width}}  {shown}  {note}".rstrip())
+            table.append(({"uid": name, "fingerprint": shown, "note": note}, (clean(name), shown, note)))
+        talk.table("fingerprint", ("member", "fingerprint", ""), table, ("bold",))
         changed = any(row["changed"] for row in rows)
     return CHANGED if changed else 0
 

@@ -288,6 +288,7 @@ async def start(
     for `async for`.
     """
     try:
+        system.raise_if_blind()
         config = channels.completed(settings)
         suite = best_suite()
         if config["key"] is None:
