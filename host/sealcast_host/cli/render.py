@@ -86,9 +86,15 @@ def message_line(message: Any) -> str:
 
 
 def event_line(name: str, info: dict[str, Any]) -> str | None:
-    """An event in words, or None for one that only programs care about."""
+    """An event as a line, in colours on a terminal, or None for one that only programs care about."""
+    text = event_text(name, info)
+    return None if text is None else painted([("* " + text, "bold red" if name in _ALARMING else "dim")])
+
+
+def event_text(name: str, info: dict[str, Any]) -> str | None:
+    """The same in words alone."""
     if name == "rekeyed" and info.get("epoch") is None:
-        return "* no conversation key now: messages are notes"
+        return "no conversation key now: messages are notes"
     if name == "offline":  # it begins with the name of an exception
         info = info | {"reason": str(info.get("reason")).partition(": ")[2] or info.get("reason")}
     template = _EVENTS.get(name)
@@ -101,7 +107,7 @@ def event_line(name: str, info: dict[str, Any]) -> str | None:
         for key, value in info.items()
         if key in known and value is not None
     }
-    return painted([("* " + template.format_map(known | values), "bold red" if name in _ALARMING else "dim")])
+    return template.format_map(known | values)
 
 
 def message_json(message: Any) -> str:

@@ -12,6 +12,7 @@ from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
+from sealcast_host.cli.watching import watched
 from sealcast_host.member.channels import ChannelFile
 
 
@@ -69,7 +70,7 @@ def status(known: ChannelFile, uid: str | None, timeout: float) -> int:
 
 
 async def _status(known: ChannelFile, uid: str | None, timeout: float) -> int:
-    async with visit(known, uid, sleep_s=SLEEP_S) as session:
+    async with visit(known, uid, watched(known), sleep_s=SLEEP_S) as session:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await session.settled()
