@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import stat
-import subprocess
 
 import pytest
 
@@ -25,42 +24,6 @@ def texts(child):
 
 def state(user):
     return user.home / "state" / "sealcast" / ".agent"
-
-
-def test_readmes_sequence_on_one_computer_is_one_member(users):
-    """listen, chat, send, group, status side by side; every message once to each; no other name appears."""
-    anna, ben = users
-    with ben.listen() as bens, anna.listen() as annas, anna.start("chat", "g", stdin=subprocess.PIPE) as chat:
-        chat.wait_for('you are "anna"')
-        made = anna.ok("group", "create", "g")
-        assert [line.split()[0] for line in made.splitlines() if line.startswith("  ")] == ["anna", "ben"]
-        anna.ok("send", "g", "--mode", "note", "by send")
-        anna.ok("send", "g", "--to", "ben", "ben alone")
-        chat.wait_for("by send")
-        bens.wait_for('"ben alone"')  # what goes in another mode may overtake it
-        chat.type("by chat")
-        for child in (bens, annas):
-            child.wait_for('"by chat"')
-        ben.ok("send", "g", "--mode", "ratchet", "from ben")
-        annas.wait_for('"from ben"')
-        chat.wait_for("from ben")
-        rows = [line.split() for line in anna.ok("group", "verify", "g").splitlines()]
-        assert [row[0] for row in rows] == ["anna", "ben"]
-        told = json.loads(anna.ok("agent", "--status", "--json"))
-        assert [(m["channel"], m["uid"], m["attached"]) for m in told["members"]] == [("g", "anna", 2)]
-        assert stat.S_IMODE((state(anna) / "socket").stat().st_mode) == 0o600
-        assert stat.S_IMODE(state(anna).stat().st_mode) == 0o700
-        chat.type("/leave")
-        assert chat.process.wait(60) == 0
-        for child in (annas, bens):
-            assert child.stop(signal.SIGTERM) == 0
-    ours = [("anna", "by send", False), ("anna", "ben alone", False), ("anna", "by chat", False)]
-    assert texts(bens) == texts(annas) == [*ours, ("ben", "from ben", False)]
-    seen = [line for line in chat.lines if "from ben" in line or "by send" in line or "  you  " in line]
-    assert len(seen) == 3
-    # With the last one attached it has ended.
-    assert anna.run("agent", "--status").returncode == 1
-    assert not (state(anna) / "socket").exists()
 
 
 def test_listeners_side_by_side_each_with_its_own_filter(users):

@@ -8,6 +8,7 @@ import select
 import shlex
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import urllib.request
@@ -118,6 +119,9 @@ def test_readmes_whole_sequence_runs_as_one_script(tmp_path):
             agent = os.pidfd_open(agents[0]["pid"])
             assert b"<html" in page((tmp_path / "gateway.out").read_text())
             ha.wait_for("homeassistant/device/")
+            private = tmp_path / "state/sealcast/.agent"
+            modes = [stat.S_IMODE(path.stat().st_mode) for path in (private, private / "socket")]
+            assert modes == [0o700, 0o600]
         finally:
             os.killpg(shell.pid, signal.SIGTERM)
     # One name on this computer; listen, chat and the gateway shared its member beside each command
@@ -125,6 +129,7 @@ def test_readmes_whole_sequence_runs_as_one_script(tmp_path):
     assert '"laptop" is left behind' in said
     assert select.select([agent], [], [], 60)[0], "the agent goes with the last one attached"
     os.close(agent)
+    assert not (private / "socket").exists()
     for name in ("listen", "chat", "laptop"):
         printed[name] = (tmp_path / f"{name}.out").read_text()
     me = agents[0]["members"][0]["uid"]

@@ -11,6 +11,7 @@ from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
+from sealcast_host.cli.watching import watched
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import ChannelFile
 
@@ -61,7 +62,7 @@ async def _lost(
         if name in ("moved", "followed") and not waiting:
             moved.set()
 
-    async with visit(known, uid, see, sleep_s=SLEEP_S) as session:
+    async with visit(known, uid, watched(known, see), sleep_s=SLEEP_S) as session:
         await within(timeout, session.settled(), "the broker is slow: raise --timeout")
         names = [uid for uid, _, _ in await session.staying(None)]
         if session.uid in gone:

@@ -37,6 +37,7 @@ _EVENTS = {
     "forked": "the group's order has split: somebody, or the broker, shows different histories",
     "desync": "out of step with the group; asking to be taken in again",
     "resynced": "in step with the group again",
+    "unconfirmed": "{by} took this member into a group that the others know nothing of: given up",
     "undeliverable": "a private message was not sent: {uid} is not in the group any more",
     "mute": "NOBODY hears this member: {reason}; sealcast doctor says more",
     "taken_over": "the broker keeps ending this connection: is there a copy of this member (a cloned board)?",
@@ -85,9 +86,15 @@ def message_line(message: Any) -> str:
 
 
 def event_line(name: str, info: dict[str, Any]) -> str | None:
-    """An event in words, or None for one that only programs care about."""
+    """An event as a line, in colours on a terminal, or None for one that only programs care about."""
+    text = event_text(name, info)
+    return None if text is None else painted([("* " + text, "bold red" if name in _ALARMING else "dim")])
+
+
+def event_text(name: str, info: dict[str, Any]) -> str | None:
+    """The same in words alone."""
     if name == "rekeyed" and info.get("epoch") is None:
-        return "* no conversation key now: messages are notes"
+        return "no conversation key now: messages are notes"
     if name == "offline":  # it begins with the name of an exception
         info = info | {"reason": str(info.get("reason")).partition(": ")[2] or info.get("reason")}
     template = _EVENTS.get(name)
@@ -100,7 +107,7 @@ def event_line(name: str, info: dict[str, Any]) -> str | None:
         for key, value in info.items()
         if key in known and value is not None
     }
-    return painted([("* " + template.format_map(known | values), "bold red" if name in _ALARMING else "dim")])
+    return template.format_map(known | values)
 
 
 def message_json(message: Any) -> str:

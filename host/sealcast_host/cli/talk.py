@@ -32,6 +32,10 @@ def as_json() -> bool:
     return _json
 
 
+def is_verbose() -> bool:
+    return _verbose
+
+
 def result(kind: str, fields: dict[str, Any], *lines: str) -> None:
     """What came of it: an object of this type, or the lines. A line's first word is its label where the rest begins in
     the eleventh column."""
