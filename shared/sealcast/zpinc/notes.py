@@ -205,6 +205,7 @@ class Reading:
         self.deadline = None
         self.joins = []  # [(Join, Member)] that came during the first reading
         self.own_order = None  # of our own newest join on the broker
+        self.former = 0  # the largest Lamport counter there of another identity under our name: whom we replace
         self.used = False  # did somebody use our next numbers?
         self.heard = False  # has what the broker keeps of the others' presence come?
 
