@@ -121,6 +121,8 @@ class Channel:
     def receive(self, topic, payload, now):
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         uid = None
+        if payload is not None:
+            self.me.rng.heard(bytes(payload))
         try:
             if not topic.startswith(self.me.topics.prefix):
                 if payload is not None and places.at_old_place(self.places, topic, bytes(payload), now, self.out):

@@ -75,6 +75,8 @@ def settle(me, members, ring, epochs, reading, places, now, out):
         unsent = _unsent(me, ring, out)
         begin(me, ring, epochs, now, out)
     if not me.joined:
+        if me.rng.poor:
+            begin(me, ring, epochs, now, out)  # drawn anew with what was heard: the one of before may have been used
         if own and own[0] < LAMPORT_MAX:
             members.lamport = max(members.lamport, own[0])
         take_place(me, members, out)
