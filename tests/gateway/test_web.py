@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -64,8 +65,11 @@ def old_readings(path):
 
 
 @needs_chromium
-def test_the_page_shows_everything_and_runs_nothing_that_members_wrote(home):
-    """Screenshots stay in build/web-*.png."""
+def test_the_page_shows_everything_and_runs_nothing_that_members_wrote(home, monkeypatch):
+    """Screenshots stay in build/web-*.png. TMPDIR is as deep as under pytest's workers: Chromium starts all the same."""
+    deep = home.folder / ("d" * 60)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
     old_readings(home.folder / "a.db")
     evil = HOSTILE[2]
     bodies = [*HOSTILE, json.dumps(dict.fromkeys(HOSTILE, 1) | {"<script>alert(2)</script>": 3})]

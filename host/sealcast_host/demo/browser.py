@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-TRIES, PAUSE_S = 2, 2.0  # while another browser starts or ends, one may not start
+LONGEST_TEMPORARY = 44  # bytes of a folder below which Chromium puts a socket of its own: its path may have 107
 STEP_S = 120.0  # a busy machine starts a browser slowly
 _FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -104,7 +105,10 @@ async def browsing() -> AsyncIterator[Browser]:
     program = chromium()
     if program is None:
         raise OSError("chromium is not installed")
-    with tempfile.TemporaryDirectory(prefix="sealcast-browser-", ignore_cleanup_errors=True) as folder:
+    # Chromium puts a socket below TMPDIR, and ends at once ("Socket path too long") where that is a deep folder.
+    base = tempfile.gettempdir()
+    short = base if len(os.fsencode(base)) <= LONGEST_TEMPORARY else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="sealcast-", dir=short, ignore_cleanup_errors=True) as folder:
         process, address = await _begin(program, folder)
         assert process.stderr is not None
         drain = asyncio.ensure_future(process.stderr.read())  # a full pipe would stop it
@@ -117,21 +121,18 @@ async def browsing() -> AsyncIterator[Browser]:
 
 
 async def _begin(program: str, folder: str) -> tuple[asyncio.subprocess.Process, str]:
-    """-> a browser, and where it is to be driven. On a busy machine one sometimes ends while it starts: try again."""
-    for tries in range(TRIES, 0, -1):
-        process = await asyncio.create_subprocess_exec(
-            program, *_FLAGS, f"--user-data-dir={folder}/{tries}", "about:blank",
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            assert process.stderr is not None
-            return process, await _address(process.stderr)
-        except BaseException as e:
-            await _end(process)
-            if tries == 1 or not isinstance(e, OSError):
-                raise
-            await asyncio.sleep(PAUSE_S)
-    raise AssertionError("unreachable")
+    """-> a browser, and where it is to be driven."""
+    process = await asyncio.create_subprocess_exec(
+        program, *_FLAGS, f"--user-data-dir={folder}/profile", "about:blank",
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"TMPDIR": folder},
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        return process, await _address(process.stderr)
+    except BaseException:
+        await _end(process)
+        raise
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -147,7 +148,7 @@ async def _address(output: asyncio.StreamReader) -> str:
         while line := (await output.readline()).decode("utf-8", "replace"):
             if "DevTools listening on " in line:
                 return line.split()[-1]
-            said = line.strip() or said
+            said = line.strip() if "FATAL" not in said else said  # what follows that is the crash's own talk
     raise OSError(f"chromium ended before it was ready: {said or 'it said nothing'}")
 
 
