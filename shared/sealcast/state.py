@@ -30,7 +30,7 @@ def pack_parts(ch):
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed)
     pack_ring(out, ch.ring)
-    pack_outbox(out, ch.out.outbox)
+    pack_outbox(out, ch.out.outbox, ch.ring)
     out.append(u32(epochs.rank[0]) + epochs.rank[1] + bytes((1 if epochs.requested else 0,)))
     for epoch in (epochs.current, epochs.previous):
         pack_epoch(out, epoch)
@@ -76,11 +76,11 @@ def pack_ring(out, ring):
     out.append(u32(ring.next) + bytes((len(ring.digests) // DIGEST,)) + ring.digests)
 
 
-def pack_outbox(out, outbox):
+def pack_outbox(out, outbox, ring):
     out.append(bytes((len(outbox.entries),)))
     for token in sorted(outbox.entries):
         topic, frame, retain, seq = outbox.entries[token]
-        flag = bytes((1 if retain else 0, 0 if seq is None else 1))
+        flag = bytes((1 if retain else 0, 0 if seq is None else 2 if seq >= ring.unsent else 1))
         out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
 
 

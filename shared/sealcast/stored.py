@@ -43,7 +43,7 @@ def _unpack(ch, r):
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
         me.session = MySession(me.suite, lamport, sid, signer)
     unpack_ring(r, ch.ring)
-    unpack_outbox(r, ch.out.outbox)
+    unpack_outbox(r, ch.out.outbox, ch.ring)
     epochs.rank = (r.uint(4), r.take(16))
     epochs.requested = r.uint(1) == 1
     epochs.current = unpack_epoch(r)
@@ -79,15 +79,17 @@ def unpack_places(r, me, places):
 
 
 def unpack_ring(r, ring):
-    ring.next = ring.begun = r.uint(4)
+    ring.next = ring.unsent = r.uint(4)
     ring.digests = r.take(DIGEST * r.uint(1))
 
 
-def unpack_outbox(r, outbox):
+def unpack_outbox(r, outbox, ring):
     for _ in range(r.uint(1)):
         topic, frame = r.lv().decode(), r.lv()
         retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
         outbox.add(topic, frame, retain == 1, seq if has else None)
+        if has == 2:
+            ring.unsent = min(ring.unsent, seq)
 
 
 def unpack_epoch(r):

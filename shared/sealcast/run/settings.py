@@ -1,4 +1,4 @@
-"""sealcast.json: every field, its limits and its default; one line an error. Docs: README, "Settings".
+"""sealcast.json: every field, its limits and its default; one line an error. Docs: docs/SETTINGS.md.
 
 `check(d)` says everything that is wrong at once, `complete(d)` fills in the defaults and decodes keys. What a user
 typed as text is never repeated in an error (it may be a password in the wrong place): errors carry field names, lengths
@@ -297,7 +297,7 @@ _FIELDS = {
     "wifi": (None, _WIFI),
     "roster": (
         None,
-        (_roster, 'an object like {"<name>": "<identity>"}, identities as `sealcast id` shows them', _unroster),
+        (_roster, 'an object like {"<name>": "<identity>"}, identities as `sealcast provision` writes them', _unroster),
     ),
     "admin": (None, _bytes(32, "the admin's public key")),
     "sign": (True, _switch("sign notes and conversation messages")),
