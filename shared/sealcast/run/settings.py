@@ -8,8 +8,8 @@ and numbers only.
 import json
 
 from ..errors import BadSettings, Reject
+from ..rare import load
 from ..wire import MAX_NAME, b64, unb64
-from .checked import seal
 
 _REQUIRED = ("required",)  # marks a field without a default
 
@@ -63,7 +63,7 @@ def text_of(suite, settings):
     """Completed settings as the text of a board's sealcast.json,
     sealed: the board need not check them again (checked.py).
     """
-    return seal(suite, json.dumps(_plain(settings)))
+    return load("run.checked").seal(suite, json.dumps(_plain(settings)))
 
 
 def _plain(value):
