@@ -19,7 +19,8 @@ def look() -> tuple[dict[str, Any] | None, list[Finding]]:
     except UserError as e:
         return None, [Finding("agent", WRONG, str(e))]
     how = "stays" if found["stays"] else "ends with the last one attached"
-    return found, [Finding("agent", OK, f"process {found['pid']}, {how}; its log: {place.log_path()}"), *_gateways(found)]
+    text = f"process {found['pid']}, {how}; its log: {place.log_path()}"
+    return found, [Finding("agent", OK, text), *_gateways(found)]
 
 
 def _gateways(found: dict[str, Any]) -> Iterator[Finding]:
@@ -28,7 +29,8 @@ def _gateways(found: dict[str, Any]) -> Iterator[Finding]:
         if row["running"]:
             yield Finding("gateway", OK, f"{row['channel']}: at work; said last: {last}")
         else:
-            yield Finding("gateway", WRONG, f"{row['channel']}: does not stay: {last}; sealcast agent --status says more")
+            text = f"{row['channel']}: does not stay: {last}; sealcast agent --status says more"
+            yield Finding("gateway", WRONG, text)
 
 
 async def members(found: dict[str, Any], channel: str) -> AsyncIterator[Finding]:

@@ -88,7 +88,8 @@ def silent(sock: socket.socket) -> Failed:
     found = _peer(sock)
     if found is None:
         return Failed("the agent does not answer: end its process, and try again")
-    return Failed(f"the agent does not answer: kill -CONT {found[0]} wakes it if it was stopped, kill {found[0]} ends it")
+    pid = found[0]
+    return Failed(f"the agent does not answer: kill -CONT {pid} wakes it if it was stopped, kill {pid} ends it")
 
 
 def _peer(sock: socket.socket) -> tuple[int, int, int] | None:
