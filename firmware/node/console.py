@@ -28,7 +28,7 @@ class Typed:
                 return bytes(line)
             if byte in b"\r\n":
                 return bytes(line) + b"\n"
-            if len(line) < _MOST:
+            if len(line) < _MOST and (byte >= b" " or byte == b"\t"):  # what else tools send to a prompt is no text
                 line += byte
 
 
