@@ -6,8 +6,10 @@ How it is typed and shown stands in screen.py.
 
 import argparse
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
+from sealcast.effects import Sent
 from sealcast.errors import SealcastError
 from sealcast.wire import MAX_BODY
 from sealcast_host.agent.visit import visit
@@ -17,6 +19,7 @@ from sealcast_host.cli.screen import Lines, screen
 from sealcast_host.cli.signals import run
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
+from sealcast_host.terminal import painted
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -154,19 +157,19 @@ class Chat:
         if len(body) > MAX_BODY:
             self._screen.say(f"* not sent: {MAX_BODY} bytes at most")
             return
-        conversing = self._session.epoch and self._session.online
-        secrecy = mode or ("ratchet" if self._session.group else "conversation" if conversing else "note")
-        if await self._try(self._session.send(body, mode, to)):
-            how = f"{secrecy}, acknowledged" + (f", only to {render.clean(to)}" if to is not None else "")
-            self._screen.say(f"  you  [{how}]  {render.clean(text)}")
+        sent: Sent | None = await self._try(self._session.send(body, mode, to))
+        if sent is not None:
+            how = f"{sent.mode}, acknowledged" + (f", only to {render.clean(to)}" if to is not None else "")
+            if sent.missing and to is None:
+                how += f", not to {', '.join(map(render.clean, sent.missing))}"
+            shown = [("  you  ", "bold"), (f"[{how}]", render.STYLES[sent.mode]), ("  " + render.clean(text), "")]
+            self._screen.say(painted(shown))
 
-    async def _try(self, work: Any) -> bool:
+    async def _try(self, work: Awaitable[Any]) -> Any:
         try:
-            await work
+            return await work
         except SealcastError as e:
-            self._screen.say(f"* {e}")
-            return False
-        return True
+            self._screen.say(painted([(f"* {e}", "bold red")]))
 
 
 _ABOUT = """\
