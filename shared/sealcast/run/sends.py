@@ -34,7 +34,7 @@ async def send(session, body, mode, to, min_secrecy, receipt, timeout):
         await sleep_ms(_POLL_MS)  # until our first connection
     while receipt and session.channel and session.channel.phase != ONLINE and session.clock.now() < until:
         await sleep_ms(_POLL_MS)
-    if mode != "note":
+    if mode != "note" or receipt:
         await _settled(session)
     if receipt:
         return await _confirmed(session, seal, sent, to, until)
