@@ -105,8 +105,11 @@ class Peer:
         ring = self.view.member(self.name).ring
         digest = ring_digest([ring[self.sid, i] for i in range(self.seq)], self.K)
         epoch = self.epoch.computation.hid[:16] if self.epoch else bytes(16)
+        said = self.sent.get(self.epoch.computation.hid, 0) if self.epoch else 0
         how = (status, self.conn, keepalive, sleep, self.seq, digest, self.attempt)
-        p = Presence(self.sid, self.counter, *how, epoch=epoch, place=place[0], place_head=place[1])
+        p = Presence(
+            self.sid, self.counter, *how, epoch=epoch, said=said, place=place[0], place_head=place[1]
+        )  # fmt: skip
         return [self.put("p", build_presence(self.keys, self.uid, p, self.draw(24), self.seed))]
 
     def goodbye(self) -> list[Publication]:

@@ -21,7 +21,7 @@ from .zpinc import epochs as agreed
 from .zpinc import messages, places, presence
 from .zpinc.epochs import STALE, Epochs
 from .zpinc.me import CONVERSATIONS, GROUP, Me
-from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, Members
+from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, Members
 from .zpinc.notes import Reading, Ring
 from .zpinc.places import Places
 from .zpinc.presence import Keepalive
@@ -120,6 +120,8 @@ class Channel:
     def receive(self, topic, payload, now):
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         uid = None
+        if payload is not None:
+            self.me.rng.heard(bytes(payload))
         try:
             if not topic.startswith(self.me.topics.prefix):
                 if payload is not None and places.at_old_place(self.places, topic, bytes(payload), now, self.out):
@@ -214,8 +216,7 @@ class Channel:
 
     def rekey(self, now):
         """Ask for a new epoch."""
-        self.epochs.requested = True
-        self.out.dirty = True
+        self.epochs.requested = self.out.dirty = True
         return self._finish(now)
 
     def declare_lost(self, uid, admin_seed, now, keep=None):
@@ -248,9 +249,7 @@ class Channel:
     @property
     def members(self):
         """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted."""
-        out = [(m.uid, STATUS[m.status]) for m in self.others.by_tag.values() if m.current]
-        out.append((self.me.uid, "awake" if self.phase == ONLINE else "offline"))
-        return sorted(out)
+        return self.others.listed(self.phase == ONLINE)
 
     # --- from one phase to the next, and to another place
 
@@ -269,13 +268,15 @@ class Channel:
         for tag in joins.settle(me, others, self.ring, self.epochs, reading, self.places, now, out):
             self.ratchet.renewed(self.group, tag)
         self.phase = ONLINE
+        for stream in "phcr" if out.wanted else "phc":  # before anybody who learns that we are there speaks
+            out.subscribe(me.topics.everyone(stream))
         joins.publish(me, out)
         self._announce(AWAKE, 0, now)
-        for stream in "phcr" if out.wanted else "phc":
-            out.subscribe(me.topics.everyone(stream))
         for token in sorted(out.outbox.entries):
             topic, frame, retain, _ = out.outbox.entries[token]
             out.publish(topic, frame, retain, token)
+        if self.ring.unsent != self.ring.next:
+            self.ring.unsent, out.dirty = self.ring.next, True
         for _, m in sorted(others.by_tag.items()):  # a dict has no order on a board
             # While we were away nobody could be heard: give everyone the time of a missed keepalive.
             m.deadline = max(m.deadline, now + me.config["keepalive"] * 2500)
@@ -375,8 +376,7 @@ class Channel:
         if out.dirty:
             # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
             out.effects.insert(0, (STORE, load("state").pack_parts(self)))
-            out.dirty = False
-            self._taken = False
+            out.dirty = self._taken = False
             self._flush_at = None
         effects = out.take()
         if self._sweep_at is None and rare.holding():

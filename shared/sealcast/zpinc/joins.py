@@ -75,6 +75,8 @@ def settle(me, members, ring, epochs, reading, places, now, out):
         unsent = _unsent(me, ring, out)
         begin(me, ring, epochs, now, out)
     if not me.joined:
+        if me.rng.poor:
+            begin(me, ring, epochs, now, out)  # drawn anew with what was heard: the one of before may have been used
         if own and own[0] < LAMPORT_MAX:
             members.lamport = max(members.lamport, own[0])
         take_place(me, members, out)
@@ -84,11 +86,11 @@ def settle(me, members, ring, epochs, reading, places, now, out):
 
 
 def _unsent(me, ring, out):
-    """[(token, time, body)] of the notes written in this run, before its first connection was online."""
+    """[(token, time, body)] of the notes that were written offline, and have been in no connection yet."""
     found = []
     for token in sorted(out.outbox.entries):
         _, frame, _, seq = out.outbox.entries[token]
-        if seq is not None and seq >= ring.begun:
+        if seq is not None and seq >= ring.unsent:
             pt = me.keys.open(frame, NOTE, me.tag)[3]
             body = pt[24:-SIG] if me.config["sign"] else pt[24:]
             found.append((token, int.from_bytes(pt[:4], "big"), unpad_asking(body)[0]))
