@@ -32,8 +32,12 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("text", metavar="TEXT", help="the message; - sends each line of standard input")
     modes = ("auto", "note", "conversation", "ratchet")
     p.add_argument("--mode", choices=modes, default="auto", help="auto takes the strongest that is available (default)")
-    p.add_argument("--to", metavar="UID", help="to this member of the group alone; nobody else sees to whom (--mode ratchet)")
-    p.add_argument("--timeout", type=seconds, default=60.0, metavar="S", help="give up after S seconds (default: %(default)g)")
+    p.add_argument(
+        "--to", metavar="UID", help="to this member of the group alone; nobody else sees to whom (--mode ratchet)"
+    )
+    p.add_argument(
+        "--timeout", type=seconds, default=60.0, metavar="S", help="give up after S seconds (default: %(default)g)"
+    )
     talk.add_json(p)
     p.add_argument("--receipt", action="store_true", help="wait until all who are awake (or --to) have confirmed it")
     p.add_argument("--min-secrecy", choices=modes[1:], metavar="MODE", help="refuse rather than send in a weaker mode")
@@ -65,7 +69,7 @@ async def _send(
     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
     late = f"not acknowledged within {timeout:g} s: is the broker reachable? raise --timeout to wait longer"
     loop = asyncio.get_running_loop()
-    acknowledged, deadline, silent = 0, loop.time() + timeout, set[str]()
+    acknowledged, deadline, unheard, silent = 0, loop.time() + timeout, 0, set[str]()
     try:
         async with AsyncExitStack() as stack:
             # Its patience ends first: it knows who has the member.
@@ -84,19 +88,24 @@ async def _send(
                 if talk.as_json():
                     talk.result("sent", sent._asdict())
                 talk.detail(_line(sent))
-                if receipt and (sent.unconfirmed or not sent.confirmed):
-                    silent |= set(sent.unconfirmed) or {"anybody: nobody else is awake"}
+                if receipt:
+                    silent |= set(sent.unconfirmed)
+                    unheard += not sent.confirmed
     except asyncio.CancelledError:
         print(f"sealcast: stopped; messages that were acknowledged: {acknowledged}", file=sys.stderr)
         raise
     if silent:
-        raise Failed(f"not confirmed within {timeout:g} s by {', '.join(sorted(silent))}")
+        who = ", ".join(sorted(silent))
+        raise Failed(f"not confirmed within {timeout:g} s by {who}: it was sent, and may reach them later")
+    if unheard:
+        raise Failed("nobody has confirmed it: nobody else is awake; it was sent, and may reach others later")
     return 0
 
 
 async def _send_one(
-    session: Member, body: bytes, mode: str | None, to: str | None, min_secrecy: str | None, receipt: bool, deadline: float
-) -> Sent:
+    session: Member, body: bytes, mode: str | None, to: str | None, min_secrecy: str | None,
+    receipt: bool, deadline: float,
+) -> Sent:  # fmt: skip
     """A conversation message once there is somebody to converse with."""
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
     if mode == "conversation":

@@ -214,7 +214,7 @@ class HomeAssistant(Output):
                 async with asyncio.timeout(_SEND_S):
                     result |= await self.hub.send(body, command.mode, to, command.receipt)
                 if command.receipt and command.member not in result["confirmed"]:
-                    raise Failed(f"{command.member} has not confirmed it")
+                    raise Failed(f"{command.member} has not confirmed it: is it awake?")
                 if command.state is None and command.kind != "button":
                     await self._state(f"{member.base}/{command.key}", payload.decode())
             except TimeoutError:

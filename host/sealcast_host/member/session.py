@@ -129,10 +129,10 @@ class HostSession:
         names of the awake members that it reaches and of those that it does not reach.
 
         mode: "note", "conversation", "ratchet", None: the strongest that reaches every awake member. to: the name of
-        the only receiver ("ratchet"). min_secrecy: refuse any mode weaker than this one. receipt: returns when those that
-        it reaches have confirmed it, or `timeout` seconds after the call; `confirmed` and `unconfirmed` (of all that
-        are awake, and `to`) say who has and who has not, else they are None. A program that sends at once after join()
-        waits here until it has joined. Raises SealcastError.
+        the only receiver ("ratchet"). min_secrecy: refuse any mode weaker than this one. receipt: returns when those
+        that it reaches have confirmed it, or `timeout` seconds after the call; `confirmed` and `unconfirmed` (of all
+        that are awake, and `to`) say who has and who has not, else they are None. A program that sends at once after
+        join() waits here until it has joined. Raises SealcastError.
         """
         sent: Sent = await self._session.send(body, mode, to, min_secrecy, receipt, timeout)
         return sent
