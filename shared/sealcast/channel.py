@@ -52,7 +52,7 @@ class Channel:
         self.sent = self.wanted = None  # of the last send(), see effects.py
         self.settle_at(config["key"])
         self.out.dirty = False
-        stored = load("state").unpack_state(self, blob) if blob else None
+        stored = load("stored").unpack_state(self, blob) if blob else None
         self.me.rng = Rng(suite, stored, hardware)
 
     def settle_at(self, root):
