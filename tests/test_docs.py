@@ -95,7 +95,7 @@ def test_the_settings_page_is_of_today():
 def test_every_message_of_the_product_is_in_the_page():
     page = messages.PAGE.read_text()
     assert page.endswith(messages.table()), "run: python tests/support/messages.py"
-    assert len(messages.messages()) > 200
+    assert len(messages.messages()) > 200 and set(messages.EVENTS) == set(messages.render.EVENTS)
     assert page.count("\n") - page[: page.index(messages.MARK)].count("\n") > 200
 
 

@@ -54,6 +54,7 @@ class Channel:
         self.out.dirty = False
         stored = load("stored").unpack_state(self, blob) if blob else None
         self.me.rng = Rng(suite, stored, hardware)
+        self.me.listen()
 
     def settle_at(self, root):
         """Begin at the place that this root key leads to, knowing nobody there yet."""
@@ -120,8 +121,6 @@ class Channel:
     def receive(self, topic, payload, now):
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         uid = None
-        if payload is not None:
-            self.me.rng.heard(bytes(payload))
         try:
             if not topic.startswith(self.me.topics.prefix):
                 if payload is not None and places.at_old_place(self.places, topic, bytes(payload), now, self.out):

@@ -4,7 +4,7 @@ from ..compat import const
 from ..crypto.signing import SIG
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, NOTE, PRESENCE, Reader, header, u32, unpad_asking
+from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad_asking
 from . import epochs as agreed
 from . import places as left
 from .epochs import STALE
@@ -16,6 +16,7 @@ from .messages import next_note
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
 LAMPORT_MAX = 0x7FFFFFFF
+_SID_STEP = const(4096)
 
 # --- our own
 
@@ -29,9 +30,15 @@ def begin(me, ring, epochs, now, out):
     out.dirty = True
 
 
-def take_place(me, members, out):
-    me.session.lamport = members.lamport + 1
-    members.note(me.session.order)
+def take_place(me, members, own, out):
+    """own: (lamport, sid) of our newest join so far, or None. At the last counter the sid's beginning goes on counting:
+    whoever pushed the counter there locks nobody out.
+    """
+    s = me.session
+    s.lamport = min(members.lamport + 1, LAMPORT_MAX)
+    if own and own[0] == LAMPORT_MAX:
+        s.sid = u32(min(int.from_bytes(own[1][:4], "big") + _SID_STEP, U32)) + s.sid[4:]
+    members.note(s.order)
     out.dirty = True
 
 
@@ -48,13 +55,15 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
     r.end()
     if sid != me.session.sid or lamport < me.session.lamport and high <= conn:
         raise Reject("stale")
-    if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX:  # ours will be one above
+    # Ours will be one above
+    if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX and members.lamport < LAMPORT_MAX:
         raise Reject("jump")
     if not out.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
         raise Reject("stale")
     members.lamport = max(members.lamport, lamport)
+    own = me.session.order
     begin(me, ring, epochs, now, out)
-    take_place(me, members, out)
+    take_place(me, members, own, out)
     publish(me, out)
 
 
@@ -77,9 +86,9 @@ def settle(me, members, ring, epochs, reading, places, now, out):
     if not me.joined:
         if me.rng.poor:
             begin(me, ring, epochs, now, out)  # drawn anew with what was heard: the one of before may have been used
-        if own and own[0] < LAMPORT_MAX:
-            members.lamport = max(members.lamport, own[0])
-        take_place(me, members, out)
+        if own:
+            members.lamport = max(members.lamport, min(own[0], LAMPORT_MAX))
+        take_place(me, members, own, out)
     for token, time, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
         out.outbox.entries[token] = next_note(me, members, ring, body, time, False, out)
     return renewed
@@ -122,7 +131,7 @@ def approve(me, members, uid, text, online, out):
 def _pin(member, public, out):
     """Another identity from here on: what was said before was said by another."""
     member.public, member.refused, member.approved = public, None, None
-    member.floor = member.current.lamport if member.current else member.floor
+    member.floor = min(member.current.lamport, LAMPORT_MAX - 1) if member.current else member.floor
     member.sessions = []
     member.status = GONE
     out.dirty = True

@@ -84,7 +84,10 @@ class Member:
         session = Session(join)
         self.sessions = sorted(self.sessions + [session], key=lambda s: s.order)
         while len(self.sessions) > MAX_SESSIONS:
-            self.floor = self.sessions.pop(0).lamport
+            gone = self.sessions.pop(0)
+            if gone is session:
+                raise Reject("stale")
+            self.floor = min(gone.lamport, 0x7FFFFFFE)  # at the last counter there are always new ones
         if self.current is not session:
             return False
         self.conn, self.counter = 0, -1
