@@ -30,7 +30,7 @@ async def send(session, body, mode, to, min_secrecy, receipt, timeout):
         sent.append((ch.sent, ch.wanted))
         return effects
 
-    while not session.closed and not (session.channel and session.channel.me.joined):
+    while not session.closed and not (session.channel and (session.channel.me.joined or session.channel.me.full)):
         await sleep_ms(_POLL_MS)  # until our first connection
     while receipt and session.channel and session.channel.phase != ONLINE and session.clock.now() < until:
         await sleep_ms(_POLL_MS)
