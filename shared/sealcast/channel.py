@@ -264,6 +264,10 @@ class Channel:
         joins = load("zpinc.joins")
         for tag in joins.settle(me, others, self.ring, self.epochs, reading, self.places, now, out):
             self.ratchet.renewed(self.group, tag)
+        if me.full:
+            out.event("channel_full", {"members": len(others.by_tag) + 1})
+            out.effects.append((RECONNECT,))
+            return
         self.phase = ONLINE
         for stream in "phc":  # before anybody learns that we are there: what is said to us then is not to be missed
             out.subscribe(me.topics.everyone(stream))

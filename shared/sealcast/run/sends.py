@@ -25,7 +25,7 @@ async def send(session, body, mode, to, min_secrecy):
         sent.append(ch.sent)
         return effects
 
-    while not session.closed and not (session.channel and session.channel.me.joined):
+    while not session.closed and not (session.channel and (session.channel.me.joined or session.channel.me.full)):
         await sleep_ms(_POLL_MS)  # until our first connection
     if mode != "note":
         await _settled(session)

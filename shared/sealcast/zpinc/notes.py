@@ -210,6 +210,7 @@ class Reading:
         self.deadline = None
         self.joins = []  # [(Join, Member)] that came during the first reading
         self.own_order = None  # of our own newest join on the broker
+        self.former = None  # of the newest there by another identity: whom we replace
         self.used = False  # did somebody use our next numbers?
         self.heard = False  # has what the broker keeps of the others' presence come?
 

@@ -12,6 +12,7 @@ from sealcast.run.session import Session
 
 class Joined:
     joined = True
+    full = False
 
 
 class Script:
