@@ -158,6 +158,8 @@ def said(node, classes):
             yield text_of(node.args[0])
         elif name == "within":
             yield text_of(node.args[-1])
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NOBODY":
+        yield text_of(node.value)
     if isinstance(node, ast.AsyncFunctionDef):  # named first, said by `within`
         used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         for line in node.body:
