@@ -109,6 +109,7 @@ EVENTS = {
     "desync": "it is taken in again by a member that is awake",
     "resynced": "nothing is to be done",
     "undeliverable": "send it to somebody who is in the group",
+    "channel_full": "a member too many: take another channel, or free a place with `sealcast channel purge` and a new key",
     "mute": "the broker takes messages and passes none on: its rights (ACL), its limits, another broker",
     "taken_over": "each board needs a name and an identity of its own: provision the copy anew",
     "offline": "it is tried again by itself; the reason says what is wrong",

@@ -4,7 +4,7 @@ from ..compat import const
 from ..crypto.signing import SIG
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad
+from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad_asking
 from . import epochs as agreed
 from . import places as left
 from .epochs import STALE
@@ -70,14 +70,20 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
 def settle(me, members, ring, epochs, reading, places, now, out):
     """The first reading is done: take our place in the order of the joins that came. -> tags of the members
     with a new session."""
-    renewed = []
+    renewed, crowded = [], False
     joins, reading.joins = reading.joins, []
     for join, member in sorted(joins, key=lambda pair: pair[0].order):
         try:
+            if member.tag not in members.by_tag:
+                _room(me, members)
             renewed.append(admit(me, members, reading, places, member, join, False, now, out))
         except Reject as e:
+            crowded = crowded or e.reason == "full"
             out.complain(e.reason, member.uid, now)
     own = reading.own_order
+    me.full = crowded and not me.joined and own is None and not reading.former
+    if me.full:
+        return renewed
     unsent = []
     if me.joined and (own is not None and own > me.session.order or reading.used):
         # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
@@ -86,11 +92,14 @@ def settle(me, members, ring, epochs, reading, places, now, out):
     if not me.joined:
         if me.rng.poor:
             begin(me, ring, epochs, now, out)  # drawn anew with what was heard: the one of before may have been used
+        former = reading.former  # to come after it, or we would look like the past, and nobody would approve us
+        if own is None and former and former[0] <= members.lamport + LAMPORT_JUMP:
+            own = former
         if own:
             members.lamport = max(members.lamport, min(own[0], LAMPORT_MAX))
         take_place(me, members, own, out)
     for token, time, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
-        out.outbox.entries[token] = next_note(me, members, ring, body, time, out)
+        out.outbox.entries[token] = next_note(me, members, ring, body, time, False, out)
     return renewed
 
 
@@ -102,7 +111,7 @@ def _unsent(me, ring, out):
         if seq is not None and seq >= ring.unsent:
             pt = me.keys.open(frame, NOTE, me.tag)[3]
             body = pt[24:-SIG] if me.config["sign"] else pt[24:]
-            found.append((token, int.from_bytes(pt[:4], "big"), unpad(body)))
+            found.append((token, int.from_bytes(pt[:4], "big"), unpad_asking(body)[0]))
     return found
 
 
@@ -143,8 +152,7 @@ def receive(me, members, reading, places, name, frame, online, now, out):
     join = open_join(me.keys, frame, name[:16])
     member = members.by_tag.get(name[:16])
     if member is None:
-        if len(members.by_tag) + 1 >= MAX_SLOTS // me.config["ring"]:
-            raise Reject("full")
+        _room(me, members)
         member = Member(name, me.keys.uid(name))
         member.public = (me.config["roster"] or {}).get(member.uid) or places.pins.get(member.uid)
     elif member.name != name:
@@ -153,6 +161,11 @@ def receive(me, members, reading, places, name, frame, online, now, out):
         load("zpinc.history").hold(reading, join, member)
         return None
     return admit(me, members, reading, places, member, join, online, now, out)
+
+
+def _room(me, members):
+    if len(members.by_tag) + 1 >= MAX_SLOTS // me.config["ring"]:
+        raise Reject("full")
 
 
 def seek(me, name, stream, frame, now, out):
