@@ -1,7 +1,7 @@
 """Everything that is measured, written to build/bench.json (flat, stable dotted keys) and docs/PERFORMANCE.md:
 
-    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet receipts day duty node stock xip
-                                                                 assurance computer
+    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet receipts day duty node
+                                                                 stock xip assurance computer
 
 A part whose tools are missing is left out and named. To add a figure, add it to a part's measure(), which is given a
 function put(key, value); to add a part, a module in tests/benchmarks and its name in PARTS.
