@@ -50,6 +50,7 @@ class Channel:
         self._sweep_at = None
         self._taken = False
         self._wake = None
+        self.held = False  # its driver takes several inputs in one turn and calls commit() at its end
         self.sent = None  # effects.Sent of the last send()
         self.settle_at(config["key"])
         self.out.dirty = False
@@ -359,6 +360,16 @@ class Channel:
 
     # --- the end of every call
 
+    def commit(self):
+        """The parts of the state that must be durable before any effect since the last commit, or None. Raises
+        NoRoom."""
+        if not self.out.dirty:
+            return None
+        parts = load("state").pack_parts(self)
+        self.out.dirty = self._taken = False
+        self._flush_at = None
+        return parts
+
     def _finish(self, now):
         out = self.out
         if self.phase == ONLINE:
@@ -366,12 +377,10 @@ class Channel:
             presence.soon(self.epochs, self.keepalive, any(self.ratchet.place(self.group)[1]), now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
-        if out.dirty:
-            # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
-            out.effects.insert(0, (STORE, load("state").pack_parts(self)))
-            out.dirty = False
-            self._taken = False
-            self._flush_at = None
+        # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
+        parts = None if self.held else self.commit()
+        if parts:
+            out.effects.insert(0, (STORE, parts))
         effects = out.take()
         if self._sweep_at is None and rare.holding():
             self._sweep_at = now + SWEEP_MS
