@@ -54,7 +54,7 @@ class Channel:
         self.sent = None  # effects.Sent of the last send()
         self.settle_at(config["key"])
         self.out.dirty = False
-        stored = load("state").unpack_state(self, blob) if blob else None
+        stored = load("stored").unpack_state(self, blob) if blob else None
         self.me.rng = Rng(suite, stored, hardware)
 
     def settle_at(self, root):

@@ -85,7 +85,7 @@ def install() -> tuple[Path, list[str]]:
 def unit() -> str:
     """The unit's text. It runs this very installation, and nothing may gain rights through it."""
     command = shutil.which("sealcast")
-    words = [command] if command else [sys.executable, "-m", "sealcast_host"]
+    words = [os.path.abspath(command)] if command else [sys.executable, "-P", "-m", "sealcast_host"]
     kept = "".join(
         f"Environment={_quoted(f'{name}={os.environ[name]}')}\n"
         for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")
@@ -95,8 +95,8 @@ def unit() -> str:
 
 
 def _quoted(text: str) -> str:
-    """As systemd reads words: % begins a specifier, $ a variable."""
-    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """As systemd reads words: % begins a specifier ($ means nothing, neither in Environment nor in the first word)."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"'
 
 

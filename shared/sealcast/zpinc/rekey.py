@@ -141,8 +141,8 @@ def _adopt(members, epochs, now, out):
         m = members.by_tag.get(tag)
         if m:
             m.epoch = epochs.current.id
-            m.strikes = 0
-            m.silent_until = 0
+            if m.strikes:
+                m.strikes = m.silent_until = 0
     a.Z = a.X = ()  # what is left is for answering those who still wait
     a.early = {}
     out.event("rekeyed", {"epoch": hexlify(epochs.current.id), "members": [p[2] for p in epochs.current.parties]})
