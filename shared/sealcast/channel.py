@@ -361,8 +361,7 @@ class Channel:
     # --- the end of every call
 
     def commit(self):
-        """The parts of the state that must be durable before any effect since the last commit, or None. Raises
-        NoRoom."""
+        """Parts of the state, to be durable before any effect since the last commit, or None. Raises NoRoom."""
         if not self.out.dirty:
             return None
         parts = load("state").pack_parts(self)
@@ -378,8 +377,7 @@ class Channel:
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
-        parts = None if self.held else self.commit()
-        if parts:
+        if parts := None if self.held else self.commit():
             out.effects.insert(0, (STORE, parts))
         effects = out.take()
         if self._sweep_at is None and rare.holding():

@@ -26,7 +26,7 @@ import gc
 
 from ..compat import const
 from ..effects import CONNECT, DISCONNECT, EVENT, MESSAGE, PUBLISH, QUEUED, RECONNECT, SETTLED, STORE, SUBSCRIBE, WAKE
-from ..errors import NoRoom, Offline, SealcastError
+from ..errors import Offline, SealcastError
 from . import crashes
 from .aio import Reply, pause, place, sleep_ms, stop
 from .durable import commit, store
