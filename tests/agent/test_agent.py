@@ -18,8 +18,8 @@ import pytest
 
 import sealcast
 from host_support import Child, environment, start_broker
-from sealcast_host.agent import NoAgent, attach, lines, place
-from sealcast_host.errors import UserError
+from sealcast_host.agent import NoAgent, attach, client, lines, place
+from sealcast_host.errors import Failed, UserError
 
 
 def texts(child):
@@ -117,10 +117,13 @@ def test_it_outlives_the_broker_and_a_stop_of_the_whole_computer(users, tmp_path
         annas.wait_for('"offline"')
         refused = anna.run("send", "g", "into the void")
         assert refused.returncode == 2 and "nothing listens there" in refused.stderr
+        looked = anna.run("doctor", "g")
+        assert looked.returncode == 1 and "its member anna has no connection to the broker" in looked.stdout
         with start_broker("mosquitto", mosquitto.port, tmp_path):
             ben.ok("send", "g", "--mode", "note", "it is back")
             anna.ok("send", "g", "--mode", "note", "I know")  # tries at once, whenever the next attempt is due
             annas.wait_for('"it is back"')
+            assert "its member anna is connected" in anna.ok("doctor", "g")
             agent.process.send_signal(signal.SIGSTOP)
             ben.ok("send", "g", "--mode", "note", "while asleep")
             jump.write_text("40000000")
@@ -255,7 +258,7 @@ def test_systemd_takes_the_unit(users, tmp_path):
     assert "not executable" in judged.stderr  # else it would say nothing whatever the unit said
 
 
-def test_no_agent_and_wrong_ones(users, at_home):
+def test_no_agent_and_wrong_ones(users, at_home, monkeypatch):
     """Programs without an agent run the member themselves; what is not an agent, or not for us alone, is refused."""
     anna, _ = users
     at_home(anna)
@@ -273,7 +276,7 @@ def test_no_agent_and_wrong_ones(users, at_home):
             await ch.close()
 
     asyncio.run(alone())
-    with anna.agent():
+    with anna.agent() as agent:
         with pytest.raises(UserError, match="unknown channel"):
             asyncio.run(attach("nowhere"))
         for garbage in (b"\n", b"[]\n", b"{\n", b'{"do": "taken"}\n', b"x" * 2_000_000, b'{"id": 1, "do": "send"}\n'):
@@ -290,6 +293,14 @@ def test_no_agent_and_wrong_ones(users, at_home):
             file.flush()
             assert "another version" in lines.parse(file.readline())["error"]["text"]
         anna.ok("send", "g", "--mode", "note", "still there")
+        anna.ok("send", "g", "--uid", "guest", "--mode", "note", "a name for once")
+        agent.wait_for("'g' as 'guest': sleeps")
+        assert [m["uid"] for m in anna.json("agent", "--status")["members"]] == ["anna"]
+    with anna.agent() as agent:
+        monkeypatch.setattr(client, "ANSWER_S", 0.2)
+        agent.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(Failed, match=f"kill -CONT {agent.process.pid}"):
+            asyncio.run(attach("g"))
     state(anna).chmod(0o755)
     refused = anna.run("send", "g", "x")
     assert refused.returncode == 2 and "chmod 700" in refused.stderr

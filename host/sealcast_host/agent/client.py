@@ -25,6 +25,7 @@ from sealcast_host.agent import lines, place
 
 Callback = Callable[[str, Any], None]
 BACKLOG = 1000
+ANSWER_S = 30.0  # an agent that is stopped is no reason to wait for ever
 
 
 async def attach(
@@ -85,10 +86,13 @@ class Attached:
     # What a session has, too.
 
     async def send(
-        self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None
-    ) -> Sent:
+        self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
+        receipt: bool = False, timeout: float = 10,
+    ) -> Sent:  # fmt: skip
         """As HostSession.send. Raises SealcastError."""
-        more = {"min_secrecy": min_secrecy} if min_secrecy else {}
+        more: dict[str, Any] = {"min_secrecy": min_secrecy} if min_secrecy else {}
+        if receipt:
+            more |= {"receipt": True, "timeout": timeout}
         return Sent(**await self._ask("send", body=as_bytes(body), mode=mode, to=to, more=more))
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
@@ -212,6 +216,11 @@ class Attached:
     # The lines.
 
     async def _begin(self, wanted: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._ask("agent")
+        except TimeoutError:
+            raise place.silent(self._writer.get_extra_info("socket")) from None
         told = await self._ask("attach", protocol=place.PROTOCOL, **wanted)
         self.uid = told["uid"]
         self._state = told["state"]

@@ -115,6 +115,7 @@ class Epochs:
         self.retry_at = None
         self.deadline = None
         self.answer_at = 0
+        self.spent_until = -(1 << 29)  # how far back others' proposals have used up their allowance
         self.apart_at = None  # when the others have all named another epoch for long enough
 
     def running(self):
@@ -243,6 +244,14 @@ def abort(me, members, epochs, reason, uid, now, out):
     epochs.not_before = now + INTERVAL_MS
     waiting = [members.uid_of(tag) for tag in a.waiting_for()]
     out.event("handshake_failed", {"reason": reason, "uid": uid, "waiting": waiting})
+
+
+def resume(epochs, now):
+    """What was stored goes on from now: no clock outlives a restart."""
+    if epochs.current:
+        epochs.current.since = now
+    if epochs.previous:
+        epochs.previous_until = now
 
 
 def expire(epochs, now, out):

@@ -4,7 +4,7 @@ from ..compat import const
 from ..crypto.signing import SIG
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, NOTE, PRESENCE, Reader, header, u32, unpad
+from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad_asking
 from . import epochs as agreed
 from . import places as left
 from .epochs import STALE
@@ -16,6 +16,7 @@ from .messages import next_note
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
 LAMPORT_MAX = 0x7FFFFFFF
+_SID_STEP = const(4096)
 
 # --- our own
 
@@ -29,9 +30,15 @@ def begin(me, ring, epochs, now, out):
     out.dirty = True
 
 
-def take_place(me, members, out):
-    me.session.lamport = members.lamport + 1
-    members.note(me.session.order)
+def take_place(me, members, own, out):
+    """own: (lamport, sid) of our newest join so far, or None. At the last counter the sid's beginning goes on counting:
+    whoever pushed the counter there locks nobody out.
+    """
+    s = me.session
+    s.lamport = min(members.lamport + 1, LAMPORT_MAX)
+    if own and own[0] == LAMPORT_MAX:
+        s.sid = u32(min(int.from_bytes(own[1][:4], "big") + _SID_STEP, U32)) + s.sid[4:]
+    members.note(s.order)
     out.dirty = True
 
 
@@ -48,27 +55,35 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
     r.end()
     if sid != me.session.sid or lamport < me.session.lamport and high <= conn:
         raise Reject("stale")
-    if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX:  # ours will be one above
+    # Ours will be one above
+    if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX and members.lamport < LAMPORT_MAX:
         raise Reject("jump")
     if not out.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
         raise Reject("stale")
     members.lamport = max(members.lamport, lamport)
+    own = me.session.order
     begin(me, ring, epochs, now, out)
-    take_place(me, members, out)
+    take_place(me, members, own, out)
     publish(me, out)
 
 
 def settle(me, members, ring, epochs, reading, places, now, out):
     """The first reading is done: take our place in the order of the joins that came. -> tags of the members
     with a new session."""
-    renewed = []
+    renewed, crowded = [], False
     joins, reading.joins = reading.joins, []
     for join, member in sorted(joins, key=lambda pair: pair[0].order):
         try:
+            if member.tag not in members.by_tag:
+                _room(me, members)
             renewed.append(admit(me, members, reading, places, member, join, False, now, out))
         except Reject as e:
+            crowded = crowded or e.reason == "full"
             out.complain(e.reason, member.uid, now)
     own = reading.own_order
+    me.full = crowded and not me.joined and own is None and not reading.former
+    if me.full:
+        return renewed
     unsent = []
     if me.joined and (own is not None and own > me.session.order or reading.used):
         # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
@@ -77,11 +92,14 @@ def settle(me, members, ring, epochs, reading, places, now, out):
     if not me.joined:
         if me.rng.poor:
             begin(me, ring, epochs, now, out)  # drawn anew with what was heard: the one of before may have been used
-        if own and own[0] < LAMPORT_MAX:
-            members.lamport = max(members.lamport, own[0])
-        take_place(me, members, out)
+        former = reading.former  # to come after it, or we would look like the past, and nobody would approve us
+        if own is None and former and former[0] <= members.lamport + LAMPORT_JUMP:
+            own = former
+        if own:
+            members.lamport = max(members.lamport, min(own[0], LAMPORT_MAX))
+        take_place(me, members, own, out)
     for token, time, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
-        out.outbox.entries[token] = next_note(me, members, ring, body, time, out)
+        out.outbox.entries[token] = next_note(me, members, ring, body, time, False, out)
     return renewed
 
 
@@ -93,7 +111,7 @@ def _unsent(me, ring, out):
         if seq is not None and seq >= ring.unsent:
             pt = me.keys.open(frame, NOTE, me.tag)[3]
             body = pt[24:-SIG] if me.config["sign"] else pt[24:]
-            found.append((token, int.from_bytes(pt[:4], "big"), unpad(body)))
+            found.append((token, int.from_bytes(pt[:4], "big"), unpad_asking(body)[0]))
     return found
 
 
@@ -122,7 +140,7 @@ def approve(me, members, uid, text, online, out):
 def _pin(member, public, out):
     """Another identity from here on: what was said before was said by another."""
     member.public, member.refused, member.approved = public, None, None
-    member.floor = member.current.lamport if member.current else member.floor
+    member.floor = min(member.current.lamport, LAMPORT_MAX - 1) if member.current else member.floor
     member.sessions = []
     member.status = GONE
     out.dirty = True
@@ -134,8 +152,7 @@ def receive(me, members, reading, places, name, frame, online, now, out):
     join = open_join(me.keys, frame, name[:16])
     member = members.by_tag.get(name[:16])
     if member is None:
-        if len(members.by_tag) + 1 >= MAX_SLOTS // me.config["ring"]:
-            raise Reject("full")
+        _room(me, members)
         member = Member(name, me.keys.uid(name))
         member.public = (me.config["roster"] or {}).get(member.uid) or places.pins.get(member.uid)
     elif member.name != name:
@@ -144,6 +161,11 @@ def receive(me, members, reading, places, name, frame, online, now, out):
         load("zpinc.history").hold(reading, join, member)
         return None
     return admit(me, members, reading, places, member, join, online, now, out)
+
+
+def _room(me, members):
+    if len(members.by_tag) + 1 >= MAX_SLOTS // me.config["ring"]:
+        raise Reject("full")
 
 
 def seek(me, name, stream, frame, now, out):

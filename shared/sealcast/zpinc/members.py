@@ -84,7 +84,10 @@ class Member:
         session = Session(join)
         self.sessions = sorted(self.sessions + [session], key=lambda s: s.order)
         while len(self.sessions) > MAX_SESSIONS:
-            self.floor = self.sessions.pop(0).lamport
+            gone = self.sessions.pop(0)
+            if gone is session:
+                raise Reject("stale")
+            self.floor = min(gone.lamport, 0x7FFFFFFE)  # at the last counter there are always new ones
         if self.current is not session:
             return False
         self.conn, self.counter = 0, -1
@@ -137,6 +140,11 @@ class Members:
         """A join with this (lamport, sid) was accepted."""
         self.lamport = max(self.lamport, order[0])
         self.newest = max(self.newest, order)
+
+    def listed(self, online):
+        """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted."""
+        out = [(m.uid, STATUS[m.status]) for m in self.by_tag.values() if m.current]
+        return sorted(out + [(self._me.uid, "awake" if online else "offline")])
 
     def tag_of(self, uid):
         for m in self.by_tag.values():

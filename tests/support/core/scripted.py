@@ -12,6 +12,7 @@ from sealcast.run.session import Session
 
 class Joined:
     joined = True
+    full = False
 
 
 class Script:
@@ -21,7 +22,7 @@ class Script:
     epoch = None
     me = Joined
     settling = False
-    sent = None
+    sent = wanted = None
     held = False
     state = None  # what an answer leaves to be stored at the end of the turn
 
@@ -62,7 +63,7 @@ class Script:
     def tick(self, now):
         return self._call("tick", now)
 
-    def send(self, body, mode, now, time=0, to=None, min_secrecy=None):
+    def send(self, body, mode, now, time=0, to=None, min_secrecy=None, receipt=False):
         return self._call("send", body, mode)
 
     def change_group(self, action, uids, now):
