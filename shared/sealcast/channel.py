@@ -53,8 +53,7 @@ class Channel:
         self.settle_at(config["key"])
         self.out.dirty = False
         stored = load("stored").unpack_state(self, blob) if blob else None
-        self.me.rng = Rng(suite, stored, hardware)
-        self.me.listen()
+        self.me.draw(Rng(suite, stored, hardware))
 
     def settle_at(self, root):
         """Begin at the place that this root key leads to, knowing nobody there yet."""
