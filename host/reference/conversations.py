@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from .cpace import Epoch
-from .encoding import Reader, Reject, lv, pad, u32, unpad
+from .encoding import Reader, Reject, lv, pad, u32, unpad_asking
 from .frames import CONVERSATION, Header, associated, open_sealed, parse_header, seal, sign, verify
 from .joins import Join
 from .names import ChannelKeys
@@ -17,6 +17,7 @@ class Said:
     seq: int
     time: int
     body: bytes
+    asks: bool = False
 
 
 def message_key(chain: bytes, steps: int) -> bytes:
@@ -69,7 +70,7 @@ class Conversation:
     def build(self, party: Join, said: Said, nonce: bytes, session_seed: bytes) -> bytes:
         """The message as `party` sends it; the chains here are not moved."""
         ad = associated(Header(CONVERSATION, self.epoch.hid[:16], said.seq), self.keys.rp, party.name)
-        pt = u32(said.time) + pad(said.body)
+        pt = u32(said.time) + pad(said.body, said.asks)
         if self.signed:
             pt = sign(session_seed, ad, pt, self.epoch.hid)
         sealed = seal(self.chains[party.name].key_for(said.seq), ad, nonce, pt)
@@ -91,7 +92,7 @@ class Conversation:
         if self.signed and len(pt) < 4 + 64:
             raise Reject("signature", "too short for one")
         reader = Reader(pt[:-64] if self.signed else pt)
-        said = Said(header.seq, reader.number(4), unpad(reader.rest()))
+        said = Said(header.seq, reader.number(4), *unpad_asking(reader.rest()))
         if self.signed:
             verify(self.parties[name].S, ad, pt, self.epoch.hid)
         chain.used(header.seq)

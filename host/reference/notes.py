@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .encoding import Reader, Reject, lv, pad, u32, unpad
+from .encoding import Reader, Reject, lv, pad, u32, unpad_asking
 from .frames import NOTE, Header, associated, open_sealed, parse_header, seal, sign, verify
 from .joins import Join
 from .names import ChannelKeys
@@ -22,6 +22,7 @@ class Note:
     time: int
     named: tuple[int, bytes]
     body: bytes
+    asks: bool = False
 
     def live_for(self, current_sid: bytes, own: tuple[int, bytes]) -> bool:
         """Section 7.3: in the sender's current session, and made by
@@ -33,7 +34,7 @@ class Note:
 def build_note(keys: ChannelKeys, uid: str, note: Note, nonce: bytes, session_seed: bytes | None) -> bytes:
     """Signed if a seed of the session is given."""
     ad = associated(Header(NOTE, note.sid, note.seq), keys.rp, keys.name(uid))
-    body = u32(note.time) + u32(note.named[0]) + note.named[1] + pad(note.body)
+    body = u32(note.time) + u32(note.named[0]) + note.named[1] + pad(note.body, note.asks)
     return seal(keys.msgkey, ad, nonce, sign(session_seed, ad, body) if session_seed is not None else body)
 
 
@@ -51,10 +52,10 @@ def parse_note(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[byte
         raise Reject("signature", "too short for one")
     reader = Reader(pt[:-64] if signed else pt)
     time, named = reader.number(4), (reader.number(4), reader.take(16))
-    body = unpad(reader.rest())
+    body, asks = unpad_asking(reader.rest())
     if signed:
         verify(session.S, ad, pt)
-    return Note(header.epoch, header.seq, time, named, body)
+    return Note(header.epoch, header.seq, time, named, body, asks)
 
 
 def slot_digest(frame: bytes) -> bytes:

@@ -21,7 +21,7 @@ from .zpinc import epochs as agreed
 from .zpinc import messages, places, presence
 from .zpinc.epochs import STALE, Epochs
 from .zpinc.me import CONVERSATIONS, GROUP, Me
-from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, Members
+from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, Members
 from .zpinc.notes import Reading, Ring
 from .zpinc.places import Places
 from .zpinc.presence import Keepalive
@@ -32,6 +32,7 @@ READING = const(1)
 ONLINE = const(2)
 
 FLUSH_MS = const(5000)  # messages the application has taken leave the stored state within this time
+CONFIRM_MS = const(50)  # a receipt that is owed waits for more twice so long, and so long for each awake one before us
 SWEEP_MS = const(20000)  # between two looks at which code was not used
 
 
@@ -46,16 +47,12 @@ class Channel:
         self.me = Me(suite, config)
         self.out = Out(config["ring"])
         self.places = Places()
-        self._flush_at = None
-        self._sweep_at = None
-        self._taken = False
-        self._wake = None
-        self.sent = None  # effects.Sent of the last send()
+        self._flush_at = self._sweep_at = self._confirm_at = self._wake = self._taken = None
+        self.sent = self.wanted = None  # of the last send(), see effects.py
         self.settle_at(config["key"])
         self.out.dirty = False
         stored = load("stored").unpack_state(self, blob) if blob else None
-        self.me.rng = Rng(suite, stored, hardware)
-        self.me.listen()
+        self.me.draw(Rng(suite, stored, hardware))
 
     def settle_at(self, root):
         """Begin at the place that this root key leads to, knowing nobody there yet."""
@@ -105,8 +102,7 @@ class Channel:
         return self._finish(now)
 
     def disconnected(self, now):
-        self.phase = OFFLINE
-        self.keepalive.due = None
+        self.phase, self.keepalive.due = OFFLINE, None
         self.reading.stop()
         self.ratchet.offline(self.group)
         return self._finish(now)
@@ -144,6 +140,9 @@ class Channel:
         agree = self.phase == ONLINE and agreed.at_work(epochs, now)
         if agree:
             need("zpinc.rekey", "zpinc.cpace")
+        confirm = self.phase == ONLINE and due(self._confirm_at, now)
+        if confirm:
+            need("zpinc.receipts")
         if self.phase == ONLINE:
             self.ratchet.need_tick(self.group, now)
         self._wake = None  # the driver has used it up
@@ -162,6 +161,9 @@ class Channel:
             if agree:
                 load("zpinc.rekey").tick(me, others, epochs, now, out)
             self.ratchet.tick(me, others, self.group, now, out)
+        if confirm:
+            self._confirm_at = None
+            load("zpinc.receipts").say(me, out)
         if due(self._flush_at, now):
             self._flush_at = None
             out.dirty = True
@@ -170,11 +172,11 @@ class Channel:
             rare.sweep()
         return self._finish(now)
 
-    def send(self, body, mode, now, time=0, to=None, min_secrecy=None):
-        """Seal and publish; `sent` then says how, and whom it reaches. See sending.py for arguments and errors."""
-        self.sent = sending.send(
+    def send(self, body, mode, now, time=0, to=None, min_secrecy=None, receipt=False):
+        """Seal and publish; `sent` then says how, and whom it reaches, `wanted` who is to confirm. See sending.py."""
+        self.sent, self.wanted = sending.send(
             self.me, self.others, self.ring, self.epochs, self.ratchet, self.group,
-            body, mode, time, to, min_secrecy, self.phase == ONLINE, now, self.out
+            body, mode, time, to, min_secrecy, receipt, self.phase == ONLINE, now, self.out
         )  # fmt: skip
         return self._finish(now)
 
@@ -210,8 +212,7 @@ class Channel:
 
     def rekey(self, now):
         """Ask for a new epoch."""
-        self.epochs.requested = True
-        self.out.dirty = True
+        self.epochs.requested = self.out.dirty = True
         return self._finish(now)
 
     def declare_lost(self, uid, admin_seed, now, keep=None):
@@ -228,9 +229,8 @@ class Channel:
     @property
     def settling(self):
         """Are we connected, and do not know yet who else is there and where the group is?"""
-        if self.phase == ONLINE:
-            return not self.reading.heard or bool(self.ratchet.seeking(self.group))
-        return self.phase == READING
+        unknown = not self.reading.heard or bool(self.ratchet.seeking(self.group))
+        return self.phase == READING or self.phase == ONLINE and unknown
 
     @property
     def epoch(self):
@@ -244,9 +244,7 @@ class Channel:
     @property
     def members(self):
         """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted."""
-        out = [(m.uid, STATUS[m.status]) for m in self.others.by_tag.values() if m.current]
-        out.append((self.me.uid, "awake" if self.phase == ONLINE else "offline"))
-        return sorted(out)
+        return self.others.listed(self.phase == ONLINE)
 
     # --- from one phase to the next, and to another place
 
@@ -269,7 +267,7 @@ class Channel:
             out.effects.append((RECONNECT,))
             return
         self.phase = ONLINE
-        for stream in "phc":  # before anybody learns that we are there: what is said to us then is not to be missed
+        for stream in "phcr" if out.wanted else "phc":  # before anybody who learns that we are there speaks
             out.subscribe(me.topics.everyone(stream))
         joins.publish(me, out)
         self._announce(AWAKE, 0, now)
@@ -330,6 +328,9 @@ class Channel:
                 self.ratchet.package(me, self.group, member, frame)
             else:
                 need("zpinc.revocation").receive_key(me, self.places, member, frame)
+        elif stream == "r":
+            if out.wanted:
+                need("zpinc.receipts").receive(me, member, frame, out)
         elif stream == "c":
             messages.receive_conversation(me, others, self.epochs, member, frame, now, out)
         else:
@@ -366,14 +367,15 @@ class Channel:
         out = self.out
         if self.phase == ONLINE:
             agreed.plan(self.me, self.others, self.epochs, now, out)
+            if out.owed and self._confirm_at is None:
+                self._confirm_at = now + CONFIRM_MS * (2 + self.others.rank(self.others.by_tag, self.me.tag))
             presence.soon(self.epochs, self.keepalive, any(self.ratchet.place(self.group)[1]), now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         if out.dirty:
             # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
             out.effects.insert(0, (STORE, load("state").pack_parts(self)))
-            out.dirty = False
-            self._taken = False
+            out.dirty = self._taken = False
             self._flush_at = None
         effects = out.take()
         if self._sweep_at is None and rare.holding():
@@ -390,6 +392,7 @@ class Channel:
         if self.phase != OFFLINE:
             times += self.reading.times(others)
         if self.phase == ONLINE:
+            times.append(self._confirm_at)
             times += agreed.times(self.me, others, epochs, now) + self.ratchet.times(self.group)
             times += [m.deadline for m in others.by_tag.values() if m.status in PRESENT]
         times = [t for t in times if t is not None]

@@ -60,6 +60,7 @@ class Client:
         if self.channel is None:
             return
         self.world.trace("POWER CUT", self.uid)
+        self.world.cuts += 1
         self.channel = None
         self.run += 1
         self._drop(goodbye=False)
@@ -165,7 +166,6 @@ class Client:
                 self._power(effect)
                 self._carry_out(effect)
         except PowerCut:
-            w.cuts += 1
             self.power_cut()
             w.at(w.now + w.random.randint(100, 4000), w.restart, self)
             return
@@ -222,12 +222,12 @@ class Client:
 
     # --- the user
 
-    def send(self, body, mode):
+    def send(self, body, mode, receipt=False):
         """True when the channel took it."""
         taken = []
 
         def call(ch):
-            effects = ch.send(body, mode, self.world.now)
+            effects = ch.send(body, mode, self.world.now, receipt=receipt)
             taken.append(True)
             return effects
 

@@ -137,8 +137,11 @@ class World:
             seq = e.chains[e.index(ch.me.tag)][1] if e else 0
         self.checks.bodies[body] = (client.uid, mode, sid, seq, client.lineage)
         client.sending = (sid, seq)
-        if not client.send(body, mode) or client.sending:
+        asks = self.checks.asked.asks(ch, len(self.checks.bodies))
+        if not client.send(body, mode, asks) or client.sending:
             del self.checks.bodies[body]  # refused, or the power went before it was durable
+        elif asks:
+            self.checks.asked.sent(ch, body)
         client.sending = None
 
     def partition(self, uids, ms):

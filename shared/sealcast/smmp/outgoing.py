@@ -23,6 +23,8 @@ REFRESH_MS = const(600000)  # a silent member says something after this long, an
 # First byte of a message; what an agreement is for is its own reason byte
 APPLICATION = const(0xFF)
 PRIVATE = const(0x01)
+ASKING = const(0xFE)  # the same two, asking for a receipt (24)
+PRIVATE_ASKING = const(0x02)
 REFRESH = const(0x04)
 LEAVE = const(0x05)
 LEAD = const(9)  # that byte and the sender's message number (8): bytes before the text
@@ -32,7 +34,9 @@ def well_formed(m):
     """Is this one of our messages, as bytes?"""
     if len(m) < LEAD:
         return False
-    return m[0] in (PRIVATE, REFRESH, LEAVE) or m[0] == APPLICATION and len(m) <= LEAD + MAX_MESSAGE
+    if m[0] in (APPLICATION, ASKING):
+        return len(m) <= LEAD + MAX_MESSAGE
+    return m[0] in (PRIVATE, PRIVATE_ASKING, REFRESH, LEAVE)
 
 
 def wrapped(me, group, frame):
@@ -49,7 +53,7 @@ def publish(me, group, frame, slot, out):
 
 
 def send(me, members, group, kind, text, to, now, out):
-    """Queue a message. kind: its first byte; to: tag of a private message's receiver.
+    """Queue a message -> its lead. kind: its first byte; to: tag of a private message's receiver.
 
     Raises NoGroup, TooLong, OutboxFull.
     """
@@ -66,10 +70,12 @@ def send(me, members, group, kind, text, to, now, out):
         raise OutboxFull("%d messages wait for their turn in the group: wait for one to be sent" % QUEUE)
     o.count += 1
     token = out.outbox.token()
-    o.queue.append((bytes((kind,)) + u32(me.session.lamport) + u32(o.count), text, to, token))
+    lead = bytes((kind,)) + u32(me.session.lamport) + u32(o.count)
+    o.queue.append((lead, text, to, token))
     out.queued(token)
     out.dirty = True
     flush(me, members, group, now, out)
+    return lead
 
 
 def flush(me, members, group, now, out):

@@ -4,7 +4,7 @@ from ..compat import const
 from ..crypto.signing import SIG
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad
+from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad_asking
 from . import epochs as agreed
 from . import places as left
 from .epochs import STALE
@@ -99,7 +99,7 @@ def settle(me, members, ring, epochs, reading, places, now, out):
             members.lamport = max(members.lamport, min(own[0], LAMPORT_MAX))
         take_place(me, members, own, out)
     for token, time, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
-        out.outbox.entries[token] = next_note(me, members, ring, body, time, out)
+        out.outbox.entries[token] = next_note(me, members, ring, body, time, False, out)
     return renewed
 
 
@@ -111,7 +111,7 @@ def _unsent(me, ring, out):
         if seq is not None and seq >= ring.unsent:
             pt = me.keys.open(frame, NOTE, me.tag)[3]
             body = pt[24:-SIG] if me.config["sign"] else pt[24:]
-            found.append((token, int.from_bytes(pt[:4], "big"), unpad(body)))
+            found.append((token, int.from_bytes(pt[:4], "big"), unpad_asking(body)[0]))
     return found
 
 

@@ -1,44 +1,48 @@
 """Messages in and out: notes and conversations. PROTOCOL.md sections 7, 10, 11."""
 
 from ..compat import hexlify
-from ..crypto.signing import check
+from ..crypto.signing import check, received
 from ..effects import Message
 from ..rare import need
-from ..wire import Reader, pad, u32, unpad
+from ..wire import Reader, pad, u32, unpad_asking
 from . import epochs as agreed
 from .notes import bound, drain, frame_digest, open_note, seal_note
 
 # --- sending
 
 
-def send_note(me, members, ring, body, time, online, out):
-    """What is written before we are online waits in the outbox: our place and numbers may still turn out to be used."""
+def send_note(me, members, ring, body, time, asks, online, out):
+    """What is written before we are online waits in the outbox: our place and numbers may still turn out to be used.
+    asks: for a receipt. -> frame."""
     out.outbox.room()
-    entry = next_note(me, members, ring, body, time, out)
+    entry = next_note(me, members, ring, body, time, asks, out)
     token = out.outbox.add(*entry)
     if online:
         ring.unsent = ring.next
         out.publish(entry[0], entry[1], True, token)
     else:
         out.queued(token)
+    return entry[1]
 
 
-def next_note(me, members, ring, body, time, out):
+def next_note(me, members, ring, body, time, asks, out):
     """-> the outbox entry of our next note."""
     seq = ring.next
-    frame = seal_note(me, seq, time, members.newest, body)
+    frame = seal_note(me, seq, time, members.newest, body, asks)
     ring.added(frame_digest(me.suite, frame))
     out.dirty = True
     return me.topic("n", seq % ring.size), frame, True, seq
 
 
-def send_conversation(me, epochs, body, time, out):
+def send_conversation(me, epochs, body, time, asks, out):
+    """-> frame."""
     out.outbox.room()
     epoch, topic = epochs.current, me.topic("c")
-    frame = epoch.seal(me, u32(time) + pad(body), me.config["sign"])
+    frame = epoch.seal(me, u32(time) + pad(body, asks), me.config["sign"])
     epoch.messages += 1
     out.dirty = True
     out.publish(topic, frame, False, out.outbox.add(topic, frame, False, None))
+    return frame
 
 
 # --- receiving
@@ -58,6 +62,8 @@ def deliver_notes(me, members, member, notes, out):
         live = note.session is member.current and me.session.order <= note.named <= members.newest
         origin = "member" if me.config["sign"] else "group"
         out.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
+        if live and note.item:
+            out.owe(True, note.item)
         out.dirty = True
 
 
@@ -90,7 +96,7 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     if signed:
         pt = check(me.suite, session.S, ad, pt, epoch.hid)
     r = Reader(pt)
-    time, body = r.uint(4), unpad(r.rest())
+    time, (body, asks) = r.uint(4), unpad_asking(r.rest())
     expected = epoch.chains[i][1]
     commit()
     epoch.messages += 1
@@ -103,3 +109,5 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
         agreed.vouch(me, members, epochs, epoch, member.tag, now, out)
     origin = "member" if signed else "group"
     out.deliver(Message(member.uid, body, "conversation", origin, time, number, False, hexlify(epoch.id)))
+    if asks:
+        out.owe(True, received(me.suite, member.tag, frame))

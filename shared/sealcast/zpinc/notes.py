@@ -6,9 +6,9 @@ The frame, the sender's ring, the receiver's window, and what is known of the ri
 
 from ..compat import const
 from ..crypto.keys import derive
-from ..crypto.signing import check, sign
+from ..crypto.signing import check, received, sign
 from ..errors import Reject
-from ..wire import NOTE, Reader, header, lv, pad, u32, unpad
+from ..wire import NOTE, Reader, header, lv, pad, u32, unpad_asking
 
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
 DIGEST = const(8)
@@ -21,13 +21,14 @@ GAP_MS = const(3000)
 class Note:
     """One opened note. `named` is the newest join its sender knew, which decides whether it is historic."""
 
-    def __init__(self, session, seq, time, named, body, digest):
+    def __init__(self, session, seq, time, named, body, digest, item):
         self.session = session
         self.seq = seq
         self.time = time
         self.named = named
         self.body = body
         self.digest = digest
+        self.item = item  # by which to confirm it; None: its sender asks for no receipt
 
 
 def frame_digest(suite, frame):
@@ -41,10 +42,10 @@ def ring_digest(suite, digests):
     return derive(suite, b"", b"sc/ring", lv(*each))[:16]
 
 
-def seal_note(me, seq, time, named, body):
-    """-> frame. named: (lamport, sid) of the newest join we know. body: at most MAX_BODY bytes."""
+def seal_note(me, seq, time, named, body, asks=False):
+    """-> frame. named: (lamport, sid) of the newest join we know. body: at most MAX_BODY bytes. asks: for a receipt."""
     head = header(NOTE, me.session.sid, seq)
-    pt = u32(time) + u32(named[0]) + named[1] + pad(body)
+    pt = u32(time) + u32(named[0]) + named[1] + pad(body, asks)
     if me.config["sign"]:
         pt += sign(me.suite, me.session, me.keys.ad(head, me.tag), pt)
     return me.seal(head, pt)
@@ -71,7 +72,9 @@ def open_note(keys, frame, member, signed):
         pt = check(keys.suite, session.S, ad, pt)
     r = Reader(pt)
     time, named = r.uint(4), (r.uint(4), r.take(16))
-    return Note(session, seq, time, named, unpad(r.rest()), frame_digest(keys.suite, frame))
+    body, asks = unpad_asking(r.rest())
+    item = received(keys.suite, member.tag, frame) if asks else None
+    return Note(session, seq, time, named, body, frame_digest(keys.suite, frame), item)
 
 
 class Ring:

@@ -22,7 +22,7 @@ class Script:
     epoch = None
     me = Joined
     settling = False
-    sent = None
+    sent = wanted = None
 
     def __init__(self, **answers):
         self.answers = answers
@@ -57,7 +57,7 @@ class Script:
     def tick(self, now):
         return self._call("tick", now)
 
-    def send(self, body, mode, now, time=0, to=None, min_secrecy=None):
+    def send(self, body, mode, now, time=0, to=None, min_secrecy=None, receipt=False):
         return self._call("send", body, mode)
 
     def change_group(self, action, uids, now):
