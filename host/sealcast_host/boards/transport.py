@@ -1,5 +1,5 @@
-"""mpremote's transport to a board, more patient. In a file of its own: it is loaded when a board is spoken to, so that the
-commands of boards explain themselves where what they need is not installed.
+"""mpremote's transport to a board, more patient. In a file of its own: it is loaded when a board is spoken to, so that
+the commands of boards explain themselves where what they need is not installed.
 """
 
 from collections.abc import Callable
