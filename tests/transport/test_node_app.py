@@ -260,10 +260,16 @@ def test_a_damaged_identity_is_told_and_never_replaced(group, tmp_path, micropyt
     right = (folder / "identity.0").read_bytes()
     wrong = right[:20] + bytes((right[20] ^ 1,)) + right[21:]
     (folder / "identity.0").write_bytes(wrong)
-    done = run_once(micropython, folder, (folder / "sealcast.json").read_text())
-    assert done.returncode == 2
-    assert "the identity files are damaged" in done.stdout and "Traceback" not in done.stdout + done.stderr
-    assert (folder / "identity.0").read_bytes() == wrong and not (folder / "identity.1").exists()
+    for text in (wrong, b"", None):
+        (folder / "identity.0").unlink()
+        if text is not None:
+            (folder / "identity.0").write_bytes(text)
+        done = run_once(micropython, folder, (folder / "sealcast.json").read_text())
+        assert done.returncode == 2
+        assert "the identity files are damaged or gone" in done.stdout and "Traceback" not in done.stdout + done.stderr
+        assert not (folder / "identity.1").exists()
+        assert text is None and not (folder / "identity.0").exists() or (folder / "identity.0").read_bytes() == text
+        (folder / "identity.0").write_bytes(wrong)
     (folder / "identity.0").write_bytes(right)
     again = group("ann")
     again.event("online")
