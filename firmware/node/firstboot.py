@@ -14,7 +14,8 @@ def identity(suite, directory, tell):
     """The member's 32-byte secret from its own file; made there at first boot. None without hardware randomness.
 
     Raises BadState for a file that is damaged, empty or gone after the member has begun: the others know it by what is
-    lost, and only people can decide that it becomes another. tell(line): one that a power cut spoilt while it was made is made again.
+    lost, and only people can decide that it becomes another. tell(line): one that a power cut spoilt while it was made
+    is made again.
     """
     store = FileStore(suite, b"", directory + "identity")
     secret = store.load()
