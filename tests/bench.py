@@ -1,12 +1,7 @@
 """Everything that is measured, written to build/bench.json (flat, stable dotted keys) and docs/PERFORMANCE.md:
 
-<<<<<<< HEAD
-    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet day duty node stock xip
-                                                                 assurance computer api
-=======
     make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet receipts day duty node
-                                                                 stock xip assurance computer
->>>>>>> main
+                                                                 stock xip assurance computer api
 
 A part whose tools are missing is left out and named. To add a figure, add it to a part's measure(), which is given a
 function put(key, value); to add a part, a module in tests/benchmarks and its name in PARTS.
@@ -47,13 +42,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 FOLDERS = (HERE, HERE / "native", HERE / "support", *(HERE.parent / name for name in ("shared", "host", "firmware")))
 sys.path[:0] = [str(folder) for folder in FOLDERS]
-<<<<<<< HEAD
-PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "day", "duty", "node", "stock", "xip",
-         "assurance", "computer", "api"]
-=======
 PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "receipts", "day", "duty", "node", "stock", "xip",
-         "assurance", "computer"]
->>>>>>> main
+         "assurance", "computer", "api"]
 
 
 def main(wanted):
