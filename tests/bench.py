@@ -1,7 +1,7 @@
 """Everything that is measured, written to build/bench.json (flat, stable dotted keys) and docs/PERFORMANCE.md:
 
     make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet receipts day duty node
-                                                                 stock xip assurance computer
+                                                                 stock xip assurance computer api
 
 A part whose tools are missing is left out and named. To add a figure, add it to a part's measure(), which is given a
 function put(key, value); to add a part, a module in tests/benchmarks and its name in PARTS.
@@ -28,6 +28,8 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       x64.send_command.*                `sealcast send` as a process, from start to end: beside an agent, alone, and fifty
                                         at once (agent_fifty: their interpreters' start included)
       x64.agent.fifty_sends_seconds     fifty programs attach to an agent at once, send one message each, detach
+      x64.api.<mode>.<disk|tmpfs>.*     messages a second through the API and how many times more of the same size plain QoS 1 takes
+                                        in the same run; x64.api.<mode>.fsyncs_per_message: of each of two members
       protocol.*                        bytes and messages, the same on every machine
 """
 
@@ -41,7 +43,7 @@ HERE = Path(__file__).resolve().parent
 FOLDERS = (HERE, HERE / "native", HERE / "support", *(HERE.parent / name for name in ("shared", "host", "firmware")))
 sys.path[:0] = [str(folder) for folder in FOLDERS]
 PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "receipts", "day", "duty", "node", "stock", "xip",
-         "assurance", "computer"]
+         "assurance", "computer", "api"]
 
 
 def main(wanted):

@@ -515,7 +515,8 @@ def test_a_board_has_another_mqtt_name_at_another_place(micropython):
             line, _ = server.accept()
             with line:
                 packet = line.recv(1000)
-                names.append(packet[14 : 14 + packet[13]])  # 0x10, length, "MQTT" behind its length, level, flags, keepalive
+                # 0x10, length, "MQTT" behind its length, level, flags, keepalive
+                names.append(packet[14 : 14 + packet[13]])
                 line.sendall(b"\x20\x02\x00\x00")
                 while line.recv(1000):
                     pass

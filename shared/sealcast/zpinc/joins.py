@@ -79,6 +79,8 @@ def settle(me, members, ring, epochs, reading, places, now, out):
             renewed.append(admit(me, members, reading, places, member, join, False, now, out))
         except Reject as e:
             crowded = crowded or e.reason == "full"
+            if e.reason == "identity" and join.lamport <= members.lamport + LAMPORT_JUMP:  # it was before us
+                members.lamport = max(members.lamport, join.lamport)
             out.complain(e.reason, member.uid, now)
     own = reading.own_order
     me.full = crowded and not me.joined and own is None and not reading.former
