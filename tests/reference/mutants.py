@@ -56,7 +56,7 @@ TEXTS = [
     ("X_i of the other sign", "conversations", "ristretto_sub(B, a.A)", "ristretto_sub(a.A, B)"),
     ("the second factor first in ISK", "conversations", "K + outer", "outer + K"),
     ("the transcript without sid_latest", "conversations", 'b"sc/tr", a.hid, a.latest, t)', 'b"sc/tr", a.hid, t)'),
-    ("eight bytes of a slot's digest", "conversations", 'b"sc/slot", frame)[:DIGEST]', 'b"sc/slot", frame)[8 : 8 + DIGEST]'),
+    ("eight bytes of a slot's digest", "conversations", 'b"sc/slot", frame)[:DIGEST]', 'b"sc/slot", frame)[8:16]'),
     ("the ring's digest from its tail", "unsigned_small_rings", "lv(*each))[:16]", "lv(*each[1:]))[:16]"),
     ("tag and W swapped in L", "ratchet", "lv(group, W, organizer, party_tag, ", "lv(group, W, party_tag, organizer, "),
     ("the number after R in T", "ratchet", "tag + B + u32(number) + R", "tag + B + R + u32(number)"),
