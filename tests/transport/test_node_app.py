@@ -4,6 +4,7 @@ at work on mosquitto, crashes, restarts, a dying broker, heap.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -133,6 +134,8 @@ def test_two_nodes_talk_leave_and_come_back(group):
     got = a.message("äöü in secret", sender="bob", secrecy="conversation")
     assert got["epoch"] == a.rekeyed("ann", "bob")
     b.event("sent", text="äöü in secret")
+    b.say("receipt of this")
+    assert b.event("sent", command="receipt", text="of this")["who"] == {"confirmed": ["ann"], "unconfirmed": []}
     b.say("leave")
     a.event("left", uid="bob")
     assert b.end() == 0
@@ -142,6 +145,26 @@ def test_two_nodes_talk_leave_and_come_back(group):
     assert again.rekeyed("ann", "bob") == a.rekeyed("ann", "bob", after=n)
     assert again.said() == [], "something old was delivered again"
     assert not [e for n in (a, b, again) for e in n.events() if e["event"] in ("error", "identity_changed", "forged")]
+
+
+def test_a_board_that_was_erased_is_approved_at_the_console(group, tmp_path):
+    """Nobody else could: a board without an admin's computer beside it stayed apart from the others."""
+    a, b = group("ann"), group("bob")
+    a.event("joined", uid="bob")
+    b.say("note of before")
+    a.message("of before")
+    b.end(signal.SIGKILL)
+    shutil.rmtree(tmp_path / "bob")
+    again = group("bob")
+    shown = a.event("identity_changed", uid="bob")["fingerprint"]
+    n = len(a.events())
+    a.say("approve bob aaaa-bbbb-cccc-dddd-eeee")  # not the one that it shows
+    a.event("approval_waits", uid="bob")
+    a.say("approve bob " + shown.upper())
+    a.event("approved", uid="bob")
+    again.say("note of the new one")
+    a.message("of the new one", sender="bob", origin="member")
+    assert a.rekeyed("ann", "bob", after=n) == again.rekeyed("ann", "bob")
 
 
 def test_a_line_that_has_no_end_yet_stops_nothing(group):
