@@ -58,10 +58,10 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
     # Ours will be one above
     if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX and members.lamport < LAMPORT_MAX:
         raise Reject("jump")
+    if high // CONN == conn // CONN > 0:  # used by a clone, or before a backup came back
+        out.complain("same_uid", me.uid, now)
     if not out.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
         raise Reject("stale")
-    if high // CONN == conn // CONN > 0:  # used by a clone, or before a backup came back
-        out.event("dropped", {"reason": "same_uid", "uid": me.uid, "count": 1})
     members.lamport = max(members.lamport, lamport)
     own = me.session.order
     begin(me, ring, epochs, now, out)
