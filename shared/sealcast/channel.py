@@ -255,12 +255,13 @@ class Channel:
         me, others, reading, out = self.me, self.others, self.reading, self.out
         if not load("zpinc.history").done(me, others, reading, now, out):
             return
-        joins = load("zpinc.joins")
+        joins, sid = load("zpinc.joins"), me.session.sid
         for tag in joins.settle(me, others, self.ring, self.epochs, reading, self.places, now, out):
             self.ratchet.renewed(self.group, tag)
         if me.full:
             out.event("channel_full", {"members": len(others.by_tag) + 1})
-            out.effects.append((RECONNECT,))
+        if me.full or me.session.sid != sid:  # nobody would know the session of the last will that the broker has
+            out.effects.append((RECONNECT, True))
             return
         self.phase = ONLINE
         for stream in "phcr" if out.wanted else "phc":  # before anybody who learns that we are there speaks
@@ -289,7 +290,7 @@ class Channel:
         """Go on where this root key leads to; None: stay."""
         if root is not None:
             self.settle_at(root)
-            self.out.effects.append((RECONNECT,))
+            self.out.effects.append((RECONNECT, False))
 
     # --- receiving
 

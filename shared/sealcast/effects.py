@@ -6,7 +6,7 @@ it is durable.
     (STORE, parts)                   parts: list of bytes, one state together
     (CONNECT, topic, payload)        before a connection: its last will
     (DISCONNECT,)                    say goodbye and stay away
-    (RECONNECT,)                     drop the connection when what was published is out, and connect again
+    (RECONNECT, goodbye)             connect anew when what was published is out; goodbye: the last will is not
     (SUBSCRIBE, filter, qos)
     (PUBLISH, topic, payload, retain, qos, token)
     (MESSAGE, message)               see Message

@@ -65,11 +65,11 @@ class Client:
         self.run += 1
         self._drop(goodbye=False)
 
-    def lose_link(self):
+    def lose_link(self, goodbye=False):
         """The connection is gone, the machine goes on."""
         if self.connection is None:
             return
-        self._drop(goodbye=False)
+        self._drop(goodbye)
         run = self.run
         self.enter("disconnected", lambda ch: ch.disconnected(self.world.now))
         if self.wanted:
@@ -113,6 +113,9 @@ class Client:
             return
         effect = self.out.pop(0)
         connection = self.connection
+        if effect[0] == "reconnect":
+            self.lose_link(goodbye=effect[1])
+            return
         if effect[0] == "disconnect":
             self._drop(goodbye=True)
             self.wanted = False
@@ -191,7 +194,7 @@ class Client:
         w, kind = self.world, effect[0]
         if kind == "store":
             self._store(effect[1])
-        elif kind in ("publish", "subscribe", "disconnect"):
+        elif kind in ("publish", "subscribe", "disconnect", "reconnect"):
             if self.connection:
                 self.out.append(effect)
             elif kind == "disconnect":

@@ -45,7 +45,6 @@ class Link:
         self._drops = 0
         self.tried_at = 0
         self._echo = Echo()
-        self._mute = False
         self._short = 0  # connections in a row that the broker ended soon
 
     def put(self, effect):
@@ -56,7 +55,6 @@ class Link:
             if not self.up:
                 self.ended.set()
                 self._lost.set()
-                return
         if not self.up:
             return
         if len(self._outbox) >= OUTBOX:
@@ -79,7 +77,7 @@ class Link:
         """Connected as much of the time as possible, until a DISCONNECT."""
         while not self._ending:
             self._lost.clear()
-            self._reason = None
+            self._reason, self._parting = None, False  # parting: with a goodbye, to come back
             self.tried_at = self._session.clock.now()
             drops = self._drops
             lived = False
@@ -95,11 +93,11 @@ class Link:
             finally:
                 self.up = False
                 self._outbox = []
-                await self._close(self._reason is None and self._ending)
+                await self._close(self._parting or self._reason is None and self._ending)
             if self._session.clock.now() - self.tried_at >= _STABLE_MS:
                 self._backoff.reset()
                 self._short = 0
-            elif lived and isinstance(self._reason, (OSError, EOFError)) and drops == self._drops:
+            elif lived and not self._parting and isinstance(self._reason, (OSError, EOFError)) and drops == self._drops:
                 self._short += 1
                 if self._short == _TAKEN:
                     self._session.emit("taken_over", {"connections": _TAKEN})
@@ -168,7 +166,8 @@ class Link:
                 await self._transport.subscribe(effect[1], effect[2])
                 self._echo.subscribed(effect[1])
             elif effect[0] == RECONNECT:
-                self._fail(OSError("to begin anew: the channel has a new key, or is full"))
+                self._parting = effect[1]
+                self._fail(OSError("to begin anew: a new key, a new session, or no place in the channel"))
                 return
             else:
                 self._lost.set()  # DISCONNECT: run() says goodbye to the broker

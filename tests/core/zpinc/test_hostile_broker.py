@@ -237,7 +237,9 @@ def test_rolled_back_storage_and_a_note_written_at_once_is_not_lost():
     again.give(*own_join(solo))
     again.give(*used)
     again.barrier()
-    assert again.ch.me.session.sid != solo.ch.me.session.sid
+    assert again.ch.me.session.sid != solo.ch.me.session.sid and again.anew
+    again.run(again.ch.disconnected(again.now))
+    again.connect(own_join(solo), used)
     (note,) = [f for f in again.published if "/n/" in f[0]]
     assert note[1][2:18] == again.ch.me.session.sid and note[1][18:22] == bytes(4)
     assert list(again.ch.out.outbox.entries) == [token]

@@ -19,6 +19,7 @@ class Room:
         self.changes = changes  # of the settings
         self.retained, self.filters, self.queue, self.wakes = {}, {}, [], {}
         self.stored, self.heard, self.events = {}, [], []
+        self.wills, self.poor = {}, ()  # last wills at the broker; who has no hardware randomness
         self.members = {}
         for uid in uids:
             self.switch_on(uid)
@@ -27,8 +28,9 @@ class Room:
     def switch_on(self, uid):
         self.filters[uid] = []
         ch = self.members[uid] = Channel(
-            suite, config(uid, ratchet=True, **self.changes), self.stored.get(uid), hardware
-        )
+            suite, config(uid, ratchet=True, **self.changes), self.stored.get(uid),
+            nothing if uid in self.poor else hardware,
+        )  # fmt: skip
         self.run(uid, ch.start(self.now))
         self.run(uid, ch.connecting(self.now))
 
@@ -37,6 +39,7 @@ class Room:
             if e[0] == "store":
                 self.stored[uid] = b"".join(e[1])
             elif e[0] == "connect":
+                self.wills[uid] = e[1:]
                 self.run(uid, self.members[uid].connected(self.now))
             elif e[0] == "subscribe":
                 self.filters[uid].append(e[1])
@@ -44,11 +47,7 @@ class Room:
                     if _match(e[1], topic):
                         self.queue.append((uid, topic, self.retained[topic]))
             elif e[0] == "publish":
-                if e[3]:
-                    self.retained[e[1]] = e[2]
-                for other in self.filters:
-                    if any(_match(f, e[1]) for f in self.filters[other]):
-                        self.queue.append((other, e[1], e[2]))
+                self.publish(e[1], e[2], e[3])
                 if e[5]:
                     self.queue.append((uid, None, e[5]))
             elif e[0] == "message":
@@ -56,13 +55,34 @@ class Room:
                 self.members[uid].taken(e[1])
             elif e[0] == "event":
                 self.events.append((uid, e[1]))
+            elif e[0] == "reconnect" and e[1]:
+                self.queue.append((uid, "reconnect", None))
             elif e[0] == "wake":
                 self.wakes[uid] = e[1]
+
+    def publish(self, topic, payload, retain):
+        if retain:
+            self.retained[topic] = payload
+        for other in self.filters:
+            if any(_match(f, topic) for f in self.filters[other]):
+                self.queue.append((other, topic, payload))
+
+    def power_cut(self, uid):
+        """The broker publishes its last will."""
+        self.filters[uid] = []
+        self.wakes.pop(uid, None)
+        self.publish(self.wills[uid][0], self.wills[uid][1], True)
+        self.pump()
 
     def pump(self):
         while self.queue:
             uid, topic, payload = self.queue.pop(0)
             ch = self.members[uid]
+            if topic == "reconnect":
+                self.filters[uid], self.queue = [], [f for f in self.queue if f[0] != uid]
+                self.run(uid, ch.disconnected(self.now))
+                self.run(uid, ch.connecting(self.now))
+                continue
             self.run(uid, ch.acked(payload, self.now) if topic is None else ch.receive(topic, payload, self.now))
 
     def advance(self, ms):
@@ -84,6 +104,10 @@ class Room:
     def say(self, uid, body, to=None):
         self.run(uid, self.members[uid].send(body, "ratchet", self.now, 0, to))
         self.advance(1000)
+
+
+def nothing(n):
+    """Hardware without randomness."""
 
 
 def _match(wanted, topic):

@@ -44,6 +44,7 @@ class Solo:
 
     def __init__(self, uid="solo", blob=None, **changes):
         self.ch = Channel(suite, config(uid, **changes), blob, hardware)
+        self.anew = False  # does it want another connection?
         self.stored = [blob or b""]
         self.now = 1000
         self.wake = None
@@ -58,13 +59,18 @@ class Solo:
         return b"".join(self.stored)
 
     def connect(self, *frames):
-        """Connect; `frames` are what the broker retains and delivers before the first reading ends."""
+        """Connect, and again where it asks for that; `frames` are what the broker retains and delivers before the first
+        reading ends."""
+        self.anew = False
         self.run(self.ch.connecting(self.now))
         self.hold = True
         self.run(self.ch.connected(self.now))
         for topic, payload in frames:
             self.give(topic, payload)
         self.barrier()
+        if self.anew and not self.ch.me.full:
+            self.run(self.ch.disconnected(self.now))
+            return self.connect(*frames)
         return self
 
     def run(self, effects):
@@ -78,6 +84,8 @@ class Solo:
             elif e[0] == "message":
                 self.messages.append(e[1])
                 self.ch.taken(e[1])
+            elif e[0] == "reconnect":
+                self.anew = True
             elif e[0] == "wake":
                 self.wake = e[1]
         return effects
