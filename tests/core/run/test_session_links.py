@@ -167,6 +167,25 @@ def test_leave_says_goodbye_and_close_does_not():
     run(test())
 
 
+def test_a_channel_that_connects_anew_says_whether_the_will_is_published():
+    """That of a session that nobody knows is not, and no such connection counts as taken over by another."""
+
+    async def test():
+        for goodbye, end in ((True, "close"), (False, "abort")):
+            wire, ends = Wire(), [goodbye]
+            ch = Script(connected=lambda ends=ends: [publish(1), ("reconnect", ends.pop())] if ends else [])
+            s = await made(ch, wire)
+            s._link._short = link._TAKEN - 1
+            await s.start()
+            await until(lambda ch=ch: ch.names().count("connected") == 2, "the next connection")
+            begun = ("connect", "will", b"bye")
+            assert wire.log == [begun, ("publish", "t/1", b"\x01", False, 1), end, begun]
+            assert ("taken_over" in [name for name, _ in s.events]) != goodbye
+            await s.close()
+
+    run(test())
+
+
 def test_leave_works_without_a_link():
     async def test():
         wire = Wire(refuse=1000)
