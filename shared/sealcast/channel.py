@@ -261,7 +261,7 @@ class Channel:
         if me.full:
             out.event("channel_full", {"members": len(others.by_tag) + 1})
         if me.full or me.session.sid != sid:  # nobody would know the session of the last will that the broker has
-            out.effects.append((RECONNECT, True))
+            out.effects.append((RECONNECT, not me.full))
             return
         self.phase = ONLINE
         for stream in "phcr" if out.wanted else "phc":  # before anybody who learns that we are there speaks

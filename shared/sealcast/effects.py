@@ -6,7 +6,7 @@ it is durable. What is lost is said before the STORE that forgets it.
     (STORE, parts)                   parts: list of bytes, one state together
     (CONNECT, topic, payload)        before a connection: its last will
     (DISCONNECT,)                    say goodbye and stay away
-    (RECONNECT, goodbye)             connect anew when what was published is out; goodbye: the last will is not
+    (RECONNECT, goodbye)             connect anew when what was published is out; goodbye: no last will, no "offline"
     (SUBSCRIBE, filter, qos)
     (PUBLISH, topic, payload, retain, qos, token)
     (MESSAGE, message)               see Message

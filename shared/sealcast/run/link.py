@@ -105,7 +105,8 @@ class Link:
             if self._ending:
                 break
             wait = self._backoff.next()
-            self._session.emit("offline", {"reason": explain(self._reason), "retry_ms": wait})
+            if not self._parting:
+                self._session.emit("offline", {"reason": explain(self._reason), "retry_ms": wait})
             self._lost.clear()
             await pause(self._lost, wait)  # only a disconnect effect ends this wait early
         self.ended.set()
@@ -167,7 +168,7 @@ class Link:
                 self._echo.subscribed(effect[1])
             elif effect[0] == RECONNECT:
                 self._parting = effect[1]
-                self._fail(OSError("to begin anew: a new key, a new session, or no place in the channel"))
+                self._fail(OSError("to begin anew: the channel has a new key, or is full"))
                 return
             else:
                 self._lost.set()  # DISCONNECT: run() says goodbye to the broker
