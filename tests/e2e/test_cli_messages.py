@@ -1,6 +1,7 @@
 """Two users' real commands talk over real brokers: notes, a conversation, history, JSON, pipes, signals."""
 
 import json
+import shutil
 import signal
 import stat
 import subprocess
@@ -74,6 +75,22 @@ def test_the_plain_lines_tell_who_how_and_what_and_cannot_be_forged(users):
         listening.stop(signal.SIGINT)
     assert "  ben  [note, member]  evil" in line and "forged" in line
     assert "\x1b" not in "".join(listening.lines) and "\r" not in "".join(listening.lines) and "\u202e" not in line
+
+
+def test_a_state_that_was_put_back_serves_at_once(users, tmp_path):
+    """Its new session needs another connection, for a last will of its own: to a command that is no lost link."""
+    anna, ben = users
+    state, kept = ben.home / "state", tmp_path / "copy"
+    with anna.listen() as listening:
+        ben.ok("send", "g", "--mode", "note", "first")
+        shutil.copytree(state, kept)
+        ben.ok("send", "g", "--mode", "note", "second")
+        shutil.rmtree(state)
+        kept.rename(state)
+        ben.ok("send", "g", "--mode", "note", "third")
+        listening.wait_for('"third"')
+        assert listening.stop(signal.SIGTERM) == 0
+    assert [m["text"] for m in messages(listening.lines)] == ["first", "second", "third"]
 
 
 def test_bytes_that_are_not_text_arrive_as_base64(users):
