@@ -176,7 +176,7 @@ def test_a_channel_that_connects_anew_says_whether_the_will_is_published():
             wire, ends = Wire(), [goodbye]
             ch = Script(connected=lambda ends=ends: [publish(1), ("reconnect", ends.pop())] if ends else [])
             s = await made(ch, wire)
-            s._link._short = link._TAKEN - 1
+            s._link._short = 3  # of four that are too many
             await s.start()
             await until(lambda ch=ch: ch.names().count("connected") == 2, "the next connection")
             begun = ("connect", "will", b"bye")
