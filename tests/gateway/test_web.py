@@ -169,11 +169,15 @@ def test_nobody_else_gets_in(home):
 
 
 def test_the_password_and_the_socket(home):
-    (home.folder / "password").write_text("correct horse\n")
+    password = home.folder / "password"
+    password.write_text("correct horse\n")
+    password.chmod(0o644)
     (home.folder / "gateway.toml").write_text(
         f'[output.web]\nlisten = "0.0.0.0:0"\npassword_file = "{home.folder}/password"\noutside = "https://page.example"\n'
     )
     with home.start("gateway", "g", "--config", str(home.folder / "gateway.toml")) as gate:
+        gate.wait_for(f"run chmod 600 {password}")
+        password.chmod(0o600)  # it tries again
         assert link(gate) == "https://page.example"
         base = f"http://127.0.0.1:{listening_port(gate.process.pid)}"
 

@@ -60,6 +60,14 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see: {self.prog} --help")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices and isinstance(action, argparse._SubParsersAction):
+            import difflib
+
+            near = difflib.get_close_matches(value, action.choices, 1)
+            self.error(f'there is no command "{value}"' + (f' (do you mean "{near[0]}"?)' if near else ""))
+        super()._check_value(action, value)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Options may stand before, between or behind the names."""
         args = list(sys.argv[1:] if args is None else args)

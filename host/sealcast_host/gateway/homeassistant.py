@@ -9,7 +9,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +20,7 @@ from sealcast_host.gateway.ha_commands import Command
 from sealcast_host.gateway.ha_entities import Member, slug, units
 from sealcast_host.gateway.output import Hub, Output
 from sealcast_host.gateway.record import Event, Item, Message, clean, values
+from sealcast_host.member.privatefiles import read_password
 
 OPTIONS: dict[str, type] = {"broker": str, "password_file": str, "discovery": str, "command": list}
 MAIN = "broker"
@@ -67,10 +67,7 @@ class HomeAssistant(Output):
 
     async def open(self) -> None:
         """Connect, and tell all that is known. Raises OSError."""
-        password = None
-        if self._password_file:
-            lines = Path(self._password_file).expanduser().read_text("utf-8").splitlines()
-            password = lines[0] if lines else ""
+        password = read_password(self._password_file) if self._password_file else None
         tls = self._url.scheme == "mqtts"
         logger = logging.getLogger("sealcast_host.mqtt")
         logger.setLevel(logging.CRITICAL)  # what matters is said in one line

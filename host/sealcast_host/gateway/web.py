@@ -20,6 +20,7 @@ from sealcast_host.gateway.sqlite import recent
 from sealcast_host.gateway.web_address import address_of
 from sealcast_host.gateway.web_board import Board
 from sealcast_host.gateway.web_guard import Guard
+from sealcast_host.member.privatefiles import read_password
 
 OPTIONS: dict[str, type] = {"listen": str, "password_file": str, "socket": str, "history": str, "outside": str}
 MAIN = "listen"
@@ -110,10 +111,10 @@ class Web(Output):
     def _password(self) -> str | None:
         if not self._password_file:
             return None
-        lines = Path(self._password_file).expanduser().read_text("utf-8", "replace").splitlines()
-        if not lines or len(lines[0]) < 8:
+        password = read_password(self._password_file)
+        if len(password) < 8:
             raise UserError("web: the password in password_file must have 8 characters at least")
-        return lines[0]
+        return password
 
     def _listener(self) -> socket.socket:
         if self._path:

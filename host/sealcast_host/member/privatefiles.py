@@ -74,17 +74,28 @@ def _sync_dir(path: Path) -> None:
         os.close(fd)
 
 
-def read_private_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file that only its owner can read. The contents never appear in an error."""
+def read_private_text(path: Path, what: str) -> str:
+    """The text of a file that only its owner can read. what: it holds, in an error's words; no error holds the text."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         if not system.private(mode):
-            raise UserError(f"{path} holds keys but others may read it (mode {mode:04o}): run chmod 600 {path}")
-        text = path.read_text("utf-8-sig")  # some editors begin a file with that mark
+            raise UserError(f"{path} holds {what} but others may read it (mode {mode:04o}): run chmod 600 {path}")
+        return path.read_text("utf-8-sig")  # some editors begin a file with that mark
     except OSError as e:
         raise UserError(f"cannot read {path}: {reason(e)}") from None
     except UnicodeDecodeError:
         raise UserError(f"{path} is not a text file: restore it from a copy") from None
+
+
+def read_password(path: str) -> str:
+    """The first line of a file that only its owner can read; empty when there is none."""
+    lines = read_private_text(Path(path).expanduser(), "a password").splitlines()
+    return lines[0] if lines else ""
+
+
+def read_private_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file that only its owner can read. The contents never appear in an error."""
+    text = read_private_text(path, "keys")
     try:
         value = json.loads(text)
     except json.JSONDecodeError as e:
