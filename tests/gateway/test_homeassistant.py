@@ -125,6 +125,7 @@ def test_a_round_trip_over_a_real_broker(mosquitto, tmp_path):
         listening = asyncio.ensure_future(house.listen())
         async with running(Wish("home", "homeassistant", options), said=said) as gateway:
             await until(lambda: house.kept.get("sealcast/greenhouse/status") == "online")
+            await until(lambda: "homeassistant/device/sealcast_greenhouse_roof/config" in house.kept)  # told after it
             assert set(json.loads(house.kept["homeassistant/device/sealcast_greenhouse_roof/config"])["components"]) == {
                 Command.of(c).key for c in COMMANDS
             }
