@@ -61,10 +61,11 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see: {self.prog} --help")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        if action.choices is not None and value not in action.choices and isinstance(action, argparse._SubParsersAction):
+        known = action.choices
+        if known is not None and value not in known and isinstance(action, argparse._SubParsersAction):
             import difflib
 
-            near = difflib.get_close_matches(value, action.choices, 1)
+            near = difflib.get_close_matches(value, known, 1)
             self.error(f'there is no command "{value}"' + (f' (do you mean "{near[0]}"?)' if near else ""))
         super()._check_value(action, value)
 
