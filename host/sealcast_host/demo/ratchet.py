@@ -42,6 +42,7 @@ class RatchetAct:
         self.private: list[str] = []
         self.counts: dict[str, int] = {}
         self.floor = asyncio.Event()  # open: all may talk
+        self.cut = asyncio.Event()
 
     async def run(self, tell: Callable[[str], None], need: Callable[[bool, str], None]) -> dict[str, int]:
         """The whole act -> the counts. Raises NotKept."""
@@ -92,7 +93,7 @@ class RatchetAct:
     async def _talk_all_at_once(self) -> None:
         victim = self.nodes[-1]
         self.floor.set()
-        talking = [asyncio.create_task(self._monologue(m, 0, EACH)) for m in self.four if m is not victim]
+        talking = [asyncio.create_task(self._bystander(m)) for m in self.four if m is not victim]
         talking.append(asyncio.create_task(self._victim(victim)))
         try:
             await asyncio.gather(*talking)
@@ -113,9 +114,16 @@ class RatchetAct:
             await self.floor.wait()
             await self._say(member, f"{i + 1} of {EACH}")
 
+    async def _bystander(self, member: Member) -> None:
+        """The last messages come after the cut, however often the victim lost its turn before."""
+        await self._monologue(member, 0, EACH - MEANWHILE)
+        await self.cut.wait()
+        await self._monologue(member, EACH - MEANWHILE, EACH)
+
     async def _victim(self, victim: NodeMember) -> None:
         await self._monologue(victim, 0, CUT)
         await victim.kill()
+        self.cut.set()
         self.tell(f"{victim.uid} was killed with SIGKILL; the others talk on")
         goal = len(self.said) + MEANWHILE
         await self.watch.until("the others talk on", lambda: len(self.said) >= goal, DEADLINE_S)
