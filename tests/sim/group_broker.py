@@ -29,7 +29,7 @@ class GroupBroker(Broker):
     # --- order, loss
 
     def _delay_in(self, connection, topic):
-        """When it comes. The order within a topic stays also when the network changes while messages are on their way."""
+        """When it comes. The order within a topic stays, also when the network changes meanwhile."""
         w, n = self.world, self.network
         last = connection.__dict__.setdefault("last_of", {})
         at = max(w.now + w.random.randint(*n.delay), last.get(topic, 0))

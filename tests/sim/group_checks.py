@@ -173,11 +173,11 @@ class GroupChecks(Checks):
         if frame[1] != AGREEMENT:
             return False
         a, tag = Agreement(frame), group.state.tags[group.state.index]
-        keys = [st.R[st.tags.index(tag)] for st in (group.state, group.undo and group.undo.state) if st and tag in st.tags]
         if tag not in a.tags or a.organizer == tag:
             return False
         at = a.tags.index(tag)
-        return a.numbers[at] == 0 and a.R[at] in keys
+        held = [st for st in (group.state, group.undo and group.undo.state) if st and tag in st.tags]
+        return a.numbers[at] == 0 and a.R[at] in [st.R[st.tags.index(tag)] for st in held]
 
     def secrecy(self, taken):
         """Invariant 4: nothing before but the one epoch kept, and what came since an agreement that our present key

@@ -61,8 +61,8 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see: {self.prog} --help")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        known = action.choices
-        if known is not None and value not in known and isinstance(action, argparse._SubParsersAction):
+        known = action.choices or ()
+        if isinstance(action, argparse._SubParsersAction) and value not in known:
             import difflib
 
             near = difflib.get_close_matches(value, known, 1)

@@ -6,14 +6,10 @@ The same seed serves two lives then. What others said in between must make the d
 
 from sealcast.channel import Channel
 from sealcast.wire import HANDSHAKE
-from solo import Peer, Solo, agree, config, suite
+from solo import Peer, Solo, agree, config, nothing, suite
 
 HEAP = "heapsize=300k"  # two lives, and what all they heard
 SEED = b"\x01" + b"\x07" * 32  # the state of a board that was provisioned and never started
-
-
-def nothing(n):
-    """The hardware has no randomness."""
 
 
 class Poor(Solo):
@@ -46,7 +42,8 @@ def test_a_board_without_hardware_randomness_does_not_draw_its_secrets_twice():
     anna = Peer("anna", lamport=7, session=1)
     second, again = life(SEED, anna, sorted(kept.items()))
     assert len(drawn) == len(again) == 8 and not drawn & again
-    _, other = life(SEED, Peer("anna", lamport=7, session=1), ())  # as many draws as in the first: what is heard alone differs
+    # As many draws as in the first life: what is heard alone differs
+    _, other = life(SEED, Peer("anna", lamport=7, session=1), ())
     assert len(other) == 8 and not drawn & other
     second.run(second.ch.send(b"two", "note", second.now))
     numbers = [(f[2:18], f[18:22]) for t, f in first.published + second.published if "/n/" in t]

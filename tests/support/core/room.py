@@ -8,7 +8,7 @@ from sealcast.smmp import ratchet as smmp
 from sealcast.smmp.group import Pending, Undo
 from sealcast.wire import RATCHET
 from sealcast.zpinc.members import Member
-from solo import config, hardware, suite
+from solo import config, hardware, nothing, suite
 
 
 class Room:
@@ -104,10 +104,6 @@ class Room:
     def say(self, uid, body, to=None):
         self.run(uid, self.members[uid].send(body, "ratchet", self.now, 0, to))
         self.advance(1000)
-
-
-def nothing(n):
-    """Hardware without randomness."""
 
 
 def _match(wanted, topic):
