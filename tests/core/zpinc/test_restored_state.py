@@ -163,7 +163,7 @@ def test_two_clones_are_told_and_so_are_the_others():
         if "/j/" in topic:
             room.queue.append(("S", topic, frame))  # its new session: the other one sees its own name in it
     room.pump()
-    assert room.members["S"].out.drops["same_uid"]
+    assert ("S", "dropped") in room.events and "forged" not in [name for _, name in room.events + clone.events]
 
 
 def test_a_session_whose_connections_can_be_numbered_no_more_is_followed_by_another():
@@ -174,7 +174,7 @@ def test_a_session_whose_connections_can_be_numbered_no_more_is_followed_by_anot
     room.run("S", s.disconnected(room.now))
     room.run("S", s.connecting(room.now))
     room.advance(5000)
-    assert s.me.session.sid != sid and 1024 <= s.keepalive.conn < 2048
+    assert s.me.session.sid != sid and s.keepalive.conn >> 16 == 1
     note(room, "S", b"goes on")
     room.pump()
     assert heard(room) == [("A", "S", b"goes on")]
