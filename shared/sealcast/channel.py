@@ -88,7 +88,6 @@ class Channel:
         """Before each connection: a number of its own, and the last will that names it."""
         if self.me.session is None or self.keepalive.conn >= U32 - 2 * CONN:  # no more numbers in this session
             need("zpinc.joins").begin(self.me, self.ring, self.epochs, now, self.out)
-            self.keepalive.conn = 0
         self.keepalive.place = self.ratchet.place(self.group)
         will = presence.will(self.me, self.ring, self.epochs, self.keepalive, self.out)
         self.out.effects.append((CONNECT, self.me.topic("p"), will))

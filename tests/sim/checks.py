@@ -178,7 +178,8 @@ class Checks:
         me = (client.uid, client.lineage)
         got = self.got.setdefault(me, set())
         for before in self.doubled.get(m.body, ()):
-            if before[1] == m.seq and (m.body, before) not in got:
+            late = before[1] <= self.order.get(me + (before[0],), -1)
+            if before[1] == m.seq and (m.body, before) not in got and not late:
                 sid, seq = before
                 break
         if (uid, secrecy, seq, "member") != (m.sender, m.secrecy, m.seq, m.origin):

@@ -8,7 +8,7 @@ from ..compat import const
 from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
 from ..rare import need
-from ..wire import PRESENCE, Reader, header, u32
+from ..wire import PRESENCE, U32, Reader, header, u32
 from .members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, STATUS, WILL
 from .messages import deliver_notes, missed
 from .notes import MAX_SEQ, drain, ring_matches
@@ -85,7 +85,8 @@ class Keepalive:
 
 def will(me, ring, epochs, keepalive, out):
     """A new connection begins: the frame that the broker publishes when it ends without a goodbye."""
-    keepalive.conn = (keepalive.conn // CONN + 1) * CONN + int.from_bytes(me.rng.bytes(2), "big") % (CONN - 1)
+    step = keepalive.conn // CONN % (U32 // CONN - 1) + 1  # at their end the session ends, too: see Channel.connecting
+    keepalive.conn = step * CONN + int.from_bytes(me.rng.bytes(2), "big") % (CONN - 1)
     keepalive.counter = 0
     out.dirty = True
     return _seal(me, ring, epochs, keepalive, WILL, LEFT, 0, out)

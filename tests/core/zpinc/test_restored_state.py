@@ -170,7 +170,7 @@ def test_a_session_whose_connections_can_be_numbered_no_more_is_followed_by_anot
     room = Room(["A", "S"])
     s = room.members["S"]
     sid = s.me.session.sid
-    s.keepalive.conn = 0xFFFFFFFF
+    s.keepalive.conn = 0xFFFE0005  # the last step
     room.run("S", s.disconnected(room.now))
     room.run("S", s.connecting(room.now))
     room.advance(5000)

@@ -46,6 +46,8 @@ def test_a_board_without_hardware_randomness_does_not_draw_its_secrets_twice():
     anna = Peer("anna", lamport=7, session=1)
     second, again = life(SEED, anna, sorted(kept.items()))
     assert len(drawn) == len(again) == 8 and not drawn & again
+    _, other = life(SEED, Peer("anna", lamport=7, session=1), ())  # as many draws as in the first: what is heard alone differs
+    assert len(other) == 8 and not drawn & other
     second.run(second.ch.send(b"two", "note", second.now))
     numbers = [(f[2:18], f[18:22]) for t, f in first.published + second.published if "/n/" in t]
     assert len(set(numbers)) == 2  # nobody takes the second for the first, seen already
