@@ -63,6 +63,9 @@ class Checks:
         self.top = 0  # the highest Lamport counter that any join had
         self.frames = {}  # (uid, header) -> frame, of notes and conversations
         self.bodies = {}  # body -> (uid, secrecy, sid, seq, lineage)
+        self.out = set()  # (uid, sid, seq) of notes that were published
+        self.doubled = {}  # body -> [(sid, seq)] before the last, of a note that was out and that a restored state, which
+        # did not know it, sealed again: the network had lost what lies in its own ring
         self.got = {}  # (receiver, lineage) -> {body}
         self.live = {}  # receiver -> {body: lineage}, delivered as live
         self.order = {}  # (receiver, lineage, sid) -> last seq
@@ -114,6 +117,9 @@ class Checks:
         for _, frame, _, seq in ch.out.outbox.entries.values():
             if seq is not None:
                 body = unpad_asking(ch.me.keys.open(frame, NOTE, ch.me.tag)[3][24:-64])[0]
+                _, _, sid, was, _ = self.bodies[body]
+                if client.rolled_back and (client.uid, sid, was) in self.out:
+                    self.doubled.setdefault(body, []).append((sid, was))
                 self.bodies[body] = (client.uid, "note", ch.me.session.sid, seq, client.lineage)
                 self.sent[(client.uid, client.lineage, ch.me.session.sid)] = seq + 1
 
@@ -154,6 +160,8 @@ class Checks:
 
     def published(self, uid, topic, payload):
         """A number of a session or a chain is given to one frame only, which is resent byte for byte."""
+        if topic.split("/")[4] == "n":
+            self.out.add((uid, payload[2:18], int.from_bytes(payload[18:22], "big")))
         if topic.split("/")[4] in ("n", "c") and not self.world.clients[uid].rolled_back:
             if self.frames.setdefault((uid, payload[:22]), payload) != payload:
                 raise Broken("two different frames under one number")
@@ -167,12 +175,17 @@ class Checks:
 
     def delivered(self, client, m):
         uid, secrecy, sid, seq, _ = self.sender(m.body)
-        if (uid, secrecy, seq, "member") != (m.sender, m.secrecy, m.seq, m.origin):
-            raise Broken("a message was delivered under a wrong name, number or secrecy")
         me = (client.uid, client.lineage)
         got = self.got.setdefault(me, set())
+        for before in self.doubled.get(m.body, ()):
+            late = before[1] <= self.order.get(me + (before[0],), -1)
+            if before[1] == m.seq and (m.body, before) not in got and not late:
+                sid, seq = before
+                break
+        if (uid, secrecy, seq, "member") != (m.sender, m.secrecy, m.seq, m.origin):
+            raise Broken("a message was delivered under a wrong name, number or secrecy")
         self.again += m.again
-        if m.body in got and not m.again:
+        if not m.again and (m.body in got if m.body not in self.doubled else (m.body, (sid, seq)) in got):
             raise Broken("invariant 9: %s was delivered twice" % secrecy)
         if not m.again and secrecy == "note":
             if seq <= self.order.get(me + (sid,), -1):
@@ -189,7 +202,7 @@ class Checks:
             self.notes += secrecy == "note"
             self.talks += secrecy == "conversation"
             self.historic += m.historic
-        got.add(m.body)
+        got |= {m.body, (m.body, (sid, seq))}
 
     def event(self, client, name, detail):
         if name == "gap":

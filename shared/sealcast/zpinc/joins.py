@@ -10,7 +10,7 @@ from . import places as left
 from .epochs import STALE
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
 from .me import MySession
-from .members import GONE, Member
+from .members import CONN, GONE, Member
 from .messages import next_note
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
@@ -48,6 +48,12 @@ def publish(me, out):
     out.publish(me.topic("j", s.lamport % JOIN_SLOTS), seal_join(me.keys, me.rng, me.identity, me.tag, join), True)
 
 
+def _not_alone(me, now, out):
+    """A clone goes on from our state, or went on before a backup of it came back: a person has to know."""
+    if out.may_report("same_uid", now):
+        out.event("dropped", {"reason": "same_uid", "uid": me.uid, "count": 1})
+
+
 def stale(me, members, ring, epochs, conn, pt, now, out):
     """A peer's answer: our join or our connection came with too small a number. Begin anew above it. Raises Reject."""
     r = Reader(pt)
@@ -60,6 +66,8 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
         raise Reject("jump")
     if not out.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
         raise Reject("stale")
+    if high // CONN == conn // CONN > 0:
+        _not_alone(me, now, out)
     members.lamport = max(members.lamport, lamport)
     own = me.session.order
     begin(me, ring, epochs, now, out)
@@ -89,6 +97,7 @@ def settle(me, members, ring, epochs, reading, places, now, out):
     unsent = []
     if me.joined and (own is not None and own > me.session.order or reading.used):
         # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
+        _not_alone(me, now, out)
         unsent = _unsent(me, ring, out)
         begin(me, ring, epochs, now, out)
     if not me.joined:
