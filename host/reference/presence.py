@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .encoding import Reader, Reject, u8, u16, u32
 from .frames import PRESENCE, Header, associated, open_sealed, parse_header, seal, sign, verify
+from .heard import Marks, pack_heard, read_heard
 from .joins import Join
 from .names import ChannelKeys
 
@@ -28,6 +29,7 @@ class Presence:
     epoch: bytes = bytes(16)
     place: int = 0
     place_head: bytes = bytes(16)
+    heard: Marks = ()
 
     @property
     def order(self) -> tuple[int, int]:
@@ -41,7 +43,7 @@ class Presence:
 def build_presence(keys: ChannelKeys, uid: str, p: Presence, nonce: bytes, session_seed: bytes) -> bytes:
     ad = associated(Header(PRESENCE, p.sid, p.counter), keys.rp, keys.name(uid))
     body = u8(p.status) + u32(p.conn) + u16(p.keepalive) + u32(p.sleep) + u32(p.head) + p.digest + u32(p.attempt)
-    body += u8(p.parts) + p.epoch + u32(p.place) + p.place_head
+    body += u8(p.parts) + p.epoch + u32(p.place) + p.place_head + pack_heard(p.heard)
     return seal(keys.msgkey, ad, nonce, sign(session_seed, ad, body))
 
 
@@ -56,6 +58,7 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     status, conn, keepalive, sleep, head = r.number(1), r.number(4), r.number(2), r.number(4), r.number(4)
     digest, attempt = r.take(16), r.number(4)
     parts, epoch, place, place_head = r.number(1), r.take(16), r.number(4), r.take(16)
+    heard = read_heard(r)
     r.take(64)
     r.end()
     if status not in (AWAKE, ASLEEP, LEFT) or not 5 <= keepalive <= 3600:
@@ -63,5 +66,5 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     if head > MAX_HEAD:
         raise Reject("format", "head")
     verify(session.S, ad, pt)
-    told = (digest, attempt, parts, epoch, place, place_head)
+    told = (digest, attempt, parts, epoch, place, place_head, heard)
     return Presence(header.epoch, header.seq, status, conn, keepalive, sleep, head, *told)

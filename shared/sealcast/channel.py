@@ -19,7 +19,7 @@ from .rare import load, need
 from .wire import HANDSHAKE, U32
 from .zpinc import epochs as agreed
 from .zpinc import messages, places, presence
-from .zpinc.epochs import STALE, Epochs
+from .zpinc.epochs import ASK, STALE, Epochs
 from .zpinc.me import CONVERSATIONS, GROUP, Me
 from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, Members
 from .zpinc.notes import Reading, Ring
@@ -224,11 +224,10 @@ class Channel:
         need("zpinc.joins").approve(self.me, self.others, uid, text, self.phase == ONLINE, self.out)
         return self._finish(now)
 
-    @property
-    def settling(self):
-        """Are we connected, and do not know yet who else is there and where the group is?"""
+    def settling(self, place):
+        """Are we connected, and do not know yet who else is there, and (place) where the group is?"""
         if self.phase == ONLINE:
-            return not self.reading.heard or bool(self.ratchet.seeking(self.group))
+            return not self.reading.heard or place and bool(self.ratchet.seeking(self.group))
         return self.phase == READING
 
     @property
@@ -251,8 +250,9 @@ class Channel:
 
     def _need_reading(self):
         need("zpinc.history")
-        if self.reading.first:
+        if self.reading.first or self.reading.ask_at is not None:
             need("zpinc.joins")
+        if self.reading.first:
             self.ratchet.need_online(self.group)
 
     def _read(self, now):
@@ -282,7 +282,9 @@ class Channel:
 
     def _announce(self, status, sleep, now):
         self.keepalive.place = self.ratchet.place(self.group)
-        presence.announce(self.me, self.ring, self.epochs, self.keepalive, status, sleep, now, self.out)
+        presence.announce(
+            self.me, self.others.heard, self.ring, self.epochs, self.keepalive, status, sleep, now, self.out
+        )
 
     def _move(self, root):
         """Go on where this root key leads to; None: stay."""
@@ -310,7 +312,7 @@ class Channel:
                 raise Reject("topic")
             self.ratchet.receive(me, others, self.group, stream, frame, now, out)
         elif member is None or member.name != name or not member.sessions:
-            need("zpinc.joins").seek(me, name, stream, frame, now, out)
+            need("zpinc.joins").seek(me, reading, name, stream, frame, now, out)
         elif stream == "n":
             messages.receive_note(me, others, reading, member, frame, now, out)
         elif stream == "p":
@@ -340,6 +342,9 @@ class Channel:
     def _handshake(self, member, frame, now):
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
         ad, sid, seq, pt = me.keys.open(frame, HANDSHAKE, member.tag)
+        if pt[:1] == bytes((ASK,)):
+            need("zpinc.joins").asked(me, self.reading, pt, now, out)
+            return
         if pt[:1] != bytes((STALE,)):
             if not me.parts & CONVERSATIONS:
                 raise Reject("members")
@@ -359,7 +364,8 @@ class Channel:
         out = self.out
         if self.phase == ONLINE:
             agreed.plan(self.me, self.others, self.epochs, now, out)
-            presence.soon(self.epochs, self.keepalive, any(self.ratchet.place(self.group)[1]), now)
+            live = any(self.ratchet.place(self.group)[1])
+            presence.soon(self.me, self.others, self.epochs, self.keepalive, live, now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         if out.dirty:

@@ -45,15 +45,16 @@ class Message:
     """What an application gets. secrecy: note | conversation | ratchet; origin: member (proved by it) | group
     (by any with the key)."""
 
-    def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch):
+    def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch, age=None):
         self.sender = sender
         self.body = body
         self.secrecy = secrecy
         self.origin = origin
         self.time = time  # the sender's clock, Unix seconds; 0 when it had none
         self.seq = seq
-        self.historic = historic
+        self.historic = historic  # not provably recent: PROTOCOL.md 7.6
         self.epoch = epoch  # hex, or None for a note
+        self.age = age  # it was made at most so many seconds before it was delivered; None: nothing is provable
         self.private = False  # for us alone (ratchet only)
         self.again = False  # may have been delivered before a power cut
 

@@ -25,9 +25,9 @@ def send(me, others, ring, epochs, ratchet, group, body, mode, time, to, min_sec
     place, tags = ratchet.place(group), ratchet.tags(group)
     sent = audience.choose(me, awake, epoch, place, tags, mode, to, min_secrecy)
     if sent.mode == "ratchet":
-        ratchet.send(me, others, group, bytes(body), None if to is None else others.tag_of(to), now, out)
+        ratchet.send(me, others, group, bytes(body), time, None if to is None else others.tag_of(to), now, out)
     elif sent.mode == "note":
         messages.send_note(me, others, ring, bytes(body), time, online, out)
     else:
-        messages.send_conversation(me, epochs, bytes(body), time, out)
+        messages.send_conversation(me, others, epochs, bytes(body), time, out)
     return sent

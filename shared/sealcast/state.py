@@ -30,7 +30,7 @@ def pack_parts(ch):
     s = me.session if me.joined else None
     out = [bytes((FORMAT,)), me.rng.next_seed, me.place]
     pack_places(out, me, ch.places)
-    out += [u32(others.lamport), u32(others.newest[0]), others.newest[1], u32(ch.keepalive.conn)]
+    out += [u32(others.lamport), bytes(20), u32(ch.keepalive.conn)]  # once the newest join stood there
     out.append(bytes((1 if s else 0,)))
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed)
@@ -88,7 +88,7 @@ def _unpack(ch, r):
         ch.settle_at(root)
     others, epochs = ch.others, ch.epochs
     others.lamport = r.uint(4)
-    others.newest = (r.uint(4), r.take(16))
+    r.take(20)
     ch.keepalive.conn = r.uint(4)
     if r.uint(1) == 1:
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
@@ -206,7 +206,7 @@ def _pack_member(m):
     out.append(bytes((len(m.sessions),)))
     for s in m.sessions:
         w = s.window
-        known = bytes((w.ring, 0 if w.next is None else 1)) + u32(w.next or 0) + u32(w.head)
+        known = bytes((w.ring, 0 if w.fresh else 1)) + u32(0 if w.fresh else w.next) + u32(w.head)
         out.append(u32(s.lamport) + s.sid + s.S + known)
     return b"".join(out)
 
@@ -224,7 +224,7 @@ def _unpack_member(r, roster):
         if kept:
             m.admit(Join(lamport, sid, public, S, ring))
             window = m.current.window
-            window.next, window.head = upto if has else None, head
+            window.next, window.head, window.fresh = upto if has else None, head, not has
     if m.current:
         m.status = UNHEARD
         m.conn, m.counter = conn, counter - 1
@@ -232,7 +232,7 @@ def _unpack_member(r, roster):
 
 
 def _pack_message(m):
-    flags = bytes((_SECRECY.index(m.secrecy), 1 if m.origin == "member" else 2, m.historic + 2 * m.private))
+    flags = bytes((_SECRECY.index(m.secrecy), 1 if m.origin == "member" else 2, 1 + 2 * m.private))
     return lv(m.sender.encode(), m.body, (m.epoch or "").encode()) + flags + u32(m.time) + u32(m.seq)
 
 
@@ -241,6 +241,6 @@ def _unpack_message(r):
     secrecy = _SECRECY[r.uint(1) % len(_SECRECY)]
     origin = "member" if r.uint(1) == 1 else "group"
     flags = r.uint(1)
-    m = Message(sender, body, secrecy, origin, r.uint(4), r.uint(4), flags & 1 == 1, epoch or None)
+    m = Message(sender, body, secrecy, origin, r.uint(4), r.uint(4), True, epoch or None)  # nobody knows how long ago
     m.private = flags & 2 == 2
     return m

@@ -39,7 +39,7 @@ def _sealed(world, client, g):
     """A right frame of ours, to be damaged: nobody may deliver what it says."""
     body = b"never to be delivered"
     g.outgoing.count += 1
-    lead = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count)
+    lead = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count) + bytes(5)
     return smmp.seal(
         world.suite, g.state, _statics(client), world.random.randbytes(24), world.random.randbytes(32), lead + body
     )

@@ -27,15 +27,15 @@ async def send(session, body, mode, to, min_secrecy):
 
     while not session.closed and not (session.channel and session.channel.me.joined):
         await sleep_ms(_POLL_MS)  # until our first connection
-    if mode != "note":
-        await _settled(session)
+    await _settled(session, mode != "note")
     await session.ask(seal, SEND)
     return sent[-1]
 
 
-async def _settled(session):
-    """Who is there decides how a message goes: wait while that is being read."""
+async def _settled(session, place):
+    """Who is there decides how a message goes, and what was heard of them proves that it is new: wait while that is
+    being read. place: and while the group's place is looked for."""
     clock = session.clock
     began = clock.now()
-    while session.channel and session.channel.settling and clock.now() - began < _SETTLE_MS:
+    while session.channel and session.channel.settling(place) and clock.now() - began < _SETTLE_MS:
         await sleep_ms(_POLL_MS)

@@ -7,15 +7,19 @@ from ..rare import load
 from ..wire import HANDSHAKE, NOTE, PRESENCE, Reader, header, u32, unpad
 from . import epochs as agreed
 from . import places as left
-from .epochs import STALE
+from .epochs import ASK, STALE
+from .heard import MARK, read
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
 from .me import MySession
-from .members import GONE, Member
+from .members import GONE, WILL, Member
 from .messages import next_note
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
 LAMPORT_MAX = 0x7FFFFFFF
+MAX_MISSED = const(32)
+ASK_MS = const(2000)  # a join that we do not know is asked for after this time
+SPREAD_MS = const(8)  # and this, times the first byte of our tag: others may ask before us
 
 # --- our own
 
@@ -78,20 +82,21 @@ def settle(me, members, ring, epochs, reading, places, now, out):
         if own and own[0] < LAMPORT_MAX:
             members.lamport = max(members.lamport, own[0])
         take_place(me, members, out)
-    for token, time, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
-        out.outbox.entries[token] = next_note(me, members, ring, body, time, out)
+    for token, time, named, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
+        out.outbox.entries[token] = next_note(me, ring, body, time, named, out)
     return renewed
 
 
 def _unsent(me, ring, out):
-    """[(token, time, body)] of the notes written in this run, before its first connection was online."""
+    """[(token, time, what it names, body)] of the notes written in this run, before its first connection was online."""
     found = []
     for token in sorted(out.outbox.entries):
         _, frame, _, seq = out.outbox.entries[token]
         if seq is not None and seq >= ring.begun:
             pt = me.keys.open(frame, NOTE, me.tag)[3]
-            body = pt[24:-SIG] if me.config["sign"] else pt[24:]
-            found.append((token, int.from_bytes(pt[:4], "big"), unpad(body)))
+            r = Reader(pt[:-SIG] if me.config["sign"] else pt)
+            time, marks = r.uint(4), read(r)
+            found.append((token, time, bytes((len(marks) // MARK,)) + marks, unpad(r.rest())))
     return found
 
 
@@ -144,15 +149,39 @@ def receive(me, members, reading, places, name, frame, online, now, out):
     return admit(me, members, reading, places, member, join, online, now, out)
 
 
-def seek(me, name, stream, frame, now, out):
-    """Nobody we know. When a presence shows that it holds the channel's key, its join was lost: read the joins
-    again."""
+def seek(me, reading, name, stream, frame, now, out):
+    """Nobody we know. When a presence shows that it holds the channel's key, its join was lost, or is late: read the
+    joins again, and soon ask for it (6.5)."""
     if stream == "p":
         me.keys.uid(name)
-        me.keys.open(frame, PRESENCE, name[:16])
+        _, sid, counter, _ = me.keys.open(frame, PRESENCE, name[:16])
         if out.may_report("seek", now):
             out.subscribe(me.topics.everyone("j"))
+        if counter != WILL and sid not in reading.missed and len(reading.missed) < MAX_MISSED:
+            reading.missed.append(sid)
+            if reading.ask_at is None:
+                reading.ask_at = now + ASK_MS + SPREAD_MS * me.tag[0]
     raise Reject("unknown")
+
+
+def ask(me, members, reading, now, out):
+    """For the joins that have not come."""
+    known = [s.sid for m in members.by_tag.values() for s in m.sessions]
+    missed = [sid for sid in reading.missed if sid not in known]
+    reading.missed, reading.ask_at = [], None
+    if missed and out.may_report("ask", now):
+        out.publish(me.topic("h"), me.seal(header(HANDSHAKE, me.session.sid, 0), bytes((ASK,)) + b"".join(missed)))
+
+
+def asked(me, reading, pt, now, out):
+    """A member asks for joins that the broker does not show it: ours goes out again. Raises Reject."""
+    sids = pt[1:]
+    if not sids or len(sids) % 16 or len(sids) > 16 * MAX_MISSED:
+        raise Reject("format")
+    sids = [sids[i : i + 16] for i in range(0, len(sids), 16)]
+    reading.missed = [sid for sid in reading.missed if sid not in sids]  # the answers go to all
+    if me.session.sid in sids and out.may_report("asked", now):
+        publish(me, out)
 
 
 def admit(me, members, reading, places, member, join, online, now, out):

@@ -7,6 +7,7 @@ Pure bookkeeping on authenticated input: signatures and freshness are checked he
 from ..compat import const
 from ..errors import NoGroup, Reject
 from ..wire import U32
+from .heard import Heard
 from .notes import Window
 
 AWAKE = const(1)
@@ -127,12 +128,11 @@ class Members:
         self._me = me
         self.by_tag = {}
         self.lamport = 0  # the largest that any accepted join carried
-        self.newest = (0, bytes(16))  # the newest join we know
+        self.heard = Heard()
 
     def note(self, order):
         """A join with this (lamport, sid) was accepted."""
         self.lamport = max(self.lamport, order[0])
-        self.newest = max(self.newest, order)
 
     def tag_of(self, uid):
         for m in self.by_tag.values():

@@ -6,6 +6,7 @@ from ..effects import Message
 from ..rare import need
 from ..wire import Reader, pad, u32, unpad
 from . import epochs as agreed
+from . import heard
 from .notes import bound, drain, frame_digest, open_note, seal_note
 
 # --- sending
@@ -14,7 +15,7 @@ from .notes import bound, drain, frame_digest, open_note, seal_note
 def send_note(me, members, ring, body, time, online, out):
     """What is written before we are online waits in the outbox: our place and numbers may still turn out to be used."""
     out.outbox.room()
-    entry = next_note(me, members, ring, body, time, out)
+    entry = next_note(me, ring, body, time, members.heard.named(), out)
     token = out.outbox.add(*entry)
     if online:
         out.publish(entry[0], entry[1], True, token)
@@ -22,19 +23,19 @@ def send_note(me, members, ring, body, time, online, out):
         out.queued(token)
 
 
-def next_note(me, members, ring, body, time, out):
-    """-> the outbox entry of our next note."""
+def next_note(me, ring, body, time, named, out):
+    """-> the outbox entry of our next note. named: what was heard when it was made."""
     seq = ring.next
-    frame = seal_note(me, seq, time, members.newest, body)
+    frame = seal_note(me, seq, time, named, body)
     ring.added(frame_digest(me.suite, frame))
     out.dirty = True
     return me.topic("n", seq % ring.size), frame, True, seq
 
 
-def send_conversation(me, epochs, body, time, out):
+def send_conversation(me, members, epochs, body, time, out):
     out.outbox.room()
     epoch, topic = epochs.current, me.topic("c")
-    frame = epoch.seal(me, u32(time) + pad(body), me.config["sign"])
+    frame = epoch.seal(me, u32(time) + members.heard.named() + pad(body), me.config["sign"])
     epoch.messages += 1
     out.dirty = True
     out.publish(topic, frame, False, out.outbox.add(topic, frame, False, None))
@@ -45,18 +46,20 @@ def send_conversation(me, epochs, body, time, out):
 
 def receive_note(me, members, reading, member, frame, now, out):
     note = open_note(me.keys, frame, member, me.config["sign"])
+    note.since = members.heard.since(note.heard)
     note.session.window.add(note.seq, note)
-    deliver_notes(me, members, member, drain(reading, member, now), out)
+    deliver_notes(me, member, drain(reading, member, now), now, out)
     if note.session.window.held:
         bound(members)
 
 
-def deliver_notes(me, members, member, notes, out):
+def deliver_notes(me, member, notes, now, out):
     """Notes of one member, in order."""
     for note in notes:
-        live = note.session is member.current and me.session.order <= note.named <= members.newest
+        age = heard.age(note.since, now)
+        live = note.session is member.current and heard.is_live(age, me.config)
         origin = "member" if me.config["sign"] else "group"
-        out.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
+        out.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None, age))
         out.dirty = True
 
 
@@ -70,7 +73,7 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     if signed:
         pt = check(me.suite, session.S, ad, pt, epoch.hid)
     r = Reader(pt)
-    time, body = r.uint(4), unpad(r.rest())
+    time, marks, body = r.uint(4), heard.read(r), unpad(r.rest())
     commit()
     epoch.messages += 1
     out.dirty = True
@@ -79,4 +82,6 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     if signed:  # unsigned it proves only the key, which a man in the middle has too
         agreed.vouch(me, members, epochs, epoch, member.tag, now, out)
     origin = "member" if signed else "group"
-    out.deliver(Message(member.uid, body, "conversation", origin, time, number, False, hexlify(epoch.id)))
+    age = heard.age(members.heard.since(marks), now)
+    live = heard.is_live(age, me.config)
+    out.deliver(Message(member.uid, body, "conversation", origin, time, number, not live, hexlify(epoch.id), age))

@@ -9,22 +9,25 @@ from ..crypto.keys import derive
 from ..crypto.signing import check, sign
 from ..errors import Reject
 from ..wire import NOTE, Reader, header, lv, pad, u32, unpad
+from .heard import read
 
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
 HELD_BYTES = const(8192)  # of bodies, a session
 ALL_HELD = const(16384)  # and of all sessions together
 # How long a hole in a sender's notes may last before the ring is read again, and again before it is reported
 GAP_MS = const(3000)
+LATE_MS = const(12000)  # the second time while a window is fresh: a broker may show what it keeps late
 
 
 class Note:
-    """One opened note. `named` is the newest join its sender knew, which decides whether it is historic."""
+    """One opened note."""
 
-    def __init__(self, session, seq, time, named, body, digest):
+    def __init__(self, session, seq, time, heard, body, digest):
         self.session = session
         self.seq = seq
         self.time = time
-        self.named = named
+        self.heard = heard  # marks of presences, joined, see heard.py
+        self.since = None  # what follows from them
         self.body = body
         self.digest = digest
 
@@ -39,10 +42,10 @@ def ring_digest(suite, digests):
     return derive(suite, b"", b"sc/ring", lv(*digests))[:16]
 
 
-def seal_note(me, seq, time, named, body):
-    """-> frame. named: (lamport, sid) of the newest join we know. body: at most MAX_BODY bytes."""
+def seal_note(me, seq, time, heard, body):
+    """-> frame. heard: what it names, see heard.py. body: at most MAX_BODY bytes."""
     head = header(NOTE, me.session.sid, seq)
-    pt = u32(time) + u32(named[0]) + named[1] + pad(body)
+    pt = u32(time) + heard + pad(body)
     if me.config["sign"]:
         pt += sign(me.suite, me.session, me.keys.ad(head, me.tag), pt)
     return me.seal(head, pt)
@@ -68,8 +71,8 @@ def open_note(keys, frame, member, signed):
     if signed:
         pt = check(keys.suite, session.S, ad, pt)
     r = Reader(pt)
-    time, named = r.uint(4), (r.uint(4), r.take(16))
-    return Note(session, seq, time, named, unpad(r.rest()), frame_digest(keys.suite, frame))
+    time, marks = r.uint(4), read(r)
+    return Note(session, seq, time, marks, unpad(r.rest()), frame_digest(keys.suite, frame))
 
 
 class Ring:
@@ -116,6 +119,8 @@ class Window:
     def __init__(self, ring):
         self.ring = ring
         self.next = None  # None until the ring has been read once
+        self.fresh = True  # nothing was handed over yet: `next` is what the ring could still hold
+        self.first = None  # the first signed head heard while it was: what came since is owed
         self.head = 0  # the highest signed head heard of
         self.held = {}  # seq -> note: arrived ahead of a hole, or while the ring is being read
         self.digests = []  # of the last `ring` notes delivered without a hole
@@ -144,11 +149,19 @@ class Window:
         del self.held[last]
 
     def baseline(self):
-        """After the first reading: everything that the ring could still hold is expected, no more."""
-        if self.next is None:
+        """From the first reading until something is handed over: what the ring could still hold is expected, no more."""
+        if self.fresh:
             top = max(self.held) + 1 if self.held else 0
-            self.next = max(0, max(self.head, top) - self.ring)
+            low = max(self.head, top) - self.ring
+            self.next = max(self.next or 0, low if self.first is None else min(low, self.first))
             self.held = {seq: self.held[seq] for seq in self.held if seq >= self.next}
+
+    def confirmed(self, head):
+        """Its owner has signed this head: is there nothing more to come from before?"""
+        if self.first is None:
+            self.first = head
+        if self.next == head:
+            self.fresh = False
 
     def ready(self):
         """Notes that can be delivered now, in order."""
@@ -158,6 +171,7 @@ class Window:
             out.append(note)
             self.digests = (self.digests + [note.digest])[-self.ring :]
             self.next += 1
+            self.fresh = False
         return out
 
     def hole(self, now):
@@ -177,6 +191,7 @@ class Window:
         first = self.next
         self.next = min(self.held) if self.held else self.head
         self.digests = []
+        self.fresh = False
         self.calm()
         return first, self.next - 1
 
@@ -204,6 +219,8 @@ class Reading:
         self.nonce = None  # of the barrier that ends the present reading
         self.deadline = None
         self.joins = []  # [(Join, Member)] that came during the first reading
+        self.missed = []  # sids of presences whose joins we do not know
+        self.ask_at = None  # when we ask for them
         self.own_order = None  # of our own newest join on the broker
         self.used = False  # did somebody use our next numbers?
         self.heard = False  # has what the broker keeps of the others' presence come?
@@ -218,7 +235,7 @@ class Reading:
 
     def times(self, members):
         """When history.tick has something to do."""
-        out = [0 if self.queue and self.nonce is None else None, self.deadline]
+        out = [0 if self.queue and self.nonce is None else None, self.deadline, self.ask_at]
         for member in members.by_tag.values():
             if not self.busy(member):
                 out += [s.window.gap_at for s in member.sessions]
@@ -235,6 +252,7 @@ def drain(reading, member, now):
         return []
     notes = []
     for s in member.sessions:
+        s.window.baseline()
         notes += s.window.ready()
         s.window.hole(now)
     return notes

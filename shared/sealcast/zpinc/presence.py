@@ -9,6 +9,7 @@ from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
 from ..rare import need
 from ..wire import PRESENCE, Reader, header, u32
+from .heard import MANY, MARK, read
 from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL
 from .messages import deliver_notes
 from .notes import MAX_SEQ, drain, ring_matches
@@ -17,9 +18,9 @@ CHANGED_MS = const(500)  # a new epoch, or place in the group, is told within th
 
 
 class Presence:
-    """One keepalive, goodbye or last will. 72 bytes and a signature."""
+    """One keepalive, goodbye or last will. 73 bytes, marks, and a signature."""
 
-    def __init__(self, status, conn, keepalive, sleep, head, digest, attempt, parts, epoch, place):
+    def __init__(self, status, conn, keepalive, sleep, head, digest, attempt, parts, epoch, place, heard):
         self.status = status
         self.conn = conn
         self.keepalive = keepalive  # seconds
@@ -30,6 +31,7 @@ class Presence:
         self.parts = parts  # what it takes part in, see me.py
         self.epoch = epoch  # id of the one it sends in; zeros: none
         self.place = place  # (epoch, head[:16]) of its group; zeros: not live in one
+        self.heard = heard  # marks of presences, joined, see heard.py
 
 
 def seal_presence(me, counter, p):
@@ -39,6 +41,7 @@ def seal_presence(me, counter, p):
         bytes((p.status,)) + u32(p.conn) + p.keepalive.to_bytes(2, "big") + u32(p.sleep)
         + u32(p.head) + p.digest + u32(p.attempt)
         + bytes((p.parts,)) + p.epoch + u32(p.place[0]) + p.place[1]
+        + bytes((len(p.heard) // MARK,)) + p.heard
     )  # fmt: skip
     return me.seal(head, body + sign(me.suite, me.session, me.keys.ad(head, me.tag), body))
 
@@ -51,7 +54,7 @@ def open_presence(keys, frame, member):
         raise Reject("behind")
     r = Reader(pt)
     p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4),
-                 r.uint(1), r.take(16), (r.uint(4), r.take(16)))  # fmt: skip
+                 r.uint(1), r.take(16), (r.uint(4), r.take(16)), read(r))  # fmt: skip
     r.take(SIG)
     r.end()
     right = p.status in (AWAKE, ASLEEP, LEFT) and (counter != WILL or p.status == LEFT)
@@ -84,32 +87,37 @@ def will(me, ring, epochs, keepalive, out):
     keepalive.conn += 1
     keepalive.counter = 0
     out.dirty = True
-    return _seal(me, ring, epochs, keepalive, WILL, LEFT, 0, out)
+    return _seal(me, ring, epochs, keepalive, WILL, LEFT, 0, b"", out)
 
 
-def announce(me, ring, epochs, keepalive, status, sleep, now, out):
+def announce(me, heard, ring, epochs, keepalive, status, sleep, now, out):
     """Publish how we are. sleep: seconds, for ASLEEP."""
     keepalive.counter += 1
     keepalive.due = now + me.config["keepalive"] * 1000
-    out.publish(me.topic("p"), _seal(me, ring, epochs, keepalive, keepalive.counter, status, sleep, out), True)
+    marks = b"".join(heard.marks)
+    frame = _seal(me, ring, epochs, keepalive, keepalive.counter, status, sleep, marks, out)
+    heard.add(me.suite, frame, marks, now)
+    out.publish(me.topic("p"), frame, True)
 
 
-def soon(epochs, keepalive, live, now):
+def soon(me, members, epochs, keepalive, live, now):
     """Others send by what they believe of us: what changed is said before it does harm. Who still sends in the epoch
     that we named is read for a while more; when not, we say so at once."""
     e, said = epochs.current, keepalive.said
     if (e.id if e else bytes(16), live) != said:
         read = said[0] in [known.id for known in (e, epochs.pending, epochs.previous) if known]
         keepalive.due = min(keepalive.due, now + CHANGED_MS * (read or not any(said[0])))
+    if len(members.heard.marks) > MANY and members.rank(members.by_tag, me.tag) == 0:  # many spoke at once: name them all
+        keepalive.due = min(keepalive.due, now + CHANGED_MS)
 
 
-def _seal(me, ring, epochs, keepalive, counter, status, sleep, out):
+def _seal(me, ring, epochs, keepalive, counter, status, sleep, marks, out):
     head, digest = ring.head(me.suite, out.outbox)
     epoch = epochs.current.id if epochs.current else bytes(16)
     keepalive.said = (epoch, any(keepalive.place[1]))
     return seal_presence(me, counter, Presence(
         status, keepalive.conn, me.config["keepalive"], sleep, head, digest, epochs.rank[0],
-        me.parts, epoch, keepalive.place
+        me.parts, epoch, keepalive.place, marks
     ))  # fmt: skip
 
 
@@ -117,7 +125,7 @@ def receive(me, members, epochs, reading, member, frame, now, out):
     """A known member's frame -> True when the member has gone with it. Raises Reject; who comes with numbers of
     the past is told so."""
     if frame[2:18] not in [s.sid for s in member.sessions]:
-        need("zpinc.joins").seek(me, member.name, "p", frame, now, out)
+        need("zpinc.joins").seek(me, reading, member.name, "p", frame, now, out)
     before, conn = member.status, member.conn
     try:
         _, counter, p = open_presence(me.keys, frame, member)
@@ -134,7 +142,9 @@ def receive(me, members, epochs, reading, member, frame, now, out):
     if member.status != before:
         out.event(STATUS[member.status], {"uid": member.uid})
     if counter != WILL:
+        members.heard.add(me.suite, frame, p.heard, None)
+        member.current.window.confirmed(p.head)
         if ring_matches(me.suite, member.current.window, p) is False:
             out.complain("ring", member.uid, now)
-        deliver_notes(me, members, member, drain(reading, member, now), out)
+        deliver_notes(me, member, drain(reading, member, now), now, out)
     return member.status != before and member.status not in PRESENT

@@ -171,17 +171,17 @@ class Peer:
         return self.topic("j", s.lamport % 4), seal_join(self.keys, self.rng, self.identity, self.tag, body)
 
     def presence(self, status=AWAKE, conn=1, counter=None, head=0, sleep=0, attempt=0, digest=None, parts=3,
-                 epoch=bytes(16), place=(0, bytes(16))):  # fmt: skip
+                 epoch=bytes(16), place=(0, bytes(16)), marks=b""):  # fmt: skip
         if counter is None:
             self.counter += 1
             counter = self.counter
         digest = ring_digest(suite, []) if digest is None else digest
-        p = Presence(status, conn, 30, sleep, head, digest, attempt, parts, epoch, place)
+        p = Presence(status, conn, 30, sleep, head, digest, attempt, parts, epoch, place, marks)
         return self.topic("p"), seal_presence(self, counter, p)
 
-    def note(self, seq, body=b"hello", named=(99, b"\xff" * 16), signed=True, time=0):
+    def note(self, seq, body=b"hello", heard=b"\x00", signed=True, time=0):
         self.config["sign"] = signed
-        return self.topic("n", seq % self.ring), seal_note(self, seq, time, named, body)
+        return self.topic("n", seq % self.ring), seal_note(self, seq, time, heard, body)
 
     def handshake(self, attempt, pt, kind=HANDSHAKE):
         return self.topic("h"), self.seal(header(kind, self.session.sid, attempt), pt)
@@ -249,7 +249,7 @@ def agree(solo, peer, attempt=1):
 
 def talk(peer, epoch, body, signed=True):
     """A conversation frame of the peer."""
-    return peer.topic("c"), epoch.seal(peer, u32(0) + pad(body), signed)
+    return peer.topic("c"), epoch.seal(peer, u32(0) + b"\x00" + pad(body), signed)
 
 
 __all__ = ["KEY", "Peer", "Solo", "agree", "config", "hardware", "hear", "raises", "suite", "talk"]

@@ -1,0 +1,49 @@
+"""What a message's maker had heard, and whom it therefore knew: PROTOCOL.md section 7.6."""
+
+from dataclasses import dataclass, field
+
+from .encoding import Reader, Reject, u8
+from .primitives import H
+
+MOST = 8
+
+Marks = tuple[bytes, ...]
+
+
+def mark_of(frame: bytes) -> bytes:
+    return H(b"", frame, person=b"sc/mark")[:8]
+
+
+def pack_heard(marks: Marks) -> bytes:
+    if len(marks) > MOST:
+        raise ValueError("at most eight marks")
+    return u8(len(marks)) + b"".join(marks)
+
+
+def read_heard(reader: Reader) -> Marks:
+    n = reader.number(1)
+    if n > MOST:
+        raise Reject("format", "more than eight marks")
+    return tuple(reader.take(8) for _ in range(n))
+
+
+@dataclass
+class Heard:
+    """The list of one who hears every presence in order, and which sessions each presence comes after."""
+
+    marks: Marks = ()
+    _after: dict[bytes, frozenset[bytes]] = field(default_factory=dict)
+
+    def presence(self, sid: bytes, frame: bytes, marks: Marks) -> None:
+        """One that was accepted or published, and is no last will."""
+        mark = mark_of(frame)
+        self.marks = (*(m for m in self.marks if m not in (mark, *marks)), mark)[-MOST:]
+        self._after[mark] = self.sessions(marks) | {sid}
+
+    def sessions(self, marks: Marks) -> frozenset[bytes]:
+        """The sids of which a presence stands behind these marks: who names them knew those sessions."""
+        return frozenset[bytes]().union(*(self._after.get(m, frozenset()) for m in marks))
+
+    def knows(self, marks: Marks) -> bool:
+        """Are they all marks of presences that were published?"""
+        return all(m in self._after for m in marks)
