@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from .encoding import Reader, Reject, u8
 from .primitives import H
 
-MOST = 8
+MOST, ALL = 8, 32
+"""Marks that a message names, and a presence."""
 
 Marks = tuple[bytes, ...]
 
@@ -15,15 +16,15 @@ def mark_of(frame: bytes) -> bytes:
 
 
 def pack_heard(marks: Marks) -> bytes:
-    if len(marks) > MOST:
-        raise ValueError("at most eight marks")
+    if len(marks) > ALL:
+        raise ValueError("at most 32 marks")
     return u8(len(marks)) + b"".join(marks)
 
 
-def read_heard(reader: Reader) -> Marks:
+def read_heard(reader: Reader, most: int = MOST) -> Marks:
     n = reader.number(1)
-    if n > MOST:
-        raise Reject("format", "more than eight marks")
+    if n > most:
+        raise Reject("format", f"more than {most} marks")
     return tuple(reader.take(8) for _ in range(n))
 
 
@@ -37,8 +38,12 @@ class Heard:
     def presence(self, sid: bytes, frame: bytes, marks: Marks) -> None:
         """One that was accepted or published, and is no last will."""
         mark = mark_of(frame)
-        self.marks = (*(m for m in self.marks if m not in (mark, *marks)), mark)[-MOST:]
+        self.marks = (*(m for m in self.marks if m not in (mark, *marks)), mark)[-ALL:]
         self._after[mark] = self.sessions(marks) | {sid}
+
+    def named(self) -> Marks:
+        """What a message names."""
+        return self.marks[-MOST:]
 
     def sessions(self, marks: Marks) -> frozenset[bytes]:
         """The sids of which a presence stands behind these marks: who names them knew those sessions."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .encoding import Reader, Reject, u8, u16, u32
 from .frames import PRESENCE, Header, associated, open_sealed, parse_header, seal, sign, verify
-from .heard import Marks, pack_heard, read_heard
+from .heard import ALL, Marks, pack_heard, read_heard
 from .joins import Join
 from .names import ChannelKeys
 
@@ -58,7 +58,7 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     status, conn, keepalive, sleep, head = r.number(1), r.number(4), r.number(2), r.number(4), r.number(4)
     digest, attempt = r.take(16), r.number(4)
     parts, epoch, place, place_head = r.number(1), r.take(16), r.number(4), r.take(16)
-    heard = read_heard(r)
+    heard = read_heard(r, ALL)
     r.take(64)
     r.end()
     if status not in (AWAKE, ASLEEP, LEFT) or not 5 <= keepalive <= 3600:

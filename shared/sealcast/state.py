@@ -216,7 +216,7 @@ def _unpack_member(r, roster):
     m = Member(name, uid)
     m.public = roster.get(uid) or public or None
     kept = m.public == public  # else the roster names another identity now: what the old one said is forgotten
-    m.floor = r.uint(4)
+    floor = r.uint(4)
     conn, counter = r.uint(4), r.uint(4)
     for _ in range(r.uint(1)):
         lamport, sid, S = r.uint(4), r.take(16), r.take(32)
@@ -225,6 +225,7 @@ def _unpack_member(r, roster):
             m.admit(Join(lamport, sid, public, S, ring))
             window = m.current.window
             window.next, window.head, window.fresh = upto if has else None, head, not has
+    m.floor = floor  # a kept session may have the number of a forgotten one
     if m.current:
         m.status = UNHEARD
         m.conn, m.counter = conn, counter - 1

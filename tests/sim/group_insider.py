@@ -57,6 +57,7 @@ def _spoil(world, client, g):
     st, suite, r = g.state, world.suite, world.random
     body = ("%s>/evil %d" % (client.uid, len(world.checks.bodies))).encode()
     world.checks.bodies[body] = (client.uid, "ratchet", None, None)
+    world.checks.made[body] = world.now
     g.outgoing.count += 1
     message = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count) + body
     nonce, r_new = r.randbytes(24), r.randbytes(32)

@@ -136,6 +136,7 @@ class World:
             sid = e.hid if e else None
             seq = e.chains[e.index(ch.me.tag)][1] if e else 0
         self.checks.bodies[body] = (client.uid, mode, sid, seq, client.lineage)
+        self.checks.made[body] = self.now
         client.sending = (sid, seq)
         if not client.send(body, mode) or client.sending:
             del self.checks.bodies[body]  # refused, or the power went before it was durable

@@ -6,7 +6,8 @@ from ..errors import Reject
 from ..wire import u32
 
 MARK = const(8)  # bytes that name a presence
-MOST = const(8)  # marks that a frame names
+MOST = const(8)  # marks that a message names
+ALL = const(32)  # and a presence
 MANY = const(4)  # with more of them one member sends a presence that names them all
 _ENTRY = const(12)  # a mark and seconds of our own clock
 _KEPT = const(48)
@@ -16,19 +17,20 @@ class Heard:
     """What we have heard and said ourselves, in this run."""
 
     def __init__(self):
-        self.marks = []  # of presences that no later one names yet: what we name
+        self.marks = []  # of presences that no later one names yet
         self._known = b""  # mark || s: when we made our presence, or the last of ours that is behind another's
 
     def named(self):
-        """What a frame that we make now names."""
-        return bytes((len(self.marks),)) + b"".join(self.marks)
+        """What a message that we make now names."""
+        marks = self.marks[-MOST:]
+        return bytes((len(marks),)) + b"".join(marks)
 
     def add(self, suite, frame, marks, made_at):
         """A presence of ours, or another's that we accept. marks: what it names, joined; made_at: ms, None: not ours."""
         mark = derive(suite, b"", b"sc/mark", frame)[:MARK]
         at = self.since(marks) if made_at is None else made_at // 1000
         rest = [m for m in self.marks if m != mark and m not in split(marks)]
-        self.marks = (rest + [mark])[-MOST:]
+        self.marks = (rest + [mark])[-ALL:]
         if at is not None and self.since(mark) is None:
             self._known = (self._known + mark + u32(at))[-_ENTRY * _KEPT :]
 
@@ -50,10 +52,10 @@ def split(marks):
     return [marks[i : i + MARK] for i in range(0, len(marks), MARK)]
 
 
-def read(reader):
+def read(reader, most=MOST):
     """The marks that a frame names, joined. Raises Reject."""
     n = reader.uint(1)
-    if n > MOST:
+    if n > most:
         raise Reject("format")
     return reader.take(n * MARK)
 

@@ -8,7 +8,7 @@ from ..wire import HANDSHAKE, NOTE, PRESENCE, Reader, header, u32, unpad
 from . import epochs as agreed
 from . import places as left
 from .epochs import ASK, STALE
-from .heard import MARK, read
+from .heard import MARK, Heard, read
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
 from .me import MySession
 from .members import GONE, WILL, Member
@@ -34,6 +34,12 @@ def begin(me, ring, epochs, now, out):
 
 
 def take_place(me, members, out):
+    """Our session begins: nobody has heard it yet."""
+    members.heard = Heard()
+    for m in members.by_tag.values():
+        for s in m.sessions:
+            for note in s.window.held.values():
+                note.since = None
     me.session.lamport = members.lamport + 1
     members.note(me.session.order)
     out.dirty = True
@@ -157,8 +163,8 @@ def seek(me, reading, name, stream, frame, now, out):
         _, sid, counter, _ = me.keys.open(frame, PRESENCE, name[:16])
         if out.may_report("seek", now):
             out.subscribe(me.topics.everyone("j"))
-        if counter != WILL and sid not in reading.missed and len(reading.missed) < MAX_MISSED:
-            reading.missed.append(sid)
+        if counter != WILL and (sid in reading.missed or len(reading.missed) < MAX_MISSED):
+            reading.missed[sid] = True
             if reading.ask_at is None:
                 reading.ask_at = now + ASK_MS + SPREAD_MS * me.tag[0]
     raise Reject("unknown")
@@ -167,10 +173,10 @@ def seek(me, reading, name, stream, frame, now, out):
 def ask(me, members, reading, now, out):
     """For the joins that have not come."""
     known = [s.sid for m in members.by_tag.values() for s in m.sessions]
-    missed = [sid for sid in reading.missed if sid not in known]
-    reading.missed, reading.ask_at = [], None
-    if missed and out.may_report("ask", now):
-        out.publish(me.topic("h"), me.seal(header(HANDSHAKE, me.session.sid, 0), bytes((ASK,)) + b"".join(missed)))
+    sids = [sid for sid in sorted(reading.missed) if reading.missed[sid] and sid not in known]
+    reading.missed, reading.ask_at = {sid: False for sid in reading.missed if sid not in known}, None
+    if sids and out.may_report("ask", now):
+        out.publish(me.topic("h"), me.seal(header(HANDSHAKE, me.session.sid, 0), bytes((ASK,)) + b"".join(sids)))
 
 
 def asked(me, reading, pt, now, out):
@@ -179,7 +185,9 @@ def asked(me, reading, pt, now, out):
     if not sids or len(sids) % 16 or len(sids) > 16 * MAX_MISSED:
         raise Reject("format")
     sids = [sids[i : i + 16] for i in range(0, len(sids), 16)]
-    reading.missed = [sid for sid in reading.missed if sid not in sids]  # the answers go to all
+    for sid in sids:
+        if sid in reading.missed:
+            reading.missed[sid] = False  # the answer goes to all
     if me.session.sid in sids and out.may_report("asked", now):
         publish(me, out)
 
@@ -217,6 +225,8 @@ def admit(me, members, reading, places, member, join, online, now, out):
         out.event("joined", {"uid": member.uid, "again": before is not None})
     elif online:
         answer_stale(me, member, join.sid, members.lamport, 0, now, out)
+    if reading.missed.pop(join.sid, None) is not None:  # what it said of itself was in vain
+        out.subscribe(me.topics.make(member.name, "p"))
     if online:
         load("zpinc.history").want(me, reading, member, now, out)
     return member.tag if newest else None

@@ -219,7 +219,7 @@ class Reading:
         self.nonce = None  # of the barrier that ends the present reading
         self.deadline = None
         self.joins = []  # [(Join, Member)] that came during the first reading
-        self.missed = []  # sids of presences whose joins we do not know
+        self.missed = {}  # sid of a presence whose join we do not know -> are we to ask for it?
         self.ask_at = None  # when we ask for them
         self.own_order = None  # of our own newest join on the broker
         self.used = False  # did somebody use our next numbers?

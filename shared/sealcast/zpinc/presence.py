@@ -9,7 +9,7 @@ from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
 from ..rare import need
 from ..wire import PRESENCE, Reader, header, u32
-from .heard import MANY, MARK, read
+from .heard import ALL, MANY, MARK, read
 from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL
 from .messages import deliver_notes
 from .notes import MAX_SEQ, drain, ring_matches
@@ -54,7 +54,7 @@ def open_presence(keys, frame, member):
         raise Reject("behind")
     r = Reader(pt)
     p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4),
-                 r.uint(1), r.take(16), (r.uint(4), r.take(16)), read(r))  # fmt: skip
+                 r.uint(1), r.take(16), (r.uint(4), r.take(16)), read(r, ALL))  # fmt: skip
     r.take(SIG)
     r.end()
     right = p.status in (AWAKE, ASLEEP, LEFT) and (counter != WILL or p.status == LEFT)

@@ -157,7 +157,7 @@ class Insider:
     def note(self, draw):
         me, seq = self.me, draw.number(self.ch.ring.next, 8)
         text = pad(draw.data(draw.one(SIZES)))
-        body = varied(draw, [u32(draw.number()), *self._heard(draw), text])
+        body = varied(draw, [u32(draw.number())] + self._heard(draw) + [text])
         return me.topic("n", seq % 4), self._limited(self._signed_self(draw, NOTE, self._sid(draw), seq, body))
 
     def _heard(self, draw):
@@ -180,9 +180,9 @@ class Insider:
         fields = [
             bytes((draw.below(5),)), u32(conn), draw.one((4, 5, 30, 3600, 3601, 65535)).to_bytes(2, "big"),
             u32(draw.number()), u32(draw.number(self.ch.ring.next)), draw.data(16), u32(draw.number(self.ch.epochs.rank[0])),
-            bytes((draw.below(256),)), e.id if e else bytes(16), u32(draw.number(1)), draw.data(16), *self._heard(draw),
+            bytes((draw.below(256),)), e.id if e else bytes(16), u32(draw.number(1)), draw.data(16),
         ]  # fmt: skip
-        body = varied(draw, fields)
+        body = varied(draw, fields + self._heard(draw))
         return self.me.topic("p"), self._signed_self(draw, PRESENCE, self._sid(draw), draw.number(3), body)
 
     def _handshake(self, draw, attempt, body):
@@ -227,7 +227,7 @@ class Insider:
         number = draw.number(number) if draw.below(8) == 0 else number
         head = header(CONVERSATION, e.id if draw.below(12) else draw.data(16), number)
         ad = me.keys.ad(head, me.tag)
-        body = varied(draw, [u32(draw.number()), *self._heard(draw), pad(draw.data(draw.one(SIZES)))])
+        body = varied(draw, [u32(draw.number())] + self._heard(draw) + [pad(draw.data(draw.one(SIZES)))])
         sig = sign(suite, me.session, ad, body, e.hid)
         pt = body + (sig[:-1] + bytes((sig[-1] ^ self.false,)) if draw.below(10) else b"")
         return me.topic("c"), self._limited(suite.seal_frame(mk, head, ad[HEADER:], hardware(24), pt, e.hk))
@@ -304,7 +304,7 @@ class Insider:
             to = draw.one([o.me.tag for o in self.others])
             text = private.seal(suite, g.pairs[to], st.epoch, self.me.tag, nonce, draw.data(32), text[:500])
             text = text[: draw.one((0, 15, 16, 17, 31, 32, 33, 63, 64, 2000, 2000))]
-        m = varied(draw, [bytes((kind,)), number, u32(draw.number()), *self._heard(draw), text])[:1270]
+        m = varied(draw, [bytes((kind,)), number, u32(draw.number())] + self._heard(draw) + [text])[:1270]
         frame = ratchet.seal(suite, st, statics(self.me, self.ch.others, g), nonce, draw.data(32), m)
         if draw.below(2):
             if self.false:

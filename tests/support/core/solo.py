@@ -247,9 +247,9 @@ def agree(solo, peer, attempt=1):
     return a, epoch, frames
 
 
-def talk(peer, epoch, body, signed=True):
+def talk(peer, epoch, body, signed=True, heard=b"\x00"):
     """A conversation frame of the peer."""
-    return peer.topic("c"), epoch.seal(peer, u32(0) + b"\x00" + pad(body), signed)
+    return peer.topic("c"), epoch.seal(peer, u32(0) + heard + pad(body), signed)
 
 
 __all__ = ["KEY", "Peer", "Solo", "agree", "config", "hardware", "hear", "raises", "suite", "talk"]
