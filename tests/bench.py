@@ -22,7 +22,9 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       rv32imc.xip.*                     heap that all modules of the node take, from files and out of flash (`sealcast flash --xip`)
       assurance.model_states            states that the formal models of `make test` explored, all with their properties
       assurance.insider_frames          frames of an insider that `make test` plays: rightly keyed and signed, fields at their edges
-      x64.send_command.*                `sealcast send` as a process, from start to end: beside an agent, and alone
+      x64.send_command.*                `sealcast send` as a process, from start to end: beside an agent, alone, and fifty
+                                        at once (agent_fifty: their interpreters' start included)
+      x64.agent.fifty_sends_seconds     fifty programs attach to an agent at once, send one message each, detach
       protocol.*                        bytes and messages, the same on every machine
 """
 

@@ -1,7 +1,9 @@
 """The documentation holds: its lines are short, what it names is there, and its answers stand where it says."""
 
+import argparse
 import ast
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,11 @@ import pytest
 import api
 import messages
 import wrapped
+from sealcast import state, wire
+from sealcast.run import seriallink, slots
+from sealcast_host.cli.main import _parser
+from sealcast_host.errors import UserError
+from sealcast_host.member import channels
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted(
@@ -90,3 +97,77 @@ def test_every_message_says_what_to_do():
 def test_a_message_is_seen_however_it_is_made():
     for code, text in (("'a'", "a"), ("f'a {b} c'", "a … c"), ("'a %d c' % b", "a … c"), ("'a' + b", "a…"), ("b", None)):
         assert messages.text_of(ast.parse(code, mode="eval").body) == text
+
+
+def test_versions_are_those_of_the_code():
+    """docs/VERSIONS.md's tables and CHANGELOG's newest release name what the code writes."""
+    code = {
+        "frames": wire.VERSION, "stored state": state.FORMAT, "slots": slots.FORMAT, "serial link": seriallink.VERSION,
+        "channel files": channels.FORMAT,
+    }  # fmt: skip
+    newest = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
+    said = re.search(r"\*\*Versions\*\*(.*?);", newest, re.S)[1].split("): ")[1]
+    assert " ".join(said.split()) == ", ".join(f"{what} {number}" for what, number in code.items())
+    page = (ROOT / "docs/VERSIONS.md").read_text()
+    for row, number in zip(("frame", "stored state", "slot on flash", "serial link", "channel file of the host"),
+                           code.values(), strict=True):  # fmt: skip
+        assert re.search(rf"^\| {row} \|[^|]*\| {number} \|", page, re.M), row
+    last = page.rstrip().splitlines()[-1].split("|")
+    assert [int(cell) for cell in last[2:5]] == [code["frames"], code["stored state"], code["slots"]]
+
+
+PAGES = sorted(
+    [path for pattern in ("*.md", "docs/*.md", "examples/*", "boards/*.md", "firmware/**/*.md", "Containerfile")
+     for path in ROOT.glob(pattern) if path.is_file()]
+)  # fmt: skip
+
+
+def commands(text):
+    """Each `sealcast ...` that stands in code: between backticks (prose may break it), or in a block."""
+    blocks = "\n".join(re.findall(r"```.*?```", text, re.S))
+    prose = re.sub(r"```.*?```", "", text, flags=re.S)
+    lines = re.findall(r"^(?:    |\t)(.*)$", prose, re.M) + blocks.splitlines()
+    found = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", re.sub(r"^(?:    |\t).*$", "", prose, flags=re.M))]
+    for line in [*found, *lines]:
+        for part in re.split(r"&&|\|\||[|;&](?=\s|$)", line):
+            words = re.match(r"\s*(?:\$ )?(sealcast [a-z]+(?:\s.*)?)$", part)
+            if words:
+                yield words[1]
+
+
+def trouble_with(command):
+    """What the parser says of it; None when it is right as far as it goes (prose names a command by its beginning)."""
+    try:
+        words = shlex.split(re.sub(r"\s[<>].*", "", command), comments=True)[1:]
+    except ValueError:  # prose
+        return None
+    words = [word.split("|")[0] for word in words if word != "..."]  # a|b: one of them
+    if "[" in command or "COMMAND" in words:
+        return None
+    try:
+        _parser(words).parse_args(words)
+    except UserError as e:
+        return None if "are required" in str(e) or "expected one argument" in str(e) else str(e)
+    except SystemExit:  # --help, --version
+        return None
+    return None
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_that_pages_name_are_there(path, capsys):
+    assert {command: why for command in commands(path.read_text()) if (why := trouble_with(command))} == {}
+
+
+def test_no_text_names_an_action_that_is_not_there():
+    """In what the product prints as well as in its pages."""
+    texts = [*PAGES, *sorted((ROOT / "host/sealcast_host").rglob("*.py")), *sorted((ROOT / "shared").rglob("*.py"))]
+    texts += [ROOT / "tests/support/messages.py"]
+    for verb in ("channel", "group"):
+        (actions,) = (a.choices for a in leaf_parser(verb)._actions if isinstance(a, argparse._SubParsersAction))
+        named = {(path.name, name) for path in texts for name in re.findall(rf"sealcast {verb} ([a-z]+)\b", path.read_text())}
+        assert len(named) > 10 and {(path, name) for path, name in named if name not in actions} == set()
+
+
+def leaf_parser(verb):
+    (verbs,) = (a.choices for a in _parser([verb])._actions if isinstance(a, argparse._SubParsersAction))
+    return verbs[verb]

@@ -1,5 +1,5 @@
 """The examples run: programs as members of a real channel, settings and tables through what reads them, scripts as they
-stand. README's and the tutorial's sequences run in tests/e2e/test_tutorial.py."""
+stand. README's and the tutorial's sequences: tests/e2e/test_readme_sequence.py, test_tutorial.py."""
 
 import ast
 import json

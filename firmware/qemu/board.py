@@ -76,8 +76,8 @@ class Board:
     def __exit__(self, *unused):
         self.close()
 
-    def start(self):
-        """Switches the board on."""
+    def start(self, heard=False):
+        """Switches the board on. heard: with its serial port open before it runs, so that nothing it says at once is lost."""
         ours, theirs = socket.socketpair()
         command = MACHINES[self.name] + [
             "-kernel", port.firmware(self.name, self.heap_bytes, self.whole, self.profile), "-nographic", "-semihosting",
@@ -89,6 +89,8 @@ class Board:
             command += RADIO + ([] if self._icount else RANDOM)     # counted: the same bytes each time
         if self._icount:
             command += ["-icount", "shift=0"]
+        if heard:
+            command += ["-S"]
         # The machine has no memory of what was on the disk unless the file is there: QEMU makes it.
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                          stderr=subprocess.STDOUT, pass_fds=[theirs.fileno()])
@@ -102,6 +104,9 @@ class Board:
             if device["filename"].startswith("pty:"):
                 self.port = device["filename"][4:]
         self._buffer.clear()
+        if heard:
+            self._open()
+            self._command("cont")
 
     def wifi(self, there):
         """Switches the access point of a board with a profile on or off. Without it nothing passes, and the station notices in seconds."""

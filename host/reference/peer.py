@@ -105,8 +105,9 @@ class Peer:
         ring = self.view.member(self.name).ring
         digest = ring_digest([ring[self.sid, i] for i in range(self.seq)], self.K)
         epoch = self.epoch.computation.hid[:16] if self.epoch else bytes(16)
+        said = self.sent.get(self.epoch.computation.hid, 0) if self.epoch else 0
         how = (status, self.conn, keepalive, sleep, self.seq, digest, self.attempt)
-        p = Presence(self.sid, self.counter, *how, epoch=epoch, heard=self.view.heard.marks)
+        p = Presence(self.sid, self.counter, *how, epoch=epoch, said=said, heard=self.view.heard.marks)
         frame = build_presence(self.keys, self.uid, p, self.draw(24), self.seed)
         self.view.heard.presence(self.sid, frame, p.heard)
         return [self.put("p", frame)]

@@ -29,6 +29,10 @@ class Presence:
     epoch: bytes = bytes(16)
     place: int = 0
     place_head: bytes = bytes(16)
+    said: int = 0
+    """Conversation messages that the broker has acknowledged, in `epoch`."""
+    before: bytes = bytes(4)
+    said_before: int = 0
     heard: Marks = ()
 
     @property
@@ -43,7 +47,8 @@ class Presence:
 def build_presence(keys: ChannelKeys, uid: str, p: Presence, nonce: bytes, session_seed: bytes) -> bytes:
     ad = associated(Header(PRESENCE, p.sid, p.counter), keys.rp, keys.name(uid))
     body = u8(p.status) + u32(p.conn) + u16(p.keepalive) + u32(p.sleep) + u32(p.head) + p.digest + u32(p.attempt)
-    body += u8(p.parts) + p.epoch + u32(p.place) + p.place_head + pack_heard(p.heard)
+    body += u8(p.parts) + p.epoch + u32(p.place) + p.place_head + u32(p.said) + p.before + u32(p.said_before)
+    body += pack_heard(p.heard)
     return seal(keys.msgkey, ad, nonce, sign(session_seed, ad, body))
 
 
@@ -58,6 +63,7 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     status, conn, keepalive, sleep, head = r.number(1), r.number(4), r.number(2), r.number(4), r.number(4)
     digest, attempt = r.take(16), r.number(4)
     parts, epoch, place, place_head = r.number(1), r.take(16), r.number(4), r.take(16)
+    said, before, said_before = r.number(4), r.take(4), r.number(4)
     heard = read_heard(r, ALL)
     r.take(64)
     r.end()
@@ -66,5 +72,5 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     if head > MAX_HEAD:
         raise Reject("format", "head")
     verify(session.S, ad, pt)
-    told = (digest, attempt, parts, epoch, place, place_head, heard)
+    told = (digest, attempt, parts, epoch, place, place_head, said, before, said_before, heard)
     return Presence(header.epoch, header.seq, status, conn, keepalive, sleep, head, *told)

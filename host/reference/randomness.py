@@ -20,6 +20,10 @@ class Randomness:
         self.working, self.next_seed = both[:32], both[32:]
         self.hardware, self.count = hardware, 0
 
+    def heard(self, frame: bytes) -> None:
+        """A frame has come to a member without hardware randomness."""
+        self.working = H(self.working, frame, person=b"sc/heard")
+
     def draw(self, n: int) -> bytes:
         self.count += 1
         return drawn(self.working, self.count, self.hardware(16))[:n]

@@ -121,6 +121,8 @@ class Channel:
     def receive(self, topic, payload, now):
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         uid = None
+        if payload is not None:
+            self.me.rng.heard(bytes(payload))
         try:
             if not topic.startswith(self.me.topics.prefix):
                 if payload is not None and places.at_old_place(self.places, topic, bytes(payload), now, self.out):
@@ -264,13 +266,15 @@ class Channel:
         for tag in joins.settle(me, others, self.ring, self.epochs, reading, self.places, now, out):
             self.ratchet.renewed(self.group, tag)
         self.phase = ONLINE
+        for stream in "phc":  # before anybody learns that we are there: what is said to us then is not to be missed
+            out.subscribe(me.topics.everyone(stream))
         joins.publish(me, out)
         self._announce(AWAKE, 0, now)
-        for stream in "phc":
-            out.subscribe(me.topics.everyone(stream))
         for token in sorted(out.outbox.entries):
             topic, frame, retain, _ = out.outbox.entries[token]
             out.publish(topic, frame, retain, token)
+        if self.ring.unsent != self.ring.next:
+            self.ring.unsent, out.dirty = self.ring.next, True
         for _, m in sorted(others.by_tag.items()):  # a dict has no order on a board
             # While we were away nobody could be heard: give everyone the time of a missed keepalive.
             m.deadline = max(m.deadline, now + me.config["keepalive"] * 2500)

@@ -35,7 +35,7 @@ def pack_parts(ch):
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed)
     pack_ring(out, ch.ring)
-    pack_outbox(out, ch.out.outbox)
+    pack_outbox(out, ch.out.outbox, ch.ring)
     out.append(u32(epochs.rank[0]) + epochs.rank[1] + bytes((1 if epochs.requested else 0,)))
     for epoch in (epochs.current, epochs.previous):
         pack_epoch(out, epoch)
@@ -94,7 +94,7 @@ def _unpack(ch, r):
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
         me.session = MySession(me.suite, lamport, sid, signer)
     unpack_ring(r, ch.ring)
-    unpack_outbox(r, ch.out.outbox)
+    unpack_outbox(r, ch.out.outbox, ch.ring)
     epochs.rank = (r.uint(4), r.take(16))
     epochs.requested = r.uint(1) == 1
     epochs.current = unpack_epoch(r)
@@ -147,23 +147,25 @@ def pack_ring(out, ring):
 
 
 def unpack_ring(r, ring):
-    ring.next = ring.begun = r.uint(4)
+    ring.next = ring.unsent = r.uint(4)
     ring.digests = [r.take(8) for _ in range(r.uint(1))]
 
 
-def pack_outbox(out, outbox):
+def pack_outbox(out, outbox, ring):
     out.append(bytes((len(outbox.entries),)))
     for token in sorted(outbox.entries):
         topic, frame, retain, seq = outbox.entries[token]
-        flag = bytes((1 if retain else 0, 0 if seq is None else 1))
+        flag = bytes((1 if retain else 0, 0 if seq is None else 2 if seq >= ring.unsent else 1))
         out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
 
 
-def unpack_outbox(r, outbox):
+def unpack_outbox(r, outbox, ring):
     for _ in range(r.uint(1)):
         topic, frame = r.lv().decode(), r.lv()
         retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
         outbox.add(topic, frame, retain == 1, seq if has else None)
+        if has == 2:
+            ring.unsent = min(ring.unsent, seq)
 
 
 def pack_epoch(out, e):

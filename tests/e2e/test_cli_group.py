@@ -93,7 +93,7 @@ def test_a_group_is_made_talks_changes_and_leaves_a_lost_member_behind(users):
             listener.wait_for('"with cara"')
         assert told(caras) == [*everyone, ("with cara", "ratchet", False)]
         status = anna.ok("group", "status", "g")
-        assert "phase   live" in status and "members 3" in status
+        assert "phase     live" in status and "members   3" in status
 
         # Cara's board is stolen.
         before = anna.key()

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealcast_host.cli.broker import is_loopback
-from sealcast_host.cli.lineedit import END, INTERRUPT, LineEditor
 from sealcast_host.cli.render import clean, clock, event_json, event_line, message_json, message_line
 from sealcast_host.demo.broker import Recorder
 from sealcast_host.errors import UserError
@@ -80,42 +79,6 @@ def test_weak_passwords_are_seen_as_weak(weak):
 @given(st.text(max_size=40))
 def test_the_estimate_takes_anything_and_never_exceeds_its_characters(text):
     assert 0 <= estimate_bits(text) <= 11 * len(text.lower())
-
-
-def test_typing_editing_and_finishing_lines():
-    e = LineEditor(100)
-    assert e.feed("grüße".encode()) == []
-    assert e.text == "grüße"
-    assert e.feed(b"\x7f\x7f\r") == ["grü"]
-    assert e.feed(b"one two  \x17") == [] and e.text == "one "
-    assert e.feed(b"x\x15y\n") == ["y"]
-    assert e.feed(b"a\nb\nc") == ["a", "b"]
-    assert e.feed(b"\x04\x03") == [INTERRUPT]
-    assert e.feed(b"\x15\x04") == [END]
-
-
-def test_escape_sequences_and_control_characters_leave_no_trace():
-    e = LineEditor(100)
-    e.feed(b"\x1b[A\x1b[1;5C\x1bOP\x1b[200~paste\x1b[201~\x00\x01\x1bq!")
-    assert e.text == "paste!"
-
-
-@given(st.binary(max_size=200))
-def test_the_editor_takes_any_bytes_in_any_pieces(data):
-    whole, pieces = LineEditor(50), LineEditor(50)
-    expected = whole.feed(data)
-    got = [line for i in range(len(data)) for line in pieces.feed(data[i : i + 1])]
-    assert (got, pieces.text) == (expected, whole.text)
-    assert len(whole.text.encode()) <= 50 and all(c.isprintable() for c in whole.text)
-
-
-@given(st.text(max_size=60), st.integers(0, 30))
-def test_what_is_shown_is_the_end_and_fits(text, columns):
-    e = LineEditor(1000)
-    e.feed(text.replace("\n", "").replace("\r", "").encode("utf-8", "ignore"))
-    shown = e.shown(columns)
-    assert e.text.endswith(shown)
-    assert len([c for c in shown if c.isascii()]) <= columns
 
 
 class Message:

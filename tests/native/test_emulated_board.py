@@ -82,7 +82,7 @@ def test_disk_survives_a_power_cut_and_a_reset_but_not_another_board(board, tmp_
     board.put("/lib/a/data.bin", data)
     board.put("/main.py", b"print('main', 'runs')")
     board.cut_power()
-    board.start()
+    board.start(heard=True)
     assert board.read_until(b"main runs")
     assert board.get("/lib/a/data.bin") == data
     board.reset()

@@ -176,7 +176,7 @@ WHAT = {
     "sealcast": "join: the front door",
     "node": "a board: boot, radio, serial port, sensors",
     "reference": "the protocol once more",
-    "host": "errors, progress",
+    "host": "errors, terminal",
     "member": "a computer as a member",
     "agent": "holds members, lends them",
     "boards": "flash, provision, examine",

@@ -25,8 +25,8 @@ class User:
         assert (done.returncode, done.stderr) == (code, ""), done
         return done.stdout
 
-    def json(self, *args, stdin=""):
-        return json.loads(self.ok(*args, "--json", stdin=stdin))
+    def json(self, *args, stdin="", code=0):
+        return json.loads(self.ok(*args, "--json", stdin=stdin, code=code))
 
     def start(self, *args, **kwargs):
         return Child([sys.executable, "-m", "sealcast_host", *args], extra_env=self.env, **kwargs)

@@ -1,6 +1,8 @@
 """Real brokers as processes of their own, for the tests of the host: ours and mosquitto, started, killed, restarted."""
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -23,10 +25,17 @@ def environment(**extra: str) -> dict[str, str]:
     return env
 
 
+_ports = random.SystemRandom().sample(range(10_000, 32_000), 20_000)  # below those that Linux gives to whoever connects
+
+
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    """One that nobody has, nor is given before a broker binds it: the system's own choice (port 0) may be the next
+    client's, of any of the processes that run tests."""
+    while True:
+        port = _ports.pop()
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def mosquitto() -> str | None:

@@ -38,7 +38,7 @@ REMEDY = {
     "\"…\" is named twice": "name each member once",
     "\"…\" is this member itself": "name the others only",
     "the group was not changed": "try again when the reason behind the colon is gone",
-    "\"…\" is not in the group": "sealcast group show NAME lists who is",
+    "\"…\" is not in the group": "sealcast group status NAME lists who is",
     "\"…\" is in the group already": "nothing is to be done",
     "--broker-password-file needs": "add --broker-user NAME",
     "--wifi-open needs": "add --wifi-ssid NAME",

@@ -67,6 +67,7 @@ class Attached:
     ) -> None:
         self.channel_name = channel
         self.uid = ""  # the member's name
+        self.why_ended = ""  # what the agent said when it hung up
         self._reader = reader
         self._writer = writer
         self._callbacks: dict[str, list[Callback]] = {}
@@ -251,6 +252,8 @@ class Attached:
                     reply.set_exception(lines.raised(told["error"]))
                 else:
                     reply.set_result(told.get("value"))
+        elif "ended" in told:
+            self.why_ended = str(told["ended"])
         elif "message" in told:
             self._message(told["n"], told["message"])
         elif "event" in told:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from sealcast.effects import Message
 from sealcast_host.agent import lines, place
+from sealcast_host.agent.gateways import Gateways
 from sealcast_host.agent.held import Held
 from sealcast_host.agent.log import Log
 from sealcast_host.errors import UserError
@@ -20,12 +21,14 @@ class Agent(Protocol):
 
     log: Log
     stopped: asyncio.Event
+    gateways: Gateways
 
     async def borrow(
         self, client: "Connection", channel: str, uid: str | None, broker: Any, wait: bool, /
     ) -> Held: ...
     async def give_back(self, client: "Connection", held: Held, sleep_s: int | None, /) -> None: ...
     async def drop(self, channel: str, /) -> None: ...
+    def stay(self) -> bool: ...
     def status(self) -> dict[str, Any]: ...
 
 
@@ -83,6 +86,12 @@ class Connection:
             self._writer.write(lines.dump({"event": "overflow", "info": info}))
         self._writer.write(lines.dump(told))
 
+    def hang_up(self, why: str) -> None:
+        """The member has gone for good."""
+        if not self._writer.is_closing():
+            self._writer.write(lines.dump({"ended": why}))
+            self._writer.close()
+
     async def _answer(self, request: dict[str, Any]) -> None:
         reply: dict[str, Any] = {"id": request.get("id")}
         try:
@@ -114,6 +123,10 @@ class Connection:
             return None
         if what == "drop":
             return await self._agent.drop(str(request["channel"]))
+        if what == "stay":
+            return self._agent.stay()
+        if what == "gateway":
+            return await self._gateway(request)
         if self._held is None:
             raise UserError("attach to a channel first")
         held, session = self._held, self._held.live()
@@ -140,6 +153,14 @@ class Connection:
                 self._sleep_s = request.get("sleep_s")
                 return None
         raise UserError(f"the agent knows no request {what!r}: it is of another version; sealcast agent --stop ends it")
+
+    async def _gateway(self, request: dict[str, Any]) -> Any:
+        """Run one for a channel from now on (words: its options), or (null) no more."""
+        channel, words = str(request["channel"]), request.get("words")
+        if words is None:
+            return await self._agent.gateways.remove(channel)
+        self._agent.stay()
+        return await self._agent.gateways.add(channel, [str(word) for word in words], str(request["folder"]))
 
     async def _send(self, held: Held, session: HostSession, request: dict[str, Any]) -> Any:
         body, mode, to = request["body"], request.get("mode"), request.get("to")

@@ -29,6 +29,7 @@ class Client(Protocol):
     listening: bool
 
     def tell(self, told: dict[str, Any]) -> None: ...
+    def hang_up(self, why: str) -> None: ...
 
 
 class Held:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sealcast_host.agent import place
 from sealcast_host.agent.connection import Connection
+from sealcast_host.agent.gateways import Gateways
 from sealcast_host.agent.held import Held
 from sealcast_host.agent.log import Log
 from sealcast_host.errors import UserError
@@ -36,6 +37,7 @@ class Agent:
         self.stays = stays
         self.stopped = asyncio.Event()
         self.members: dict[tuple[str, str], Held] = {}
+        self.gateways = Gateways(log)
         self._opening: dict[tuple[str, str], asyncio.Lock] = {}
         self._connections: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -51,8 +53,19 @@ class Agent:
             system.unlock(self._lock)
             raise
         self.log.say(f"agent {os.getpid()} at {place.socket_path()}")
-        work = self._hold_all() if self.stays else self._first()
-        self._tasks.append(asyncio.ensure_future(work))
+        self._tasks.append(asyncio.ensure_future(self._first()))
+        if self.stays:
+            self.stays = False
+            self.stay()
+
+    def stay(self) -> bool:
+        """Hold all channels from now on, to the end, and run the gateways. False: that is so already."""
+        if self.stays:
+            return False
+        self.stays = True
+        self._tasks.append(asyncio.ensure_future(self._hold_all()))
+        self.gateways.begin()
+        return True
 
     async def close(self) -> None:
         """Part with all members and end. Nobody can attach from the first moment on."""
@@ -60,6 +73,7 @@ class Agent:
             self._server.close()
         with contextlib.suppress(OSError):
             place.socket_path().unlink()
+        await self.gateways.close()
         for task in [*self._tasks, *self._connections]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._connections, return_exceptions=True)
@@ -109,9 +123,13 @@ class Agent:
             if key[0] == channel:
                 async with self._opening.setdefault(key, asyncio.Lock()):
                     await self._part(key, held, None)
+                for client in list(held.clients):
+                    client.hang_up(f'"{channel}" was changed or forgotten on this computer: run this again')
+        if not channels.path_of(channel).exists():
+            await self.gateways.remove(channel)
 
     def status(self) -> dict[str, Any]:
-        """Of the agent itself: process, whether it stays, and its members."""
+        """Of the agent itself: process, whether it stays, its members and gateways."""
         rows = [
             {
                 "channel": h.name,
@@ -121,7 +139,7 @@ class Agent:
             }
             for h in self.members.values()
         ]
-        return {"pid": os.getpid(), "stays": self.stays, "members": rows}
+        return {"pid": os.getpid(), "stays": self.stays, "members": rows, "gateways": self.gateways.status()}
 
     async def _part(self, key: tuple[str, str], held: Held, sleep_s: int | None) -> None:
         self.members.pop(key, None)
@@ -147,7 +165,7 @@ class Agent:
 
     async def _first(self) -> None:
         await asyncio.sleep(FIRST_S)
-        if not self._connections:
+        if not self._connections and not self.stays:
             self.stopped.set()
 
     async def _hold_all(self) -> None:

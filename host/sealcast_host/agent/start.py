@@ -1,5 +1,6 @@
 """Start the agent as a process of its own, stop it, and have systemd do so at each login."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sealcast_host.agent import lines, place
+from sealcast_host.agent.place import NoAgent
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.privatefiles import make_private_dir, reason, write_private
 
@@ -26,8 +28,20 @@ def for_a_while() -> bool:
         return False
 
 
+def staying() -> None:
+    """An agent that stays runs: the present one from now on, or a new one. Raises Failed with what it says."""
+    try:
+        ask("stay")
+    except NoAgent:
+        detached()
+
+
 def detached() -> None:
-    """An agent that stays. Raises Failed with what it says when it cannot."""
+    """An agent that stays: one that runs while it is used does so from now on. Raises Failed with what it says when it
+    cannot."""
+    with contextlib.suppress(NoAgent):
+        if ask("stay"):
+            return
     said = _spawn("--logged")
     if said != READY:
         raise Failed(said.decode("utf-8", "replace").strip() or f"the agent did not start: see {place.log_path()}")
@@ -92,7 +106,7 @@ def _spawn(how: str) -> bytes:
     environment = {k: v for k, v in os.environ.items() if k != "SEALCAST_BROKER_PASSWORD"}
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sealcast_host", "agent", how],
+            [sys.executable, "-P", "-m", "sealcast_host", "agent", how],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -52,7 +52,7 @@ async def visit(
         if watch is not None:
             watch(name, info)
 
-    listens = watch is not None and starts
+    listens = watch is not None and (starts or waits)
     try:
         async with _member(known, uid, seen, listens, sleep_s, starts, waits, patience) as member:
             yield member
@@ -147,6 +147,8 @@ async def _lasting(attached: client.Attached) -> AsyncIterator[None]:
             raise
         if inside is not None:
             inside.uncancel()
+        if attached.why_ended:
+            raise Failed(attached.why_ended) from None
         raise Failed(f"the agent has ended ({place.log_path()} may say why): run this again") from None
     finally:
         looking.cancel()

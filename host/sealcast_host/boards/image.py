@@ -15,7 +15,7 @@ from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import cannot_open
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.privatefiles import reason
-from sealcast_host.progress import Progress
+from sealcast_host.terminal import Progress
 
 _ESP_MAGIC = 0xE9
 _UF2_MAGIC = 0x0A324655
@@ -84,16 +84,7 @@ def write_esp(image: Image, board: Board, port: str) -> None:
         other = models.of_chip(chip)
         hint = f": get its image from {other.firmware.source}" if other else ""
         raise UserError(f"the chip at {port} is an {chip}, and this image is for {board.chip}{hint}")
-    progress = Progress("writing")
-    where = ["--erase-all", hex(board.firmware.offset), str(image.path)]
-    _esptool(
-        port,
-        ["--chip", board.chip.lower().replace("-", ""), "--baud", _WRITE_BAUD, "write-flash", *where],
-        board.firmware.bootloader,
-        progress,
-    )
-    progress.at(1.0)
-    progress.end()
+    _write_flash(board, port, "--erase-all", hex(board.firmware.offset), str(image.path))
 
 
 def write_region(board: Board, port: str, offset: int, path: Path) -> None:
@@ -101,16 +92,15 @@ def write_region(board: Board, port: str, offset: int, path: Path) -> None:
     chip = detect_chip(port)
     if chip != board.chip:
         raise UserError(f"the chip at {port} is an {chip}, not {board.chip}: name the right --port")
-    progress = Progress("writing")
-    name = board.chip.lower().replace("-", "")
-    _esptool(
-        port,
-        ["--chip", name, "--baud", _WRITE_BAUD, "write-flash", hex(offset), str(path)],
-        board.firmware.bootloader,
-        progress,
-    )
-    progress.at(1.0)
-    progress.end()
+    _write_flash(board, port, hex(offset), str(path))
+
+
+def _write_flash(board: Board, port: str, *where: str) -> None:
+    chip = board.chip.lower().replace("-", "")
+    with Progress("writing") as progress:
+        command = ["--chip", chip, "--baud", _WRITE_BAUD, "write-flash", *where]
+        _esptool(port, command, board.firmware.bootloader, progress)
+        progress.at(1.0)
 
 
 def detect_chip(port: str) -> str:
@@ -137,8 +127,6 @@ def _esptool(port: str, arguments: list[str], bootloader: str, progress: Progres
                 progress.at(float(percent[1]) / 100)
     if run.returncode == 0:
         return "\n".join(lines)
-    if progress is not None:
-        progress.end()
     text = "\n".join(lines)
     if "No module named" in text:
         raise UserError("esptool is not installed: pip install esptool")

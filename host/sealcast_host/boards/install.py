@@ -14,7 +14,7 @@ from sealcast_host.boards.bundle import FOLDERS, MAIN, STUB_FOLDERS, XIP_FILES, 
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import Device, Facts, Gone, digest, wait_for
 from sealcast_host.errors import UserError
-from sealcast_host.progress import Progress
+from sealcast_host.terminal import Progress
 
 WAIT_S = 120.0
 _SPARE = 16384  # for the settings and two states
@@ -75,13 +75,12 @@ def put_node(device: Device, board: Board | None, more: More | None = None) -> t
     if more is not None:
         more(device, board, wanted)
     _announce(facts, board, wanted)
-    progress = Progress("checking")
     there: dict[str, str] = {}
     paths = sorted(wanted.files)
-    for at in range(0, len(paths), 8):
-        there |= device.hashes(paths[at : at + 8])
-        progress.at(len(there) / len(paths))
-    progress.end()
+    with Progress("checking") as progress:
+        for at in range(0, len(paths), 8):
+            there |= device.hashes(paths[at : at + 8])
+            progress.at(len(there) / len(paths))
     copy = [path for path in paths if there[path] != digest(wanted.files[path]) and path != MAIN]
     extra = stale(device, wanted)
     _need_room(device, facts, wanted, copy, there)
@@ -126,15 +125,14 @@ def _need_room(device: Device, facts: Facts, wanted: Bundle, copy: list[str], th
 
 def _copy(device: Device, wanted: Bundle, copy: list[str]) -> None:
     total, done = sum(len(wanted.files[path]) for path in copy) or 1, 0
-    progress = Progress("copying")
-    for path in copy:
-        data, before = wanted.files[path], done
-        progress.at(before / total, path)
-        device.put(path, data, _tell(progress, before, total, path))
-        done += len(data)
-    if copy:
-        progress.at(1.0)
-        progress.end()
+    with Progress("copying") as progress:
+        for path in copy:
+            data, before = wanted.files[path], done
+            progress.at(before / total, path)
+            device.put(path, data, _tell(progress, before, total, path))
+            done += len(data)
+        if copy:
+            progress.at(1.0)
 
 
 def _tell(progress: Progress, before: int, total: int, path: str) -> Callable[[int], None]:

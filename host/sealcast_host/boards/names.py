@@ -10,6 +10,7 @@ board's tracebacks back, `source` a program that is to run beside a bundle.
 
 import ast
 import io
+import keyword
 import re
 import string
 import tokenize
@@ -65,11 +66,10 @@ def short_names() -> dict[str, str]:
     kept = known | flash | found.texts | found.modules | found.outside
     ours = [name for name in sorted(found.own - kept) if not name.startswith("__")]
     ours.sort(key=lambda name: name in found.rarely)  # stable: what is always loaded comes first
-    taken = found.words | found.texts | found.modules | _LOOKED_UP
+    taken = found.words | found.texts | found.modules | _LOOKED_UP | set(keyword.kwlist)
     there = sorted(flash - taken, key=lambda name: (len(name), name))
-    free = [name for name in there if not name.startswith("__")]
-    letters = string.ascii_letters + "_"
-    short = [a + b for a, b in product(letters, letters + string.digits)]
+    free = [name for name in there if not name.startswith("_")]  # const() with such a name is gone once compiled
+    short = [a + b for a, b in product(string.ascii_letters, string.ascii_letters + "_" + string.digits)]
     free += [name for name in short if name not in taken and name not in known and name not in flash]
     return dict(zip(ours, free, strict=False))
 

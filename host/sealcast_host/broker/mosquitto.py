@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,10 +106,16 @@ def _supervise(
         start_new_session=True,
     )
 
+    def end() -> None:
+        while process.poll() is None:  # between its "running" and its loop mosquitto forgets a signal
+            process.terminate()
+            time.sleep(0.2)
+
     def stop(*_: object) -> None:
         nonlocal stopped
-        stopped = True
-        process.terminate()
+        if not stopped:
+            stopped = True
+            threading.Thread(target=end, daemon=True).start()
 
     before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
     try:

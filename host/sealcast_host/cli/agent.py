@@ -103,6 +103,10 @@ def status() -> int:
     for row in found["members"]:
         where = "online" if row["online"] else "no broker"
         lines.append(f"member    {clean(row['channel'])} as {clean(row['uid'])}: {where}, {row['attached']} attached")
+    for row in found["gateways"]:
+        how = "at work" if row["running"] else "begun again and again"
+        lines.append(f"gateway   {clean(row['channel'])}: {how}")
+        lines += [f"          {clean(line)}" for line in row["said"][-5:]]
     talk.result("agent", {"running": True} | found, *lines)
     return 0
 

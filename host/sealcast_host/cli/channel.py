@@ -8,15 +8,18 @@ import shlex
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 from sealcast_host.cli import channelchanges, talk
-from sealcast_host.cli.channelchanges import told
+from sealcast_host.cli.channelchanges import facts, told
 from sealcast_host.cli.channelchanges import where as _where
 from sealcast_host.cli.options import BrokerOptions, add_broker, broker_of, channel_of
+from sealcast_host.cli.render import clean
 from sealcast_host.cli.secretinput import read_secret
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, phrases
 from sealcast_host.member.privatefiles import write_private
+from sealcast_host.terminal import is_one
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -123,9 +126,19 @@ def show(channel: str) -> int:
 
 
 def list_channels() -> int:
+    """On a terminal with what they are; elsewhere each name is a line."""
     names = channels.known_channels()
+    rows: list[tuple[dict[str, Any], tuple[str, ...]]] = []
     for name in names:
-        talk.result("channel", {"channel": name}, "".join(c if c.isprintable() else "?" for c in name))
+        try:
+            known = channels.load(name)
+        except UserError as e:  # it is there all the same
+            rows.append(({"channel": name, "trouble": str(e)}, (clean(name), "", str(e))))
+        else:
+            rows.append((facts(known), (clean(name), clean(known.uid), _where(known.broker))))
+    if not talk.as_json() and not is_one(sys.stdout):
+        rows = [(fields, cells[:1]) for fields, cells in rows]
+    talk.table("channel", ("channel", "as", "broker"), rows, ("bold",))
     if not names:
         talk.note("no channel yet: make one with: sealcast channel new NAME")
     return 0

@@ -54,29 +54,36 @@ def rename(known: ChannelFile, new: str) -> int:
     old = known.name
     if new == old:
         raise UserError("that is its name already")
-    _drop(old)
     path = channels.rename(known, new)
+    _drop(old)
     told({}, known, f'"{clean(known.channel)}" is "{clean(new)}" on this computer; kept in {path}')
     return 0
 
 
 def forget(known: ChannelFile, sure: bool) -> int:
-    """Remove the file, and the states of this computer's members."""
-    from sealcast_host.member.session import states_of
+    """Remove the file, and the states of this computer's members, also of those that the agent holds."""
+    from sealcast_host.member.session import state_folders, states_of
 
-    states = states_of(known.channel)
+    count = len(state_folders(known.channel))
     if not sure:
         admin = "; its admin key is only here: nobody can declare a board lost afterwards" if known.admin_secret else ""
         raise UserError(
-            f"nothing is removed yet: with --yes the key and the state of {len(states)} member"
-            f"{'s' if len(states) != 1 else ''} go, and only the phrase or an invitation leads back{admin}"
+            f"nothing is removed yet: with --yes the key and the state of {count} member"
+            f"{'s' if count != 1 else ''} go, and only the phrase or an invitation leads back{admin}"
         )
-    _drop(known.name)
+    path = channels.path_of(known.name)
+    aside = path.with_name(path.name + ".forgotten")
+    path.replace(aside)  # from now on the agent cannot take part anew
+    try:
+        _drop(known.name)
+        states = states_of(known.channel)
+    except BaseException:
+        aside.replace(path)
+        raise
     for state in states:
         state.release()
-    channels.path_of(known.name).unlink()
-    for state in states:
         shutil.rmtree(state.path)
+    aside.unlink()
     if states:
         with contextlib.suppress(OSError):
             states[0].path.parent.rmdir()
@@ -99,13 +106,17 @@ def purge(known: ChannelFile, sure: bool) -> int:
 
 def told(more: dict[str, Any], known: ChannelFile, *lines: str) -> None:
     """The lines, or what there is to know of a channel but its secrets."""
+    talk.result("channel", facts(known) | more, *lines)
+
+
+def facts(known: ChannelFile) -> dict[str, Any]:
+    """All but the secrets."""
     broker = {k: v for k, v in known.broker.items() if k != "password"} | {"url": url_of(known.broker)}
-    fields = {
+    return {
         "channel": known.name, "name_of_its_own": known.channel, "uid": known.uid, "broker": broker,
         "admin": known.admin_secret is not None, "roster": sorted(known.roster),
         "file": str(channels.path_of(known.name)),
     }  # fmt: skip
-    talk.result("channel", fields | more, *lines)
 
 
 def where(broker: dict[str, Any]) -> str:

@@ -1,28 +1,25 @@
 """`sealcast chat`: a member in the terminal. Arriving lines scroll above a prompt that shows the group's state.
 
 The prompt says who is there and which key is in use:    greenhouse 3 awake, epoch 9f41c2 >
-Without a terminal (a pipe, a test) each input line is a message and nothing is redrawn.
+How it is typed and shown stands in screen.py.
 """
 
 import argparse
 import asyncio
-import os
-import shutil
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable
 from typing import Any
 
+from sealcast.effects import Sent
 from sealcast.errors import SealcastError
 from sealcast.wire import MAX_BODY
 from sealcast_host.agent.visit import visit
 from sealcast_host.cli import render
-from sealcast_host.cli.lineedit import END, INTERRUPT, LineEditor
 from sealcast_host.cli.options import add_member, channel_of
+from sealcast_host.cli.screen import Lines, screen
 from sealcast_host.cli.signals import run
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
+from sealcast_host.terminal import painted
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -32,7 +29,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
 
 
 HELP = """\
-  a line                  goes to everybody, as secretly as is possible now
+  a line                  goes to everybody, as secretly as is possible now; several that were pasted are a message each
   /note TEXT              as a note: also for who sleeps or comes later
   /private UID TEXT       to one member of the group alone
   /members                who is here, and in what state
@@ -48,31 +45,26 @@ def chat(known: ChannelFile, uid: str | None) -> int:
 
 
 async def _chat(known: ChannelFile, uid: str | None) -> int:
-    screen = Screen()
+    shown = screen()
 
     def show(name: str, info: Any) -> None:
         if name == "message":
-            screen.say(render.message_line(info))
+            shown.say(render.message_line(info))
         elif line := render.event_line(name, info):
-            screen.say(line)
-        screen.draw()
+            shown.say(line)
+        shown.draw()
 
-    with screen.open():
-        screen.say("connecting ...")
+    with shown.open():
+        shown.say("connecting ...")
         async with visit(known, uid, show, starts=True) as session:
-            screen.prompt = lambda: prompt(known.channel, session)
-            screen.say(
-                f'this is "{render.clean(known.channel)}", you are "{render.clean(session.uid)}"; /help '
-                "explains"
-            )
-            screen.draw()
-            chatting = Chat(session, screen)
-            while (line := await screen.line()) is not None:
-                if not await chatting.take(line):
+            shown.prompt = lambda: prompt(known.channel, session)
+            shown.words = lambda: words(session)
+            shown.say(f'this is "{render.clean(known.channel)}", you are "{render.clean(session.uid)}"; /help explains')
+            chatting = Chat(session, shown)
+            while (entered := await shown.entry()) is not None:
+                if not await chatting.take(entered):
                     break
-                screen.draw()
             await chatting.drain()
-            screen.prompt = str
     return 0
 
 
@@ -89,20 +81,29 @@ def prompt(channel: str, session: Member) -> str:
     return f"{render.clean(channel)[:20]} {awake} awake, {key}{'' if session.online else ', offline'} > "
 
 
-class Chat:
-    """What a typed line does."""
+def words(session: Member) -> list[str]:
+    """What Tab completes."""
+    private = [f"/private {render.clean(uid)} " for uid in (session.group["members"] if session.group else [])]
+    return ["/note ", *private, "/members", "/group", "/rekey", "/leave", "/help"]
 
-    def __init__(self, session: Member, screen: "Screen") -> None:
+
+class Chat:
+    """What an entry does."""
+
+    def __init__(self, session: Member, screen: Lines) -> None:
         self._session = session
         self._screen = screen
         self._sending: set[asyncio.Task[None]] = set()
 
     async def take(self, line: str) -> bool:
-        """Act on one line; False ends the chat."""
+        """Act on one entry; False ends the chat."""
         command, _, rest = line.partition(" ")
         if not line.strip():
             return True
-        if line.startswith("//"):
+        if "\n" in line:  # pasted: what stands in it was not meant for a command
+            for text in filter(str.strip, line.split("\n")):
+                self._send(text, None)
+        elif line.startswith("//"):
             self._send(line[1:], None)
         elif not line.startswith("/"):
             self._send(line, None)
@@ -156,118 +157,19 @@ class Chat:
         if len(body) > MAX_BODY:
             self._screen.say(f"* not sent: {MAX_BODY} bytes at most")
             return
-        conversing = self._session.epoch and self._session.online
-        secrecy = mode or ("ratchet" if self._session.group else "conversation" if conversing else "note")
-        if await self._try(self._session.send(body, mode, to)):
-            how = f"{secrecy}, acknowledged" + (f", only to {render.clean(to)}" if to is not None else "")
-            self._screen.say(f"  you  [{how}]  {render.clean(text)}")
+        sent: Sent | None = await self._try(self._session.send(body, mode, to))
+        if sent is not None:
+            how = f"{sent.mode}, acknowledged" + (f", only to {render.clean(to)}" if to is not None else "")
+            if sent.missing and to is None:
+                how += f", not to {', '.join(map(render.clean, sent.missing))}"
+            shown = [("  you  ", "bold"), (f"[{how}]", render.STYLES[sent.mode]), ("  " + render.clean(text), "")]
+            self._screen.say(painted(shown))
 
-    async def _try(self, work: Any) -> bool:
+    async def _try(self, work: Awaitable[Any]) -> Any:
         try:
-            await work
+            return await work
         except SealcastError as e:
-            self._screen.say(f"* {e}")
-            return False
-        return True
-
-
-class Screen:
-    """Standard output and input: with a prompt kept below the output on a terminal, as plain lines elsewhere."""
-
-    def __init__(self) -> None:
-        self._in = sys.stdin.fileno()
-        try:
-            import termios
-            import tty
-        except ImportError:  # Windows: line by line, the system's own editing
-            self._terminal: Any = None
-        else:
-            self._terminal = termios, tty
-        self._tty = self._terminal is not None and sys.stdin.isatty() and sys.stdout.isatty()
-        self._editor = LineEditor(MAX_BODY)
-        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
-        self._plain = b""
-        self.prompt: Callable[[], str] = str
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Take the terminal; it is given back as it was, whatever happens."""
-        termios: Any
-        tty: Any
-        termios, tty = self._terminal or (None, None)
-        before = termios.tcgetattr(self._in) if self._tty else None
-        loop = asyncio.get_running_loop()
-        watched = True
-        try:
-            if before is not None:
-                tty.setcbreak(self._in)
-            try:
-                loop.add_reader(self._in, self._readable)
-            except NotImplementedError:  # Windows cannot watch it: a thread reads
-                watched = False
-                threading.Thread(target=self._read_all, args=(loop,), daemon=True).start()
-            except PermissionError:  # a plain file: it is all there
-                watched = False
-                while chunk := os.read(self._in, 65536):
-                    self._take(chunk)
-                self._take(b"")
-            yield
-        finally:
-            if watched:
-                loop.remove_reader(self._in)
-            if before is not None:
-                self._write("\r\x1b[K")
-                termios.tcsetattr(self._in, termios.TCSADRAIN, before)
-
-    def say(self, text: str) -> None:
-        """Print above the prompt."""
-        if self._tty:
-            self._write("\r\x1b[K" + text + "\n")
-            self.draw()
-        else:
-            self._write(text + "\n")
-
-    def draw(self) -> None:
-        """Show the prompt and what is typed so far."""
-        if self._tty:
-            head = self.prompt()
-            room = shutil.get_terminal_size().columns - len(head) - 1
-            self._write("\r\x1b[K" + head + self._editor.shown(max(room, 8)))
-
-    async def line(self) -> str | None:
-        """The next line the user entered, None at the end."""
-        return await self._lines.get()
-
-    def _readable(self) -> None:
-        try:
-            chunk = os.read(self._in, 4096)
-        except OSError:
-            chunk = b""
-        self._take(chunk)
-        self.draw()
-
-    def _read_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        while chunk := os.read(self._in, 4096):
-            loop.call_soon_threadsafe(self._take, chunk)
-        loop.call_soon_threadsafe(self._lines.put_nowait, None)
-
-    def _take(self, chunk: bytes) -> None:
-        if not self._tty:
-            *lines, self._plain = (self._plain + chunk).split(b"\n")
-            if not chunk and self._plain:
-                lines, self._plain = [self._plain], b""
-            for raw in lines:
-                self._lines.put_nowait(raw.decode("utf-8", "replace").rstrip("\r"))
-        else:
-            for line in self._editor.feed(chunk):
-                self._lines.put_nowait(None if line in (END, INTERRUPT) else line)
-        if not chunk:
-            asyncio.get_running_loop().remove_reader(self._in)
-            self._lines.put_nowait(None)
-
-    def _write(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+            self._screen.say(painted([(f"* {e}", "bold red")]))
 
 
 _ABOUT = """\

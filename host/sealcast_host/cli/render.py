@@ -6,6 +6,8 @@ import json
 import time
 from typing import Any
 
+from sealcast_host.terminal import painted
+
 # What happens in the group, in words. Events without a line here are for programs (--json) only.
 _EVENTS = {
     "joined": "{uid} joined",
@@ -35,6 +37,7 @@ _EVENTS = {
     "forked": "the group's order has split: somebody, or the broker, shows different histories",
     "desync": "out of step with the group; asking to be taken in again",
     "resynced": "in step with the group again",
+    "unconfirmed": "{by} took this member into a group that the others know nothing of: given up",
     "undeliverable": "a private message was not sent: {uid} is not in the group any more",
     "mute": "NOBODY hears this member: {reason}; sealcast doctor says more",
     "taken_over": "the broker keeps ending this connection: is there a copy of this member (a cloned board)?",
@@ -42,6 +45,9 @@ _EVENTS = {
     "overflow": "messages of {sender} were given up: they came too fast",
     "error": "trouble here: {text}",
 }
+_ALARMING = ("identity_changed", "forged", "removed", "group_failed", "expelled", "notice_unreadable", "forked", "mute",
+             "taken_over", "overflow", "error")  # fmt: skip
+STYLES = {"note": "yellow", "conversation": "cyan", "ratchet": "green"}  # the more secret, the greener
 
 
 def clean(text: str) -> str:
@@ -63,7 +69,7 @@ def body_text(body: bytes) -> str | None:
 
 
 def message_line(message: Any) -> str:
-    """One readable line: when, who, how secret, what."""
+    """One readable line: when, who, how secret, what; in colours on a terminal."""
     text = body_text(message.body)
     shown = clean(text) if text is not None else f"({len(message.body)} bytes) {message.body[:32].hex()}"
     how = [message.secrecy, message.origin]
@@ -75,13 +81,22 @@ def message_line(message: Any) -> str:
         how.append(f"at most {message.age} s old")
     if message.again:
         how.append("again")
-    return f"{clock(message.time)}  {clean(message.sender)}  [{', '.join(how)}]  {shown}"
+    return painted([
+        (clock(message.time), "dim"), ("  ", ""), (clean(message.sender), "bold"), ("  ", ""),
+        (f"[{', '.join(how)}]", STYLES[message.secrecy]), ("  " + shown, ""),
+    ])  # fmt: skip
 
 
 def event_line(name: str, info: dict[str, Any]) -> str | None:
-    """An event in words, or None for one that only programs care about."""
+    """An event as a line, in colours on a terminal, or None for one that only programs care about."""
+    text = event_text(name, info)
+    return None if text is None else painted([("* " + text, "bold red" if name in _ALARMING else "dim")])
+
+
+def event_text(name: str, info: dict[str, Any]) -> str | None:
+    """The same in words alone."""
     if name == "rekeyed" and info.get("epoch") is None:
-        return "* no conversation key now: messages are notes"
+        return "no conversation key now: messages are notes"
     if name == "offline":  # it begins with the name of an exception
         info = info | {"reason": str(info.get("reason")).partition(": ")[2] or info.get("reason")}
     template = _EVENTS.get(name)
@@ -94,7 +109,7 @@ def event_line(name: str, info: dict[str, Any]) -> str | None:
         for key, value in info.items()
         if key in known and value is not None
     }
-    return "* " + template.format_map(known | values)
+    return template.format_map(known | values)
 
 
 def message_json(message: Any) -> str:

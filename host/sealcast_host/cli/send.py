@@ -18,6 +18,7 @@ from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
+from sealcast_host.cli.watching import watched
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
@@ -68,8 +69,8 @@ async def _send(
     try:
         async with AsyncExitStack() as stack:
             # Its patience ends first: it knows who has the member.
-            visiting = stack.enter_async_context(visit(known, uid, sleep_s=SLEEP_S, patience=0.9 * timeout))
-            session = await within(timeout, visiting, late)
+            visiting = visit(known, uid, watched(known), sleep_s=SLEEP_S, patience=0.9 * timeout)
+            session = await within(timeout, stack.enter_async_context(visiting), late)
             async for body in _bodies(text):
                 if text == "-":  # each line has its time: who writes them may be slow
                     deadline = loop.time() + timeout

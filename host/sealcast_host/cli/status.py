@@ -12,6 +12,7 @@ from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
+from sealcast_host.cli.watching import watched
 from sealcast_host.member.channels import ChannelFile
 
 
@@ -35,7 +36,7 @@ DROPS = {
     "epoch": "a conversation or group message of a key that we do not have",
     "internal": "it could not be worked on here: a fault of this program, report it",
     "forged": "not made with the channel's key: somebody guesses, or has another phrase",
-    "format": "not a message of this protocol",
+    "format": "not a message of this version of the protocol: is a member older or newer than this program?",
     "full": "no place for one more member",
     "identity": "somebody with another identity than before: see sealcast group verify",
     "jump": "a counter far ahead of what is possible",
@@ -69,7 +70,7 @@ def status(known: ChannelFile, uid: str | None, timeout: float) -> int:
 
 
 async def _status(known: ChannelFile, uid: str | None, timeout: float) -> int:
-    async with visit(known, uid, sleep_s=SLEEP_S) as session:
+    async with visit(known, uid, watched(known), sleep_s=SLEEP_S) as session:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await session.settled()

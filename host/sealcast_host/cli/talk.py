@@ -4,8 +4,12 @@ none with --quiet, more with --verbose. docs/JSON.md has every object.
 
 import argparse
 import io
+import re
 import sys
+from collections.abc import Sequence
 from typing import Any
+
+from sealcast_host import terminal
 
 _json = False
 _quiet = False
@@ -28,27 +32,64 @@ def as_json() -> bool:
     return _json
 
 
+def is_verbose() -> bool:
+    return _verbose
+
+
 def result(kind: str, fields: dict[str, Any], *lines: str) -> None:
-    """What came of it: an object of this type, or the lines."""
+    """What came of it: an object of this type, or the lines. A line's first word is its label where the rest begins in
+    the eleventh column."""
     if _json:
         import json  # `sealcast --help` loads as little as it can
 
         print(json.dumps({"type": kind} | fields), flush=True)
     else:
         for line in lines:
-            print(line, flush=True)
+            label = line[:10] if _LABEL.match(line) else ""
+            print(terminal.painted([(label, "bold"), (line[len(label) :], "")]), flush=True)
+
+
+_LABEL = re.compile(r"(?=[a-z]+ +\S).{9} \S")
+
+
+def table(
+    kind: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[dict[str, Any], Sequence[str]]],
+    styles: Sequence[str] = (),
+) -> None:
+    """Results that are alike: an object of this type for each, or their cells below one another."""
+    if _json:
+        for fields, _ in rows:
+            result(kind, fields)
+    elif rows:
+        print(terminal.table(columns, [cells for _, cells in rows], styles), flush=True)
+
+
+def marked(width: int, line: str, style: str) -> str:
+    """The line, with its first characters in a style."""
+    return terminal.painted([(line[:width], style), (line[width:], "")])
 
 
 def note(text: str) -> None:
     """Something to know, beside the result."""
     if not _quiet:
-        print(f"sealcast: {text}", file=sys.stderr, flush=True)
+        _aside(text, "bold")
 
 
 def detail(text: str) -> None:
     """For those who want to know more."""
     if _verbose:
-        print(f"sealcast: {text}", file=sys.stderr, flush=True)
+        _aside(text, "dim")
+
+
+def complaint(text: str) -> None:
+    """What went wrong, as one line."""
+    _aside("".join(c if c.isprintable() else "?" for c in " ".join(text.split())), "bold red")
+
+
+def _aside(text: str, style: str) -> None:
+    print(terminal.painted([("sealcast:", style), (" " + text, "")], sys.stderr), file=sys.stderr, flush=True)
 
 
 class Lines(io.TextIOBase):

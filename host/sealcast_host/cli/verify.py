@@ -8,6 +8,7 @@ from sealcast_host.cli import talk
 from sealcast_host.cli.options import channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
+from sealcast_host.cli.watching import watched
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
@@ -47,7 +48,7 @@ def verify(
 async def _verify(
     known: ChannelFile, uid: str | None, uids: list[str], approve: str | None, timeout: float, aloud: bool
 ) -> int:
-    async with visit(known, uid, sleep_s=SLEEP_S) as session:
+    async with visit(known, uid, watched(known), sleep_s=SLEEP_S) as session:
         await within(timeout, session.settled(), "the broker is slow: raise --timeout")
         rows = await session.fingerprints()
         for name in uids:
@@ -66,11 +67,11 @@ async def _verify(
                 lines.append(("", row["fingerprint"], ""))
             else:
                 lines.append((row["uid"], row["fingerprint"], "this member" if row["me"] else "pinned"))
-        width = max(len(clean(row["uid"])) for row in rows)
+        table = []
         for name, print_, note in lines:
             shown = spoken(print_) if aloud else print_
-            fields = {"uid": name, "fingerprint": shown, "note": note}
-            talk.result("fingerprint", fields, f"{clean(name):<{width}}  {shown}  {note}".rstrip())
+            table.append(({"uid": name, "fingerprint": shown, "note": note}, (clean(name), shown, note)))
+        talk.table("fingerprint", ("member", "fingerprint", ""), table, ("bold",))
         changed = any(row["changed"] for row in rows)
     return CHANGED if changed else 0
 

@@ -17,6 +17,7 @@ _EVENTS = {
     "group": "the group is now: {members}",
     "identity_changed": "{uid} shows another identity than before",
     "removed": "{by} removed this member from the group",
+    "unconfirmed": "{by} took this member into a group that is not the others'",
     "forked": "the group's order has split", "desync": "out of step with the group", "resynced": "in step again",
     "moved": "a lost member was declared: the channel has a new key", "handshake_failed": "no new conversation key yet",
     "overflow": "messages of {sender} were given up", "leaving": "{uid} leaves the group",

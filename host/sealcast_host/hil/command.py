@@ -14,7 +14,7 @@ from sealcast_host.boards.repl import BoardError, Gone
 from sealcast_host.errors import UserError
 from sealcast_host.hil import group, page, pieces, primitives, report, timing, zpinc
 from sealcast_host.hil.live import story
-from sealcast_host.hil.results import PARTS, PASSED, Check, Results
+from sealcast_host.hil.results import PARTS, PASSED, Results
 from sealcast_host.hil.rig import SILENCE_S, Rig
 
 REPORT = Path("build/hil")
@@ -45,7 +45,7 @@ class Wishes:
 def hil(wishes: Wishes) -> int:
     """Raises UserError for a port that cannot be used, before anything is reported."""
     results = Results(secrets.randbelow(10**9) if wishes.seed is None else wishes.seed)
-    results.tell = lambda check: _show(check, results.seed)
+    results.tell = lambda check: print(report.shown(check, results.seed), flush=True)
     begun = time.monotonic()
     print(f"seed      {results.seed}", flush=True)
     try:
@@ -118,10 +118,6 @@ def _skip_the_rest(results: Results, parts: Iterable[str]) -> None:
     for part in parts:
         if part not in begun:
             results.skip(part, "all of it", "the board was given up")
-
-
-def _show(check: Check, seed: int) -> None:
-    print("\n".join(report.lines(check, seed)), flush=True)
 
 
 def _slug(name: str) -> str:

@@ -60,7 +60,7 @@ def check(rig: Rig, results: Results) -> None:
         topic = keys.topic(keys.name(UID), "n", 3).encode()
         core.must("2", "a topic", topic, f"wire.Topics(_K.rp).make(_K.name({UID.encode()!r}), 'n', 3).encode()")
     with results.check(PART, "hedged randomness", "5") as made:
-        made.count = 6
+        made.count = 7
         seed, hardware = r.randbytes(32), r.randbytes(32)
         rng = Randomness(seed, lambda n: hardware[:n])
         core.run(f"_h = {literal(hardware)}\n_r = Rng(_s, {literal(seed)}, lambda n: _h[:n])")
@@ -70,6 +70,9 @@ def check(rig: Rig, results: Results) -> None:
         core.must("5", "a nonce", rng.nonce(b"ad", b"text"), "_r.nonce(b'ad', b'text')")
         bare = Randomness(seed, lambda n: b"")
         core.must("5", "the next seed without hardware", bare.next_seed, f"Rng(_s, {literal(seed)}, None).next_seed")
+        core.run(f"_r = Rng(_s, {literal(seed)}, None)\n_r.heard(b'a frame')")
+        bare.heard(b"a frame")
+        core.must("5", "a draw without hardware, after a frame", bare.draw(32), "_r.bytes(32)")
     with results.check(PART, "seal, signed hash", "3.2") as made:
         made.count = 3
         header, name = Header(2, r.randbytes(16), 77), keys.name(UID)

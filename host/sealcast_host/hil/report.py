@@ -9,10 +9,18 @@ from sealcast_host import __version__
 from sealcast_host.errors import UserError
 from sealcast_host.hil.results import FAILED, PASSED, SKIPPED, Check, Results
 from sealcast_host.member.privatefiles import reason
+from sealcast_host.terminal import painted
 
 FORMAT = "sealcast hil 1"
 _MARK = {PASSED: "ok  ", FAILED: "FAIL", SKIPPED: "-   "}
+_STYLE = {PASSED: "green", FAILED: "bold red", SKIPPED: "dim"}
 _LONG = 700  # characters of a byte string on the terminal; the JSON has all of it
+
+
+def shown(check: Check, seed: int) -> str:
+    """The lines of one check, on a terminal in colours."""
+    first, *more = lines(check, seed)
+    return "\n".join([painted([(first[:4], _STYLE[check.verdict]), (first[4:], "")]), *more])
 
 
 def lines(check: Check, seed: int) -> list[str]:
@@ -23,12 +31,12 @@ def lines(check: Check, seed: int) -> list[str]:
         return [line.rstrip()]
     if check.verdict == SKIPPED:
         return [f"{_MARK[SKIPPED]} {check.part:<10} {check.name:<52.52} not run: {check.why}"]
-    shown = [f"{_MARK[FAILED]} {check.part:<10} {check.name}"]
+    out = [f"{_MARK[FAILED]} {check.part:<10} {check.name}"]
     where = f"{check.section}" if check.section.startswith(("RFC", "docs")) else f"PROTOCOL.md {check.section}"
-    shown.append(f"     {where}: {check.why}   (replay: --seed {seed})")
+    out.append(f"     {where}: {check.why}   (replay: --seed {seed})")
     if check.expected or check.found:
-        shown += [f"     expected {_cut(check.expected)}", f"     found    {_cut(check.found)}"]
-    return shown
+        out += [f"     expected {_cut(check.expected)}", f"     found    {_cut(check.found)}"]
+    return out
 
 
 def _cut(text: str) -> str:

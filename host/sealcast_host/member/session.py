@@ -81,10 +81,14 @@ class MemberState:
             self._lock = None
 
 
+def state_folders(channel: str) -> list[Path]:
+    """Of all members of a channel that ever ran here."""
+    return [path for path in sorted((state_dir() / _folder(channel)).glob("*")) if path.is_dir()]
+
+
 def states_of(channel: str) -> list[MemberState]:
     """The states of all members of a channel that ever ran here, locked. Raises MemberBusy when one runs."""
-    folder = state_dir() / _folder(channel)
-    return [MemberState(channel, unquote(path.name)) for path in sorted(folder.glob("*")) if path.is_dir()]
+    return [MemberState(channel, unquote(path.name)) for path in state_folders(channel)]
 
 
 class HostSession:
@@ -288,6 +292,7 @@ async def start(
     for `async for`.
     """
     try:
+        system.raise_if_blind()
         config = channels.completed(settings)
         suite = best_suite()
         if config["key"] is None:

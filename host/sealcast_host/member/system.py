@@ -2,10 +2,13 @@
 with a stubbed platform imports and runs, on no real Windows.
 """
 
+import asyncio
 import os
 import sys
 from pathlib import Path
 from typing import Any
+
+from sealcast_host.errors import UserError
 
 CLOSED = getattr(os, "O_CLOEXEC", 0)  # of os.open: not for the programs that we start
 
@@ -56,3 +59,12 @@ def private(mode: int) -> bool:
 def me() -> int | None:
     """This user's number, where there are such."""
     return os.getuid() if hasattr(os, "getuid") else None
+
+
+def raise_if_blind() -> None:
+    """UserError where the running loop watches no sockets, as Windows' usual one does not: MQTT needs that."""
+    if type(asyncio.get_running_loop()).add_reader is asyncio.AbstractEventLoop.add_reader:
+        raise UserError(
+            "asyncio's loop here cannot watch sockets: start the program with asyncio.Runner(loop_factory="
+            "asyncio.SelectorEventLoop)"
+        )

@@ -17,10 +17,18 @@ class Rng:
         fresh = hardware(32) if hardware else None
         if stored is None and not fresh:
             raise NoRandomness("no stored seed and no hardware randomness: provision the board again")
+        self.poor = not fresh
         both = suite.h(64, stored or b"", b"", b"sc/rng", fresh or b"")
         self._seed = both[:32]
         self.next_seed = both[32:]  # to be stored before anything drawn here is used
         self._count = 0
+
+    def heard(self, frame):
+        """Without hardware randomness what others say is what is fresh: storage that is put back to an older state
+        does not draw the same again once anything was said since.
+        """
+        if self.poor:
+            self._seed = self._suite.h(32, self._seed, b"", b"sc/heard", frame)
 
     def bytes(self, n):
         """n (1..64) fresh bytes."""

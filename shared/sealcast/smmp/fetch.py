@@ -156,7 +156,7 @@ def _roll_back(me, group, now, out):
     if u.job and not group.change.job:
         group.change.job = u.job
     if u.outside is not None:
-        group.phase = u.outside
+        group.phase, group.entry = u.outside, None
     out.dirty = True
     out.event("resynced", {"epoch": u.state.epoch if u.state else 0, "rolled_back": True})
 
@@ -235,7 +235,7 @@ def _give_up(me, members, group, now, out):
         sync.start(me, group, False, now, out)
         s.chased = chased
     elif s.chased:
-        fork(group, out)
+        fork(me, members, group, now, out)
     else:
         out.event("desync", {"epoch": group.state.epoch})
         rejoin(me, group, now, out)
@@ -244,9 +244,19 @@ def _give_up(me, members, group, now, out):
 # --- no way to get there
 
 
-def fork(group, out):
-    """Both branches went on: a person must look."""
+def fork(me, members, group, now, out):
+    """Both branches went on: a person must look. Or one alone had said that ours is the group's."""
     group.search.rounds = 0
+    if group.entry:
+        by = members.uid_of(group.entry.organizer)
+        load("smmp.membership").give_back(me, group, out)
+        out.event("unconfirmed", {"by": by})
+        if group.phase == REJOIN:
+            group.search.stage = load("smmp.sync").OUT
+            want(me, members, group, None, now, out)
+        else:
+            everything(me, group, out)
+        return
     group.search.clear(REST)
     group.phase = FORKED
     out.dirty = True

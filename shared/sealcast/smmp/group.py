@@ -168,6 +168,18 @@ class Undo:
         self.outside = group.phase if group.phase in (NONE, REJOIN) else None
 
 
+class Entry:
+    """What took us in, until another than its organizer confirms it. PROTOCOL.md 16.4.
+
+    epoch: the first after it. before: (epoch, tags) of the group that we asked to be taken into again, or None.
+    """
+
+    def __init__(self, organizer, epoch, before):
+        self.organizer = organizer
+        self.epoch = epoch
+        self.before = before
+
+
 class Group:
     """Everything that a member keeps of its group."""
 
@@ -177,6 +189,8 @@ class Group:
         self.phase = NONE
         self.state = None
         self.undo = None
+        self.entry = None  # Entry: we are in it on one member's word
+        self.leaving = False  # we have asked to be removed
         self.pairs = {}  # tag -> pair, see private.py
         self.last = b""  # the frame that made `state`: it can be put back into its slot
         self.last_by = None

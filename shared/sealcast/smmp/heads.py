@@ -88,6 +88,9 @@ def receive(me, members, group, frame, now, out):
         need_search(group)  # before anything changes
     elif c.kind == WANT:
         need("smmp.membership", "smmp.packages")
+    if group.entry and c.kind in (ASK, HEAD):
+        need_search(group)
+        _weigh(me, members, group, c, now, out)
     if c.kind == ASK and group.phase in (LIVE, SYNC):
         _owe(me, members, group, c.nonce, now)
     elif c.kind == HEAD and group.state is not None:
@@ -101,6 +104,46 @@ def receive(me, members, group, frame, now, out):
     if moves:
         sync = load("smmp.sync")
         sync.step(me, members, group, sync.ANSWER if answer else sync.CLAIM, c, now, out)
+
+
+def listed(me, members, tag):
+    """Is this one of those whom the settings name? Where they name nobody, everyone is."""
+    roster = me.config["roster"]
+    return not roster or members.uid_of(tag) in roster
+
+
+def _counts(me, members, group, tag):
+    """Does what this one says confirm the group that took us in?"""
+    return tag not in (me.tag, group.entry.organizer) and listed(me, members, tag)
+
+
+def spoken(me, members, group, tag):
+    """This member's frame is accepted."""
+    if _counts(me, members, group, tag):
+        group.entry = None
+
+
+def _weigh(me, members, group, c, now, out):
+    """What another says of where the group is that took us in."""
+    e, sync = group.entry, load("smmp.sync")
+    if not c.inside or not _counts(me, members, group, c.tag):
+        return
+    if c.number >= e.epoch and group.passed(c.position):
+        group.entry = None
+        out.dirty = True
+        if group.phase == SYNC and group.search.told:
+            sync.go(me, members, group, now, out)
+    elif c.live and c.number < e.epoch and group.phase == LIVE:
+        sync.start(me, group, False, now, out)
+
+
+def alone(members, group, tag):
+    """Is this the one on whose word we are in the group, and is another there to be asked?"""
+    e = group.entry
+    if e is None or tag != e.organizer:
+        return False
+    own = group.state.tags[group.state.index]
+    return bool([t for t in group.state.tags if t not in (tag, own) and members.awake(t)])
 
 
 def _moves(group, c):
@@ -241,7 +284,9 @@ def said_by(group, *others):
 def named(group):
     """Where to go: but for what could not be had. Who is not believed counts when nobody else says anything."""
     s = group.search
-    ignored = s.liars if said_by(group) else ()
+    ignored = s.liars if said_by(group) else []
+    if group.entry and [tag for tag in s.told if tag not in s.liars and tag != group.entry.organizer]:
+        ignored = ignored + [group.entry.organizer]  # others know better who took us in
     return [s.told[tag] for tag in s.told if tag not in ignored and tag not in s.failed]
 
 

@@ -6,14 +6,14 @@ that can fail is computed first: a frame that is refused has changed nothing.
 """
 
 from ..compat import const
-from ..crypto.keys import high_order
+from ..crypto.keys import ZERO, high_order
 from ..errors import NoGroup, Reject
 from ..rare import load
 from ..wire import AGREEMENT
 from . import outgoing, private
-from .group import LIVE, NONE, STEP_MS, SYNC, Pending, own_tag, static
+from .group import LIVE, NONE, REJOIN, STEP_MS, SYNC, Entry, Pending, own_tag, static
 from .order import advance, win_slot
-from .ratchet import ADD, CREATE, ENTERS, MAX_EPOCH, MAX_GROUP, REMOVE, RESYNC
+from .ratchet import ADD, CREATE, ENTERS, MAX_EPOCH, MAX_GROUP, REMOVE, RESYNC, State
 
 INTERVAL_MS = const(10000)  # between two agreements of ours
 ASK_MS = const(4000)  # before a group is set up: does anyone know it already?
@@ -44,6 +44,8 @@ def in_order(me, members, group, frame, now, out):
     else:  # our packages had run out: our present key serves
         after = a.accept(me.suite, me.tag, me.identity.b, st.r, a.R[at], st.r, members.pinned)
     _begin(me, members, group, a, after, mine, now, out)
+    if group.entry:
+        load("smmp.heads").spoken(me, members, group, a.organizer)
     if not mine and a.numbers[at] == 0:
         outgoing.refresh_soon(me, group, now)
 
@@ -56,7 +58,11 @@ def from_outside(me, members, group, frame, live, now, out):
     packages, sync = load("smmp.packages"), load("smmp.sync")
     a = load("smmp.agreement").Agreement(frame)
     mine = group.outgoing.own(frame)
-    at = a.tags.index(me.tag) if me.tag in a.tags else None
+    at, before = a.tags.index(me.tag) if me.tag in a.tags else None, None
+    if group.entry:
+        before = group.entry.before
+    elif group.state is not None:
+        before = (group.state.epoch, list(group.state.tags))
     if mine:
         after = mine.after
     elif at is None or not a.enters(at) or not packages.fits(group, a.number(at), a.R[at]):
@@ -65,18 +71,47 @@ def from_outside(me, members, group, frame, live, now, out):
         if live and a.reason == CREATE and group.change.job:
             _forestalled(group, out)  # of two groups set up at once the first stands, for all
         raise Reject("outside")
-    elif group.state is not None and a.organizer not in group.state.tags:
+    elif before is not None and a.organizer not in before[1]:
         raise Reject("members")  # only those we knew may say that this is the group
-    elif group.state is not None and a.epoch < group.state.epoch and a.reason != CREATE:
+    elif before is not None and a.epoch < before[0] and a.reason != CREATE:
         raise Reject("late")
     else:
         after = _by_package(me, members, group, a, at, None, now, out)
+        if group.entry:
+            give_back(me, group, out)
     _begin(me, members, group, a, after, mine, now, out)
     group.phase = SYNC
+    group.entry = None if mine or len(a.tags) == 2 else Entry(own_tag(members, a.organizer), after.epoch, before)
     if mine and live:
         sync.go_live(me, members, group, [], now, out)  # the first frame of its group: there is nobody to ask
     else:
         sync.start(me, group, False, now, out)  # was it the first in its place? Those who are in know.
+
+
+def invites(me, members, group, frame):
+    """Does another take us in than the one on whose word we are in a group? Where there is a roster, nobody outside of
+    it displaces one who is in it. Raises Reject.
+    """
+    a, first = load("smmp.agreement").Agreement(frame), group.entry.organizer
+    if a.organizer == first or me.tag not in a.tags or (a.epoch, a.head) == group.position():
+        return False
+    at = a.tags.index(me.tag)
+    listed = load("smmp.heads").listed
+    if listed(me, members, first) and not listed(me, members, a.organizer):
+        return False
+    return a.enters(at) and load("smmp.packages").fits(group, a.number(at), a.R[at])
+
+
+def give_back(me, group, out):
+    """Nobody has confirmed what took us in: we are where we were before."""
+    before, st = group.entry.before, group.state
+    forget(group, out)
+    if before is not None:
+        epoch, tags = before
+        zeros = [ZERO] * len(tags)
+        keyless = [ZERO] * 6
+        group.state = State(st.group, tags, zeros, tags.index(me.tag), ZERO, epoch, ZERO, *keyless)
+        group.phase = REJOIN
 
 
 def _by_package(me, members, group, a, at, r, now, out):
@@ -154,7 +189,8 @@ def _still(tag, a, before):
 
 def forget(group, out):
     """We are in no group any more; every key of it goes."""
-    group.state = group.undo = group.last_by = None
+    group.state = group.undo = group.last_by = group.entry = None
+    group.leaving = False
     group.last = b""
     group.pairs, group.recent = {}, {}  # what was heard stays heard, whoever says it again
     outgoing.forget(group, NoGroup("this member is out of the group now"), out)

@@ -68,7 +68,8 @@ def send(me, members, group, body, time, to, now, out):
 
 def change(me, members, group, action, tags, now, out):
     """action: "create", "add", "remove", "leave", "resync" or "rejoin". Raises NoGroup."""
-    if action == "leave" and not group.over():
+    if action == "leave" and not group.over() and not group.leaving:
+        group.leaving = group.state is not None
         outgoing.send(me, members, group, LEAVE, b"", 0, None, now, out)
     else:
         need_agreements()
@@ -97,8 +98,8 @@ def place(group):
 
 
 def tags(group):
-    """Of who is in the present set."""
-    return group.tags()
+    """Of whom a message reaches: the present set; while one member alone says that it is one, that member."""
+    return group.tags() if group.entry is None else (group.entry.organizer,)
 
 
 def seeking(group):
@@ -213,6 +214,8 @@ def receive(me, members, group, stream, payload, now, out):
         need_agreements()
         need_search(group)
         load("smmp.membership").from_outside(me, members, group, frame, stream == "g", now, out)
+    elif kind == AGREEMENT and group.entry and _invites(me, members, group, frame):
+        load("smmp.membership").from_outside(me, members, group, frame, stream == "g", now, out)
     elif stream == "e":
         if kind == AGREEMENT:
             need_agreements()
@@ -225,6 +228,13 @@ def receive(me, members, group, stream, payload, now, out):
         live(me, members, group, frame, now, out)
     else:
         raise Reject("outside")
+
+
+def _invites(me, members, group, frame):
+    """Does another than the one on whose word we are in a group take us in? Raises Reject."""
+    need_agreements()
+    need_search(group)
+    return load("smmp.membership").invites(me, members, group, frame)
 
 
 def live(me, members, group, frame, now, out):
@@ -274,6 +284,8 @@ def _message(me, members, group, frame, now, out):
     kind, text = (m[0], m[at:]) if at else (None, b"")
     if kind == LEAVE:
         need("smmp.membership")  # before anything changes
+    if group.entry:
+        need("smmp.heads").spoken(me, members, group, sender)
     advance(group, after, frame, sender, group.outgoing.pending, out)
     if kind is None:
         out.complain("format", members.uid_of(sender), now)  # all see the same, and move on alike

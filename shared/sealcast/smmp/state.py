@@ -2,11 +2,13 @@
 
 from ..compat import const
 from ..wire import Reader, lv, u32
-from .group import FORKED, NONE, REJOIN, SYNC, Package, Pending, Undo, own_tag
+from .group import FORKED, NONE, REJOIN, SYNC, Entry, Package, Pending, Undo, own_tag
 from .outgoing import NUMBERED
 from .ratchet import State
 
 _FIXED = const(32)
+_ENTRY = const(0x80)  # added to the phase: an Entry follows
+_LEAVING = const(0x40)
 
 
 def pack(group):
@@ -15,7 +17,11 @@ def pack(group):
     Held frames and asks belong to a connection and are not stored. -> a list of bytes.
     """
     g, p, o = group, group.packages, group.outgoing
-    out = [bytes((g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE,))]
+    phase = g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE
+    out = [bytes((phase | _ENTRY * (g.entry is not None) | _LEAVING * g.leaving,))]
+    if g.entry:
+        epoch, tags = g.entry.before or (0, [])
+        out.append(g.entry.organizer + u32(g.entry.epoch) + u32(epoch) + _count(tags) + b"".join(tags))
     _optional(out, g.state, _pack_state)
     _pack_pairs(out, g.pairs)
     out.append(lv(g.last, g.last_by or b""))
@@ -40,7 +46,12 @@ def pack(group):
 def unpack(me, members, group, data):
     """Into a group that knows nothing yet. Raises Reject."""
     r, g, p, o = Reader(data), group, group.packages, group.outgoing
-    g.phase = r.uint(1)
+    phase = r.uint(1)
+    g.phase, g.leaving = phase & ~(_ENTRY | _LEAVING), bool(phase & _LEAVING)
+    if phase & _ENTRY:
+        g.entry = Entry(own_tag(members, r.take(16)), r.uint(4), None)
+        before = (r.uint(4), _tags(r))
+        g.entry.before = before if before[1] else None
     g.state = _unpack_state(r) if r.uint(1) else None
     g.pairs = _unpack_pairs(members, r)
     g.last, g.last_by = r.lv(), r.lv() or None

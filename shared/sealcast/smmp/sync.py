@@ -166,6 +166,8 @@ def told(me, members, group, c, now, out):
     heads, s = load("smmp.heads"), group.search
     sure = s.target in s.told.values()
     heads.hear(group, c)
+    if heads.alone(members, group, c.tag) and len(s.told) == 1:
+        return  # the others are asked first: its word will do when they say nothing
     if not sure or heads.better(s.told[c.tag], s.target):
         go(me, members, group, now, out)
 
@@ -178,8 +180,10 @@ def remember(me, members, group, c, now, out):
 
 
 def unheard(me, members, group, _, now, out):
-    """No live member answered."""
-    if not _among_ourselves(me, members, group, now, out):
+    """No live member answered, or the one alone that took us in."""
+    if group.entry and group.search.told:
+        go(me, members, group, now, out)
+    elif not _among_ourselves(me, members, group, now, out):
         look_ahead(me, group, now, out)
 
 
@@ -234,10 +238,13 @@ def go(me, members, group, now, out):
         if s.stage == FETCH:
             fetch.towards(me, group, epoch, out)
     elif epoch < st.epoch and heads.away(group) > 1:
-        fetch.fork(group, out)  # we are alone on our branch
+        fetch.fork(me, members, group, now, out)  # we are alone on our branch
+    elif epoch < st.epoch and group.entry and s.rounds:
+        fetch.fork(me, members, group, now, out)  # they have not come after us: it was not theirs that took us in
     elif epoch < st.epoch:
         # We know more than they do: they come after us, then we ask again.
         heads.say(me, group, bytes(16), out)
+        s.rounds += group.entry is not None
         s.told = {}
         s.stage = ASKED
         _ask_later(s, now)

@@ -29,6 +29,14 @@ class Epoch:
     def id(self):
         return self.hid[:16]
 
+    def said(self, tag, outbox):
+        """All of ours below this number have been acknowledged by the broker."""
+        numbers = [self.chains[self.index(tag)][1]]
+        for _, frame, _, _ in outbox.entries.values():
+            if frame[2:18] == self.id:
+                numbers.append(int.from_bytes(frame[18:HEADER], "big"))
+        return min(numbers)
+
     def index(self, tag):
         for i in range(len(self.parties)):
             if self.parties[i][0] == tag:
@@ -66,6 +74,25 @@ class Epoch:
             return ad, number, _opened(suite, mk, sealed, place), lambda: self.skipped.pop((i, number))
         if number - at > MAX_JUMP:
             raise Reject("window")
+        key, skipped = self._ahead(suite, i, number)
+        moved = suite.chain(key, 0, 1)
+        pt = _opened(suite, moved[:32], sealed, place)
+        return ad, number, pt, lambda: self._move(i, moved[32:], number + 1, skipped)
+
+    def skip(self, suite, tag, number):
+        """All below `number` has been sent -> (first, last) that we have not got, or None. Its keys are kept, too."""
+        i = self.index(tag)
+        at = self.chains[i][1]
+        number = min(number, at + MAX_JUMP)
+        if number <= at:
+            return None
+        key, skipped = self._ahead(suite, i, number)
+        self._move(i, key, number, skipped)
+        return at, number - 1
+
+    def _ahead(self, suite, i, number):
+        """-> (the chain's key at `number`, [((i, number), key)] of what is skipped on the way)."""
+        key, at = self.chains[i]
         skipped = []
         if number > at:
             at, before = max(at, number - MAX_SKIPPED), at  # what was skipped longer ago is given up
@@ -76,17 +103,14 @@ class Epoch:
             for n in range(0, len(few) - 32, 32):
                 skipped.append(((i, at), few[n : n + 32]))
                 at += 1
-        moved = suite.chain(key, 0, 1)
-        pt = _opened(suite, moved[:32], sealed, place)
+        return key, skipped
 
-        def commit():
-            self.chains[i] = [moved[32:], number + 1]
-            for where, mk in skipped:
-                self.skipped[where] = mk
-            while len(self.skipped) > MAX_SKIPPED:
-                self.skipped.pop(self._least())
-
-        return ad, number, pt, commit
+    def _move(self, i, key, number, skipped):
+        self.chains[i] = [key, number]
+        for where, mk in skipped:
+            self.skipped[where] = mk
+        while len(self.skipped) > MAX_SKIPPED:
+            self.skipped.pop(self._least())
 
     def _least(self):
         """The skipped key to give up: the oldest of the sender that has most, so that nobody pushes out another's."""
@@ -94,14 +118,6 @@ class Epoch:
         for i, _ in self.skipped:
             count[i] = count.get(i, 0) + 1
         return min(self.skipped, key=lambda w: (-count[w[0]], w[1]))
-
-    def missing(self):
-        """How many messages of each sender were skipped and never came: {uid: count}."""
-        out = {}
-        for i, _ in self.skipped:
-            uid = self.parties[i][2]
-            out[uid] = out.get(uid, 0) + 1
-        return out
 
 
 def _opened(suite, mk, sealed, place):

@@ -273,7 +273,5 @@ def retire(epochs, now, out):
 
 def _drop_previous(epochs, out):
     if epochs.previous:
-        for uid, count in epochs.previous.missing().items():
-            out.event("gap", {"uid": uid, "count": count, "secrecy": "conversation"})
         epochs.previous = None
         out.dirty = True

@@ -26,7 +26,7 @@ class Heard:
         return bytes((len(marks),)) + b"".join(marks)
 
     def add(self, suite, frame, marks, made_at):
-        """A presence of ours, or another's that we accept. marks: what it names, joined; made_at: ms, None: not ours."""
+        """A presence of ours, or another's that we accept. marks: that it names; made_at: in ms, None: not ours."""
         mark = derive(suite, b"", b"sc/mark", frame)[:MARK]
         at = self.since(marks) if made_at is None else made_at // 1000
         rest = [m for m in self.marks if m != mark and m not in split(marks)]

@@ -85,6 +85,8 @@ def settle(me, members, ring, epochs, reading, places, now, out):
         unsent = _unsent(me, ring, out)
         begin(me, ring, epochs, now, out)
     if not me.joined:
+        if me.rng.poor:
+            begin(me, ring, epochs, now, out)  # drawn anew with what was heard: the one of before may have been used
         if own and own[0] < LAMPORT_MAX:
             members.lamport = max(members.lamport, own[0])
         take_place(me, members, out)
@@ -94,15 +96,18 @@ def settle(me, members, ring, epochs, reading, places, now, out):
 
 
 def _unsent(me, ring, out):
-    """[(token, time, what it names, body)] of the notes written in this run, before its first connection was online."""
+    """[(token, time, what it names, body)] of the notes that were written offline and have been in no connection."""
     found = []
     for token in sorted(out.outbox.entries):
         _, frame, _, seq = out.outbox.entries[token]
-        if seq is not None and seq >= ring.begun:
+        if seq is not None and seq >= ring.unsent:
             pt = me.keys.open(frame, NOTE, me.tag)[3]
             r = Reader(pt[:-SIG] if me.config["sign"] else pt)
-            time, marks = r.uint(4), read(r)
-            found.append((token, time, bytes((len(marks) // MARK,)) + marks, unpad(r.rest())))
+            try:
+                time, marks = r.uint(4), read(r)
+                found.append((token, time, bytes((len(marks) // MARK,)) + marks, unpad(r.rest())))
+            except Reject:
+                pass  # sealed by 0.1: nobody could read it
     return found
 
 

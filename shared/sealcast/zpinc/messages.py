@@ -18,6 +18,7 @@ def send_note(me, members, ring, body, time, online, out):
     entry = next_note(me, ring, body, time, members.heard.named(), out)
     token = out.outbox.add(*entry)
     if online:
+        ring.unsent = ring.next
         out.publish(entry[0], entry[1], True, token)
     else:
         out.queued(token)
@@ -63,20 +64,42 @@ def deliver_notes(me, member, notes, now, out):
         out.dirty = True
 
 
+def _missing(member, first, last, out):
+    out.event("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "conversation"})
+    out.dirty = True
+
+
+def missed(me, epochs, member, said, out):
+    """A presence says how many messages went out in its member's epochs: what we have not got by now was lost.
+
+    said: [(first bytes of the epoch's id, count)].
+    """
+    for epoch in (epochs.current, epochs.pending, epochs.previous):
+        for name, count in said:
+            if epoch and epoch.id[: len(name)] == name and member.tag in [p[0] for p in epoch.parties]:
+                lost = epoch.skip(me.suite, member.tag, count)
+                if lost:
+                    _missing(member, lost[0], lost[1], out)
+
+
 def receive_conversation(me, members, epochs, member, frame, now, out):
     epoch = agreed.find(epochs, frame[2:18])
     if epochs.running():
         need("zpinc.rekey", "zpinc.cpace")
     signed = me.config["sign"]
     ad, number, pt, commit = epoch.open(me.keys, frame, member.tag)
-    session = member.session(epoch.parties[epoch.index(member.tag)][1])
+    i = epoch.index(member.tag)
+    session = member.session(epoch.parties[i][1])
     if signed:
         pt = check(me.suite, session.S, ad, pt, epoch.hid)
     r = Reader(pt)
     time, marks, body = r.uint(4), heard.read(r), unpad(r.rest())
+    expected = epoch.chains[i][1]
     commit()
     epoch.messages += 1
     out.dirty = True
+    if number > expected:
+        _missing(member, expected, number - 1, out)
     if epoch is epochs.current:
         member.epoch = epoch.id
     if signed:  # unsigned it proves only the key, which a man in the middle has too

@@ -85,7 +85,7 @@ class Ring:
     def restart(self):
         """A new session: its numbers begin at 0."""
         self.next = 0
-        self.begun = 0  # `next` when this run began
+        self.unsent = 0  # from this number on nothing was ever given to a connection
         self.digests = []  # of the last 2 * size notes: the head may lag behind by what the outbox holds
 
     def wrote(self, seq, digest):
@@ -149,7 +149,7 @@ class Window:
         del self.held[last]
 
     def baseline(self):
-        """From the first reading until something is handed over: what the ring could still hold is expected, no more."""
+        """From the first reading until something is handed over: what the ring can still hold is expected."""
         if self.fresh:
             top = max(self.held) + 1 if self.held else 0
             low = max(self.head, top) - self.ring

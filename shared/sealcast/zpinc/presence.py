@@ -11,16 +11,16 @@ from ..rare import need
 from ..wire import PRESENCE, Reader, header, u32
 from .heard import ALL, MANY, MARK, read
 from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL
-from .messages import deliver_notes
+from .messages import deliver_notes, missed
 from .notes import MAX_SEQ, drain, ring_matches
 
 CHANGED_MS = const(500)  # a new epoch, or place in the group, is told within this time
 
 
 class Presence:
-    """One keepalive, goodbye or last will. 73 bytes, marks, and a signature."""
+    """One keepalive, goodbye or last will. 85 bytes, marks, and a signature."""
 
-    def __init__(self, status, conn, keepalive, sleep, head, digest, attempt, parts, epoch, place, heard):
+    def __init__(self, status, conn, keepalive, sleep, head, digest, attempt, parts, epoch, place, said, heard):
         self.status = status
         self.conn = conn
         self.keepalive = keepalive  # seconds
@@ -31,6 +31,7 @@ class Presence:
         self.parts = parts  # what it takes part in, see me.py
         self.epoch = epoch  # id of the one it sends in; zeros: none
         self.place = place  # (epoch, head[:16]) of its group; zeros: not live in one
+        self.said = said  # (count, id[:4] of the epoch before, count there): conversation messages, all acknowledged
         self.heard = heard  # marks of presences, joined, see heard.py
 
 
@@ -40,7 +41,7 @@ def seal_presence(me, counter, p):
     body = (
         bytes((p.status,)) + u32(p.conn) + p.keepalive.to_bytes(2, "big") + u32(p.sleep)
         + u32(p.head) + p.digest + u32(p.attempt)
-        + bytes((p.parts,)) + p.epoch + u32(p.place[0]) + p.place[1]
+        + bytes((p.parts,)) + p.epoch + u32(p.place[0]) + p.place[1] + u32(p.said[0]) + p.said[1] + u32(p.said[2])
         + bytes((len(p.heard) // MARK,)) + p.heard
     )  # fmt: skip
     return me.seal(head, body + sign(me.suite, me.session, me.keys.ad(head, me.tag), body))
@@ -54,7 +55,8 @@ def open_presence(keys, frame, member):
         raise Reject("behind")
     r = Reader(pt)
     p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4),
-                 r.uint(1), r.take(16), (r.uint(4), r.take(16)), read(r, ALL))  # fmt: skip
+                 r.uint(1), r.take(16), (r.uint(4), r.take(16)), (r.uint(4), r.take(4), r.uint(4)),
+                 read(r, ALL))  # fmt: skip
     r.take(SIG)
     r.end()
     right = p.status in (AWAKE, ASLEEP, LEFT) and (counter != WILL or p.status == LEFT)
@@ -107,17 +109,20 @@ def soon(me, members, epochs, keepalive, live, now):
     if (e.id if e else bytes(16), live) != said:
         read = said[0] in [known.id for known in (e, epochs.pending, epochs.previous) if known]
         keepalive.due = min(keepalive.due, now + CHANGED_MS * (read or not any(said[0])))
-    if len(members.heard.marks) > MANY and members.rank(members.by_tag, me.tag) == 0:  # many spoke at once: name them all
+    if len(members.heard.marks) > MANY and members.rank(members.by_tag, me.tag) == 0:  # one names them all
         keepalive.due = min(keepalive.due, now + CHANGED_MS)
 
 
 def _seal(me, ring, epochs, keepalive, counter, status, sleep, marks, out):
     head, digest = ring.head(me.suite, out.outbox)
-    epoch = epochs.current.id if epochs.current else bytes(16)
+    e, before, outbox = epochs.current, epochs.previous, out.outbox
+    epoch = e.id if e else bytes(16)
+    said = (e.said(me.tag, outbox) if e else 0,)
+    said += (before.id[:4], before.said(me.tag, outbox)) if before else (bytes(4), 0)
     keepalive.said = (epoch, any(keepalive.place[1]))
     return seal_presence(me, counter, Presence(
         status, keepalive.conn, me.config["keepalive"], sleep, head, digest, epochs.rank[0],
-        me.parts, epoch, keepalive.place, marks
+        me.parts, epoch, keepalive.place, said, marks
     ))  # fmt: skip
 
 
@@ -146,5 +151,6 @@ def receive(me, members, epochs, reading, member, frame, now, out):
         member.current.window.confirmed(p.head)
         if ring_matches(me.suite, member.current.window, p) is False:
             out.complain("ring", member.uid, now)
+        missed(me, epochs, member, ((p.epoch, p.said[0]), p.said[1:]), out)
         deliver_notes(me, member, drain(reading, member, now), now, out)
     return member.status != before and member.status not in PRESENT

@@ -141,16 +141,21 @@ def test_epochs_round_trip(hid, hk, messages, parties, skipped):
     )
 
 
-@given(st.lists(st.tuples(st.text(max_size=90), st.binary(max_size=300), st.booleans(), st.none() | u32), max_size=16))
-def test_the_outbox_round_trips(entries):
+@given(
+    st.lists(st.tuples(st.text(max_size=90), st.binary(max_size=300), st.booleans(), st.none() | u32), max_size=16), u32
+)
+def test_the_outbox_round_trips(entries, unsent):
     box, again = Outbox(16), Outbox(16)
+    ring, ring_again = Ring(16), Ring(16)
     for entry in entries:
         box.add(*entry)
-    pack_outbox(pieces := [], box)
+    ring.unsent, ring_again.unsent = unsent, 1 << 32
+    pack_outbox(pieces := [], box, ring)
     r = Reader(b"".join(pieces))
-    unpack_outbox(r, again)
+    unpack_outbox(r, again, ring_again)
     r.end()
     assert again.entries == box.entries
+    assert ring_again.unsent == min([e[3] for e in entries if e[3] is not None and e[3] >= unsent], default=1 << 32)
 
 
 @given(u32, st.lists(st.binary(min_size=8, max_size=8), max_size=32))

@@ -14,7 +14,7 @@ CORE = ROOT / "shared" / "sealcast"
 PATHS = [str(ROOT / "tests" / part) for part in ("support/core", "core/smmp", "core/zpinc")]
 RUN = "import sys; sys.path[:0] = sys.argv[3:]; getattr(__import__(sys.argv[1]), sys.argv[2])()"
 
-ERASED = "test_erased_in_time"
+ERASED, TAKEN, AGAIN = "test_erased_in_time", "test_taken_in", "test_storage_put_back"
 # (what, file, text, its replacement, module, test)
 MUTANTS = [
     ("who waits to rejoin keeps all keys", "smmp/fetch.py",
@@ -45,6 +45,18 @@ MUTANTS = [
      "test_hostile_limits", "test_a_silent_member_that_raises_its_connection_number_is_left_out_all_the_same"),
     ("all known members get the new key", "zpinc/revocation.py", "    if keep is not None:\n", "    if False:\n",
      "test_notice_attacks", "test_a_thief_that_joined_under_a_second_name_is_out_too"),
+    ("one member's word takes in for good", "smmp/membership.py", "None if mine or len(a.tags) == 2 else", "None if True else",
+     TAKEN, "test_a_stranger_that_lists_the_real_members_does_not_hold_a_board"),
+    ("and no other agreement displaces it", "smmp/order.py", "    elif kind == AGREEMENT and group.entry and", "    elif False and",
+     TAKEN, "test_the_real_agreement_gets_through_while_a_false_one_holds"),
+    ("anyone displaces who is in the roster", "smmp/membership.py",
+     "    if listed(me, members, first) and not listed(me, members, a.organizer):\n", "    if False:\n",
+     TAKEN, "test_who_is_in_the_roster_is_not_displaced_by_who_is_not"),
+    ("a second leave waits, too", "smmp/order.py", " and not group.leaving:", ":", TAKEN, "test_nobody_is_held_against_its_will"),
+    ("what is heard makes no draw fresh", "crypto/rng.py", "        if self.poor:\n", "        if False:\n",
+     AGAIN, "test_a_board_without_hardware_randomness_does_not_draw_its_secrets_twice"),
+    ("the first session is drawn before anything is heard", "zpinc/joins.py", "        if me.rng.poor:\n", "        if False:\n",
+     AGAIN, "test_a_board_without_hardware_randomness_does_not_draw_its_secrets_twice"),
 ]  # fmt: skip
 
 

@@ -182,7 +182,8 @@ class Insider:
             u32(draw.number()), u32(draw.number(self.ch.ring.next)), draw.data(16), u32(draw.number(self.ch.epochs.rank[0])),
             bytes((draw.below(256),)), e.id if e else bytes(16), u32(draw.number(1)), draw.data(16),
         ]  # fmt: skip
-        body = varied(draw, fields + self._heard(draw))
+        said = u32(draw.number()) + draw.data(4) + u32(draw.number())
+        body = varied(draw, fields + [said, b"".join(self._heard(draw))])
         return self.me.topic("p"), self._signed_self(draw, PRESENCE, self._sid(draw), draw.number(3), body)
 
     def _handshake(self, draw, attempt, body):

@@ -1,0 +1,89 @@
+"""Gateways that the agent runs: begun by a command, again after the agent was killed, gone when they are stopped or their
+channel is forgotten."""
+
+import os
+import re
+import select
+import signal
+import stat
+
+
+def gateway_process(user):
+    """A descriptor of the process of the gateway that the agent has begun last, ready to be read when it has ended."""
+    log = (user.home / "state/sealcast/.agent/log").read_text()
+    return os.pidfd_open(int(re.findall(r"gateway of 'g': process (\d+)", log)[-1]))
+
+
+def ended(fd):
+    try:
+        return bool(select.select([fd], [], [], 60)[0])
+    finally:
+        os.close(fd)
+
+
+def until_csv(user, text):
+    """Waits until the output has it."""
+    with user.start("listen", "g", "--json"):  # what is sent by the member itself comes to both
+        path = user.home / "a.csv"
+        for _ in range(1200):
+            if path.exists() and text in path.read_text():
+                return
+            select.select([], [], [], 0.05)
+    raise AssertionError(f"{text!r} is not in {path.read_text()!r}")
+
+
+def test_the_agent_runs_a_gateway(users, monkeypatch):
+    anna, ben = users
+    anna.home.mkdir(exist_ok=True)
+    monkeypatch.chdir(anna.home)  # relative paths begin where the command was given
+    with anna.listen() as annas:
+        assert anna.json("agent", "--status")["stays"] is False  # listen has started it for as long as it lasts
+        done = anna.run("gateway", "g", "--to", "csv=a.csv", "--to", "web=127.0.0.1:0", "--detach")
+        assert done.returncode == 0 and "the agent runs it" in done.stderr
+        assert "http://127.0.0.1:" in done.stderr and "/enter?code=" in done.stderr
+        annas.stop()
+    try:
+        told = anna.json("agent", "--status")
+        assert told["stays"] is True and [(m["channel"], m["attached"]) for m in told["members"]] == [("g", 1)]
+        assert [(g["channel"], g["running"]) for g in told["gateways"]] == [("g", True)]
+        ben.ok("send", "g", "--mode", "note", "for the table")
+        until_csv(anna, "for the table")
+        first = gateway_process(anna)
+        os.kill(told["pid"], signal.SIGKILL)
+        assert ended(first)  # nothing stays behind
+        # Beside the next agent it is there again
+        anna.ok("agent", "--detach")
+        ben.ok("send", "g", "--mode", "note", "after the fall")
+        until_csv(anna, "after the fall")
+        folder = anna.home / "state/sealcast/.agent"
+        assert stat.S_IMODE((folder / "gateways.json").stat().st_mode) == 0o600
+        assert "enter?code" not in (folder / "log").read_text()
+        # What does not start is said, and tried no more
+        done = anna.run("gateway", "g", "--to", "csv=b.csv", "--uid", "x" * 300, "--detach")
+        assert done.returncode == 1 and "the gateway does not start (" in done.stderr and "uid" in done.stderr
+        assert anna.json("agent", "--status")["gateways"] == [] and not (anna.home / "b.csv").exists()
+        # A channel that is forgotten takes its gateway and its listeners along
+        anna.run("gateway", "g", "--to", "csv=a.csv", "--detach")
+        second = gateway_process(anna)
+        with anna.listen() as annas:
+            anna.ok("channel", "forget", "g", "--yes")
+            assert annas.process.wait(60) == 1
+            assert "changed or forgotten" in annas.lines_at_end()[-1]
+        assert ended(second)
+        assert anna.json("agent", "--status")["gateways"] == []
+    finally:
+        anna.run("agent", "--stop")
+    assert anna.json("agent", "--status", code=1)["running"] is False
+
+
+def test_bad_input_starts_nothing(users):
+    anna = users[0]
+    for args, word in (
+        (("--to", "lines", "--detach"), "lines is for a program"),
+        (("--to", "csv=a", "--broker", "elsewhere", "--detach"), "sealcast channel set"),
+        (("--detach",), "no output"),
+        (("--stop",), "no agent runs"),
+    ):
+        done = anna.run("gateway", "g", *args)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1) and word in done.stderr, done
+    assert anna.run("agent", "--status").returncode == 1

@@ -1,0 +1,54 @@
+"""An old copy of the state comes back: what is written under it reaches the others. PROTOCOL.md 6.2, 7.2."""
+
+from room import Room
+
+HEAP = "heapsize=300k"
+
+
+def restored(uid, blob, room):
+    """The member begins with this copy of its state."""
+    room.filters[uid] = []
+    room.wakes.pop(uid, None)
+    room.stored[uid] = blob
+    room.switch_on(uid)
+
+
+def note(room, uid, body):
+    room.run(uid, room.members[uid].send(body, "note", room.now))
+
+
+def heard(room):
+    return [(uid, sender, body) for uid, sender, body, _ in room.heard]
+
+
+def test_a_note_written_under_an_old_state_is_not_lost_when_the_power_goes_before_it_is_found_out():
+    """Found by tests/sim: seed 1062. It had number 0, which another note had been given."""
+    room = Room(["A", "S"])
+    old = room.stored["S"]
+    note(room, "S", b"number 0")
+    room.pump()
+    restored("S", old, room)  # reads, and has not read its own ring yet
+    room.queue = []
+    note(room, "S", b"also number 0")
+    sid = room.members["S"].me.session.sid
+    restored("S", room.stored["S"], room)
+    room.advance(10000)
+    assert room.members["S"].me.session.sid != sid
+    assert heard(room) == [("A", "S", b"number 0"), ("A", "S", b"also number 0")]
+    restored("S", room.stored["S"], room)  # and once only
+    room.advance(10000)
+    assert len(heard(room)) == 2 and not room.members["S"].out.outbox.entries
+
+
+def test_what_has_been_in_a_connection_is_not_sealed_again():
+    room = Room(["A", "S"])
+    s = room.members["S"]
+    note(room, "S", b"on its way")
+    assert s.ring.unsent == s.ring.next == 1
+    room.run("S", s.disconnected(room.now))
+    note(room, "S", b"waits")
+    restored("S", room.stored["S"], room)
+    assert room.members["S"].ring.unsent == 1
+    room.pump()
+    assert room.members["S"].ring.unsent == 2
+    assert sorted(heard(room)) == [("A", "S", b"on its way"), ("A", "S", b"waits")]
