@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import api
+import fields
 import messages
 import wrapped
 from sealcast import state, wire
-from sealcast.run import seriallink, slots
-from sealcast_host.cli.main import _parser
+from sealcast.run import seriallink, settings, slots
+from sealcast_host.cli.main import VERBS, _parser
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 
@@ -81,10 +83,19 @@ def test_the_api_page_is_of_today():
     assert len(api.events()) > 20 and all(doc for _, doc in api.entries("shared/sealcast/run/session.py", "Session", ("send",)))
 
 
+def test_the_settings_page_is_of_today():
+    page = fields.PAGE.read_text()
+    assert page.endswith(fields.table()), "run: python tests/support/fields.py"
+    named = {name for name, _, _, _ in fields.rows()}
+    assert set(fields.FOR) <= named
+    (example,) = re.findall(r"^(    \{.*?\n)\n", page, re.M | re.S)
+    assert settings.check(json.loads(example)) == []
+
+
 def test_every_message_of_the_product_is_in_the_page():
     page = messages.PAGE.read_text()
     assert page.endswith(messages.table()), "run: python tests/support/messages.py"
-    assert len(messages.messages()) > 200
+    assert len(messages.messages()) > 200 and set(messages.EVENTS) == set(messages.render.EVENTS)
     assert page.count("\n") - page[: page.index(messages.MARK)].count("\n") > 200
 
 
@@ -160,8 +171,11 @@ def test_commands_that_pages_name_are_there(path, capsys):
 
 def test_no_text_names_an_action_that_is_not_there():
     """In what the product prints as well as in its pages."""
-    texts = [*PAGES, *sorted((ROOT / "host/sealcast_host").rglob("*.py")), *sorted((ROOT / "shared").rglob("*.py"))]
+    texts = [*PAGES, *sorted((ROOT / "host/sealcast_host").rglob("*.py")), *sorted((ROOT / "shared").rglob("*.py")),
+             *sorted((ROOT / "firmware/node").rglob("*.py"))]
     texts += [ROOT / "tests/support/messages.py"]
+    named = {(path.name, verb) for path in texts for verb in re.findall(r"`sealcast ([a-z]+)\b[^:]", path.read_text())}
+    assert len(named) > 50 and {(path, verb) for path, verb in named if verb not in VERBS} == set()
     for verb in ("channel", "group"):
         (actions,) = (a.choices for a in leaf_parser(verb)._actions if isinstance(a, argparse._SubParsersAction))
         named = {(path.name, name) for path in texts for name in re.findall(rf"sealcast {verb} ([a-z]+)\b", path.read_text())}

@@ -2,10 +2,13 @@
 stand. README's and the tutorial's sequences: tests/e2e/test_readme_sequence.py, test_tutorial.py."""
 
 import ast
+import contextlib
 import json
 import os
+import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -130,3 +133,39 @@ def test_a_lost_board(user):
     done = subprocess.run(script, capture_output=True, text=True, env=env, timeout=120)
     assert done.returncode == 0, done
     assert user.run("send", "shed", "--mode", "note", "still here").returncode == 0
+
+
+def test_the_programs_of_the_cookbook_and_of_the_api_page(user, tmp_path):
+    """As they stand; the second one's lines inside a coroutine, as its page says."""
+    (cookbook,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/COOKBOOK.md").read_text(), re.S)
+    block = re.search(r"^    (import sealcast\n(?:    .*\n|\n)*)", (ROOT / "docs/API.md").read_text(), re.M)[1]
+    first, *rest = block.strip().splitlines()
+    api = "\n".join([first, "async def main():", *rest, "import asyncio", "asyncio.run(main())"])
+    for name, text in (("cookbook.py", cookbook), ("api.py", api)):
+        (tmp_path / name).write_text(text)
+    with user.start("listen", "greenhouse", "--uid", "ear", "--json") as ear:
+        ear.wait_for('"online"')
+        argv = [sys.executable, str(tmp_path / "cookbook.py")]
+        subprocess.run(argv, cwd=tmp_path, env=environment(**user.env), timeout=90, check=True)
+        ear.wait_for('"text": "21.5"')
+    with Child([sys.executable, "-u", str(tmp_path / "api.py")], extra_env=user.env, cwd=tmp_path) as listening:
+        user.ok("send", "greenhouse", "--uid", "bed", "--mode", "note", "to the program")
+        listening.wait_for("b'to the program'")
+
+
+def test_the_cookbooks_gateway_and_its_query(user, tmp_path):
+    """What is kept is what its SQL finds."""
+    text = (ROOT / "docs/COOKBOOK.md").read_text()
+    command = re.search(r"^    sealcast (gateway .*--to csv.*)$", text, re.M)[1]
+    query = re.search(r'^    sqlite3 readings.db "(.*)"$', text, re.M)[1]
+    with user.start(*command.split(), cwd=tmp_path) as gateway:
+        gateway.wait_for("gateway of")
+        user.ok("send", "greenhouse", "--uid", "bed", "--mode", "note", '{"temperature": 19.25}')
+
+        def rows():
+            with contextlib.closing(sqlite3.connect(tmp_path / "readings.db")) as db, contextlib.suppress(sqlite3.Error):
+                return db.execute(query).fetchall()
+
+        wait_until(lambda: ("bed", 19.25) in [row[1:] for row in rows() or []])
+        wait_until(lambda: "19.25" in (tmp_path / "readings.csv").read_text())
+        gateway.stop(signal.SIGTERM)

@@ -5,6 +5,10 @@
     await ch.send(b"...")
 """
 
+import sys
+
+from sealcast.compat import UNLOADS
+
 
 async def join(channel_name=None, settings="sealcast.json", **overrides):
     """A started session of the member that `settings` (a path or a dict) describes. See sealcast.run.session.Session.
@@ -33,3 +37,11 @@ async def join(channel_name=None, settings="sealcast.json", **overrides):
         wifi.start()
     session = setup.member(config, suite, directory, Clock(), setup.transport(suite, config, wifi))
     return await session.start()
+
+
+def forget(*names):
+    """Modules of the node that have done their work: their memory is for the member."""
+    package = sys.modules["node"]
+    for name in names:
+        if UNLOADS and sys.modules.pop("node." + name, None) and hasattr(package, name):
+            delattr(package, name)

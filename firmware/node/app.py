@@ -8,9 +8,9 @@ import sys
 from sealcast.compat import const
 from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, SealcastError
-from sealcast.run.aio import Backoff, Clock, explain, sleep_ms
+from sealcast.run.aio import Clock, sleep_ms
 
-from . import watchdog
+from . import forget, watchdog
 from .log import Log
 
 _FEED_MS = const(1000)
@@ -54,33 +54,20 @@ async def run(path):
         wait = min(2 * wait, _AGAIN_MOST_MS)
 
 
-def configured(path):
-    """-> (completed settings, directory of the node's files). Raises SealcastError."""
-    from . import setup
-
-    values, directory, complete = setup.read(path)
-    config = values if complete else setup.completed(values)
-    if ON_BOARD:
-        setup.fit(config)
-    return config, directory
-
-
 async def node(config, directory, light=None):
     """One session from start to close. config: completed settings; light: shows how it is, on a board."""
     clock = Clock()
     log = Log(config["log"], clock)
     suite = best_suite()
-    status = watch(light, config, clock, log) if light else None
+    status = watched(light, config, clock, log) if light else None
 
     def report(name, info):
         log.event(name, info)
         if status:
             status.event(name, info)
 
-    broker, kept = await begin(config, suite, directory, report)
-    session = started(config, suite, directory, clock, broker, log.tell)
-    del kept
-    forget("setup", "heap")
+    broker, session = await begun(config, suite, directory, clock, report, log.tell)
+    forget("setup", "heap", "firstboot")
     session.on("*", report)
     session.on("message", lambda name, message: None)  # taken as soon as it is printed
     tasks, source = [], None
@@ -116,41 +103,29 @@ async def node(config, directory, light=None):
     return 0
 
 
-def started(*parts):
+# setup.py is not to be held by a frame that lives on: it is forgotten.
+
+
+def configured(path):
     from . import setup
 
-    return setup.member(*parts)
+    return setup.configured(path)
 
 
-async def begin(config, suite, directory, report):
-    """What must take its memory before the member does: Wi-Fi, the first connection, one growth of the heap.
-
-    -> (the transport, an object to be kept until the member is there). A step that fails says so, and is tried again.
-    """
+def watched(*parts):
     from . import setup
 
-    setup.identify(config, suite, directory, lambda line: report("info", {"text": line}))
-    wifi = None
-    if config["wifi"]:
-        from .wifi import Wifi
+    return setup.watch(*parts)
 
-        wifi = Wifi(config["wifi"], report)
-        wifi.start()
-    broker = setup.transport(suite, config, wifi)
-    if not wifi or not ON_BOARD:
-        return broker, None
-    backoff = Backoff(1000, 60000)
-    while True:
-        await wifi.ready()
-        try:
-            await broker.reach()
-            from . import heap
 
-            return broker, heap.grow()
-        except (OSError, MemoryError) as e:
-            wait = backoff.next()
-            report("offline", {"reason": explain(e), "retry_ms": wait})
-            await sleep_ms(wait)
+async def begun(config, suite, directory, clock, report, tell):
+    """-> (the transport, Session), see setup.py."""
+    from . import setup
+
+    broker, kept = await setup.begin(config, suite, directory, report)
+    session = setup.member(config, suite, directory, clock, broker, tell)
+    del kept
+    return broker, session
 
 
 async def guard(work, session):
@@ -179,23 +154,6 @@ async def publish(source, settings, session, log):
             log.event("sent", {"command": "sensor", "text": json.dumps(reading)})
         except SealcastError as e:
             log.event("refused", {"command": "sensor", "code": e.code, "text": str(e)})
-
-
-def watch(light, config, clock, log):
-    """The session's state, on the light and in a line when it needs somebody's help."""
-    from . import led
-
-    if config["led"] is not None:
-        light.pin = led.make(config["led"]).pin
-    return led.Status(light, log.tell, config["wifi"], clock.now)
-
-
-def forget(*names):
-    """Modules of the node that have done their work: their memory is for the member."""
-    package = sys.modules["node"]
-    for name in names:
-        if ON_BOARD and sys.modules.pop("node." + name, None) and hasattr(package, name):
-            delattr(package, name)
 
 
 async def typed(session, log, link):

@@ -1,19 +1,13 @@
-"""Commands, a line each, on standard input (unix port) or on a serial link: what a person or a test wants a node to do.
-
-    send TEXT    note TEXT    conv TEXT    ratchet TEXT    private UID TEXT
-    group create UID...    group add|remove UID...    group leave|resync|rejoin    digest
-    rekey    members    heap    sleep SECONDS    leave
+"""Lines on standard input (unix port) or between a serial link's packets, for commands.py: loaded for a line, and let
+go after it.
 """
 
 import asyncio
-import gc
 import sys
 
 from sealcast.errors import SealcastError
 
-_MODES = {"send": None, "note": "note", "conv": "conversation", "ratchet": "ratchet"}
-_CHANGES = {"create": 1, "add": 1, "remove": 1, "leave": 0, "resync": 0, "rejoin": 0}  # how many names at least
-_HELP = "send, note, conv, ratchet, private, group, digest, rekey, members, heap, sleep or leave"
+from . import forget
 
 
 def stdin():
@@ -55,41 +49,15 @@ async def serve(session, log, lines):
         word, _, rest = line.strip().partition(" ")
         if word:
             try:
-                await _command(session, log, word, rest)
+                await _carry_out(session, log, word, rest)
             except SealcastError as e:
                 log.event("refused", {"command": word, "code": e.code, "text": str(e)})
 
 
-async def _command(session, log, word, rest):
-    if word in _MODES:
-        await session.send(rest.encode(), _MODES[word])
-        log.event("sent", {"command": word, "text": rest})
-    elif word == "private":
-        to, _, text = rest.partition(" ")
-        await session.send(text.encode(), "ratchet", to)
-        log.event("sent", {"command": word, "to": to, "text": text})
-    elif word == "group" and _change(rest.split()):
-        action, uids = rest.split()[0], rest.split()[1:]
-        await session.change_group(action, uids)
-        log.event("done", {"command": word, "action": action})
-    elif word == "digest":
-        log.event("digest", session.group or {"phase": "none"})
-    elif word == "rekey":
-        await session.rekey()
-    elif word == "members":
-        log.event("members", {"members": session.members, "epoch": session.epoch})
-    elif word == "heap":
-        gc.collect()
-        log.event("heap", {"free": gc.mem_free(), "used": gc.mem_alloc()})
-    elif word == "sleep" and rest.isdigit():
-        await session.sleep(int(rest))
-    elif word == "leave":
-        await session.leave()
-    else:
-        log.event("refused", {"command": "?", "code": "unknown", "text": _HELP})
+async def _carry_out(session, log, word, rest):
+    try:
+        from . import commands
 
-
-def _change(words):
-    """Is this a change of the group, with names where it takes them and only there?"""
-    needs = _CHANGES.get(words[0]) if words else None
-    return needs is not None and (len(words) > 1) == bool(needs)
+        await commands.carry_out(session, log, word, rest)
+    finally:
+        forget("commands")  # also what a MemoryError left of it

@@ -10,6 +10,7 @@ from sealcast import rare
 from sealcast.compat import const
 from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, NoRandomness, SealcastError
+from sealcast.run.aio import Backoff, explain, sleep_ms
 
 # Heap that must be free before the parts below are loaded, for the ratcheting group to fit as well. docs/HARDWARE.md,
 # "Memory".
@@ -49,15 +50,26 @@ def read(settings):
             text = text[1:]
         values = json.loads(text)
         if isinstance(values, dict) and "checked" in values:
-            from sealcast.run import checked
-
-            if checked.holds(best_suite(), text):
-                return checked.decode(values), directory, True
+            try:
+                checked = rare.load("run.checked")
+                if checked.holds(best_suite(), text):
+                    return checked.decode(values), directory, True
+            finally:
+                rare.drop("run.checked")
     except OSError:
         raise BadSettings("cannot be read: put the node's settings there (`sealcast provision` makes them)")
     except ValueError:
         raise BadSettings("is not JSON: check commas and quotes")
     return values, directory, False
+
+
+def configured(path):
+    """-> (completed settings, directory of the node's files). Raises SealcastError."""
+    values, directory, complete = read(path)
+    config = values if complete else completed(values)
+    if ON_BOARD:
+        fit(config)
+    return config, directory
 
 
 def identify(config, suite, directory, tell):
@@ -68,14 +80,14 @@ def identify(config, suite, directory, tell):
     tell(SUITES.get(suite.NAME, "crypto: " + suite.NAME))
     if config["identity"] is not None and config["key"] is not None:
         return  # as every provisioned board has them: storage is loaded later
-    from . import storage
+    from . import firstboot
 
     if config["identity"] is None:
-        config["identity"] = storage.identity(suite, directory, tell)
+        config["identity"] = firstboot.identity(suite, directory, tell)
     if config["identity"] is None:
         raise NoRandomness("this port has no randomness to make an identity from: provision the board with one")
     if config["key"] is None:
-        config["key"] = _root(storage, suite, config, directory, tell)
+        config["key"] = _root(firstboot, suite, config, directory, tell)
 
 
 def member(config, suite, directory, clock, transport, tell=None):
@@ -93,6 +105,44 @@ def member(config, suite, directory, clock, transport, tell=None):
     kept = storage.Member(suite, config, directory)
     channel = kept.begin(tell)
     return Session(channel, transport, kept.store, clock, kept.jitter(), 16, kept.remake)
+
+
+async def begin(config, suite, directory, report):
+    """What must take its memory before the member does: Wi-Fi, the first connection, one growth of the heap.
+
+    -> (the transport, an object to be kept until the member is there). A step that fails says so, and is tried again.
+    """
+    identify(config, suite, directory, lambda line: report("info", {"text": line}))
+    wifi = None
+    if config["wifi"]:
+        from .wifi import Wifi
+
+        wifi = Wifi(config["wifi"], report)
+        wifi.start()
+    broker = transport(suite, config, wifi)
+    if not wifi or not ON_BOARD:
+        return broker, None
+    backoff = Backoff(1000, 60000)
+    while True:
+        await wifi.ready()
+        try:
+            await broker.reach()
+            from . import heap
+
+            return broker, heap.grow()
+        except (OSError, MemoryError) as e:
+            wait = backoff.next()
+            report("offline", {"reason": explain(e), "retry_ms": wait})
+            await sleep_ms(wait)
+
+
+def watch(light, config, clock, log):
+    """The session's state, on the light and in a line when it needs somebody's help."""
+    from . import led
+
+    if config["led"] is not None:
+        light.pin = led.make(config["led"]).pin
+    return led.Status(light, log.tell, config["wifi"], clock.now)
 
 
 def ratchet_fits(free, path):
@@ -208,12 +258,12 @@ def _ders(data):
     return [a2b_base64(piece[: piece.index(b"-----END CERTIFICATE-----")]) for piece in pieces]
 
 
-def _root(storage, suite, config, directory, tell):
+def _root(firstboot, suite, config, directory, tell):
     def slow():
         tell("password: making the channel's key from it, once; this takes a while (a provisioned board has the key)")
 
     try:
-        return storage.root(suite, config["password"].encode(), config["channel"].encode(), directory, slow)
+        return firstboot.root(suite, config["password"].encode(), config["channel"].encode(), directory, slow)
     except MemoryError:
         why = "making the key from it does not fit in this board's memory; give the key (`sealcast provision`)"
         raise BadSettings("password: " + why)

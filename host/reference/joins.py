@@ -113,8 +113,11 @@ def session_above(stale: Stale, sid: bytes, lamport: int, conn: int, largest: in
     """
     if stale.sid != sid or not (stale.lamport >= lamport or stale.conn > conn):
         return None
-    new = 1 + max(stale.lamport, largest, lamport)
-    return new if new <= largest + JUMP and new < MAX_LAMPORT else None
+    named = max(stale.lamport, largest, lamport)
+    if named >= MAX_LAMPORT > largest:
+        return None
+    new = min(1 + named, MAX_LAMPORT)
+    return new if new <= largest + JUMP else None
 
 
 def build_stale(keys: ChannelKeys, uid: str, sid: bytes, stale: Stale, nonce: bytes) -> bytes:

@@ -15,7 +15,7 @@ from .conversations import Said
 from .cpace import scalar
 from .encoding import Reject
 from .frames import BARRIER, Header, associated, seal
-from .joins import Ask, SecretIdentity, Stale, build_ask, build_join, build_stale
+from .joins import MAX_LAMPORT, Ask, SecretIdentity, Stale, build_ask, build_join, build_stale
 from .known import Known
 from .names import RETAINED, ChannelKeys
 from .notes import Note, build_note, ring_digest
@@ -80,7 +80,8 @@ class Peer:
         """
         self.connections += 1
         if not self.lamport:
-            self.lamport = 1 + max((m.current.lamport for m in self.view.members.values() if m.sessions), default=0)
+            largest = max((m.current.lamport for m in self.view.members.values() if m.sessions), default=0)
+            self.lamport = min(1 + largest, MAX_LAMPORT)
         public = ed25519_public(self.seed)
         frame = build_join(self.keys, self.uid, self.secret, self.sid, public, self.lamport, self.K, self.draw(24))
         self.conn, self.counter = self.conn + 1, 0

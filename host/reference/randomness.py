@@ -21,7 +21,7 @@ class Randomness:
         self.hardware, self.count = hardware, 0
 
     def heard(self, frame: bytes) -> None:
-        """A frame has come to a member without hardware randomness."""
+        """A frame under msgkey has opened, at a member without hardware randomness."""
         self.working = H(self.working, frame, person=b"sc/heard")
 
     def draw(self, n: int) -> bytes:

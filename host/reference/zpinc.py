@@ -158,9 +158,7 @@ class View:
         expect_true("6.2", "one session, one join", known in (None, join))
         if self.complete and known is None and member.sessions:
             largest = max(m.current.lamport for m in self.members.values() if m.sessions)
-            expect_true(
-                "6.2", "a new session's counter is above the member's own", join.lamport > member.current.lamport
-            )
+            expect_true("6.3", "a new session is above the member's own", join.rank > member.current.rank)
             expect_true("6.2", "a new session's counter is at most 1 above all", join.lamport <= largest + 1)
         member.pinned = join.identity
         if not member.sessions or join.rank > member.current.rank:

@@ -53,8 +53,9 @@ class Channel:
         self.sent = None  # effects.Sent of the last send()
         self.settle_at(config["key"])
         self.out.dirty = False
-        stored = load("state").unpack_state(self, blob) if blob else None
+        stored = load("stored").unpack_state(self, blob) if blob else None
         self.me.rng = Rng(suite, stored, hardware)
+        self.me.listen()
 
     def settle_at(self, root):
         """Begin at the place that this root key leads to, knowing nobody there yet."""
@@ -121,8 +122,6 @@ class Channel:
     def receive(self, topic, payload, now):
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         uid = None
-        if payload is not None:
-            self.me.rng.heard(bytes(payload))
         try:
             if not topic.startswith(self.me.topics.prefix):
                 if payload is not None and places.at_old_place(self.places, topic, bytes(payload), now, self.out):

@@ -35,9 +35,21 @@ def load(name):
             return sys.modules["sealcast." + name]
         except MemoryError:
             drop(name)  # MicroPython keeps a module whose import failed, half made
+            _mend()
             if last:
                 raise
             release()
+
+
+def _mend():
+    """Where there was no memory for a module's first object, MicroPython leaves a place without a value in sys.modules:
+    whoever imports it crashes. An index is safe, a TypeError."""
+    gc.collect()
+    for full in list(sys.modules) if UNLOADS else ():
+        try:
+            sys.modules[full]
+        except TypeError:
+            sys.modules.pop(full, None)
 
 
 def need(*names):

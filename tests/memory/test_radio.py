@@ -164,6 +164,7 @@ def test_the_nodes_own_client_and_wifi_over_a_real_broker(chip, mosquitto):
             "sealcast/__init__",
             "sealcast/compat",
             "sealcast/errors",
+            "sealcast/rare",
             "sealcast/run/__init__",
             "sealcast/run/aio",
         )

@@ -22,7 +22,7 @@ LAYERS = (
     ("crypto", "sealcast.crypto"),
     ("zpinc", "sealcast.zpinc"),
     ("smmp", "sealcast.smmp"),
-    ("channel", "sealcast.channel", "sealcast.sending", "sealcast.state"),
+    ("channel", "sealcast.channel", "sealcast.sending", "sealcast.state", "sealcast.stored"),
     ("run", "sealcast.run"),
     ("sealcast", "sealcast"),
     ("node", "node"),
@@ -39,7 +39,7 @@ LAYERS = (
     ("cli", "sealcast_host.cli"),
 )
 ORDER = [layer[0] for layer in LAYERS]
-_MODULES = {"sealcast.channel", "sealcast.sending", "sealcast.state", *LAYERS[0][1:]}
+_MODULES = {"sealcast.channel", "sealcast.sending", "sealcast.state", "sealcast.stored", *LAYERS[0][1:]}
 PACKAGES = {prefix for layer in LAYERS for prefix in layer[1:]} - _MODULES
 ENTRY = ("sealcast_host.__main__",)  # python -m: stands over everything
 

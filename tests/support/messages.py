@@ -1,5 +1,5 @@
-"""The second half of docs/TROUBLESHOOTING.md, written from the source: every refusal that the product prints, and the
-way out.
+"""The second half of docs/TROUBLESHOOTING.md, written from the source: every event in words and every refusal that the
+product prints, with what to do.
 
     python tests/support/messages.py        writes it; tests/test_docs.py holds it to the source
 
@@ -8,11 +8,17 @@ A message says what is wrong and, behind a colon or semicolon, what to do. Where
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "host")]
+
+from sealcast_host.cli import render  # noqa: E402
+from sealcast_host.member.visit import WAYS_OUT  # noqa: E402
+
 PAGE = ROOT / "docs" / "TROUBLESHOOTING.md"
-MARK = "## Every message\n"
+MARK = "## What listen and chat tell\n"
 RAISED = {"UserError", "Failed", "MemberBusy", "NoAgent"}
 # What to do where the message leaves it to the reader: its beginning, as the table shows it.
 REMEDY = {
@@ -62,10 +68,53 @@ REMEDY = {
     "its receiver left": "send it to somebody who is in the group",
     "no member of that name has": "check the name: sealcast chat NAME, then /members",
     "no other member of that name": "check the name: sealcast chat NAME, then /members",
+    "the broker does not": "a board tries again by itself; when it stays so: the Wi-Fi's reach, the broker's load",
+    "no bridge answers": "start sealcast bridge --port PORT on the computer at that port",
+    "the bridge does not": "see whether sealcast bridge still runs there",
     "a notice reaches": "declare fewer members to be kept",
     "broker.tls": "mend the field in sealcast.json",
     "password: …": "mend the field in sealcast.json",
 }
+
+
+# Why an event comes, and what to do: its words stand in sealcast_host/cli/render.py.
+EVENTS = {
+    "joined": "a member came; `sealcast group verify NAME` shows its fingerprint, to be compared once",
+    "left": "it said goodbye: nothing is to be done",
+    "gone": "the broker says that its connection broke; it comes back by itself when it can",
+    "vanished": "no sign of life for three keepalives: power, Wi-Fi, broker; a board says on its console why",
+    "asleep": "it reads when it wakes; what is sent meanwhile is a note",
+    "awake": "nothing is to be done",
+    "rekeyed": "those who are awake have agreed on a new key; messages are conversation now",
+    "gap": "more notes than the ring holds were sent meanwhile, or the broker forgot some: a larger `ring`",
+    "identity_changed": "its board was erased, or somebody pretends to be it: compare fingerprints, then "
+    "`sealcast group verify NAME UID --approve FINGERPRINT`",
+    "approved": "nothing is to be done",
+    "approval_waits": "nothing is to be done: an approval is for the identity that was compared, whatever else is shown",
+    "pinned": "its first identity counts from now on; whoever wants to be sure compares it (`sealcast group verify NAME`)",
+    "forged": "somebody without its key spoke in its name, and was not believed: who knows the phrase?",
+    "handshake_failed": "it is tried again; if it goes on, somebody disturbs: `sealcast doctor NAME`",
+    "removed": "ask who did it; `sealcast group add NAME UID` takes this member in again",
+    "group": "nothing is to be done",
+    "group_failed": "the reason says what to wait for; then try again",
+    "no_package": "wait until it has been awake once",
+    "leaving": "the first member that is awake takes it out",
+    "message_undecryptable": "it was for an older state of this member (a copy put back?); ask for it again",
+    "followed": "nothing is to be done",
+    "expelled": "if that is wrong, this member must be invited or provisioned again",
+    "notice_unreadable": "provision it again (`sealcast provision NAME --uid UID --replace`), or give it an invitation",
+    "moved": "nothing is to be done; the word phrase and old invitations lead nowhere now",
+    "unconfirmed": "ask who did it: that member is out of step, or lies; another one can add this member",
+    "forked": "compare heads and digests on two members (`sealcast group status NAME`), leave on one side, be added again",
+    "desync": "it is taken in again by a member that is awake",
+    "resynced": "nothing is to be done",
+    "undeliverable": "send it to somebody who is in the group",
+    "mute": "the broker takes messages and passes none on: its rights (ACL), its limits, another broker",
+    "taken_over": "each board needs a name and an identity of its own: provision the copy anew",
+    "offline": "it is tried again by itself; the reason says what is wrong",
+    "overflow": "its sender is too fast for this computer, or does it on purpose",
+    "error": "make room on the disk where it says so; else report it",
+}  # fmt: skip
 
 
 def core_errors():
@@ -90,15 +139,43 @@ def text_of(node):
 
 def messages():
     """text -> where it is raised, the first place."""
-    found = {}
+    found = links()
     core = core_errors()
     for folder, classes in (("host/sealcast_host", RAISED), ("shared/sealcast", core), ("firmware/node", core)):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).rpartition(".")[2] in classes:
-                    text = text_of(node.args[0])
-                    if text and text.strip("… ") and text not in found:
-                        found[text] = str(path.relative_to(ROOT))
+                for text in said(node, classes):
+                    if text and text.strip("… "):
+                        found.setdefault(text, str(path.relative_to(ROOT)))
+    return found
+
+
+def said(node, classes):
+    """The texts of an error that is raised, of a note beside the result, and of a time that ran out."""
+    if isinstance(node, ast.Call) and node.args:
+        name = ast.unparse(node.func).rpartition(".")[2]
+        if name in classes or name == "note":
+            yield text_of(node.args[0])
+        elif name == "within":
+            yield text_of(node.args[-1])
+    if isinstance(node, ast.AsyncFunctionDef):  # named first, said by `within`
+        used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        for line in node.body:
+            if isinstance(line, ast.Assign) and isinstance(line.value, ast.JoinedStr) and ast.unparse(line.targets[0]) in used & LATE:
+                yield text_of(line.value)
+
+
+LATE = {"alone", "late"}
+
+
+def links():
+    """A connection that cannot be made: what is wrong, and the way out of its kind (sealcast_host/member/visit.py)."""
+    found = {}
+    path = ROOT / "host/sealcast_host/member/mqtt.py"
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "LinkError" and isinstance(node.args[0], ast.Constant):
+            why = text_of(node.args[1]) or "…"
+            found[f"no connection to the broker at …: {why}; {WAYS_OUT[node.args[0].value]}"] = str(path.relative_to(ROOT))
     return found
 
 
@@ -129,7 +206,11 @@ def table():
         if not way:
             way = next((r for begin, r in REMEDY.items() if text.startswith(begin)), "")
         rows.append((wrong, way, path))
-    out = [MARK, "… stands for what is filled in. Written by `python tests/support/messages.py`.\n"]
+    out = [MARK, "… stands for what is filled in, here and below. Written by `python tests/support/messages.py`.\n"]
+    out += ["| it says | why, and what to do |", "|---|---|"]
+    for name, words in render.EVENTS.items():
+        out.append(f"| {_cell(re.sub(r'{[a-z]+}', '…', words))} | {EVENTS[name]} |")
+    out += ["", "## Every refusal and note", "", "A line of `sealcast doctor` says by itself what to do.", ""]
     out += ["| it says | what to do | from |", "|---|---|---|"]
     for wrong, way, path in sorted(rows, key=lambda row: row[0].lower()):
         out.append(f"| {_cell(wrong)} | {_cell(way)} | `{path.rpartition('/')[2]}` |")

@@ -25,6 +25,7 @@ from sealcast_host.agent import lines, place
 
 Callback = Callable[[str, Any], None]
 BACKLOG = 1000
+ANSWER_S = 30.0  # an agent that is stopped is no reason to wait for ever
 
 
 async def attach(
@@ -212,6 +213,11 @@ class Attached:
     # The lines.
 
     async def _begin(self, wanted: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._ask("agent")
+        except TimeoutError:
+            raise place.silent(self._writer.get_extra_info("socket")) from None
         told = await self._ask("attach", protocol=place.PROTOCOL, **wanted)
         self.uid = told["uid"]
         self._state = told["state"]

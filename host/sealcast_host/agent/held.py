@@ -38,6 +38,7 @@ class Held:
     def __init__(self, known: channels.ChannelFile, uid: str, log: Log) -> None:
         self.name, self.channel, self.uid = known.name, known.channel, uid
         self.broker = dict(known.broker)
+        self.lasting = True  # this computer's usual name, over the channel's own broker
         self.clients: list[Client] = []
         self.session: HostSession | None = None
         self.failure: LinkError | None = None  # why there is no connection just now

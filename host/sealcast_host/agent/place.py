@@ -10,7 +10,7 @@ import stat
 import struct
 from pathlib import Path
 
-from sealcast_host.errors import UserError
+from sealcast_host.errors import Failed, UserError
 from sealcast_host.member import system
 from sealcast_host.member.privatefiles import make_private_dir, reason, state_dir
 
@@ -79,10 +79,26 @@ def listening() -> socket.socket:
 
 def peer_uid(sock: socket.socket) -> int | None:
     """Who is at the other end; None where the system does not say (the directory's mode keeps others out there)."""
+    found = _peer(sock)
+    return found[1] if found is not None else None
+
+
+def silent(sock: socket.socket) -> Failed:
+    """The error of an agent that does not answer."""
+    found = _peer(sock)
+    if found is None:
+        return Failed("the agent does not answer: end its process, and try again")
+    pid = found[0]
+    return Failed(f"the agent does not answer: kill -CONT {pid} wakes it if it was stopped, kill {pid} ends it")
+
+
+def _peer(sock: socket.socket) -> tuple[int, int, int] | None:
+    """Process, user, group."""
     if not hasattr(socket, "SO_PEERCRED"):
         return None
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", raw)[1])
+    pid, uid, gid = struct.unpack("3i", raw)
+    return pid, uid, gid
 
 
 def _private(found: os.stat_result) -> None:

@@ -98,6 +98,7 @@ class Agent:
                 raise UserError(f'"{key[1]}" takes part over the broker at {place_of(held.broker)} just now: stop that')
             if held is None:
                 held = Held(known, key[1], self.log)
+                held.lasting = known.broker == own and key[1] == known.uid
                 await held.open()
                 self.members[key] = held
             held.add(client)
@@ -105,16 +106,16 @@ class Agent:
             try:
                 await held.reached()
             except UserError:
-                await self.give_back(client, held, None, stays=known.broker == own)
+                await self.give_back(client, held, None)
                 raise
         return held
 
-    async def give_back(self, client: Connection, held: Held, sleep_s: int | None, *, stays: bool = True) -> None:
-        """`client` is gone. An agent that does not stay parts with a member that nobody uses."""
+    async def give_back(self, client: Connection, held: Held, sleep_s: int | None) -> None:
+        """`client` is gone. A member that nobody uses parts, but for those that an agent that stays holds."""
         held.remove(client)
         key = (held.name, held.uid)
         async with self._opening.setdefault(key, asyncio.Lock()):
-            if not held.clients and self.members.get(key) is held and not (self.stays and stays):
+            if not held.clients and self.members.get(key) is held and not (self.stays and held.lasting):
                 await self._part(key, held, sleep_s)
 
     async def drop(self, channel: str) -> None:

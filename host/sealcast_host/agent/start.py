@@ -16,6 +16,7 @@ from sealcast_host.member.privatefiles import make_private_dir, reason, write_pr
 
 UNIT = "sealcast-agent.service"
 READY = b"ready\n"
+ASK_S, LONG_S = 20.0, 60.0  # a gateway takes its time to begin, a member to say goodbye
 
 
 def for_a_while() -> bool:
@@ -44,15 +45,20 @@ def detached() -> None:
             return
     said = _spawn("--logged")
     if said != READY:
-        raise Failed(said.decode("utf-8", "replace").strip() or f"the agent did not start: see {place.log_path()}")
+        text = said.decode("utf-8", "replace").strip().removeprefix("sealcast: ")
+        raise Failed(text or f"the agent did not start: see {place.log_path()}")
 
 
 def ask(what: str, **arguments: Any) -> Any:
     """One request to the agent itself. Raises NoAgent, UserError."""
     with place.connect() as sock, sock.makefile("rwb") as file:
-        file.write(lines.dump({"id": 1, "do": what} | arguments))
-        file.flush()
-        line = file.readline()
+        sock.settimeout(LONG_S if what in ("gateway", "drop") else ASK_S)
+        try:
+            file.write(lines.dump({"id": 1, "do": what} | arguments))
+            file.flush()
+            line = file.readline()
+        except TimeoutError:
+            raise place.silent(sock) from None
     if not line:
         raise Failed("the agent has ended meanwhile")
     told = lines.parse(line)
@@ -85,7 +91,7 @@ def install() -> tuple[Path, list[str]]:
 def unit() -> str:
     """The unit's text. It runs this very installation, and nothing may gain rights through it."""
     command = shutil.which("sealcast")
-    words = [command] if command else [sys.executable, "-m", "sealcast_host"]
+    words = [os.path.abspath(command)] if command else [sys.executable, "-P", "-m", "sealcast_host"]
     kept = "".join(
         f"Environment={_quoted(f'{name}={os.environ[name]}')}\n"
         for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")
@@ -95,8 +101,8 @@ def unit() -> str:
 
 
 def _quoted(text: str) -> str:
-    """As systemd reads words: % begins a specifier, $ a variable."""
-    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """As systemd reads words: % begins a specifier ($ means nothing, neither in Environment nor in the first word)."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"'
 
 

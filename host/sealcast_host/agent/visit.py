@@ -38,12 +38,12 @@ async def visit(
     needs the member afterwards it sleeps for so long; None: it leaves. starts: start an agent when none runs. waits:
     for the broker and for room on the disk, as services do: the events offline, online and error tell of it.
     patience: seconds to wait for a member that another process has.
-    Raises UserError when the first connection fails or the member's state cannot be stored, Failed when the agent ends
-    meanwhile.
+    Raises UserError when the first connection fails or the member's state cannot be stored (with an agent only what
+    is asked for fails then, by itself), Failed when the agent ends meanwhile.
     """
     inside, trouble = asyncio.current_task(), ""
 
-    def seen(name: str, info: Any) -> None:
+    def alone(name: str, info: Any) -> None:
         nonlocal trouble
         if name == "error" and info.get("code") == "storage" and not waits and not trouble:
             trouble = f"the state of {known.channel!r} cannot be stored ({info['text']}): make room, or mend the disk"
@@ -54,7 +54,7 @@ async def visit(
 
     listens = watch is not None and (starts or waits)
     try:
-        async with _member(known, uid, seen, listens, sleep_s, starts, waits, patience) as member:
+        async with _member(known, uid, watch, alone, listens, sleep_s, starts, waits, patience) as member:
             yield member
     except asyncio.CancelledError:
         if not trouble:
@@ -68,7 +68,8 @@ async def visit(
 async def _member(
     known: ChannelFile,
     uid: str | None,
-    watch: client.Callback,
+    watch: client.Callback | None,
+    alone: client.Callback,
     listens: bool,
     sleep_s: int | None,
     starts: bool,
@@ -86,9 +87,9 @@ async def _member(
         from sealcast_host.member.session import MemberBusy
         from sealcast_host.member.visit import visit_alone
 
-        alone = visit_alone(known, uid, watch, sleep_s=sleep_s, waits=waits)
+        here = visit_alone(known, uid, alone, sleep_s=sleep_s, waits=waits)
         try:
-            session = await alone.__aenter__()
+            session = await here.__aenter__()
         except MemberBusy:
             if asyncio.get_running_loop().time() >= deadline:
                 raise
@@ -97,14 +98,14 @@ async def _member(
         try:
             yield session
         finally:
-            await alone.__aexit__(None, None, None)
+            await here.__aexit__(None, None, None)
         return
 
 
 async def _attached(
     known: ChannelFile,
     uid: str | None,
-    watch: client.Callback,
+    watch: client.Callback | None,
     listens: bool,
     sleep_s: int | None,
     starts: bool,

@@ -64,22 +64,25 @@ def _step(given, patience):
     except SealcastError as e:
         print('!', e)
         return
+    def part():
+        from node import setup
+        return setup
     async def go():
         suite, way = best_suite(), None
         kept = None
         if config['transport'] != 'serial':
             _at('network')
-            try: way, kept = await within(app.begin(config, suite, directory, say), patience, 'network')
+            try: way, kept = await within(part().begin(config, suite, directory, say), patience, 'network')
             except OSError: return
         else:
-            from node import serialport, setup
+            from node import serialport
             class Line:
                 def read(self, n): return None
                 readinto = write = read
-            setup.identify(config, suite, directory, lambda line: None)
+            part().identify(config, suite, directory, lambda line: None)
             way = serialport.Serial(Line(), config['keepalive'], config['serial']['window'])
         _at('member')
-        session = app.started(config, suite, directory, Clock(), way, lambda line: None)
+        session = part().member(config, suite, directory, Clock(), way, lambda line: None)
         app.forget('setup', 'heap')
         del kept
         if config['transport'] != 'serial':

@@ -1,12 +1,16 @@
-"""`sealcast doctor`: looks at this computer, a board, channels and their brokers, and prints what it finds."""
+"""`sealcast doctor`: looks at this computer, its agent, a board, channels and their brokers, and prints what it finds.
+
+A broker is tried over connections of their own; of a member that the agent holds the agent is asked."""
 
 import argparse
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 from sealcast import wire
 from sealcast.crypto import best_suite
 from sealcast.zpinc.identity import fingerprint
+from sealcast_host.agent import examine as examine_agent
 from sealcast_host.broker import examine as examine_broker
 from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
@@ -65,15 +69,18 @@ def _everything(channel: str | None, port: str | None, patience: float) -> Itera
         return
     if channel is None:
         yield from _computer()
+    agent, findings = examine_agent.look()
+    yield from findings
     for name in [channel] if channel is not None else channels.known_channels():
         known, findings = _file(name)
         yield from findings
         if known is not None:
-            yield from asyncio.run(_gather(known, patience))
+            yield from asyncio.run(_gather(agent, known, patience))
 
 
-async def _gather(known: ChannelFile, patience: float) -> list[Finding]:
-    return [finding async for finding in examine_broker.look(known, patience)]
+async def _gather(agent: dict[str, Any] | None, known: ChannelFile, patience: float) -> list[Finding]:
+    found = [finding async for finding in examine_broker.look(known, patience)]
+    return found + [finding async for finding in examine_agent.members(agent or {"members": []}, known.name)]
 
 
 def _computer() -> Iterator[Finding]:
@@ -119,8 +126,8 @@ wrong, or SMALL, where nothing is wrong but the node does not fit. The board sta
 connection to its broker included, and stops before it speaks. Exit code 0 when all is well, 1 when something is not."""
 _EXAMPLES = """\
 examples:
-  sealcast doctor                              this computer, and every channel known here
-  sealcast doctor greenhouse                   this channel and its broker
+  sealcast doctor                              this computer, its agent, and every channel known here
+  sealcast doctor greenhouse                   this channel, its broker, and its member in the agent
   sealcast doctor --port /dev/ttyUSB0          this board
   sealcast doctor greenhouse --port /dev/ttyUSB0      both, and whether they fit together
 """

@@ -9,7 +9,7 @@ from typing import Any
 from sealcast_host.terminal import painted
 
 # What happens in the group, in words. Events without a line here are for programs (--json) only.
-_EVENTS = {
+EVENTS = {
     "joined": "{uid} joined",
     "left": "{uid} left",
     "gone": "{uid} is gone",
@@ -99,7 +99,7 @@ def event_text(name: str, info: dict[str, Any]) -> str | None:
         return "no conversation key now: messages are notes"
     if name == "offline":  # it begins with the name of an exception
         info = info | {"reason": str(info.get("reason")).partition(": ")[2] or info.get("reason")}
-    template = _EVENTS.get(name)
+    template = EVENTS.get(name)
     if template is None:
         return None
     somebody = dict.fromkeys(("uid", "sender", "by"), "somebody")

@@ -74,15 +74,18 @@ async def visit_alone(
         await session.close()
 
 
+# What to do about a connection that could not be made, by its kind
+WAYS_OUT = {
+    "refused": "start one with: sealcast broker, or name another with --broker HOST[:PORT]",
+    "name": "check --broker HOST",
+    "auth": "check --broker-user and its password",
+    "tls": "check --ca FILE and the broker's certificate",
+    "size": "raise its limit to 3000 bytes (mosquitto: message_size_limit, max_packet_size)",
+    "timeout": "check --broker HOST[:PORT]",
+    "lost": "try again",
+}
+
+
 def way_out(error: LinkError, broker: dict[str, Any]) -> str:
     """The line for a connection that could not be made."""
-    hints = {
-        "refused": "start one with: sealcast broker, or name another with --broker HOST[:PORT]",
-        "name": "check --broker HOST",
-        "auth": "check --broker-user and its password",
-        "tls": "check --ca FILE and the broker's certificate",
-        "size": "raise its limit to 3000 bytes (mosquitto: message_size_limit, max_packet_size)",
-        "timeout": "check --broker HOST[:PORT]",
-        "lost": "try again",
-    }
-    return f"no connection to the broker at {place_of(broker)}: {error}; {hints.get(error.kind, 'try again')}"
+    return f"no connection to the broker at {place_of(broker)}: {error}; {WAYS_OUT.get(error.kind, 'try again')}"

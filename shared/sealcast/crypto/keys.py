@@ -89,6 +89,7 @@ class Keys:
         self.msgkey = derive(suite, root, b"sc/msgkey", lv(channel))
         self.rp = siv(suite, self.ckey, b"channel", channel)
         self._rp16 = self.rp[:TAG]
+        self.heard = None  # told of every frame that opens: see rng.heard
 
     def name(self, uid):
         """P_i: the member's hidden name on the wire."""
@@ -121,4 +122,6 @@ class Keys:
         pt = self.suite.open_frame(self.msgkey, frame, place)
         if pt is None:
             raise Reject("forged")
+        if self.heard:
+            self.heard(frame)
         return frame[:HEADER] + place, frame[2:18], int.from_bytes(frame[18:HEADER], "big"), pt

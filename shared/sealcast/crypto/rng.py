@@ -27,8 +27,7 @@ class Rng:
         """Without hardware randomness what others say is what is fresh: storage that is put back to an older state
         does not draw the same again once anything was said since.
         """
-        if self.poor:
-            self._seed = self._suite.h(32, self._seed, b"", b"sc/heard", frame)
+        self._seed = self._suite.h(32, self._seed, b"", b"sc/heard", frame)
 
     def bytes(self, n):
         """n (1..64) fresh bytes."""

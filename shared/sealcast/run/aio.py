@@ -4,13 +4,11 @@ MicroPython's asyncio has Event, Lock, create_task and wait_for_ms, but no Queue
 """
 
 import asyncio
-import errno
-import io
 import os
-import sys
 import time
 
 from ..compat import const
+from ..rare import load
 
 _EPOCH_2000 = const(946684800)  # seconds from 1970 to 2000, where some boards' clocks begin
 _PLAUSIBLE = const(1735689600)  # 2025-01-01: a clock that says less was never set
@@ -57,53 +55,19 @@ async def stop(task):
 
 
 def explain(error):
-    """An exception as one line for an event: what it means and what to do for the system's usual errors, else its type,
-    with the text of errors that are written for people."""
-    if isinstance(error, OSError):
-        known = _meaning(error.errno)
-        if known:
-            return known
-    text = str(error).replace("\n", " ") if isinstance(error, OSError) else ""
-    return type(error).__name__ + (": " + text if text else "")
-
-
-def _meaning(number):
-    """Errno numbers differ by port, so that they are compared by name; -2 is how getaddrinfo says "no such name"."""
-    if number == -2:
-        return "no such host: check broker.host and the network"
-    for name, meaning in (
-        ("ECONNREFUSED", "nothing listens there: check broker.host and broker.port"),
-        ("EHOSTUNREACH", "no way to the broker: check the network and broker.host"),
-        ("ENETUNREACH", "no network"),
-        ("ECONNRESET", "the broker closed the connection"),
-        ("ENOSPC", "the storage is full"),
-    ):
-        if number is not None and number == getattr(errno, name, None):
-            return meaning
-    return None
+    """An exception as one line for an event, see explain.py; its type alone where there is no room for more."""
+    try:
+        return load("run.explain").explain(error)
+    except MemoryError:
+        return type(error).__name__
 
 
 def place(error):
-    """Where an unexpected error arose, as "file:line"; its text is left out, it might hold anything."""
-    if hasattr(error, "__traceback__"):
-        trace = error.__traceback__
-        if trace is None:
-            return ""
-        while trace.tb_next:
-            trace = trace.tb_next
-        return _short(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
-    out = io.StringIO()
-    sys.print_exception(error, out)
-    found = ""
-    for line in out.getvalue().split("\n"):  # lines like:  File "channel.py", line 12, in send
-        parts = line.split('"')
-        if line.startswith("  File ") and len(parts) > 2:
-            found = _short(parts[1], parts[2].split(",")[1][6:])
-    return found
-
-
-def _short(path, line):
-    return path.replace("\\", "/").split("/")[-1] + ":" + str(line)
+    """Where an unexpected error arose, see explain.py."""
+    try:
+        return load("run.explain").place(error)
+    except MemoryError:
+        return ""
 
 
 class Clock:

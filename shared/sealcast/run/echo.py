@@ -27,13 +27,15 @@ class Echo:
     def __init__(self):
         self.begin()
 
-    def begin(self):
-        """Another connection."""
+    def begin(self, own=""):
+        """Another connection. own: how the topics begin that are ours alone."""
+        self._own = own
         self._filters = []
         self._waiting = []  # [topic, payload, token, when it was acknowledged or None]
 
     def subscribed(self, filter):
-        if filter not in self._filters:
+        alien = filter.endswith("/n/+") and not filter.startswith(self._own)  # another member's notes: none of ours
+        if not alien and filter not in self._filters:
             self._filters.append(filter)
 
     def publishing(self, topic, payload, token):

@@ -116,7 +116,7 @@ class Link:
         """One connection, from CONNACK until it is lost."""
         self.up = True
         self._mute = False
-        self._echo.begin()
+        self._echo.begin(self.will[0].rsplit("/", 1)[0] + "/")
         self._session.post(lambda ch, now: ch.connected(now))
         self._session.emit("connected", {})
         reader = asyncio.create_task(self._guard(self._read()))

@@ -1,4 +1,4 @@
-"""sealcast.json: every field, its limits and its default; one line an error. Docs: README, "Settings".
+"""sealcast.json: every field, its limits and its default; one line an error. Docs: docs/SETTINGS.md.
 
 `check(d)` says everything that is wrong at once, `complete(d)` fills in the defaults and decodes keys. What a user
 typed as text is never repeated in an error (it may be a password in the wrong place): errors carry field names, lengths
@@ -8,8 +8,8 @@ and numbers only.
 import json
 
 from ..errors import BadSettings, Reject
+from ..rare import load
 from ..wire import MAX_NAME, b64, unb64
-from .checked import seal
 
 _REQUIRED = ("required",)  # marks a field without a default
 
@@ -63,7 +63,7 @@ def text_of(suite, settings):
     """Completed settings as the text of a board's sealcast.json,
     sealed: the board need not check them again (checked.py).
     """
-    return seal(suite, json.dumps(_plain(settings)))
+    return load("run.checked").seal(suite, json.dumps(_plain(settings)))
 
 
 def _plain(value):
@@ -297,7 +297,7 @@ _FIELDS = {
     "wifi": (None, _WIFI),
     "roster": (
         None,
-        (_roster, 'an object like {"<name>": "<identity>"}, identities as `sealcast id` shows them', _unroster),
+        (_roster, 'an object like {"<name>": "<identity>"}, identities as `sealcast provision` writes them', _unroster),
     ),
     "admin": (None, _bytes(32, "the admin's public key")),
     "sign": (True, _switch("sign notes and conversation messages")),

@@ -94,6 +94,8 @@ class Change:
         self.job = None  # (reason, tags to add, tags to remove)
         self.at = None
         self.not_before = 0
+        self.sure = False  # the same wish again
+        self.failed = None  # the tags of a group that we wished for, and that somebody said there is one already
         self.answered = []  # tags that an agreement of ours took in again, and none of another since
 
     def stop(self):

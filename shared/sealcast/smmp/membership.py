@@ -69,7 +69,7 @@ def from_outside(me, members, group, frame, live, now, out):
         if at is not None:
             packages.behind(me, group, a.number(at), now, out)
         if live and a.reason == CREATE and group.change.job:
-            _forestalled(group, out)  # of two groups set up at once the first stands, for all
+            _forestalled(members, group, a.organizer, out)  # of two groups set up at once the first stands, for all
         raise Reject("outside")
     elif before is not None and a.organizer not in before[1]:
         raise Reject("members")  # only those we knew may say that this is the group
@@ -227,23 +227,34 @@ def change(me, members, group, action, tags, now, out):
         want(group, ADD, tags, [], now)
     else:
         forget(group, out)  # of a group that nobody can follow any more, the last trace
+        group.change.sure = group.change.failed == tags
         want(group, CREATE, tags, [], now + ASK_MS)
         sync.start(me, group, False, now, out)  # is there one already?
 
 
-def exists(group, out):
+def exists(members, group, tag, out):
     """A live member has answered: there is a group of this name."""
     if group.change.job and group.change.job[0] == CREATE:
-        group.change.drop()
-        out.event("group_failed", {"reason": "a group of this name exists: ask one of its members to add this one"})
+        _stopped(members, group, tag, 'a group of this name exists, says "%s": ask it to add this member', out)
 
 
-def _forestalled(group, out):
+def _forestalled(members, group, tag, out):
     """Another group of this name was created before ours."""
-    group.outgoing.pending = None
-    group.change.drop()
+    if _stopped(members, group, tag, 'another group was created first, by "%s"', out):
+        group.outgoing.pending = None
+
+
+def _stopped(members, group, tag, why, out):
+    """Our wish for a new group gives way: always to whom it lists; to any other once, then a person has decided."""
+    c = group.change
+    if c.sure and tag not in c.job[1]:
+        return False
+    c.failed = c.job[1]
+    c.drop()
     out.dirty = True
-    out.event("group_failed", {"reason": "another group was created first"})
+    why += "; if that is not so, create it again: then only those whom you name can stop it"
+    out.event("group_failed", {"reason": why % members.uid_of(tag)})
+    return True
 
 
 def leaving(me, members, group, tag, now):

@@ -9,6 +9,7 @@ from .ratchet import State
 _FIXED = const(32)
 _ENTRY = const(0x80)  # added to the phase: an Entry follows
 _LEAVING = const(0x40)
+_FAILED = const(0x20)  # a list of tags follows
 
 
 def pack(group):
@@ -18,7 +19,10 @@ def pack(group):
     """
     g, p, o = group, group.packages, group.outgoing
     phase = g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE
-    out = [bytes((phase | _ENTRY * (g.entry is not None) | _LEAVING * g.leaving,))]
+    failed = g.change.failed
+    out = [bytes((phase | _ENTRY * (g.entry is not None) | _LEAVING * g.leaving | _FAILED * (failed is not None),))]
+    if failed is not None:
+        out.append(_count(failed) + b"".join(failed))
     if g.entry:
         epoch, tags = g.entry.before or (0, [])
         out.append(g.entry.organizer + u32(g.entry.epoch) + u32(epoch) + _count(tags) + b"".join(tags))
@@ -47,7 +51,9 @@ def unpack(me, members, group, data):
     """Into a group that knows nothing yet. Raises Reject."""
     r, g, p, o = Reader(data), group, group.packages, group.outgoing
     phase = r.uint(1)
-    g.phase, g.leaving = phase & ~(_ENTRY | _LEAVING), bool(phase & _LEAVING)
+    g.phase, g.leaving = phase & (_FAILED - 1), bool(phase & _LEAVING)
+    if phase & _FAILED:
+        g.change.failed = _tags(r)
     if phase & _ENTRY:
         g.entry = Entry(own_tag(members, r.take(16)), r.uint(4), None)
         before = (r.uint(4), _tags(r))

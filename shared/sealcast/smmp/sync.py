@@ -155,7 +155,7 @@ def echoed(me, members, group, _, now, out):
 
 def found(me, members, group, c, now, out):
     """There is a group of this name."""
-    load("smmp.membership").exists(group, out)
+    load("smmp.membership").exists(members, group, c.tag, out)
 
 
 # --- what is said while we look

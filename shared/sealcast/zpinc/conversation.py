@@ -18,16 +18,13 @@ class Epoch:
 
     def __init__(self, hid, hk, parties, chains, skipped=None):
         self.hid = hid
+        self.id = hid[:16]
         self.hk = hk
         self.parties = parties
         self.chains = chains  # index -> [key, next number], of the sender
         self.skipped = skipped or {}  # (index, number) -> message key
         self.messages = 0
         self.since = 0  # monotonic ms, this run
-
-    @property
-    def id(self):
-        return self.hid[:16]
 
     def said(self, tag, outbox):
         """All of ours below this number have been acknowledged by the broker."""

@@ -116,6 +116,7 @@ class Epochs:
         self.retry_at = None
         self.deadline = None
         self.answer_at = 0
+        self.spent_until = -(1 << 29)  # how far back others' proposals have used up their allowance
         self.apart_at = None  # when the others have all named another epoch for long enough
 
     def running(self):

@@ -4,7 +4,7 @@ from ..compat import const
 from ..crypto.signing import SIG
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, NOTE, PRESENCE, Reader, header, u32, unpad
+from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad
 from . import epochs as agreed
 from . import places as left
 from .epochs import ASK, STALE
@@ -20,6 +20,7 @@ LAMPORT_MAX = 0x7FFFFFFF
 MAX_MISSED = const(32)
 ASK_MS = const(2000)  # a join that we do not know is asked for after this time
 SPREAD_MS = const(8)  # and this, times the first byte of our tag: others may ask before us
+_SID_STEP = const(4096)
 
 # --- our own
 
@@ -33,15 +34,20 @@ def begin(me, ring, epochs, now, out):
     out.dirty = True
 
 
-def take_place(me, members, out):
-    """Our session begins: nobody has heard it yet."""
+def take_place(me, members, own, out):
+    """Our session begins: nobody has heard it yet. own: (lamport, sid) of our newest join so far, or None. At the last
+    counter the sid's beginning goes on counting: whoever pushed the counter there locks nobody out.
+    """
     members.heard = Heard()
     for m in members.by_tag.values():
         for s in m.sessions:
             for note in s.window.held.values():
                 note.since = None
-    me.session.lamport = members.lamport + 1
-    members.note(me.session.order)
+    s = me.session
+    s.lamport = min(members.lamport + 1, LAMPORT_MAX)
+    if own and own[0] == LAMPORT_MAX:
+        s.sid = u32(min(int.from_bytes(own[1][:4], "big") + _SID_STEP, U32)) + s.sid[4:]
+    members.note(s.order)
     out.dirty = True
 
 
@@ -58,13 +64,15 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
     r.end()
     if sid != me.session.sid or lamport < me.session.lamport and high <= conn:
         raise Reject("stale")
-    if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX:  # ours will be one above
+    # Ours will be one above
+    if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX and members.lamport < LAMPORT_MAX:
         raise Reject("jump")
     if not out.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
         raise Reject("stale")
     members.lamport = max(members.lamport, lamport)
+    own = me.session.order
     begin(me, ring, epochs, now, out)
-    take_place(me, members, out)
+    take_place(me, members, own, out)
     publish(me, out)
 
 
@@ -87,9 +95,9 @@ def settle(me, members, ring, epochs, reading, places, now, out):
     if not me.joined:
         if me.rng.poor:
             begin(me, ring, epochs, now, out)  # drawn anew with what was heard: the one of before may have been used
-        if own and own[0] < LAMPORT_MAX:
-            members.lamport = max(members.lamport, own[0])
-        take_place(me, members, out)
+        if own:
+            members.lamport = max(members.lamport, min(own[0], LAMPORT_MAX))
+        take_place(me, members, own, out)
     for token, time, named, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
         out.outbox.entries[token] = next_note(me, ring, body, time, named, out)
     return renewed
@@ -136,7 +144,7 @@ def approve(me, members, uid, text, online, out):
 def _pin(member, public, out):
     """Another identity from here on: what was said before was said by another."""
     member.public, member.refused, member.approved = public, None, None
-    member.floor = member.current.lamport if member.current else member.floor
+    member.floor = min(member.current.lamport, LAMPORT_MAX - 1) if member.current else member.floor
     member.sessions = []
     member.status = GONE
     out.dirty = True

@@ -52,6 +52,13 @@ class Me:
         self.name = self.keys.name(self.uid.encode())
         self.tag = self.name[:16]
         self.session = None
+        if self.rng:
+            self.listen()
+
+    def listen(self):
+        """Without hardware randomness: draw with what is heard from here on."""
+        if self.rng.poor:
+            self.keys.heard = self.rng.heard
 
     @property
     def joined(self):

@@ -39,25 +39,27 @@ class Session:
 class Member:
     """Another member: pinned identity, its newest sessions, its presence."""
 
+    # What most members never change stands here, once for all of them.
+    refused = None  # an identity we refused: reported once
+    approved = None  # the fingerprint that a person has compared, until its join is here
+    floor = 0  # joins up to this lamport are never taken again
+    willed = -1  # a last will counts once, for its own connection
+    silent_until = 0  # left out of handshakes until then
+    strikes = 0
+
     def __init__(self, name, uid):
         self.name = name
         self.tag = name[:16]
         self.uid = uid
         self.public = None  # B || E, pinned
-        self.refused = None  # an identity we refused: reported once
-        self.approved = None  # the fingerprint that a person has compared, until its join is here
         self.sessions = []  # ascending order, at most MAX_SESSIONS
-        self.floor = 0  # joins up to this lamport are never taken again
         self.conn = 0
         self.counter = -1
-        self.willed = -1  # a last will counts once, for its own connection
         self.status = GONE
         self.deadline = 0
         self.parts = 0  # what it takes part in, see me.py
         self.epoch = None  # id of the epoch that it sends in, as heard in this connection
         self.place = None  # in the group: (epoch, head[:16]), the same
-        self.silent_until = 0  # left out of handshakes until then
-        self.strikes = 0
 
     @property
     def current(self):
@@ -83,10 +85,15 @@ class Member:
         session = Session(join)
         self.sessions = sorted(self.sessions + [session], key=lambda s: s.order)
         while len(self.sessions) > MAX_SESSIONS:
-            self.floor = self.sessions.pop(0).lamport
+            gone = self.sessions.pop(0)
+            if gone is session:
+                raise Reject("stale")
+            self.floor = min(gone.lamport, 0x7FFFFFFE)  # at the last counter there are always new ones
         if self.current is not session:
             return False
-        self.conn, self.counter, self.willed = 0, -1, -1
+        self.conn, self.counter = 0, -1
+        if self.willed >= 0:
+            self.willed = -1
         self.epoch = self.place = None
         return True
 

@@ -12,6 +12,7 @@ from ..wire import NOTE, Reader, header, lv, pad, u32, unpad
 from .heard import read
 
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
+DIGEST = const(8)
 HELD_BYTES = const(8192)  # of bodies, a session
 ALL_HELD = const(16384)  # and of all sessions together
 # How long a hole in a sender's notes may last before the ring is read again, and again before it is reported
@@ -33,13 +34,14 @@ class Note:
 
 
 def frame_digest(suite, frame):
-    """8 bytes: enough to notice a swapped slot, small enough to keep a ring of them."""
-    return derive(suite, b"", b"sc/slot", frame)[:8]
+    """8 bytes: enough to notice a swapped slot, small enough to keep a ring of them: one after the other in bytes."""
+    return derive(suite, b"", b"sc/slot", frame)[:DIGEST]
 
 
 def ring_digest(suite, digests):
     """16 bytes over the digests of the ring, oldest first: what the signed head carries."""
-    return derive(suite, b"", b"sc/ring", lv(*digests))[:16]
+    each = [digests[at : at + DIGEST] for at in range(0, len(digests), DIGEST)]
+    return derive(suite, b"", b"sc/ring", lv(*each))[:16]
 
 
 def seal_note(me, seq, time, heard, body):
@@ -86,29 +88,29 @@ class Ring:
         """A new session: its numbers begin at 0."""
         self.next = 0
         self.unsent = 0  # from this number on nothing was ever given to a connection
-        self.digests = []  # of the last 2 * size notes: the head may lag behind by what the outbox holds
+        self.digests = b""  # of the last 2 * size notes: the head may lag behind by what the outbox holds
 
     def wrote(self, seq, digest):
         """Could this be a note of ours? False when this number is still to come, or was given to another note."""
-        at = len(self.digests) - (self.next - seq)
-        return seq < self.next and (at < 0 or self.digests[at] == digest)
+        at = len(self.digests) - (self.next - seq) * DIGEST
+        return seq < self.next and (at < 0 or self.digests[at : at + DIGEST] == digest)
 
     def added(self, digest):
-        self.digests = (self.digests + [digest])[-2 * self.size :]
+        self.digests = (self.digests + digest)[-2 * self.size * DIGEST :]
         self.next += 1
 
     def head(self, suite, outbox):
         """(head, digest): all notes below `head` are acknowledged by the broker."""
         waiting = [e[3] for e in outbox.entries.values() if e[3] is not None]
         head = min(waiting) if waiting else self.next
-        end = len(self.digests) - (self.next - head)
-        return head, ring_digest(suite, self.digests[max(0, end - self.size) : max(0, end)])
+        end = len(self.digests) - (self.next - head) * DIGEST
+        return head, ring_digest(suite, self.digests[max(0, end - self.size * DIGEST) : max(0, end)])
 
 
 def ring_matches(suite, window, presence):
     """False when the broker's ring is not what its owner signed; None when we cannot tell."""
     n = min(window.ring, presence.head)
-    if window.next != presence.head or len(window.digests) != n:
+    if window.next != presence.head or len(window.digests) != n * DIGEST:
         return None
     return ring_digest(suite, window.digests) == presence.digest
 
@@ -116,16 +118,18 @@ def ring_matches(suite, window, presence):
 class Window:
     """Which notes of one session have been delivered: all below `next`, which only grows. PROTOCOL.md 7.3."""
 
+    # What many windows never change stands here, once for all of them.
+    next = None  # None until the ring has been read once
+    fresh = True  # nothing was handed over yet: `next` is what the ring could still hold
+    first = None  # the first signed head heard while it was: what came since is owed
+    head = 0  # the highest signed head heard of
+    digests = b""  # of the last `ring` notes delivered without a hole
+    gap_at = None
+    reread = False
+
     def __init__(self, ring):
         self.ring = ring
-        self.next = None  # None until the ring has been read once
-        self.fresh = True  # nothing was handed over yet: `next` is what the ring could still hold
-        self.first = None  # the first signed head heard while it was: what came since is owed
-        self.head = 0  # the highest signed head heard of
         self.held = {}  # seq -> note: arrived ahead of a hole, or while the ring is being read
-        self.digests = []  # of the last `ring` notes delivered without a hole
-        self.gap_at = None
-        self.reread = False
 
     def add(self, seq, note):
         """Take a note in. Reject("duplicate") for one we have; Reject("window") beyond any ring."""
@@ -169,7 +173,7 @@ class Window:
         while self.next in self.held:
             note = self.held.pop(self.next)
             out.append(note)
-            self.digests = (self.digests + [note.digest])[-self.ring :]
+            self.digests = (self.digests + note.digest)[-self.ring * DIGEST :]
             self.next += 1
             self.fresh = False
         return out
@@ -183,14 +187,15 @@ class Window:
 
     def calm(self):
         """No hole that we know of, or a new connection: the ring is read before anything is missed."""
-        self.gap_at = None
-        self.reread = False
+        if self.gap_at is not None or self.reread:
+            self.gap_at = None
+            self.reread = False
 
     def skip(self):
         """Give a hole up: -> (first, last) missing. `next` moves past it."""
         first = self.next
         self.next = min(self.held) if self.held else self.head
-        self.digests = []
+        self.digests = b""
         self.fresh = False
         self.calm()
         return first, self.next - 1

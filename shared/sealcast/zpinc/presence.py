@@ -140,9 +140,14 @@ def receive(me, members, epochs, reading, member, frame, now, out):
             number = (members.lamport, 0) if old else (0, conn)
             need("zpinc.joins").answer_stale(me, member, frame[2:18], number[0], number[1], now, out)
         raise
+    for m in members.by_tag.values():  # one object for all who say the same
+        if m.epoch == p.epoch:
+            p.epoch = m.epoch
+        if m.place == p.place:
+            p.place = m.place
     member.see(p, counter, now)
-    if member.conn != conn and member.strikes < 2:  # else numbers that rise would keep the others from re-keying
-        member.silent_until = 0
+    if member.silent_until and member.conn != conn and member.strikes < 2:
+        member.silent_until = 0  # strikes: else numbers that rise would keep the others from re-keying
     epochs.learn(p.attempt, out)
     if member.status != before:
         out.event(STATUS[member.status], {"uid": member.uid})

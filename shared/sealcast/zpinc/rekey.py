@@ -29,6 +29,9 @@ PARTY_MS = const(1000)  # more for each member
 SILENT_MS = const(10000)  # first penalty of a member that stayed silent; doubles up to
 SILENT_MAX_MS = const(60000)
 
+PROPOSAL_MS = const(5000)  # of others', accepted for good: one in this time, and
+BURST = const(16)  # at once
+
 _ABORTS = ("neutral", "encoding", "duplicate_share", "conflict", "sum", "confirmation")
 
 
@@ -141,8 +144,8 @@ def _adopt(members, epochs, now, out):
         m = members.by_tag.get(tag)
         if m:
             m.epoch = epochs.current.id
-            m.strikes = 0
-            m.silent_until = 0
+            if m.strikes:
+                m.strikes = m.silent_until = 0
     a.Z = a.X = ()  # what is left is for answering those who still wait
     a.early = {}
     out.event("rekeyed", {"epoch": hexlify(epochs.current.id), "members": [p[2] for p in epochs.current.parties]})
@@ -184,6 +187,11 @@ def _proposed(me, members, epochs, proposal, now, out):
         raise Reject("jump")
     if (me.tag, me.session.sid) not in proposal.parties:
         raise Reject("members")
+    # Anyone with the channel's key can propose: beyond a burst, no more shares and writes than one in a while
+    since = max(epochs.spent_until, now - BURST * PROPOSAL_MS)
+    if since + PROPOSAL_MS > now:
+        raise Reject("stale")
+    epochs.spent_until = since + PROPOSAL_MS
     begin(me, members, epochs, proposal, now, out)
 
 

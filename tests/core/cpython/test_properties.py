@@ -9,7 +9,8 @@ from sealcast.channel import Channel
 from sealcast.crypto.keys import Keys
 from sealcast.effects import Outbox
 from sealcast.errors import BadState, Reject
-from sealcast.state import pack_epoch, pack_outbox, pack_ring, pack_state, unpack_epoch, unpack_outbox, unpack_ring
+from sealcast.state import pack_epoch, pack_outbox, pack_ring, pack_state
+from sealcast.stored import unpack_epoch, unpack_outbox, unpack_ring
 from sealcast.wire import Reader, Topics
 from sealcast.zpinc.conversation import Epoch
 from sealcast.zpinc.cpace import proposal_body, read_proposal
@@ -161,12 +162,12 @@ def test_the_outbox_round_trips(entries, unsent):
 @given(u32, st.lists(st.binary(min_size=8, max_size=8), max_size=32))
 def test_the_ring_round_trips(next_seq, digests):
     ring, again = Ring(16), Ring(16)
-    ring.next, ring.digests = next_seq, digests
+    ring.next, ring.digests = next_seq, b"".join(digests)
     pack_ring(pieces := [], ring)
     r = Reader(b"".join(pieces))
     unpack_ring(r, again)
     r.end()
-    assert (again.next, again.digests) == (next_seq, digests)
+    assert (again.next, again.digests) == (next_seq, b"".join(digests))
 
 
 # --- a channel in the middle of things

@@ -18,7 +18,8 @@ from sealcast.smmp.group import LIVE, REJOIN, statics
 from sealcast.smmp.heads import HEAD, WANT
 from sealcast.smmp.outgoing import wrapped
 from sealcast.smmp.ratchet import ENTERS, MAX_EPOCH
-from sealcast.state import pack_places, pack_state, unpack_places
+from sealcast.state import pack_places, pack_state
+from sealcast.stored import unpack_places
 from sealcast.wire import Reader, header, u32
 from sealcast.zpinc.identity import Identity
 from solo import config, hardware, suite

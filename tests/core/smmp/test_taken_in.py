@@ -4,15 +4,17 @@ MicroPython.
 eve knows the channel's password, and has joined; she is in no group.
 """
 
-from insider import publish, same
+from insider import publish, same, signed_by
 from room import Room
 from sealcast.channel import Channel
 from sealcast.smmp import agreement as formulas
 from sealcast.smmp import packages
 from sealcast.smmp import ratchet as smmp
 from sealcast.smmp.group import LIVE, NONE, REJOIN, SYNC
+from sealcast.smmp.heads import HEAD
 from sealcast.smmp.ratchet import ENTERS
 from sealcast.state import pack_state
+from sealcast.wire import u32
 from solo import config, hardware, suite
 
 HEAP = "heapsize=900k"  # for four members, their broker and the cases in one
@@ -134,6 +136,35 @@ def test_who_asked_to_be_taken_in_again_is_back_where_it_was():
     room.filters.update(kept)
     room.advance(90000)
     assert same(room, "ann", "bob", "dan") and dan.group.state.epoch < FAR
+
+
+def test_a_claim_does_not_stop_the_creation_of_a_group_for_good():
+    """eve says that there is one, and creates one: the first wish gives way, the same wish again does not."""
+    room = Room(("ann", "bob", "dan", "eve"))
+    ann = room.members["ann"]
+
+    def create():
+        room.run("ann", ann.change_group("create", ["bob"], room.now))
+        room.pump()
+        for nonce in ann.group.search.nonces:
+            publish(room, "eve", "g", signed_by(room.members["eve"], HEAD, nonce + b"\x01" + u32(7) + hardware(32)))
+        room.pump()
+        frame = capture(room, (), 0, bytes(32), smmp.CREATE)
+        room.advance(9000)
+        return frame
+
+    create()
+    assert ("ann", "group_failed") in room.events and ann.group.state is None
+    again = Channel(suite, config("ann", ratchet=True), pack_state(ann), hardware).group
+    assert again.change.failed == [room.members["bob"].me.tag]  # the second time may be another process
+    room.events = []
+    create()
+    assert ("ann", "group_failed") not in room.events and same(room, "ann", "bob")
+    # Whom it lists can stop it all the same
+    room.run("ann", ann.change_group("leave", [], room.now))
+    room.do("ann", "change_group", "leave", [])
+    room.do("ann", "change_group", "create", ["bob"])
+    assert ("ann", "group_failed") in room.events and ann.group.state is None
 
 
 def test_nobody_is_held_against_its_will():

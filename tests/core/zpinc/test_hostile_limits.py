@@ -5,6 +5,7 @@ from sealcast.wire import u32
 from sealcast.zpinc.conversation import MAX_SKIPPED, Epoch
 from sealcast.zpinc.epochs import STALE
 from sealcast.zpinc.joins import LAMPORT_MAX
+from sealcast.zpinc.rekey import BURST
 from solo import Peer, Solo, agree, suite, talk
 
 HEAP = "heapsize=176k"  # 64 skipped keys and a whole state beside all rare code
@@ -47,8 +48,46 @@ def test_being_told_that_we_are_stale_costs_one_session_in_ten_seconds_and_ends_
     assert len(set(sessions)) == 1 and solo.ch.out.drops == {"stale": 4}
     solo.later(10000)
     solo.ch.others.lamport = LAMPORT_MAX - 10
-    told(LAMPORT_MAX)
+    told(LAMPORT_MAX)  # nobody is brought to the end of the counter by word
     assert solo.ch.out.drops["jump"] == 1 and solo.ch.me.session.sid == sessions[0]
+
+
+def test_who_joins_at_the_last_counter_joins_all_the_same():
+    """A stranger has brought the Lamport counter to its end: a newcomer, and who loses its storage again and again,
+    are taken by all, and what was said before a session is not taken again.
+    """
+    anna = Peer("anna", lamport=LAMPORT_MAX)
+    watch = online(anna.join())
+    solo = Solo("bob").connect(anna.join())
+    joins = [[f for f in solo.published if "/j/" in f[0]][-1]]
+    for _ in range(6):
+        topic, frame = joins[-1]
+        watch.give(topic, frame)
+        assert watch.ch.others.tag_of("bob") and watch.ch.others.by_tag[solo.ch.me.tag].current.sid == frame[2:18]
+        solo = Solo("bob").connect(anna.join(), joins[-1])
+        assert solo.ch.me.session.lamport == LAMPORT_MAX
+        joins.append([f for f in solo.published if "/j/" in f[0]][-1])
+    current = watch.ch.others.by_tag[solo.ch.me.tag].current.sid
+    for topic, frame in joins[:3]:
+        watch.give(topic, frame)
+        assert watch.ch.others.by_tag[solo.ch.me.tag].current.sid == current
+    assert watch.ch.out.drops == {"stale": 3}
+
+
+def test_proposals_of_a_stranger_cost_a_bounded_number_of_shares_and_writes():
+    anna = Peer("anna")
+    solo = online(anna.join())
+    solo.give(*anna.presence())
+    shares = 0
+    for k in range(60):
+        solo.published = []
+        solo.give(*anna.propose(anna.proposal(solo, k + 2)))
+        shares += len([f for f in solo.published if f[0] == solo.ch.me.topic("h")])
+    assert shares == BURST and solo.ch.out.drops == {"stale": 60 - BURST}
+    solo.later(12000)
+    solo.published = []
+    solo.give(*anna.propose(anna.proposal(solo, 100)))
+    assert [f for f in solo.published if f[0] == solo.ch.me.topic("h")]
 
 
 def test_one_party_cannot_make_us_forget_the_skipped_keys_of_another():

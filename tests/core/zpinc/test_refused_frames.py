@@ -6,7 +6,7 @@ On CPython and MicroPython. test_hostile_frames.py tries what nobody with the ke
 from check import raises
 from sealcast.channel import Channel
 from sealcast.errors import BadState, Reject
-from sealcast.state import _unpack
+from sealcast.stored import _unpack
 from sealcast.wire import CONVERSATION, HEADER, Reader, header, pad, u32
 from sealcast.zpinc import cpace
 from sealcast.zpinc.conversation import Epoch

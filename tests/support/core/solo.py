@@ -175,7 +175,7 @@ class Peer:
         if counter is None:
             self.counter += 1
             counter = self.counter
-        digest = ring_digest(suite, []) if digest is None else digest
+        digest = ring_digest(suite, b"") if digest is None else digest
         p = Presence(status, conn, 30, sleep, head, digest, attempt, parts, epoch, place, said, marks)
         return self.topic("p"), seal_presence(self, counter, p)
 

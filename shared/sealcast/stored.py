@@ -1,0 +1,142 @@
+"""The stored state back from its bytes: once at a start. PROTOCOL.md section 12. state.py makes them."""
+
+from .effects import FORMAT, Message
+from .errors import BadState, Reject
+from .rare import load
+from .wire import Reader
+from .zpinc.audience import MODES
+from .zpinc.conversation import Epoch
+from .zpinc.identity import Join
+from .zpinc.me import MySession
+from .zpinc.members import UNHEARD, Member
+from .zpinc.notes import DIGEST
+from .zpinc.places import Old
+
+
+def unpack_state(ch, blob):
+    """Restore into a fresh Channel; -> the stored seed. Raises BadState; a state holding only a seed is a
+    provisioned one."""
+    try:
+        return _unpack(ch, Reader(blob))
+    except (Reject, ValueError):
+        raise BadState("the stored state cannot be read: remove the state files to join anew")
+
+
+def _unpack(ch, r):
+    if r.uint(1) != FORMAT:
+        raise Reject("format")
+    seed = r.take(32)
+    if r.pos == len(r.data):
+        return seed
+    me, places = ch.me, ch.places
+    place = r.take(16)
+    root = unpack_places(r, me, places)
+    given = me.config["key"]
+    elsewhere = place != me.place and given != root and given not in [old.root for old in places.old]
+    if places.generation:
+        ch.settle_at(root)
+    others, epochs = ch.others, ch.epochs
+    others.lamport = r.uint(4)
+    r.take(20)
+    ch.keepalive.conn = r.uint(4)
+    if r.uint(1) == 1:
+        lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
+        me.session = MySession(me.suite, lamport, sid, signer)
+    unpack_ring(r, ch.ring)
+    unpack_outbox(r, ch.out.outbox, ch.ring)
+    epochs.rank = (r.uint(4), r.take(16))
+    epochs.requested = r.uint(1) == 1
+    epochs.current = unpack_epoch(r)
+    epochs.previous = unpack_epoch(r)
+    for _ in range(r.uint(2)):
+        m = _unpack_member(r, me.config["roster"] or {})
+        others.by_tag[m.tag] = m
+    for _ in range(r.uint(1)):
+        ch.out.inbox.append(_unpack_message(r))
+    ch.ratchet.unpack(me, others, ch.group, r.rest())
+    if elsewhere:
+        # The settings give a key that our state knows nothing of: begin there. Only whom we have pinned is taken along.
+        revocation = load("zpinc.revocation")
+        revocation.pin(others, places)
+        places.old = []
+        revocation.settle(places, 0)
+        ch.settle_at(given)
+    return seed
+
+
+def unpack_places(r, me, places):
+    """-> the root key of the place where the state was stored."""
+    places.generation, root = r.uint(4), r.take(32)
+    places.k, places.shown = r.lv() or None, r.lv()
+    for _ in range(r.uint(1)):
+        old, notice = r.take(32), r.lv()
+        waiting = set([r.lv().decode() for _ in range(r.uint(1))])
+        places.old.append(Old(me.suite, old, me.channel, notice, waiting))
+    for _ in range(r.uint(2)):
+        uid, public = r.lv().decode(), r.lv()
+        places.pins[uid] = public
+    return root
+
+
+def unpack_ring(r, ring):
+    ring.next = ring.unsent = r.uint(4)
+    ring.digests = r.take(DIGEST * r.uint(1))
+
+
+def unpack_outbox(r, outbox, ring):
+    for _ in range(r.uint(1)):
+        topic, frame = r.lv().decode(), r.lv()
+        retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
+        outbox.add(topic, frame, retain == 1, seq if has else None)
+        if has == 2:
+            ring.unsent = min(ring.unsent, seq)
+
+
+def unpack_epoch(r):
+    if not r.uint(1):
+        return None
+    hid, hk, messages = r.take(32), r.take(32), r.uint(4)
+    parties, chains, skipped = [], [], {}
+    for _ in range(r.uint(1)):
+        parties.append((r.take(16), r.take(16), r.lv().decode()))
+        chains.append([r.take(32), r.uint(4)])
+    for _ in range(r.uint(1)):
+        where = (r.uint(1), r.uint(4))
+        skipped[where] = r.take(32)
+    e = Epoch(hid, hk, parties, chains, skipped)
+    e.messages = messages
+    return e
+
+
+def _unpack_member(r, roster):
+    name, uid, public = r.lv(), r.lv().decode(), r.lv()
+    m = Member(name, uid)
+    m.public = roster.get(uid) or public or None
+    kept = m.public == public  # else the roster names another identity now: what the old one said is forgotten
+    floor = r.uint(4)
+    conn, counter = r.uint(4), r.uint(4)
+    for _ in range(r.uint(1)):
+        lamport, sid, S = r.uint(4), r.take(16), r.take(32)
+        ring, has, upto, head = r.uint(1), r.uint(1), r.uint(4), r.uint(4)
+        if kept:
+            m.admit(Join(lamport, sid, public, S, ring))
+            window = m.current.window
+            window.next, window.head = upto if has else None, head
+            if has:
+                window.fresh = False
+    if floor:
+        m.floor = floor  # at last: a kept session may have the number of a forgotten one
+    if m.current:
+        m.status = UNHEARD
+        m.conn, m.counter = conn, counter - 1
+    return m
+
+
+def _unpack_message(r):
+    sender, body, epoch = r.lv().decode(), r.lv(), r.lv().decode()
+    secrecy = MODES[r.uint(1) % len(MODES)]
+    origin = "member" if r.uint(1) == 1 else "group"
+    flags = r.uint(1)
+    m = Message(sender, body, secrecy, origin, r.uint(4), r.uint(4), True, epoch or None)  # who knows how long ago
+    m.private = flags & 2 == 2
+    return m
