@@ -44,7 +44,8 @@ INBOX_BYTES = const(4096)  # of bodies: the stored state must fit a board's heap
 
 class Message:
     """What an application gets. secrecy: note | conversation | ratchet; origin: member (proved by it) | group
-    (by any with the key)."""
+    (by any with the key). age: it was made at most so many seconds before it came, by our own clock, None: nothing is
+    provable; historic: it is not provably recent, which is at most 2.5 keepalives."""
 
     def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch, age=None):
         self.sender = sender
@@ -53,9 +54,9 @@ class Message:
         self.origin = origin
         self.time = time  # the sender's clock, Unix seconds; 0 when it had none
         self.seq = seq
-        self.historic = historic  # not provably recent: PROTOCOL.md 7.6
+        self.historic = historic
         self.epoch = epoch  # hex, or None for a note
-        self.age = age  # it was made at most so many seconds before it was delivered; None: nothing is provable
+        self.age = age
         self.private = False  # for us alone (ratchet only)
         self.again = False  # may have been delivered before a power cut
 
