@@ -1,4 +1,4 @@
-"""Opens the roof, and ends well only when the roof has said that it is open: a receipt that means something."""
+"""Opens the roof: its receipt says that it has the command, and its answer that it is open. Else ends with 1."""
 
 import asyncio
 import sys
@@ -14,7 +14,10 @@ async def main():
         async with asyncio.timeout(WAIT_S):
             while ("roof", "awake") not in ch.members:  # what is sent before it is there is history to it
                 await asyncio.sleep(0.1)
-            await ch.send(b"open", "note")
+            sent = await ch.send(b"open", "note", receipt=True, timeout=WAIT_S / 2)
+            if "roof" not in sent.confirmed:
+                print("the roof does not have it; not confirmed by", ", ".join(sent.unconfirmed))
+                return 1
             async for m in ch:
                 if (m.sender, m.body, m.historic) == ("roof", b"roof open", False):
                     print("the roof is open")

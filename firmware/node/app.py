@@ -160,7 +160,7 @@ async def typed(session, log, link):
     """Commands from the serial port: the lines between a link's packets, else standard input."""
     from . import console
 
-    await console.serve(session, log, console.Lines(link) if link else console.stdin())
+    await console.serve(session, log, console.Lines(link) if link else console.Typed(sys.stdin.buffer))
 
 
 def others(session, uid):

@@ -1,6 +1,6 @@
 """Commands, a line each, on standard input (unix port) or on a serial link: what a person or a test wants a node to do.
 
-    send TEXT    note TEXT    conv TEXT    ratchet TEXT    private UID TEXT
+    send TEXT    note TEXT    conv TEXT    ratchet TEXT    private UID TEXT    receipt TEXT
     group create UID...    group add|remove UID...    group leave|resync|rejoin    digest
     rekey    members    heap    sleep SECONDS    leave
 """
@@ -9,7 +9,7 @@ import gc
 
 _MODES = {"send": None, "note": "note", "conv": "conversation", "ratchet": "ratchet"}
 _CHANGES = {"create": 1, "add": 1, "remove": 1, "leave": 0, "resync": 0, "rejoin": 0}  # how many names at least
-_HELP = "send, note, conv, ratchet, private, group, digest, rekey, members, heap, sleep or leave"
+_HELP = "send, note, conv, ratchet, private, receipt, group, digest, rekey, members, heap, sleep or leave"
 
 
 async def carry_out(session, log, word, rest):
@@ -21,6 +21,10 @@ async def carry_out(session, log, word, rest):
         to, _, text = rest.partition(" ")
         await session.send(text.encode(), "ratchet", to)
         log.event("sent", {"command": word, "to": to, "text": text})
+    elif word == "receipt":
+        sent = await session.send(rest.encode(), receipt=True)
+        who = {"confirmed": sent.confirmed, "unconfirmed": sent.unconfirmed}
+        log.event("sent", {"command": word, "text": rest, "mode": sent.mode, "who": who})
     elif word == "group" and _change(rest.split()):
         action, uids = rest.split()[0], rest.split()[1:]
         await session.change_group(action, uids)

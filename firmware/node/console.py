@@ -3,16 +3,33 @@ go after it.
 """
 
 import asyncio
-import sys
 
+from sealcast.compat import const
 from sealcast.errors import SealcastError
 
 from . import forget
 
+_MOST = const(4096)  # bytes of a line: what is longer is noise
 
-def stdin():
-    """The lines of standard input."""
-    return asyncio.StreamReader(sys.stdin)
+
+class Typed:
+    """The lines of standard input. Byte by byte, as they come: MicroPython's readline would stand still, and the whole
+    board with it, from the first byte of a line to its end."""
+
+    def __init__(self, stream):
+        self._stream = asyncio.StreamReader(stream)
+
+    async def readline(self):
+        """A line with its end; b"" when nothing more will come."""
+        line = bytearray()
+        while True:
+            byte = await self._stream.read(1)
+            if not byte:
+                return bytes(line)
+            if byte in b"\r\n":
+                return bytes(line) + b"\n"
+            if len(line) < _MOST and (byte >= b" " or byte == b"\t"):  # what else tools send to a prompt is no text
+                line += byte
 
 
 class Lines:

@@ -79,10 +79,11 @@ def padded_length(length: int) -> int:
     return max(32, padme(length + 1) if length else 0)
 
 
-def pad(body: bytes) -> bytes:
+def pad(body: bytes, asks: bool = False) -> bytes:
+    """asks: for a receipt."""
     if len(body) > MAX_BODY:
         raise ValueError("a body has at most 2,000 bytes")
-    return (body + b"\x80").ljust(padded_length(len(body)), b"\0")
+    return (body + (b"\x81" if asks else b"\x80")).ljust(padded_length(len(body)), b"\0")
 
 
 def unpad(padded: bytes) -> bytes:
@@ -91,3 +92,11 @@ def unpad(padded: bytes) -> bytes:
     if not mark or zeros.strip(b"\0") or len(body) > MAX_BODY or pad(body) != padded:
         raise Reject("padding")
     return body
+
+
+def unpad_asking(padded: bytes) -> tuple[bytes, bool]:
+    """The body of a note or conversation message, and whether it asks for a receipt (3.4)."""
+    body = padded.rstrip(b"\0")
+    if body[-1:] == b"\x81" and len(body) - 1 <= MAX_BODY and pad(body[:-1], True) == padded:
+        return body[:-1], True
+    return unpad(padded), False

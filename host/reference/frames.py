@@ -6,7 +6,8 @@ from .encoding import Reject, lv, u8, u32
 from .primitives import H, ed25519_sign, ed25519_verify, secretbox, secretbox_open
 
 VERSION = 1
-JOIN, NOTE, PRESENCE, HANDSHAKE, CONVERSATION, BARRIER, AGREEMENT, RATCHET, CONTROL, PACKAGE, NOTICE = range(1, 12)
+JOIN, NOTE, PRESENCE, HANDSHAKE, CONVERSATION, BARRIER = range(1, 7)
+AGREEMENT, RATCHET, CONTROL, PACKAGE, NOTICE, RECEIPT = range(7, 13)
 # The kinds that a stream carries (section 2).
 KINDS = {
     "j": (JOIN,),
@@ -19,6 +20,7 @@ KINDS = {
     "g": (AGREEMENT, RATCHET, CONTROL),
     "e": (AGREEMENT, RATCHET),
     "x": (NOTICE,),
+    "r": (RECEIPT,),
 }
 HEADER = 22
 MIN_FRAME, MAX_FRAME = 62, 2400

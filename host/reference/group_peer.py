@@ -10,7 +10,8 @@ from .names import RETAINED
 from .packages import AHEAD, FAR, Package, build_package, slot_of
 from .peer import Peer, Publication
 from .primitives import ZERO32, x25519_base
-from .ratchet import APPLICATION, MAX_EPOCH, PRIVATE, Group, Message, frame_hash, unwrap
+from .ratchet import APPLICATION, ASKING, MAX_EPOCH, PRIVATE, PRIVATE_ASKING, Group, Message, frame_hash, unwrap
+from .receipts import PAIRED
 from .smmp import Commanded, Founded, GroupSeen, GroupView, Spoken
 from .zpinc import Member
 
@@ -118,15 +119,16 @@ class GroupPeer:
         frame, _ = self.state.build(self.index(), r_j, b_j, pins, self.secret(), nonce or self.peer.draw(24), m.pack())
         return [self.put("g", frame)]
 
-    def send(self, body: bytes) -> list[Publication]:
-        return self.say(self._message(APPLICATION, body))
+    def send(self, body: bytes, asks: bool = False) -> list[Publication]:
+        return self.say(self._message(ASKING if asks else APPLICATION, body))
 
-    def send_private(self, uid: str, body: bytes) -> list[Publication]:
+    def send_private(self, uid: str, body: bytes, asks: bool = False) -> list[Publication]:
         """Its payload is bound to its epoch: to be sent when nobody else is about to speak."""
         tag = self.peer.name[:16]
         pair = self.view.pairs[tag, self.peer.keys.name(uid)[:16]]
         nonce = self.peer.draw(24)
-        return self.say(self._message(PRIVATE, pair.build(self.state.epoch, tag, nonce, self.secret(), body)), nonce)
+        kind = PRIVATE_ASKING if asks else PRIVATE
+        return self.say(self._message(kind, pair.build(self.state.epoch, tag, nonce, self.secret(), body)), nonce)
 
     def slot(self, epoch: int) -> list[Publication]:
         """The accepted frame of an epoch, for its slot (18.4)."""
@@ -166,10 +168,12 @@ class GroupPeer:
                 return self._founded(agreement)
             case Spoken(sender=sender, m=m, private=private):
                 if sender != self.peer.uid:
+                    if self.peer.name[:16] in seen.owed:
+                        self.peer.owed.append((PAIRED, seen.owed[self.peer.name[:16]]))
                     stream, body = (
                         ("private", private.body) if private and private.receiver == self.peer.uid else ("g", m.text)
                     )
-                    if m.type == APPLICATION or stream == "private":
+                    if m.type in (APPLICATION, ASKING) or stream == "private":
                         self.peer.inbox.append((stream, sender, body))
                     return self.say(self.waiting) if self.waiting else []
                 if m == self.waiting:

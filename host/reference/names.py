@@ -8,7 +8,7 @@ from .encoding import Reject, lv
 from .primitives import H, derive, scrypt, xsalsa20_xor
 
 # stream: (number of slots, 0 for a topic without one). The ring's slots depend on K; 64 is the most there can be (7.2).
-SLOTS = {"j": 4, "n": 64, "p": 0, "h": 0, "c": 0, "s": 0, "k": 3, "g": 0, "e": 64, "x": 0}
+SLOTS = {"j": 4, "n": 64, "p": 0, "h": 0, "c": 0, "s": 0, "k": 3, "g": 0, "e": 64, "x": 0, "r": 0}
 # Whose hidden name stands in a topic (section 2): the label of it for the streams that are not a member's.
 LABELS = {"g": b"group", "e": b"group", "x": b"notice"}
 GROUP_STREAMS = "ge"

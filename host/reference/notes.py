@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .encoding import Reader, Reject, lv, pad, u32, unpad
+from .encoding import Reader, Reject, lv, pad, u32, unpad_asking
 from .frames import NOTE, Header, associated, open_sealed, parse_header, seal, sign, verify
 from .heard import Marks, pack_heard, read_heard
 from .joins import Join
@@ -20,13 +20,14 @@ class Note:
     seq: int
     time: int
     body: bytes
+    asks: bool = False
     heard: Marks = ()
 
 
 def build_note(keys: ChannelKeys, uid: str, note: Note, nonce: bytes, session_seed: bytes | None) -> bytes:
     """Signed if a seed of the session is given."""
     ad = associated(Header(NOTE, note.sid, note.seq), keys.rp, keys.name(uid))
-    body = u32(note.time) + pack_heard(note.heard) + pad(note.body)
+    body = u32(note.time) + pack_heard(note.heard) + pad(note.body, note.asks)
     return seal(keys.msgkey, ad, nonce, sign(session_seed, ad, body) if session_seed is not None else body)
 
 
@@ -44,10 +45,10 @@ def parse_note(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[byte
         raise Reject("signature", "too short for one")
     reader = Reader(pt[:-64] if signed else pt)
     time, heard = reader.number(4), read_heard(reader)
-    body = unpad(reader.rest())
+    body, asks = unpad_asking(reader.rest())
     if signed:
         verify(session.S, ad, pt)
-    return Note(header.epoch, header.seq, time, body, heard)
+    return Note(header.epoch, header.seq, time, body, asks, heard)
 
 
 def slot_digest(frame: bytes) -> bytes:

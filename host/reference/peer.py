@@ -22,6 +22,7 @@ from .notes import Note, build_note, ring_digest
 from .packages import NOTICE_SLOT, NoticeKey, build_package
 from .presence import AWAKE, LEFT, Presence, build_presence
 from .primitives import ed25519_public, x25519_base
+from .receipts import SIGNED, Receipt, build_receipt, item_of_frame
 from .zpinc import Attempt, Seen, View
 
 
@@ -57,6 +58,8 @@ class Peer:
         self.mine: dict[bytes, list[hs.Share | hs.Sum | hs.Confirm]] = {}
         self.inbox: list[tuple[str, str, bytes]] = []
         """(stream, uid, body) of what others said."""
+        self.owed: list[tuple[int, bytes]] = []
+        """(type, item) of what others said and asked a receipt for (24.1)."""
         self.new_session()
 
     def new_session(self) -> None:
@@ -101,14 +104,20 @@ class Peer:
         key = NoticeKey(self.sid, x25519_base(self.notice_secret))
         return [self.put("k", build_package(self.keys, self.uid, key, self.draw(24), self.seed), NOTICE_SLOT)]
 
-    def presence(self, status: int = AWAKE, sleep: int = 0, keepalive: int = 30) -> list[Publication]:
+    def presence(
+        self, status: int = AWAKE, sleep: int = 0, keepalive: int = 30, place: tuple[int, bytes] = (0, bytes(16))
+    ) -> list[Publication]:
+        """place: of its group, epoch and the first 16 bytes of the head."""
         self.counter += 1
         ring = self.view.member(self.name).ring
         digest = ring_digest([ring[self.sid, i] for i in range(self.seq)], self.K)
         epoch = self.epoch.computation.hid[:16] if self.epoch else bytes(16)
         said = self.sent.get(self.epoch.computation.hid, 0) if self.epoch else 0
         how = (status, self.conn, keepalive, sleep, self.seq, digest, self.attempt)
-        p = Presence(self.sid, self.counter, *how, epoch=epoch, said=said, heard=self.view.heard.marks)
+        p = Presence(
+            self.sid, self.counter, *how, epoch=epoch, said=said, place=place[0], place_head=place[1],
+            heard=self.view.heard.marks,
+        )  # fmt: skip
         frame = build_presence(self.keys, self.uid, p, self.draw(24), self.seed)
         self.view.heard.presence(self.sid, frame, p.heard)
         return [self.put("p", frame)]
@@ -116,8 +125,8 @@ class Peer:
     def goodbye(self) -> list[Publication]:
         return self.presence(LEFT)
 
-    def note(self, body: bytes, time: int = 0) -> list[Publication]:
-        note = Note(self.sid, self.seq, time, body, self.view.heard.named())
+    def note(self, body: bytes, time: int = 0, asks: bool = False) -> list[Publication]:
+        note = Note(self.sid, self.seq, time, body, asks, self.view.heard.named())
         frame = build_note(self.keys, self.uid, note, self.draw(24), self.seed if self.signed else None)
         self.view.member(self.name).ring[self.sid, self.seq] = frame
         self.seq += 1
@@ -155,7 +164,7 @@ class Peer:
         done = [a for a in self.view.attempts.values() if len(a.confirmed) == a.computation.n]
         return max(done, key=lambda a: (a.number, a.proposer), default=None)
 
-    def say(self, body: bytes, time: int = 0) -> list[Publication]:
+    def say(self, body: bytes, time: int = 0, asks: bool = False) -> list[Publication]:
         """A message of the present conversation."""
         epoch = self.epoch
         if epoch is None or epoch.epoch is None:
@@ -163,13 +172,25 @@ class Peer:
         conversation = self.view.conversations[epoch.computation.hid[:16]]
         seq = self.sent.get(epoch.computation.hid, 0)
         self.sent[epoch.computation.hid] = seq + 1
-        said = Said(seq, time, body, self.view.heard.named())
+        said = Said(seq, time, body, asks, self.view.heard.named())
         frame = conversation.build(conversation.parties[self.name], said, self.draw(24), self.seed)
         return [self.put("c", frame)]
 
     def receive(self, topic: str, frame: bytes) -> list[Publication]:
         """Take what the broker delivers. Raises Reject for what nobody may accept."""
-        return self._answer(self.view.receive(topic, frame))
+        seen = self.view.receive(topic, frame)
+        if isinstance(seen.what, Note | Said) and seen.what.asks and seen.uid != self.uid:
+            self.owed.append((SIGNED, item_of_frame(self.keys.name(seen.uid)[:16], frame)))
+        return self._answer(seen)
+
+    def receipts(self) -> list[Publication]:
+        """Say all that is owed, a frame a type (24.1)."""
+        owed, self.owed = self.owed, []
+        said = [
+            Receipt(self.sid, kind, tuple(item for of, item in owed if of == kind))
+            for kind in sorted({kind for kind, _ in owed})
+        ]
+        return [self.put("r", build_receipt(self.keys, self.uid, r, self.draw(24), self.seed)) for r in said]
 
     def _answer(self, seen: Seen) -> list[Publication]:
         what: Any = seen.what

@@ -9,6 +9,8 @@ from .primitives import ZERO32, H, derive, secretbox, secretbox_open, x25519, x2
 
 ZERO_NONCE = bytes(24)
 APPLICATION, PRIVATE, REFRESH, LEAVE = 0xFF, 0x01, 0x04, 0x05
+ASKING, PRIVATE_ASKING = 0xFE, 0x02
+"""The first two, asking for a receipt."""
 MAX_TEXT = 1150
 MAX_EPOCH = 2**31 - 1
 
@@ -35,7 +37,7 @@ def parse_message(m: bytes) -> Message:
     r = Reader(m)
     kind, lamport, count, time, heard = r.number(1), r.number(4), r.number(4), r.number(4), read_heard(r)
     parsed = Message(kind, lamport, count, r.rest(), time, heard)
-    if parsed.type not in (APPLICATION, PRIVATE, REFRESH, LEAVE) or len(parsed.text) > MAX_TEXT:
+    if parsed.type not in (APPLICATION, ASKING, PRIVATE, PRIVATE_ASKING, REFRESH, LEAVE) or len(parsed.text) > MAX_TEXT:
         raise Reject("format")
     return parsed
 

@@ -14,7 +14,20 @@ from .joins import SecretIdentity
 from .known import expect, expect_true
 from .names import Topic
 from .private import Pair, start_pair
-from .ratchet import PRIVATE, Group, Message, Received, outer_tag, parse_message, parse_ratchet, unwrap
+from .ratchet import (
+    ASKING,
+    PRIVATE,
+    PRIVATE_ASKING,
+    Group,
+    Message,
+    Received,
+    outer_tag,
+    parse_message,
+    parse_ratchet,
+    shared,
+    unwrap,
+)
+from .receipts import item_of_pair
 from .zpinc import View
 
 SLOTS = 64
@@ -70,8 +83,11 @@ class Commanded:
 
 @dataclass(frozen=True)
 class GroupSeen:
+    """owed: by tag, what that member confirms this message with (24.2); of those whose secrets are known."""
+
     topic: Topic
     what: Spoken | Unsaid | Founded | Late | Commanded
+    owed: dict[bytes, bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -128,7 +144,25 @@ class GroupView:
         else:
             raise Reject("kind")
         self.accepted[header.seq] = frame
-        return GroupSeen(t, what)
+        owed = self._owed(what) if isinstance(what, Spoken) else {}
+        self.view.asked.update((item, tag) for tag, item in owed.items())
+        return GroupSeen(t, what, owed)
+
+    def _owed(self, spoken: Spoken) -> dict[bytes, bytes]:
+        """24.2: by the members of the group that got it, and of whose pair with its sender one identity is known."""
+        if spoken.m.type not in (ASKING, PRIVATE_ASKING) or self.state is None:
+            return {}
+        sender = self.view.keys.name(spoken.sender)[:16]
+        receiver = self.view.keys.name(spoken.private.receiver)[:16] if spoken.private else None
+        identities, pins = self._identities(), self._pins()
+        found: dict[bytes, bytes] = {}
+        for tag in self.state.tags:
+            got = tag != sender and (tag == receiver or spoken.m.type == ASKING)
+            if got and (tag in identities or sender in identities):
+                own, other = (tag, sender) if tag in identities else (sender, tag)
+                static = shared(identities[own].b, pins[other])
+                found[tag] = item_of_pair(static, self.state.v, self.state.head, tag, sender)
+        return found
 
     def _control(self, frame: bytes) -> Commanded:
         opened = open_control(self.view.keys, self.name, frame, self.view.session_of)
@@ -252,7 +286,7 @@ class GroupView:
             expect_true("17.4", "lamport is the session's", m.lamport == sender.current.lamport)
         expect_true("17.4", "(lamport, count) grows", (m.lamport, m.count) >= self.numbers.get(sender.uid, (0, 0)))
         self.numbers[sender.uid] = m.lamport, m.count
-        private = self._private(state, j, received.nonce, m.text) if m.type == PRIVATE else None
+        private = self._private(state, j, received.nonce, m.text) if m.type in (PRIVATE, PRIVATE_ASKING) else None
         self.state = received.after
         return Spoken(sender.uid, m, private)
 

@@ -20,6 +20,7 @@ from .names import ChannelKeys, Topic
 from .notes import Note, build_note, parse_note, ring_digest
 from .packages import MAX_MEMBERS, NoticeKey, Package, Shelf, build_package, open_package, slot_of
 from .presence import WILL_COUNTER, Presence, build_presence, parse_presence
+from .receipts import SIGNED, Receipt, build_receipt, item_of_frame, parse_receipt
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Attempt:
     confirmed: set[bytes] = field(default_factory=set)
 
 
-What = Join | Note | Presence | hs.Message | Said | Package | NoticeKey | bytes
+What = Join | Note | Presence | hs.Message | Said | Package | NoticeKey | Receipt | bytes
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ class View:
         self.attempts: dict[bytes, Attempt] = {}
         self.conversations: dict[bytes, Conversation] = {}
         self.heard = Heard()
+        self.asked: dict[bytes, bytes | None] = {}
+        """Items that confirm a message (24.2), and the tag of who alone can say them; None: whoever got it."""
         self.grouped: set[bytes] = set()
         """Tags of who is in a group that is read here: their packages are kept before those of others."""
 
@@ -143,9 +146,26 @@ class View:
             case "k":
                 what = self._package(member, frame)
                 expect_number("16.1", "slot of a package", slot_of(what), t.slot)
+            case "r":
+                what = self._receipt(member, frame)
             case _:
                 raise Reject("topic", "a group's")
+        if isinstance(what, Note | Said) and what.asks:
+            self.asked[item_of_frame(member.tag, frame)] = None
         return Seen(t, member.uid, what)
+
+    def _receipt(self, member: Member, frame: bytes) -> Receipt:
+        receipt = parse_receipt(self.keys, member.name, frame, member.current)
+        seed = self._seed(member.current)
+        if seed:
+            built = build_receipt(self.keys, member.uid, receipt, nonce_of(frame), seed)
+            expect("24.3", "receipt", built, frame)
+        if self.complete:
+            right = all(self.asked.get(item, b"") in (None, member.tag) for item in receipt.items)
+            expect_true("24.2", "every item confirms a message that asks", right)
+            kinds = {self.asked[item] is None for item in receipt.items}
+            expect_true("24.3", "items are of the frame's type", kinds == {receipt.type == SIGNED})
+        return receipt
 
     def _seed(self, session: Join) -> bytes | None:
         return self.known.seeds.get(session.S)

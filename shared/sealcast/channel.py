@@ -21,7 +21,7 @@ from .zpinc import epochs as agreed
 from .zpinc import messages, places, presence
 from .zpinc.epochs import ASK, STALE, Epochs
 from .zpinc.me import CONVERSATIONS, GROUP, Me
-from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, Members
+from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, Members
 from .zpinc.notes import Reading, Ring
 from .zpinc.places import Places
 from .zpinc.presence import Keepalive
@@ -32,6 +32,7 @@ READING = const(1)
 ONLINE = const(2)
 
 FLUSH_MS = const(5000)  # messages the application has taken leave the stored state within this time
+CONFIRM_MS = const(50)  # a receipt that is owed waits for more twice so long, and so long for each awake one before us
 SWEEP_MS = const(20000)  # between two looks at which code was not used
 
 
@@ -46,11 +47,9 @@ class Channel:
         self.me = Me(suite, config)
         self.out = Out(config["ring"])
         self.places = Places()
-        self._flush_at = None
-        self._sweep_at = None
+        self._flush_at = self._sweep_at = self._confirm_at = self._wake = None
         self._taken = False
-        self._wake = None
-        self.sent = None  # effects.Sent of the last send()
+        self.sent = self.wanted = None  # of the last send(), see effects.py
         self.settle_at(config["key"])
         self.out.dirty = False
         stored = load("stored").unpack_state(self, blob) if blob else None
@@ -144,6 +143,9 @@ class Channel:
         agree = self.phase == ONLINE and agreed.at_work(epochs, now)
         if agree:
             need("zpinc.rekey", "zpinc.cpace")
+        confirm = self.phase == ONLINE and due(self._confirm_at, now)
+        if confirm:
+            need("zpinc.receipts")
         if self.phase == ONLINE:
             self.ratchet.need_tick(self.group, now)
         self._wake = None  # the driver has used it up
@@ -162,6 +164,9 @@ class Channel:
             if agree:
                 load("zpinc.rekey").tick(me, others, epochs, now, out)
             self.ratchet.tick(me, others, self.group, now, out)
+        if confirm:
+            self._confirm_at = None
+            load("zpinc.receipts").say(me, out)
         if due(self._flush_at, now):
             self._flush_at = None
             out.dirty = True
@@ -170,11 +175,11 @@ class Channel:
             rare.sweep()
         return self._finish(now)
 
-    def send(self, body, mode, now, time=0, to=None, min_secrecy=None):
-        """Seal and publish; `sent` then says how, and whom it reaches. See sending.py for arguments and errors."""
-        self.sent = sending.send(
+    def send(self, body, mode, now, time=0, to=None, min_secrecy=None, receipt=False):
+        """Seal and publish; `sent` then says how, and whom it reaches, `wanted` who is to confirm. See sending.py."""
+        self.sent, self.wanted = sending.send(
             self.me, self.others, self.ring, self.epochs, self.ratchet, self.group,
-            body, mode, time, to, min_secrecy, self.phase == ONLINE, now, self.out
+            body, mode, time, to, min_secrecy, receipt, self.phase == ONLINE, now, self.out
         )  # fmt: skip
         return self._finish(now)
 
@@ -210,8 +215,7 @@ class Channel:
 
     def rekey(self, now):
         """Ask for a new epoch."""
-        self.epochs.requested = True
-        self.out.dirty = True
+        self.epochs.requested = self.out.dirty = True
         return self._finish(now)
 
     def declare_lost(self, uid, admin_seed, now, keep=None):
@@ -227,9 +231,8 @@ class Channel:
 
     def settling(self, place):
         """Are we connected, and do not know yet who else is there, and (place) where the group is?"""
-        if self.phase == ONLINE:
-            return not self.reading.heard or place and bool(self.ratchet.seeking(self.group))
-        return self.phase == READING
+        unsure = not self.reading.heard or place and self.ratchet.seeking(self.group)
+        return self.phase == READING or self.phase == ONLINE and bool(unsure)
 
     @property
     def epoch(self):
@@ -243,16 +246,12 @@ class Channel:
     @property
     def members(self):
         """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted."""
-        out = [(m.uid, STATUS[m.status]) for m in self.others.by_tag.values() if m.current]
-        out.append((self.me.uid, "awake" if self.phase == ONLINE else "offline"))
-        return sorted(out)
+        return self.others.listed(self.phase == ONLINE)
 
     # --- from one phase to the next, and to another place
 
     def _need_reading(self):
-        need("zpinc.history")
-        if self.reading.first or self.reading.ask_at is not None:
-            need("zpinc.joins")
+        need("zpinc.history", "zpinc.joins")
         if self.reading.first:
             self.ratchet.need_online(self.group)
 
@@ -264,8 +263,12 @@ class Channel:
         joins = load("zpinc.joins")
         for tag in joins.settle(me, others, self.ring, self.epochs, reading, self.places, now, out):
             self.ratchet.renewed(self.group, tag)
+        if me.full:
+            out.event("channel_full", {"members": len(others.by_tag) + 1})
+            out.effects.append((RECONNECT,))
+            return
         self.phase = ONLINE
-        for stream in "phc":  # before anybody learns that we are there: what is said to us then is not to be missed
+        for stream in "phcr" if out.wanted else "phc":  # before anybody who learns that we are there speaks
             out.subscribe(me.topics.everyone(stream))
         joins.publish(me, out)
         self._announce(AWAKE, 0, now)
@@ -285,9 +288,7 @@ class Channel:
 
     def _announce(self, status, sleep, now):
         self.keepalive.place = self.ratchet.place(self.group)
-        presence.announce(
-            self.me, self.others.heard, self.ring, self.epochs, self.keepalive, status, sleep, now, self.out
-        )
+        presence.announce(self.me, self.others, self.ring, self.epochs, self.keepalive, status, sleep, now, self.out)
 
     def _move(self, root):
         """Go on where this root key leads to; None: stay."""
@@ -328,6 +329,9 @@ class Channel:
                 self.ratchet.package(me, self.group, member, frame)
             else:
                 need("zpinc.revocation").receive_key(me, self.places, member, frame)
+        elif stream == "r":
+            if out.wanted:
+                need("zpinc.receipts").receive(me, member, frame, out)
         elif stream == "c":
             messages.receive_conversation(me, others, self.epochs, member, frame, now, out)
         else:
@@ -346,14 +350,11 @@ class Channel:
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
         ad, sid, seq, pt = me.keys.open(frame, HANDSHAKE, member.tag)
         if pt[:1] == bytes((ASK,)):
-            need("zpinc.joins").asked(me, self.reading, pt, now, out)
-            return
+            return need("zpinc.joins").asked(me, self.reading, pt, now, out)
         if pt[:1] != bytes((STALE,)):
             if not me.parts & CONVERSATIONS:
                 raise Reject("members")
-            rekey = need("zpinc.rekey", "zpinc.cpace")
-            rekey.receive(me, others, epochs, member, ad, sid, seq, pt, now, out)
-            return
+            return need("zpinc.rekey", "zpinc.cpace").receive(me, others, epochs, member, ad, sid, seq, pt, now, out)
         need("zpinc.joins")
         self.ratchet.need_packages()
         load("zpinc.joins").stale(me, others, self.ring, epochs, self.keepalive.conn, pt, now, out)
@@ -367,15 +368,15 @@ class Channel:
         out = self.out
         if self.phase == ONLINE:
             agreed.plan(self.me, self.others, self.epochs, now, out)
-            live = any(self.ratchet.place(self.group)[1])
-            presence.soon(self.me, self.others, self.epochs, self.keepalive, live, now)
+            if out.owed and self._confirm_at is None:
+                self._confirm_at = now + CONFIRM_MS * (2 + self.others.rank(self.others.by_tag, self.me.tag))
+            presence.soon(self.me, self.others, self.epochs, self.keepalive, self.ratchet.place(self.group), now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         if out.dirty:
             # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
             out.effects.insert(0, (STORE, load("state").pack_parts(self)))
-            out.dirty = False
-            self._taken = False
+            out.dirty = self._taken = False
             self._flush_at = None
         effects = out.take()
         if self._sweep_at is None and rare.holding():
@@ -392,6 +393,7 @@ class Channel:
         if self.phase != OFFLINE:
             times += self.reading.times(others)
         if self.phase == ONLINE:
+            times.append(self._confirm_at)
             times += agreed.times(self.me, others, epochs, now) + self.ratchet.times(self.group)
             times += [m.deadline for m in others.by_tag.values() if m.status in PRESENT]
         times = [t for t in times if t is not None]

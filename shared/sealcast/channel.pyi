@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from .effects import Message, Out, Sent
+from .effects import Message, Out, Sent, Wanted
 from .zpinc.epochs import Epochs
 from .zpinc.me import Me
 from .zpinc.members import Members
@@ -18,6 +18,7 @@ OFFLINE: int
 READING: int
 ONLINE: int
 FLUSH_MS: int
+CONFIRM_MS: int
 SWEEP_MS: int
 
 class Channel:
@@ -33,6 +34,7 @@ class Channel:
     group: Any
     ratchet: ModuleType
     sent: Sent | None
+    wanted: Wanted | None
     def __init__(
         self,
         suite: ModuleType,
@@ -56,6 +58,7 @@ class Channel:
         time: int = 0,
         to: str | None = None,
         min_secrecy: str | None = None,
+        receipt: bool = False,
     ) -> Effects: ...
     def change_group(self, action: str, uids: Iterable[str], now: int) -> Effects: ...
     def taken(self, message: Message) -> Effects: ...

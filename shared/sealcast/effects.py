@@ -39,6 +39,7 @@ FORMAT = const(1)  # of the parts that a STORE has: state.py
 QUIET = ("duplicate", "late", "outside", "topic")  # part of normal life: counted, not reported
 REPORT_MS = const(10000)  # the same complaint is reported at most this often
 MAX_INBOX = const(64)
+MAX_OWED = const(64)  # receipts
 INBOX_BYTES = const(4096)  # of bodies: the stored state must fit a board's heap
 
 
@@ -61,8 +62,20 @@ class Message:
         self.again = False  # may have been delivered before a power cut
 
 
-# What became of a send(): the mode, and uids of the awake members that it reaches and of those that it does not reach
-Sent = namedtuple("Sent", ("mode", "audience", "missing"))
+# What became of a send(): the mode, and uids of the awake members that it reaches and of those that it does not reach;
+# with a receipt of who has confirmed it and who has not, without one None
+Sent = namedtuple("Sent", ("mode", "audience", "missing", "confirmed", "unconfirmed"))
+
+
+class Wanted:
+    """Who is to confirm a message of ours. PROTOCOL.md section 24; zpinc/receipts.py has the procedures."""
+
+    def __init__(self, waiting, items, lead):
+        self.waiting = waiting  # tag -> uid of who has not
+        self.confirmed = []  # uids
+        self.items = items  # 16 bytes that confirm it -> tag of who alone can say them; None: they are said signed
+        self.lead = lead  # of a ratchet message: its first bytes; None: it is no ratchet message
+        self.early = []  # (tag, item) that came before our message had its place in the group
 
 
 class Outbox:
@@ -104,6 +117,8 @@ class Out:
         self.drops = {}  # reason -> count
         self.outbox = Outbox(limit)
         self.inbox = []  # messages delivered, not yet taken by the application
+        self.owed = []  # (are they said signed?, item) of messages that we have and whose senders ask for a receipt
+        self.wanted = []  # Wanted: receipts that we wait for
         self._waiting = []  # tokens that are queued and not settled
         self._reported = {}
 
@@ -123,6 +138,10 @@ class Out:
             # The application does not keep up: this one is no longer kept for after a power cut.
             size -= len(self.inbox.pop(0).body)
         self.effects.append((MESSAGE, message))
+
+    def owe(self, signed, item):
+        """A message was delivered whose sender asks for a receipt."""
+        self.owed = (self.owed + [(signed, item)])[-MAX_OWED:]
 
     def queued(self, token):
         self._waiting.append(token)
@@ -151,6 +170,7 @@ class Out:
         for token in sorted(set(self.outbox.entries) | set(self._waiting)):
             self.settled(token, Offline("the channel moved to a new key before this was sent: send it again"))
         self.outbox.entries = {}
+        self.owed, self.wanted = [], []
 
     def take(self):
         """The effects so far."""

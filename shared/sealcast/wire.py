@@ -21,8 +21,9 @@ RATCHET = const(8)
 CONTROL = const(9)
 PACKAGE = const(10)
 NOTICE = const(11)
+RECEIPT = const(12)
 
-STREAMS = "jnphcsgekx"
+STREAMS = "jnphcsgekxr"
 RETAINED_SLOTS = "jnek"  # streams whose topics end in a slot number
 
 HEADER = const(22)  # version 1, kind 1, epoch 16, seq 4
@@ -81,9 +82,10 @@ def check(frame, kind):
         raise Reject("kind")
 
 
-def pad(body):
-    """body || 0x80 || zeros, to a Padme length, never under 32."""
-    return compat.pad(b"", body)
+def pad(body, asks=False):
+    """body || 0x80 || zeros, to a Padme length, never under 32. asks: for a receipt, which 0x81 says (24)."""
+    padded = compat.pad(b"", body)
+    return padded[: len(body)] + b"\x81" + padded[len(body) + 1 :] if asks else padded
 
 
 def unpad(data, limit=MAX_BODY):
@@ -92,6 +94,13 @@ def unpad(data, limit=MAX_BODY):
     if n < 0:
         raise Reject("padding")
     return data[:n]
+
+
+def unpad_asking(data):
+    """-> (body, does it ask for a receipt?), of what `pad` makes in either way. Reject("padding")."""
+    end = len(data.rstrip(b"\x00"))
+    asks = data[end - 1 : end] == b"\x81"
+    return unpad(data[: end - 1] + b"\x80" + data[end:] if asks else data), asks
 
 
 class Reader:

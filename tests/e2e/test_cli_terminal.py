@@ -86,7 +86,7 @@ def test_chat_in_a_terminal(tmp_path):
         ben.join(anna.new())
         terminal = Terminal([*CLI, "chat", "g"], environment(**anna.env, TERM="xterm"))
         try:
-            terminal.wait_for("/help explains", "g 1 awake, notes only >")
+            terminal.wait_for("/help explains", r"\* nobody else is here just now.*", "g 1 awake, notes only >")
             assert not termios.tcgetattr(terminal.slave)[3] & termios.ICANON
             terminal.type("half a li")
             terminal.wait_for("notes only > half a li")

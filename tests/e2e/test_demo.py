@@ -14,7 +14,7 @@ from sealcast_host.demo.browser import chromium
 KEYS = {
     "members", "notes_sent", "notes_delivered", "history_delivered", "handshakes", "conversation_messages", "rekeys",
     "gateway_messages", "homeassistant_entities", "page_plots", "wrong_password_readable", "plaintext_hits_at_broker", "board_messages",
-    "ratchet_messages", "collisions", "resyncs", "private_messages", "added", "removed", "digest_mismatches",
+    "ratchet_messages", "collisions", "resyncs", "receipts", "private_messages", "added", "removed", "digest_mismatches",
 }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_the_demo_keeps_its_promises(micropython, tmp_path):
     }
     assert {key: counts[key] for key in expected} == expected
     assert counts["rekeys"] >= 3 and counts["handshakes"] == counts["rekeys"] + 1
-    ratchet = {"ratchet_messages": 205, "private_messages": 2, "added": 1, "removed": 1, "digest_mismatches": 0}
+    ratchet = {"ratchet_messages": 205, "private_messages": 2, "receipts": 12, "added": 1, "removed": 1, "digest_mismatches": 0}
     assert {key: counts[key] for key in ratchet} == ratchet and counts["collisions"] > 0 and counts["resyncs"] > 0
     assert counts["wrong_password_readable"] == counts["plaintext_hits_at_broker"] == 0
     # The gateway: twelve readings of each of three nodes, two quantities of each, a button

@@ -64,8 +64,6 @@ def test_nothing_is_lost_and_messages_go_on(tmp_path, broker, channel, unread, m
         assert not [line for line in listening.lines if "identity_changed" in line or "forged" in line]
     prints = [json.loads(line) for line in anna.ok("group", "verify", channel, "--json").splitlines()]
     assert {row["uid"]: row["fingerprint"] for row in prints} == KEPT["fingerprints"][channel]
-    group = anna.json("group", "status", channel)["group"]
-    assert (group and group["members"]) == (["anna", "ben"] if mode == "ratchet" else None)
 
 
 def test_what_0_1_handed_out_still_leads_to_its_channel(tmp_path, broker):

@@ -22,6 +22,7 @@ LABELS = {
     "unsigned_small_rings": "next",
     "ratchet": "package control kdf L G mk body bh hdr m cd rk ck fm gm frame p0 ph pm pr",
     "declared": "notice share",
+    "receipts": "received confirmed",
 }
 
 # (what, scenario, text, its replacement)
@@ -37,6 +38,14 @@ TEXTS = [
     ("a message's kind", "ratchet", "RATCHET = const(8)", "RATCHET = const(13)"),
     ("a control frame's kind", "interruptions", "CONTROL = const(9)", "CONTROL = const(13)"),
     ("a notice's kind", "declared", "NOTICE = const(11)", "NOTICE = const(13)"),
+    ("a receipt's kind", "receipts", "RECEIPT = const(12)", "RECEIPT = const(13)"),
+    ("the mark of who asks for one", "receipts", 'b"\\x81"', 'b"\\x82"'),
+    ("the byte of a group's message that asks", "receipts", "= const(0xFE)", "= const(0xFD)"),
+    ("the byte of a private one that asks", "receipts", "PRIVATE_ASKING = const(0x02)", "PRIVATE_ASKING = const(0x03)"),
+    ("the frame before its sender in an item", "receipts", 'b"sc/received", tag, frame)', 'b"sc/received", frame, tag)'),
+    ("an item with the asking member first", "receipts", "after.head, tag, sender)", "after.head, sender, tag)"),
+    ("an item with the head before v", "receipts", "after.v, after.head", "after.head, after.v"),
+    ("receipts of the other type", "receipts", "SIGNED = const(1)", "SIGNED = const(3)"),
     ("sender before channel in ad", "conversations", "self._rp16 + tag", "tag + self._rp16"),
     ("pt before ad in a signature", "conversations", 'b"sc/sign", lv(short("ad", ad), short("extra", extra)), data("pt", pt))',
      'b"sc/sign", data("pt", pt), lv(short("ad", ad), short("extra", extra)))'),
@@ -69,8 +78,8 @@ TEXTS = [
     ("K and R swapped in the signed package", "ratchet", "LABEL, package.K + package.R)", "LABEL, package.R + package.K)"),
     ("bit 30 for who enters", "ratchet", "ENTERS = 0x80000000", "ENTERS = 0x40000000"),
     ("an add called a removal", "ratchet", "ADD = const(0x02)", "ADD = const(0x03)"),
-    ("another byte for private messages", "ratchet", "PRIVATE = const(0x01)", "PRIVATE = const(0x02)"),
-    ("another byte for messages", "ratchet", "APPLICATION = const(0xFF)", "APPLICATION = const(0xFE)"),
+    ("another byte for private messages", "ratchet", "PRIVATE = const(0x01)", "PRIVATE = const(0x07)"),
+    ("another byte for messages", "ratchet", "APPLICATION = const(0xFF)", "APPLICATION = const(0xFD)"),
     ("another byte for leaving", "ratchet", "LEAVE = const(0x05)", "LEAVE = const(0x06)"),
     ("another byte for a refresh", "silence", "REFRESH = const(0x04)", "REFRESH = const(0x06)"),
     ("a hint of 12 bytes", "ratchet", "HINT = const(16)", "HINT = const(12)"),

@@ -19,6 +19,7 @@ import random
 
 import group_scenarios
 import lost_scenarios
+import receipt_scenarios
 from draws import check_draws
 from guest import Guest
 from ref_world import Reference, World
@@ -267,6 +268,7 @@ SCENARIOS: list[Callable[[], None]] = [
     unsigned_small_rings,
     *group_scenarios.SCENARIOS,
     *lost_scenarios.SCENARIOS,
+    *receipt_scenarios.SCENARIOS,
     restarts,
     lost_messages,
     stale_joins,

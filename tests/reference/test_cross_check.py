@@ -1,6 +1,7 @@
 """The core and the desktop reference, written apart from each other, agree on every byte, and on what they refuse."""
 
 import pytest
+import receipt_scenarios
 import refusals
 import scenarios
 from guest import among_two
@@ -49,6 +50,25 @@ def test_refusals(talking, cases):
     assert count >= 5
     guest.say(guest.peer.note(b"still here"))
     assert bytes(world.messages["anna"][-1].body) == b"still here"
+
+
+def test_refused_receipts(talking):
+    """The same of receipts, with a message that waits for one: none confirms it, the right one does."""
+    world, guest = talking
+    core = world.channels["anna"]
+    world.run("anna", core.send(b"asks", "note", world.now, receipt=True))
+    guest.turn()
+    wanted, ((_, item),) = core.wanted, guest.peer.owed
+    for what, reason, topic, frame in receipt_scenarios.of_receipts(refusals.Forge(guest), item):
+        before = core.out.drops.get(reason, 0)
+        world.run("anna", core.receive(topic, frame, world.now))
+        assert core.out.drops.get(reason, 0) == before + 1, what
+        with pytest.raises(Reject) as refused:
+            guest.peer.receive(topic, frame)
+        assert refused.value.reason == reason, what
+    assert "guest" in wanted.waiting.values() and "guest" not in wanted.confirmed
+    guest.say(guest.peer.receipts())
+    assert "guest" in wanted.confirmed
 
 
 def test_stranger_can_verify_but_not_predict():

@@ -191,7 +191,7 @@ def test_messages_that_are_none(grouped):
         return Message(kind, peer.lamport, guest.group.count, text)
 
     front = numbered(APPLICATION, b"").pack()
-    for m in (b"", b"\xff", front[:8], b"\x02" + front[1:], b"\x00" + front[1:], front + bytes(1151)):
+    for m in (b"", b"\xff", front[:8], b"\x03" + front[1:], b"\x00" + front[1:], front + bytes(1151)):
         assert tell(m)[0] == {"format": 1}, m
         assert isinstance(guest.group.last.what, Unsaid)
     pair, state = guest.group.view.pairs[tag, anna], guest.group.state

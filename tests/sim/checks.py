@@ -3,8 +3,9 @@ schedule, whatever breaks. `Broken` names the one that fails.
 """
 
 from sealcast.state import pack_state
-from sealcast.wire import NOTE, unpad
+from sealcast.wire import NOTE, unpad_asking
 from sealcast.zpinc.heard import MARK
+from sim.receipts import Asked
 from sim.recorder import Broken
 
 # What one frame made without keys may cost its receiver at most: opening a box, and nothing else that is dear.
@@ -71,6 +72,7 @@ class Checks:
         self.owed_from = {}  # (receiver, lineage, sid) -> seq of the first note that is owed
         self.sent = {}  # (sender, lineage, sid) -> number of notes that are durable
         self.notes = self.talks = self.historic = self.again = self.gap_count = self.live_count = 0
+        self.asked = Asked()
         self._before = None
         self._fresh = ()
 
@@ -100,6 +102,8 @@ class Checks:
                     )
         self._epochs(ch, name == "send" or bool(topic) and topic.endswith("/c"))
         self._baselines(client, effects)
+        if topic and topic.endswith("/r"):
+            self.asked.check(self.got)
         if ch.me.session and ch.me.session.sid != self._sid:
             self._renewed(client, ch)
         if ch.me.joined and self.placed.get(client.uid, (None,))[0] != ch.me.session.sid:
@@ -110,7 +114,7 @@ class Checks:
         for _, frame, _, seq in ch.out.outbox.entries.values():
             if seq is not None:
                 pt = ch.me.keys.open(frame, NOTE, ch.me.tag)[3]
-                body = unpad(pt[5 + MARK * pt[4] : -64])
+                body = unpad_asking(pt[5 + MARK * pt[4] : -64])[0]
                 self.bodies[body] = (client.uid, "note", ch.me.session.sid, seq, client.lineage)
                 self.sent[(client.uid, client.lineage, ch.me.session.sid)] = seq + 1
 

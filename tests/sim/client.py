@@ -220,12 +220,12 @@ class Client:
 
     # --- the user
 
-    def send(self, body, mode):
+    def send(self, body, mode, receipt=False):
         """True when the channel took it."""
         taken = []
 
         def call(ch):
-            effects = ch.send(body, mode, self.world.now)
+            effects = ch.send(body, mode, self.world.now, receipt=receipt)
             taken.append(True)
             return effects
 

@@ -53,8 +53,11 @@ class GroupWorld(World):
         if to:
             self.checks.secret_to[body] = to
         client.sending = body
-        if not self.ask(client, "send", lambda ch: ch.send(body, "ratchet", self.now, 0, to)):
+        asks = self.checks.asked.asks(ch, len(self.checks.bodies))
+        if not self.ask(client, "send", lambda ch: ch.send(body, "ratchet", self.now, 0, to, receipt=asks)):
             del self.checks.bodies[body]
+        elif asks:
+            self.checks.asked.sent(ch, body)
         client.sending = None
 
     def change(self, client, action, uids=()):

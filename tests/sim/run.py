@@ -34,7 +34,7 @@ def main():
         w = Story(args.seed, print if args.trace else None).run()
         print(summary(w))
         return 0
-    failed, worst, most, counts = [], 0, 0, {}
+    failed, worst, most, counts, receipts = [], 0, 0, {}, 0
     begin = time.perf_counter()
     for seed in range(*args.seeds):
         t = time.perf_counter()
@@ -49,6 +49,7 @@ def main():
             )
             continue
         t = time.perf_counter() - t
+        receipts += w.checks.asked.confirmed
         for what in w.checks.counts if args.group else ():
             counts[what] = counts.get(what, 0) + w.checks.counts[what]
         worst, most = max(worst, w.settle_ms), max(most, w.settle_messages / len(w.clients))
@@ -56,6 +57,7 @@ def main():
             print("seed %d took %.1f s (%d members)" % (seed, t, len(w.clients)), flush=True)
     print("%d seeds, %d failed %s, %.0f s; slowest to settle %.1f s, most handshake messages a member %.1f"
           % (args.seeds[1] - args.seeds[0], len(failed), failed[:20], time.perf_counter() - begin, worst / 1000, most))  # fmt: skip
+    print("%d receipts" % receipts)
     if counts:
         print(", ".join("%s %d" % (what, counts[what]) for what in sorted(counts)))
     return 1 if failed else 0

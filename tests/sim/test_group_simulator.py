@@ -29,6 +29,10 @@ def test_every_invariant_of_the_group_holds_whatever_breaks(begin):
         assert w.settle_ms <= BOUND_MS, seed
 
 
+def test_members_of_a_group_confirm():
+    assert sum(GroupStory(seed).run().checks.asked.confirmed for seed in (4, 11)) > 3
+
+
 def test_a_group_story_is_the_same_each_time():
     def told(seed):
         lines = []

@@ -8,7 +8,8 @@ import os
 
 import pytest
 
-from sim.recorder import Recorder
+from sealcast.effects import Wanted
+from sim.recorder import Broken, Recorder
 from sim.schedule import MESSAGES, Story, bound_ms
 
 CHUNK = 50
@@ -29,6 +30,15 @@ def test_every_invariant_holds_whatever_breaks(begin):
             raise
         assert w.settle_ms <= bound_ms(len(w.clients)), seed
         assert w.settle_messages <= MESSAGES * len(w.clients), seed
+
+
+def test_receipts_come_and_a_false_one_is_seen():
+    asked = Story(11).run().checks.asked
+    assert asked.confirmed > 3
+    asked.open.append((Wanted({}, {}, None), b"never delivered", []))
+    asked.open[-1][0].confirmed.append("m01")
+    with pytest.raises(Broken, match="not delivered"):
+        asked.check({("m01", 0): {b"other"}, ("m02", 0): {b"never delivered"}})
 
 
 def test_a_story_is_the_same_each_time():

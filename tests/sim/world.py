@@ -138,8 +138,11 @@ class World:
         self.checks.bodies[body] = (client.uid, mode, sid, seq, client.lineage)
         self.checks.made[body] = self.now
         client.sending = (sid, seq)
-        if not client.send(body, mode) or client.sending:
+        asks = self.checks.asked.asks(ch, len(self.checks.bodies))
+        if not client.send(body, mode, asks) or client.sending:
             del self.checks.bodies[body]  # refused, or the power went before it was durable
+        elif asks:
+            self.checks.asked.sent(ch, body)
         client.sending = None
 
     def partition(self, uids, ms):

@@ -109,6 +109,7 @@ EVENTS = {
     "desync": "it is taken in again by a member that is awake",
     "resynced": "nothing is to be done",
     "undeliverable": "send it to somebody who is in the group",
+    "channel_full": "a member too many: take another channel, or free a place with `sealcast channel purge` and a new key",
     "mute": "the broker takes messages and passes none on: its rights (ACL), its limits, another broker",
     "taken_over": "each board needs a name and an identity of its own: provision the copy anew",
     "offline": "it is tried again by itself; the reason says what is wrong",
@@ -158,6 +159,8 @@ def said(node, classes):
             yield text_of(node.args[0])
         elif name == "within":
             yield text_of(node.args[-1])
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NOBODY":
+        yield text_of(node.value)
     if isinstance(node, ast.AsyncFunctionDef):  # named first, said by `within`
         used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         for line in node.body:

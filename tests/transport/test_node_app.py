@@ -144,6 +144,19 @@ def test_two_nodes_talk_leave_and_come_back(group):
     assert not [e for n in (a, b, again) for e in n.events() if e["event"] in ("error", "identity_changed", "forged")]
 
 
+def test_a_line_that_has_no_end_yet_stops_nothing(group):
+    """Noise on a serial port is such a line: the node comes online all the same, and the next line is taken."""
+    a = group("ann")
+    a.process.stdin.write("noi\x01\x03")
+    a.process.stdin.flush()
+    a.event("online")
+    a.say("se")
+    a.event("refused", command="?")
+    a.process.stdin.write("\r\x02")
+    a.say("members")
+    a.event("members")
+
+
 def test_a_killed_node_is_missed_by_its_last_will_and_resumes_from_its_files(group):
     a, b, c = group("ann"), group("bob"), group("cyd")
     for node in (a, b, c):

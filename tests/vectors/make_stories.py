@@ -157,8 +157,16 @@ class World:
             del self.wakes[uid]
             self.do(uid, "tick")
 
-    def say(self, uid, body, mode=None, to=None, time=0):
-        self.do(uid, "send", body.hex(), mode, time, to)
+    def say(self, uid, body, mode=None, to=None, time=0, receipt=False):
+        self.do(uid, "send", body.hex(), mode, time, to, *[True] * receipt)
+
+    def ask(self, uid, body, mode, to=None):
+        """Until all who are to confirm it have."""
+        self.say(uid, body, mode, to, receipt=True)
+        wanted = self.channel(uid).wanted
+        assert wanted.waiting
+        self.later(2000)
+        assert wanted.confirmed and not wanted.waiting
 
     def channel(self, uid):
         return self.members[uid].channel
@@ -217,6 +225,8 @@ def zpinc():
     w.later(3000)
     w.say("bert", b"in the new epoch")
     w.later(500)
+    w.ask("bert", b"confirm this", "note")
+    w.ask("cleo", b"and that", "conversation")
     # anna speaks and hears with no application that takes it, and without a connection
     w.slow.add("anna")
     w.say("cleo", b"for the inbox", "note")
@@ -339,6 +349,8 @@ def group():
     w.later(3000)
     w.say("bob", b"without cem", "ratchet")
     w.later(2000)
+    w.ask("ann", b"confirm this", "ratchet")
+    w.ask("bob", b"for you alone", "ratchet", "ann")
     w.do("bob", "change_group", "leave", [])
     w.later(15000)
     w.boot("ann", "alone in the group")

@@ -86,10 +86,13 @@ class Attached:
     # What a session has, too.
 
     async def send(
-        self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None
-    ) -> Sent:
+        self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
+        receipt: bool = False, timeout: float = 10,
+    ) -> Sent:  # fmt: skip
         """As HostSession.send. Raises SealcastError."""
-        more = {"min_secrecy": min_secrecy} if min_secrecy else {}
+        more: dict[str, Any] = {"min_secrecy": min_secrecy} if min_secrecy else {}
+        if receipt:
+            more |= {"receipt": True, "timeout": timeout}
         return Sent(**await self._ask("send", body=as_bytes(body), mode=mode, to=to, more=more))
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:

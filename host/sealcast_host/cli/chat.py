@@ -14,6 +14,7 @@ from sealcast.errors import SealcastError
 from sealcast.wire import MAX_BODY
 from sealcast_host.agent.visit import visit
 from sealcast_host.cli import render
+from sealcast_host.cli.listen import alone
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.screen import Lines, screen
 from sealcast_host.cli.signals import run
@@ -61,9 +62,11 @@ async def _chat(known: ChannelFile, uid: str | None) -> int:
             shown.words = lambda: words(session)
             shown.say(f'this is "{render.clean(known.channel)}", you are "{render.clean(session.uid)}"; /help explains')
             chatting = Chat(session, shown)
+            lonely = asyncio.ensure_future(alone(session, lambda text: shown.say("* " + text)))
             while (entered := await shown.entry()) is not None:
                 if not await chatting.take(entered):
                     break
+            lonely.cancel()
             await chatting.drain()
     return 0
 

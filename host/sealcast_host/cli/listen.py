@@ -90,7 +90,7 @@ async def _listen(
         if not as_json:
             where, me = render.clean(known.channel), render.clean(session.uid)
             talk.note(f'listening on "{where}" as "{me}"; Ctrl-C ends it')
-            lonely = asyncio.ensure_future(alone(session))
+            lonely = asyncio.ensure_future(alone(session, talk.note))
         await enough.wait()
         if lonely is not None:
             lonely.cancel()
@@ -99,12 +99,17 @@ async def _listen(
     return 0
 
 
-async def alone(session: Member) -> None:
-    """Say so when nobody else is awake once all are known."""
+async def alone(session: Member, tell: Callable[[str], None]) -> None:
+    """Tell when nobody else is awake once all are known."""
     await session.settled()
     if not any(status == "awake" for uid, status in session.members if uid != session.uid):
-        talk.note("nobody else is here just now; what is sent waits as a note for who comes (a phrase with a typing "
-                  "error leads to an empty channel, too)")  # fmt: skip
+        tell(NOBODY)
+
+
+NOBODY = (
+    "nobody else is here just now; what is sent waits as a note for who comes (a phrase with a typing error leads to "
+    "an empty channel, too)"
+)
 
 
 _ABOUT = """\

@@ -39,6 +39,7 @@ EVENTS = {
     "resynced": "in step with the group again",
     "unconfirmed": "{by} took this member into a group that the others know nothing of: given up",
     "undeliverable": "a private message was not sent: {uid} is not in the group any more",
+    "channel_full": "NOBODY hears this member: the channel has all its members; use another channel, or purge this one",
     "mute": "NOBODY hears this member: {reason}; sealcast doctor says more",
     "taken_over": "the broker keeps ending this connection: is there a copy of this member (a cloned board)?",
     "offline": "no connection to the broker ({reason}); trying again",
@@ -46,7 +47,7 @@ EVENTS = {
     "error": "trouble here: {text}",
 }
 _ALARMING = ("identity_changed", "forged", "removed", "group_failed", "expelled", "notice_unreadable", "forked", "mute",
-             "taken_over", "overflow", "error")  # fmt: skip
+             "channel_full", "taken_over", "overflow", "error")  # fmt: skip
 STYLES = {"note": "yellow", "conversation": "cyan", "ratchet": "green"}  # the more secret, the greener
 
 

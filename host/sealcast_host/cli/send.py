@@ -19,9 +19,11 @@ from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
 from sealcast_host.cli.watching import watched
-from sealcast_host.errors import UserError
+from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
+
+SPARE_S = 5  # a send with a receipt ends at its time by itself; after so much more it hangs
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -37,35 +39,37 @@ def arguments(p: argparse.ArgumentParser) -> None:
         "--timeout", type=seconds, default=60.0, metavar="S", help="give up after S seconds (default: %(default)g)"
     )
     talk.add_json(p)
+    p.add_argument("--receipt", action="store_true", help="wait until all who are awake (or --to) have confirmed it")
     p.add_argument("--min-secrecy", choices=modes[1:], metavar="MODE", help="refuse rather than send in a weaker mode")
     p.set_defaults(run=lambda args: send(
-        channel_of(args), args.uid, args.text, args.mode, args.timeout, args.to, args.min_secrecy
+        channel_of(args), args.uid, args.text, args.mode, args.timeout, args.to, args.min_secrecy, args.receipt
     ))  # fmt: skip
 
 
 def send(
     known: ChannelFile, uid: str | None, text: str, mode: str, timeout: float,
-    to: str | None = None, min_secrecy: str | None = None,
+    to: str | None = None, min_secrecy: str | None = None, receipt: bool = False,
 ) -> int:  # fmt: skip
     """text: - for the lines of standard input. mode: auto for the strongest that reaches all who are awake. to: of the
-    group, for this member alone. min_secrecy: refuse weaker modes. Raises UserError."""
+    group, for this member alone. min_secrecy: refuse weaker modes. receipt: Failed names who has not confirmed. Raises
+    UserError."""
     if to is not None and mode not in ("auto", "ratchet"):
         raise UserError("--to is for --mode ratchet: notes and conversations go to all")
     if to is not None:
         mode = "ratchet"
     if text != "-":
         _check(text.encode("utf-8", "surrogateescape"), "the message")
-    return run(_send(known, uid, text, None if mode == "auto" else mode, timeout, to, min_secrecy))
+    return run(_send(known, uid, text, None if mode == "auto" else mode, timeout, to, min_secrecy, receipt))
 
 
 async def _send(
     known: ChannelFile, uid: str | None, text: str, mode: str | None, timeout: float,
-    to: str | None, min_secrecy: str | None,
+    to: str | None, min_secrecy: str | None, receipt: bool,
 ) -> int:  # fmt: skip
     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
     late = f"not acknowledged within {timeout:g} s: is the broker reachable? raise --timeout to wait longer"
     loop = asyncio.get_running_loop()
-    acknowledged, deadline = 0, loop.time() + timeout
+    acknowledged, deadline, unheard, silent = 0, loop.time() + timeout, 0, set[str]()
     try:
         async with AsyncExitStack() as stack:
             # Its patience ends first: it knows who has the member.
@@ -74,40 +78,53 @@ async def _send(
             async for body in _bodies(text):
                 if text == "-":  # each line has its time: who writes them may be slow
                     deadline = loop.time() + timeout
-                sending = _converse(session, body, min_secrecy) if mode == "conversation" else session.send(
-                    body, mode, to, min_secrecy=min_secrecy
-                )  # fmt: skip
+                sending = _send_one(session, body, mode, to, min_secrecy, receipt, deadline)
+                patience = deadline - loop.time() + SPARE_S * receipt
                 try:
-                    sent = await within(deadline - loop.time(), sending, alone if mode == "conversation" else late)
+                    sent = await within(patience, sending, alone if mode == "conversation" else late)
                 except SealcastError as e:
                     raise UserError(str(e)) from None
                 acknowledged += 1
                 if talk.as_json():
                     talk.result("sent", sent._asdict())
                 talk.detail(_line(sent))
+                if receipt:
+                    silent |= set(sent.unconfirmed)
+                    unheard += not sent.confirmed
     except asyncio.CancelledError:
         print(f"sealcast: stopped; messages that were acknowledged: {acknowledged}", file=sys.stderr)
         raise
+    if silent:
+        who = ", ".join(sorted(silent))
+        raise Failed(f"not confirmed within {timeout:g} s by {who}: it was sent, and may reach them later")
+    if unheard:
+        raise Failed("nobody has confirmed it: nobody else is awake; it was sent, and may reach others later")
     return 0
 
 
-async def _converse(session: Member, body: bytes, min_secrecy: str | None) -> Sent:
-    """Send it once there is somebody to converse with."""
-    changed = asyncio.Event()
-    for event in ("rekeyed", "awake"):
-        session.on(event, lambda name, info: changed.set())
+async def _send_one(
+    session: Member, body: bytes, mode: str | None, to: str | None, min_secrecy: str | None,
+    receipt: bool, deadline: float,
+) -> Sent:  # fmt: skip
+    """A conversation message once there is somebody to converse with."""
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+    if mode == "conversation":
+        for event in ("rekeyed", "awake"):
+            session.on(event, lambda name, info: changed.set())
     while True:
         changed.clear()
         try:
-            sent: Sent = await session.send(body, "conversation", min_secrecy=min_secrecy)
-            return sent
+            left = deadline - loop.time()
+            return await session.send(body, mode, to, min_secrecy=min_secrecy, receipt=receipt, timeout=left)
         except NoConversation:
             await changed.wait()
 
 
 def _line(sent: Sent) -> str:
     reached = ", ".join(sent.audience) or "nobody who is awake"
-    return f"sent as a {sent.mode}, to {reached}" + (f"; not to {', '.join(sent.missing)}" if sent.missing else "")
+    missing = f"; not to {', '.join(sent.missing)}" if sent.missing else ""
+    confirmed = f"; confirmed by {', '.join(sent.confirmed)}" if sent.confirmed else ""
+    return f"sent as a {sent.mode}, to {reached}{missing}{confirmed}"
 
 
 async def _bodies(text: str) -> AsyncIterator[bytes]:
@@ -131,12 +148,15 @@ def _check(body: bytes, what: str) -> None:
         raise UserError(f"{what} is too long: {MAX_BODY} bytes at most; split it")
 
 
-_ABOUT = """Send, and wait until the broker has it. A note reaches members that are asleep or join later as well."""
+_ABOUT = """Send, and wait until the broker has it. A note reaches members that are asleep or join later as well.
+Exit code 0: it has; with --receipt: all who are awake (or --to) have confirmed it, else 1, and a line names who has
+not (the message may reach them later); 2: it was not sent."""
 _EXAMPLES = """\
 examples:
   sealcast send greenhouse "open the roof"
   sealcast send greenhouse --mode note "kept for who comes later"
   sealcast send greenhouse --mode ratchet --to bench-1 "for you alone"
+  sealcast send greenhouse --receipt --timeout 10 "open the roof" || echo "it may be shut"
   sensors | sealcast send greenhouse -                 each line is a message
   sealcast send greenhouse -- "-5 degrees"             a text that begins with a hyphen
 """

@@ -7,6 +7,7 @@ Counts:
     ratchet_messages    said to the group, each received by all the others, in one order
     collisions          frames that came second, and were sealed again
     resyncs             agreements with fresh keys for a member that could not go on
+    receipts            by members that confirmed the host's messages, in all three modes
     private_messages    from one member to one other, which nobody else received
     added, removed      members, by one broadcast each
     digest_mismatches   members whose transcript differed from the host's: 0
@@ -58,6 +59,7 @@ class RatchetAct:
         await self._create()
         await self._talk_all_at_once()
         mismatches = await self._mismatches()
+        receipts = await self._confirm()
         await self._whisper()
         await self._resync()
         await self._change()
@@ -70,6 +72,7 @@ class RatchetAct:
             "collisions": sum(n == "collision" for events in new.values() for n, _ in events),
             "resyncs": sum(i["reason"] == 0 for i in agreed),
             "private_messages": len(self.private),
+            "receipts": receipts,
             "added": sum(i["reason"] == 2 for i in agreed),
             "removed": sum(i["reason"] == 3 for i in agreed),
             "digest_mismatches": mismatches,
@@ -122,6 +125,24 @@ class RatchetAct:
         self.tell(f"{victim.uid} was started again, with what it had stored, and caught up from the broker")
         self.floor.set()
         await self._monologue(victim, CUT, EACH)
+
+    async def _confirm(self) -> int:
+        """The host asks all for receipts in each mode, and the last node alone: how many came."""
+        names, count = sorted(node.uid for node in self.nodes), 0
+        everyone = sorted(m.uid for m in [*self.four, self.visitor])
+
+        def converse() -> bool:
+            return bool(self.host.epochs) and self.host.epochs[-1][1] == everyone
+
+        await self.watch.until("all are in one conversation again", converse, DEADLINE_S)
+        for mode, to in (("note", None), ("conversation", None), ("ratchet", None), ("ratchet", names[-1])):
+            others = [to] if to else names if mode == "ratchet" else [uid for uid in everyone if uid != self.host.uid]
+            text = f"confirm that {SAID} ({mode})"
+            sent = await self.host.session.send(text, mode, to, receipt=True, timeout=DEADLINE_S)
+            self.need(sent.confirmed == others, f"{others} confirm a {mode} message: {sent}")
+            count += len(sent.confirmed)
+        self.tell(f"{self.host.uid} asked for receipts in all modes: {count} came, signed or, in the group, deniable")
+        return count
 
     async def _whisper(self) -> None:
         node, host = self.nodes[0], self.host

@@ -93,19 +93,13 @@ class Gateway:
     async def send(
         self, body: bytes, mode: str | None = None, to: str | None = None, receipt: bool = False
     ) -> dict[str, Any]:
-        """Send it; what is known of it then. receipt: done when it was confirmed. Raises UserError, SealcastError."""
+        """Send it; what is known of it then. receipt: also who has confirmed it within the time that a send waits, and
+        who has not. Raises UserError, SealcastError."""
         session = self._session
         if session is None:
             raise UserError("not in the channel just now: try again")
-        if receipt:
-            try:
-                sent = await session.send(body, mode, to, receipt=True)
-            except TypeError:
-                raise UserError("this version knows no receipts: take receipt = true out of the settings") from None
-        else:
-            sent = await session.send(body, mode, to if mode == "ratchet" else None)
-        told = {name: getattr(sent, name) for name in ("mode", "audience", "missing") if hasattr(sent, name)}
-        return {key: list(value) if isinstance(value, tuple | set) else value for key, value in told.items()}
+        sent = await session.send(body, mode, to if mode == "ratchet" else None, receipt=receipt)
+        return {key: value for key, value in sent._asdict().items() if value is not None}
 
     async def approve(self, uid: str, fingerprint: str) -> None:
         """Pin a member's changed identity. Raises SealcastError."""

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import aiomqtt
 
 from sealcast.errors import SealcastError
-from sealcast_host.errors import UserError
+from sealcast_host.errors import Failed, UserError
 from sealcast_host.gateway.ha_commands import Command
 from sealcast_host.gateway.ha_entities import Member, slug, units
 from sealcast_host.gateway.output import Hub, Output
@@ -208,17 +208,19 @@ class HomeAssistant(Output):
             if body is None:
                 self.hub.say(f"homeassistant: {clean(command.name)}: {clean(repr(payload[:40]))} is no command for it")
                 return
-            to = command.member if command.mode == "ratchet" or command.receipt else None
+            to = command.member if command.mode == "ratchet" else None
             result: dict[str, Any] = {"command": command.name, "ok": True}
             try:
                 async with asyncio.timeout(_SEND_S):
                     result |= await self.hub.send(body, command.mode, to, command.receipt)
+                if command.receipt and command.member not in result["confirmed"]:
+                    raise Failed(f"{command.member} has not confirmed it: is it awake?")
                 if command.state is None and command.kind != "button":
                     await self._state(f"{member.base}/{command.key}", payload.decode())
             except TimeoutError:
-                result = {"command": command.name, "ok": False, "why": f"not confirmed within {_SEND_S} s"}
+                result = {"command": command.name, "ok": False, "why": f"not sent within {_SEND_S} s"}
             except (SealcastError, UserError) as e:
-                result = {"command": command.name, "ok": False, "why": str(e)}
+                result |= {"ok": False, "why": str(e)}
             if not result["ok"]:
                 self.hub.say(f"homeassistant: {clean(command.name)} was not done: {clean(str(result['why']))}")
             await self._publish(f"{member.base}/{command.key}/result", json.dumps(result))

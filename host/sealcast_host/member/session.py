@@ -122,16 +122,19 @@ class HostSession:
         await self._session.start()
 
     async def send(
-        self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None
-    ) -> Sent:
+        self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
+        receipt: bool = False, timeout: float = 10,
+    ) -> Sent:  # fmt: skip
         """Returns when the broker has acknowledged it, or the group accepted it in its order ("ratchet"): the mode, and
         names of the awake members that it reaches and of those that it does not reach.
 
         mode: "note", "conversation", "ratchet", None: the strongest that reaches every awake member. to: the name of
-        the only receiver ("ratchet"). min_secrecy: refuse any mode weaker than this one. A program that sends at once
-        after join() waits here until it has joined. Raises SealcastError.
+        the only receiver ("ratchet"). min_secrecy: refuse any mode weaker than this one. receipt: returns when those
+        that it reaches have confirmed it, or `timeout` seconds after the call; `confirmed` and `unconfirmed` (of all
+        that are awake, and `to`) say who has and who has not, else they are None. A program that sends at once after
+        join() waits here until it has joined. Raises SealcastError.
         """
-        sent: Sent = await self._session.send(body, mode, to, min_secrecy)
+        sent: Sent = await self._session.send(body, mode, to, min_secrecy, receipt, timeout)
         return sent
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:

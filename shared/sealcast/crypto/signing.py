@@ -47,6 +47,11 @@ def verify_signed(suite, public, label, ad, pt):
     return body
 
 
+def received(suite, tag, frame):
+    """16 bytes by which a note or conversation message of the member with this tag is confirmed. PROTOCOL.md 24.2."""
+    return suite.h(32, b"", b"", b"sc/received", tag, frame)[:16]
+
+
 def seal_signed(me, head, place, label, body):
     """-> frame of our present session. head: 22 bytes; place: 16 bytes that stand for P_i in ad; label: of at
     most 16 bytes."""

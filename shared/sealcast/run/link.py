@@ -168,7 +168,7 @@ class Link:
                 await self._transport.subscribe(effect[1], effect[2])
                 self._echo.subscribed(effect[1])
             elif effect[0] == RECONNECT:
-                self._fail(OSError("the channel has moved to a new key"))
+                self._fail(OSError("to begin anew: the channel has a new key, or is full"))
                 return
             else:
                 self._lost.set()  # DISCONNECT: run() says goodbye to the broker

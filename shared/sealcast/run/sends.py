@@ -1,7 +1,12 @@
-"""Session.send(): what it takes, and what it waits for before a message is sealed. PROTOCOL.md section 11.1."""
+"""Session.send(): what it takes, and what it waits for before a message is sealed and after. PROTOCOL.md sections 11.1
+and 24.4."""
 
+import asyncio
+
+from ..channel import ONLINE
 from ..compat import const
-from .aio import sleep_ms
+from ..effects import Sent
+from .aio import sleep_ms, stop
 
 SEND = const(2)  # a kind of input: see session.py
 _SETTLE_MS = const(5000)
@@ -17,19 +22,40 @@ def as_bytes(body):
     raise TypeError("a message is bytes or str, not " + type(body).__name__ + ": encode it first")
 
 
-async def send(session, body, mode, to, min_secrecy):
-    body, sent = as_bytes(body), []
+async def send(session, body, mode, to, min_secrecy, receipt, timeout):
+    body, sent, until = as_bytes(body), [], session.clock.now() + int(timeout * 1000)
 
     def seal(ch, now):
-        effects = ch.send(body, mode, now, session.clock.time(), to, min_secrecy)
-        sent.append(ch.sent)
+        effects = ch.send(body, mode, now, session.clock.time(), to, min_secrecy, receipt)
+        sent.append((ch.sent, ch.wanted))
         return effects
 
-    while not session.closed and not (session.channel and session.channel.me.joined):
+    while not session.closed and not (session.channel and (session.channel.me.joined or session.channel.me.full)):
         await sleep_ms(_POLL_MS)  # until our first connection
-    await _settled(session, mode != "note")
+    while receipt and session.channel and session.channel.phase != ONLINE and session.clock.now() < until:
+        await sleep_ms(_POLL_MS)
+    await _settled(session, mode != "note" or receipt)
+    if receipt:
+        return await _confirmed(session, seal, sent, to, until)
     await session.ask(seal, SEND)
-    return sent[-1]
+    return sent[-1][0]
+
+
+async def _confirmed(session, seal, sent, to, until):
+    """Until all have confirmed, or the time is over."""
+    asking = asyncio.create_task(session.ask(seal, SEND))
+    while not asking.done() or sent and sent[-1][1].waiting:
+        if sent and session.clock.now() >= until:
+            break
+        await sleep_ms(_POLL_MS)
+    if asking.done():
+        await asking  # raises what went wrong
+    await stop(asking)
+    said, wanted = sent[-1]
+    wanted.waiting = {}  # nobody waits any more
+    named = [to] if to else said.audience + said.missing
+    rest = sorted([uid for uid in named if uid not in wanted.confirmed])
+    return Sent(said.mode, said.audience, said.missing, sorted(wanted.confirmed), rest)
 
 
 async def _settled(session, place):

@@ -93,15 +93,15 @@ class Session:
         self._tasks.append(asyncio.create_task(self._supervise("link", self._link.run)))
         return self
 
-    async def send(self, body, mode=None, to=None, min_secrecy=None):
+    async def send(self, body, mode=None, to=None, min_secrecy=None, receipt=False, timeout=10):
         """Send `body` (bytes or text) in `mode` (None: the strongest that reaches every awake member, "note",
         "conversation", "ratchet").
-
         to: uid of the only receiver (mode "ratchet"). min_secrecy: TooWeak rather than any mode below this one.
         Returns when the broker has acknowledged it, or the group accepted it in its order (mode "ratchet"), across
-        reconnects if need be: Sent(mode, audience, missing), see effects.py. Raises SealcastError.
+        reconnects if need be: a Sent, see effects.py. receipt: when its audience has confirmed it, or `timeout` seconds
+        after the call; `unconfirmed` are all awake members, and `to`, who have not. Raises SealcastError.
         """
-        return await send(self, body, mode, to, min_secrecy)
+        return await send(self, body, mode, to, min_secrecy, receipt, timeout)
 
     async def change_group(self, action, uids=()):
         """The ratcheting group: "create" (of ourselves and `uids`), "add", "remove", "leave", "resync", "rejoin".

@@ -13,8 +13,8 @@ from ..rare import load, need
 from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
 from . import outgoing, private, ratchet
-from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Group, Undo, own_tag, statics
-from .outgoing import APPLICATION, LEAVE, NUMBERED, PRIVATE, publish, wrapped
+from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Group, Undo, own_tag, static, statics
+from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, publish, wrapped
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
 RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
@@ -61,9 +61,11 @@ def offline(group):
     group.change.stop()
 
 
-def send(me, members, group, body, time, to, now, out):
-    """to: tag of the only receiver, or None. Raises NoGroup, OutboxFull, TooLong."""
-    outgoing.send(me, members, group, APPLICATION if to is None else PRIVATE, body, time, to, now, out)
+def send(me, members, group, body, time, to, asks, now, out):
+    """to: tag of the only receiver, or None. asks: for a receipt. -> the message's lead. Raises NoGroup, OutboxFull,
+    TooLong."""
+    kind = (PRIVATE_ASKING if asks else PRIVATE) if to else ASKING if asks else APPLICATION
+    return outgoing.send(me, members, group, kind, body, time, to, now, out)
 
 
 def change(me, members, group, action, tags, now, out):
@@ -282,33 +284,42 @@ def _message(me, members, group, frame, now, out):
     j, m, after = ratchet.open_frame(suite, st, statics(me, members, group), frame, secret, public)
     sender, number, at, secret_text = own_tag(members, st.tags[j]), m[1:NUMBERED], outgoing.text_at(m), None
     kind, text = (m[0], m[at:]) if at else (None, b"")
+    asks = kind in (ASKING, PRIVATE_ASKING)
     if kind == LEAVE:
         need("smmp.membership")  # before anything changes
+    if asks:
+        need("zpinc.receipts")
     if group.entry:
         need("smmp.heads").spoken(me, members, group, sender)
     advance(group, after, frame, sender, group.outgoing.pending, out)
     if kind is None:
         out.complain("format", members.uid_of(sender), now)  # all see the same, and move on alike
-    if kind == PRIVATE and mine:
+    private_one = kind in (PRIVATE, PRIVATE_ASKING)
+    if private_one and mine:
         to = mine.entry[2]
         group.pairs[to] = private.moved(suite, group.pairs[to], mine.t)
-    elif kind == PRIVATE:
+    elif private_one:
         secret_text = _open_private(me, members, group, sender, st, frame, text, out)
     fresh = kind is not None and number > group.heard.get(sender, b"")  # else sealed again after we had gone back
     if fresh:
         group.heard[sender] = number
     if mine:
+        if asks:
+            load("zpinc.receipts").placed(suite, m[:at], statics(me, members, group), after, me.tag, out)
         outgoing.accepted(me, group, now, out)
         win_slot(me, group, out)
         out.event("accepted", {"epoch": st.epoch, "number": int.from_bytes(number[4:], "big")})
         return
     if fresh and secret_text is not None:
         _deliver(me, members, sender, m[NUMBERED:at], secret_text, st.epoch, True, now, out)
-    elif fresh and kind == APPLICATION:
+    elif fresh and kind in (APPLICATION, ASKING):
         _deliver(me, members, sender, m[NUMBERED:at], text, st.epoch, False, now, out)
     elif kind == LEAVE:
         out.event("leaving", {"uid": members.uid_of(sender)})
         load("smmp.membership").leaving(me, members, group, sender, now)
+    if asks and fresh and (secret_text is not None or kind == ASKING):
+        item = load("zpinc.receipts").pair_item
+        out.owe(False, item(me.suite, static(me, members, group, sender), after, me.tag, sender))
     if group.outgoing.pending:
         outgoing.lost_race(group, now, j, out)
 

@@ -24,6 +24,8 @@ REFRESH_MS = const(600000)  # a silent member says something after this long, an
 # First byte of a message; what an agreement is for is its own reason byte
 APPLICATION = const(0xFF)
 PRIVATE = const(0x01)
+ASKING = const(0xFE)  # the same two, asking for a receipt (24)
+PRIVATE_ASKING = const(0x02)
 REFRESH = const(0x04)
 LEAVE = const(0x05)
 NUMBERED = const(9)  # that byte and the sender's message number (8); then time, and what was heard
@@ -35,7 +37,8 @@ def text_at(m):
     if len(m) < at or m[at - 1] > MOST:
         return None
     at += m[at - 1] * MARK
-    right = m[0] in (PRIVATE, REFRESH, LEAVE) or m[0] == APPLICATION and len(m) <= at + MAX_MESSAGE
+    right = m[0] in (PRIVATE, PRIVATE_ASKING, REFRESH, LEAVE)
+    right = right or m[0] in (APPLICATION, ASKING) and len(m) <= at + MAX_MESSAGE
     return at if right and len(m) >= at else None
 
 
@@ -53,7 +56,7 @@ def publish(me, group, frame, slot, out):
 
 
 def send(me, members, group, kind, text, time, to, now, out):
-    """Queue a message. kind: its first byte; time: Unix s or 0; to: tag of a private message's receiver.
+    """Queue a message -> its lead. kind: its first byte; time: Unix s or 0; to: tag of a private message's receiver.
 
     Raises NoGroup, TooLong, OutboxFull.
     """
@@ -75,6 +78,7 @@ def send(me, members, group, kind, text, time, to, now, out):
     out.queued(token)
     out.dirty = True
     flush(me, members, group, now, out)
+    return lead
 
 
 def flush(me, members, group, now, out):

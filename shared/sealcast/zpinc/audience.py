@@ -52,4 +52,4 @@ def _reach(awake, mode, epoch, place, tags, to):
             else:
                 reads = True
             (audience if reads else missing).append(m.uid)
-    return Sent(mode, sorted(audience), sorted(missing))
+    return Sent(mode, sorted(audience), sorted(missing), None, None)

@@ -57,6 +57,8 @@ def own(me, ring, reading, conn, stream, frame, now, out):
         join = open_join(me.keys, frame, me.tag)
         if join.public != me.identity.public or not reading.first and join.order > me.session.order:
             out.complain("same_uid", me.uid, now)
+            if reading.first:
+                reading.former = max(reading.former or join.order, join.order)
         elif reading.first:
             reading.own_order = max(reading.own_order or join.order, join.order)
     elif stream == "n" and reading.first:

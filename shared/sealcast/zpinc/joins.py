@@ -4,7 +4,7 @@ from ..compat import const
 from ..crypto.signing import SIG
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad
+from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad_asking
 from . import epochs as agreed
 from . import places as left
 from .epochs import ASK, STALE
@@ -79,14 +79,20 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
 def settle(me, members, ring, epochs, reading, places, now, out):
     """The first reading is done: take our place in the order of the joins that came. -> tags of the members
     with a new session."""
-    renewed = []
+    renewed, crowded = [], False
     joins, reading.joins = reading.joins, []
     for join, member in sorted(joins, key=lambda pair: pair[0].order):
         try:
+            if member.tag not in members.by_tag:
+                _room(me, members)
             renewed.append(admit(me, members, reading, places, member, join, False, now, out))
         except Reject as e:
+            crowded = crowded or e.reason == "full"
             out.complain(e.reason, member.uid, now)
     own = reading.own_order
+    me.full = crowded and not me.joined and own is None and not reading.former
+    if me.full:
+        return renewed
     unsent = []
     if me.joined and (own is not None and own > me.session.order or reading.used):
         # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
@@ -95,11 +101,14 @@ def settle(me, members, ring, epochs, reading, places, now, out):
     if not me.joined:
         if me.rng.poor:
             begin(me, ring, epochs, now, out)  # drawn anew with what was heard: the one of before may have been used
+        former = reading.former  # to come after it, or we would look like the past, and nobody would approve us
+        if own is None and former and former[0] <= members.lamport + LAMPORT_JUMP:
+            own = former
         if own:
             members.lamport = max(members.lamport, min(own[0], LAMPORT_MAX))
         take_place(me, members, own, out)
     for token, time, named, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
-        out.outbox.entries[token] = next_note(me, ring, body, time, named, out)
+        out.outbox.entries[token] = next_note(me, ring, body, time, named, False, out)
     return renewed
 
 
@@ -113,7 +122,7 @@ def _unsent(me, ring, out):
             r = Reader(pt[:-SIG] if me.config["sign"] else pt)
             try:
                 time, marks = r.uint(4), read(r)
-                found.append((token, time, bytes((len(marks) // MARK,)) + marks, unpad(r.rest())))
+                found.append((token, time, bytes((len(marks) // MARK,)) + marks, unpad_asking(r.rest())[0]))
             except Reject:
                 pass  # sealed by 0.1: nobody could read it
     return found
@@ -156,8 +165,7 @@ def receive(me, members, reading, places, name, frame, online, now, out):
     join = open_join(me.keys, frame, name[:16])
     member = members.by_tag.get(name[:16])
     if member is None:
-        if len(members.by_tag) + 1 >= MAX_SLOTS // me.config["ring"]:
-            raise Reject("full")
+        _room(me, members)
         member = Member(name, me.keys.uid(name))
         member.public = (me.config["roster"] or {}).get(member.uid) or places.pins.get(member.uid)
     elif member.name != name:
@@ -166,6 +174,11 @@ def receive(me, members, reading, places, name, frame, online, now, out):
         load("zpinc.history").hold(reading, join, member)
         return None
     return admit(me, members, reading, places, member, join, online, now, out)
+
+
+def _room(me, members):
+    if len(members.by_tag) + 1 >= MAX_SLOTS // me.config["ring"]:
+        raise Reject("full")
 
 
 def seek(me, reading, name, stream, frame, now, out):

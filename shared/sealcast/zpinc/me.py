@@ -52,6 +52,7 @@ class Me:
         self.name = self.keys.name(self.uid.encode())
         self.tag = self.name[:16]
         self.session = None
+        self.full = False  # has the channel no place for us?
         if self.rng:
             self.listen()
 

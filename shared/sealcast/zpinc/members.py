@@ -141,6 +141,11 @@ class Members:
         """A join with this (lamport, sid) was accepted."""
         self.lamport = max(self.lamport, order[0])
 
+    def listed(self, online):
+        """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted."""
+        out = [(m.uid, STATUS[m.status]) for m in self.by_tag.values() if m.current]
+        return sorted(out + [(self._me.uid, "awake" if online else "offline")])
+
     def tag_of(self, uid):
         for m in self.by_tag.values():
             if m.uid == uid and m.current:

@@ -1,10 +1,10 @@
 """Messages in and out: notes and conversations. PROTOCOL.md sections 7, 10, 11."""
 
 from ..compat import hexlify
-from ..crypto.signing import check
+from ..crypto.signing import check, received
 from ..effects import Message
 from ..rare import need
-from ..wire import Reader, pad, u32, unpad
+from ..wire import Reader, pad, u32, unpad_asking
 from . import epochs as agreed
 from . import heard
 from .notes import bound, drain, frame_digest, open_note, seal_note
@@ -12,34 +12,38 @@ from .notes import bound, drain, frame_digest, open_note, seal_note
 # --- sending
 
 
-def send_note(me, members, ring, body, time, online, out):
-    """What is written before we are online waits in the outbox: our place and numbers may still turn out to be used."""
+def send_note(me, members, ring, body, time, asks, online, out):
+    """What is written before we are online waits in the outbox: our place and numbers may still turn out to be used.
+    asks: for a receipt. -> frame."""
     out.outbox.room()
-    entry = next_note(me, ring, body, time, members.heard.named(), out)
+    entry = next_note(me, ring, body, time, members.heard.named(), asks, out)
     token = out.outbox.add(*entry)
     if online:
         ring.unsent = ring.next
         out.publish(entry[0], entry[1], True, token)
     else:
         out.queued(token)
+    return entry[1]
 
 
-def next_note(me, ring, body, time, named, out):
+def next_note(me, ring, body, time, named, asks, out):
     """-> the outbox entry of our next note. named: what was heard when it was made."""
     seq = ring.next
-    frame = seal_note(me, seq, time, named, body)
+    frame = seal_note(me, seq, time, named, body, asks)
     ring.added(frame_digest(me.suite, frame))
     out.dirty = True
     return me.topic("n", seq % ring.size), frame, True, seq
 
 
-def send_conversation(me, members, epochs, body, time, out):
+def send_conversation(me, members, epochs, body, time, asks, out):
+    """-> frame."""
     out.outbox.room()
     epoch, topic = epochs.current, me.topic("c")
-    frame = epoch.seal(me, u32(time) + members.heard.named() + pad(body), me.config["sign"])
+    frame = epoch.seal(me, u32(time) + members.heard.named() + pad(body, asks), me.config["sign"])
     epoch.messages += 1
     out.dirty = True
     out.publish(topic, frame, False, out.outbox.add(topic, frame, False, None))
+    return frame
 
 
 # --- receiving
@@ -61,6 +65,8 @@ def deliver_notes(me, member, notes, now, out):
         live = note.session is member.current and heard.is_live(age, me.config)
         origin = "member" if me.config["sign"] else "group"
         out.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None, age))
+        if live and note.item:
+            out.owe(True, note.item)
         out.dirty = True
 
 
@@ -93,7 +99,7 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     if signed:
         pt = check(me.suite, session.S, ad, pt, epoch.hid)
     r = Reader(pt)
-    time, marks, body = r.uint(4), heard.read(r), unpad(r.rest())
+    time, marks, (body, asks) = r.uint(4), heard.read(r), unpad_asking(r.rest())
     expected = epoch.chains[i][1]
     commit()
     epoch.messages += 1
@@ -108,3 +114,5 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     age = heard.age(members.heard.since(marks), now)
     live = heard.is_live(age, me.config)
     out.deliver(Message(member.uid, body, "conversation", origin, time, number, not live, hexlify(epoch.id), age))
+    if asks:
+        out.owe(True, received(me.suite, member.tag, frame))

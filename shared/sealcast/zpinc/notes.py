@@ -6,9 +6,9 @@ The frame, the sender's ring, the receiver's window, and what is known of the ri
 
 from ..compat import const
 from ..crypto.keys import derive
-from ..crypto.signing import check, sign
+from ..crypto.signing import check, received, sign
 from ..errors import Reject
-from ..wire import NOTE, Reader, header, lv, pad, u32, unpad
+from ..wire import NOTE, Reader, header, lv, pad, u32, unpad_asking
 from .heard import read
 
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
@@ -23,7 +23,7 @@ LATE_MS = const(12000)  # the second time while a window is fresh: a broker may 
 class Note:
     """One opened note."""
 
-    def __init__(self, session, seq, time, heard, body, digest):
+    def __init__(self, session, seq, time, heard, body, digest, item):
         self.session = session
         self.seq = seq
         self.time = time
@@ -31,6 +31,7 @@ class Note:
         self.since = None  # what follows from them
         self.body = body
         self.digest = digest
+        self.item = item  # by which to confirm it; None: its sender asks for no receipt
 
 
 def frame_digest(suite, frame):
@@ -44,10 +45,10 @@ def ring_digest(suite, digests):
     return derive(suite, b"", b"sc/ring", lv(*each))[:16]
 
 
-def seal_note(me, seq, time, heard, body):
-    """-> frame. heard: what it names, see heard.py. body: at most MAX_BODY bytes."""
+def seal_note(me, seq, time, heard, body, asks=False):
+    """-> frame. heard: what it names, see heard.py. body: at most MAX_BODY bytes. asks: for a receipt."""
     head = header(NOTE, me.session.sid, seq)
-    pt = u32(time) + heard + pad(body)
+    pt = u32(time) + heard + pad(body, asks)
     if me.config["sign"]:
         pt += sign(me.suite, me.session, me.keys.ad(head, me.tag), pt)
     return me.seal(head, pt)
@@ -74,7 +75,9 @@ def open_note(keys, frame, member, signed):
         pt = check(keys.suite, session.S, ad, pt)
     r = Reader(pt)
     time, marks = r.uint(4), read(r)
-    return Note(session, seq, time, marks, unpad(r.rest()), frame_digest(keys.suite, frame))
+    body, asks = unpad_asking(r.rest())
+    item = received(keys.suite, member.tag, frame) if asks else None
+    return Note(session, seq, time, marks, body, frame_digest(keys.suite, frame), item)
 
 
 class Ring:
@@ -227,6 +230,7 @@ class Reading:
         self.missed = {}  # sid of a presence whose join we do not know -> are we to ask for it?
         self.ask_at = None  # when we ask for them
         self.own_order = None  # of our own newest join on the broker
+        self.former = None  # of the newest there by another identity: whom we replace
         self.used = False  # did somebody use our next numbers?
         self.heard = False  # has what the broker keeps of the others' presence come?
 

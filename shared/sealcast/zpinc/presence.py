@@ -92,21 +92,21 @@ def will(me, ring, epochs, keepalive, out):
     return _seal(me, ring, epochs, keepalive, WILL, LEFT, 0, b"", out)
 
 
-def announce(me, heard, ring, epochs, keepalive, status, sleep, now, out):
+def announce(me, members, ring, epochs, keepalive, status, sleep, now, out):
     """Publish how we are. sleep: seconds, for ASLEEP."""
     keepalive.counter += 1
     keepalive.due = now + me.config["keepalive"] * 1000
-    marks = b"".join(heard.marks)
+    marks = b"".join(members.heard.marks)
     frame = _seal(me, ring, epochs, keepalive, keepalive.counter, status, sleep, marks, out)
-    heard.add(me.suite, frame, marks, now)
+    members.heard.add(me.suite, frame, marks, now)
     out.publish(me.topic("p"), frame, True)
 
 
-def soon(me, members, epochs, keepalive, live, now):
+def soon(me, members, epochs, keepalive, place, now):
     """Others send by what they believe of us: what changed is said before it does harm. Who still sends in the epoch
     that we named is read for a while more; when not, we say so at once."""
     e, said = epochs.current, keepalive.said
-    if (e.id if e else bytes(16), live) != said:
+    if (e.id if e else bytes(16), any(place[1])) != said:
         read = said[0] in [known.id for known in (e, epochs.pending, epochs.previous) if known]
         keepalive.due = min(keepalive.due, now + CHANGED_MS * (read or not any(said[0])))
     if len(members.heard.marks) > MANY and members.rank(members.by_tag, me.tag) == 0:  # one names them all

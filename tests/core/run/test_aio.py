@@ -28,6 +28,27 @@ def test_the_clock_knows_the_date_or_says_that_it_does_not():
     assert aio.Clock().time() == 0 or aio.Clock().time() > 1735689600
 
 
+def test_a_clock_before_1970_or_after_2106_is_no_clock():
+    """What does not fit into a frame must not stop the engine."""
+
+    class Calendar:
+        now = 0
+
+        def time(self):
+            return self.now
+
+        def gmtime(self, _):
+            return (1970,)
+
+    clock, real, calendar = aio.Clock(), aio.time, Calendar()
+    aio.time = calendar
+    try:
+        for calendar.now, said in ((-1, 0), (-(1 << 40), 0), (1767225600, 1767225600), (0xFFFFFFFF, 0xFFFFFFFF), (1 << 32, 0)):
+            assert clock.time() == said
+    finally:
+        aio.time = real
+
+
 def test_within():
     async def test():
         async def value():

@@ -6,7 +6,9 @@ The channel is a script (tests/support/core/scripted.py), as in test_session_fau
 import asyncio
 
 from scripted import Memory, Note, Script, Wire, made, publish, run, running, started, until
-from sealcast.errors import NoGroup, Offline
+from sealcast.channel import ONLINE
+from sealcast.effects import Sent, Wanted
+from sealcast.errors import NoGroup, Offline, TooWeak
 from sealcast.run import aio
 
 
@@ -162,6 +164,42 @@ def test_effects_made_offline_are_dropped():
         await until(lambda: ("publish", "t/2", b"\x02", False, 1) in wire.log)
         assert ("publish", "t/1", b"\x01", False, 1) not in wire.log
         assert ("subscribe", "x", 1) not in wire.log
+        await s.close()
+
+    run(test())
+
+
+def test_a_receipt_is_waited_for_and_its_time_ends():
+    """What the channel learns later ends the wait; who has not confirmed in time is named; an error is raised at once."""
+
+    async def test():
+        tag, wanted = b"t" * 16, Wanted({b"t" * 16: "anna"}, {}, None)
+        ch = Script(send=lambda body, mode: [publish(1, 7)])
+        ch.sent, ch.wanted, ch.phase = Sent("note", ["anna"], ["bert"], None, None), wanted, ONLINE
+        s = await running(ch, Wire())
+        waiting = asyncio.create_task(s.send(b"x", "note", receipt=True, timeout=600))
+        await until(lambda: ("acked", 7) in ch.calls)
+        assert not waiting.done()
+        wanted.waiting.pop(tag)
+        wanted.confirmed.append("anna")
+        sent = await waiting
+        assert (sent.confirmed, sent.unconfirmed, sent.mode) == (["anna"], ["bert"], "note")
+        ch.wanted = Wanted({tag: "anna"}, {}, None)
+        sent = await s.send(b"x", "note", receipt=True, timeout=0)
+        assert (sent.confirmed, sent.unconfirmed) == ([], ["anna", "bert"]) and ch.wanted.waiting == {}
+        ch.wanted = Wanted({}, {}, None)
+        sent = await s.send(b"x", "ratchet", "cleo", receipt=True, timeout=600)
+        assert (sent.confirmed, sent.unconfirmed) == ([], ["cleo"])
+
+        def refused(body, mode):
+            raise TooWeak("no")
+
+        ch.answers["send"] = refused
+        try:
+            await s.send(b"x", receipt=True, timeout=600)
+            raise AssertionError("sent")
+        except TooWeak:
+            pass
         await s.close()
 
     run(test())

@@ -52,3 +52,28 @@ def test_what_has_been_in_a_connection_is_not_sealed_again():
     room.pump()
     assert room.members["S"].ring.unsent == 2
     assert sorted(heard(room)) == [("A", "S", b"on its way"), ("A", "S", b"waits")]
+
+
+def test_who_lost_its_identity_comes_after_the_one_it_had_and_can_be_approved():
+    """Found by tests/delivery: the others took its join for one of the past, and asked nobody."""
+    room = Room(["A"])
+    room.switch_on("S")
+    room.members["S"].others.lamport = 50  # it had known others
+    room.advance(3000)
+    changed = []
+    run = room.run
+
+    def told(uid, effects):
+        changed.extend([e[2]["fingerprint"] for e in effects if e[0] == "event" and e[1] == "identity_changed"])
+        run(uid, effects)
+
+    room.run = told
+    room.changes = {"identity": b"another identity of 32 bytes...."}
+    restored("S", None, room)
+    room.advance(1000)
+    assert len(changed) == 1
+    room.run("A", room.members["A"].approve("S", changed[0], room.now))
+    room.advance(5000)
+    note(room, "S", b"the new one")
+    room.pump()
+    assert heard(room) == [("A", "S", b"the new one")]

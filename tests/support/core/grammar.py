@@ -22,6 +22,7 @@ from sealcast.wire import (
     NOTICE,
     PACKAGE,
     PRESENCE,
+    RECEIPT,
     TAG,
     header,
     pad,
@@ -34,7 +35,7 @@ ADMIN = b"a" * 32  # the secret of the channel's admin: its notices are rightly 
 NUMBERS = (0, 1, 2, 63, 64, 255, 0xFFFF, 0x10000, 0x7FFFFFFE, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 SIZES = (0, 1, 15, 16, 17, 31, 32, 33, 64, 1150, 2000, 2001)
 KINDS = ("join", "note", "presence", "propose", "value", "stale", "talk", "barrier", "package", "control", "agree",
-         "say", "notice", "junk")  # fmt: skip
+         "say", "notice", "receipt", "junk")  # fmt: skip
 
 
 class Draw:
@@ -121,7 +122,7 @@ class Insider:
         """Under another name, stream or slot."""
         topics, names = self.me.topics, [self.me.name] + [o.me.name for o in self.others] + [self.ch.group.name]
         name = draw.one(names + [self.me.keys.name(b"stranger")])
-        return topics.make(name, draw.one("jnphcsgekx"), draw.one((None, 0, 1, 3, 63, 999)))
+        return topics.make(name, draw.one("jnphcsgekxr"), draw.one((None, 0, 1, 3, 63, 999)))
 
     def _sealed(self, draw, kind, epoch, seq, body, signer=None, place=None, label=None, extra=b""):
         """header || box under msgkey. signer: (seed, public) or None: unsigned."""
@@ -156,7 +157,7 @@ class Insider:
 
     def note(self, draw):
         me, seq = self.me, draw.number(self.ch.ring.next, 8)
-        text = pad(draw.data(draw.one(SIZES)))
+        text = pad(draw.data(draw.one(SIZES)), draw.below(2))
         body = varied(draw, [u32(draw.number())] + self._heard(draw) + [text])
         return me.topic("n", seq % 4), self._limited(self._signed_self(draw, NOTE, self._sid(draw), seq, body))
 
@@ -181,9 +182,9 @@ class Insider:
             bytes((draw.below(5),)), u32(conn), draw.one((4, 5, 30, 3600, 3601, 65535)).to_bytes(2, "big"),
             u32(draw.number()), u32(draw.number(self.ch.ring.next)), draw.data(16), u32(draw.number(self.ch.epochs.rank[0])),
             bytes((draw.below(256),)), e.id if e else bytes(16), u32(draw.number(1)), draw.data(16),
+            u32(draw.number(1)), draw.data(4), u32(draw.number(1)),
         ]  # fmt: skip
-        said = u32(draw.number()) + draw.data(4) + u32(draw.number())
-        body = varied(draw, fields + [said, b"".join(self._heard(draw))])
+        body = varied(draw, fields + [b"".join(self._heard(draw))])
         return self.me.topic("p"), self._signed_self(draw, PRESENCE, self._sid(draw), draw.number(3), body)
 
     def _handshake(self, draw, attempt, body):
@@ -228,7 +229,7 @@ class Insider:
         number = draw.number(number) if draw.below(8) == 0 else number
         head = header(CONVERSATION, e.id if draw.below(12) else draw.data(16), number)
         ad = me.keys.ad(head, me.tag)
-        body = varied(draw, [u32(draw.number())] + self._heard(draw) + [pad(draw.data(draw.one(SIZES)))])
+        body = varied(draw, [u32(draw.number())] + self._heard(draw) + [pad(draw.data(draw.one(SIZES)), draw.below(2))])
         sig = sign(suite, me.session, ad, body, e.hid)
         pt = body + (sig[:-1] + bytes((sig[-1] ^ self.false,)) if draw.below(10) else b"")
         return me.topic("c"), self._limited(suite.seal_frame(mk, head, ad[HEADER:], hardware(24), pt, e.hk))
@@ -300,8 +301,8 @@ class Insider:
         g, st = self.ch.group, self.ch.group.state
         number = u32(draw.number(self.me.session.lamport)) + u32(draw.number(1))
         text = draw.data(draw.one((0, 1, 15, 16, 17, 31, 32, 33, 47, 48, 49, 80, 1150, 1151)))
-        kind, nonce = draw.one((0xFF, 0x01, 0x01, 0x01, 0x04, 0x05, 0x00, 0x02)), hardware(24)
-        if kind == 1 and draw.below(4):
+        kind, nonce = draw.one((0xFF, 0xFE, 0x01, 0x01, 0x02, 0x04, 0x05, 0x00, 0x03)), hardware(24)
+        if kind in (1, 2) and draw.below(4):
             to = draw.one([o.me.tag for o in self.others])
             text = private.seal(suite, g.pairs[to], st.epoch, self.me.tag, nonce, draw.data(32), text[:500])
             text = text[: draw.one((0, 15, 16, 17, 31, 32, 33, 63, 64, 2000, 2000))]
@@ -334,13 +335,24 @@ class Insider:
         )  # fmt: skip
         return notice_topic(me.keys, me.topics, me.channel), frame
 
+    def receipt(self, draw):
+        """Of what the victim waits for, and of anything."""
+        items = [item for wanted in self.victim.out.wanted for item in wanted.items] + [draw.data(16)]
+        count = draw.one((0, 1, 1, 2, 63, 64, 65))
+        body = varied(draw, [bytes((draw.one((0, 1, 1, 1, 2, 3)),))] + [draw.one(items) for _ in range(count)])
+        number = draw.number() if draw.below(8) == 0 else 0
+        if body[:1] == b"\x01":
+            return self.me.topic("r"), self._signed_self(draw, RECEIPT, self._sid(draw), number, body)
+        self.false = False  # it has no signature
+        return self.me.topic("r"), self._sealed(draw, RECEIPT, self._sid(draw), number, body)
+
     def junk(self, draw):
         """Bytes of any length that are tagged as the group's, or boxes of any length under the channel's key."""
         if draw.below(2):
             data = draw.data(draw.below(200))
             lead = bytes((1, draw.one((7, 8, 9)))) + self.ch.group.id + u32(self.ch.group.state.epoch)
             return self._on_group(draw, (lead + data)[: draw.below(240)])
-        kind, stream = draw.one(((1, "j"), (2, "n"), (3, "p"), (4, "h"), (5, "c"), (10, "k"), (11, "x")))
+        kind, stream = draw.one(((1, "j"), (2, "n"), (3, "p"), (4, "h"), (5, "c"), (10, "k"), (11, "x"), (12, "r")))
         place = self.me.keys.rp[:16] if stream == "x" else self.me.tag
         frame = self._sealed(draw, kind, self._sid(draw), draw.number(), draw.data(draw.below(300)), None, place)
         topic = notice_topic(self.me.keys, self.me.topics, self.me.channel) if stream == "x" else None

@@ -23,6 +23,8 @@ class World:
         assert [members[uid].group.phase for uid in members] == [LIVE] * 3
         assert len({members[uid].epoch for uid in members}) == 1 and members["ann"].epoch
         self.ann = members["ann"]
+        self.room.run("ann", self.ann.send(b"confirm it", "note", self.now, receipt=True))
+        self.room.pump()
         self.bob = Insider(members["bob"], [members["ann"], members["cem"]])
 
 
@@ -33,6 +35,7 @@ def remembered(ch):
         m = ch.others.by_tag[tag]
         known.append((m.uid, m.public, m.conn, m.counter, m.willed, m.status, m.deadline, m.parts, m.epoch, m.place))
         known.append([(s.sid, s.window.next, s.window.head, sorted(s.window.held)) for s in m.sessions])
+    known.append([(sorted(wanted.waiting), wanted.confirmed) for wanted in ch.out.wanted])
     return suite.h(32, b"", b"", b"", pack_state(ch), repr(known).encode(), bytes((ch.phase,)))
 
 

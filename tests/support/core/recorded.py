@@ -67,7 +67,7 @@ class Member:
         if method == "acked":
             return ch.acked(self.tokens[args[0]], now)
         if method == "send":
-            return ch.send(unhexlify(args[0]), args[1], now, args[2], args[3])
+            return ch.send(unhexlify(args[0]), args[1], now, args[2], args[3], receipt=len(args) > 4)
         if method == "declare_lost":
             return ch.declare_lost(args[0], unhexlify(args[1]), now)
         if method == "taken":

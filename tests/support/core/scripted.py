@@ -12,6 +12,7 @@ from sealcast.run.session import Session
 
 class Joined:
     joined = True
+    full = False
 
 
 class Script:
@@ -20,7 +21,7 @@ class Script:
     members = [("me", "awake")]
     epoch = None
     me = Joined
-    sent = None
+    sent = wanted = None
 
     def __init__(self, **answers):
         self.answers = answers
@@ -58,7 +59,7 @@ class Script:
     def tick(self, now):
         return self._call("tick", now)
 
-    def send(self, body, mode, now, time=0, to=None, min_secrecy=None):
+    def send(self, body, mode, now, time=0, to=None, min_secrecy=None, receipt=False):
         return self._call("send", body, mode)
 
     def change_group(self, action, uids, now):
