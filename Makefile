@@ -4,7 +4,7 @@ PYTHON ?= python3
 SETUP = $(PYTHON) firmware/bootstrap/setup.py
 VENV = .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test model bench natmod firmware lint clean
+.PHONY: help demo test model soak bench natmod firmware lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -20,6 +20,10 @@ test: ## every test; style and types are among them
 model: ## the formal models with larger bounds (docs/ASSURANCE.md); `make test` runs the small ones
 	@$(SETUP) test
 	@$(VENV)/python tests/formal/models.py
+
+soak: ## stories of channels and groups for an hour, or ARGS="--minutes M --seed N", into build/soak.json
+	@$(SETUP) test
+	@$(VENV)/python tests/soak.py $(ARGS)
 
 bench: ## sizes, speeds and heap, written to build/bench.json
 	@$(SETUP) bench

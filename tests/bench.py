@@ -21,6 +21,8 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       <esp32|esp32c3>.*                 the node over Wi-Fi on that chip's memory: start, channel of eight, group of eight
       rv32imc.xip.*                     heap that all modules of the node take, from files and out of flash (`sealcast flash --xip`)
       assurance.model_states            states that the formal models of `make test` explored, all with their properties
+      assurance.stories                 lives of whole channels and groups that the simulators of `make test` play, from a seed
+      assurance.mutants_total, _killed  changed cores of `make test`, and those of them that were found out
       assurance.insider_frames          frames of an insider that `make test` plays: rightly keyed and signed, fields at their edges
       x64.send_command.*                `sealcast send` as a process, from start to end: beside an agent, alone, and fifty
                                         at once (agent_fifty: their interpreters' start included)

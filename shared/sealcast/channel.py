@@ -47,14 +47,12 @@ class Channel:
         self.me = Me(suite, config)
         self.out = Out(config["ring"])
         self.places = Places()
-        self._flush_at = self._sweep_at = self._confirm_at = self._wake = None
-        self._taken = False
+        self._flush_at = self._sweep_at = self._confirm_at = self._wake = self._taken = None
         self.sent = self.wanted = None  # of the last send(), see effects.py
         self.settle_at(config["key"])
         self.out.dirty = False
         stored = load("stored").unpack_state(self, blob) if blob else None
-        self.me.rng = Rng(suite, stored, hardware)
-        self.me.listen()
+        self.me.draw(Rng(suite, stored, hardware))
 
     def settle_at(self, root):
         """Begin at the place that this root key leads to, knowing nobody there yet."""
@@ -104,8 +102,7 @@ class Channel:
         return self._finish(now)
 
     def disconnected(self, now):
-        self.phase = OFFLINE
-        self.keepalive.due = None
+        self.phase, self.keepalive.due = OFFLINE, None
         self.reading.stop()
         self.ratchet.offline(self.group)
         return self._finish(now)

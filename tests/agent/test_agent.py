@@ -63,6 +63,48 @@ def test_fifty_commands_at_once_none_lost(users):
     assert sorted(got) == sorted([*(f"number {i}" for i in range(50)), "the last"])
 
 
+def test_two_programs_and_a_chat_share_one_member(users, at_home):
+    """Each gets every message once: those of others, and what the other two send."""
+    anna, ben = users
+    at_home(anna)
+    theirs = [f"from ben {i}" for i in range(20)]
+
+    async def program(name, ready, others):
+        async with await sealcast.join("g") as ch:
+            ready.set()
+            await others.wait()
+            await ch.send(f"from {name}", "note")
+            got = []
+            while len(got) < len(theirs) + 2:
+                m = await anext(ch)
+                got.append((m.sender, m.body.decode()))
+            return got
+
+    async def both(chat):
+        ready, go = [asyncio.Event(), asyncio.Event()], asyncio.Event()
+        programs = [asyncio.ensure_future(program(name, ready[i], go)) for i, name in enumerate(("one", "two"))]
+        for event in ready:
+            await event.wait()
+        go.set()
+        await asyncio.to_thread(chat.type, "/note from chat")
+        await asyncio.to_thread(ben.ok, "send", "g", "-", "--mode", "note", stdin="\n".join(theirs) + "\n")
+        return await asyncio.gather(*programs)
+
+    with anna.agent(), anna.start("chat", "g", stdin=subprocess.PIPE) as chat:
+        chat.wait_for('you are "anna"')
+        one, two = asyncio.run(both(chat))
+        for text in ("from one", "from two", theirs[-1]):
+            chat.wait_for(text)
+        chat.type("/leave")
+        assert chat.process.wait(60) == 0
+    ours = {"from one", "from two", "from chat"}
+    for got, own in ((one, "from one"), (two, "from two")):
+        assert sorted(got) == sorted([("ben", t) for t in theirs] + [("anna", t) for t in ours - {own}])
+        assert [text for sender, text in got if sender == "ben"] == theirs
+    for text in [*theirs, *ours]:
+        assert sum(line.endswith(text) for line in chat.lines) == 1, (text, chat.lines)
+
+
 def test_a_message_is_kept_until_somebody_takes_it(users, at_home):
     """Nobody listens: it waits. Given to a program that dies before it took it: it comes again. Taken: no more."""
     anna, ben = users

@@ -1,8 +1,13 @@
-"""How much the formal models and the insider's fuzzer of `make test` went through: docs/ASSURANCE.md."""
+"""How much the models, mutants, stories and the insider's fuzzer of `make test` went through: docs/ASSURANCE.md."""
 import ast
+import importlib
+import sys
+import tempfile
 from pathlib import Path
 
 from formal import models
+
+TESTS = Path(__file__).resolve().parents[1]
 
 
 def missing():
@@ -18,6 +23,39 @@ def measure(put):
         total += result.states
     put("assurance.model_states", total)
     put("assurance.insider_frames", _frames())
+    put("assurance.stories", sum(last - first for first, last in (_part("sim.test_simulator").seeds(),
+                                                                   _part("sim.test_group_simulator").seeds())))  # fmt: skip
+    total, killed = _mutants()
+    put("assurance.mutants_total", total)
+    put("assurance.mutants_killed", killed)
+
+
+def _part(name):
+    """A module of the tests; those beside it are found, too."""
+    for folder in (TESTS, TESTS / "reference", TESTS / "core" / "cpython"):
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+    return importlib.import_module(name)
+
+
+def _mutants():
+    """Of the core, each run as its test runs it. -> (how many, how many were found out)"""
+    crossed, ruled, mutants = _part("test_mutations"), _part("test_rule_mutants"), _part("mutants")
+    total = killed = 0
+    for which in (mutants.listed, mutants.by_rule):
+        with tempfile.TemporaryDirectory() as folder:
+            made = list(which(crossed.CORE))
+            total += len(made)
+            killed += len(made) - len(crossed.problems(Path(folder, "all"), made))
+    for mutant in ruled.MUTANTS:
+        with tempfile.TemporaryDirectory() as folder:
+            total += 1
+            try:
+                ruled.test_the_broken_rule_is_found_out(Path(folder), *mutant)
+                killed += 1
+            except AssertionError as e:
+                print("\nnot found out: %s\n%s" % (mutant[0], e))
+    return total, killed
 
 
 def _frames():

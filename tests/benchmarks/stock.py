@@ -14,7 +14,7 @@ from sealcast_host.boards import bundle, names
 from sealcast_host.member.session import join
 
 HOSTS = 7
-STEADY_S = 45  # two sweeps of rare.py: what is idle is gone
+STEADY_S = 65  # three sweeps of rare.py, on a busy computer, too: what is idle is gone
 PROFILES = ("esp32c3", "esp32")
 # What a node over Wi-Fi with notes and conversations holds for good, in the order in which it is imported.
 PARTS = {
@@ -26,6 +26,13 @@ PARTS = {
     "node": "node.watchdog node.log node.app node.led node.wifi node.mqtt node.storage node.console",
     "ratchet": "smmp.order",
 }
+# name, bytecode in flash, settings
+CASES = (
+    ("conversation", False, {"ratchet": False}),
+    ("xip.conversation", True, {"ratchet": False}),
+    ("xip.ratchet", True, {"modes": ["note", "ratchet"]}),
+    ("xip.all", True, {"ratchet": True}),
+)
 RARE = (
     "zpinc.joins zpinc.history zpinc.rekey zpinc.cpace zpinc.revocation run.settings smmp.agreement smmp.membership "
     "smmp.packages smmp.sync smmp.fetch smmp.heads smmp.suspicion smmp.state"
@@ -112,28 +119,27 @@ def _sums(put, profile, found, ratchet):
     start, conversation, before = of("conversation.start_bytes"), of("xip.conversation.channel_bytes"), of("xip.conversation.start_bytes")
     if None not in (start, conversation, before):
         put(f"{profile}.conversation.python_bytes", start + conversation - before)
-    group, begun = of("xip.all.group_bytes"), of("xip.all.start_bytes")
-    if None not in (start, group, begun):
-        whole = start + ratchet + group - begun
-        put(f"{profile}.all.python_bytes", whole)
-        put(f"{profile}.ratchet.python_bytes", whole)  # `modes` leaves messages out, not yet the code of conversations
-    if group is not None:
-        put(f"{profile}.xip.all.python_bytes", group)
+    for what in ("ratchet", "all"):
+        group, begun = of(f"xip.{what}.group_bytes"), of(f"xip.{what}.start_bytes")
+        if None not in (start, group, begun):
+            put(f"{profile}.{what}.python_bytes", start + ratchet + group - begun)
+        if group is not None:
+            put(f"{profile}.xip.{what}.python_bytes", group)
     for key in ("reserve_least_bytes", "largest_free_block_bytes"):
-        seen = [found[f"{profile}.{what}.{key}"] for what in ("xip.conversation", "xip.all") if f"{profile}.{what}.{key}" in found]
+        seen = [found[f"{profile}.{what}.{key}"] for what, flash, _ in CASES if flash and f"{profile}.{what}.{key}" in found]
         if seen:
             put(f"{profile}.{key}", min(seen))
 
 
 async def _profile(put, profile, folder):
     """Bytecode in flash: a channel of eight, and a group where there is room. From files: what it has when it starts."""
-    for what, flash, ratchet in (("conversation", False, False), ("xip.conversation", True, False), ("xip.all", True, True)):
+    for what, flash, settings in CASES:
         where = folder / (profile + what)
         where.mkdir()
         port = free_port()
         with start_broker("mosquitto", port, where), emulated.Board("VIRT_RV32", profile=profile) as board:
-            chip_node.install(board, port, flash, True, ratchet=ratchet, keepalive=20)
-            figures = Figures(board, port, ratchet)
+            chip_node.install(board, port, flash, True, keepalive=20, **settings)
+            figures = Figures(board, port, settings)
             try:
                 await figures.run()
             except (AssertionError, TimeoutError) as e:
@@ -147,8 +153,11 @@ async def _profile(put, profile, folder):
 class Figures:
     """found: key -> bytes, as far as the node came. `room`: the most of them that fitted."""
 
-    def __init__(self, board, port, ratchet):
-        self._port, self._ratchet, self._hosts, self.found = port, ratchet, [], {}
+    def __init__(self, board, port, settings):
+        """settings: which halves, for all members."""
+        self._port, self._settings, self._hosts, self.found = port, settings, [], {}
+        self._talks = "conversation" in settings.get("modes", ["conversation"])
+        self._ratchet = settings.get("ratchet", True)
         self._serial = chip_node.Serial(board)
 
     async def _event(self, name, **fields):
@@ -168,7 +177,7 @@ class Figures:
         for i in range(HOSTS):
             where = {"host": "127.0.0.1", "port": self._port}
             given = {"uid": f"host-{i}", "channel": "g", "key": b64(chip_node.KEY), "broker": where, "keepalive": 20}
-            self._hosts.append(await join(settings=given | {"ratchet": self._ratchet}))
+            self._hosts.append(await join(settings=given | self._settings))
             await self._together()
             self.found["members"] = i + 2
             await self._heap("with_rare_bytes")
@@ -186,7 +195,8 @@ class Figures:
             while True:
                 self._serial.type("members")
                 there = await self._event("members")
-                if there["epoch"] and all(h.epoch == there["epoch"] for h in self._hosts):
+                same = there["epoch"] and all(h.epoch == there["epoch"] for h in self._hosts)
+                if same if self._talks else len(there["members"]) == len(self._hosts) + 1:
                     return
                 await asyncio.sleep(0.5)
 

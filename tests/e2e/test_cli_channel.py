@@ -156,3 +156,14 @@ def test_set_rename_purge_and_forget(mosquitto, tmp_path):
     assert anna.run("channel", "list").stdout == ""
     left = [p.name for p in anna.home.rglob("*") if p.is_file() and ".agent" not in p.parts]
     assert left == []
+
+
+def test_names_that_begin_with_a_dot_are_listed(tmp_path):
+    """A file of that name would be hidden, and left out."""
+    anna = User(tmp_path, 1)
+    for name in (".x", "../y", "."):
+        anna.new(name)
+    listed = anna.ok("channel", "list")
+    assert [line.split()[0] for line in listed.splitlines()] == [".", "../y", ".x"]
+    anna.ok("channel", "rename", ".x", ".z")
+    assert not list((anna.home / "config").rglob(".*"))

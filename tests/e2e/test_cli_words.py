@@ -10,7 +10,8 @@ import pytest
 from cli_users import User
 from host_support import Child, free_port
 from sealcast_host.cli.main import VERBS, WITHOUT_JSON, _parser, leaves
-from sealcast_host.cli.status import DROPS, _words
+from sealcast_host.cli.status import _words
+from sealcast_host.member.drops import DROPS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -121,8 +121,8 @@ def of_ours(names):
 def test_help_loads_no_command(tmp_path):
     code, names = loaded(tmp_path, "--help")
     assert code == 0
-    assert of_ours(names) == {"cli", "cli.main", "cli.talk", "errors"}
-    assert not names & {"sealcast", "asyncio", "ssl", "json", "serial", "nacl"}
+    assert of_ours(names) == {"cli", "cli.main", "cli.talk", "errors", "terminal"}
+    assert not names & {"sealcast", "asyncio", "ssl", "json", "serial", "nacl", "rich"}
     assert len(names) <= 30, len(names)
 
 
@@ -133,7 +133,8 @@ def test_send_loads_what_it_uses(tmp_path):
     assert code == 2
     assert {room(f"sealcast_host.{name}") for name in of_ours(names)} <= {"", "member", "agent", "cli"}
     assert {name for name in of_ours(names) if name.startswith("cli.")} == {
-        f"cli.{name}" for name in ("main", "send", "arguments", "options", "secretinput", "signals", "talk")
+        f"cli.{name}"
+        for name in ("main", "send", "arguments", "options", "render", "secretinput", "signals", "talk", "watching")
     }
-    assert not names & {"amqtt", "serial", "segno", "mpremote", "esptool", "rbcl", "urllib3"}
+    assert not names & {"rich", "prompt_toolkit", "amqtt", "serial", "segno", "mpremote", "esptool", "rbcl", "urllib3"}
     assert len(names) <= 260, len(names)

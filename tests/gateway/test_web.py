@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import stat
@@ -49,7 +50,15 @@ def home(tmp_path):
 
 
 def link(gate):
-    return re.search(r"http://\S+", gate.wait_for("the page is at"))[0]
+    return re.search(r"https?://\S+", gate.wait_for("the page is at"))[0]
+
+
+def listening_port(pid):
+    """Of a process that listens at one address of the machine."""
+    own = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.is_symlink()}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    (port,) = (int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in own)
+    return port
 
 
 def old_readings(path):
@@ -162,10 +171,11 @@ def test_nobody_else_gets_in(home):
 def test_the_password_and_the_socket(home):
     (home.folder / "password").write_text("correct horse\n")
     (home.folder / "gateway.toml").write_text(
-        f'[output.web]\nlisten = "127.0.0.1:0"\npassword_file = "{home.folder}/password"\n'
+        f'[output.web]\nlisten = "0.0.0.0:0"\npassword_file = "{home.folder}/password"\noutside = "https://page.example"\n'
     )
     with home.start("gateway", "g", "--config", str(home.folder / "gateway.toml")) as gate:
-        base = link(gate)
+        assert link(gate) == "https://page.example"
+        base = f"http://127.0.0.1:{listening_port(gate.process.pid)}"
 
         async def ask():
             async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as web:
@@ -175,6 +185,16 @@ def test_the_password_and_the_socket(home):
                         assert answer.status == status, password
                 async with web.post(base + "/login", data={"password": "correct horse"}) as answer:
                     assert answer.status == 403  # a form of no page of ours
+                # Behind a proxy, which says its own name or ours; under any address of this computer; nowhere else
+                port = base.rpartition(":")[2]
+                outside = {"Origin": "https://page.example"}
+                for headers, status in (
+                    (outside, 200), (outside | {"Host": "page.example"}, 200), ({"Host": f"192.168.7.8:{port}"}, 200),
+                    ({"Host": f"[fe80::1]:{port}"}, 200), ({"Host": f"evil.example:{port}"}, 403), ({"Host": "1.2.3.4:1"}, 403),
+                    ({"Origin": "https://evil.example"}, 403),
+                ):  # fmt: skip
+                    async with web.get(base + "/", headers=headers) as answer:
+                        assert answer.status == status, headers
 
         asyncio.run(ask())
         assert gate.stop(signal.SIGTERM) == 0

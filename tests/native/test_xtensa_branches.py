@@ -4,12 +4,21 @@ the code that handles secrets is one of those listed here.
 Xtensa has no carry flag and no conditional set, so compilers like to make branches of carries and comparisons. Valgrind
 does not reach this core, and no emulator has it as it is: the disassembly is looked at instead. A new branch fails the
 test; add it to the list only if what it decides by is public: a counter, a length, the validity of an encoding.
+
+LLVM 22 makes the code. Where it is not installed, the disassembly of record is judged: xtensa_audit.json, which names
+the sources and flags that it was made of, so that it cannot be of other ones. After a change of the C code, where
+LLVM 22 is:
+
+    python tests/native/test_xtensa_branches.py
 """
 
+import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 
 import pytest
@@ -60,10 +69,34 @@ _BRANCH = re.compile(r"^\s*[0-9a-f]+:\s+(b\w+(?:\.n)?|loop\w+)\s+(\S.*)$")
 _SLOW = re.compile(r"^\s*[0-9a-f]+:\s+(quou|quos|remu|rems)\s")
 
 
+AUDIT = os.path.join(HERE, "xtensa_audit.json")
+LEAK = "int leak(unsigned secret, int a) { return secret == 0 ? a + a : a; }\n"
+
+
+def flags_of(source):
+    return [flag for flag in natmod._COMMON if not flag.startswith("-DMICROPY")] + ["-O2" if source in natmod._FAST else "-Os"]
+
+
+def made_of(source):
+    """Digest of a C file, all that it includes of ours, the flags, and the program that makes its code."""
+    todo, seen = [source], []
+    while todo:
+        name = todo.pop()
+        if name in seen or not os.path.exists(os.path.join(SOURCE, name)):
+            continue
+        seen.append(name)
+        with open(os.path.join(SOURCE, name)) as file:
+            todo += re.findall(r'^\s*#\s*include "(.+)"', file.read(), re.M)
+    digest = hashlib.sha256(repr(flags_of(source)).encode())
+    for name in sorted(seen) + ["xtensa.py"]:
+        with open(os.path.join(SOURCE, name), "rb") as file:
+            digest.update(b"\0%s\0" % name.encode() + file.read())
+    return digest.hexdigest()
+
+
 def functions(folder, source):
     """{function: [line of disassembly]}"""
-    flags = [flag for flag in natmod._COMMON if not flag.startswith("-DMICROPY")]
-    level = "-O2" if source in natmod._FAST else "-Os"
+    flags, level = flags_of(source)[:-1], flags_of(source)[-1]
     target = os.path.join(folder, source + ".o")
     xtensa.compile_c(os.path.join(SOURCE, source), target, [*flags, level, "-DSC_BURN_BYTES=3072", "-I", SOURCE])
     command = [xtensa.tool("llvm-objdump"), "-d", "-j", ".text", "--no-show-raw-insn", "--mcpu=esp32", target]
@@ -83,15 +116,42 @@ def branches(lines):
     return [line.split(":", 1)[1].strip() for line in lines if _BRANCH.match(line)]
 
 
-@pytest.fixture
-def llvm():
-    if not xtensa.available() or not xtensa.tool("llvm-objdump"):
-        pytest.skip("LLVM 22 (clang-22, llvm-22) is not installed")
+def present():
+    return xtensa.available() and xtensa.tool("llvm-objdump")
+
+
+def audited(source):
+    """{function: [line]} of record: what decides and divides in full, of the rest that it was there."""
+    with open(AUDIT) as file:
+        known = json.load(file)[source]
+    assert known["made_of"] == made_of(source), source + " is another than was audited: see this file's beginning"
+    return {name: lines + [""] * (known["lines"][name] - len(lines)) for name, lines in known["functions"].items()}
+
+
+def version():
+    """The very LLVM: another one may make other code of the same C."""
+    run = subprocess.run([xtensa.tool("llc"), "--version"], capture_output=True, text=True, check=True)
+    return re.search(r"LLVM version (\S+)", run.stdout)[1]
+
+
+def record(code, source):
+    """What is kept of a disassembly."""
+    return {
+        "made_of": made_of(source),
+        "lines": {name: len(lines) for name, lines in code.items()},
+        "functions": {name: [x for x in lines if _BRANCH.match(x) or _SLOW.match(x)] for name, lines in code.items()},
+        "digest": hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest(),
+    }
 
 
 @pytest.mark.parametrize("source", sorted(ALLOWED))
-def test_only_listed_branches(llvm, tmp_path, source):
-    code = functions(str(tmp_path), source)
+def test_only_listed_branches(tmp_path, source):
+    if present():
+        code = functions(str(tmp_path), source)
+        with open(AUDIT) as file:
+            assert json.load(file)[source]["made_of"] == made_of(source), "audit it anew: see this file's beginning"
+    else:
+        code = audited(source)
     assert sum(len(lines) for lines in code.values()) > 30, "the disassembly is empty"
     found = Counter({name: len(branches(lines)) for name, lines in code.items()})
     for name, lines in code.items():
@@ -101,21 +161,55 @@ def test_only_listed_branches(llvm, tmp_path, source):
         assert not [line for line in lines if _SLOW.match(line)], "a division in %s" % name
 
 
-def test_a_comparison_of_secrets_is_seen(llvm, tmp_path):
+def leak(folder):
+    """The disassembly of LEAK."""
+    source, target = os.path.join(folder, "leak.c"), os.path.join(folder, "leak.o")
+    with open(source, "w") as file:
+        file.write(LEAK)
+    xtensa.compile_c(source, target, ["-O2"])
+    command = [xtensa.tool("llvm-objdump"), "-d", "--no-show-raw-insn", "--mcpu=esp32", target]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [line for line in text.splitlines() if line.startswith(" ")]
+
+
+def test_a_comparison_of_secrets_is_seen(tmp_path):
     """The compiler makes a branch of the innocent C that this test is about, and we find it."""
-    (tmp_path / "leak.c").write_text("int leak(unsigned secret, int a) { return secret == 0 ? a + a : a; }\n")
-    target = str(tmp_path / "leak.o")
-    xtensa.compile_c(str(tmp_path / "leak.c"), target, ["-O2"])
-    text = subprocess.run(
-        [xtensa.tool("llvm-objdump"), "-d", "--no-show-raw-insn", "--mcpu=esp32", target],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert branches(text.splitlines())
+    with open(AUDIT) as file:
+        known = json.load(file)["leak"]
+    assert known["source"] == LEAK
+    assert branches(leak(str(tmp_path)) if present() else known["lines"])
+
+
+def test_the_audit_of_record_is_judged_as_fresh_code_is(tmp_path):
+    """A branch more in it is found, other sources are found, and where LLVM is, it is what LLVM makes."""
+    code = audited("secretbox.c")
+    kept = len(branches(code["sc_secretbox_open"]))
+    assert kept == ALLOWED["secretbox.c"]["sc_secretbox_open"][0]
+    assert len(branches(code["sc_secretbox_open"] + ["      10:      \tbeqz\ta2, 0x20"])) == kept + 1
+    with open(AUDIT) as file:
+        known = json.load(file)
+    if present() and known["llvm"] == version():
+        for source in sorted(ALLOWED):
+            assert record(functions(str(tmp_path), source), source) == known[source]
 
 
 def test_all_code_is_judged():
     sources = {source for module in natmod.MODULES.values() for source in module if not source.endswith("_module.c")}
     # scrypt's memory is read where the password says, by its design; sha256 serves its PBKDF2 alone.
     assert sources - set(ALLOWED) == {"sha256.c", "scrypt.c"}
+
+
+def main():
+    if not present():
+        sys.exit("LLVM 22 (clang-22, llvm-22) is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        audit = {source: record(functions(folder, source), source) for source in sorted(ALLOWED)}
+        audit["llvm"] = version()
+        audit["leak"] = {"source": LEAK, "lines": leak(folder)}
+    with open(AUDIT, "w") as file:
+        json.dump(audit, file, indent=1, sort_keys=True)
+        file.write("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -58,6 +58,7 @@ class Client:
         if self.channel is None:
             return
         self.world.trace("POWER CUT", self.uid)
+        self.world.cuts += 1
         self.channel = None
         self.run += 1
         self._drop(goodbye=False)
@@ -163,7 +164,6 @@ class Client:
                 self._power(effect)
                 self._carry_out(effect)
         except PowerCut:
-            w.cuts += 1
             self.power_cut()
             w.at(w.now + w.random.randint(100, 4000), w.restart, self)
             return

@@ -129,7 +129,13 @@ class _Process:
         )
         try:
             assert process.stderr is not None
-            while line := await process.stderr.readline():
+            while True:
+                try:
+                    line = await process.stderr.readline()
+                except ValueError:  # a line without end
+                    continue
+                if not line:
+                    break
                 self.said.append(line.decode("utf-8", "replace").strip().removeprefix("sealcast: "))
                 if not self.works and self.said[-1].startswith("gateway of "):
                     self.works = True

@@ -19,7 +19,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
 def join(url: str | None, uid: str | None, broker: BrokerOptions) -> int:
     """Add the channel of an invitation; a channel that is known already is left as it is."""
     if url is None or url == "-":
-        url = read_secret("invitation", stdin=url == "-")
+        url = read_secret("invitation", stdin=url == "-", piped="- in its place reads it from there")
     known = invites.read(url.strip(), uid or channels.default_uid())
     known.broker = broker.over(known.broker)
     if known.broker.get("username") and not known.broker.get("password"):

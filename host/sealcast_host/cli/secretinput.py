@@ -17,9 +17,12 @@ WIFI_ENV = "SEALCAST_WIFI_PASSWORD"
 
 
 def read_secret(
-    what: str, *, file: Path | None = None, stdin: bool = False, env: str | None = None, confirm: bool = False
-) -> str:
-    """One line of text: from `file`, else standard input, else the environment variable `env`, else a prompt."""
+    what: str, *, file: Path | None = None, stdin: bool = False, env: str | None = None, confirm: bool = False,
+    piped: str = "--password-stdin reads it from there",
+) -> str:  # fmt: skip
+    """One line of text: from `file`, else standard input, else the environment variable `env`, else a prompt.
+
+    piped: what to do where it cannot be asked for, and there is no variable for it."""
     if file is not None:
         text = _from_file(what, file)
     elif stdin:
@@ -32,7 +35,7 @@ def read_secret(
             raise UserError("the two entries differ: try again")
     else:
         ways = "standard input is not a terminal, so it cannot be asked for"
-        raise UserError(f"no {what}: {ways}" + (f"; set {env} or name a file" if env else "; name a file"))
+        raise UserError(f"no {what}: {ways}" + (f"; set {env} or name a file" if env else f"; {piped}"))
     text = text.rstrip("\r\n")
     if not text:
         raise UserError(f"the {what} is empty: give one")

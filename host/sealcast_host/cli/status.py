@@ -14,6 +14,7 @@ from sealcast_host.cli.render import clean
 from sealcast_host.cli.signals import run
 from sealcast_host.cli.watching import watched
 from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.drops import DROPS
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -24,44 +25,6 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.set_defaults(run=lambda args: status(channel_of(args), args.uid, args.timeout))
 
 
-# Every reason of PROTOCOL.md 13 in words; a test holds the table to docs/DROPS.md.
-DROPS = {
-    "bad_hmac": "a group message that no member made",
-    "behind": "a sign of life that was older than one we had",
-    "confirmation": "a handshake that came to another key",
-    "conflict": "two different handshake shares of one member",
-    "duplicate": "came twice (normal)",
-    "duplicate_share": "a handshake share that repeats another's",
-    "encoding": "a handshake value that is none",
-    "epoch": "a conversation or group message of a key that we do not have",
-    "internal": "it could not be worked on here: a fault of this program, report it",
-    "forged": "not made with the channel's key: somebody guesses, or has another phrase",
-    "format": "not a message of this version of the protocol: is a member older or newer than this program?",
-    "full": "no place for one more member",
-    "identity": "somebody with another identity than before: see sealcast group verify",
-    "jump": "a counter far ahead of what is possible",
-    "kind": "of a kind that this version does not know",
-    "late": "came too late to be told apart from a repetition (normal)",
-    "length": "of an impossible length",
-    "members": "a handshake with other members than those here",
-    "name": "a name that cannot be one",
-    "neutral": "a handshake value that would give the key away",
-    "offline": "meant for a moment at which we were away",
-    "outside": "of a handshake without us (normal)",
-    "package": "a key package that does not fit its member",
-    "padding": "wrongly padded",
-    "ring": "a stored note that is not its sender's",
-    "same_uid": "another member with this computer's name: give each its own (--uid)",
-    "signature": "a signature that is wrong",
-    "stale": "of an earlier session of its sender",
-    "state": "nothing that could come at this point",
-    "sum": "handshake values that do not add up",
-    "topic": "on a topic that it does not belong to (normal)",
-    "undecryptable": "a private message that could not be opened",
-    "unknown": "of a member whose join we have not seen",
-    "version": "of another version of the protocol",
-    "window": "too far behind what we have",
-}
 _STATUS = {"awake": "awake", "asleep": "sleeps", "gone": "gone", "unheard": "not heard of yet", "left": "left"}
 
 

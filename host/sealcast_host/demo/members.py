@@ -8,12 +8,15 @@ import ctypes
 import json
 import os
 import platform
+import shutil
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
+from sealcast.errors import TooWeak
 from sealcast_host.boards.shipped import core_dir, node_dir, prebuilt_dir
+from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 from sealcast_host.member.privatefiles import write_private
 from sealcast_host.member.session import HostSession, join_watched
@@ -59,6 +62,10 @@ class Member:
         """The first line of progress that begins so, or nothing."""
         return next((str(i["text"]) for _, i in self.events if str(i.get("text", "")).startswith(begin)), "")
 
+    def missed(self, sender: str, body: str, secrecy: str) -> bool:
+        """Has it not got what another sent, and no word of that either?"""
+        return sender != self.uid and not self.has(body, secrecy) and not self.saw("gap", uid=sender, secrecy=secrecy)
+
     def crypto(self) -> str:
         """The suite it computes with, as it says itself; nothing before it has."""
         return self.text_of("crypto: ").removeprefix("crypto: ")
@@ -79,6 +86,14 @@ class HostMember(Member):
         await self._watch.until(
             f"{self.uid} reaches the channel", lambda: any(n == "online" and "members" in i for n, i in self.events)
         )
+
+    async def refused(self, body: str, least: str) -> bool:
+        """Is a note with this refused, where `least` is the weakest mode that will do?"""
+        try:
+            await self.session.send(body, "note", min_secrecy=least)
+        except TooWeak:
+            return True
+        return False
 
     def crypto(self) -> str:
         return f"{self.session.channel.me.suite.NAME} (libsodium)"
@@ -171,6 +186,15 @@ def node_environment() -> dict[str, str]:
     # The modules first: in a checkout their sources' folder lies beside the node's and has the same name.
     folders = ([native] if native.is_dir() else []) + [core_dir().parent, node_dir().parent]
     return {"MICROPYPATH": ":".join([".frozen", *map(str, folders)]), "PATH": os.environ.get("PATH", "")}
+
+
+def find_micropython() -> Path:
+    """$MICROPYTHON, else the one that `make demo` builds, else the one on the PATH. Raises UserError."""
+    built = Path(__file__).resolve().parents[3] / "build/bin/micropython"
+    for candidate in (os.environ.get("MICROPYTHON"), str(built), shutil.which("micropython")):
+        if candidate and os.access(candidate, os.X_OK):
+            return Path(candidate)
+    raise UserError("no MicroPython found: run `make demo`, which builds it, or set MICROPYTHON to its path")
 
 
 async def has_native_crypto(micropython: Path) -> bool:

@@ -11,6 +11,8 @@ Every step is told in a line and waits for events, not for time. The last line i
     handshakes                 conversation keys agreed in all
     conversation_messages      conversation messages received, marked as such and as signed by their sender
     rekeys                     conversation keys that replaced another one
+    silent_losses              messages that did not reach one for whom they were sent, who was not told: 0
+    refused_downgrades         sends that `min_secrecy` refused rather than let them go in a weaker mode
     wrong_password_readable    messages received, and recorded frames opened, with a wrong password: 0
     plaintext_hits_at_broker   texts and names found in what the broker was given: 0
     ratchet_messages ...       see demoratchet.py
@@ -22,7 +24,6 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -38,7 +39,7 @@ from sealcast_host.demo.board import BoardMember, missing
 from sealcast_host.demo.broker import Recorder
 from sealcast_host.demo.gateway import RING, GatewayAct
 from sealcast_host.demo.gateway import UID as GATEWAY
-from sealcast_host.demo.members import HostMember, Member, NodeMember, has_native_crypto
+from sealcast_host.demo.members import HostMember, Member, NodeMember, find_micropython, has_native_crypto
 from sealcast_host.demo.ratchet import SAID, RatchetAct
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, phrases
@@ -105,6 +106,7 @@ class Demo:
             await self._add_a_board(stack)
             act = GatewayAct(self.nodes, self.folder, self.watch, self.picture)
             self.counts |= await act.run(stack, self.known, self._note, self.tell)
+            self._losses()
             self._wrong_password()
             self._show_the_broker()
             await act.stay(self.keep)
@@ -166,6 +168,10 @@ class Demo:
         self.tell(
             f"{len(self.four)} conversation messages, each received by the other three, marked as such and signed"
         )
+        refused = await self.host.refused("said as a note, it could be read with the password alone", "conversation")
+        self.counts["refused_downgrades"] = int(refused)
+        self.need(refused, "min_secrecy refuses to go below it")
+        self.tell("asked for at least a conversation, sealcast refused to send a note, which the password alone opens")
 
     async def _one_epoch(self, members: list[Member]) -> str:
         """Wait until all `members`, and nobody else, share one newest epoch; -> its name."""
@@ -249,6 +255,12 @@ class Demo:
             "and spoke"
         )
 
+    def _losses(self) -> None:
+        lost = [(m, body) for sender, body in self.notes for m in self.five if m.missed(sender, body, "note")]
+        lost += [(m, body) for sender, body, who in self.said for m in who if m.missed(sender, body, "conversation")]
+        self.counts["silent_losses"] = len(lost)
+        self.need(not lost, "whatever was sent arrived, or somebody was told")
+
     def _wrong_password(self) -> None:
         suite = best_suite()
         right = keys.Keys(suite, keys.root_key(suite, self.phrase.encode(), CHANNEL.encode()), CHANNEL.encode())
@@ -330,21 +342,11 @@ def right_name(right: keys.Keys) -> str:
     """The channel's address as it stands in topics."""
     from sealcast.wire import b64
 
-    name: str = b64(right.rp)
-    return name
+    return str(b64(right.rp))
 
 
 def _met(node: Member, names: set[str]) -> bool:
     return all(uid == node.uid or node.saw("awake", uid=uid) for uid in names)
-
-
-def find_micropython() -> Path:
-    """$MICROPYTHON, else the one that `make demo` builds, else the one on the PATH. Raises UserError."""
-    built = Path(__file__).resolve().parents[3] / "build/bin/micropython"
-    for candidate in (os.environ.get("MICROPYTHON"), str(built), shutil.which("micropython")):
-        if candidate and os.access(candidate, os.X_OK):
-            return Path(candidate)
-    raise UserError("no MicroPython found: run `make demo`, which builds it, or set MICROPYTHON to its path")
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ The broker is Home Assistant's own: what lies there is in the clear, and who may
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,8 @@ class HomeAssistant(Output):
             lines = Path(self._password_file).expanduser().read_text("utf-8").splitlines()
             password = lines[0] if lines else ""
         tls = self._url.scheme == "mqtts"
+        logger = logging.getLogger("sealcast_host.mqtt")
+        logger.setLevel(logging.CRITICAL)  # what matters is said in one line
         self._client = aiomqtt.Client(
             str(self._url.hostname),
             self._url.port or (8883 if tls else 1883),
@@ -79,6 +82,7 @@ class HomeAssistant(Output):
             tls_params=aiomqtt.TLSParameters() if tls else None,
             will=aiomqtt.Will(self._prefix + "/status", "offline", qos=1, retain=True),
             timeout=10,
+            logger=logger,
         )
         try:
             await self._client.__aenter__()

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub, Output, aside
@@ -20,7 +21,7 @@ from sealcast_host.gateway.web_address import address_of
 from sealcast_host.gateway.web_board import Board
 from sealcast_host.gateway.web_guard import Guard
 
-OPTIONS: dict[str, type] = {"listen": str, "password_file": str, "socket": str, "history": str}
+OPTIONS: dict[str, type] = {"listen": str, "password_file": str, "socket": str, "history": str, "outside": str}
 MAIN = "listen"
 HISTORY = 5000  # messages out of the database at the start
 
@@ -35,14 +36,20 @@ class Web(Output):
         password_file: str = "",
         socket: str = "",
         history: str = "",
+        outside: str = "",
     ) -> None:
         """password_file: its first line is the password; without it, a link that works once is said. socket: a Unix
-        socket (0600) instead of a port. history: a database of the output sqlite. Raises UserError."""
+        socket (0600) instead of a port. history: a database of the output sqlite. outside: the page's address behind a
+        proxy, as browsers see it, like https://page.example. Raises UserError."""
         super().__init__(hub)
         self._address = address_of(listen)
         self._password_file = password_file
         self._path = socket
         self._history = history
+        self._outside = outside.rstrip("/")
+        url = urlsplit(self._outside)
+        if outside and (url.scheme not in ("http", "https") or not url.netloc or url.path or "@" in url.netloc):
+            raise UserError("web: outside is the page's address as browsers see it, like https://page.example")
         self.board = Board()
         self._server: Any = None
         self._serving: asyncio.Task[None] | None = None
@@ -61,17 +68,22 @@ class Web(Output):
             self.board.take(await aside(lambda: recent(Path(self._history).expanduser(), HISTORY)))
         password = self._password()
         listener = self._listener()
-        names, where = {"localhost"}, self._path
+        origins = {self._outside} if self._outside else set()
+        names, where, addresses = {"localhost"} | {urlsplit(o).netloc for o in origins}, self._path, ""
         if not self._path:
             port = listener.getsockname()[1]
             host = self._address[0]
+            if host in ("0.0.0.0", "::"):
+                host, addresses = "127.0.0.1", str(port)
             shown = f"[{host}]" if ":" in host else host
-            names = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]", shown)}
-            where = f"http://{shown}:{port}"
+            tail = f":{port}" if port != 80 else ""  # as browsers write it
+            names |= {f"{name}{tail}" for name in ("localhost", "127.0.0.1", "[::1]", shown)}
+            where = self._outside or f"http://{shown}:{port}"
         title = f"Sealcast: {self.hub.channel}"
         if self._app is None:
             self._app = web_page.application(self.board, self.hub, title)
         guard = self.guard = Guard(self._app, names, password, open_door=bool(self._path), title=title)
+        guard.origins, guard.addresses = origins, addresses
         guard.used = lambda: self._say(where)
         config = uvicorn.Config(
             guard, log_level="error", access_log=False, ws_max_size=65536, timeout_graceful_shutdown=1

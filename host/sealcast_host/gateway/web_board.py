@@ -24,15 +24,6 @@ _EVENTS = {
 }  # fmt: skip
 _QUIET = {"dropped", "forged", "online", "accepted", "collision"}
 
-# Why a frame was not accepted (docs/DROPS.md), in words; others by their name.
-DROPS = {
-    "forged": "sealed under another key, or changed", "signature": "not signed by whom it names",
-    "duplicate": "had come before", "late": "its time had passed", "outside": "not for this member",
-    "epoch": "of a key that is not ours", "behind": "older than what is known", "bad_hmac": "made by no group member",
-    "topic": "in a place where it does not belong", "ring": "another frame stands at its place",
-    "length": "of a wrong length", "unknown_sender": "of somebody who has not joined",
-}  # fmt: skip
-
 
 class Board:
     """Grows by take(); `version` grows with it, so that a page knows when to draw."""

@@ -10,6 +10,7 @@
 import asyncio
 import hmac
 import html
+import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -38,6 +39,8 @@ class Guard:
         self._sessions: list[str] = []
         self._code = secrets.token_urlsafe(18)
         self._turn = asyncio.Lock()
+        self.origins: set[str] = set()  # of the page behind a proxy
+        self.addresses = ""  # with a port all addresses of this computer are its names: they lead nowhere else
         self.used: Callable[[], None] = lambda: None  # called when the link was used: there is a new one
 
     @property
@@ -54,7 +57,9 @@ class Guard:
         host = headers.get("host", "")
         origin = headers.get("origin")
         # Browsers send no Origin with a plain GET; with the live connection and with forms they always do.
-        ours = host in self._names and origin in (None, f"http://{host}") and (origin or scope["type"] == "http")
+        named = host in self._names or self._is_address(host)
+        own = origin in (None, f"http://{host}") or origin in self.origins
+        ours = named and own and (origin or scope["type"] == "http")
         method = scope.get("method", "GET")
         if not ours or method not in ("GET", "HEAD", "POST") or method == "POST" and origin is None:
             await self._refuse(scope, receive, send, 403, "this page is not for other sites or names")
@@ -76,6 +81,17 @@ class Guard:
             await self._ask(send, "")
         else:
             await self._refuse(scope, receive, send, 401, "sign in first")
+
+    def _is_address(self, host: str) -> bool:
+        """No other site can have such a name."""
+        name, _, port = host.rpartition(":")
+        if not self.addresses or port != self.addresses:
+            return False
+        try:
+            ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            return False
+        return True
 
     def _known(self, cookie: str) -> bool:
         given = [part.strip().partition("=") for part in cookie.split(";")]

@@ -16,8 +16,9 @@ from sealcast.wire import MAX_BODY
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub
 from sealcast_host.gateway.record import Message, clean
-from sealcast_host.gateway.web_board import DROPS, Board
+from sealcast_host.gateway.web_board import Board
 from sealcast_host.gateway.web_style import CSS, LINES
+from sealcast_host.member.drops import DROPS
 
 DRAW_S = 0.5
 SHOWN = 60  # messages

@@ -69,8 +69,9 @@ class ChannelFile:
 
 
 def path_of(channel: str) -> Path:
-    """The channel's file. Any name can be a file name once it is quoted."""
-    return config_dir() / f"{quote(channel, safe='')}.json"
+    """The channel's file. Any name can be a file name once it is quoted, a dot at its beginning, too."""
+    name = quote(channel, safe="")
+    return config_dir() / f"{'%2E' + name[1:] if name.startswith('.') else name}.json"
 
 
 def known_channels() -> list[str]:
@@ -139,7 +140,7 @@ def find(channel: str) -> ChannelFile | None:
 
 def rename(known: ChannelFile, name: str) -> Path:
     """Call it otherwise on this computer -> the new file. Its own name, which others know, stays. Raises UserError."""
-    raise_wrong_settings(known.settings() | {"channel": name}, "channel")
+    raise_wrong_settings(known.settings() | {"channel": name}, "name")
     old = path_of(known.name)
     known.alias = name if name != known.channel else None
     path = store(known, replace=False)
@@ -152,7 +153,7 @@ def create(
 ) -> ChannelFile:
     """Derive the key, make the admin, store the file (0600). Raises UserError when the channel is known already."""
     known = ChannelFile(channel=channel, key=bytes(32), uid=uid or default_uid(), broker=broker)
-    raise_wrong_settings(known.settings(), "channel")
+    raise_wrong_settings(known.settings(), "")
     path = path_of(channel)
     if path.exists():  # before the slow part; the write refuses as well
         raise UserError(f"{path} is there already; it is not overwritten: move it away first")
@@ -167,7 +168,7 @@ def create(
 
 def store(known: ChannelFile, *, replace: bool) -> Path:
     """Write the channel's file (0600) -> its path. Raises UserError when it is there and not to be replaced."""
-    raise_wrong_settings(known.settings(), "channel")
+    raise_wrong_settings(known.settings(), "")
     path = path_of(known.name)
     make_private_dir(path.parent)
     write_private(path, _dump(known.to_json()), replace=replace)
@@ -182,7 +183,7 @@ def raise_wrong_settings(settings: dict[str, Any], where: str) -> None:
         errors.append('broker.path: the path of its WebSocket, like "/mqtt"')
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise UserError(f"{where}: {errors[0]}{more}")
+        raise UserError((f"{where}: " if where else "") + f"{errors[0]}{more}")
 
 
 def completed(settings: dict[str, Any]) -> dict[str, Any]:

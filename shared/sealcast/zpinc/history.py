@@ -63,10 +63,13 @@ def own(me, ring, reading, conn, stream, frame, now, out):
             reading.own_order = max(reading.own_order or join.order, join.order)
     elif stream == "n" and reading.first:
         ad, sid, seq, pt = me.keys.open(frame, NOTE, me.tag)
-        if sid == me.session.sid and not ring.wrote(seq, frame_digest(me.suite, frame)):
-            if me.config["sign"]:
-                check(me.suite, me.session.S, ad, pt)
-            reading.used = True
+        if sid == me.session.sid:
+            if ring.wrote(seq, frame_digest(me.suite, frame)):
+                ring.unsent = max(ring.unsent, seq + 1)  # an old state may not know that it was out
+            else:
+                if me.config["sign"]:
+                    check(me.suite, me.session.S, ad, pt)
+                reading.used = True
     elif stream == "p" and reading.first:
         ad, sid, counter, pt = me.keys.open(frame, PRESENCE, me.tag)
         if sid == me.session.sid and presence_conn(pt) >= conn + (counter == WILL):  # the broker has this one's will

@@ -53,13 +53,13 @@ class Me:
         self.tag = self.name[:16]
         self.session = None
         self.full = False  # has the channel no place for us?
-        if self.rng:
-            self.listen()
+        self.draw(self.rng)
 
-    def listen(self):
-        """Without hardware randomness: draw with what is heard from here on."""
-        if self.rng.poor:
-            self.keys.heard = self.rng.heard
+    def draw(self, rng):
+        """Randomness from here on; without hardware it takes in what is heard."""
+        self.rng = rng
+        if rng and rng.poor:
+            self.keys.heard = rng.heard
 
     @property
     def joined(self):

@@ -54,6 +54,21 @@ def test_what_has_been_in_a_connection_is_not_sealed_again():
     assert sorted(heard(room)) == [("A", "S", b"on its way"), ("A", "S", b"waits")]
 
 
+def test_a_note_that_lies_in_our_ring_is_not_sealed_again_though_the_old_state_calls_it_unsent():
+    """Found by make soak: seed 1000001. The state is of before the connection that took the note out."""
+    room = Room(["A", "S"])
+    s = room.members["S"]
+    room.run("S", s.disconnected(room.now))
+    note(room, "S", b"once")
+    old, sid = room.stored["S"], s.me.session.sid
+    restored("S", old, room)
+    room.advance(10000)
+    assert heard(room) == [("A", "S", b"once")] and room.members["S"].me.session.sid == sid
+    restored("S", old, room)  # its last presence says that this connection's number was used
+    room.advance(10000)
+    assert room.members["S"].me.session.sid != sid and heard(room) == [("A", "S", b"once")]
+
+
 def test_who_lost_its_identity_comes_after_the_one_it_had_and_can_be_approved():
     """Found by tests/delivery: the others took its join for one of the past, and asked nobody."""
     room = Room(["A"])
