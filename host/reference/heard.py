@@ -34,10 +34,15 @@ class Heard:
 
     marks: Marks = ()
     _after: dict[bytes, frozenset[bytes]] = field(default_factory=dict)
+    _last: dict[bytes, bytes] = field(default_factory=dict)
+    """The mark of each session's last presence, which the next one names without saying so."""
 
     def presence(self, sid: bytes, frame: bytes, marks: Marks) -> None:
         """One that was accepted or published, and is no last will."""
         mark = mark_of(frame)
+        if sid in self._last and self._last[sid] != mark:
+            marks = (*marks, self._last[sid])
+        self._last[sid] = mark
         self.marks = (*(m for m in self.marks if m not in (mark, *marks)), mark)[-ALL:]
         self._after[mark] = self.sessions(marks) | {sid}
 

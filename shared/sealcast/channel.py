@@ -248,8 +248,11 @@ class Channel:
     # --- from one phase to the next, and to another place
 
     def _need_reading(self):
-        need("zpinc.history", "zpinc.joins")
+        need("zpinc.history")
+        if self.reading.ask_at is not None:
+            need("zpinc.asking")
         if self.reading.first:
+            need("zpinc.joins")
             self.ratchet.need_online(self.group)
 
     def _read(self, now):
@@ -347,7 +350,7 @@ class Channel:
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
         ad, sid, seq, pt = me.keys.open(frame, HANDSHAKE, member.tag)
         if pt[:1] == bytes((ASK,)):
-            return need("zpinc.joins").asked(me, self.reading, pt, now, out)
+            return need("zpinc.asking", "zpinc.joins").asked(me, self.reading, pt, now, out)
         if pt[:1] != bytes((STALE,)):
             if not me.parts & CONVERSATIONS:
                 raise Reject("members")

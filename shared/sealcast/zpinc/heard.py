@@ -26,13 +26,14 @@ class Heard:
         return bytes((len(marks),)) + b"".join(marks)
 
     def add(self, suite, frame, marks, made_at):
-        """A presence of ours, or another's that we accept. marks: that it names; made_at: in ms, None: not ours."""
+        """-> mark of a presence of ours, or accepted. marks: that it names; made_at: in ms, None: not ours."""
         mark = derive(suite, b"", b"sc/mark", frame)[:MARK]
         at = self.since(marks) if made_at is None else made_at // 1000
         rest = [m for m in self.marks if m != mark and m not in split(marks)]
         self.marks = (rest + [mark])[-ALL:]
         if at is not None and self.since(mark) is None:
             self._known = (self._known + mark + u32(at))[-_ENTRY * _KEPT :]
+        return mark
 
     def since(self, marks):
         """When what names these marks was made at the earliest, in s of our clock; None: nobody can say."""

@@ -122,7 +122,7 @@ def done(me, members, reading, now, out):
 def tick(me, members, reading, now, out):
     """Joins to ask for; holes that have lasted too long: read the ring again, then give them up."""
     if due(reading.ask_at, now):
-        load("zpinc.joins").ask(me, members, reading, now, out)
+        load("zpinc.asking").ask(me, members, reading, now, out)
     _next(me, reading, now, out)
     for member in list(members.by_tag.values()):
         for s in member.sessions:

@@ -7,17 +7,17 @@ from ..rare import load
 from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad_asking
 from . import epochs as agreed
 from . import places as left
-from .epochs import ASK, STALE
+from .epochs import STALE
 from .heard import MARK, Heard, read
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
 from .me import MySession
 from .members import GONE, WILL, Member
 from .messages import next_note
+from .notes import MAX_MISSED
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
 LAMPORT_MAX = 0x7FFFFFFF
-MAX_MISSED = const(32)
 ASK_MS = const(2000)  # a join that we do not know is asked for after this time
 SPREAD_MS = const(8)  # and this, times the first byte of our tag: others may ask before us
 _SID_STEP = const(4096)
@@ -194,28 +194,6 @@ def seek(me, reading, name, stream, frame, now, out):
             if reading.ask_at is None:
                 reading.ask_at = now + ASK_MS + SPREAD_MS * me.tag[0]
     raise Reject("unknown")
-
-
-def ask(me, members, reading, now, out):
-    """For the joins that have not come."""
-    known = [s.sid for m in members.by_tag.values() for s in m.sessions]
-    sids = [sid for sid in sorted(reading.missed) if reading.missed[sid] and sid not in known]
-    reading.missed, reading.ask_at = {sid: False for sid in reading.missed if sid not in known}, None
-    if sids and out.may_report("ask", now):
-        out.publish(me.topic("h"), me.seal(header(HANDSHAKE, me.session.sid, 0), bytes((ASK,)) + b"".join(sids)))
-
-
-def asked(me, reading, pt, now, out):
-    """A member asks for joins that the broker does not show it: ours goes out again. Raises Reject."""
-    sids = pt[1:]
-    if not sids or len(sids) % 16 or len(sids) > 16 * MAX_MISSED:
-        raise Reject("format")
-    sids = [sids[i : i + 16] for i in range(0, len(sids), 16)]
-    for sid in sids:
-        if sid in reading.missed:
-            reading.missed[sid] = False  # the answer goes to all
-    if me.session.sid in sids and out.may_report("asked", now):
-        publish(me, out)
 
 
 def admit(me, members, reading, places, member, join, online, now, out):

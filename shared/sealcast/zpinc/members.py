@@ -46,6 +46,7 @@ class Member:
     willed = -1  # a last will counts once, for its own connection
     silent_until = 0  # left out of handshakes until then
     strikes = 0
+    mark = b""  # of its last presence, see heard.py
 
     def __init__(self, name, uid):
         self.name = name
@@ -95,6 +96,7 @@ class Member:
         if self.willed >= 0:
             self.willed = -1
         self.epoch = self.place = None
+        self.mark = b""
         return True
 
     def fresh(self, p, counter):

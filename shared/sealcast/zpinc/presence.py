@@ -152,7 +152,7 @@ def receive(me, members, epochs, reading, member, frame, now, out):
     if member.status != before:
         out.event(STATUS[member.status], {"uid": member.uid})
     if counter != WILL:
-        members.heard.add(me.suite, frame, p.heard, None)
+        member.mark = members.heard.add(me.suite, frame, p.heard + member.mark, None)
         member.current.window.confirmed(p.head)
         if ring_matches(me.suite, member.current.window, p) is False:
             out.complain("ring", member.uid, now)

@@ -80,9 +80,13 @@ def test_what_another_had_heard_counts_too():
     assert len(behind) == 1 and behind[0] not in mine
     solo.give(*anna.note(0, heard=b"\x01" + behind[0]))
     assert last(solo) == (False, 10)
-    # A presence that names nothing, or what we do not know, proves nothing
+    # A presence that names what we do not know proves no more than the one before it of the same member
+    solo.later(10000)
     solo.give(*bert.presence(marks=bytes(8)))
     solo.give(*anna.note(1, heard=b"\x01" + solo.ch.others.heard.marks[-1]))
+    assert last(solo) == (False, 20)
+    solo.give(*anna.presence(marks=bytes(8)))
+    solo.give(*bert.note(0, heard=b"\x01" + solo.ch.others.heard.marks[-1]))
     assert last(solo) == (True, None)
 
 
