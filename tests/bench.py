@@ -1,7 +1,7 @@
 """Everything that is measured, written to build/bench.json (flat, stable dotted keys) and docs/PERFORMANCE.md:
 
-    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet day duty node stock xip
-                                                                 assurance computer
+    make bench         or  python tests/bench.py [part ...]     parts: cores sizes x64 board frames protocol ratchet receipts day duty node
+                                                                 stock xip assurance computer api
 
 A part whose tools are missing is left out and named. To add a figure, add it to a part's measure(), which is given a
 function put(key, value); to add a part, a module in tests/benchmarks and its name in PARTS.
@@ -15,6 +15,7 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       rv32imc.node*.*                   heap of the whole node on an emulated board in a group that talks: in ROMFS, in ROMFS without
                                         the ratchet, in the firmware; rv32imc.share.*: what its parts take when they are imported
       rv32imc.ratchet_<n>.*, protocol.ratchet_<n>.*   one message of a ratcheting group of n
+      rv32imc.receipt.*                 saying receipts for one message and for eight at once, hearing one: signed, and in the group
       x64.day.*, rv32imc.hour.*         heap after 10,000 messages (unix port) and 420 (board), largest allocation
       rv32imc.duty.*                    a deep sleeper from wake to sleep
       rv32imc.stock.*                   heap of modules from files on stock firmware: what stays, and each rare part
@@ -27,6 +28,8 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
       x64.send_command.*                `sealcast send` as a process, from start to end: beside an agent, alone, and fifty
                                         at once (agent_fifty: their interpreters' start included)
       x64.agent.fifty_sends_seconds     fifty programs attach to an agent at once, send one message each, detach
+      x64.api.<mode>.<disk|tmpfs>.*     messages a second through the API and how many times more of the same size plain QoS 1 takes
+                                        in the same run; x64.api.<mode>.fsyncs_per_message: of each of two members
       protocol.*                        bytes and messages, the same on every machine
 """
 
@@ -39,8 +42,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 FOLDERS = (HERE, HERE / "native", HERE / "support", *(HERE.parent / name for name in ("shared", "host", "firmware")))
 sys.path[:0] = [str(folder) for folder in FOLDERS]
-PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "day", "duty", "node", "stock", "xip",
-         "assurance", "computer"]
+PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "receipts", "day", "duty", "node", "stock", "xip",
+         "assurance", "computer", "api"]
 
 
 def main(wanted):

@@ -2,14 +2,14 @@
 
     send TEXT    note TEXT    conv TEXT    ratchet TEXT    private UID TEXT    receipt TEXT
     group create UID...    group add|remove UID...    group leave|resync|rejoin    digest
-    rekey    members    heap    sleep SECONDS    leave
+    approve UID FINGERPRINT    rekey    members    heap    sleep SECONDS    leave
 """
 
 import gc
 
 _MODES = {"send": None, "note": "note", "conv": "conversation", "ratchet": "ratchet"}
 _CHANGES = {"create": 1, "add": 1, "remove": 1, "leave": 0, "resync": 0, "rejoin": 0}  # how many names at least
-_HELP = "send, note, conv, ratchet, private, receipt, group, digest, rekey, members, heap, sleep or leave"
+_HELP = "send, note, conv, ratchet, private, receipt, group, approve, digest, rekey, members, heap, sleep or leave"
 
 
 async def carry_out(session, log, word, rest):
@@ -31,6 +31,10 @@ async def carry_out(session, log, word, rest):
         log.event("done", {"command": word, "action": action})
     elif word == "digest":
         log.event("digest", session.group or {"phase": "none"})
+    elif word == "approve" and len(rest.split()) == 2:
+        uid, text = rest.split()
+        await session.approve(uid, text.lower())
+        log.event("done", {"command": word, "uid": uid})
     elif word == "rekey":
         await session.rekey()
     elif word == "members":

@@ -13,19 +13,20 @@ from . import storage
 def identity(suite, directory, tell):
     """The member's 32-byte secret from its own file; made there at first boot. None without hardware randomness.
 
-    Raises BadState for a file that is damaged after the member has begun: the others know it by what is lost, and only
-    people can decide that it becomes another. tell(line): one that a power cut spoilt while it was made is made again.
+    Raises BadState for a file that is damaged, empty or gone after the member has begun: the others know it by what is
+    lost, and only people can decide that it becomes another. tell(line): one that a power cut spoilt while it was made
+    is made again.
     """
     store = FileStore(suite, b"", directory + "identity")
     secret = store.load()
     if secret is None:
+        state = FileStore(suite, b"", directory + "state")  # no key fits: is there anything?
+        if state.load() or state.damaged:
+            raise BadState(
+                "the identity files are damaged or gone: put back a copy of identity.0 or identity.1, or provision "
+                "this board anew (the others must then approve its new identity)"
+            )
         if store.damaged:
-            state = FileStore(suite, b"", directory + "state")  # no key fits: is there anything?
-            if state.load() or state.damaged:
-                raise BadState(
-                    "the identity files are damaged: put back a copy of identity.0 or identity.1, or provision this "
-                    "board anew (the others must then approve its new identity)"
-                )
             tell("storage: the identity was not finished when the power failed; making it again")
         secret = storage.hardware(32)
         if secret:

@@ -51,12 +51,12 @@ class Client:
     connect_ms = 20000  # the limit for a connection up to its CONNACK; TLS takes seconds on a board
 
     def __init__(self, host, port, client_id, username=None, password=None, keepalive_s=30, ssl=None, wifi=None):
-        """client_id, username, password: str. ssl: an ssl.SSLContext, or
-        None for plain TCP. wifi: a wifi.Wifi that gives the network.
+        """client_id: str, or what makes one of the last will's topic. username, password: str. ssl: an ssl.SSLContext,
+        or None for plain TCP. wifi: a wifi.Wifi that gives the network.
         """
         self._host = host
         self._port = port
-        self._client_id = client_id.encode()
+        self._client_id = client_id
         self._username = None if username is None else username.encode()
         self._password = None if password is None else password.encode()
         self._keepalive_s = keepalive_s
@@ -139,7 +139,8 @@ class Client:
     async def _open(self, will_topic, will_payload):
         if not self._stream:
             await self._dial()
-        flags, fields = 0x02, [self._client_id]  # clean session (3.1.2.4)
+        name = self._client_id(will_topic or "") if callable(self._client_id) else self._client_id
+        flags, fields = 0x02, [name.encode()]  # clean session (3.1.2.4)
         if will_topic is not None:
             flags |= 0x2C  # will, QoS 1, retained
             fields += [will_topic.encode(), will_payload]

@@ -7,7 +7,7 @@ from binascii import a2b_base64
 
 import sealcast
 from sealcast import rare
-from sealcast.compat import const
+from sealcast.compat import const, hexlify
 from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, NoRandomness, SealcastError
 from sealcast.run.aio import Backoff, explain, sleep_ms
@@ -215,14 +215,19 @@ def transport(suite, config, wifi=None):
 
 
 def client(suite, config, wifi=None):
-    """The MQTT client for config["broker"]. Its id is a pseudonym: the broker then drops a dead one."""
+    """The MQTT client for config["broker"].
+
+    Its id is a pseudonym, always the same at one place: the broker then drops a dead one. At another place (a lost
+    member was left behind) it is another, so that it does not lead there.
+    """
     from .mqtt import Client
 
+    def name(will):
+        return "sc" + hexlify(suite.h(9, config["identity"], b"", b"sc/mqtt-id", will.encode()))
+
     broker = config["broker"]
-    name = suite.h(9, config["identity"], b"", b"sc/mqtt-id", config["channel"].encode())
-    text = "".join(["%02x" % b for b in name])
     tls = context(broker["ca"]) if broker["tls"] else None
-    who = "sc" + text, broker["username"], broker["password"]
+    who = name, broker["username"], broker["password"]
     return Client(broker["host"], broker["port"], *who, config["keepalive"], tls, wifi)
 
 

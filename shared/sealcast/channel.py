@@ -21,7 +21,7 @@ from .zpinc import epochs as agreed
 from .zpinc import messages, places, presence
 from .zpinc.epochs import ASK, STALE, Epochs
 from .zpinc.me import CONVERSATIONS, GROUP, Me
-from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, Members
+from .zpinc.members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, Members
 from .zpinc.notes import Reading, Ring
 from .zpinc.places import Places
 from .zpinc.presence import Keepalive
@@ -49,6 +49,7 @@ class Channel:
         self.places = Places()
         self._flush_at = self._sweep_at = self._confirm_at = self._wake = self._taken = None
         self.sent = self.wanted = None  # of the last send(), see effects.py
+        self.held = False  # or its driver takes several inputs in one turn, and calls commit() at its end
         self.settle_at(config["key"])
         self.out.dirty = False
         stored = load("stored").unpack_state(self, blob) if blob else None
@@ -77,10 +78,7 @@ class Channel:
     def start(self, now):
         """Once, before anything else: the new seed is stored before it is used; interrupted deliveries are repeated."""
         self.out.dirty = True
-        if self.epochs.current:
-            self.epochs.current.since = now
-        if self.epochs.previous:
-            self.epochs.previous_until = now
+        agreed.resume(self.epochs, now)
         for m in self.out.inbox:
             m.again = True
             self.out.effects.append((MESSAGE, m))
@@ -88,17 +86,17 @@ class Channel:
 
     def connecting(self, now):
         """Before each connection: a number of its own, and the last will that names it."""
-        if self.me.session is None:
+        if self.me.session is None or self.keepalive.conn >= U32 - 2 * CONN:  # no more numbers in this session
             need("zpinc.joins").begin(self.me, self.ring, self.epochs, now, self.out)
+            self.keepalive.conn = 0
         self.keepalive.place = self.ratchet.place(self.group)
         will = presence.will(self.me, self.ring, self.epochs, self.keepalive, self.out)
         self.out.effects.append((CONNECT, self.me.topic("p"), will))
         return self._finish(now)
 
     def connected(self, now):
-        history = need("zpinc.history")
+        need("zpinc.history").begin(self.me, self.others, self.reading, self.places, now, self.out)
         self.phase = READING
-        history.begin(self.me, self.others, self.reading, self.places, now, self.out)
         return self._finish(now)
 
     def disconnected(self, now):
@@ -119,9 +117,9 @@ class Channel:
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         uid = None
         try:
-            if not topic.startswith(self.me.topics.prefix):
-                if payload is not None and places.at_old_place(self.places, topic, bytes(payload), now, self.out):
-                    return self._finish(now)
+            elsewhere = payload is not None and not topic.startswith(self.me.topics.prefix)
+            if elsewhere and places.at_old_place(self.places, topic, bytes(payload), now, self.out):
+                return self._finish(now)
             name, stream = self.me.topics.parse(topic)
             member = self.others.by_tag.get(name[:16])
             uid = member.uid if member else None
@@ -165,8 +163,7 @@ class Channel:
             self._confirm_at = None
             load("zpinc.receipts").say(me, out)
         if due(self._flush_at, now):
-            self._flush_at = None
-            out.dirty = True
+            self._flush_at, out.dirty = None, True
         if due(self._sweep_at, now):
             self._sweep_at = None
             rare.sweep()
@@ -249,8 +246,7 @@ class Channel:
 
     def _need_reading(self):
         need("zpinc.history")
-        if self.reading.ask_at is not None:
-            need("zpinc.asking")
+        need(*["zpinc.asking"] * (self.reading.ask_at is not None))
         if self.reading.first:
             need("zpinc.joins")
             self.ratchet.need_online(self.group)
@@ -364,6 +360,13 @@ class Channel:
 
     # --- the end of every call
 
+    def commit(self):
+        """Parts of the state, to be durable before any effect since the last commit, or None. Raises NoRoom."""
+        if self.out.dirty:
+            parts, self._flush_at = load("state").pack_parts(self), None
+            self.out.dirty = self._taken = False
+            return parts
+
     def _finish(self, now):
         out = self.out
         if self.phase == ONLINE:
@@ -373,11 +376,9 @@ class Channel:
             presence.soon(self.me, self.others, self.epochs, self.keepalive, self.ratchet.place(self.group), now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
-        if out.dirty:
-            # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
-            out.effects.insert(0, (STORE, load("state").pack_parts(self)))
-            out.dirty = self._taken = False
-            self._flush_at = None
+        # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
+        if parts := None if self.held else self.commit():
+            out.effects.insert(0, (STORE, parts))
         effects = out.take()
         if self._sweep_at is None and rare.holding():
             self._sweep_at = now + SWEEP_MS
@@ -396,5 +397,4 @@ class Channel:
             times.append(self._confirm_at)
             times += agreed.times(self.me, others, epochs, now) + self.ratchet.times(self.group)
             times += [m.deadline for m in others.by_tag.values() if m.status in PRESENT]
-        times = [t for t in times if t is not None]
-        return min(times) if times else None
+        return min([t for t in times if t is not None] or [None])

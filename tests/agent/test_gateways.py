@@ -62,8 +62,18 @@ def test_the_agent_runs_a_gateway(users, monkeypatch):
         done = anna.run("gateway", "g", "--to", "csv=b.csv", "--uid", "x" * 300, "--detach")
         assert done.returncode == 1 and "the gateway does not start (" in done.stderr and "uid" in done.stderr
         assert anna.json("agent", "--status")["gateways"] == [] and not (anna.home / "b.csv").exists()
+        # It goes along with a channel that gets another name here
+        anna.run("gateway", "g", "--to", "csv=nowhere/a.csv", "--detach")
+        anna.ok("channel", "rename", "g", "h")
+        for _ in range(300):
+            (row,) = anna.json("agent", "--status")["gateways"]
+            if "trying again" in row["said"][-1]:
+                break
+        assert row["channel"] == "h"
+        looked = anna.run("doctor", "h")
+        assert looked.returncode == 1 and "nowhere/a.csv: no such file or directory; trying again" in looked.stdout
+        anna.ok("channel", "rename", "h", "g")
         # A channel that is forgotten takes its gateway and its listeners along
-        anna.run("gateway", "g", "--to", "csv=a.csv", "--detach")
         second = gateway_process(anna)
         with anna.listen() as annas:
             anna.ok("channel", "forget", "g", "--yes")

@@ -156,7 +156,8 @@ def write(figures, folder):
         _rest(figures, "A day", ("x64.day.", "rv32imc.hour."), _DAY),
         _rest(figures, "Deep sleep", ("rv32imc.duty.",), _DUTY),
         _rest(figures, "A message of the ratcheting group", ("rv32imc.ratchet_", "protocol.ratchet_"), _RATCHET),
-        _rest(figures, "The protocol on an ESP32-C3", ("rv32imc.join_", "rv32imc.handshake_", "rv32imc.note_", "rv32imc.conversation_"),
+        _rest(figures, "The protocol on an ESP32-C3",
+              ("rv32imc.join_", "rv32imc.handshake_", "rv32imc.note_", "rv32imc.conversation_", "rv32imc.receipt."),
               "Instructions of one member, MicroPython included: a member of a recorded group is replayed on the emulated board, which\n"
               "must publish the same bytes. Messages carry 32 bytes and a signature, if not unsigned."),
         _rest(figures, "On the wire", tuple(key for key in figures if key.startswith("protocol.") and "ratchet" not in key),

@@ -40,6 +40,7 @@ TARGETS = {
     "rv32imc.import.heap_bytes": 35840,
     "rv32imc.node.largest_allocation_bytes": 4096,
     "rv32imc.node_in_firmware.channel_of_8.heap_used_bytes": 78512,     # 60 KB of 138,512 bytes stay free
+    "rv32imc.node_in_firmware.group_of_8.heap_used_bytes": 60000,
     "rv32imc.node.channel_of_8.heap_used_bytes": 78512,
     "rv32imc.ratchet_20.group.heap_bytes": 12288,
     "esp32.conversation.python_bytes": 84000,     # DESIGN section 9; of 94,000 that there are

@@ -1,39 +1,56 @@
 """Worlds by the dozen: `python tests/delivery/run.py FIRST [COUNT [mosquitto|embedded [lying]]]` prints what was not true.
+
+The worlds of a run share a broker, some at a time three real processes with their members; in every second such cohort
+processes are killed (kill -9).
 """
 
 import asyncio
-import os
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT / p) for p in ("shared", "firmware", "host", "tests/support/core", "tests/support", "tests")]
+    sys.path[:0] = [str(ROOT / p) for p in ("shared", "host", "tests/support/core", "tests/support", "tests")]
 
-from delivery.world import ACTIONS, LYING, World  # noqa: E402
+from delivery.hands import Hands  # noqa: E402
+from delivery.world import ACTIONS, CRASH, LYING, World  # noqa: E402
 from host_support import free_port, start_broker  # noqa: E402
 
-AT_ONCE = 30
+COHORT = 25  # worlds at once
+PROCESSES = 3
+KILLS = 2  # of each process of a cohort
 
 
-async def _worlds(seeds, port, actions, tell):
-    waiting, wrong = list(seeds), []
+async def _cohort(seeds, port, folder, actions, crash, tell):
+    hands = [Hands(str(folder), KILLS * crash) for _ in range(PROCESSES)]
+    wrong = []
+    for h in hands:
+        await h.start()
 
-    async def worker():
-        while waiting:
-            world = World(waiting.pop(0), port, actions)
-            try:
-                found = await world.run()
-            except Exception as e:
-                found = [f"seed {world.seed}: {type(e).__name__}: {e}"]
-            if found:
-                wrong.extend(found)
-                wrong.extend(f"    {line}" for line in world.log)
-            tell(world, found)
+    async def one(seed):
+        world = World(seed, port, hands, folder / "sealcast", actions + CRASH * crash)
+        try:
+            found = await world.run()
+        except Exception as e:
+            found = [f"seed {seed}: {type(e).__name__}: {e}"]
+        if found:
+            wrong.extend(found + [f"    {line}" for line in world.log])
+        tell(world, found)
 
-    await asyncio.gather(*[worker() for _ in range(AT_ONCE)])
+    try:
+        await asyncio.gather(*[one(seed) for seed in seeds])
+    finally:
+        for h in hands:
+            await h.end()
+    return wrong
+
+
+async def _worlds(seeds, port, folder, actions, tell):
+    wrong = []
+    for n in range(0, len(seeds), COHORT):
+        crash = n // COHORT % 2
+        wrong += await _cohort(seeds[n : n + COHORT], port, folder / f"states{n}", actions, crash, tell)
     return wrong
 
 
@@ -41,17 +58,8 @@ def worlds(seeds, kind, folder, actions=ACTIONS, tell=lambda world, found: None)
     """Run these seeds behind one broker of this kind -> what was not true, with each world's log."""
     port = free_port()
     (folder / "broker").mkdir(parents=True)
-    before = os.environ.get("XDG_STATE_HOME")
-    os.environ["XDG_STATE_HOME"] = str(folder / "state")
-    warnings.simplefilter("ignore", ResourceWarning)
-    try:
-        with start_broker(kind, port, folder / "broker"):
-            return asyncio.run(_worlds(seeds, port, actions, tell))
-    finally:
-        if before is None:
-            del os.environ["XDG_STATE_HOME"]
-        else:
-            os.environ["XDG_STATE_HOME"] = before
+    with start_broker(kind, port, folder / "broker"):
+        return asyncio.run(_worlds(list(seeds), port, folder, actions, tell))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""One channel behind a real broker, driven by a seed: members join, leave, are killed, sleep, send once, get an old backup
-of their state back; the broker forgets retained joins, or shows retained messages late. Then it is asked whether what
-`send` said was true.
+"""One channel behind a real broker, driven by a seed: members join, leave, stop, are killed, sleep, send once, lose their
+identity (and a person approves the new one), get an old backup of their state back; the broker forgets retained joins, or
+shows retained messages late. Then it is asked whether what `send` said was true.
 
-Each member is a HostSession of its own with its own state directory and connection; all worlds of a run share a process.
+The members are in real processes (crew.py), several worlds' in each: kill -9 takes them all.
 """
 
 import asyncio
@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 
 import aiomqtt
 
+from delivery.hands import Killed
 from late_proxy import LateProxy
-from sealcast.errors import SealcastError
-from sealcast.wire import b64
-from sealcast_host.member.privatefiles import state_dir
-from sealcast_host.member.session import join_watched
+from sealcast.crypto import best_suite
+from sealcast.crypto.keys import Keys
+from sealcast.wire import Topics, b64
 
 NAMES = ("anna", "ben", "cara", "dan", "eve")
-ACTIONS = ("join", "join", "leave", "kill", "sleep", "once", "once", "send", "send", "send", "backup", "restore")
+ACTIONS = ("join", "join", "leave", "stop", "sleep", "once", "once", "send", "send", "send", "backup", "restore", "renew")
+CRASH = ("crash", "crash")  # kill -9 of a process, and of all whom it holds
 LYING = ("forget", "late")  # the broker loses retained joins, or shows what it keeps late
 STEPS = 9
 PAUSES = (0.0, 0.05, 0.3, 0.8, 2.0)
@@ -32,10 +33,9 @@ SEND_S = 120.0
 class Send:
     """One send() that said ok."""
 
-    body: bytes
+    body: str
     sender: str
     mode: str
-    begun: float
     ended: float
     audience: frozenset  # (uid, which life) that were awake before and that it must reach
 
@@ -45,9 +45,11 @@ class Member:
     """One name: what it has got and been told in all its lives."""
 
     uid: str
-    session: object = None
+    who: str  # for its process
+    hands: object  # its process
+    here: bool = False
     life: int = 0  # counts starts
-    settled: bool = False  # online, and the others know it
+    online: bool = False
     joined_at: float = 0.0  # the start of its present session (not of a restart from its state)
     got: list = field(default_factory=list)  # (message, life, joined_at)
     events: list = field(default_factory=list)  # (name, info)
@@ -56,20 +58,27 @@ class Member:
 
 
 class World:
-    def __init__(self, seed, broker_port, actions=ACTIONS):
+    def __init__(self, seed, broker_port, hands, folder, actions=ACTIONS):
+        """hands: the processes of its members (hands.py). folder: of their stored states."""
         self.seed = seed
         self._actions = actions
         self._rng = random.Random(seed)
         self._broker = broker_port
-        self._key = b64(random.Random(-1 - seed).randbytes(32))
+        self._key = random.Random(-1 - seed).randbytes(32)
         self._channel = f"s{seed}"
-        self.members = {uid: Member(uid) for uid in NAMES}
+        self._folder = folder / self._channel
+        self.members = {}
+        for n, uid in enumerate(NAMES):
+            m = Member(uid, f"{self._channel}/{uid}", hands[(n + seed) % len(hands)])
+            m.hands.on(m.who, lambda life, name, info, m=m: self._told(m, life, name, info), lambda m=m: self._gone(m))
+            self.members[uid] = m
         self.sends = []
         self.log = []
         self._number = 0
         self._changed = asyncio.Event()
         self._late = 0.0
         self._proxy = None
+        self._tasks = set()
 
     async def run(self):
         """-> what was not true, as lines."""
@@ -78,30 +87,34 @@ class World:
                 for uid in NAMES[:2]:
                     await self._start(self.members[uid])
                 for _ in range(STEPS):
-                    await self._step()
+                    with contextlib.suppress(Killed):
+                        await self._step()
                     await asyncio.sleep(self._rng.choice(PAUSES))
                 await self._calm()
                 return self._judge()
         finally:
             for m in self.members.values():
-                if m.session:
-                    await m.session.close()
+                if m.here:
+                    with contextlib.suppress(Killed):
+                        await self._part("close", m)
 
     # What happens.
 
     async def _step(self):
-        here = [m for m in self.members.values() if m.session]
-        away = [m for m in self.members.values() if not m.session]
+        here = [m for m in self.members.values() if m.here]
+        away = [m for m in self.members.values() if not m.here]
         what = self._rng.choice(self._actions)
         self._late = 0.0
         if what == "late":
             self._late, what = self._rng.choice((0.5, 1.0, 3.0)), "join"
-        if what in ("leave", "kill", "sleep", "backup") and len(here) > 1:
+        if what in ("leave", "stop", "sleep", "backup", "crash") and len(here) > 1:
             await getattr(self, "_" + what)(self._rng.choice(here))
-        elif what in ("join", "restore", "once") and away:
+        elif what in ("join", "restore", "once", "renew") and away:
             m = self._rng.choice(away)
             if what == "restore" and m.backup:
                 self._restore(m)
+            if what == "renew" and m.known:
+                self._renew(m)
             if what == "once":
                 await self._once(m)
             else:
@@ -117,79 +130,97 @@ class World:
     async def _start(self, m):
         self._say("start", m.uid, f"late {self._late}" if self._late else "")
         m.life += 1
-        m.settled = False
-        now = asyncio.get_running_loop().time()
         if not m.known:
-            m.joined_at = now
+            m.joined_at = asyncio.get_running_loop().time()
+        port = self._proxy.port if set(LYING) & set(self._actions) else self._broker
         settings = {
-            "channel": self._channel, "uid": m.uid, "key": self._key, "keepalive": 5,
-            "broker": {"host": "127.0.0.1", "port": self._proxy.port},
+            "channel": self._channel, "uid": m.uid, "key": b64(self._key), "keepalive": 5,
+            "broker": {"host": "127.0.0.1", "port": port},
         }  # fmt: skip
-        life, online = m.life, asyncio.Event()
-
-        def watch(name, info):
-            if name == "online":
-                online.set()
-            self._told(m, life, name, info)
-
-        m.session = await join_watched(settings, watch)
-        m.known = True
+        await m.hands.ready()
+        m.online, m.here, m.known = False, True, True
+        try:
+            error = (await m.hands.call("start", m.who, life=m.life, settings=settings)).get("error")
+        except Killed:
+            m.here = False
+            return
+        assert error is None, error
         async with asyncio.timeout(SEND_S):
-            await online.wait()
+            while m.here and not m.online:
+                self._changed.clear()
+                await self._changed.wait()
 
     def _told(self, m, life, name, info):
         if name == "message":
             m.got.append((info, life, m.joined_at))
         else:
             m.events.append((name, info))
+        if name == "online" and life == m.life:
+            m.online = True
+        if name == "identity_changed" and m.here:  # a person has compared the fingerprints
+            order = m.hands.call("approve", m.who, uid=info["uid"], text=info["fingerprint"])
+            task = asyncio.ensure_future(order)
+            self._tasks.add(task)
+            task.add_done_callback(lambda t: (self._tasks.discard(t), t.cancelled() or t.exception()))
         self._changed.set()
 
+    def _gone(self, m):
+        if m.here:
+            self._say("killed", m.uid)
+        m.here = False
+        self._changed.set()
+
+    async def _part(self, how, m):
+        self._say(how, m.uid)
+        m.here = False
+        await m.hands.call(how, m.who)
+
     async def _leave(self, m):
-        self._say("leave", m.uid)
-        session, m.session = m.session, None
-        await session.leave()
+        await self._part("leave", m)
 
     async def _sleep(self, m):
-        self._say("sleep", m.uid)
-        session, m.session = m.session, None
-        await session.sleep(60)
+        await self._part("sleep", m)
 
-    async def _kill(self, m):
-        self._say("kill", m.uid)
-        session, m.session = m.session, None
-        await session.close()
+    async def _stop(self, m):
+        await self._part("close", m)
+
+    async def _crash(self, m):
+        if not await m.hands.kill():
+            await self._stop(m)
 
     async def _once(self, m):
         await self._start(m)
-        await self._send(m, None)
-        if m.session:
+        if m.here:
+            await self._send(m, None)
+        if m.here:
             await self._sleep(m)
-
-    def _place(self, m):
-        return state_dir() / self._channel / m.uid
 
     async def _backup(self, m):
         """While it is stopped, as people make them; then it goes on."""
-        await self._kill(m)
+        await self._stop(m)
         self._say("backup", m.uid)
-        place = self._place(m)
-        shutil.copytree(place, place.with_name(m.uid + ".backup"), dirs_exist_ok=True)
+        shutil.copytree(self._folder / m.uid, self._copy(m), dirs_exist_ok=True)
         m.backup = True
         await self._start(m)
 
     def _restore(self, m):
         self._say("restore", m.uid)
-        place = self._place(m)
-        shutil.rmtree(place)
-        shutil.copytree(place.with_name(m.uid + ".backup"), place)
+        shutil.rmtree(self._folder / m.uid, ignore_errors=True)  # it may have been killed before it had one
+        shutil.copytree(self._copy(m), self._folder / m.uid)
+
+    def _copy(self, m):
+        return self._folder.with_name(f"{self._channel}.{m.uid}.backup")
+
+    def _renew(self, m):
+        """Its disk is lost, and its identity with it."""
+        self._say("renew", m.uid)
+        shutil.rmtree(self._folder / m.uid, ignore_errors=True)  # it may have been killed before it had one
+        m.backup = m.known = False
 
     async def _forget(self):
         """The broker loses all joins that it keeps."""
         self._say("forget")
-        session = next((m.session for m in self.members.values() if m.session), None)
-        if session is None:
-            return
-        everyone = session.channel.me.topics.everyone("j")
+        everyone = Topics(Keys(best_suite(), self._key, self._channel.encode()).rp).everyone("j")
         async with aiomqtt.Client("127.0.0.1", self._broker) as client:
             await client.subscribe(everyone, 1)
             topics = []
@@ -203,20 +234,17 @@ class World:
 
     async def _send(self, m, mode):
         self._number += 1
-        body = b"%d %s" % (self._number, m.uid.encode())
-        now = asyncio.get_running_loop().time
-        begun = now()
-        awake = {(o.uid, o.life) for o in self.members.values() if o.session and o is not m}
-        try:
-            async with asyncio.timeout(SEND_S):
-                sent = await m.session.send(body, mode)
-        except (SealcastError, TimeoutError) as e:
-            self._say("send", m.uid, mode, "refused", type(e).__name__)
+        body = f"{self._number} {m.uid}"
+        awake = {(o.uid, o.life) for o in self.members.values() if o.here and o is not m}
+        async with asyncio.timeout(SEND_S):
+            answer = await m.hands.call("send", m.who, body=body, mode=mode)
+        if "error" in answer:
+            self._say("send", m.uid, mode, "refused", answer["error"])
             return
-        audience = frozenset(a for a in awake if sent is None or a[0] in sent.audience)
-        used = mode if sent is None else sent.mode
-        self._say("send", m.uid, body.decode(), used, sorted(a[0] for a in audience))
-        self.sends.append(Send(body, m.uid, used or "auto", begun, now(), audience))
+        used, reached = answer["sent"]
+        audience = frozenset(a for a in awake if a[0] in reached)
+        self._say("send", m.uid, body, used, sorted(a[0] for a in audience))
+        self.sends.append(Send(body, m.uid, used, asyncio.get_running_loop().time(), audience))
 
     # What was true.
 
@@ -228,10 +256,10 @@ class World:
                 return
             if again:
                 for m in list(self.members.values()):
-                    if m.session:
-                        await self._send(m, "note")
-                        with contextlib.suppress(SealcastError):
-                            await m.session.send(b"last", "conversation")
+                    for mode in ("note", "conversation"):
+                        with contextlib.suppress(Killed):
+                            if m.here:
+                                await self._send(m, mode)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(QUIET_S):
                     while self._missing():
@@ -244,17 +272,17 @@ class World:
         for send in self.sends:
             for uid, life in send.audience:
                 m = self.members[uid]
-                if m.session is None or m.life != life:
+                if not m.here or m.life != life:
                     continue  # it was not awake all the time
-                if any(g.body == send.body for g, _, _ in m.got) or self._reported(m, send):
+                if any(g["body"] == send.body for g, _, _ in m.got) or self._reported(m, send):
                     continue
                 out.append((send, m))
         return out
 
     def _reported(self, m, send):
-        numbers = {g.seq for o in self.members.values() for g, _, _ in o.got if g.body == send.body}
+        numbers = {g["seq"] for o in self.members.values() for g, _, _ in o.got if g["body"] == send.body}
         for name, info in m.events:
-            if name == "gap" and info["uid"] == send.sender:
+            if name == "gap" and (info["uid"], info["secrecy"]) == (send.sender, send.mode):
                 if not numbers or any(info["first"] <= n <= info["last"] for n in numbers):
                     return True
             if name in ("overflow", "message_undecryptable") and send.sender in (info.get("sender"), info.get("uid")):
@@ -266,8 +294,8 @@ class World:
         ended = {s.body: s.ended for s in self.sends}
         for m in self.members.values():
             for g, _, joined_at in m.got:
-                if not g.historic and ended.get(g.body, joined_at) < joined_at:
-                    wrong.append(f"{m.uid} takes {g.body!r} for live, made before it joined")
+                if not g["historic"] and ended.get(g["body"], joined_at) < joined_at:
+                    wrong.append(f"{m.uid} takes {g['body']!r} for live, made before it joined")
             for name, info in m.events:
                 if name == "forged":
                     wrong.append(f"{m.uid} calls {info.get('uid')} a forger: {info}")

@@ -108,7 +108,7 @@ def test_a_mistyped_phrase_is_another_channel(users, tmp_path):
 
 def test_nobody_to_converse_with_is_told(users):
     anna, _ = users
-    done = anna.run("send", "g", "--mode", "conversation", "--timeout", "3", "hello?")
+    done = anna.run("send", "g", "--mode", "conversation", "--timeout", "12", "hello?")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "--mode note" in done.stderr
 

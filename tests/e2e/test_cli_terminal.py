@@ -156,7 +156,7 @@ def test_a_dumb_terminal_gets_plain_lines(tmp_path):
     with start_broker("embedded", port, tmp_path):
         terminal = Terminal([*CLI, "chat", "g"], environment(**anna.env, TERM="dumb"))
         try:
-            terminal.wait_for("/help explains")
+            terminal.wait_for("/help explains", r"\* nobody else is here.*", r"too\)")
             assert termios.tcgetattr(terminal.slave) == terminal.before
             terminal.type("hello" + ENTER)
             terminal.wait_for("hello", r"  you  \[note, acknowledged]  hello")

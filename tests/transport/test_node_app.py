@@ -4,6 +4,7 @@ at work on mosquitto, crashes, restarts, a dying broker, heap.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -144,6 +145,26 @@ def test_two_nodes_talk_leave_and_come_back(group):
     assert not [e for n in (a, b, again) for e in n.events() if e["event"] in ("error", "identity_changed", "forged")]
 
 
+def test_a_board_that_was_erased_is_approved_at_the_console(group, tmp_path):
+    """Nobody else could: a board without an admin's computer beside it stayed apart from the others."""
+    a, b = group("ann"), group("bob")
+    a.event("joined", uid="bob")
+    b.say("note of before")
+    a.message("of before")
+    b.end(signal.SIGKILL)
+    shutil.rmtree(tmp_path / "bob")
+    again = group("bob")
+    shown = a.event("identity_changed", uid="bob")["fingerprint"]
+    n = len(a.events())
+    a.say("approve bob aaaa-bbbb-cccc-dddd-eeee")  # not the one that it shows
+    a.event("approval_waits", uid="bob")
+    a.say("approve bob " + shown.upper())
+    a.event("approved", uid="bob")
+    again.say("note of the new one")
+    a.message("of the new one", sender="bob", origin="member")
+    assert a.rekeyed("ann", "bob", after=n) == again.rekeyed("ann", "bob")
+
+
 def test_a_line_that_has_no_end_yet_stops_nothing(group):
     """Noise on a serial port is such a line: the node comes online all the same, and the next line is taken."""
     a = group("ann")
@@ -260,10 +281,16 @@ def test_a_damaged_identity_is_told_and_never_replaced(group, tmp_path, micropyt
     right = (folder / "identity.0").read_bytes()
     wrong = right[:20] + bytes((right[20] ^ 1,)) + right[21:]
     (folder / "identity.0").write_bytes(wrong)
-    done = run_once(micropython, folder, (folder / "sealcast.json").read_text())
-    assert done.returncode == 2
-    assert "the identity files are damaged" in done.stdout and "Traceback" not in done.stdout + done.stderr
-    assert (folder / "identity.0").read_bytes() == wrong and not (folder / "identity.1").exists()
+    for text in (wrong, b"", None):
+        (folder / "identity.0").unlink()
+        if text is not None:
+            (folder / "identity.0").write_bytes(text)
+        done = run_once(micropython, folder, (folder / "sealcast.json").read_text())
+        assert done.returncode == 2
+        assert "the identity files are damaged or gone" in done.stdout and "Traceback" not in done.stdout + done.stderr
+        assert not (folder / "identity.1").exists()
+        assert text is None and not (folder / "identity.0").exists() or (folder / "identity.0").read_bytes() == text
+        (folder / "identity.0").write_bytes(wrong)
     (folder / "identity.0").write_bytes(right)
     again = group("ann")
     again.event("online")

@@ -488,3 +488,47 @@ def test_a_server_that_never_greets_is_given_up(driver):
         answer = a.try_("connect", port=server.port, patience_ms=500)
         assert answer["kind"] == "OSError"
         assert "does not answer" in answer["error"]
+
+
+# The node's own client, as its settings make it, in three connections: twice at one place, then at another.
+_NAMES = """
+import asyncio
+from node import setup
+from sealcast.crypto import best_suite
+config = {"broker": {"host": "127.0.0.1", "port": %d, "username": None, "password": None, "tls": False, "ca": None},
+          "identity": b"i" * 32, "channel": "greenhouse", "keepalive": 30}
+async def go():
+    client = setup.client(best_suite(), config)
+    for place in ("one", "one", "two"):
+        await client.connect("zp/1/%%s/me/p" %% place, b"will")
+        await client.close()
+asyncio.run(go())
+"""
+
+
+def test_a_board_has_another_mqtt_name_at_another_place(micropython):
+    names = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        for _ in range(3):
+            line, _ = server.accept()
+            with line:
+                packet = line.recv(1000)
+                # 0x10, length, "MQTT" behind its length, level, flags, keepalive
+                names.append(packet[14 : 14 + packet[13]])
+                line.sendall(b"\x20\x02\x00\x00")
+                while line.recv(1000):
+                    pass
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    done = subprocess.run(
+        [micropython, "-c", _NAMES % server.getsockname()[1]], capture_output=True, text=True, timeout=100,
+        env={**os.environ, "MICROPYPATH": f".frozen:{ROOT}/shared:{ROOT}/firmware"},
+    )  # fmt: skip
+    assert done.returncode == 0, done
+    thread.join(DEADLINE_S)
+    server.close()
+    assert len(names) == 3 and names[0] == names[1] != names[2]
+    assert all(name.startswith(b"sc") and len(name) == 20 for name in names), names

@@ -27,7 +27,8 @@ def _gateways(found: dict[str, Any]) -> Iterator[Finding]:
     for row in found["gateways"]:
         last = row["said"][-1].partition("/enter?")[0] if row["said"] else "it said nothing"
         if row["running"]:
-            yield Finding("gateway", OK, f"{row['channel']}: at work; said last: {last}")
+            verdict = WRONG if "; trying again, " in last else OK
+            yield Finding("gateway", verdict, f"{row['channel']}: at work; said last: {last}")
         else:
             text = f"{row['channel']}: does not stay: {last}; sealcast agent --status says more"
             yield Finding("gateway", WRONG, text)

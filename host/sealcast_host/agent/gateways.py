@@ -72,9 +72,9 @@ class Gateways:
         self._running = {}
 
     def status(self) -> list[dict[str, Any]]:
-        """Of each: channel, words, running, said (its last lines)."""
+        """Of each: channel, words, folder, running, said (its last lines)."""
         return [
-            {"channel": channel, "words": p.words, "running": p.works, "said": list(p.said)}
+            {"channel": channel, "words": p.words, "folder": p.folder, "running": p.works, "said": list(p.said)}
             for channel, p in self._running.items()
         ]
 

@@ -14,7 +14,7 @@ from sealcast_host.errors import Failed, UserError
 from sealcast_host.member import system
 from sealcast_host.member.privatefiles import make_private_dir, reason, state_dir
 
-PROTOCOL = 1  # version of the lines on the socket
+PROTOCOL = 2  # version of the lines on the socket, of what send returns, too: another one is refused at once
 _LONGEST = 100
 
 

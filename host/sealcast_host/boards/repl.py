@@ -14,10 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import serial
-from mpremote.transport import TransportError
-from mpremote.transport_serial import SerialTransport
-
 from sealcast_host.boards.serial import present
 from sealcast_host.errors import Failed, UserError
 
@@ -92,33 +88,6 @@ print(s[0] * s[3])
 """
 
 
-class _Patient(SerialTransport):
-    """mpremote's, which gives a board ten seconds whatever it is told; patience_s is what this one is given."""
-
-    patience_s = _PATIENCE_S[0]
-    _read_until: Any = SerialTransport.read_until
-
-    def read_until(
-        self,
-        min_num_bytes: int,
-        ending: bytes,
-        timeout: float = 10,
-        data_consumer: Callable[[bytes], None] | None = None,
-        timeout_overall: float | None = None,
-    ) -> Any:
-        return self._read_until(min_num_bytes, ending, max(timeout, self.patience_s), data_consumer, timeout_overall)
-
-    def glance(self, ending: bytes) -> bytes:
-        """What comes within two seconds, up to `ending`, or until it is silent for one."""
-        return bytes(self._read_until(1, ending, timeout=1, timeout_overall=2))
-
-    def be_patient(self, seconds: float) -> None:
-        self.patience_s = self.serial.timeout = seconds
-
-
-_Transport: Any = _Patient  # its base has no types
-
-
 class Gone(Failed):
     """The port vanished, or the board stopped answering: it may come back."""
 
@@ -171,6 +140,8 @@ class Device:
         self.close()
 
     def close(self) -> None:
+        from sealcast_host.boards.transport import TransportError
+
         with contextlib.suppress(OSError, TransportError):
             if self._transport.in_raw_repl:
                 self._transport.exit_raw_repl()
@@ -333,11 +304,13 @@ def _close_quietly(port: Any) -> None:
 
 
 def _open(port: str) -> Any:
+    from sealcast_host.boards.transport import Transport, TransportError, serial
+
     try:
         # mpremote says only that it failed; pyserial says why.
         serial.Serial(port, BAUD, timeout=0, exclusive=True).close()
         with contextlib.redirect_stdout(io.StringIO()):
-            return _Transport(port, baudrate=BAUD, timeout=_PATIENCE_S[0])
+            return Transport(port, baudrate=BAUD, timeout=_PATIENCE_S[0])
     except (OSError, ValueError, TransportError) as e:
         raise cannot_open(port, e) from None
 
@@ -367,6 +340,8 @@ def cannot_open(port: str, error: Exception) -> UserError:
 def _mapped(port: str) -> Iterator[None]:
     """Whatever goes wrong on the line is one error of ours; mpremote prints what it did not expect, which helps
     nobody."""
+    from sealcast_host.boards.transport import TransportError
+
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
@@ -386,6 +361,8 @@ def _mapped(port: str) -> Iterator[None]:
 
 def wait_for(port: str, seconds: float) -> bool:
     """Wait until the port can be opened again; False when it stays away."""
+    from sealcast_host.boards.transport import serial
+
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError):

@@ -8,8 +8,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import serial
-
 from sealcast_host.errors import UserError
 
 CHUNK = 65536
@@ -20,6 +18,8 @@ class SerialPort:
     opened."""
 
     def __init__(self, path: str, baud: int, on_data: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
+        import serial  # where it is missing, `sealcast bridge --help` works all the same
+
         self._on_data = on_data
         self._on_gone = on_gone
         self._waiting = bytearray()

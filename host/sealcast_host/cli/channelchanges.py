@@ -54,8 +54,13 @@ def rename(known: ChannelFile, new: str) -> int:
     old = known.name
     if new == old:
         raise UserError("that is its name already")
+    carried = _gateway(old)
     path = channels.rename(known, new)
     _drop(old)
+    if carried is not None:
+        from sealcast_host.agent import start
+
+        start.ask("gateway", channel=new, words=carried["words"], folder=carried["folder"])
     told({}, known, f'"{clean(known.channel)}" is "{clean(new)}" on this computer; kept in {path}')
     return 0
 
@@ -124,6 +129,15 @@ def where(broker: dict[str, Any]) -> str:
 
     user = f", user {broker['username']}" if broker.get("username") else ""
     return f"{place_of(broker)}{', TLS' if broker.get('tls') else ''}{user}"
+
+
+def _gateway(name: str) -> dict[str, Any] | None:
+    """What the agent, if one runs, says of this channel's gateway, if there is one."""
+    from sealcast_host.agent import place, start
+
+    with contextlib.suppress(place.NoAgent):
+        return next((row for row in start.ask("agent")["gateways"] if row["channel"] == name), None)
+    return None
 
 
 def _drop(name: str) -> None:

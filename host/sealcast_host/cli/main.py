@@ -118,18 +118,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except ModuleNotFoundError as e:
-        extra = extra_of(e)
+        extra = EXTRAS.get((e.name or "").split(".")[0])
         if extra is None:
             return _unforeseen(e)
         talk.complaint(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'")
         return UserError.code
     except Exception as e:
         return _unforeseen(e)
-
-
-def extra_of(e: ModuleNotFoundError) -> str | None:
-    """What would bring the module that is missing; None: nothing of ours."""
-    return EXTRAS.get((e.name or "").split(".")[0])
 
 
 def _unforeseen(e: Exception) -> int:
@@ -149,13 +144,7 @@ def _parser(argv: Sequence[str], *, whole: bool = False) -> argparse.ArgumentPar
     for verb, what in VERBS.items():
         p = verbs.add_parser(verb, help=what)
         if verb == asked or whole:
-            try:
-                module = import_module(f"sealcast_host.cli.{verb}")
-            except ModuleNotFoundError as e:
-                if whole and extra_of(e):  # what is not installed has no options
-                    continue
-                raise
-            module.arguments(p)
+            import_module(f"sealcast_host.cli.{verb}").arguments(p)
             for leaf in leaves(p):
                 _common(leaf)
     return parser

@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from sealcast_host.terminal import is_one
+
 
 def screen() -> "Lines":
     """The one that fits what standard input and output are."""
-    terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-    return Terminal() if terminal else Lines()
+    return Terminal() if is_one(sys.stdin) and is_one(sys.stdout) else Lines()
 
 
 class Lines:

@@ -143,6 +143,8 @@ class Runner:
 def why(error: Exception) -> str:
     """An error in words."""
     if isinstance(error, OSError):
+        if isinstance(error.filename, str):
+            return f"{error.filename}: {reason(error)}"
         return reason(error) if error.strerror or type(error) is not OSError else str(error) or "failed"
     return str(error) if isinstance(error, UserError | Refused) else f"failed ({type(error).__name__})"
 

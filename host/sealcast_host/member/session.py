@@ -23,10 +23,12 @@ from sealcast.run.filestore import FileStore
 from sealcast.run.session import Session
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, inquiry, migration, system
+from sealcast_host.member.aside import Aside
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
 
 BACKLOG = 32
+BATCH = 64  # inputs that one flush serves
 
 # watch(name, info): called for each event with its details, and as ("message", message) for each message.
 Callback = Callable[[str, Any], None]
@@ -109,7 +111,8 @@ class HostSession:
     ) -> None:
         """remake() -> the channel as it was stored: an internal error is survived like a power cut. keep: how many
         messages may wait to be taken."""
-        self._session: Any = Session(channel, transport, storage, aio.Clock(), backlog=keep, remake=remake)
+        aside = Aside(storage)
+        self._session: Any = Session(channel, transport, aside, aio.Clock(), backlog=keep, remake=remake, batch=BATCH)
         self._state = state
         self._uid = channel.me.uid
         self._fresh: set[str] = set()  # pinned just now: nobody has compared their fingerprints

@@ -1,12 +1,29 @@
 """A state durable before anything else happens, however often it takes; who waits is told. PROTOCOL.md section 11."""
 
 from ..compat import const
-from ..errors import SealcastError, Unstored
+from ..errors import NoRoom, SealcastError, Unstored
 from .aio import explain, sleep_ms
 
 _FIRST_MS = const(200)
 _MOST_MS = const(30000)
 _TOLD = const(4)  # after so many failures (1.4 s) those who wait are told
+
+
+async def commit(session, storage, replies, again, waiting):
+    """The state of a turn (turn.py). again(error): waits before the next attempt to find room. A state that cannot be
+    packed at all is told to `replies`, who wait for this turn."""
+    while True:
+        try:
+            parts = session.channel.commit()
+            break
+        except NoRoom as e:
+            await again(e)
+        except Exception as e:
+            for reply in replies:
+                reply.fail(e)
+            raise
+    if parts:
+        await store(session, storage, parts, waiting)
 
 
 async def store(session, storage, parts, waiting):
@@ -15,7 +32,8 @@ async def store(session, storage, parts, waiting):
     failures = 0
     while True:
         try:
-            return storage.store(parts)
+            under_way = storage.store(parts)
+            return await under_way if under_way else None
         except (OSError, MemoryError, SealcastError) as e:
             text = explain(e)
             session.emit("error", {"code": "storage", "text": text})

@@ -1,9 +1,9 @@
 """The asyncio session that boards and hosts share: turns a Channel's effects into calls, strictly in order.
 
 One task, the engine, is the only one that enters the channel. Everything that happens (a frame, an acknowledgement, a
-tick, a user's call) is an input in one queue: a procedure of the channel and the time. The engine takes one, lets it
-enter the channel and carries out the effects before it takes the next. A STORE is durable before anything after it
-happens (durable.py), and nothing else goes on meanwhile.
+tick, a user's call) is an input in one queue: a procedure of the channel and the time. The engine takes those that
+wait, a few at a time, lets each enter the channel, stores one state for all of them (durable.py), and only then carries
+out their effects, in order. An internal error in between leaves nothing of the turn, as a power cut would.
 
 An input that ends in NoRoom (no memory for a rare part of the code) has done nothing and is tried again. When that does
 not help, the channel is begun anew from its stored state, as after any internal error: that gives back all memory.
@@ -26,12 +26,13 @@ import gc
 
 from ..compat import const
 from ..effects import CONNECT, DISCONNECT, EVENT, MESSAGE, PUBLISH, QUEUED, RECONNECT, SETTLED, STORE, SUBSCRIBE, WAKE
-from ..errors import NoRoom, Offline, SealcastError
+from ..errors import Offline, SealcastError
 from . import crashes
 from .aio import Reply, pause, place, sleep_ms, stop
-from .durable import store
+from .durable import commit, store
 from .link import Link
 from .sends import SEND, send
+from .turn import Turn, token_of
 
 _IDLE_MS = const(5000)  # the engine comes by at least this often: see healthy()
 _STUCK_MS = const(20000)
@@ -51,10 +52,11 @@ def _tick(channel, now):
 class Session:
     """A member at work. `await start()` first; then send(), `async for m in session`, on(), leave() or close()."""
 
-    def __init__(self, channel, transport, storage, clock, random=None, backlog=32, remake=None):
+    def __init__(self, channel, transport, storage, clock, random=None, backlog=32, remake=None, batch=4):
         """random(n) -> n bytes, for the jitter of reconnects only (default: os.urandom).
         remake() -> a channel from the stored state: an internal error (say MemoryError) is survived like a power
         cut, what was in the middle of a step is thrown away. Without it the engine goes on with what it has.
+        batch: how many inputs that wait are taken at once, with one state stored for all of them.
         """
         self.channel = channel
         self._remake = remake
@@ -62,8 +64,9 @@ class Session:
         self.transport = transport
         self.clock = clock
         self._storage = storage
+        self._batch = batch
         self._link = Link(self, transport, random)
-        self._asked = None  # the Reply of the input that is being handled
+        self._asked = []  # the Replies of the inputs that are being handled
         self._inbox = []  # (input, Reply or None, what it is), see _put
         self._frames = 0  # how many of them are received frames
         self._crashes = []  # see crashes.py
@@ -279,7 +282,7 @@ class Session:
                 self._wake = None
                 self._inbox.insert(0, (_tick, None, _OTHER))
             if self._inbox:
-                await self._handle(*self._inbox.pop(0))
+                await self._turn()
             else:
                 if self._wake is None:
                     self._wake = now + _IDLE_MS  # whatever the channel asks for, it is never left alone for longer
@@ -304,42 +307,36 @@ class Session:
         self.channel = self._remake()
         await self._perform(self.channel.start(self.clock.now()))
 
-    async def _handle(self, input, reply, kind):
-        """One input: enter the channel, carry out what it wants, answer who waits for it."""
-        self._asked = reply
-        now = self.clock.now()
-        try:
-            effects = input(self.channel, now)
-        except NoRoom as e:
-            self._inbox.insert(0, (input, reply, kind))
-            self._tries += 1
-            if self._tries % _TRIES == 0:
-                raise e
-            gc.collect()
-            await sleep_ms(_RESTART_MS)
-            return
-        except Exception as e:
-            self._handled(kind)
-            if reply:
-                reply.fail(e)
-            if not isinstance(e, SealcastError):
-                raise
-            if not reply:
-                self.emit("error", {"code": e.code, "text": str(e)})
-            return
-        self._handled(kind)
-        token = 0
-        if kind == SEND:
-            for effect in effects:  # the one with a token is ours
-                if effect[0] in (PUBLISH, QUEUED) and effect[-1]:
-                    token = effect[-1]
-            if token:
+    async def _turn(self):
+        turn = Turn()
+        turn.take(self, self._inbox, self._batch)
+        if turn.error and self._remake:
+            self._inbox = turn.undone() + self._inbox
+            raise turn.error
+        self._asked = turn.replies
+        await commit(self, self._storage, self._asked, self._again, self._waiting)
+        for item, reply, effects in turn.taken:
+            token = token_of(item, effects)
+            if reply and token:
                 self._unacked[token] = reply
-        await self._perform(effects)
-        if reply and not token:
-            reply.done()
+            await self._perform(effects)
+            if reply and not token:
+                reply.done()
+        self._asked = []
+        if turn.error:
+            raise turn.error
+        if turn.room:
+            await self._again(turn.room)
 
-    def _handled(self, kind):
+    async def _again(self, error):
+        self._tries += 1
+        if self._tries % _TRIES == 0:
+            raise error
+        gc.collect()
+        await sleep_ms(_RESTART_MS)
+
+    def handled(self, kind):
+        """An input has entered the channel."""
         self._tries = 0
         if kind == _FRAME:
             self._frames -= 1
@@ -371,7 +368,7 @@ class Session:
             reply.fail(error) if error else reply.done()
 
     def _waiting(self):
-        return [reply for reply in [self._asked] + list(self._unacked.values()) + [i[1] for i in self._inbox] if reply]
+        return [reply for reply in self._asked + list(self._unacked.values()) + [i[1] for i in self._inbox] if reply]
 
     def _deliver(self, message):
         if "message" in self._callbacks:

@@ -247,6 +247,14 @@ def abort(me, members, epochs, reason, uid, now, out):
     out.event("handshake_failed", {"reason": reason, "uid": uid, "waiting": waiting})
 
 
+def resume(epochs, now):
+    """What was stored goes on from now: no clock outlives a restart."""
+    if epochs.current:
+        epochs.current.since = now
+    if epochs.previous:
+        epochs.previous_until = now
+
+
 def expire(epochs, now, out):
     """The previous epoch's grace ends, online or not: its keys are erased."""
     if epochs.previous and now >= epochs.previous_until:

@@ -5,6 +5,7 @@ import asyncio
 from scripted import Memory, Note, Script, Wire, made, publish, run, running, until
 from sealcast.errors import Offline
 from sealcast.run import aio, link
+from sealcast.run.echo import Echo
 
 
 def test_reconnects_wait_longer_each_time():
@@ -213,3 +214,17 @@ def test_closing_ends_whoever_waits():
         await s.close()
 
     run(test())
+
+
+def test_rings_of_others_are_no_proof_of_ours():
+    """What the broker must show us is what we published where we listen; filters on others' notes are not kept."""
+    box = Echo()
+    box.begin("zp/1/c/me/")
+    for filter in ("zp/1/c/other/n/+", "zp/1/c/me/n/+", "zp/1/c/+/j/+"):
+        box.subscribed(filter)
+    box.publishing("zp/1/c/me/n/1", b"note", 7)
+    box.publishing("zp/1/c/me/j/1", b"join", 8)
+    box.publishing("zp/1/c/other/n/1", b"note", 9)
+    assert not box.acked("zp/1/c/me/n/1", b"note", 0) and not box.acked("zp/1/c/me/j/1", b"join", 0)
+    assert box.acked("zp/1/c/other/n/1", b"note", 0)
+    assert box.heard("zp/1/c/me/n/1", b"note") == 7 and box.late(6000)

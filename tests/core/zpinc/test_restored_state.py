@@ -92,3 +92,72 @@ def test_who_lost_its_identity_comes_after_the_one_it_had_and_can_be_approved():
     note(room, "S", b"the new one")
     room.pump()
     assert heard(room) == [("A", "S", b"the new one")]
+
+
+def test_member_and_broker_come_back_from_a_backup_and_what_is_said_then_is_heard():
+    """One connection old: its numbers have been seen by the others alone. They are told who it is, and nobody is a forger."""
+    room = Room(["A", "S"])
+    state, kept = room.stored["S"], dict(room.retained)
+    restored("S", state, room)
+    room.pump()
+    for i in range(3):
+        note(room, "S", b"before %d" % i)
+    room.pump()
+    sid = room.members["S"].me.session.sid
+    assert len(heard(room)) == 3
+    room.retained = kept
+    restored("S", state, room)
+    room.pump()
+    assert room.members["S"].me.session.sid != sid
+    note(room, "S", b"after")
+    room.advance(120000)
+    assert heard(room)[3:] == [("A", "S", b"after")]
+    assert "forged" not in [name for _, name in room.events]
+    assert room.members["A"].out.drops["same_uid"] == 1 == room.members["S"].out.drops["same_uid"]
+
+
+def test_two_clones_are_told_and_so_are_the_others():
+    """Each has the same state and a connection of its own."""
+    room = Room(["A", "S"])
+    clone = Room([])
+    clone.now, clone.retained, clone.stored = room.now, dict(room.retained), dict(room.stored)
+    clone.switch_on("S")
+    answers, run = [], room.run
+
+    def listening(uid, effects):
+        answers.extend([e[1:3] for e in effects if e[0] == "publish" and e[1].endswith("/h")])
+        run(uid, effects)
+
+    room.run = listening
+    restored("S", room.stored["S"], room)
+    room.pump()
+    clone.pump()
+    for topic, frame in clone.retained.items():  # what the clone published reaches all
+        if topic.endswith("/p") or "/j/" in topic:
+            for uid in room.members:
+                room.queue.append((uid, topic, frame))
+    room.pump()
+    assert room.members["A"].out.drops["same_uid"] == 1
+    for topic, frame in answers:
+        clone.queue.append(("S", topic, frame))
+    clone.pump()
+    assert clone.members["S"].out.drops["same_uid"] == 1
+    for topic, frame in clone.retained.items():
+        if "/j/" in topic:
+            room.queue.append(("S", topic, frame))  # its new session: the other one sees its own name in it
+    room.pump()
+    assert room.members["S"].out.drops["same_uid"]
+
+
+def test_a_session_whose_connections_can_be_numbered_no_more_is_followed_by_another():
+    room = Room(["A", "S"])
+    s = room.members["S"]
+    sid = s.me.session.sid
+    s.keepalive.conn = 0xFFFFFFFF
+    room.run("S", s.disconnected(room.now))
+    room.run("S", s.connecting(room.now))
+    room.advance(5000)
+    assert s.me.session.sid != sid and 1024 <= s.keepalive.conn < 2048
+    note(room, "S", b"goes on")
+    room.pump()
+    assert heard(room) == [("A", "S", b"goes on")]

@@ -22,6 +22,8 @@ class Script:
     epoch = None
     me = Joined
     sent = wanted = None
+    held = False
+    state = None  # what an answer leaves to be stored at the end of the turn
 
     def __init__(self, **answers):
         self.answers = answers
@@ -34,6 +36,10 @@ class Script:
         self.calls.append((name,) + args)
         answer = self.answers.get(name)
         return answer(*args) if answer else []
+
+    def commit(self):
+        parts, self.state = self.state, None
+        return parts
 
     def names(self):
         return [call[0] for call in self.calls]

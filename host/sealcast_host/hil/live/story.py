@@ -17,7 +17,6 @@ from reference.frames import HANDSHAKE, NOTE, RATCHET
 from reference.names import ChannelKeys
 from sealcast_host.boards.repl import Gone
 from sealcast_host.bridge.ports import Bridge, maker
-from sealcast_host.broker.server import running_broker
 from sealcast_host.errors import UserError
 from sealcast_host.hil.foresight import Foreseen
 from sealcast_host.hil.live.guest import LiveGuest
@@ -76,6 +75,8 @@ async def _broker(given: dict[str, Any] | None) -> AsyncIterator[dict[str, Any]]
     if given is not None:
         yield given
         return
+    from sealcast_host.broker.server import running_broker  # an extra's, which `hil --help` does without
+
     async with running_broker() as broker:
         yield {"host": "127.0.0.1", "port": broker.port}
 

@@ -1,0 +1,54 @@
+"""A host's state is written beside the loop; who is cancelled meanwhile waits for the end of it."""
+
+import asyncio
+import threading
+
+import pytest
+
+from sealcast_host.member.aside import Aside
+
+
+class Disk:
+    """A storage that is slow until it is let go."""
+
+    def __init__(self, error=None):
+        self.begun, self.go, self.stored, self.error = threading.Event(), threading.Event(), [], error
+
+    def store(self, parts):
+        self.begun.set()
+        self.go.wait(60)
+        if self.error:
+            raise self.error
+        self.stored.append(parts)
+
+
+def test_the_loop_goes_on_while_the_disk_flushes():
+    async def story():
+        disk = Disk()
+        storing = asyncio.create_task(Aside(disk).store([b"state"]))
+        assert await asyncio.to_thread(disk.begun.wait, 60)
+        assert not storing.done() and not disk.stored
+        disk.go.set()
+        await storing
+        assert disk.stored == [[b"state"]]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("error", [None, OSError("full")])
+def test_who_is_cancelled_gives_nothing_back_before_the_write_has_ended(error):
+    async def story():
+        disk = Disk(error)
+        storing = asyncio.create_task(Aside(disk).store([b"state"]))
+        assert await asyncio.to_thread(disk.begun.wait, 60)
+        for _ in range(2):
+            storing.cancel()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert not storing.done()
+        disk.go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await storing
+        assert disk.stored == ([] if error else [[b"state"]])
+
+    asyncio.run(story())
