@@ -245,8 +245,7 @@ class Channel:
     # --- from one phase to the next, and to another place
 
     def _need_reading(self):
-        need("zpinc.history")
-        need(*["zpinc.asking"] * (self.reading.ask_at is not None))
+        need("zpinc.history", "zpinc.asking")
         if self.reading.first:
             need("zpinc.joins")
             self.ratchet.need_online(self.group)
