@@ -21,7 +21,7 @@ from .zpinc import epochs as agreed
 from .zpinc import messages, places, presence
 from .zpinc.epochs import ASK, STALE, Epochs
 from .zpinc.me import CONVERSATIONS, GROUP, Me
-from .zpinc.members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, Members
+from .zpinc.members import ASLEEP, AWAKE, LEFT, PRESENT, Members
 from .zpinc.notes import Reading, Ring
 from .zpinc.places import Places
 from .zpinc.presence import Keepalive
@@ -86,9 +86,8 @@ class Channel:
 
     def connecting(self, now):
         """Before each connection: a number of its own, and the last will that names it."""
-        if self.me.session is None or self.keepalive.conn >= U32 - 2 * CONN:  # no more numbers in this session
+        if self.me.session is None:
             need("zpinc.joins").begin(self.me, self.ring, self.epochs, now, self.out)
-            self.keepalive.conn = 0
         self.keepalive.place = self.ratchet.place(self.group)
         will = presence.will(self.me, self.ring, self.epochs, self.keepalive, self.out)
         self.out.effects.append((CONNECT, self.me.topic("p"), will))

@@ -60,8 +60,10 @@ def measure(put):
             run("channel", "new", "g", "--broker", "127.0.0.1:%d" % port)
             put("x64.send_command.alone_seconds", round(min(run("send", "g", "x") for _ in range(ROUNDS)), 3))
             run("agent", "--detach")
-            put("x64.send_command.agent_seconds", round(min(run("send", "g", "x") for _ in range(ROUNDS)), 3))
-            put("x64.send_command.agent_fifty_seconds", round(min(fifty(env) for _ in range(ROUNDS // 3)), 3))
-            with mock.patch.dict(os.environ, env):  # as a member's program, in its home
-                put("x64.agent.fifty_sends_seconds", round(min(asyncio.run(attached()) for _ in range(ROUNDS)), 3))
-            run("agent", "--stop")
+            try:
+                put("x64.send_command.agent_seconds", round(min(run("send", "g", "x") for _ in range(ROUNDS)), 3))
+                put("x64.send_command.agent_fifty_seconds", round(min(fifty(env) for _ in range(ROUNDS // 3)), 3))
+                with mock.patch.dict(os.environ, env):  # as a member's program, in its home
+                    put("x64.agent.fifty_sends_seconds", round(min(asyncio.run(attached()) for _ in range(ROUNDS)), 3))
+            finally:
+                run("agent", "--stop")

@@ -5,7 +5,7 @@ emulated board, called from Python, as one call and composed.
 import os
 import tempfile
 
-from benchmarks.protocol import CORE, emulated, install, missing
+from benchmarks.protocol import CORE, counted, install, missing
 
 __all__ = ("measure", "missing")
 # The same functions twice: the native ones, and soft_frames.py over the native primitives (what the core did before).
@@ -49,7 +49,7 @@ def measure(put):
     with tempfile.TemporaryDirectory() as folder:
         disk = os.path.join(folder, "disk")
         install(disk)
-        with emulated.Board("VIRT_RV32", disk, icount=True, heap_bytes=1 << 20) as board:
+        with counted(disk) as board:
             for name in ("soft_frames.py",):
                 with open(os.path.join(CORE, "crypto", name), "rb") as file:
                     board.put("/lib/sealcast/crypto/" + name, file.read())

@@ -1,6 +1,7 @@
 """Instructions and bytes of joining, handshakes, notes and conversations on an emulated ESP32-C3."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -48,6 +49,24 @@ def install(disk):
             with open(os.path.join(HERE, name), "rb") as file:
                 board.put(place, file.read())
     return total
+
+
+def counted(disk):
+    """The board whose instructions are counted, with room to spare: no count holds the collector's fight for the last
+    kilobyte, and what does not fit is measured, too."""
+    return emulated.Board("VIRT_RV32", disk, icount=True, heap_bytes=1 << 20)
+
+
+@contextlib.contextmanager
+def replaying():
+    """A Replay on such a board, with the core on a disk of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        disk = os.path.join(folder, "disk")
+        install(disk)
+        with counted(disk) as board:
+            replay = Replay(board)
+            yield replay
+            replay.close()
 
 
 class Replay:
@@ -131,9 +150,7 @@ def measure(put):
         with emulated.Board("VIRT_RV32", disk) as board:
             board.interrupt()
             available = int(board.run("import gc\ngc.collect()\nprint(gc.mem_free())"))
-        # With room to spare: no count holds the collector's fight for
-        # the last kilobyte, and what does not fit is measured, too.
-        with emulated.Board("VIRT_RV32", disk, icount=True, heap_bytes=1 << 20) as board:
+        with counted(disk) as board:
             replay = Replay(board)
             bare, used, _ = (int(word) for word in replay.ready)
             put("rv32imc.core.heap_bytes", used - bare)

@@ -1,10 +1,8 @@
 """What a message of the ratcheting group costs in groups of 2 to 20: multiplications, bytes, instructions, heap."""
-import os
-import tempfile
 from types import SimpleNamespace
 
 from benchmarks.group import Group, settings
-from benchmarks.protocol import BODY, Replay, emulated, install, missing
+from benchmarks.protocol import BODY, missing, replaying
 from sealcast.crypto import host as suite_host
 from sealcast.crypto import soft_frames
 
@@ -60,14 +58,9 @@ def ratcheting(n):
 
 
 def measure(put):
-    with tempfile.TemporaryDirectory() as folder:
-        disk = os.path.join(folder, "disk")
-        install(disk)
-        with emulated.Board("VIRT_RV32", disk, icount=True, heap_bytes=1 << 20) as board:
-            replay = Replay(board)
-            for n in SIZES:
-                _message(put, replay, n)
-            replay.close()
+    with replaying() as replay:
+        for n in SIZES:
+            _message(put, replay, n)
 
 
 def _message(put, replay, n):

@@ -1,9 +1,6 @@
 """What receipts cost a board: one for a message, one for eight at once, and hearing one, signed and in the group."""
 
-import os
-import tempfile
-
-from benchmarks.protocol import BODY, Replay, emulated, install, missing
+from benchmarks.protocol import BODY, missing, replaying
 from benchmarks.ratchet import ratcheting
 
 __all__ = ("measure", "missing")
@@ -12,13 +9,8 @@ ASKING = (0, None, None, True)  # the last arguments of send(): for a receipt
 
 
 def measure(put):
-    with tempfile.TemporaryDirectory() as folder:
-        disk = os.path.join(folder, "disk")
-        install(disk)
-        with emulated.Board("VIRT_RV32", disk, icount=True, heap_bytes=1 << 20) as board:
-            replay = Replay(board)
-            _receipts(put, replay)
-            replay.close()
+    with replaying() as replay:
+        _receipts(put, replay)
 
 
 def _receipts(put, replay):

@@ -3,13 +3,14 @@
 import contextlib
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
+
+from sealcast_host.broker.mosquitto import find as mosquitto
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 120.0  # a busy machine
@@ -36,11 +37,6 @@ def free_port() -> int:
         with socket.socket() as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", port))
             return port
-
-
-def mosquitto() -> str | None:
-    """The program's path; Debian puts it where a user's PATH may not reach."""
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
 class Child:

@@ -134,6 +134,8 @@ def test_two_nodes_talk_leave_and_come_back(group):
     got = a.message("äöü in secret", sender="bob", secrecy="conversation")
     assert got["epoch"] == a.rekeyed("ann", "bob")
     b.event("sent", text="äöü in secret")
+    b.say("receipt of this")
+    assert b.event("sent", command="receipt", text="of this")["who"] == {"confirmed": ["ann"], "unconfirmed": []}
     b.say("leave")
     a.event("left", uid="bob")
     assert b.end() == 0

@@ -9,7 +9,7 @@ from sealcast.wire import unb64
 
 NAMES = {
     "j": "joins", "n": "notes", "p": "presence", "h": "handshake", "c": "conversation",
-    "s": "sync", "g": "ratchet", "e": "ratchet slots", "k": "key packages",
+    "s": "sync", "g": "ratchet", "e": "ratchet slots", "k": "key packages", "r": "receipts",
 }  # fmt: skip
 
 

@@ -43,14 +43,22 @@ async def send(session, body, mode, to, min_secrecy, receipt, timeout):
 
 async def _confirmed(session, seal, sent, to, until):
     """Until all have confirmed, or the time is over."""
-    asking = asyncio.create_task(session.ask(seal, SEND))
-    while not asking.done() or sent and sent[-1][1].waiting:
-        if sent and session.clock.now() >= until:
+    ended = []  # with what, once it was acknowledged or had its turn
+
+    async def ask():
+        try:
+            ended.append(await session.ask(seal, SEND))
+        except Exception as e:
+            ended.append(e)
+
+    asking = asyncio.create_task(ask())
+    while not (sent and session.clock.now() >= until):
+        if ended and (isinstance(ended[0], Exception) or not sent[-1][1].waiting):
             break
         await sleep_ms(_POLL_MS)
-    if asking.done():
-        await asking  # raises what went wrong
     await stop(asking)
+    if ended and isinstance(ended[0], Exception):
+        raise ended[0]
     said, wanted = sent[-1]
     wanted.waiting = {}  # nobody waits any more
     named = [to] if to else said.audience + said.missing

@@ -12,7 +12,7 @@ from ..rare import load
 from ..wire import BARRIER, NOTE, PRESENCE, header
 from . import places as left
 from .identity import open_join
-from .members import CONN, WILL
+from .members import WILL
 from .messages import deliver_notes
 from .notes import GAP_MS, LATE_MS, drain, frame_digest
 from .presence import presence_conn
@@ -72,9 +72,7 @@ def own(me, ring, reading, conn, stream, frame, now, out):
                 reading.used = True
     elif stream == "p" and reading.first:
         ad, sid, counter, pt = me.keys.open(frame, PRESENCE, me.tag)
-        seen = presence_conn(pt)
-        later = counter != WILL if seen == conn else seen // CONN >= conn // CONN  # the broker has this one's will
-        if sid == me.session.sid and later:
+        if sid == me.session.sid and presence_conn(pt) >= conn + (counter == WILL):  # the broker has this one's will
             check(me.suite, me.session.S, ad, pt)
             reading.used = True
     return False

@@ -11,7 +11,7 @@ from .epochs import STALE
 from .heard import MARK, Heard, read
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
 from .me import MySession
-from .members import CONN, GONE, WILL, Member
+from .members import GONE, WILL, Member
 from .messages import next_note
 from .notes import MAX_MISSED
 
@@ -67,8 +67,6 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
     # Ours will be one above
     if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX and members.lamport < LAMPORT_MAX:
         raise Reject("jump")
-    if high // CONN == conn // CONN > 0:  # used by a clone, or before a backup came back
-        out.complain("same_uid", me.uid, now)
     if not out.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
         raise Reject("stale")
     members.lamport = max(members.lamport, lamport)

@@ -18,7 +18,6 @@ UNHEARD = const(5)  # known from our storage, not heard of in this run: still pr
 STATUS = {AWAKE: "awake", ASLEEP: "asleep", LEFT: "left", GONE: "gone", UNHEARD: "unheard"}
 PRESENT = (AWAKE, ASLEEP, UNHEARD)
 
-CONN = const(1024)  # connections are numbered in steps of this, with a random rest: a restored state takes another one
 WILL = U32  # the counter of a last will: after every keepalive of its connection
 MAX_SESSIONS = const(3)
 
@@ -107,10 +106,6 @@ class Member:
             return p.conn >= self.conn and p.conn > self.willed
         have = (self.conn, self.counter)
         return (p.conn, counter) > have or self.status in PRESENT and self.epoch is None and (p.conn, counter) == have
-
-    def beside(self, p):
-        """Is this another one of the connections that we know: out of a state that two use, or that came back?"""
-        return p.conn != self.conn and p.conn // CONN == self.conn // CONN > 0
 
     def see(self, p, counter, now):
         """A fresh, verified presence."""

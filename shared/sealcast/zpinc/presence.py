@@ -10,7 +10,7 @@ from ..errors import Reject
 from ..rare import need
 from ..wire import PRESENCE, Reader, header, u32
 from .heard import ALL, MANY, MARK, read
-from .members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, STATUS, WILL
+from .members import ASLEEP, AWAKE, LEFT, PRESENT, STATUS, WILL
 from .messages import deliver_notes, missed
 from .notes import MAX_SEQ, drain, ring_matches
 
@@ -62,12 +62,9 @@ def open_presence(keys, frame, member):
     right = p.status in (AWAKE, ASLEEP, LEFT) and (counter != WILL or p.status == LEFT)
     if not right or not 5 <= p.keepalive <= 3600 or p.head > MAX_SEQ:
         raise Reject("format")
-    beside = counter != WILL and member.beside(p)
-    if not beside and not member.fresh(p, counter):
+    if not member.fresh(p, counter):
         raise Reject("behind" if p.conn < member.conn and counter != WILL else "stale")
     check(keys.suite, session.S, ad, pt)
-    if beside:
-        raise Reject("same_uid")
     return session, counter, p
 
 
@@ -89,7 +86,7 @@ class Keepalive:
 
 def will(me, ring, epochs, keepalive, out):
     """A new connection begins: the frame that the broker publishes when it ends without a goodbye."""
-    keepalive.conn = (keepalive.conn // CONN + 1) * CONN + int.from_bytes(me.rng.bytes(2), "big") % CONN
+    keepalive.conn += 1
     keepalive.counter = 0
     out.dirty = True
     return _seal(me, ring, epochs, keepalive, WILL, LEFT, 0, b"", out)
@@ -138,9 +135,9 @@ def receive(me, members, epochs, reading, member, frame, now, out):
     try:
         _, counter, p = open_presence(me.keys, frame, member)
     except Reject as e:
-        if e.reason in ("behind", "same_uid"):
+        if e.reason == "behind":
             old = frame[2:18] != member.current.sid
-            number = (members.lamport, 0) if old else (0, conn | (CONN - 1))
+            number = (members.lamport, 0) if old else (0, conn)
             need("zpinc.joins").answer_stale(me, member, frame[2:18], number[0], number[1], now, out)
         raise
     for m in members.by_tag.values():  # one object for all who say the same

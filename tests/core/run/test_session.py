@@ -8,7 +8,7 @@ import asyncio
 from scripted import Memory, Note, Script, Wire, made, publish, run, running, started, until
 from sealcast.channel import ONLINE
 from sealcast.effects import Sent, Wanted
-from sealcast.errors import NoGroup, Offline, TooWeak
+from sealcast.errors import Mute, NoGroup, Offline, TooWeak
 from sealcast.run import aio
 
 
@@ -176,7 +176,8 @@ def test_a_receipt_is_waited_for_and_its_time_ends():
         tag, wanted = b"t" * 16, Wanted({b"t" * 16: "anna"}, {}, None)
         ch = Script(send=lambda body, mode: [publish(1, 7)])
         ch.sent, ch.wanted, ch.phase = Sent("note", ["anna"], ["bert"], None, None), wanted, ONLINE
-        s = await running(ch, Wire())
+        wire = Wire()
+        s = await running(ch, wire)
         waiting = asyncio.create_task(s.send(b"x", "note", receipt=True, timeout=600))
         await until(lambda: ("acked", 7) in ch.calls)
         assert not waiting.done()
@@ -199,6 +200,17 @@ def test_a_receipt_is_waited_for_and_its_time_ends():
             await s.send(b"x", receipt=True, timeout=600)
             raise AssertionError("sent")
         except TooWeak:
+            pass
+        ch.answers["send"] = lambda body, mode: [publish(2, 8)]
+        ch.wanted = Wanted({tag: "anna"}, {}, None)
+        wire.ack.clear()
+        waiting = asyncio.create_task(s.send(b"x", receipt=True, timeout=600))
+        await until(lambda: wire.log[-1][1] == "t/2")
+        s.give_up(None, Mute("refused"))  # sealed, and of no use: nobody waits for receipts of it
+        try:
+            await waiting
+            raise AssertionError("sent")
+        except Mute:
             pass
         await s.close()
 

@@ -5,7 +5,7 @@ from room import Room
 from sealcast.errors import NoConversation, TooWeak
 from solo import Peer, Solo
 
-HEAP = "heapsize=400k"  # for three members and their broker in one
+HEAP = "heapsize=400k"
 
 
 def said(room, uid, mode=None, **more):
