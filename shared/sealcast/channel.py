@@ -359,11 +359,13 @@ class Channel:
     # --- the end of every call
 
     def commit(self):
-        """Parts of the state, to be durable before any effect since the last commit, or None. Raises NoRoom."""
-        if self.out.dirty:
-            parts, self._flush_at = load("state").pack_parts(self), None
-            self.out.dirty = self._taken = False
-            return parts
+        """Effects to carry out before any other since the last commit: what is lost, and a STORE. Raises NoRoom."""
+        if not self.out.dirty:
+            return []
+        parts, self._flush_at = load("state").pack_parts(self), None
+        self.out.dirty = self._taken = False
+        losses, self.out.losses = self.out.losses, []
+        return losses + [(STORE, parts)]
 
     def _finish(self, now):
         out = self.out
@@ -374,10 +376,8 @@ class Channel:
             presence.soon(self.me, self.others, self.epochs, self.keepalive, self.ratchet.place(self.group), now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
-        # Before all else. Should there be no memory for it, nothing is forgotten: the next input ends with it.
-        if parts := None if self.held else self.commit():
-            out.effects.insert(0, (STORE, parts))
-        effects = out.take()
+        # Should there be no memory for the state, nothing is forgotten: the next input ends with it.
+        effects = ([] if self.held else self.commit()) + out.take()
         if self._sweep_at is None and rare.holding():
             self._sweep_at = now + SWEEP_MS
         wake = self._next_wake(now)

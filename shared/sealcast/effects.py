@@ -1,7 +1,7 @@
 """What the core decides, as data: effects, and the two boxes that outlive an input. PROTOCOL.md section 11.
 
 An effect is a tuple with fixed places. They are carried out in order; whatever stands after a STORE waits until
-it is durable.
+it is durable. What is lost is said before the STORE that forgets it.
 
     (STORE, parts)                   parts: list of bytes, one state together
     (CONNECT, topic, payload)        before a connection: its last will
@@ -113,6 +113,7 @@ class Out:
     def __init__(self, limit):
         """limit: how many publishes may wait for the broker."""
         self.effects = []
+        self.losses = []  # events that say what is lost: they go before the STORE that forgets it
         self.dirty = False  # does the stored state no longer say what we must not forget?
         self.drops = {}  # reason -> count
         self.outbox = Outbox(limit)
@@ -130,6 +131,11 @@ class Out:
 
     def event(self, name, detail):
         self.effects.append((EVENT, name, detail))
+
+    def lost(self, name, detail):
+        """Something that was said is lost. A power cut makes this event come twice rather than never."""
+        self.losses.append((EVENT, name, detail))
+        self.dirty = True
 
     def deliver(self, message):
         self.inbox.append(message)

@@ -29,13 +29,13 @@ class GroupBroker(Broker):
     # --- order, loss
 
     def _delay_in(self, connection, topic):
+        """When it comes. The order within a topic stays also when the network changes while messages are on their way."""
         w, n = self.world, self.network
-        at = w.now + w.random.randint(*n.delay)
+        last = connection.__dict__.setdefault("last_of", {})
+        at = max(w.now + w.random.randint(*n.delay), last.get(topic, 0))
         if n.fifo:
             at = connection.last_down = max(at, connection.last_down)
-        else:
-            last = connection.__dict__.setdefault("last_of", {})
-            at = last[topic] = max(at, last.get(topic, 0))
+        last[topic] = at
         return at
 
     def _down(self, connection, topic, payload):

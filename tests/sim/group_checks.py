@@ -1,7 +1,8 @@
 """What must hold for the ratcheting group at every step, whatever breaks: DESIGN.md's invariants 1 to 9 on it."""
 
+from sealcast.smmp.agreement import Agreement
 from sealcast.smmp.ratchet import frame_epoch, frame_hash
-from sealcast.wire import TAG
+from sealcast.wire import AGREEMENT, TAG
 from sim import sodium
 from sim.checks import Checks
 from sim.group_attacker import Thief
@@ -48,8 +49,10 @@ class GroupChecks(Checks):
             raise Broken("the queue grows beyond its bound")
 
     def _moved(self, client, g, where):
-        self.at[client.uid] = where
+        before, self.at[client.uid] = self.at.get(client.uid), where
         if where is None:
+            if before is not None:
+                self.unsteady.add(client.uid)  # removed; the event may go with the power
             return
         if g.phase != REJOIN:
             self._same(g.state)
@@ -57,6 +60,9 @@ class GroupChecks(Checks):
             uid_of = client.channel.others.uid_of
             who = [uid_of(t) for t in g.state.tags]
             self.nodes[g.state.head] = Node(g.state.epoch, g.last[22:54], uid_of(g.last_by), g.last, who)
+        last = self.nodes.get(self.nodes[g.state.head].prev)
+        if last and client.uid not in last.tags:
+            self.unsteady.add(client.uid)  # it came late; the event may go with the power
 
     def _same(self, st):
         """Invariant 2: equal epoch and head mean equal keys."""
@@ -110,8 +116,7 @@ class GroupChecks(Checks):
         super().event(client, name, detail)
         if name in ("desync", "forked", "removed", "resynced", "collision", "message_undecryptable", "undeliverable"):
             self.count(name)
-        late = name == "group" and detail["reason"] != 1 and client.uid in detail["added"]
-        if name in ("desync", "forked", "removed", "undeliverable") or late:
+        if name in ("desync", "forked", "undeliverable"):
             self.unsteady.add(client.uid)
         if name == "message_undecryptable" and self.world.traitor is None:
             raise Broken("a private message could not be opened")
@@ -163,9 +168,21 @@ class GroupChecks(Checks):
             known + [p.frame for p in (g.outgoing.pending, g.undo and g.undo.own) if p],
         )
 
+    @staticmethod
+    def _served(frame, group):
+        """Is this an agreement by a key that the victim still has, that of the epoch kept included?"""
+        if frame[1] != AGREEMENT:
+            return False
+        a, tag = Agreement(frame), group.state.tags[group.state.index]
+        keys = [st.R[st.tags.index(tag)] for st in (group.state, group.undo and group.undo.state) if st and tag in st.tags]
+        if tag not in a.tags or a.organizer == tag:
+            return False
+        at = a.tags.index(tag)
+        return a.numbers[at] == 0 and a.R[at] in keys
+
     def secrecy(self, taken):
-        """Invariant 4: nothing before but the one epoch kept; nothing
-        from the second message after the victim has sent.
+        """Invariant 4: nothing before but the one epoch kept, and what came since an agreement that our present key
+        served instead of a package (PROTOCOL.md 16.2); nothing from the second message after the victim has sent.
         """
         uid, epoch, head, thief, known = taken
         if self.world.clients[uid].lineage:
@@ -173,6 +190,8 @@ class GroupChecks(Checks):
         thief.work(self.world.broker.seen)
         before, at = set(), self.nodes[head].prev if head in self.nodes else None
         while at in self.nodes:
+            if self._served(self.nodes[at].frame, thief.group):
+                before.clear()
             before.add(at)
             at = self.nodes[at].prev
         for frame in thief.opened:

@@ -38,6 +38,12 @@ def network(random):
     return kind, GroupNetwork()
 
 
+def apart(one, other):
+    """Has one removed the other, which has not taken that and goes on by itself?"""
+    a, b = one.group.state, other.group.state
+    return a.head != b.head and (one.me.tag in b.tags) != (other.me.tag in a.tags)
+
+
 class GroupStory(Story):
     def __init__(self, seed, tracing=None):
         self.world = w = GroupWorld(seed, tracing)
@@ -180,10 +186,16 @@ class GroupStory(Story):
                 self.back(c)
 
     def look(self):
-        """Nobody is in a group any more (all have left), or a member of it does not know: a person sets that right."""
+        """Nobody is in a group any more (all have left), a member of it does not know, or some have removed the others
+        and these go on by themselves (each send says whom it does not reach): a person sets that right."""
         w = self.world
         live, inside = w.groups()
         lively = [c for c in inside if c.channel.group.phase == LIVE]
+        lively.sort(key=lambda c: -c.channel.group.state.epoch)
+        for c in [c for c in lively if apart(lively[0].channel, c.channel)]:
+            w.checks.unsteady.add(c.uid)
+            w.change(c, "leave")
+        live, inside = w.groups()
         if not any(c.channel.group.phase in (1, LIVE) for c in inside):
             w.checks.unsteady.update(w.clients)
             w.change(live[0], "create", [c.uid for c in live[1:]])

@@ -9,11 +9,8 @@ import os
 import pytest
 
 from sim.group_schedule import BOUND_MS, GroupStory
-from sim.recorder import Broken
 
 CHUNK = 50
-# A fault that stands open (docs/THREATS.md, "Known faults"): a stolen state opened an earlier message in this story.
-OPEN = (1756,)
 
 
 def seeds():
@@ -24,20 +21,12 @@ def seeds():
 @pytest.mark.parametrize("begin", range(*seeds(), CHUNK))
 def test_every_invariant_of_the_group_holds_whatever_breaks(begin):
     for seed in range(begin, min(begin + CHUNK, seeds()[1])):
-        if seed in OPEN:
-            continue
         try:
             w = GroupStory(seed).run()
         except Exception as e:
             e.add_note(f"replay: python tests/sim/run.py --group --seed {seed} --trace")
             raise
         assert w.settle_ms <= BOUND_MS, seed
-
-
-@pytest.mark.xfail(strict=True, raises=Broken, reason="open since members subscribe before they show themselves")
-@pytest.mark.parametrize("seed", OPEN)
-def test_a_fault_that_stands_open(seed):
-    GroupStory(seed).run()
 
 
 def test_members_of_a_group_confirm():

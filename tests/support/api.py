@@ -93,7 +93,7 @@ def events():
         for node in ast.walk(ast.parse(path.read_text())):
             if (
                 isinstance(node, ast.Call)
-                and ast.unparse(node.func).rpartition(".")[2] in ("event", "emit")
+                and ast.unparse(node.func).rpartition(".")[2] in ("event", "lost", "emit")
                 and len(node.args) == 2
                 and isinstance(node.args[0], ast.Constant)
                 and isinstance(node.args[1], ast.Dict)

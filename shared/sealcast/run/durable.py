@@ -9,21 +9,18 @@ _MOST_MS = const(30000)
 _TOLD = const(4)  # after so many failures (1.4 s) those who wait are told
 
 
-async def commit(session, storage, replies, again, waiting):
-    """The state of a turn (turn.py). again(error): waits before the next attempt to find room. A state that cannot be
-    packed at all is told to `replies`, who wait for this turn."""
+async def commit(channel, replies, again):
+    """-> the effects that go before all others of a turn (turn.py). again(error): waits before the next attempt to find
+    room. A state that cannot be packed at all is told to `replies`, who wait for this turn."""
     while True:
         try:
-            parts = session.channel.commit()
-            break
+            return channel.commit()
         except NoRoom as e:
             await again(e)
         except Exception as e:
             for reply in replies:
                 reply.fail(e)
             raise
-    if parts:
-        await store(session, storage, parts, waiting)
 
 
 async def store(session, storage, parts, waiting):

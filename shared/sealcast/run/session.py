@@ -314,7 +314,7 @@ class Session:
             self._inbox = turn.undone() + self._inbox
             raise turn.error
         self._asked = turn.replies
-        await commit(self, self._storage, self._asked, self._again, self._waiting)
+        await self._perform(await commit(self.channel, self._asked, self._again))
         for item, reply, effects in turn.taken:
             token = token_of(item, effects)
             if reply and token:

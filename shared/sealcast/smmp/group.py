@@ -137,7 +137,7 @@ class Search:
         self.target = None  # where we are going
         self.cause = self.claim = None  # of a doubt: tag of who says that we are elsewhere, and the position it names
         self.held = []  # live frames that came meanwhile
-        self.overflow = False
+        self.gone = -1  # the highest epoch of those that found no room
         self.question = None
         self.echo = False  # has it come back?
         self.nonces = []  # of all questions of this search: an answer to any will do

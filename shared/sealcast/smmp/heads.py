@@ -12,7 +12,7 @@ from ..wire import CONTROL, Reader, header, u32
 from .group import LIVE, SLOTS, SYNC
 from .order import need_search, write_slot
 from .outgoing import publish
-from .ratchet import MAX_EPOCH, MAX_NUMBER, frame_epoch, frame_hash, frame_prev
+from .ratchet import MAX_EPOCH, MAX_NUMBER, frame_epoch, frame_hash
 
 # Types of control frames
 ASK = const(1)
@@ -248,14 +248,12 @@ def hold(group, frame):
     s = group.search
     s.held.append(frame)
     while len(s.held) > MAX_HELD or sum([len(f) for f in s.held]) > HELD_BYTES:
-        s.held.pop(0)
-        s.overflow = True
+        s.gone = max(s.gone, frame_epoch(s.held.pop(0)))
 
 
 def hole(group):
-    """Is something missing between us and what we hold?"""
-    s, st = group.search, group.state
-    return s.overflow and not [f for f in s.held if frame_epoch(f) == st.epoch and frame_prev(f) == st.head]
+    """Is a frame of our epoch, or of a later one, gone from what we held? Then what is left may have lost to it."""
+    return group.search.gone >= group.state.epoch
 
 
 def hear(group, c):

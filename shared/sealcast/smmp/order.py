@@ -333,7 +333,7 @@ def _open_private(me, members, group, sender, st, frame, payload, out):
         nonce = ratchet.body_nonce(frame, st.N)
         text, group.pairs[sender] = private.open_payload(suite, pair, st.epoch, sender, nonce, payload)
     except Reject:
-        out.event("message_undecryptable", {"uid": members.uid_of(sender), "private": True})
+        out.lost("message_undecryptable", {"uid": members.uid_of(sender), "private": True})
         return None
     return text
 

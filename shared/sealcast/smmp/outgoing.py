@@ -94,10 +94,9 @@ def flush(me, members, group, now, out):
     nonce, t = me.rng.nonce(st.head, lead + text), None
     if to is not None:
         if to not in group.pairs:
-            out.event("undeliverable", {"uid": members.uid_of(to), "number": int.from_bytes(lead[5:NUMBERED], "big")})
+            out.lost("undeliverable", {"uid": members.uid_of(to), "number": int.from_bytes(lead[5:NUMBERED], "big")})
             if token:
                 out.settled(token, NoGroup("its receiver left the group"))
-            out.dirty = True
             flush(me, members, group, now, out)
             return
         t = me.rng.bytes(32)

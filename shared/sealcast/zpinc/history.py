@@ -135,6 +135,5 @@ def tick(me, members, reading, now, out):
                 want(me, reading, member, now, out)
             else:
                 first, last = w.skip()
-                out.event("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "note"})
-                out.dirty = True
+                out.lost("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "note"})
                 deliver_notes(me, member, drain(reading, member, now), now, out)

@@ -71,8 +71,7 @@ def deliver_notes(me, member, notes, now, out):
 
 
 def _missing(member, first, last, out):
-    out.event("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "conversation"})
-    out.dirty = True
+    out.lost("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "conversation"})
 
 
 def missed(me, epochs, member, said, out):

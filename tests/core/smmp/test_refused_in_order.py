@@ -6,7 +6,7 @@ PROTOCOL.md 17.4 and 18, on CPython and MicroPython. Every frame goes through Ch
 from check import raises
 from insider import agreement, refuses, same, signed_by, three
 from sealcast.errors import Reject
-from sealcast.smmp import order, sync
+from sealcast.smmp import heads, order, sync
 from sealcast.smmp import ratchet as smmp
 from sealcast.smmp.group import LIVE, SLOTS, SYNC, statics
 from sealcast.smmp.heads import ASK, HEAD, NEED
@@ -195,3 +195,20 @@ def test_a_question_that_is_repeated_costs_nothing():
             effects += ann.tick(room.now)
         answers += len([e for e in effects if e[0] == "publish" and e[1] == topic])
     assert answers == 1
+
+
+def test_a_frame_whose_rival_found_no_room_is_not_taken():
+    """Of two frames for one epoch the first was let go while bob was looking: the second fits, and lost."""
+    room = three()
+    bob = room.members["bob"]
+    group, epoch = bob.group, bob.group.state.epoch
+    first, second = made_by(room, "ann"), made_by(room, "cem")
+    sync.start(bob.me, group, True, room.now, bob.out)
+    for frame in [first, second] + [header(smmp.RATCHET, group.id, epoch + 1) + bytes((i,)) * 64 for i in range(31)]:
+        heads.hold(group, frame)
+    assert first not in group.search.held and second in group.search.held
+    sync.arrived(bob.me, bob.others, group, room.now, bob.out)
+    assert (group.phase, group.state.epoch) == (SYNC, epoch)  # it asks again
+    group.search.held, group.search.gone = [second], epoch - 1
+    sync.arrived(bob.me, bob.others, group, room.now, bob.out)
+    assert (group.phase, group.state.epoch) == (LIVE, epoch + 1)  # nothing of this epoch is gone

@@ -39,7 +39,7 @@ class Script:
 
     def commit(self):
         parts, self.state = self.state, None
-        return parts
+        return [("store", parts)] if parts else []
 
     def names(self):
         return [call[0] for call in self.calls]
