@@ -154,7 +154,7 @@ def restarts() -> None:
     assert len(r.view.by_uid("boris").sessions) == 1 and len(r.view.by_uid("clara").sessions) == 2
     statuses = {(s.uid, s.what.status) for s in seen if isinstance(s.what, Presence)}
     assert {("anna", 1), ("anna", 3), ("boris", 3), ("clara", 2)} <= statuses, statuses
-    assert {s.what.conn // 1024 for s in seen if isinstance(s.what, Presence) and s.uid == "boris"} == {1, 2}
+    assert {s.what.conn >> 16 for s in seen if isinstance(s.what, Presence) and s.uid == "boris"} == {1, 2}
     check_draws(w, r)
 
 

@@ -230,6 +230,6 @@ def test_a_claim_about_our_own_numbers_needs_our_signature():
     sid = first.ch.me.session.sid
     me, mallory = impostor("solo")
     mallory.session.sid = sid
-    again.connect(mallory.note(0xFFFFFFFF), mallory.presence(conn=99 * 1024))
+    again.connect(mallory.note(0xFFFFFFFF), mallory.presence(conn=99 << 16))
     assert again.ch.me.session.sid == sid
     assert again.ch.out.drops == {"signature": 2}
