@@ -27,7 +27,7 @@ DROPS = {
     "package": "a key package that does not fit its member",
     "padding": "wrongly padded",
     "ring": "a stored note that is not its sender's",
-    "same_uid": "two go on from one state (a copy, a backup): what they said last may be lost; give each its own name (--uid)",
+    "same_uid": "two go on from one state (a copy, a backup): what they said last may be lost; name each (--uid)",
     "signature": "a signature that is wrong",
     "stale": "of an earlier session of its sender",
     "state": "nothing that could come at this point",
