@@ -23,6 +23,7 @@ class Log:
             text = json.dumps(line)
         elif name == "message":
             how = ("old " if info["historic"] else "") + info["secrecy"]
+            how += "" if info["age"] is None else ", at most %d s old" % info["age"]
             how += (", private" if info["private"] else "") + (", again" if info["again"] else "")
             text = "%s %s from %s: %s" % (
                 _stamp(now), how, _show(info["sender"]), _show(info["body"]),
@@ -42,7 +43,7 @@ class Log:
 def _message(m):
     """Message -> dict; a body that is not UTF-8 is given as hex."""
     info = {}
-    for name in ("sender", "secrecy", "origin", "time", "seq", "historic", "epoch", "again", "private"):
+    for name in ("sender", "secrecy", "origin", "time", "age", "seq", "historic", "epoch", "again", "private"):
         info[name] = getattr(m, name)
     try:
         info["body"] = str(m.body, "utf-8")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from .cpace import Epoch
 from .encoding import Reader, Reject, lv, pad, u32, unpad_asking
 from .frames import CONVERSATION, Header, associated, open_sealed, parse_header, seal, sign, verify
+from .heard import Marks, pack_heard, read_heard
 from .joins import Join
 from .names import ChannelKeys
 from .primitives import derive
@@ -18,6 +19,7 @@ class Said:
     time: int
     body: bytes
     asks: bool = False
+    heard: Marks = ()
 
 
 def message_key(chain: bytes, steps: int) -> bytes:
@@ -70,7 +72,7 @@ class Conversation:
     def build(self, party: Join, said: Said, nonce: bytes, session_seed: bytes) -> bytes:
         """The message as `party` sends it; the chains here are not moved."""
         ad = associated(Header(CONVERSATION, self.epoch.hid[:16], said.seq), self.keys.rp, party.name)
-        pt = u32(said.time) + pad(said.body, said.asks)
+        pt = u32(said.time) + pack_heard(said.heard) + pad(said.body, said.asks)
         if self.signed:
             pt = sign(session_seed, ad, pt, self.epoch.hid)
         sealed = seal(self.chains[party.name].key_for(said.seq), ad, nonce, pt)
@@ -89,10 +91,11 @@ class Conversation:
             raise Reject("members")
         chain = self.chains[name]
         pt = open_sealed(chain.key_for(header.seq), ad, sealed)
-        if self.signed and len(pt) < 4 + 64:
+        if self.signed and len(pt) < 5 + 64:
             raise Reject("signature", "too short for one")
         reader = Reader(pt[:-64] if self.signed else pt)
-        said = Said(header.seq, reader.number(4), *unpad_asking(reader.rest()))
+        time, heard = reader.number(4), read_heard(reader)
+        said = Said(header.seq, time, *unpad_asking(reader.rest()), heard)
         if self.signed:
             verify(self.parties[name].S, ad, pt, self.epoch.hid)
         chain.used(header.seq)

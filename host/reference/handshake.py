@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .encoding import Reader, Reject, u8
 from .frames import HANDSHAKE, Header, associated, open_sealed, parse_header, seal, sign, verify
-from .joins import STALE, Join, Stale
+from .joins import ASK, MOST_ASKED, STALE, Ask, Join, Stale
 from .names import ChannelKeys
 
 PROPOSE, SHARE, SUM, CONFIRM = 1, 2, 3, 4
@@ -47,7 +47,7 @@ class Confirm:
     proof: bytes
 
 
-Body = Propose | Share | Sum | Confirm | Stale
+Body = Propose | Share | Sum | Confirm | Stale | Ask
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,11 @@ def parse(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[bytes, Jo
             reader.take(64)
         case 5 if first == STALE and header.seq == 0:
             body = Stale(reader.take(16), reader.number(4), reader.number(4))
+        case 6 if first == ASK and header.seq == 0:
+            sids = reader.rest()
+            if not sids or len(sids) % 16 or len(sids) > 16 * MOST_ASKED:
+                raise Reject("format", "sids")
+            body = Ask(tuple(sids[i : i + 16] for i in range(0, len(sids), 16)))
         case _:
             raise Reject("format", "type")
     reader.end()

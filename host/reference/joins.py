@@ -11,6 +11,7 @@ LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 MAX_LAMPORT, JUMP = 2**31 - 1, 65536
 SESSIONS_KEPT = 3
 STALE = 5
+ASK, MOST_ASKED = 6, 32
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,18 @@ class Stale:
     sid: bytes
     lamport: int
     conn: int = 0
+
+
+@dataclass(frozen=True)
+class Ask:
+    """The question of section 6.5: the sessions of which the asker knows no join."""
+
+    sids: tuple[bytes, ...]
+
+
+def build_ask(keys: ChannelKeys, uid: str, sid: bytes, ask: Ask, nonce: bytes) -> bytes:
+    ad = associated(Header(HANDSHAKE, sid, 0), keys.rp, keys.name(uid))
+    return seal(keys.msgkey, ad, nonce, u8(ASK) + b"".join(ask.sids))
 
 
 def session_above(stale: Stale, sid: bytes, lamport: int, conn: int, largest: int) -> int | None:

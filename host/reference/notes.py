@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from .encoding import Reader, Reject, lv, pad, u32, unpad_asking
 from .frames import NOTE, Header, associated, open_sealed, parse_header, seal, sign, verify
+from .heard import Marks, pack_heard, read_heard
 from .joins import Join
 from .names import ChannelKeys
 from .primitives import H
@@ -15,26 +16,18 @@ END = 2**31 - 1
 
 @dataclass(frozen=True)
 class Note:
-    """`named` is the (lamport, sid) of the newest join that the sender had accepted."""
-
     sid: bytes
     seq: int
     time: int
-    named: tuple[int, bytes]
     body: bytes
     asks: bool = False
-
-    def live_for(self, current_sid: bytes, own: tuple[int, bytes]) -> bool:
-        """Section 7.3: in the sender's current session, and made by
-        one who knew the receiver's session or a later one.
-        """
-        return self.sid == current_sid and self.named >= own
+    heard: Marks = ()
 
 
 def build_note(keys: ChannelKeys, uid: str, note: Note, nonce: bytes, session_seed: bytes | None) -> bytes:
     """Signed if a seed of the session is given."""
     ad = associated(Header(NOTE, note.sid, note.seq), keys.rp, keys.name(uid))
-    body = u32(note.time) + u32(note.named[0]) + note.named[1] + pad(note.body, note.asks)
+    body = u32(note.time) + pack_heard(note.heard) + pad(note.body, note.asks)
     return seal(keys.msgkey, ad, nonce, sign(session_seed, ad, body) if session_seed is not None else body)
 
 
@@ -48,14 +41,14 @@ def parse_note(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[byte
         raise Reject("window", "the numbers have come to their end")
     ad = associated(header, keys.rp, name)
     pt = open_sealed(keys.msgkey, ad, frame)
-    if signed and len(pt) < 24 + 64:
+    if signed and len(pt) < 5 + 64:
         raise Reject("signature", "too short for one")
     reader = Reader(pt[:-64] if signed else pt)
-    time, named = reader.number(4), (reader.number(4), reader.take(16))
+    time, heard = reader.number(4), read_heard(reader)
     body, asks = unpad_asking(reader.rest())
     if signed:
         verify(session.S, ad, pt)
-    return Note(header.epoch, header.seq, time, named, body, asks)
+    return Note(header.epoch, header.seq, time, body, asks, heard)
 
 
 def slot_digest(frame: bytes) -> bytes:

@@ -15,7 +15,7 @@ from .conversations import Said
 from .cpace import scalar
 from .encoding import Reject
 from .frames import BARRIER, Header, associated, seal
-from .joins import MAX_LAMPORT, SecretIdentity, Stale, build_join, build_stale
+from .joins import MAX_LAMPORT, Ask, SecretIdentity, Stale, build_ask, build_join, build_stale
 from .known import Known
 from .names import RETAINED, ChannelKeys
 from .notes import Note, build_note, ring_digest
@@ -94,6 +94,12 @@ class Peer:
             *(self.notice_key() if self.connections <= 3 else []),
         ]
 
+    def _again(self) -> list[Publication]:
+        """Our join, for who is not shown it (6.5)."""
+        public = ed25519_public(self.seed)
+        frame = build_join(self.keys, self.uid, self.secret, self.sid, public, self.lamport, self.K, self.draw(24))
+        return [self.put("j", frame, self.lamport % 4)]
+
     def notice_key(self) -> list[Publication]:
         key = NoticeKey(self.sid, x25519_base(self.notice_secret))
         return [self.put("k", build_package(self.keys, self.uid, key, self.draw(24), self.seed), NOTICE_SLOT)]
@@ -109,20 +115,26 @@ class Peer:
         said = self.sent.get(self.epoch.computation.hid, 0) if self.epoch else 0
         how = (status, self.conn, keepalive, sleep, self.seq, digest, self.attempt)
         p = Presence(
-            self.sid, self.counter, *how, epoch=epoch, said=said, place=place[0], place_head=place[1]
+            self.sid, self.counter, *how, epoch=epoch, said=said, place=place[0], place_head=place[1],
+            heard=self.view.heard.marks,
         )  # fmt: skip
-        return [self.put("p", build_presence(self.keys, self.uid, p, self.draw(24), self.seed))]
+        frame = build_presence(self.keys, self.uid, p, self.draw(24), self.seed)
+        self.view.heard.presence(self.sid, frame, p.heard)
+        return [self.put("p", frame)]
 
     def goodbye(self) -> list[Publication]:
         return self.presence(LEFT)
 
     def note(self, body: bytes, time: int = 0, asks: bool = False) -> list[Publication]:
-        named = max((m.current for m in self.view.members.values() if m.sessions), key=lambda join: join.rank)
-        note = Note(self.sid, self.seq, time, named.rank, body, asks)
+        note = Note(self.sid, self.seq, time, body, asks, self.view.heard.named())
         frame = build_note(self.keys, self.uid, note, self.draw(24), self.seed if self.signed else None)
         self.view.member(self.name).ring[self.sid, self.seq] = frame
         self.seq += 1
         return [self.put("n", frame, note.seq % self.K)]
+
+    def ask(self, sids: list[bytes]) -> list[Publication]:
+        """For the joins of these sessions, which the broker does not show (6.5)."""
+        return [self.put("h", build_ask(self.keys, self.uid, self.sid, Ask(tuple(sids)), self.draw(24)))]
 
     def stale(self, sid: bytes, lamport: int, conn: int = 0) -> list[Publication]:
         """Tell the session `sid` that joins up to `lamport`, or connections up to `conn`, are known (6.4)."""
@@ -160,7 +172,7 @@ class Peer:
         conversation = self.view.conversations[epoch.computation.hid[:16]]
         seq = self.sent.get(epoch.computation.hid, 0)
         self.sent[epoch.computation.hid] = seq + 1
-        said = Said(seq, time, body, asks)
+        said = Said(seq, time, body, asks, self.view.heard.named())
         frame = conversation.build(conversation.parties[self.name], said, self.draw(24), self.seed)
         return [self.put("c", frame)]
 
@@ -184,6 +196,8 @@ class Peer:
         what: Any = seen.what
         if isinstance(what, Note | Said) and seen.uid != self.uid:
             self.inbox.append((seen.topic.stream, seen.uid, what.body))
+        if isinstance(what, hs.Message) and isinstance(what.body, Ask):
+            return self._again() if self.sid in what.body.sids and seen.uid != self.uid else []
         if isinstance(what, hs.Message) and not isinstance(what.body, Stale):
             for attempt in self.view.attempts.values():
                 if attempt.number == what.attempt and self.name in (p.name for p in attempt.computation.parties):

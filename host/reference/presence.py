@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .encoding import Reader, Reject, u8, u16, u32
 from .frames import PRESENCE, Header, associated, open_sealed, parse_header, seal, sign, verify
+from .heard import ALL, Marks, pack_heard, read_heard
 from .joins import Join
 from .names import ChannelKeys
 
@@ -32,6 +33,7 @@ class Presence:
     """Conversation messages that the broker has acknowledged, in `epoch`."""
     before: bytes = bytes(4)
     said_before: int = 0
+    heard: Marks = ()
 
     @property
     def order(self) -> tuple[int, int]:
@@ -46,6 +48,7 @@ def build_presence(keys: ChannelKeys, uid: str, p: Presence, nonce: bytes, sessi
     ad = associated(Header(PRESENCE, p.sid, p.counter), keys.rp, keys.name(uid))
     body = u8(p.status) + u32(p.conn) + u16(p.keepalive) + u32(p.sleep) + u32(p.head) + p.digest + u32(p.attempt)
     body += u8(p.parts) + p.epoch + u32(p.place) + p.place_head + u32(p.said) + p.before + u32(p.said_before)
+    body += pack_heard(p.heard)
     return seal(keys.msgkey, ad, nonce, sign(session_seed, ad, body))
 
 
@@ -61,6 +64,7 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     digest, attempt = r.take(16), r.number(4)
     parts, epoch, place, place_head = r.number(1), r.take(16), r.number(4), r.take(16)
     said, before, said_before = r.number(4), r.take(4), r.number(4)
+    heard = read_heard(r, ALL)
     r.take(64)
     r.end()
     if status not in (AWAKE, ASLEEP, LEFT) or not 5 <= keepalive <= 3600:
@@ -68,5 +72,5 @@ def parse_presence(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[
     if head > MAX_HEAD:
         raise Reject("format", "head")
     verify(session.S, ad, pt)
-    told = (digest, attempt, parts, epoch, place, place_head, said, before, said_before)
+    told = (digest, attempt, parts, epoch, place, place_head, said, before, said_before, heard)
     return Presence(header.epoch, header.seq, status, conn, keepalive, sleep, head, *told)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from .encoding import Reader, Reject, lv, pad, u8, u16, u32, unpad, xor
 from .frames import RATCHET, Header, parse_header
+from .heard import Marks, pack_heard, read_heard
 from .primitives import ZERO32, H, derive, secretbox, secretbox_open, x25519, x25519_base
 
 ZERO_NONCE = bytes(24)
@@ -22,16 +23,20 @@ class Message:
     lamport: int
     count: int
     text: bytes
+    time: int = 0
+    heard: Marks = ()
 
     def pack(self) -> bytes:
         if len(self.text) > MAX_TEXT:
             raise ValueError("a text has at most 1,150 bytes")
-        return u8(self.type) + u32(self.lamport) + u32(self.count) + self.text
+        lead = u8(self.type) + u32(self.lamport) + u32(self.count)
+        return lead + u32(self.time) + pack_heard(self.heard) + self.text
 
 
 def parse_message(m: bytes) -> Message:
     r = Reader(m)
-    parsed = Message(r.number(1), r.number(4), r.number(4), r.rest())
+    kind, lamport, count, time, heard = r.number(1), r.number(4), r.number(4), r.number(4), read_heard(r)
+    parsed = Message(kind, lamport, count, r.rest(), time, heard)
     if parsed.type not in (APPLICATION, ASKING, PRIVATE, PRIVATE_ASKING, REFRESH, LEAVE) or len(parsed.text) > MAX_TEXT:
         raise Reject("format")
     return parsed

@@ -13,7 +13,8 @@ from .conversations import Conversation, Said
 from .cpace import Computation, Epoch, handshake_id
 from .encoding import Reject
 from .frames import Header, associated, nonce_of, open_sealed, parse_header, seal
-from .joins import Identity, Join, Stale, build_join, build_stale, parse_join
+from .heard import Heard
+from .joins import Ask, Identity, Join, Stale, build_ask, build_join, build_stale, parse_join
 from .known import Known, expect, expect_number, expect_true
 from .names import ChannelKeys, Topic
 from .notes import Note, build_note, parse_note, ring_digest
@@ -95,6 +96,7 @@ class View:
         self.members: dict[bytes, Member] = {}
         self.attempts: dict[bytes, Attempt] = {}
         self.conversations: dict[bytes, Conversation] = {}
+        self.heard = Heard()
         self.asked: dict[bytes, bytes | None] = {}
         """Items that confirm a message (24.2), and the tag of who alone can say them; None: whoever got it."""
         self.grouped: set[bytes] = set()
@@ -200,9 +202,8 @@ class View:
                 build_note(self.keys, member.uid, note, nonce_of(frame), seed if self.signed else None),
                 frame,
             )
-        if self.complete and note.named != (0, bytes(16)):
-            named = [j for m in self.members.values() for j in m.sessions.values() if j.rank == note.named]
-            expect_true("7.1", "`named` is somebody's join", bool(named))
+        if self.complete:
+            expect_true("7.6", "marks are of presences that were published", self.heard.knows(note.heard))
         return note
 
     def _presence(self, member: Member, frame: bytes) -> Presence:
@@ -212,13 +213,16 @@ class View:
             expect("8", "presence", build_presence(self.keys, member.uid, p, nonce_of(frame), seed), frame)
         if p.counter == WILL_COUNTER:
             expect_true("8", "a last will says `left`", p.is_will())
+            expect_true("7.6", "a last will names nothing", not p.heard)
             return p
         if member.presence and p.sid == member.presence.sid and p.order <= member.presence.order:
             raise Reject("stale")
         if member.presence is None or member.presence.conn != p.conn:
             member.carried = p.epoch
         member.presence = p
+        self.heard.presence(p.sid, frame, p.heard)
         if self.complete:
+            expect_true("7.6", "marks are of presences that were published", self.heard.knows(p.heard))
             self._ring(member, p)
             agreed = self._agreed(member.name, p.epoch, p.epoch == member.carried)
             expect_true("8", "the epoch is one that the member confirmed", agreed)
@@ -283,6 +287,9 @@ class View:
                 self._said(member, message, said)
             case hs.Confirm():
                 self._confirm(member, message, message.body)
+            case Ask():
+                again = build_ask(self.keys, member.uid, message.sid, message.body, nonce_of(frame))
+                expect("6.5", "question", again, frame)
             case Stale():
                 expect(
                     "6.4",
@@ -290,7 +297,7 @@ class View:
                     build_stale(self.keys, member.uid, message.sid, message.body, nonce_of(frame)),
                     frame,
                 )
-        if not isinstance(message.body, Stale | hs.Confirm):
+        if not isinstance(message.body, Ask | Stale | hs.Confirm):
             # A message without a signature is its header, its nonce and its plaintext.
             ad = associated(Header(4, message.sid, message.attempt), self.keys.rp, member.name)
             again = seal(self.keys.msgkey, ad, nonce_of(frame), hs.encode_body(message.body, message.again))

@@ -19,7 +19,7 @@ from .rare import load, need
 from .wire import HANDSHAKE, U32
 from .zpinc import epochs as agreed
 from .zpinc import messages, places, presence
-from .zpinc.epochs import STALE, Epochs
+from .zpinc.epochs import ASK, STALE, Epochs
 from .zpinc.me import CONVERSATIONS, GROUP, Me
 from .zpinc.members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, Members
 from .zpinc.notes import Reading, Ring
@@ -222,11 +222,10 @@ class Channel:
         need("zpinc.joins").approve(self.me, self.others, uid, text, self.phase == ONLINE, self.out)
         return self._finish(now)
 
-    @property
-    def settling(self):
-        """Are we connected, and do not know yet who else is there and where the group is?"""
-        unknown = not self.reading.heard or bool(self.ratchet.seeking(self.group))
-        return self.phase == READING or self.phase == ONLINE and unknown
+    def settling(self, place):
+        """Are we connected, and do not know yet who else is there, and (place) where the group is?"""
+        unsure = not self.reading.heard or place and self.ratchet.seeking(self.group)
+        return self.phase == READING or self.phase == ONLINE and bool(unsure)
 
     @property
     def epoch(self):
@@ -245,7 +244,7 @@ class Channel:
     # --- from one phase to the next, and to another place
 
     def _need_reading(self):
-        need("zpinc.history")
+        need("zpinc.history", "zpinc.asking")
         if self.reading.first:
             need("zpinc.joins")
             self.ratchet.need_online(self.group)
@@ -284,7 +283,7 @@ class Channel:
 
     def _announce(self, status, sleep, now):
         self.keepalive.place = self.ratchet.place(self.group)
-        presence.announce(self.me, self.ring, self.epochs, self.keepalive, status, sleep, now, self.out)
+        presence.announce(self.me, self.others, self.ring, self.epochs, self.keepalive, status, sleep, now, self.out)
 
     def _move(self, root):
         """Go on where this root key leads to; None: stay."""
@@ -312,7 +311,7 @@ class Channel:
                 raise Reject("topic")
             self.ratchet.receive(me, others, self.group, stream, frame, now, out)
         elif member is None or member.name != name or not member.sessions:
-            need("zpinc.joins").seek(me, name, stream, frame, now, out)
+            need("zpinc.joins").seek(me, reading, name, stream, frame, now, out)
         elif stream == "n":
             messages.receive_note(me, others, reading, member, frame, now, out)
         elif stream == "p":
@@ -345,12 +344,12 @@ class Channel:
     def _handshake(self, member, frame, now):
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
         ad, sid, seq, pt = me.keys.open(frame, HANDSHAKE, member.tag)
+        if pt[:1] == bytes((ASK,)):
+            return need("zpinc.asking", "zpinc.joins").asked(me, self.reading, pt, now, out)
         if pt[:1] != bytes((STALE,)):
             if not me.parts & CONVERSATIONS:
                 raise Reject("members")
-            rekey = need("zpinc.rekey", "zpinc.cpace")
-            rekey.receive(me, others, epochs, member, ad, sid, seq, pt, now, out)
-            return
+            return need("zpinc.rekey", "zpinc.cpace").receive(me, others, epochs, member, ad, sid, seq, pt, now, out)
         need("zpinc.joins")
         self.ratchet.need_packages()
         load("zpinc.joins").stale(me, others, self.ring, epochs, self.keepalive.conn, pt, now, out)
@@ -375,7 +374,7 @@ class Channel:
             agreed.plan(self.me, self.others, self.epochs, now, out)
             if out.owed and self._confirm_at is None:
                 self._confirm_at = now + CONFIRM_MS * (2 + self.others.rank(self.others.by_tag, self.me.tag))
-            presence.soon(self.epochs, self.keepalive, any(self.ratchet.place(self.group)[1]), now)
+            presence.soon(self.me, self.others, self.epochs, self.keepalive, self.ratchet.place(self.group), now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         # Should there be no memory for the state, nothing is forgotten: the next input ends with it.

@@ -45,9 +45,10 @@ INBOX_BYTES = const(4096)  # of bodies: the stored state must fit a board's heap
 
 class Message:
     """What an application gets. secrecy: note | conversation | ratchet; origin: member (proved by it) | group
-    (by any with the key)."""
+    (by any with the key). age: it was made at most so many seconds before it came, by our own clock, None: nothing is
+    provable; historic: it is not provably recent, which is at most 2.5 keepalives."""
 
-    def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch):
+    def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch, age=None):
         self.sender = sender
         self.body = body
         self.secrecy = secrecy
@@ -56,6 +57,7 @@ class Message:
         self.seq = seq
         self.historic = historic
         self.epoch = epoch  # hex, or None for a note
+        self.age = age
         self.private = False  # for us alone (ratchet only)
         self.again = False  # may have been delivered before a power cut
 

@@ -34,11 +34,11 @@ def send(me, others, ring, epochs, ratchet, group, body, mode, time, to, min_sec
     frame = lead = None
     if sent.mode == "ratchet":
         tag = None if to is None else others.tag_of(to)
-        lead = ratchet.send(me, others, group, bytes(body), tag, receipt, now, out)
+        lead = ratchet.send(me, others, group, bytes(body), time, tag, receipt, now, out)
     elif sent.mode == "note":
         frame = messages.send_note(me, others, ring, bytes(body), time, receipt, online, out)
     else:
-        frame = messages.send_conversation(me, epochs, bytes(body), time, receipt, out)
+        frame = messages.send_conversation(me, others, epochs, bytes(body), time, receipt, out)
     if not receipt:
         return sent, None
     waiting = {m.tag: m.uid for m in awake if m.uid in sent.audience}

@@ -25,7 +25,7 @@ def pack_parts(ch):
     s = me.session if me.joined else None
     out = [bytes((FORMAT,)), me.rng.next_seed, me.place]
     pack_places(out, me, ch.places)
-    out += [u32(others.lamport), u32(others.newest[0]), others.newest[1], u32(ch.keepalive.conn)]
+    out += [u32(others.lamport), bytes(20), u32(ch.keepalive.conn)]  # once the newest join stood there
     out.append(bytes((1 if s else 0,)))
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed)
@@ -108,11 +108,11 @@ def _pack_member(m):
     out.append(bytes((len(m.sessions),)))
     for s in m.sessions:
         w = s.window
-        known = bytes((w.ring, 0 if w.next is None else 1)) + u32(w.next or 0) + u32(w.head)
+        known = bytes((w.ring, 0 if w.fresh else 1)) + u32(0 if w.fresh else w.next) + u32(w.head)
         out.append(u32(s.lamport) + s.sid + s.S + known)
     return b"".join(out)
 
 
 def _pack_message(m):
-    flags = bytes((MODES.index(m.secrecy), 1 if m.origin == "member" else 2, m.historic + 2 * m.private))
+    flags = bytes((MODES.index(m.secrecy), 1 if m.origin == "member" else 2, 1 + 2 * m.private))
     return lv(m.sender.encode(), m.body, (m.epoch or "").encode()) + flags + u32(m.time) + u32(m.seq)

@@ -37,7 +37,7 @@ def _unpack(ch, r):
         ch.settle_at(root)
     others, epochs = ch.others, ch.epochs
     others.lamport = r.uint(4)
-    others.newest = (r.uint(4), r.take(16))
+    r.take(20)
     ch.keepalive.conn = r.uint(4)
     if r.uint(1) == 1:
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
@@ -114,8 +114,6 @@ def _unpack_member(r, roster):
     m.public = roster.get(uid) or public or None
     kept = m.public == public  # else the roster names another identity now: what the old one said is forgotten
     floor = r.uint(4)
-    if floor:
-        m.floor = floor
     conn, counter = r.uint(4), r.uint(4)
     for _ in range(r.uint(1)):
         lamport, sid, S = r.uint(4), r.take(16), r.take(32)
@@ -124,6 +122,10 @@ def _unpack_member(r, roster):
             m.admit(Join(lamport, sid, public, S, ring))
             window = m.current.window
             window.next, window.head = upto if has else None, head
+            if has:
+                window.fresh = False
+    if floor:
+        m.floor = floor  # at last: a kept session may have the number of a forgotten one
     if m.current:
         m.status = UNHEARD
         m.conn, m.counter = conn, counter - 1
@@ -135,6 +137,6 @@ def _unpack_message(r):
     secrecy = MODES[r.uint(1) % len(MODES)]
     origin = "member" if r.uint(1) == 1 else "group"
     flags = r.uint(1)
-    m = Message(sender, body, secrecy, origin, r.uint(4), r.uint(4), flags & 1 == 1, epoch or None)
+    m = Message(sender, body, secrecy, origin, r.uint(4), r.uint(4), True, epoch or None)  # who knows how long ago
     m.private = flags & 2 == 2
     return m

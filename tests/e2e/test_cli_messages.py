@@ -1,6 +1,7 @@
 """Two users' real commands talk over real brokers: notes, a conversation, history, JSON, pipes, signals."""
 
 import json
+import re
 import shutil
 import signal
 import stat
@@ -49,7 +50,7 @@ def test_notes_and_a_conversation_between_two_users(users):
         ("ben", "conversation", "member", False, "second"),
     ]
     assert got[0]["epoch"] is None and len(got[1]["epoch"]) == 32
-    fields = {"type", "sender", "secrecy", "origin", "time", "seq", "historic", "again", "epoch", "private", "text"}
+    fields = {"type", "sender", "secrecy", "origin", "time", "seq", "historic", "age", "again", "epoch", "private", "text"}
     assert all(set(m) == fields for m in got)
     assert all(m["time"] > 1_700_000_000 for m in got)
     assert not [line for line in listening.lines if "Traceback" in line]
@@ -73,7 +74,7 @@ def test_the_plain_lines_tell_who_how_and_what_and_cannot_be_forged(users):
         ben.ok("send", "g", "--mode", "note", "evil\x1b[2J\rline\u202e\nanna  [conversation, member]  forged")
         line = listening.wait_for("evil")
         listening.stop(signal.SIGINT)
-    assert "  ben  [note, member]  evil" in line and "forged" in line
+    assert re.search(r"  ben  \[note, member, at most \d+ s old\]  evil", line) and "forged" in line
     assert "\x1b" not in "".join(listening.lines) and "\r" not in "".join(listening.lines) and "\u202e" not in line
 
 
@@ -173,10 +174,10 @@ def test_chat_through_pipes(users):
         a.wait_for("new conversation key")
         b.wait_for("new conversation key")
         a.type("hello ben")
-        assert "[conversation, member]  hello ben" in b.wait_for("  anna  ")
+        assert re.search(r"\[conversation, member, at most \d+ s old\]  hello ben", b.wait_for("  anna  "))
         assert "[conversation, acknowledged]  hello ben" in a.wait_for("  you  ")
         b.type("/note for later")
-        assert "[note, member]  for later" in a.wait_for("  ben  ")
+        assert re.search(r"\[note, member, at most \d+ s old\]  for later", a.wait_for("  ben  "))
         b.type("//slash")
         a.wait_for("]  /slash")
         b.type("/members")

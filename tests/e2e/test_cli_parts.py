@@ -83,12 +83,12 @@ def test_the_estimate_takes_anything_and_never_exceeds_its_characters(text):
 
 class Message:
     sender, body, secrecy, origin = "be\x1b[2Jn", b"text\r\n\x07", "note", "group"
-    time, seq, historic, again, epoch, private = 0, 7, True, True, None, True
+    time, age, seq, historic, again, epoch, private = 0, 4000, 7, True, True, None, True
 
 
 def test_messages_as_lines_and_as_json():
     line = message_line(Message)
-    assert "[note, group, private, history, again]" in line and line.isprintable()
+    assert "[note, group, private, history, at most 4000 s old, again]" in line and line.isprintable()
     value = json.loads(message_json(Message))
     assert (
         value["text"] == "text\r\n\x07"

@@ -17,7 +17,7 @@ import orders
 # label: the scenario in which it must be missed. Every personalisation of PROTOCOL.md section 14 is here.
 LABELS = {
     "pieces": "mhf fp store store-key",
-    "conversations": "ckey msgkey siv siv-mac siv-enc aead sign join rng random nonce bind id-x25519 id-ed25519 slot ring "
+    "conversations": "ckey msgkey siv siv-mac siv-enc aead sign join rng random nonce bind id-x25519 id-ed25519 slot mark ring "
     "hid cpace isk tr kckey kc hk chain msg hmac",
     "unsigned_small_rings": "next",
     "ratchet": "package control kdf L G mk body bh hdr m cd rk ck fm gm frame p0 ph pm pr",
@@ -56,6 +56,7 @@ TEXTS = [
     ("X_i of the other sign", "conversations", "ristretto_sub(B, a.A)", "ristretto_sub(a.A, B)"),
     ("the second factor first in ISK", "conversations", "K + outer", "outer + K"),
     ("the transcript without sid_latest", "conversations", 'b"sc/tr", a.hid, a.latest, t)', 'b"sc/tr", a.hid, t)'),
+    ("eight bytes of a mark", "conversations", 'b"sc/mark", frame)[:MARK]', 'b"sc/mark", frame)[8 : 8 + MARK]'),
     ("eight bytes of a slot's digest", "conversations", 'b"sc/slot", frame)[:DIGEST]', 'b"sc/slot", frame)[8:16]'),
     ("the ring's digest from its tail", "unsigned_small_rings", "lv(*each))[:16]", "lv(*each[1:]))[:16]"),
     ("tag and W swapped in L", "ratchet", "lv(group, W, organizer, party_tag, ", "lv(group, W, party_tag, organizer, "),

@@ -46,7 +46,7 @@ class Forge:
         return seal(self.keys.msgkey, ad, self.peer.draw(24), sign(self.peer.seed, ad, pt, extra) if signed else pt)
 
     def note(self, seq: int, body: bytes = b"x", signed: bool = True, padded: bytes | None = None) -> bytes:
-        return self.sealed(NOTE, seq, bytes(8) + bytes(16) + (pad(body) if padded is None else padded), signed)
+        return self.sealed(NOTE, seq, bytes(5) + (pad(body) if padded is None else padded), signed)
 
 
 def of_frames(forge: Forge) -> Iterator[Case]:
@@ -72,12 +72,12 @@ def of_frames(forge: Forge) -> Iterator[Case]:
     yield "cut off", "forged", topic, good[:-1]
     yield "without a signature", "signature", topic, forge.note(5, signed=False)
     yield "shorter than a signature", "signature", topic, forge.sealed(NOTE, 5, bytes(4), signed=False)
-    yield "signed with another extra", "signature", topic, forge.sealed(NOTE, 5, bytes(24) + pad(b"x"), extra=b"x")
+    yield "signed with another extra", "signature", topic, forge.sealed(NOTE, 5, bytes(5) + pad(b"x"), extra=b"x")
     yield "padding of the wrong length", "padding", topic, forge.note(5, padded=pad(b"x") + bytes(4))
     yield "padding too short", "padding", topic, forge.note(5, padded=b"x\x80")
     yield "no mark in the padding", "padding", topic, forge.note(5, padded=bytes(32))
     yield "a body too long", "padding", topic, forge.note(5, padded=bytes(2111) + b"\x80")
-    yield "a session that never joined", "unknown", topic, forge.sealed(NOTE, 5, bytes(24) + pad(b"x"), epoch=bytes(16))
+    yield "a session that never joined", "unknown", topic, forge.sealed(NOTE, 5, bytes(5) + pad(b"x"), epoch=bytes(16))
     yield "far ahead of the window", "window", forge.topic("n", 0), forge.note(65552)
 
 
@@ -168,7 +168,7 @@ def of_handshakes(forge: Forge) -> Iterator[Case]:
     yield "a session nobody has", "members", topic, propose([(tag, bytes(16)) for tag, _ in tags], high)
     yield "an old attempt", "stale", topic, propose(tags, 1)
     yield "far ahead", "jump", topic, propose(tags, peer.attempt + JUMP + 1)
-    yield "an unknown type", "format", topic, forge.sealed(HANDSHAKE, high, u8(6) + bytes(64), signed=False)
+    yield "an unknown type", "format", topic, forge.sealed(HANDSHAKE, high, u8(7) + bytes(64), signed=False)
     yield "a share cut off", "format", topic, forge.sealed(HANDSHAKE, high, u8(2) + bytes(63), signed=False)
     yield "an unknown hid", "stale", topic, forge.sealed(HANDSHAKE, high, u8(2) + bytes(64), signed=False)
 

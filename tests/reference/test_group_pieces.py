@@ -150,7 +150,10 @@ def test_messages(text):
     assert ratchet.parse_message(m.pack()) == m
 
 
-@pytest.mark.parametrize("wrong", [b"", b"\xff" + bytes(7), b"\x06" + bytes(8), b"\xff" + bytes(8 + 1151)])
+@pytest.mark.parametrize(
+    "wrong",
+    [b"", b"\xff" + bytes(12), b"\x06" + bytes(13), b"\xff" + bytes(13 + 1151), b"\xff" + bytes(12) + b"\x09" + bytes(72)],
+)
 def test_wrong_messages(wrong):
     with pytest.raises(Reject, match="format"):
         ratchet.parse_message(wrong)

@@ -4,6 +4,7 @@ schedule, whatever breaks. `Broken` names the one that fails.
 
 from sealcast.state import pack_state
 from sealcast.wire import NOTE, unpad_asking
+from sealcast.zpinc.heard import MARK
 from sim.receipts import Asked
 from sim.recorder import Broken
 
@@ -60,19 +61,20 @@ class Checks:
         self.epochs = {}  # hid -> (hk, parties)
         self.only_pending = {}  # hid -> uid of the member whose pending epoch is all that is known of it
         self.chains = {}  # (hid, sender, number) -> key
-        self.top = 0  # the highest Lamport counter that any join had
+        self.made = {}  # body -> when
+        self.placed = {}  # receiver -> (sid, when its session took its place)
         self.frames = {}  # (uid, header) -> frame, of notes and conversations
         self.bodies = {}  # body -> (uid, secrecy, sid, seq, lineage)
         self.out = set()  # (uid, sid, seq) of notes that were published
         self.doubled = {}  # body -> [(sid, seq)] before the last, of a note that was out and that a restored state, which
         # did not know it, sealed again: the network had lost what lies in its own ring
         self.got = {}  # (receiver, lineage) -> {body}
-        self.live = {}  # receiver -> {body: lineage}, delivered as live
+        self.live = {}  # receiver -> {body}, delivered as live
         self.order = {}  # (receiver, lineage, sid) -> last seq
         self.gaps = {}  # (receiver, lineage, sender) -> [(first, last)]
         self.owed_from = {}  # (receiver, lineage, sid) -> seq of the first note that is owed
         self.sent = {}  # (sender, lineage, sid) -> number of notes that are durable
-        self.notes = self.talks = self.historic = self.again = self.gap_count = 0
+        self.notes = self.talks = self.historic = self.again = self.gap_count = self.live_count = 0
         self.asked = Asked()
         self._before = None
         self._fresh = ()
@@ -86,7 +88,7 @@ class Checks:
             self._before = snapshot(ch)
             self.world.suite.calls = {}
         self._sid = ch.me.session and ch.me.session.sid
-        self._fresh = [(m.uid, s) for m in ch.others.by_tag.values() for s in m.sessions if s.window.next is None]
+        self._fresh = [(m.uid, s) for m in ch.others.by_tag.values() for s in m.sessions if s.window.fresh]
 
     def after(self, client, name, topic, payload, effects):
         ch = client.channel
@@ -107,16 +109,15 @@ class Checks:
             self.asked.check(self.got)
         if ch.me.session and ch.me.session.sid != self._sid:
             self._renewed(client, ch)
-        if ch.me.joined and client.placed != ch.me.session.sid:
-            client.placed = ch.me.session.sid
-            client.low = ch.me.session.lamport <= self.top
-            self.top = max(self.top, ch.me.session.lamport)
+        if ch.me.joined and self.placed.get(client.uid, (None,))[0] != ch.me.session.sid:
+            self.placed[client.uid] = (ch.me.session.sid, self.world.now)
 
     def _renewed(self, client, ch):
         """A new session: notes that were never out are sealed again in it, under other numbers."""
         for _, frame, _, seq in ch.out.outbox.entries.values():
             if seq is not None:
-                body = unpad_asking(ch.me.keys.open(frame, NOTE, ch.me.tag)[3][24:-64])[0]
+                pt = ch.me.keys.open(frame, NOTE, ch.me.tag)[3]
+                body = unpad_asking(pt[5 + MARK * pt[4] : -64])[0]
                 _, _, sid, was, _ = self.bodies[body]
                 if client.rolled_back and (client.uid, sid, was) in self.out:
                     self.doubled.setdefault(body, []).append((sid, was))
@@ -151,7 +152,7 @@ class Checks:
     def _baselines(self, client, effects):
         """The moment a ring has been read for the first time says from where on its notes are owed."""
         for uid, s in self._fresh:
-            if s.window.next is not None:
+            if not s.window.fresh:
                 first = s.window.next
                 for e in effects:
                     if e[0] == "message" and e[1].sender == uid and e[1].secrecy == "note":
@@ -191,18 +192,28 @@ class Checks:
             if seq <= self.order.get(me + (sid,), -1):
                 raise Broken("a note was delivered out of order")
             self.order[me + (sid,)] = seq
-        if not m.historic and not m.again:
-            live = self.live.setdefault(client.uid, {})
-            # A member that lost its storage and could not read all joins
-            # (a network that loses or reorders) took too low a place.
-            if live.get(m.body, client.lineage) != client.lineage and not client.rolled_back and not client.low:
+        self.young(client, m)
+        if not m.historic:
+            live = self.live.setdefault(client.uid, set())
+            if m.body in live:
                 raise Broken("invariant 9: a replay was delivered as live")
-            live[m.body] = client.lineage
+            live.add(m.body)
+            self.live_count += 1
         if m.body not in got:
             self.notes += secrecy == "note"
             self.talks += secrecy == "conversation"
             self.historic += m.historic
         got |= {m.body, (m.body, (sid, seq))}
+
+    def young(self, client, m):
+        """What a message's age says is true, and nothing is live that was made before the receiver's join."""
+        made = self.made[m.body]
+        if m.age is not None and self.world.now - made > m.age * 1000:
+            raise Broken("a message is older than its age says")
+        if not m.historic and (m.age is None or m.age > 2.5 * client.config["keepalive"]):
+            raise Broken("a message is live and not provably recent")
+        if not m.historic and made < self.placed[client.uid][1]:
+            raise Broken("a message was live that was made before the receiver's join")
 
     def event(self, client, name, detail):
         if name == "gap":

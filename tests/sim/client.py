@@ -36,8 +36,6 @@ class Client:
         self.old = None
         self.sending = None
         self.rolled_back = False
-        self.placed = None  # sid of the last session that took its place in the order,
-        self.low = False  # which was not above all others
         self.ticks = 0
         self.ticked_at = 0
 

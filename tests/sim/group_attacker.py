@@ -143,10 +143,11 @@ class Thief:
             return
         for peer, pair in list(self.pairs):
             for sender in (peer, self.ch.me.tag):
-                if m[9:25] != private.hint(sodium, pair, st.epoch, sender):
+                text_at = 14 + 8 * m[13]
+                if m[text_at : text_at + 16] != private.hint(sodium, pair, st.epoch, sender):
                     continue
                 try:
-                    text, after = private.open_payload(sodium, pair, st.epoch, sender, nonce, m[9:])
+                    text, after = private.open_payload(sodium, pair, st.epoch, sender, nonce, m[text_at:])
                 except Reject:
                     continue
                 self.private[frame] = text

@@ -88,8 +88,9 @@ class GroupChecks(Checks):
             super().delivered(client, m)
             return
         uid, secrecy, _, _ = self.sender(m.body)
-        if (uid, secrecy) != (m.sender, "ratchet") or m.origin != "member" or m.historic:
+        if (uid, secrecy) != (m.sender, "ratchet") or m.origin != "member":
             raise Broken("invariant 6: a message was delivered under a wrong name")
+        self.young(client, m)
         if self.secret_to.get(m.body, client.uid) != client.uid or m.private != (m.body in self.secret_to):
             raise Broken("a private message reached somebody else")
         got = self.got.setdefault((client.uid, client.lineage), set())

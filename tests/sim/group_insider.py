@@ -39,7 +39,7 @@ def _sealed(world, client, g):
     """A right frame of ours, to be damaged: nobody may deliver what it says."""
     body = b"never to be delivered"
     g.outgoing.count += 1
-    lead = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count)
+    lead = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count) + bytes(5)
     return smmp.seal(
         world.suite, g.state, _statics(client), world.random.randbytes(24), world.random.randbytes(32), lead + body
     )
@@ -57,6 +57,7 @@ def _spoil(world, client, g):
     st, suite, r = g.state, world.suite, world.random
     body = ("%s>/evil %d" % (client.uid, len(world.checks.bodies))).encode()
     world.checks.bodies[body] = (client.uid, "ratchet", None, None)
+    world.checks.made[body] = world.now
     g.outgoing.count += 1
     message = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count) + body
     nonce, r_new = r.randbytes(24), r.randbytes(32)

@@ -49,6 +49,7 @@ class GroupWorld(World):
         body = ("%s>%s/%d" % (client.uid, to or "", len(self.checks.bodies))).encode()
         body += b"." * self.random.choice((0, 0, 30, 400))
         self.checks.bodies[body] = (client.uid, "ratchet", None, None)
+        self.checks.made[body] = self.now
         if to:
             self.checks.secret_to[body] = to
         client.sending = body

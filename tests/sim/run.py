@@ -1,7 +1,7 @@
 """Runs seeds: `python tests/sim/run.py --seed N --trace` replays one, `--seeds A B` runs a range and sums it up.
 
 `--group` tells stories of the ratcheting group (group_schedule.py)
-instead of joins, notes and handshakes (schedule.py).
+instead of joins, notes and handshakes (schedule.py), `--lying` those behind a broker that lies (lying.py).
 """
 
 import argparse
@@ -15,6 +15,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "tests")]
 
 from sim.group_schedule import GroupStory
+from sim.lying import LyingStory
 from sim.schedule import Story as ChannelStory
 
 
@@ -26,8 +27,9 @@ def main():
         "--seeds", type=int, nargs=2, metavar=("FROM", "TO"), help="a range of seeds, the last not included"
     )
     parser.add_argument("--group", action="store_true", help="the ratcheting group")
+    parser.add_argument("--lying", action="store_true", help="a broker that lies")
     args = parser.parse_args()
-    Story = GroupStory if args.group else ChannelStory
+    Story = GroupStory if args.group else LyingStory if args.lying else ChannelStory
     if args.seed is not None:
         w = Story(args.seed, print if args.trace else None).run()
         print(summary(w))

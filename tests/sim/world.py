@@ -136,6 +136,7 @@ class World:
             sid = e.hid if e else None
             seq = e.chains[e.index(ch.me.tag)][1] if e else 0
         self.checks.bodies[body] = (client.uid, mode, sid, seq, client.lineage)
+        self.checks.made[body] = self.now
         client.sending = (sid, seq)
         asks = self.checks.asked.asks(ch, len(self.checks.bodies))
         if not client.send(body, mode, asks) or client.sending:

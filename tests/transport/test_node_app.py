@@ -195,7 +195,7 @@ def test_a_killed_node_is_missed_by_its_last_will_and_resumes_from_its_files(gro
     n, m = len(a.events()), len(c.events())
     b = group("bob")
     # It resumed its session, so it was a member all along: the note names a join that is its own.
-    assert b.message("meanwhile", sender="ann", historic=False)["secrecy"] == "note"
+    assert b.message("meanwhile", sender="ann", historic=True)["secrecy"] == "note"
     assert (
         b.rekeyed("ann", "bob", "cyd")
         == a.rekeyed("ann", "bob", "cyd", after=n)

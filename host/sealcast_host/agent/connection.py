@@ -165,7 +165,7 @@ class Connection:
     async def _send(self, held: Held, session: HostSession, request: dict[str, Any]) -> Any:
         body, mode, to = request["body"], request.get("mode"), request.get("to")
         sent = await held.send(body, mode, to, **request["more"])
-        ours = Message(held.uid, body, sent.mode, "member", int(time.time()), 0, False, None)
+        ours = Message(held.uid, body, sent.mode, "member", int(time.time()), 0, False, None, 0)
         ours.private = to is not None
         held.echo(self, lines.fields(ours))
         return sent._asdict()

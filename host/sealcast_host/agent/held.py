@@ -19,6 +19,7 @@ from sealcast_host.member.session import HostSession, MemberState, start
 from sealcast_host.member.visit import GOODBYE_S, way_out
 
 ROOM_S = 1.0  # look again for room at least this often
+_WAITED = {"historic": True, "age": None}  # what arrived then says nothing of now
 BACKLOG = 1000  # messages that wait for somebody to take them; the last 64 survive a crash
 
 
@@ -89,7 +90,7 @@ class Held:
         if client.listening and not any(c.listening for c in self.clients) and self.session is not None:
             self._waited = self.session.waiting
             if self._current is not None:
-                self._current["again" if self._given else "historic"] = True
+                self._current |= {"again": True} if self._given else _WAITED
         self.clients.append(client)
         if self._joined is not None:
             client.tell({"event": "online", "info": self._joined})
@@ -166,7 +167,7 @@ class Held:
             listening = [c for c in self.clients if c.listening]
             if self._waited:
                 self._waited -= 1
-                self._current["historic"] = True
+                self._current |= _WAITED
             for client in listening:
                 self._given = True
                 client.tell({"message": self._current, "n": self._number})

@@ -129,7 +129,8 @@ examples:
   sealcast listen greenhouse --from bench-1 --secrecy conversation
 
 keys of a message line (--json):
-  type "message", sender, secrecy, origin, time (seconds since 1970, 0 unknown), seq, historic, again, epoch,
+  type "message", sender, secrecy, origin, time (seconds since 1970, 0 unknown), seq, historic (not provably
+  recent), age (made at most so many seconds before it arrived; null: nothing is provable), again, epoch,
   private, text (or body_b64 when it is not text)
 keys of an event line: type "event", event (joined, left, vanished, asleep, rekeyed, gap, ...), and what it tells
 """

@@ -78,6 +78,8 @@ def message_line(message: Any) -> str:
         how.append("private")
     if message.historic:
         how.append("history")
+    if message.age is not None:
+        how.append(f"at most {message.age} s old")
     if message.again:
         how.append("again")
     return painted([
@@ -121,6 +123,7 @@ def message_json(message: Any) -> str:
         "time": message.time,
         "seq": message.seq,
         "historic": message.historic,
+        "age": message.age,
         "again": message.again,
         "epoch": message.epoch,
         "private": message.private,

@@ -28,11 +28,12 @@ class Message:
     again: bool
     private: bool
     epoch: str | None
+    age: int | None = None
 
     @classmethod
     def of(cls, message: Any, at: float) -> "Message":
         """message: the core's. at: Unix seconds."""
-        names = ("sender", "secrecy", "origin", "time", "seq", "historic", "again", "private", "epoch")
+        names = ("sender", "secrecy", "origin", "time", "seq", "historic", "again", "private", "epoch", "age")
         return cls(at=at, body=bytes(message.body), **{name: getattr(message, name) for name in names})
 
     @property

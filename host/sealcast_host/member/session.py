@@ -96,8 +96,8 @@ def states_of(channel: str) -> list[MemberState]:
 class HostSession:
     """A running member: the core's Session with types, which gives the member's state back when it ends.
 
-    `async for message in session` yields the messages: sender, body, secrecy, origin, time, seq, historic, again,
-    epoch.
+    `async for message in session` yields the messages: sender, body, secrecy, origin, time, age, seq, historic,
+    again, epoch.
     """
 
     def __init__(
@@ -265,7 +265,7 @@ class HostSession:
 
     def remember(self, name: str, message: Any) -> None:
         """What `status` tells of the last message: not its body."""
-        self._last = {k: getattr(message, k) for k in ("sender", "secrecy", "origin", "time", "seq", "historic")}
+        self._last = {k: getattr(message, k) for k in ("sender", "secrecy", "origin", "time", "age", "seq", "historic")}
 
 
 async def join(

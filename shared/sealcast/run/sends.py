@@ -34,8 +34,7 @@ async def send(session, body, mode, to, min_secrecy, receipt, timeout):
         await sleep_ms(_POLL_MS)  # until our first connection
     while receipt and session.channel and session.channel.phase != ONLINE and session.clock.now() < until:
         await sleep_ms(_POLL_MS)
-    if mode != "note" or receipt:
-        await _settled(session)
+    await _settled(session, mode != "note" or receipt)
     if receipt:
         return await _confirmed(session, seal, sent, to, until)
     await session.ask(seal, SEND)
@@ -67,9 +66,10 @@ async def _confirmed(session, seal, sent, to, until):
     return Sent(said.mode, said.audience, said.missing, sorted(wanted.confirmed), rest)
 
 
-async def _settled(session):
-    """Who is there decides how a message goes: wait while that is being read."""
+async def _settled(session, place):
+    """Who is there decides how a message goes, and what was heard of them proves that it is new: wait while that is
+    being read. place: and while the group's place is looked for."""
     clock = session.clock
     began = clock.now()
-    while session.channel and session.channel.settling and clock.now() - began < _SETTLE_MS:
+    while session.channel and session.channel.settling(place) and clock.now() - began < _SETTLE_MS:
         await sleep_ms(_POLL_MS)

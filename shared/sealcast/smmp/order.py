@@ -10,10 +10,11 @@ from ..compat import const, due, hexlify
 from ..effects import Message
 from ..errors import Reject
 from ..rare import load, need
-from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG
+from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
+from ..zpinc import heard
 from . import outgoing, private, ratchet
 from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Group, Undo, own_tag, static, statics
-from .outgoing import APPLICATION, ASKING, LEAD, LEAVE, PRIVATE, PRIVATE_ASKING, publish, wrapped
+from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, publish, wrapped
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
 RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
@@ -60,18 +61,18 @@ def offline(group):
     group.change.stop()
 
 
-def send(me, members, group, body, to, asks, now, out):
+def send(me, members, group, body, time, to, asks, now, out):
     """to: tag of the only receiver, or None. asks: for a receipt. -> the message's lead. Raises NoGroup, OutboxFull,
     TooLong."""
     kind = (PRIVATE_ASKING if asks else PRIVATE) if to else ASKING if asks else APPLICATION
-    return outgoing.send(me, members, group, kind, body, to, now, out)
+    return outgoing.send(me, members, group, kind, body, time, to, now, out)
 
 
 def change(me, members, group, action, tags, now, out):
     """action: "create", "add", "remove", "leave", "resync" or "rejoin". Raises NoGroup."""
     if action == "leave" and not group.over() and not group.leaving:
         group.leaving = group.state is not None
-        outgoing.send(me, members, group, LEAVE, b"", None, now, out)
+        outgoing.send(me, members, group, LEAVE, b"", 0, None, now, out)
     else:
         need_agreements()
         need_search(group)
@@ -281,8 +282,8 @@ def _message(me, members, group, frame, now, out):
     suite, st, mine = me.suite, group.state, group.outgoing.own(frame)
     secret, public = (mine.secret, mine.public) if mine else (None, None)
     j, m, after = ratchet.open_frame(suite, st, statics(me, members, group), frame, secret, public)
-    sender, number, text, secret_text = own_tag(members, st.tags[j]), m[1:LEAD], m[LEAD:], None
-    kind = m[0] if outgoing.well_formed(m) else None
+    sender, number, at, secret_text = own_tag(members, st.tags[j]), m[1:NUMBERED], outgoing.text_at(m), None
+    kind, text = (m[0], m[at:]) if at else (None, b"")
     asks = kind in (ASKING, PRIVATE_ASKING)
     if kind == LEAVE:
         need("smmp.membership")  # before anything changes
@@ -304,15 +305,15 @@ def _message(me, members, group, frame, now, out):
         group.heard[sender] = number
     if mine:
         if asks:
-            load("zpinc.receipts").placed(suite, m[:LEAD], statics(me, members, group), after, me.tag, out)
+            load("zpinc.receipts").placed(suite, m[:at], statics(me, members, group), after, me.tag, out)
         outgoing.accepted(me, group, now, out)
         win_slot(me, group, out)
         out.event("accepted", {"epoch": st.epoch, "number": int.from_bytes(number[4:], "big")})
         return
     if fresh and secret_text is not None:
-        _deliver(members, sender, secret_text, st.epoch, True, out)
+        _deliver(me, members, sender, m[NUMBERED:at], secret_text, st.epoch, True, now, out)
     elif fresh and kind in (APPLICATION, ASKING):
-        _deliver(members, sender, text, st.epoch, False, out)
+        _deliver(me, members, sender, m[NUMBERED:at], text, st.epoch, False, now, out)
     elif kind == LEAVE:
         out.event("leaving", {"uid": members.uid_of(sender)})
         load("smmp.membership").leaving(me, members, group, sender, now)
@@ -337,9 +338,12 @@ def _open_private(me, members, group, sender, st, frame, payload, out):
     return text
 
 
-def _deliver(members, sender, body, epoch, for_us_alone, out):
-    """The frame's header proves the sender to us, and to nobody else."""
-    message = Message(members.uid_of(sender), body, "ratchet", "member", 0, epoch, False, None)
+def _deliver(me, members, sender, when, body, epoch, for_us_alone, now, out):
+    """The frame's header proves the sender to us, and to nobody else. when: its time, and what it had heard."""
+    r = Reader(when)
+    time, age = r.uint(4), heard.age(members.heard.since(heard.read(r)), now)
+    live = heard.is_live(age, me.config)
+    message = Message(members.uid_of(sender), body, "ratchet", "member", time, epoch, not live, None, age)
     message.private = for_us_alone
     out.deliver(message)
     out.dirty = True

@@ -10,6 +10,7 @@ from ..crypto.keys import derive
 from ..errors import NoGroup, OutboxFull, TooLong
 from ..rare import load
 from ..wire import RATCHET, TAG, u32
+from ..zpinc.heard import MARK, MOST
 from . import private, ratchet
 from .group import LIVE, NONE, Pending, statics
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
@@ -27,16 +28,18 @@ ASKING = const(0xFE)  # the same two, asking for a receipt (24)
 PRIVATE_ASKING = const(0x02)
 REFRESH = const(0x04)
 LEAVE = const(0x05)
-LEAD = const(9)  # that byte and the sender's message number (8): bytes before the text
+NUMBERED = const(9)  # that byte and the sender's message number (8); then time, and what was heard
 
 
-def well_formed(m):
-    """Is this one of our messages, as bytes?"""
-    if len(m) < LEAD:
-        return False
-    if m[0] in (APPLICATION, ASKING):
-        return len(m) <= LEAD + MAX_MESSAGE
-    return m[0] in (PRIVATE, PRIVATE_ASKING, REFRESH, LEAVE)
+def text_at(m):
+    """Where the text of this message begins; None when it is none of our messages."""
+    at = NUMBERED + 5
+    if len(m) < at or m[at - 1] > MOST:
+        return None
+    at += m[at - 1] * MARK
+    right = m[0] in (PRIVATE, PRIVATE_ASKING, REFRESH, LEAVE)
+    right = right or m[0] in (APPLICATION, ASKING) and len(m) <= at + MAX_MESSAGE
+    return at if right and len(m) >= at else None
 
 
 def wrapped(me, group, frame):
@@ -52,8 +55,8 @@ def publish(me, group, frame, slot, out):
     out.publish(topic, wrapped(me, group, frame), slot is not None)
 
 
-def send(me, members, group, kind, text, to, now, out):
-    """Queue a message -> its lead. kind: its first byte; to: tag of a private message's receiver.
+def send(me, members, group, kind, text, time, to, now, out):
+    """Queue a message -> its lead. kind: its first byte; time: Unix s or 0; to: tag of a private message's receiver.
 
     Raises NoGroup, TooLong, OutboxFull.
     """
@@ -70,7 +73,7 @@ def send(me, members, group, kind, text, to, now, out):
         raise OutboxFull("%d messages wait for their turn in the group: wait for one to be sent" % QUEUE)
     o.count += 1
     token = out.outbox.token()
-    lead = bytes((kind,)) + u32(me.session.lamport) + u32(o.count)
+    lead = bytes((kind,)) + u32(me.session.lamport) + u32(o.count) + u32(time) + members.heard.named()
     o.queue.append((lead, text, to, token))
     out.queued(token)
     out.dirty = True
@@ -91,7 +94,7 @@ def flush(me, members, group, now, out):
     nonce, t = me.rng.nonce(st.head, lead + text), None
     if to is not None:
         if to not in group.pairs:
-            out.lost("undeliverable", {"uid": members.uid_of(to), "number": int.from_bytes(lead[5:], "big")})
+            out.lost("undeliverable", {"uid": members.uid_of(to), "number": int.from_bytes(lead[5:NUMBERED], "big")})
             if token:
                 out.settled(token, NoGroup("its receiver left the group"))
             flush(me, members, group, now, out)
@@ -206,7 +209,7 @@ def tick(me, members, group, now, out):
         o.refresh_at = _some_day(me, now)
         load("smmp.packages").renew(me, group, out)
         if not o.queue and not o.pending and group.state.epoch < MAX_EPOCH:
-            send(me, members, group, REFRESH, b"", None, now, out)
+            send(me, members, group, REFRESH, b"", 0, None, now, out)
 
 
 def times(group):

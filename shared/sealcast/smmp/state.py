@@ -3,6 +3,7 @@
 from ..compat import const
 from ..wire import Reader, lv, u32
 from .group import FORKED, NONE, REJOIN, SYNC, Entry, Package, Pending, Undo, own_tag
+from .outgoing import NUMBERED
 from .ratchet import State
 
 _FIXED = const(32)
@@ -66,7 +67,7 @@ def unpack(me, members, group, data):
         g.recent = {g.state.epoch - 1: (g.last, g.last_by)}
     o.count = r.uint(4)
     for _ in range(r.uint(1)):
-        lead, text, to = r.lv(), r.lv(), r.lv() or None
+        lead, text, to = _lead(r.lv()), r.lv(), r.lv() or None
         o.queue.append((lead, text, to, 0))
     o.pending = _unpack_pending(r) if r.uint(1) else None
     for _ in range(r.uint(2)):
@@ -84,6 +85,11 @@ def unpack(me, members, group, data):
         g.change.job = _unpack_job(r)
         g.change.at = 0
     r.end()
+
+
+def _lead(lead):
+    """0.1 knew neither time nor what was heard."""
+    return lead + bytes(5) if len(lead) == NUMBERED else lead
 
 
 def _count(items):
@@ -176,7 +182,7 @@ def _pack_pending(out, p):
 
 
 def _unpack_pending(r):
-    kind, frame, secret, lead, text, to, t = r.uint(1), r.lv(), r.lv(), r.lv(), r.lv(), r.lv(), r.lv()
+    kind, frame, secret, lead, text, to, t = r.uint(1), r.lv(), r.lv(), _lead(r.lv()), r.lv(), r.lv(), r.lv()
     after = _unpack_state(r) if r.uint(1) else None
     return Pending(kind, frame, secret or None, (lead, text, to or None, 0) if lead else None, t or None, after)
 

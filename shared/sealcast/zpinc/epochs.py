@@ -17,6 +17,7 @@ SHARE = const(2)
 SUM = const(3)
 CONFIRM = const(4)
 STALE = const(5)
+ASK = const(6)
 RETRY = const(0x80)
 
 # States of an attempt

@@ -8,12 +8,13 @@ ourselves after subscribing (the barrier) comes back behind them.
 from ..compat import const, due
 from ..crypto.signing import check
 from ..errors import Reject
+from ..rare import load
 from ..wire import BARRIER, NOTE, PRESENCE, header
 from . import places as left
 from .identity import open_join
 from .members import CONN, WILL
 from .messages import deliver_notes
-from .notes import GAP_MS, drain, frame_digest
+from .notes import GAP_MS, LATE_MS, drain, frame_digest
 from .presence import presence_conn
 
 BARRIER_MS = const(5000)  # a broker that does not answer in this time is taken to have nothing more
@@ -114,14 +115,16 @@ def done(me, members, reading, now, out):
             s.window.baseline()
             out.dirty = True
     notes = drain(reading, member, now)
-    deliver_notes(me, members, member, notes[-1:] if me.config["history"] == "latest" else notes, out)
+    deliver_notes(me, member, notes[-1:] if me.config["history"] == "latest" else notes, now, out)
     out.dirty = out.dirty or bool(notes)
     _next(me, reading, now, out)
     return False
 
 
 def tick(me, members, reading, now, out):
-    """Holes that have lasted too long: read the ring again, then give them up."""
+    """Joins to ask for; holes that have lasted too long: read the ring again, then give them up."""
+    if due(reading.ask_at, now):
+        load("zpinc.asking").ask(me, members, reading, now, out)
     _next(me, reading, now, out)
     for member in list(members.by_tag.values()):
         for s in member.sessions:
@@ -130,9 +133,9 @@ def tick(me, members, reading, now, out):
                 continue
             if not w.reread:
                 w.reread = True
-                w.gap_at = now + GAP_MS
+                w.gap_at = now + (LATE_MS if w.fresh else GAP_MS)
                 want(me, reading, member, now, out)
             else:
                 first, last = w.skip()
                 out.lost("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "note"})
-                deliver_notes(me, members, member, drain(reading, member, now), out)
+                deliver_notes(me, member, drain(reading, member, now), now, out)

@@ -8,14 +8,18 @@ from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad_as
 from . import epochs as agreed
 from . import places as left
 from .epochs import STALE
+from .heard import MARK, Heard, read
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
 from .me import MySession
-from .members import CONN, GONE, Member
+from .members import CONN, GONE, WILL, Member
 from .messages import next_note
+from .notes import MAX_MISSED
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
 LAMPORT_MAX = 0x7FFFFFFF
+ASK_MS = const(2000)  # a join that we do not know is asked for after this time
+SPREAD_MS = const(8)  # and this, times the first byte of our tag: others may ask before us
 _SID_STEP = const(4096)
 
 # --- our own
@@ -31,9 +35,14 @@ def begin(me, ring, epochs, now, out):
 
 
 def take_place(me, members, own, out):
-    """own: (lamport, sid) of our newest join so far, or None. At the last counter the sid's beginning goes on counting:
-    whoever pushed the counter there locks nobody out.
+    """Our session begins: nobody has heard it yet. own: (lamport, sid) of our newest join so far, or None. At the last
+    counter the sid's beginning goes on counting: whoever pushed the counter there locks nobody out.
     """
+    members.heard = Heard()
+    for m in members.by_tag.values():
+        for s in m.sessions:
+            for note in s.window.held.values():
+                note.since = None
     s = me.session
     s.lamport = min(members.lamport + 1, LAMPORT_MAX)
     if own and own[0] == LAMPORT_MAX:
@@ -109,20 +118,24 @@ def settle(me, members, ring, epochs, reading, places, now, out):
         if own:
             members.lamport = max(members.lamport, min(own[0], LAMPORT_MAX))
         take_place(me, members, own, out)
-    for token, time, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
-        out.outbox.entries[token] = next_note(me, members, ring, body, time, False, out)
+    for token, time, named, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
+        out.outbox.entries[token] = next_note(me, ring, body, time, named, False, out)
     return renewed
 
 
 def _unsent(me, ring, out):
-    """[(token, time, body)] of the notes that were written offline, and have been in no connection yet."""
+    """[(token, time, what it names, body)] of the notes that were written offline and have been in no connection."""
     found = []
     for token in sorted(out.outbox.entries):
         _, frame, _, seq = out.outbox.entries[token]
         if seq is not None and seq >= ring.unsent:
             pt = me.keys.open(frame, NOTE, me.tag)[3]
-            body = pt[24:-SIG] if me.config["sign"] else pt[24:]
-            found.append((token, int.from_bytes(pt[:4], "big"), unpad_asking(body)[0]))
+            r = Reader(pt[:-SIG] if me.config["sign"] else pt)
+            try:
+                time, marks = r.uint(4), read(r)
+                found.append((token, time, bytes((len(marks) // MARK,)) + marks, unpad_asking(r.rest())[0]))
+            except Reject:
+                pass  # sealed by 0.1: nobody could read it
     return found
 
 
@@ -179,14 +192,18 @@ def _room(me, members):
         raise Reject("full")
 
 
-def seek(me, name, stream, frame, now, out):
-    """Nobody we know. When a presence shows that it holds the channel's key, its join was lost: read the joins
-    again."""
+def seek(me, reading, name, stream, frame, now, out):
+    """Nobody we know. When a presence shows that it holds the channel's key, its join was lost, or is late: read the
+    joins again, and soon ask for it (6.5)."""
     if stream == "p":
         me.keys.uid(name)
-        me.keys.open(frame, PRESENCE, name[:16])
+        _, sid, counter, _ = me.keys.open(frame, PRESENCE, name[:16])
         if out.may_report("seek", now):
             out.subscribe(me.topics.everyone("j"))
+        if counter != WILL and (sid in reading.missed or len(reading.missed) < MAX_MISSED):
+            reading.missed[sid] = True
+            if reading.ask_at is None:
+                reading.ask_at = now + ASK_MS + SPREAD_MS * me.tag[0]
     raise Reject("unknown")
 
 
@@ -223,6 +240,8 @@ def admit(me, members, reading, places, member, join, online, now, out):
         out.event("joined", {"uid": member.uid, "again": before is not None})
     elif online:
         answer_stale(me, member, join.sid, members.lamport, 0, now, out)
+    if reading.missed.pop(join.sid, None) is not None:  # what it said of itself was in vain
+        out.subscribe(me.topics.make(member.name, "p"))
     if online:
         load("zpinc.history").want(me, reading, member, now, out)
     return member.tag if newest else None

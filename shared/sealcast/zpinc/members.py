@@ -7,6 +7,7 @@ Pure bookkeeping on authenticated input: signatures and freshness are checked he
 from ..compat import const
 from ..errors import NoGroup, Reject
 from ..wire import U32
+from .heard import Heard
 from .notes import Window
 
 AWAKE = const(1)
@@ -48,6 +49,7 @@ class Member:
     willed = -1  # a last will counts once, for its own connection
     silent_until = 0  # left out of handshakes until then
     strikes = 0
+    mark = b""  # of its last presence, see heard.py
 
     def __init__(self, name, uid):
         self.name = name
@@ -97,6 +99,7 @@ class Member:
         if self.willed >= 0:
             self.willed = -1
         self.epoch = self.place = None
+        self.mark = b""
         return True
 
     def fresh(self, p, counter):
@@ -141,12 +144,11 @@ class Members:
         self._me = me
         self.by_tag = {}
         self.lamport = 0  # the largest that any accepted join carried
-        self.newest = (0, bytes(16))  # the newest join we know
+        self.heard = Heard()
 
     def note(self, order):
         """A join with this (lamport, sid) was accepted."""
         self.lamport = max(self.lamport, order[0])
-        self.newest = max(self.newest, order)
 
     def listed(self, online):
         """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted."""

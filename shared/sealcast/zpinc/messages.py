@@ -6,6 +6,7 @@ from ..effects import Message
 from ..rare import need
 from ..wire import Reader, pad, u32, unpad_asking
 from . import epochs as agreed
+from . import heard
 from .notes import bound, drain, frame_digest, open_note, seal_note
 
 # --- sending
@@ -15,7 +16,7 @@ def send_note(me, members, ring, body, time, asks, online, out):
     """What is written before we are online waits in the outbox: our place and numbers may still turn out to be used.
     asks: for a receipt. -> frame."""
     out.outbox.room()
-    entry = next_note(me, members, ring, body, time, asks, out)
+    entry = next_note(me, ring, body, time, members.heard.named(), asks, out)
     token = out.outbox.add(*entry)
     if online:
         ring.unsent = ring.next
@@ -25,20 +26,20 @@ def send_note(me, members, ring, body, time, asks, online, out):
     return entry[1]
 
 
-def next_note(me, members, ring, body, time, asks, out):
-    """-> the outbox entry of our next note."""
+def next_note(me, ring, body, time, named, asks, out):
+    """-> the outbox entry of our next note. named: what was heard when it was made."""
     seq = ring.next
-    frame = seal_note(me, seq, time, members.newest, body, asks)
+    frame = seal_note(me, seq, time, named, body, asks)
     ring.added(frame_digest(me.suite, frame))
     out.dirty = True
     return me.topic("n", seq % ring.size), frame, True, seq
 
 
-def send_conversation(me, epochs, body, time, asks, out):
+def send_conversation(me, members, epochs, body, time, asks, out):
     """-> frame."""
     out.outbox.room()
     epoch, topic = epochs.current, me.topic("c")
-    frame = epoch.seal(me, u32(time) + pad(body, asks), me.config["sign"])
+    frame = epoch.seal(me, u32(time) + members.heard.named() + pad(body, asks), me.config["sign"])
     epoch.messages += 1
     out.dirty = True
     out.publish(topic, frame, False, out.outbox.add(topic, frame, False, None))
@@ -50,18 +51,20 @@ def send_conversation(me, epochs, body, time, asks, out):
 
 def receive_note(me, members, reading, member, frame, now, out):
     note = open_note(me.keys, frame, member, me.config["sign"])
+    note.since = members.heard.since(note.heard)
     note.session.window.add(note.seq, note)
-    deliver_notes(me, members, member, drain(reading, member, now), out)
+    deliver_notes(me, member, drain(reading, member, now), now, out)
     if note.session.window.held:
         bound(members)
 
 
-def deliver_notes(me, members, member, notes, out):
+def deliver_notes(me, member, notes, now, out):
     """Notes of one member, in order."""
     for note in notes:
-        live = note.session is member.current and me.session.order <= note.named <= members.newest
+        age = heard.age(note.since, now)
+        live = note.session is member.current and heard.is_live(age, me.config)
         origin = "member" if me.config["sign"] else "group"
-        out.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None))
+        out.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None, age))
         if live and note.item:
             out.owe(True, note.item)
         out.dirty = True
@@ -95,7 +98,7 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     if signed:
         pt = check(me.suite, session.S, ad, pt, epoch.hid)
     r = Reader(pt)
-    time, (body, asks) = r.uint(4), unpad_asking(r.rest())
+    time, marks, (body, asks) = r.uint(4), heard.read(r), unpad_asking(r.rest())
     expected = epoch.chains[i][1]
     commit()
     epoch.messages += 1
@@ -107,6 +110,8 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     if signed:  # unsigned it proves only the key, which a man in the middle has too
         agreed.vouch(me, members, epochs, epoch, member.tag, now, out)
     origin = "member" if signed else "group"
-    out.deliver(Message(member.uid, body, "conversation", origin, time, number, False, hexlify(epoch.id)))
+    age = heard.age(members.heard.since(marks), now)
+    live = heard.is_live(age, me.config)
+    out.deliver(Message(member.uid, body, "conversation", origin, time, number, not live, hexlify(epoch.id), age))
     if asks:
         out.owe(True, received(me.suite, member.tag, frame))

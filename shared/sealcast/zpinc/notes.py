@@ -9,6 +9,7 @@ from ..crypto.keys import derive
 from ..crypto.signing import check, received, sign
 from ..errors import Reject
 from ..wire import NOTE, Reader, header, lv, pad, u32, unpad_asking
+from .heard import read
 
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
 DIGEST = const(8)
@@ -16,16 +17,19 @@ HELD_BYTES = const(8192)  # of bodies, a session
 ALL_HELD = const(16384)  # and of all sessions together
 # How long a hole in a sender's notes may last before the ring is read again, and again before it is reported
 GAP_MS = const(3000)
+MAX_MISSED = const(32)  # joins that we ask for at once
+LATE_MS = const(12000)  # the second time while a window is fresh: a broker may show what it keeps late
 
 
 class Note:
-    """One opened note. `named` is the newest join its sender knew, which decides whether it is historic."""
+    """One opened note."""
 
-    def __init__(self, session, seq, time, named, body, digest, item):
+    def __init__(self, session, seq, time, heard, body, digest, item):
         self.session = session
         self.seq = seq
         self.time = time
-        self.named = named
+        self.heard = heard  # marks of presences, joined, see heard.py
+        self.since = None  # what follows from them
         self.body = body
         self.digest = digest
         self.item = item  # by which to confirm it; None: its sender asks for no receipt
@@ -42,10 +46,10 @@ def ring_digest(suite, digests):
     return derive(suite, b"", b"sc/ring", lv(*each))[:16]
 
 
-def seal_note(me, seq, time, named, body, asks=False):
-    """-> frame. named: (lamport, sid) of the newest join we know. body: at most MAX_BODY bytes. asks: for a receipt."""
+def seal_note(me, seq, time, heard, body, asks=False):
+    """-> frame. heard: what it names, see heard.py. body: at most MAX_BODY bytes. asks: for a receipt."""
     head = header(NOTE, me.session.sid, seq)
-    pt = u32(time) + u32(named[0]) + named[1] + pad(body, asks)
+    pt = u32(time) + heard + pad(body, asks)
     if me.config["sign"]:
         pt += sign(me.suite, me.session, me.keys.ad(head, me.tag), pt)
     return me.seal(head, pt)
@@ -71,10 +75,10 @@ def open_note(keys, frame, member, signed):
     if signed:
         pt = check(keys.suite, session.S, ad, pt)
     r = Reader(pt)
-    time, named = r.uint(4), (r.uint(4), r.take(16))
+    time, marks = r.uint(4), read(r)
     body, asks = unpad_asking(r.rest())
     item = received(keys.suite, member.tag, frame) if asks else None
-    return Note(session, seq, time, named, body, frame_digest(keys.suite, frame), item)
+    return Note(session, seq, time, marks, body, frame_digest(keys.suite, frame), item)
 
 
 class Ring:
@@ -120,6 +124,8 @@ class Window:
 
     # What many windows never change stands here, once for all of them.
     next = None  # None until the ring has been read once
+    fresh = True  # nothing was handed over yet: `next` is what the ring could still hold
+    first = None  # the first signed head heard while it was: what came since is owed
     head = 0  # the highest signed head heard of
     digests = b""  # of the last `ring` notes delivered without a hole
     gap_at = None
@@ -151,11 +157,19 @@ class Window:
         del self.held[last]
 
     def baseline(self):
-        """After the first reading: everything that the ring could still hold is expected, no more."""
-        if self.next is None:
+        """From the first reading until something is handed over: what the ring can still hold is expected."""
+        if self.fresh:
             top = max(self.held) + 1 if self.held else 0
-            self.next = max(0, max(self.head, top) - self.ring)
+            low = max(self.head, top) - self.ring
+            self.next = max(self.next or 0, low if self.first is None else min(low, self.first))
             self.held = {seq: self.held[seq] for seq in self.held if seq >= self.next}
+
+    def confirmed(self, head):
+        """Its owner has signed this head: is there nothing more to come from before?"""
+        if self.first is None:
+            self.first = head
+        if self.next == head:
+            self.fresh = False
 
     def ready(self):
         """Notes that can be delivered now, in order."""
@@ -165,6 +179,7 @@ class Window:
             out.append(note)
             self.digests = (self.digests + note.digest)[-self.ring * DIGEST :]
             self.next += 1
+            self.fresh = False
         return out
 
     def hole(self, now):
@@ -185,6 +200,7 @@ class Window:
         first = self.next
         self.next = min(self.held) if self.held else self.head
         self.digests = b""
+        self.fresh = False
         self.calm()
         return first, self.next - 1
 
@@ -212,6 +228,8 @@ class Reading:
         self.nonce = None  # of the barrier that ends the present reading
         self.deadline = None
         self.joins = []  # [(Join, Member)] that came during the first reading
+        self.missed = {}  # sid of a presence whose join we do not know -> are we to ask for it?
+        self.ask_at = None  # when we ask for them
         self.own_order = None  # of our own newest join on the broker
         self.former = None  # of the newest there by another identity: whom we replace
         self.used = False  # did somebody use our next numbers?
@@ -227,7 +245,7 @@ class Reading:
 
     def times(self, members):
         """When history.tick has something to do."""
-        out = [0 if self.queue and self.nonce is None else None, self.deadline]
+        out = [0 if self.queue and self.nonce is None else None, self.deadline, self.ask_at]
         for member in members.by_tag.values():
             if not self.busy(member):
                 out += [s.window.gap_at for s in member.sessions]
@@ -244,6 +262,7 @@ def drain(reading, member, now):
         return []
     notes = []
     for s in member.sessions:
+        s.window.baseline()
         notes += s.window.ready()
         s.window.hole(now)
     return notes

@@ -9,6 +9,7 @@ from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
 from ..rare import need
 from ..wire import PRESENCE, U32, Reader, header, u32
+from .heard import ALL, MANY, MARK, read
 from .members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, STATUS, WILL
 from .messages import deliver_notes, missed
 from .notes import MAX_SEQ, drain, ring_matches
@@ -17,9 +18,9 @@ CHANGED_MS = const(500)  # a new epoch, or place in the group, is told within th
 
 
 class Presence:
-    """One keepalive, goodbye or last will. 100 bytes and a signature."""
+    """One keepalive, goodbye or last will. 85 bytes, marks, and a signature."""
 
-    def __init__(self, status, conn, keepalive, sleep, head, digest, attempt, parts, epoch, place, said):
+    def __init__(self, status, conn, keepalive, sleep, head, digest, attempt, parts, epoch, place, said, heard):
         self.status = status
         self.conn = conn
         self.keepalive = keepalive  # seconds
@@ -31,6 +32,7 @@ class Presence:
         self.epoch = epoch  # id of the one it sends in; zeros: none
         self.place = place  # (epoch, head[:16]) of its group; zeros: not live in one
         self.said = said  # (count, id[:4] of the epoch before, count there): conversation messages, all acknowledged
+        self.heard = heard  # marks of presences, joined, see heard.py
 
 
 def seal_presence(me, counter, p):
@@ -40,6 +42,7 @@ def seal_presence(me, counter, p):
         bytes((p.status,)) + u32(p.conn) + p.keepalive.to_bytes(2, "big") + u32(p.sleep)
         + u32(p.head) + p.digest + u32(p.attempt)
         + bytes((p.parts,)) + p.epoch + u32(p.place[0]) + p.place[1] + u32(p.said[0]) + p.said[1] + u32(p.said[2])
+        + bytes((len(p.heard) // MARK,)) + p.heard
     )  # fmt: skip
     return me.seal(head, body + sign(me.suite, me.session, me.keys.ad(head, me.tag), body))
 
@@ -52,7 +55,8 @@ def open_presence(keys, frame, member):
         raise Reject("behind")
     r = Reader(pt)
     p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4),
-                 r.uint(1), r.take(16), (r.uint(4), r.take(16)), (r.uint(4), r.take(4), r.uint(4)))  # fmt: skip
+                 r.uint(1), r.take(16), (r.uint(4), r.take(16)), (r.uint(4), r.take(4), r.uint(4)),
+                 read(r, ALL))  # fmt: skip
     r.take(SIG)
     r.end()
     right = p.status in (AWAKE, ASLEEP, LEFT) and (counter != WILL or p.status == LEFT)
@@ -89,26 +93,31 @@ def will(me, ring, epochs, keepalive, out):
     keepalive.conn = step * CONN + int.from_bytes(me.rng.bytes(2), "big") % (CONN - 1)
     keepalive.counter = 0
     out.dirty = True
-    return _seal(me, ring, epochs, keepalive, WILL, LEFT, 0, out)
+    return _seal(me, ring, epochs, keepalive, WILL, LEFT, 0, b"", out)
 
 
-def announce(me, ring, epochs, keepalive, status, sleep, now, out):
+def announce(me, members, ring, epochs, keepalive, status, sleep, now, out):
     """Publish how we are. sleep: seconds, for ASLEEP."""
     keepalive.counter += 1
     keepalive.due = now + me.config["keepalive"] * 1000
-    out.publish(me.topic("p"), _seal(me, ring, epochs, keepalive, keepalive.counter, status, sleep, out), True)
+    marks = b"".join(members.heard.marks)
+    frame = _seal(me, ring, epochs, keepalive, keepalive.counter, status, sleep, marks, out)
+    members.heard.add(me.suite, frame, marks, now)
+    out.publish(me.topic("p"), frame, True)
 
 
-def soon(epochs, keepalive, live, now):
+def soon(me, members, epochs, keepalive, place, now):
     """Others send by what they believe of us: what changed is said before it does harm. Who still sends in the epoch
     that we named is read for a while more; when not, we say so at once."""
     e, said = epochs.current, keepalive.said
-    if (e.id if e else bytes(16), live) != said:
+    if (e.id if e else bytes(16), any(place[1])) != said:
         read = said[0] in [known.id for known in (e, epochs.pending, epochs.previous) if known]
         keepalive.due = min(keepalive.due, now + CHANGED_MS * (read or not any(said[0])))
+    if len(members.heard.marks) > MANY and members.rank(members.by_tag, me.tag) == 0:  # one names them all
+        keepalive.due = min(keepalive.due, now + CHANGED_MS)
 
 
-def _seal(me, ring, epochs, keepalive, counter, status, sleep, out):
+def _seal(me, ring, epochs, keepalive, counter, status, sleep, marks, out):
     head, digest = ring.head(me.suite, out.outbox)
     e, before, outbox = epochs.current, epochs.previous, out.outbox
     epoch = e.id if e else bytes(16)
@@ -117,7 +126,7 @@ def _seal(me, ring, epochs, keepalive, counter, status, sleep, out):
     keepalive.said = (epoch, any(keepalive.place[1]))
     return seal_presence(me, counter, Presence(
         status, keepalive.conn, me.config["keepalive"], sleep, head, digest, epochs.rank[0],
-        me.parts, epoch, keepalive.place, said
+        me.parts, epoch, keepalive.place, said, marks
     ))  # fmt: skip
 
 
@@ -125,7 +134,7 @@ def receive(me, members, epochs, reading, member, frame, now, out):
     """A known member's frame -> True when the member has gone with it. Raises Reject; who comes with numbers of
     the past is told so."""
     if frame[2:18] not in [s.sid for s in member.sessions]:
-        need("zpinc.joins").seek(me, member.name, "p", frame, now, out)
+        need("zpinc.joins").seek(me, reading, member.name, "p", frame, now, out)
     before, conn = member.status, member.conn
     try:
         _, counter, p = open_presence(me.keys, frame, member)
@@ -147,8 +156,10 @@ def receive(me, members, epochs, reading, member, frame, now, out):
     if member.status != before:
         out.event(STATUS[member.status], {"uid": member.uid})
     if counter != WILL:
+        member.mark = members.heard.add(me.suite, frame, p.heard + member.mark, None)
+        member.current.window.confirmed(p.head)
         if ring_matches(me.suite, member.current.window, p) is False:
             out.complain("ring", member.uid, now)
         missed(me, epochs, member, ((p.epoch, p.said[0]), p.said[1:]), out)
-        deliver_notes(me, members, member, drain(reading, member, now), out)
+        deliver_notes(me, member, drain(reading, member, now), now, out)
     return member.status != before and member.status not in PRESENT

@@ -61,7 +61,7 @@ def test_an_organizer_that_names_a_false_key_for_another_cannot_speak_as_it():
     at = after.tags.index(room.members["cem"].me.tag)
     keys = (after.RK, after.HK, after.NHK, after.mk, after.v, after.digest)
     as_cem = smmp.State(after.group, after.tags, after.R, at, evil, after.epoch, after.head, *keys)
-    lead = b"\xff" + u32(1) + u32(1)
+    lead = b"\xff" + u32(1) + u32(1) + bytes(5)
     forged = smmp.seal(
         suite, as_cem, statics(ann.me, ann.others, ann.group), hardware(24), hardware(32), lead + b"I am cem"
     )
@@ -139,7 +139,7 @@ def test_a_removed_member_does_not_roll_its_removal_back():
     ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
     st = cem.group.state
     g = cem.group
-    lead = b"\xff" + u32(1) + u32(99)
+    lead = b"\xff" + u32(1) + u32(99) + bytes(5)
     own = smmp.seal(suite, st, statics(cem.me, cem.others, g), hardware(24), hardware(32), lead + b"still here")
     head = smmp.frame_hash(suite, own)
     payload = wrapped(cem.me, g, own)
@@ -232,7 +232,7 @@ def test_every_low_order_value_is_one_and_refused():
 def test_a_low_order_key_in_a_message_an_agreement_or_inside_a_private_one():
     room = three()
     ann, bob = room.members["ann"], room.members["bob"]
-    lead = b"\xff" + u32(1) + u32(50)
+    lead = b"\xff" + u32(1) + u32(50) + bytes(5)
     for u in LOW:
         frame = smmp.seal(
             suite, bob.group.state, statics(bob.me, bob.others, bob.group), hardware(24), hardware(32), lead, u

@@ -41,7 +41,7 @@ def message():
     """A group of three, and a message of bob that ann has not seen. -> (room, ann's statics, her state, frame)"""
     room = three()
     ann, bob = room.members["ann"], room.members["bob"]
-    lead = b"\xff" + u32(1) + u32(50)
+    lead = b"\xff" + u32(1) + u32(50) + bytes(5)
     st = bob.group.state
     frame = smmp.seal(suite, st, statics(bob.me, bob.others, bob.group), hardware(24), hardware(32), lead + b"x")
     return room, statics(ann.me, ann.others, ann.group), ann.group.state, frame
@@ -70,7 +70,7 @@ def test_a_message_that_is_wrong_in_one_place():
         assert says(wrong) == "format" and refused(room, "ann", wrong) == "format"
     cut = smmp.close(suite, frame[: size_at + 1], st.v)
     assert says(cut) == "format" and refused(room, "ann", cut) == "format"
-    assert smmp.open_frame(suite, st, static_of, frame)[1][9:] == b"x"
+    assert smmp.open_frame(suite, st, static_of, frame)[1][14:] == b"x"
 
 
 def test_nothing_is_sealed_to_a_key_of_low_order():

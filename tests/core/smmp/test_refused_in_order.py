@@ -20,7 +20,7 @@ HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
 def made_by(room, uid, number=50):
     """A proper message of this member on its present state, that it does not know of itself."""
     ch = room.members[uid]
-    lead = b"\xff" + u32(1) + u32(number)
+    lead = b"\xff" + u32(1) + u32(number) + bytes(5)
     return smmp.seal(
         suite, ch.group.state, statics(ch.me, ch.others, ch.group), hardware(24), hardware(32), lead + b"x"
     )

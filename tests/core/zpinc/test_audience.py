@@ -32,7 +32,7 @@ def test_an_epoch_out_of_storage_that_the_others_have_left_is_not_sent_in():
     room.switch_on("S")
     room.pump()
     ch = room.members["S"]
-    assert ch.epochs.current is not None and not ch.settling  # it has the old epoch, and has read who is there
+    assert ch.epochs.current is not None and not ch.settling(True)  # it has the old epoch, and has read who is there
     sent = said(room, "S")
     assert (sent.mode, sent.audience, sent.missing) == ("note", ["A", "B"], [])
     assert [(uid, body) for uid, sender, body, _ in room.heard if sender == "S"] == [("A", b"from S"), ("B", b"from S")]

@@ -11,6 +11,7 @@ def test_notes_that_are_held_stay_within_one_bound_for_all_sessions():
     peers = [Peer("p%d" % i, i + 1) for i in range(6)]
     solo = Solo().connect(*[p.join() for p in peers])
     for p in peers:
+        solo.give(*p.presence())
         for seq in range(1, 5):
             solo.give(*p.note(seq, bytes(1900)))
     windows = [s.window for m in solo.ch.others.by_tag.values() for s in m.sessions]

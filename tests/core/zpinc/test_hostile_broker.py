@@ -5,7 +5,7 @@ members, deleted, rolled back, wills at will. PROTOCOL.md 6 to 8.
 from sealcast.zpinc.members import ASLEEP, LEFT, WILL
 from solo import Peer, Solo
 
-NEW = (1000, b"\xff" * 16)  # names a join later than any
+UNKNOWN = b"\x01" + bytes(8)  # names a presence that nobody knows
 
 
 def online(*frames):
@@ -13,9 +13,9 @@ def online(*frames):
     return solo.connect(*frames)
 
 
-def newest(solo):
-    """What an honest sender names: the newest join that it has seen, here the member's own."""
-    return solo.ch.others.newest
+def heard(solo):
+    """What an honest sender names: the presences that it has heard, here the member's own."""
+    return solo.ch.others.heard.named()
 
 
 def test_old_joins_again():
@@ -47,14 +47,14 @@ def test_an_older_session_does_not_replace_a_newer_one():
     assert solo.ch.others.by_tag[new.tag].current.sid == new.session.sid
     solo.give(*old.presence())
     assert solo.ch.out.drops == {"behind": 1}
-    solo.give(*old.note(0, b"from the past", named=newest(solo)))
+    solo.give(*old.note(0, b"from the past", heard=heard(solo)))
     assert [m.historic for m in solo.messages] == [True]
 
 
 def test_a_note_is_delivered_once_and_never_again_as_live():
     peer = Peer("anna")
     solo = online(peer.join())
-    note = peer.note(0, named=newest(solo))
+    note = peer.note(0, heard=heard(solo))
     solo.give(*note)
     assert [(m.body, m.historic) for m in solo.messages] == [(b"hello", False)]
     solo.refuses(*(note + ("duplicate",)))
@@ -71,10 +71,10 @@ def own_join(solo):
     return [f for f in solo.published if "/j/" in f[0]][-1]
 
 
-def test_a_note_that_names_a_join_we_have_not_seen_is_not_called_live():
+def test_a_note_that_names_a_presence_we_have_not_seen_is_not_called_live():
     peer = Peer("anna")
     solo = online(peer.join())
-    solo.give(*peer.note(0, named=NEW))
+    solo.give(*peer.note(0, heard=UNKNOWN))
     assert [m.historic for m in solo.messages] == [True]
 
 
@@ -92,11 +92,11 @@ def test_deleted_slots_are_reported():
 def test_a_hole_is_read_again_before_it_is_reported():
     peer = Peer("anna")
     solo = online(peer.join())
-    solo.give(*peer.note(1, b"second", named=newest(solo)))
+    solo.give(*peer.note(1, b"second", heard=heard(solo)))
     assert not solo.messages
     solo.later(3500)
     assert not solo.event("gap")
-    solo.give(*peer.note(0, b"first", named=newest(solo)))
+    solo.give(*peer.note(0, b"first", heard=heard(solo)))
     assert [m.body for m in solo.messages] == [b"first", b"second"]
     solo.later(10000)
     assert not solo.event("gap")
@@ -106,7 +106,7 @@ def test_a_slot_rolled_back_to_an_older_note():
     peer = Peer("anna", ring=4)
     solo = online(peer.join())
     for seq in range(4):
-        solo.give(*peer.note(seq, b"%d" % seq, named=newest(solo)))
+        solo.give(*peer.note(seq, b"%d" % seq, heard=heard(solo)))
     topic, old = peer.note(0)
     solo.refuses(topic, old, "duplicate")
     solo.give(*peer.presence(head=5))
@@ -118,7 +118,7 @@ def test_a_slot_rolled_back_to_an_older_note():
 def test_a_ring_that_is_not_what_its_owner_signed():
     peer = Peer("anna")
     solo = online(peer.join())
-    solo.give(*peer.note(0, named=newest(solo)))
+    solo.give(*peer.note(0, heard=heard(solo)))
     solo.give(*peer.presence(head=1, digest=b"\x01" * 16))
     assert solo.event("forged") == {"reason": "ring", "uid": "anna", "count": 1}
 
@@ -139,6 +139,7 @@ def test_the_last_sequence_number():
 def test_no_more_than_two_rings_are_held():
     peer = Peer("anna", ring=4)
     solo = online(peer.join())
+    solo.give(*peer.presence())
     for seq in range(1, 9):
         solo.give(*peer.note(seq))
     solo.refuses(*(peer.note(9) + ("window",)))

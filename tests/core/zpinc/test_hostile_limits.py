@@ -8,8 +8,6 @@ from sealcast.zpinc.joins import LAMPORT_MAX
 from sealcast.zpinc.rekey import BURST
 from solo import Peer, Solo, agree, suite, talk
 
-HEAP = "heapsize=176k"  # 64 skipped keys and a whole state beside all rare code
-
 
 def online(*frames, **changes):
     return Solo(**changes).connect(*frames)

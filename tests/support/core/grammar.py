@@ -157,10 +157,14 @@ class Insider:
 
     def note(self, draw):
         me, seq = self.me, draw.number(self.ch.ring.next, 8)
-        named = draw.one((me.session.order, (0, bytes(16)), (99, b"\xff" * 16)))
         text = pad(draw.data(draw.one(SIZES)), draw.below(2))
-        body = varied(draw, [u32(draw.number()), u32(named[0]), named[1], text])
+        body = varied(draw, [u32(draw.number())] + self._heard(draw) + [text])
         return me.topic("n", seq % 4), self._limited(self._signed_self(draw, NOTE, self._sid(draw), seq, body))
+
+    def _heard(self, draw):
+        n = draw.one((0, 0, 1, 1, 8, 9))
+        known = self.ch.others.heard.marks or [bytes(8)]
+        return [bytes((n,)), b"".join([draw.one(known) for _ in range(n)])]
 
     def _signed_self(self, draw, kind, sid, seq, body, extra=b""):
         """Signed as what a session says in its own order is."""
@@ -180,7 +184,7 @@ class Insider:
             bytes((draw.below(256),)), e.id if e else bytes(16), u32(draw.number(1)), draw.data(16),
             u32(draw.number(1)), draw.data(4), u32(draw.number(1)),
         ]  # fmt: skip
-        body = varied(draw, fields)
+        body = varied(draw, fields + [b"".join(self._heard(draw))])
         return self.me.topic("p"), self._signed_self(draw, PRESENCE, self._sid(draw), draw.number(3), body)
 
     def _handshake(self, draw, attempt, body):
@@ -208,6 +212,8 @@ class Insider:
         v = self.victim
         lamport = draw.number(v.others.lamport, v.others.lamport + 65536)
         fields = [b"\x05", v.me.session.sid, u32(lamport), u32(draw.number(v.keepalive.conn))]
+        if draw.below(3) == 0:
+            fields = [b"\x06"] + [draw.one((v.me.session.sid, draw.data(16))) for _ in range(draw.one((0, 1, 3, 32, 33)))]
         return self._handshake(draw, 0, varied(draw, fields))
 
     def talk(self, draw):
@@ -223,7 +229,7 @@ class Insider:
         number = draw.number(number) if draw.below(8) == 0 else number
         head = header(CONVERSATION, e.id if draw.below(12) else draw.data(16), number)
         ad = me.keys.ad(head, me.tag)
-        body = varied(draw, [u32(draw.number()), pad(draw.data(draw.one(SIZES)), draw.below(2))])
+        body = varied(draw, [u32(draw.number())] + self._heard(draw) + [pad(draw.data(draw.one(SIZES)), draw.below(2))])
         sig = sign(suite, me.session, ad, body, e.hid)
         pt = body + (sig[:-1] + bytes((sig[-1] ^ self.false,)) if draw.below(10) else b"")
         return me.topic("c"), self._limited(suite.seal_frame(mk, head, ad[HEADER:], hardware(24), pt, e.hk))
@@ -300,7 +306,7 @@ class Insider:
             to = draw.one([o.me.tag for o in self.others])
             text = private.seal(suite, g.pairs[to], st.epoch, self.me.tag, nonce, draw.data(32), text[:500])
             text = text[: draw.one((0, 15, 16, 17, 31, 32, 33, 63, 64, 2000, 2000))]
-        m = varied(draw, [bytes((kind,)), number, text])[:1200]
+        m = varied(draw, [bytes((kind,)), number, u32(draw.number())] + self._heard(draw) + [text])[:1270]
         frame = ratchet.seal(suite, st, statics(self.me, self.ch.others, g), nonce, draw.data(32), m)
         if draw.below(2):
             if self.false:

@@ -135,7 +135,7 @@ def big(n):
     g.last, g.last_by, g.phase = frame, g.state.tags[1], 2
     g.pairs = {tag: hardware(32) + hardware(64) for tag in tags[1:]}
     g.undo = Undo(g, None)
-    g.outgoing.pending = Pending(RATCHET, frame, hardware(32), (bytes(9), b"text", None, 0))
+    g.outgoing.pending = Pending(RATCHET, frame, hardware(32), (bytes(14), b"text", None, 0))
     g.heard = {tag: bytes(8) for tag in tags}
     for tag in tags[1:]:
         g.packages.theirs[tag] = hardware(68 - 4) + hardware(8) + hardware(64)

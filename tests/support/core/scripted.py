@@ -21,7 +21,6 @@ class Script:
     members = [("me", "awake")]
     epoch = None
     me = Joined
-    settling = False
     sent = wanted = None
     held = False
     state = None  # what an answer leaves to be stored at the end of the turn
@@ -29,6 +28,9 @@ class Script:
     def __init__(self, **answers):
         self.answers = answers
         self.calls = []
+
+    def settling(self, place):
+        return False
 
     def _call(self, name, *args):
         self.calls.append((name,) + args)

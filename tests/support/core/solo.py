@@ -183,17 +183,17 @@ class Peer:
         return self.topic("j", s.lamport % 4), seal_join(self.keys, self.rng, self.identity, self.tag, body)
 
     def presence(self, status=AWAKE, conn=1, counter=None, head=0, sleep=0, attempt=0, digest=None, parts=3,
-                 epoch=bytes(16), place=(0, bytes(16)), said=(0, bytes(4), 0)):  # fmt: skip
+                 epoch=bytes(16), place=(0, bytes(16)), said=(0, bytes(4), 0), marks=b""):  # fmt: skip
         if counter is None:
             self.counter += 1
             counter = self.counter
         digest = ring_digest(suite, b"") if digest is None else digest
-        p = Presence(status, conn, 30, sleep, head, digest, attempt, parts, epoch, place, said)
+        p = Presence(status, conn, 30, sleep, head, digest, attempt, parts, epoch, place, said, marks)
         return self.topic("p"), seal_presence(self, counter, p)
 
-    def note(self, seq, body=b"hello", named=(99, b"\xff" * 16), signed=True, time=0):
+    def note(self, seq, body=b"hello", heard=b"\x00", signed=True, time=0):
         self.config["sign"] = signed
-        return self.topic("n", seq % self.ring), seal_note(self, seq, time, named, body)
+        return self.topic("n", seq % self.ring), seal_note(self, seq, time, heard, body)
 
     def handshake(self, attempt, pt, kind=HANDSHAKE):
         return self.topic("h"), self.seal(header(kind, self.session.sid, attempt), pt)
@@ -259,9 +259,9 @@ def agree(solo, peer, attempt=1):
     return a, epoch, frames
 
 
-def talk(peer, epoch, body, signed=True):
+def talk(peer, epoch, body, signed=True, heard=b"\x00"):
     """A conversation frame of the peer."""
-    return peer.topic("c"), epoch.seal(peer, u32(0) + pad(body), signed)
+    return peer.topic("c"), epoch.seal(peer, u32(0) + heard + pad(body), signed)
 
 
 __all__ = ["KEY", "Peer", "Solo", "agree", "config", "hardware", "hear", "raises", "suite", "talk"]

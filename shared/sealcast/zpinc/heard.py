@@ -1,0 +1,71 @@
+"""Which presences a message's maker had heard, and so how old it can be: without a clock. PROTOCOL.md section 7.6."""
+
+from ..compat import const
+from ..crypto.keys import derive
+from ..errors import Reject
+from ..wire import u32
+
+MARK = const(8)  # bytes that name a presence
+MOST = const(8)  # marks that a message names
+ALL = const(32)  # and a presence
+MANY = const(4)  # with more of them one member sends a presence that names them all
+_ENTRY = const(12)  # a mark and seconds of our own clock
+_KEPT = const(48)
+
+
+class Heard:
+    """What we have heard and said ourselves, in this run."""
+
+    def __init__(self):
+        self.marks = []  # of presences that no later one names yet
+        self._known = b""  # mark || s: when we made our presence, or the last of ours that is behind another's
+
+    def named(self):
+        """What a message that we make now names."""
+        marks = self.marks[-MOST:]
+        return bytes((len(marks),)) + b"".join(marks)
+
+    def add(self, suite, frame, marks, made_at):
+        """-> mark of a presence of ours, or accepted. marks: that it names; made_at: in ms, None: not ours."""
+        mark = derive(suite, b"", b"sc/mark", frame)[:MARK]
+        at = self.since(marks) if made_at is None else made_at // 1000
+        rest = [m for m in self.marks if m != mark and m not in split(marks)]
+        self.marks = (rest + [mark])[-ALL:]
+        if at is not None and self.since(mark) is None:
+            self._known = (self._known + mark + u32(at))[-_ENTRY * _KEPT :]
+        return mark
+
+    def since(self, marks):
+        """When what names these marks was made at the earliest, in s of our clock; None: nobody can say."""
+        latest = None
+        for mark in split(marks):
+            at = self._known.find(mark)
+            while at >= 0 and at % _ENTRY:
+                at = self._known.find(mark, at + 1)
+            if at >= 0:
+                s = int.from_bytes(self._known[at + MARK : at + _ENTRY], "big")
+                latest = s if latest is None else max(latest, s)
+        return latest
+
+
+def split(marks):
+    """Joined marks -> a list of them."""
+    return [marks[i : i + MARK] for i in range(0, len(marks), MARK)]
+
+
+def read(reader, most=MOST):
+    """The marks that a frame names, joined. Raises Reject."""
+    n = reader.uint(1)
+    if n > most:
+        raise Reject("format")
+    return reader.take(n * MARK)
+
+
+def age(since, now):
+    """Seconds at most since a message was made; None: nothing is provable."""
+    return None if since is None else (now - since * 1000 + 999) // 1000
+
+
+def is_live(age_s, config):
+    """Is it provably recent?"""
+    return age_s is not None and age_s * 1000 <= config["keepalive"] * 2500
