@@ -182,10 +182,8 @@ class World:
         await self._part("sleep", m)
 
     async def _stop(self, m):
-        """A plain close() is not asked about: over this computer's MQTT it ends the connection with a goodbye to the
-        broker, so no last will says that the member is gone, and a message of an epoch that it had keyed and not
-        confirmed is then lost to it unreported (seed 68 had it once in four)."""
-        await self._part("leave", m)
+        """As by a power cut: its last will says that it is gone."""
+        await self._part("close", m)
 
     async def _crash(self, m):
         if not await m.hands.kill():

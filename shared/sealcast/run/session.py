@@ -267,6 +267,8 @@ class Session:
             try:
                 return await work()
             except Exception as e:
+                if self._closed:  # a cancellation is lost when it comes with the end of what was waited for
+                    return
                 self.failed(name, e)
             await sleep_ms(wait)
             wait = min(2 * wait, _RESTART_MOST_MS)
@@ -275,7 +277,7 @@ class Session:
         if self._begun and self._remake:
             await self._revive()
         self._begun = True
-        while True:
+        while not self._closed:
             now = self.clock.now()
             self._beat = now
             self._link.look(now)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from scripted import Memory, Note, Script, Wire, made, publish, run, running, until
+from scripted import Memory, Note, Script, Wire, internal, made, publish, run, running, until
 from sealcast.errors import Offline
 from sealcast.run import aio, link
 from sealcast.run.echo import Echo
@@ -197,6 +197,24 @@ def test_leave_works_without_a_link():
         await until(lambda: "refused" in wire.log)
         await s.leave()
         assert s.closed
+
+    run(test())
+
+
+def test_close_ends_though_a_cancellation_is_lost():
+    """It came at the moment when the link broke (asyncio.wait_for of Python 3.11 and before, aiomqtt: the break wins)."""
+
+    class Breaking(Wire):
+        async def receive(self):
+            try:
+                return await super().receive()
+            except asyncio.CancelledError:
+                raise OSError("lost")
+
+    async def test():
+        session = await running(Script(), Breaking())
+        await session.close()
+        assert session.closed and not internal(session)
 
     run(test())
 
