@@ -2,7 +2,8 @@
 with its own keys, sent in the middle of a story.
 """
 
-from sealcast.crypto.signing import CONTROL_LABEL, seal_signed
+from insider import macs
+from sealcast.crypto.signing import seal_signed
 from sealcast.smmp import agreement, membership
 from sealcast.smmp import ratchet as smmp
 from sealcast.smmp.group import statics
@@ -91,11 +92,12 @@ def _swap(world, client, g):
 
 
 def _control(world, client, g, tag, pt):
-    """Signed by our own session, whoever it names."""
+    """With the MACs that we can make, whoever it names."""
     ch = client.channel
     m = ch.others.by_tag.get(tag)
     lamport = m.current.lamport if m and m.current else ch.me.session.lamport
-    return seal_signed(ch.me, header(CONTROL, tag, lamport), g.id, CONTROL_LABEL, pt)
+    head = header(CONTROL, tag, lamport)
+    return ch.me.keys.seal(ch.me.rng, head, g.id, pt + macs(ch, head, tag, g.id, pt))
 
 
 def _position(world, client, g):

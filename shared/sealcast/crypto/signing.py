@@ -1,4 +1,4 @@
-"""Everything that is signed, and the checks. PROTOCOL.md 3.3, 6.2, 16.1, 18.2, 22.
+"""Everything that is signed, and the checks; MACs where a pair is enough. PROTOCOL.md 3.3, 6.2, 16.1, 18.2, 22.
 
 The channel's key alone makes nobody believe what a frame says about its sender. A signer is anything with
 `seed` and `S`: a session of ours. What a session says in its own order (notes, presence, conversations,
@@ -10,10 +10,10 @@ from ..compat import const
 from ..errors import Reject
 
 SIG = const(64)
+MAC = const(16)
 
 JOIN_LABEL = b"sc/join"  # by the long-term identity
 PACKAGE_LABEL = b"sc/package"
-CONTROL_LABEL = b"sc/control"
 NOTICE_LABEL = b"sc/notice"  # by the admin
 
 
@@ -45,6 +45,12 @@ def verify_signed(suite, public, label, ad, pt):
     if len(pt) < SIG or not suite.ed25519_verify(public, pt[-SIG:], _labelled(suite, label, ad, body)):
         raise Reject("signature")
     return body
+
+
+def pair_mac(suite, static, ad, group, maker, receiver, said):
+    """16 bytes that convince the receiver, who could have made them, and nobody else. static: X25519 of the pair's
+    identities; group: its id; maker, receiver: tags. PROTOCOL.md 18.2."""
+    return suite.h(32, static, b"", b"sc/position", ad, group, maker, receiver, said)[:MAC]
 
 
 def received(suite, tag, frame):

@@ -12,6 +12,7 @@ from ..errors import Reject
 from ..rare import load, need
 from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
+from ..zpinc.presence import NOWHERE
 from . import outgoing, private, ratchet
 from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Group, Undo, own_tag, static, statics
 from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, publish, wrapped
@@ -95,8 +96,13 @@ def summary(members, group):
 def place(group):
     """What our presence says of where we are: (epoch, head[:16]), zeros unless we are live."""
     if group.phase != LIVE:
-        return (0, bytes(16))
+        return NOWHERE
     return (group.state.epoch, group.state.head[:16])
+
+
+def present(group):
+    """And to whom: tags, joined, of who is in the group while we are live in it."""
+    return group.state.tags.data if group.phase == LIVE else b""
 
 
 def tags(group):
@@ -173,9 +179,9 @@ def _answers_due(s, now):
 def tick(me, members, group, now, out):
     s = group.search
     if due(s.ask_at, now):
-        load("smmp.heads").ask(me, group, now, out)
+        load("smmp.heads").ask(me, members, group, now, out)
     if _answers_due(s, now):
-        load("smmp.heads").answer(me, group, now, out)
+        load("smmp.heads").answer(me, members, group, now, out)
     if due(s.deadline, now):
         load("smmp.sync").late(me, members, group, now, out)
     outgoing.tick(me, members, group, now, out)

@@ -189,7 +189,7 @@ class Peer:
             counter = self.counter
         digest = ring_digest(suite, b"") if digest is None else digest
         p = Presence(status, conn, 30, sleep, head, digest, attempt, parts, epoch, place, said, marks)
-        return self.topic("p"), seal_presence(self, counter, p)
+        return self.topic("p"), seal_presence(self, counter, p, lambda ad, said: b"")[0]
 
     def note(self, seq, body=b"hello", heard=b"\x00", signed=True, time=0):
         self.config["sign"] = signed
