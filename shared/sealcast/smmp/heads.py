@@ -49,7 +49,7 @@ def _say(me, members, group, kind, body, out):
 def _believers(members, group):
     """Tags of those whom it concerns: who is in the set or to be in it, and who takes part and may be in it by now."""
     st, by_tag = group.state, members.by_tag
-    inside = list(st.tags if st else group.change.job[1] if group.change.job else ())
+    inside = sorted(st.tags if st else group.change.job[1] if group.change.job else ())
     others = [tag for tag in sorted(by_tag) if tag not in inside and members.awake(tag) and by_tag[tag].parts & GROUP]
     return (inside + others)[:MAX_BELIEVERS]
 

@@ -206,7 +206,7 @@ def test_a_wish_to_rejoin_in_anothers_name_does_nothing_and_an_old_one_neither()
         and ann.group.change.job is None
     )
     old = control_of(cem, WANT, u32(cem.group.packages.counter + 1))
-    fetch.rejoin(cem.me, cem.group, room.now, cem.out)
+    fetch.rejoin(cem.me, cem.others, cem.group, room.now, cem.out)
     room.run("cem", cem._finish(room.now))
     room.advance(20000)
     assert same(room, "ann", "bob", "cem")
