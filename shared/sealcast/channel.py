@@ -39,8 +39,7 @@ SWEEP_MS = const(20000)  # between two looks at which code was not used
 class Channel:
     """config: checked settings with `key` (32 bytes, the root key) and `identity` (32 bytes) filled in.
 
-    blob: the last stored state or None. hardware(n): n random bytes, or None when the machine has no source.
-    Raises NoRandomness and BadState.
+    blob: the last stored state or None. hardware(n): n random bytes or None. Raises NoRandomness and BadState.
     """
 
     def __init__(self, suite, config, blob, hardware):
@@ -216,9 +215,10 @@ class Channel:
         self._move(revocation.declare(self.me, self.others, self.places, uid, admin_seed, keep, now, self.out))
         return self._finish(now)
 
-    def approve(self, uid, text, now):
+    def approve(self, uid, text, now, admin_seed=None, time=0):
         """A person has compared this fingerprint (the event says it): pin that identity, and none that came since."""
-        need("zpinc.joins").approve(self.me, self.others, uid, text, self.phase == ONLINE, self.out)
+        me, others, online = self.me, self.others, self.phase == ONLINE
+        need("zpinc.approval", "zpinc.joins").approve(me, others, uid, text, admin_seed, time, online, self.out)
         return self._finish(now)
 
     def settling(self, place):
@@ -299,6 +299,8 @@ class Channel:
             self._own(stream, frame, now)
         elif stream == "x":
             self._move(need("zpinc.revocation").receive(me, others, self.places, frame, now, out))
+        elif stream == "a":
+            need("zpinc.approval", "zpinc.joins").receive(me, others, frame, online, out)
         elif stream == "j":
             joins = need("zpinc.joins", "zpinc.history")
             tag = joins.receive(me, others, reading, self.places, name, frame, online, now, out)
@@ -318,11 +320,10 @@ class Channel:
                 self.ratchet.departed(me, others, self.group, member.tag, out)
         elif stream == "h":
             self._handshake(member, frame, now)
+        elif stream == "k" and frame[18:22] == bytes(4):
+            need("zpinc.revocation").receive_key(me, self.places, member, frame)
         elif stream == "k":
-            if frame[18:22] != bytes(4):
-                self.ratchet.package(me, self.group, member, frame)
-            else:
-                need("zpinc.revocation").receive_key(me, self.places, member, frame)
+            self.ratchet.package(me, self.group, member, frame)
         elif stream == "r":
             if out.wanted:
                 need("zpinc.receipts").receive(me, member, frame, out)
@@ -336,8 +337,8 @@ class Channel:
         if not self.reading.first and stream not in "sj":
             return
         self._need_reading()
-        history = load("zpinc.history")
-        if history.own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
+        conn, own = self.keepalive.conn, load("zpinc.history").own
+        if own(self.me, self.ring, self.reading, conn, stream, frame, now, self.out):
             self._read(now)
 
     def _handshake(self, member, frame, now):
