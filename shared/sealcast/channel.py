@@ -369,12 +369,12 @@ class Channel:
         return losses + [(STORE, parts)]
 
     def _finish(self, now):
-        out = self.out
+        me, others, epochs, out = self.me, self.others, self.epochs, self.out
         if self.phase == ONLINE:
-            agreed.plan(self.me, self.others, self.epochs, now, out)
+            agreed.plan(me, others, epochs, now, out)
             if out.owed and self._confirm_at is None:
-                self._confirm_at = now + CONFIRM_MS * (2 + self.others.rank(self.others.by_tag, self.me.tag))
-            presence.soon(self.me, self.others, self.epochs, self.keepalive, self.ratchet.present(self.group), now)
+                self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag, me.tag))
+            presence.soon(me, others, epochs, self.keepalive, self.ratchet.place(self.group), self.group, now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         # Should there be no memory for the state, nothing is forgotten: the next input ends with it.

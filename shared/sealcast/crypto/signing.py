@@ -10,7 +10,6 @@ from ..compat import const
 from ..errors import Reject
 
 SIG = const(64)
-MAC = const(16)
 
 JOIN_LABEL = b"sc/join"  # by the long-term identity
 PACKAGE_LABEL = b"sc/package"
@@ -48,10 +47,10 @@ def verify_signed(suite, public, label, ad, pt):
     return body
 
 
-def pair_mac(suite, static, ad, group, maker, receiver, said):
-    """16 bytes that convince the receiver, who could have made them, and nobody else. static: X25519 of the pair's
-    identities; group: its id; maker, receiver: tags. PROTOCOL.md 18.2."""
-    return suite.h(32, static, b"", b"sc/position", ad, group, maker, receiver, said)[:MAC]
+def mac(suite, static, ad, group, sender, tag, said):
+    """16 bytes that convince the member with this tag, who could have made them, and nobody else. static: X25519 of the
+    pair's identities; group: its id; sender: a tag. PROTOCOL.md 18.2."""
+    return suite.h(32, static, b"", b"sc/position", ad, group, sender, tag, said)[:16]
 
 
 def received(suite, tag, frame):

@@ -5,7 +5,6 @@ board that only sends notes and conversations need not hold it in RAM.
 """
 
 from ..errors import NoGroup, Reject
-from ..zpinc.presence import NOWHERE
 
 
 class Group:
@@ -26,15 +25,7 @@ def nothing(*_):
 
 
 need_online = need_packages = need_tick = nothing
-unpack = online = offline = session_began = renewed = departed = tick = summary = nothing
-
-
-def place(group):
-    return NOWHERE
-
-
-def present(group):
-    return b""
+unpack = online = offline = session_began = renewed = departed = tick = summary = place = nothing
 
 
 def pieces(group):

@@ -10,8 +10,9 @@ go.
 
 from ..compat import const
 from ..crypto.keys import dh, siv
-from ..crypto.signing import MAC, pair_mac
+from ..crypto.signing import mac
 from ..errors import Reject
+from ..wire import TAG
 from .ratchet import MAX_EPOCH, RESYNC, frame_prev
 
 # Phases of a group
@@ -26,7 +27,7 @@ REST = const(0)  # stage of a search that is none; the others stand in sync.py
 
 SLOTS = const(64)  # retained slots of accepted frames: how far a member may fall behind
 AHEAD = const(2)  # published ahead, so that a sleeping member survives two agreements
-MAX_STATICS = const(31)  # what we share with others of the channel: of a group of 20 and those who may come in
+_STATICS = const(31)  # what we share with others of the channel: of a group of 20 and those who may come in
 STEP_MS = const(2000)  # who answers a wish to rejoin, by place among the awake; and how soon we try again what we want
 
 
@@ -226,16 +227,16 @@ class Group:
 
     def vouch(self, me, members, tags, ad, said):
         """MACs, joined, by which those with these tags believe that we said this, and can show it to nobody."""
-        macs = []
+        macs = b""
         for tag in tags:
             if tag != me.tag and members.pinned(tag):
-                macs.append(pair_mac(me.suite, static(me, members, self, tag), ad, self.id, me.tag, tag, said))
-        return b"".join(macs)
+                macs += mac(me.suite, static(me, members, self, tag), ad, self.id, me.tag, tag, said)
+        return macs
 
-    def vouched(self, me, members, tag, ad, said, macs):
-        """Did the member with this tag say this to us? macs: joined. Raises Reject("identity" | "neutral")."""
-        mine = pair_mac(me.suite, static(me, members, self, tag), ad, self.id, tag, me.tag, said)
-        return bool([at for at in range(0, len(macs), MAC) if me.suite.equal(macs[at : at + MAC], mine)])
+    def vouched(self, me, members, tag, ad, said, items):
+        """Did the member with this tag say this to us? items: MACs, joined. Raises Reject("identity" | "neutral")."""
+        mine = mac(me.suite, static(me, members, self, tag), ad, self.id, tag, me.tag, said)
+        return bool([at for at in range(0, len(items), TAG) if me.suite.equal(items[at : at + TAG], mine)])
 
 
 def own_tag(members, tag):
@@ -250,7 +251,7 @@ def static(me, members, group, tag):
     if B is None:
         raise Reject("identity")
     if B not in group.statics:
-        if len(group.statics) >= MAX_STATICS:
+        if len(group.statics) >= _STATICS:
             group.statics = {}  # the group has changed a lot
         group.statics[B] = dh(me.suite, me.identity.b, B)
     return group.statics[B]

@@ -6,10 +6,9 @@ further back among the awake waits longer, and keeps silent if two have said its
 """
 
 from ..compat import const
-from ..crypto.signing import MAC
 from ..errors import Reject
 from ..rare import load, need
-from ..wire import CONTROL, Reader, header, u32
+from ..wire import CONTROL, TAG, Reader, header, u32
 from ..zpinc.me import GROUP
 from .group import LIVE, SLOTS, SYNC
 from .order import need_search, write_slot
@@ -30,7 +29,7 @@ MAX_ASKS = const(20)
 MAX_HEARD = const(64)
 ANSWER_MS = const(300)  # a rank, before the next one answers
 MAX_RANK = const(4)
-MAX_BELIEVERS = const(31)
+_BELIEVERS = const(31)  # at most, of one frame
 UNSURE_MS = const(1000)  # those who look for it themselves answer after those who know
 TELL_MS = const(10000)
 
@@ -39,19 +38,15 @@ TELL_MS = const(10000)
 
 
 def _say(me, members, group, kind, body, out):
+    """To those whom it concerns: who is in the set, or to be in it, and who takes part and may be in it by now."""
+    st, by_tag, job = group.state, members.by_tag, group.change.job
+    tags = sorted(st.tags if st else job[1] if job else ())
+    tags += [tag for tag in sorted(by_tag) if tag not in tags and members.awake(tag) and by_tag[tag].parts & GROUP]
     head, said = header(CONTROL, me.tag, me.session.lamport), bytes((kind,)) + body
-    macs = group.vouch(me, members, _believers(members, group), me.keys.ad(head, group.id), said)
+    macs = group.vouch(me, members, tags[:_BELIEVERS], me.keys.ad(head, group.id), said)
     frame = me.keys.seal(me.rng, head, group.id, said + macs)
     publish(me, group, frame, None, out)
     return frame
-
-
-def _believers(members, group):
-    """Tags of those whom it concerns: who is in the set or to be in it, and who takes part and may be in it by now."""
-    st, by_tag = group.state, members.by_tag
-    inside = sorted(st.tags if st else group.change.job[1] if group.change.job else ())
-    others = [tag for tag in sorted(by_tag) if tag not in inside and members.awake(tag) and by_tag[tag].parts & GROUP]
-    return (inside + others)[:MAX_BELIEVERS]
 
 
 class Control:
@@ -75,7 +70,7 @@ class Control:
         want = self.kind == WANT
         last = MAX_NUMBER if want else MAX_EPOCH
         right = ASK <= self.kind <= WANT and self.live <= 1 and want <= self.number <= last
-        if not right or len(macs) % MAC or len(macs) > MAC * MAX_BELIEVERS:
+        if not right or len(macs) % TAG or len(macs) > TAG * _BELIEVERS:
             raise Reject("format")
         self.inside = self.tag in group.tags()
         if self.kind in (HEAD, WANT) and not self.inside and group.state is not None:

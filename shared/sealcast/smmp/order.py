@@ -12,7 +12,6 @@ from ..errors import Reject
 from ..rare import load, need
 from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
-from ..zpinc.presence import NOWHERE
 from . import outgoing, private, ratchet
 from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Group, Undo, own_tag, static, statics
 from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, publish, wrapped
@@ -94,15 +93,8 @@ def summary(members, group):
 
 
 def place(group):
-    """What our presence says of where we are: (epoch, head[:16]), zeros unless we are live."""
-    if group.phase != LIVE:
-        return NOWHERE
-    return (group.state.epoch, group.state.head[:16])
-
-
-def present(group):
-    """And to whom: tags, joined, of who is in the group while we are live in it."""
-    return group.state.tags.data if group.phase == LIVE else b""
+    """What our presence says of where we are: (epoch, head[:16]), None unless we are live."""
+    return (group.state.epoch, group.state.head[:16]) if group.phase == LIVE else None
 
 
 def tags(group):

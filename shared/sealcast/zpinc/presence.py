@@ -5,16 +5,15 @@ others' do.
 """
 
 from ..compat import const
-from ..crypto.signing import MAC, SIG, check, sign
+from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
 from ..rare import need
-from ..wire import HEADER, NONCE, PRESENCE, U32, Reader, header, u32
+from ..wire import HEADER, NONCE, PRESENCE, TAG, U32, Reader, header, u32
 from .heard import ALL, MANY, MARK, read
 from .members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, STATUS, WILL
 from .messages import deliver_notes, missed
 from .notes import MAX_SEQ, drain, ring_matches
 
-NOWHERE = (0, bytes(16))  # the place of who is live in no group
 _DIGEST = const(15)  # where it stands
 _SAID = const(64)  # bytes before the marks
 _MAX_MACS = const(19)
@@ -34,14 +33,13 @@ class Presence:
         self.attempt = attempt  # the highest handshake attempt it knows
         self.parts = parts  # what it takes part in, see me.py
         self.epoch = epoch  # id of the one it sends in; zeros: none
-        self.place = place  # (epoch, head[:16]) of its group; zeros: not live in one
+        self.place = place  # (epoch, head[:16]) of its group; None: not live in one
         self.said = said  # (count, id[:4] of the epoch before, count there): conversation messages, all acknowledged
         self.heard = heard  # marks of presences, joined, see heard.py
 
 
-def seal_presence(me, counter, p, macs=None):
-    """Presence -> (frame, its nonce and signature): epoch = sid, seq = counter, signed by the session key.
-    macs(ad, said): of those who are to believe its place."""
+def seal_presence(me, members, group, counter, p):
+    """Presence -> (frame, its nonce and signature): epoch = sid, seq = counter, signed by the session key."""
     head = header(PRESENCE, me.session.sid, counter)
     body = (
         bytes((p.status,)) + u32(p.conn) + p.keepalive.to_bytes(2, "big") + u32(p.sleep)
@@ -50,31 +48,29 @@ def seal_presence(me, counter, p, macs=None):
         + bytes((len(p.heard) // MARK,)) + p.heard
     )  # fmt: skip
     ad = me.keys.ad(head, me.tag)
-    sig = sign(me.suite, me.session, ad, _signable(me, body))
+    sig = sign(me.suite, me.session, ad, signable(me, body))
     pt = body + sig
-    if p.place[0]:
+    if p.place:
         pt += u32(p.place[0]) + p.place[1]
-        pt += macs(ad, pt)
+        pt += group.vouch(me, members, group.tags(), ad, pt)
     frame = me.seal(head, pt)
     return frame, frame[HEADER : HEADER + NONCE] + sig
 
 
-def _signable(me, body):
+def signable(me, body):
     """In a channel that does not sign nobody proves what notes it wrote either."""
     return body if me.config["sign"] else body[:_DIGEST] + bytes(16) + body[_DIGEST + 16 :]
 
 
-def check_presence(me, session, ad, pt):
-    """The signature of an opened presence -> where it ends. Raises Reject("signature")."""
+def verify(me, session, ad, pt):
+    """The signature of an opened presence. Raises Reject("signature")."""
     end = _SAID + 1 + MARK * int.from_bytes(pt[_SAID : _SAID + 1], "big") + SIG
-    check(me.suite, session.S, ad, _signable(me, pt[:end]))
-    return end
+    check(me.suite, session.S, ad, signable(me, pt[:end]))
 
 
-def open_presence(me, frame, member):
-    """frame -> (counter, Presence, its nonce and signature, (ad, what the MACs stand for, MACs)).
-
-    Cheap checks first; the signature is checked last, the MACs are not yet. Raises Reject.
+def open_presence(me, members, group, frame, member):
+    """frame -> (counter, Presence, its nonce and signature). Cheap checks first; the signature is checked last, and
+    then who vouches for the place: without a MAC for us it is none. Raises Reject.
     """
     ad, sid, counter, pt = me.keys.open(frame, PRESENCE, member.tag)
     session = member.session(sid)
@@ -82,7 +78,7 @@ def open_presence(me, frame, member):
         raise Reject("behind")
     r = Reader(pt)
     p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4),
-                 r.uint(1), r.take(16), NOWHERE, (r.uint(4), r.take(4), r.uint(4)), read(r, ALL))  # fmt: skip
+                 r.uint(1), r.take(16), None, (r.uint(4), r.take(4), r.uint(4)), read(r, ALL))  # fmt: skip
     sig = r.take(SIG)
     if r.pos < len(pt):
         p.place = (r.uint(4), r.take(16))
@@ -90,15 +86,17 @@ def open_presence(me, frame, member):
             raise Reject("format")
     said, macs = pt[: r.pos], r.rest()
     right = p.status in (AWAKE, ASLEEP, LEFT) and (counter != WILL or p.status == LEFT)
-    if not right or not 5 <= p.keepalive <= 3600 or p.head > MAX_SEQ or len(macs) % MAC or len(macs) > MAC * _MAX_MACS:
+    if not right or not 5 <= p.keepalive <= 3600 or p.head > MAX_SEQ or len(macs) % TAG or len(macs) > TAG * _MAX_MACS:
         raise Reject("format")
     beside = counter != WILL and member.beside(p)
     if not beside and not member.fresh(p, counter):
         raise Reject("behind" if p.conn < member.conn and counter != WILL else "stale")
-    check_presence(me, session, ad, pt)
+    verify(me, session, ad, pt)
     if beside:
         raise Reject("same_uid")
-    return counter, p, frame[HEADER : HEADER + NONCE] + sig, (ad, said, macs)
+    if not macs or not group.vouched(me, members, member.tag, ad, said, macs):
+        p.place = None
+    return counter, p, frame[HEADER : HEADER + NONCE] + sig
 
 
 def presence_conn(pt):
@@ -113,7 +111,7 @@ class Keepalive:
         self.conn = 0  # number of the connection, over all sessions
         self.counter = 0  # of this connection's keepalives
         self.due = None  # when the next is; None while offline
-        self.said = (bytes(16), b"")  # in the last one: epoch's id; tags of who is in the group that we are live in
+        self.said = (bytes(16), None)  # in the last one: epoch's id; tags, joined, of the group that we are live in
 
 
 def will(me, ring, epochs, keepalive, out):
@@ -123,8 +121,8 @@ def will(me, ring, epochs, keepalive, out):
     keepalive.counter = 0
     out.dirty = True
     p = _own(me, ring, epochs, keepalive, LEFT, 0, b"", out)
-    keepalive.said = (p.epoch, b"")
-    return seal_presence(me, WILL, p)[0]
+    keepalive.said = (p.epoch, None)
+    return seal_presence(me, None, None, WILL, p)[0]
 
 
 def announce(me, members, ring, epochs, keepalive, ratchet, group, status, sleep, now, out):
@@ -133,19 +131,18 @@ def announce(me, members, ring, epochs, keepalive, ratchet, group, status, sleep
     keepalive.due = now + me.config["keepalive"] * 1000
     marks = b"".join(members.heard.marks)
     p = _own(me, ring, epochs, keepalive, status, sleep, marks, out)
-    p.place, keepalive.said = ratchet.place(group), (p.epoch, ratchet.present(group))
-    frame, signed = seal_presence(
-        me, keepalive.counter, p, lambda ad, said: group.vouch(me, members, group.tags(), ad, said)
-    )
+    p.place = ratchet.place(group)
+    keepalive.said = (p.epoch, p.place and group.state.tags.data)
+    frame, signed = seal_presence(me, members, group, keepalive.counter, p)
     members.heard.add(me.suite, signed, marks, now)
     out.publish(me.topic("p"), frame, True)
 
 
-def soon(me, members, epochs, keepalive, present, now):
+def soon(me, members, epochs, keepalive, place, group, now):
     """Others send by what they believe of us: what changed is said before it does harm. Who still sends in the epoch
     that we named is read for a while more; when not, we say so at once."""
     e, said = epochs.current, keepalive.said
-    if (e.id if e else bytes(16), present) != said:
+    if (e.id if e else bytes(16), place and group.state.tags.data) != said:
         read = said[0] in [known.id for known in (e, epochs.pending, epochs.previous) if known]
         keepalive.due = min(keepalive.due, now + CHANGED_MS * (read or not any(said[0])))
     if len(members.heard.marks) > MANY and members.rank(members.by_tag, me.tag) == 0:  # one names them all
@@ -161,7 +158,7 @@ def _own(me, ring, epochs, keepalive, status, sleep, marks, out):
     said += (before.id[:4], before.said(me.tag, outbox)) if before else (bytes(4), 0)
     return Presence(
         status, keepalive.conn, me.config["keepalive"], sleep, head, digest, epochs.rank[0],
-        me.parts, epoch, NOWHERE, said, marks
+        me.parts, epoch, None, said, marks
     )  # fmt: skip
 
 
@@ -172,15 +169,13 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
         need("zpinc.joins").seek(me, reading, member.name, "p", frame, now, out)
     before, conn = member.status, member.conn
     try:
-        counter, p, signed, (ad, claim, macs) = open_presence(me, frame, member)
+        counter, p, signed = open_presence(me, members, group, frame, member)
     except Reject as e:
         if e.reason in ("behind", "same_uid"):
             old = frame[2:18] != member.current.sid
             number = (members.lamport, 0) if old else (0, conn | (CONN - 1))
             need("zpinc.joins").answer_stale(me, member, frame[2:18], number[0], number[1], now, out)
         raise
-    if not macs or not group.vouched(me, members, member.tag, ad, claim, macs):
-        p.place = NOWHERE
     for m in members.by_tag.values():  # one object for all who say the same
         if m.epoch == p.epoch:
             p.epoch = m.epoch

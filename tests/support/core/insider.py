@@ -4,7 +4,7 @@ PROTOCOL.md 16 to 22, on CPython and on MicroPython; used by the attacks in test
 """
 
 from room import Room, packed
-from sealcast.crypto.signing import PACKAGE_LABEL, pair_mac, seal_signed
+from sealcast.crypto.signing import PACKAGE_LABEL, mac, seal_signed
 from sealcast.smmp import agreement as formulas
 from sealcast.smmp import membership
 from sealcast.smmp.group import LIVE, static
@@ -55,7 +55,7 @@ def control_of(ch, kind, body, tag=None, lamport=None):
 def macs(ch, head, tag, place, said):
     """Joined, by which those whom `ch` knows believe it as far as they believe its identity. tag: whom it names."""
     ad, group = ch.me.keys.ad(head, place), ch.group
-    each = [pair_mac(suite, static(ch.me, ch.others, group, to), ad, group.id, tag, to, said) for to in ch.others.by_tag]
+    each = [mac(suite, static(ch.me, ch.others, group, to), ad, group.id, tag, to, said) for to in ch.others.by_tag]
     return b"".join(each)
 
 
