@@ -59,7 +59,13 @@ def _signed(body: bytes, signs: bool) -> bytes:
 
 
 def build_presence(
-    keys: ChannelKeys, uid: str, p: Presence, nonce: bytes, session_seed: bytes, signs: bool = True, vouch: Vouch | None = None
+    keys: ChannelKeys,
+    uid: str,
+    p: Presence,
+    nonce: bytes,
+    session_seed: bytes,
+    signs: bool = True,
+    vouch: Vouch | None = None,
 ) -> bytes:
     """vouch: makes the MACs; else they are those of `p`."""
     ad = associated(Header(PRESENCE, p.sid, p.counter), keys.rp, keys.name(uid))
@@ -99,7 +105,8 @@ def parse_presence(
         raise Reject("format", "head")
     verify(session.S, ad, _signed(body, signs) + signature)
     told = (digest, attempt, parts, epoch, said, before, said_before, heard, place, place_head, macs, (ad, vouched))
-    return Presence(header.epoch, header.seq, status, conn, keepalive, sleep, head, *told, mark_of(nonce_of(frame), signature))
+    mark = mark_of(nonce_of(frame), signature)
+    return Presence(header.epoch, header.seq, status, conn, keepalive, sleep, head, *told, mark)
 
 
 def presence_mark(keys: ChannelKeys, name: bytes, frame: bytes) -> bytes:

@@ -164,7 +164,7 @@ class GroupView:
         return {tag: item_of_pair(s, v, head, tag, sender) for tag, s in self.statics(sender).items() if tag in got}
 
     def statics(self, tag: bytes) -> dict[bytes, bytes]:
-        """By tag, ascending: X25519 of the identities of this member and of every other of which one is known (17.2)."""
+        """By tag, ascending: X25519 of the identities of this member and every other, where one is known (17.2)."""
         identities, pins = self._identities(), self._pins()
         found = {}
         for other in sorted(pins):
