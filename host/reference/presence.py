@@ -93,7 +93,8 @@ def parse_presence(
     parts, epoch, said, before, said_before = r.number(1), r.take(16), r.number(4), r.take(4), r.number(4)
     heard = read_heard(r, ALL)
     body, signature = pt[: r.position], r.take(64)
-    place, place_head, macs, vouched = 0, bytes(16), split_macs(b"", MAX_MACS), b""
+    place, place_head, vouched = 0, bytes(16), b""
+    macs: tuple[bytes, ...] = ()
     if r.position < len(pt):
         place, place_head = r.number(4), r.take(16)
         vouched, macs = pt[: r.position], split_macs(r.rest(), MAX_MACS)
