@@ -7,7 +7,8 @@ from .encoding import Reader, Reject, u8, u32
 from .frames import CONTROL, Header, associated, open_sealed, parse_header, seal
 from .joins import Join
 from .names import ChannelKeys
-from .primitives import ZERO32, H, ed25519_sign, ed25519_verify
+from .positions import Position, Vouch, split_macs
+from .primitives import ZERO32
 from .ratchet import MAX_EPOCH
 
 
@@ -49,10 +50,7 @@ Control = Sync | Head | Need | Rejoin
 
 
 MAX_NUMBER = 2**31 - 1
-
-
-def _control_hash(ad: bytes, said: bytes) -> bytes:
-    return H(b"", ad, said, person=b"sc/control")
+MAX_BELIEVERS = 31
 
 
 def build_control(
@@ -60,7 +58,7 @@ def build_control(
     group: bytes,
     sender_tag: bytes,
     lamport: int,
-    session_seed: bytes,
+    vouched: Vouch,
     control: Control,
     nonce: bytes,
 ) -> bytes:
@@ -75,21 +73,16 @@ def build_control(
         case Rejoin():
             said = u8(4) + u32(control.number)
     ad = associated(Header(CONTROL, sender_tag, lamport), keys.rp, group)
-    return seal(keys.msgkey, ad, nonce, said + ed25519_sign(session_seed, _control_hash(ad, said)))
+    return seal(keys.msgkey, ad, nonce, said + b"".join(vouched(ad, said)))
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A control frame before its signature is checked: that comes last, behind what the receiver knows of the group."""
+    """A control frame before its MACs are looked at: that comes last, behind what the receiver knows of the group."""
 
     control: Control
     sender: Join
-    ad: bytes
-    pt: bytes
-
-    def verify(self) -> None:
-        if not ed25519_verify(self.sender.S, self.pt[-64:], _control_hash(self.ad, self.pt[:-64])):
-            raise Reject("signature")
+    position: Position
 
 
 def open_control(keys: ChannelKeys, group: bytes, frame: bytes, current: Callable[[bytes], Join]) -> Opened:
@@ -113,8 +106,8 @@ def open_control(keys: ChannelKeys, group: bytes, frame: bytes, current: Callabl
             control = Rejoin(reader.number(4))
         case _:
             raise Reject("format", "type")
-    reader.take(64)
-    reader.end()
+    said = pt[: reader.position]
+    macs = split_macs(reader.rest(), MAX_BELIEVERS)
     match control:
         case Sync(epoch=epoch) | Head(epoch=epoch) | Need(epoch=epoch) if epoch > MAX_EPOCH:
             raise Reject("format", "epoch")
@@ -122,4 +115,4 @@ def open_control(keys: ChannelKeys, group: bytes, frame: bytes, current: Callabl
             raise Reject("format", "number")
         case Head(live=live) if live > 1:
             raise Reject("format", "live")
-    return Opened(control, sender, ad, pt)
+    return Opened(control, sender, Position(group[:16], header.epoch, ad, said, macs))

@@ -9,6 +9,7 @@ from .frames import AGREEMENT, CONTROL
 from .names import RETAINED
 from .packages import AHEAD, FAR, Package, build_package, slot_of
 from .peer import Peer, Publication
+from .positions import Vouch, vouch
 from .primitives import ZERO32, x25519_base
 from .ratchet import APPLICATION, ASKING, MAX_EPOCH, PRIVATE, PRIVATE_ASKING, Group, Message, frame_hash, unwrap
 from .receipts import PAIRED
@@ -61,10 +62,23 @@ class GroupPeer:
         return self.peer.put("k", frame, slot_of(package))
 
     def control(self, control: Control) -> list[Publication]:
-        peer = self.peer
-        frame = build_control(peer.keys, self.name, peer.name[:16], peer.lamport, peer.seed, control, peer.draw(24))
+        peer, tag = self.peer, self.peer.name[:16]
+        statics = self.view.statics(tag)
+        first = [to for to in statics if self.view.state and to in self.view.state.tags]
+        vouched = self.vouch(first + [to for to in statics if to not in first])
+        frame = build_control(peer.keys, self.name, tag, peer.lamport, vouched, control, peer.draw(24))
         self.asked.add(frame)
         return [self.put("g", frame)]
+
+    def vouch(self, tags: list[bytes]) -> Vouch:
+        statics = self.view.statics(self.peer.name[:16])
+        return vouch(self.name, self.peer.name[:16], {tag: statics[tag] for tag in tags})
+
+    def presence(self) -> list[Publication]:
+        """One that names our place."""
+        own = self.peer.name[:16]
+        others = self.vouch([tag for tag in self.state.tags if tag != own])
+        return self.peer.presence(place=(self.state.epoch, self.state.head[:16]), vouch=others)
 
     def sync(self) -> list[Publication]:
         state = self.view.state

@@ -11,8 +11,9 @@ MOST, ALL = 8, 32
 Marks = tuple[bytes, ...]
 
 
-def mark_of(frame: bytes) -> bytes:
-    return H(b"", frame, person=b"sc/mark")[:8]
+def mark_of(nonce: bytes, signature: bytes) -> bytes:
+    """Of a presence: of the frame's nonce and of what its session signed."""
+    return H(b"", nonce, signature, person=b"sc/mark")[:8]
 
 
 def pack_heard(marks: Marks) -> bytes:
@@ -37,9 +38,8 @@ class Heard:
     _last: dict[bytes, bytes] = field(default_factory=dict)
     """The mark of each session's last presence, which the next one names without saying so."""
 
-    def presence(self, sid: bytes, frame: bytes, marks: Marks) -> None:
+    def presence(self, sid: bytes, mark: bytes, marks: Marks) -> None:
         """One that was accepted or published, and is no last will."""
-        mark = mark_of(frame)
         if sid in self._last and self._last[sid] != mark:
             marks = (*marks, self._last[sid])
         self._last[sid] = mark

@@ -20,7 +20,8 @@ from .known import Known
 from .names import RETAINED, ChannelKeys
 from .notes import Note, build_note, ring_digest
 from .packages import NOTICE_SLOT, NoticeKey, build_package
-from .presence import AWAKE, LEFT, Presence, build_presence
+from .positions import Vouch
+from .presence import AWAKE, LEFT, Presence, build_presence, presence_mark
 from .primitives import ed25519_public, x25519_base
 from .receipts import SIGNED, Receipt, build_receipt, item_of_frame
 from .zpinc import Attempt, Seen, View
@@ -105,9 +106,10 @@ class Peer:
         return [self.put("k", build_package(self.keys, self.uid, key, self.draw(24), self.seed), NOTICE_SLOT)]
 
     def presence(
-        self, status: int = AWAKE, sleep: int = 0, keepalive: int = 30, place: tuple[int, bytes] = (0, bytes(16))
+        self, status: int = AWAKE, sleep: int = 0, keepalive: int = 30, place: tuple[int, bytes] = (0, bytes(16)),
+        vouch: Vouch | None = None,
     ) -> list[Publication]:
-        """place: of its group, epoch and the first 16 bytes of the head."""
+        """place: of its group, epoch and the first 16 bytes of the head; vouch: for those who are to believe it."""
         self.counter += 1
         ring = self.view.member(self.name).ring
         digest = ring_digest([ring[self.sid, i] for i in range(self.seq)], self.K)
@@ -118,8 +120,8 @@ class Peer:
             self.sid, self.counter, *how, epoch=epoch, said=said, place=place[0], place_head=place[1],
             heard=self.view.heard.marks,
         )  # fmt: skip
-        frame = build_presence(self.keys, self.uid, p, self.draw(24), self.seed)
-        self.view.heard.presence(self.sid, frame, p.heard)
+        frame = build_presence(self.keys, self.uid, p, self.draw(24), self.seed, self.signed, vouch)
+        self.view.heard.presence(self.sid, presence_mark(self.keys, self.name, frame), p.heard)
         return [self.put("p", frame)]
 
     def goodbye(self) -> list[Publication]:

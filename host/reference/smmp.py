@@ -7,12 +7,14 @@ told: each of them is computed for itself, and all must come to the same. Frames
 from dataclasses import dataclass, field
 
 from . import agreement as ag
-from .control import Control, Head, Rejoin, build_control, open_control
+from .control import Control, Head, Rejoin, Sync, build_control, open_control
 from .encoding import Reject
 from .frames import AGREEMENT, CONTROL, RATCHET, nonce_of, parse_header
 from .joins import SecretIdentity
-from .known import expect, expect_true
+from .known import expect, expect_number, expect_true
 from .names import Topic
+from .positions import Position
+from .presence import Presence
 from .private import Pair, start_pair
 from .ratchet import (
     ASKING,
@@ -28,7 +30,7 @@ from .ratchet import (
     unwrap,
 )
 from .receipts import item_of_pair
-from .zpinc import View
+from .zpinc import Member, View
 
 SLOTS = 64
 
@@ -106,6 +108,9 @@ class GroupView:
     lost: tuple[int, tuple[bytes, ...]] | None = None
     """(epoch, tags) of the state that was given up."""
 
+    def __post_init__(self) -> None:
+        self.view.placed = self._placed
+
     def give_up(self) -> None:
         """It cannot catch up: the keys go, the set and the epoch stay (18.5)."""
         if self.state:
@@ -154,15 +159,41 @@ class GroupView:
             return {}
         sender = self.view.keys.name(spoken.sender)[:16]
         receiver = self.view.keys.name(spoken.private.receiver)[:16] if spoken.private else None
+        got = [tag for tag in self.state.tags if tag == receiver or spoken.m.type == ASKING]
+        v, head = self.state.v, self.state.head
+        return {tag: item_of_pair(s, v, head, tag, sender) for tag, s in self.statics(sender).items() if tag in got}
+
+    def statics(self, tag: bytes) -> dict[bytes, bytes]:
+        """By tag, ascending: X25519 of the identities of this member and every other, where one is known (17.2)."""
         identities, pins = self._identities(), self._pins()
-        found: dict[bytes, bytes] = {}
-        for tag in self.state.tags:
-            got = tag != sender and (tag == receiver or spoken.m.type == ASKING)
-            if got and (tag in identities or sender in identities):
-                own, other = (tag, sender) if tag in identities else (sender, tag)
-                static = shared(identities[own].b, pins[other])
-                found[tag] = item_of_pair(static, self.state.v, self.state.head, tag, sender)
+        found = {}
+        for other in sorted(pins):
+            if other != tag and other in identities:
+                found[other] = shared(identities[other].b, pins[tag])
+            elif other != tag and tag in identities:
+                found[other] = shared(identities[tag].b, pins[other])
         return found
+
+    def _placed(self, member: Member, p: Presence) -> None:
+        """8: the MACs are those of the others of the group, and of nobody else."""
+        if self.state and (p.place, p.place_head) == (self.state.epoch, self.state.head[:16]):
+            believers = self._believers(Position(self.name, member.tag, *p.vouched, p.macs))
+            expect("8", "who is to believe a place", b"".join(self._inside(member.tag)), b"".join(believers))
+
+    def _inside(self, tag: bytes) -> list[bytes]:
+        """The others of the present set, as far as they can be told (`statics`)."""
+        return [to for to in self.statics(tag) if self.state and to in self.state.tags]
+
+    def _believers(self, position: Position) -> list[bytes]:
+        """Who of those that can be told finds its MAC: Reject(`bad_hmac`) if nobody does. If the maker is known, every
+        MAC is somebody's."""
+        statics = self.statics(position.maker)
+        believers = position.believers(statics)
+        if statics and not believers:
+            raise Reject("bad_hmac")
+        if position.maker in self._identities():
+            expect_number("18.2", "MACs of members", len(believers), len(position.macs))
+        return believers
 
     def _control(self, frame: bytes) -> Commanded:
         opened = open_control(self.view.keys, self.name, frame, self.view.session_of)
@@ -172,11 +203,13 @@ class GroupView:
             raise Reject("members", "says where a group is that it is not in")
         if isinstance(control, Rejoin) and control.number <= member.shelf.used:
             raise Reject("stale", "an old wish")
-        opened.verify()
-        seed = self.view.known.seeds.get(opened.sender.S)
-        if seed:
-            built = build_control(self.view.keys, self.name, tag, opened.sender.lamport, seed, control, nonce_of(frame))
-            expect("18.2", "control frame", built, frame)
+        believers, macs = self._believers(opened.position), opened.position.macs
+        lamport, nonce = opened.sender.lamport, nonce_of(frame)
+        built = build_control(self.view.keys, self.name, tag, lamport, lambda *_: macs, control, nonce)
+        expect("18.2", "control frame", built, frame)
+        if isinstance(control, Head | Sync) and self.state:
+            inside = self._inside(tag) if (control.epoch, control.head) == (self.state.epoch, self.state.head) else []
+            expect("18.2", "who is to believe it first", b"".join(inside), b"".join(believers[: len(inside)]))
         if isinstance(control, Rejoin):
             member.shelf.forget(control.number - 1)
         return Commanded(member.uid, control)

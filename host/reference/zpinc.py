@@ -6,6 +6,7 @@ order of events are the members' business, and `Reject` says only that a frame i
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from . import handshake as hs
@@ -101,6 +102,8 @@ class View:
         """Items that confirm a message (24.2), and the tag of who alone can say them; None: whoever got it."""
         self.grouped: set[bytes] = set()
         """Tags of who is in a group that is read here: their packages are kept before those of others."""
+        self.placed: Callable[[Member, Presence], None] | None = None
+        """Looks at the place in the group that a presence names."""
 
     def member(self, name: bytes) -> Member:
         if name not in self.members:
@@ -207,10 +210,11 @@ class View:
         return note
 
     def _presence(self, member: Member, frame: bytes) -> Presence:
-        p = parse_presence(self.keys, member.name, frame, member.sessions)
+        p = parse_presence(self.keys, member.name, frame, member.sessions, self.signed)
         seed = self._seed(member.sessions[p.sid])
         if seed:
-            expect("8", "presence", build_presence(self.keys, member.uid, p, nonce_of(frame), seed), frame)
+            built = build_presence(self.keys, member.uid, p, nonce_of(frame), seed, self.signed)
+            expect("8", "presence", built, frame)
         if p.counter == WILL_COUNTER:
             expect_true("8", "a last will says `left`", p.is_will())
             expect_true("7.6", "a last will names nothing", not p.heard)
@@ -220,7 +224,9 @@ class View:
         if member.presence is None or member.presence.conn != p.conn:
             member.carried = p.epoch
         member.presence = p
-        self.heard.presence(p.sid, frame, p.heard)
+        if self.placed and p.place:
+            self.placed(member, p)
+        self.heard.presence(p.sid, p.mark, p.heard)
         if self.complete:
             expect_true("7.6", "marks are of presences that were published", self.heard.knows(p.heard))
             self._ring(member, p)

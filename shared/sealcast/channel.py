@@ -87,7 +87,6 @@ class Channel:
         """Before each connection: a number of its own, and the last will that names it."""
         if self.me.session is None or self.keepalive.conn >= U32 - 2 * CONN:  # no more numbers in this session
             need("zpinc.joins").begin(self.me, self.ring, self.epochs, now, self.out)
-        self.keepalive.place = self.ratchet.place(self.group)
         will = presence.will(self.me, self.ring, self.epochs, self.keepalive, self.out)
         self.out.effects.append((CONNECT, self.me.topic("p"), will))
         return self._finish(now)
@@ -282,8 +281,8 @@ class Channel:
         out.event("online", {"members": len(others.by_tag) + 1})
 
     def _announce(self, status, sleep, now):
-        self.keepalive.place = self.ratchet.place(self.group)
-        presence.announce(self.me, self.others, self.ring, self.epochs, self.keepalive, status, sleep, now, self.out)
+        me, others, ring, epochs, group = self.me, self.others, self.ring, self.epochs, self.group
+        presence.announce(me, others, ring, epochs, self.keepalive, self.ratchet, group, status, sleep, now, self.out)
 
     def _move(self, root):
         """Go on where this root key leads to; None: stay."""
@@ -317,7 +316,7 @@ class Channel:
         elif stream == "n":
             messages.receive_note(me, others, reading, member, frame, now, out)
         elif stream == "p":
-            if presence.receive(me, others, self.epochs, reading, member, frame, now, out):
+            if presence.receive(me, others, self.epochs, reading, self.group, member, frame, now, out):
                 self.ratchet.departed(me, others, self.group, member.tag, out)
         elif stream == "h":
             self._handshake(member, frame, now)
@@ -370,12 +369,12 @@ class Channel:
         return losses + [(STORE, parts)]
 
     def _finish(self, now):
-        out = self.out
+        me, others, epochs, out = self.me, self.others, self.epochs, self.out
         if self.phase == ONLINE:
-            agreed.plan(self.me, self.others, self.epochs, now, out)
+            agreed.plan(me, others, epochs, now, out)
             if out.owed and self._confirm_at is None:
-                self._confirm_at = now + CONFIRM_MS * (2 + self.others.rank(self.others.by_tag, self.me.tag))
-            presence.soon(self.me, self.others, self.epochs, self.keepalive, self.ratchet.place(self.group), now)
+                self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag, me.tag))
+            presence.soon(me, others, epochs, self.keepalive, self.ratchet.place(self.group), self.group, now)
         if self._taken and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         # Should there be no memory for the state, nothing is forgotten: the next input ends with it.

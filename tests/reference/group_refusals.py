@@ -19,6 +19,7 @@ from reference.encoding import u8, u32
 from reference.frames import CONTROL, PACKAGE, Header, associated, seal
 from reference.known import Known
 from reference.packages import NoticeKey, Package, build_package
+from reference.positions import Vouch, vouch
 from reference.primitives import ZERO32, H, ed25519_sign, x25519_base
 from reference.ratchet import APPLICATION, Message
 
@@ -51,22 +52,25 @@ class GroupForge(Forge):
         )
         return self.topic("k", number % 2), frame
 
-    def control(
-        self, control: Control, lamport: int | None = None, seed: bytes | None = None, tag: bytes | None = None
-    ) -> tuple[str, bytes]:
-        own = self.peer.lamport if lamport is None else lamport
-        seed = self.peer.seed if seed is None else seed
-        return self.live(
-            build_control(self.keys, self.group.name, tag or self.tag, own, seed, control, self.peer.draw(24))
-        )
+    def vouch(self, by: str = "guest", as_tag: bytes | None = None, group: bytes | None = None) -> Vouch:
+        """What this member's identity can vouch for to all others, in whosever name."""
+        pins = {m.tag: m.pinned.B for m in self.peer.view.members.values() if m.pinned}
+        secret, own = self.known.identities[by], self.keys.name(by)[:16]
+        statics = {tag: ratchet.shared(secret.b, B) for tag, B in pins.items() if tag != own}
+        return vouch(group or self.group.name, as_tag or own, statics)
 
-    def raw_control(self, said: bytes, signed_as: bytes | None = None) -> tuple[str, bytes]:
-        """Whatever is said, signed, or signed as if something else had been said."""
+    def control(
+        self, control: Control, lamport: int | None = None, vouched: Vouch | None = None, tag: bytes | None = None
+    ) -> tuple[str, bytes]:
+        own, tag = self.peer.lamport if lamport is None else lamport, tag or self.tag
+        vouched = vouched or self.vouch(as_tag=tag)
+        return self.live(build_control(self.keys, self.group.name, tag, own, vouched, control, self.peer.draw(24)))
+
+    def raw_control(self, said: bytes, vouched_as: bytes | None = None, tail: bytes = b"") -> tuple[str, bytes]:
+        """Whatever is said, with MACs for it, or as if something else had been said."""
         ad = associated(Header(CONTROL, self.tag, self.peer.lamport), self.keys.rp, self.group.name)
-        signature = ed25519_sign(
-            self.peer.seed, H(b"", ad, said if signed_as is None else signed_as, person=b"sc/control")
-        )
-        return self.live(seal(self.keys.msgkey, ad, self.peer.draw(24), said + signature))
+        macs = b"".join(self.vouch()(ad, said if vouched_as is None else vouched_as))
+        return self.live(seal(self.keys.msgkey, ad, self.peer.draw(24), said + macs + tail))
 
     def parties(self, uids: tuple[str, ...]) -> dict[bytes, ag.Party]:
         return {m.tag: self.group._party(m) for m in map(self.peer.view.by_uid, uids)}
@@ -142,19 +146,26 @@ def of_controls(forge: GroupForge) -> Iterator[Case]:
     """Section 18.2."""
     state, lamport, nonce = forge.state, forge.peer.lamport, bytes(16)
     clara = forge.peer.view.by_uid("clara")
-    as_clara = {"lamport": clara.current.lamport, "seed": forge.known.seeds[clara.current.S], "tag": clara.tag}
+    as_clara = {"lamport": clara.current.lamport, "vouched": forge.vouch("clara"), "tag": clara.tag}
     sync = Sync(nonce, state.epoch, state.head)
     ahead = Head(nonce, 1, state.epoch + 1, b"h" * 32)
     yield "seq 0", "stale", *forge.control(sync, lamport=0)
     yield "another session's lamport", "stale", *forge.control(sync, lamport=lamport + 1)
     yield "who never joined", "unknown", *forge.control(sync, tag=b"nobody".ljust(16))
-    yield "signed by nobody", "signature", *forge.control(sync, seed=bytes(32))
-    yield "signed by another member", "signature", *forge.control(ahead, seed=as_clara["seed"])
+    yield "vouched to nobody", "bad_hmac", *forge.control(sync, vouched=lambda ad, said: ())
+    yield "MACs that are none", "bad_hmac", *forge.control(sync, vouched=lambda ad, said: (bytes(16),) * 3)
+    yield "vouched by another member", "bad_hmac", *forge.control(ahead, vouched=forge.vouch("clara", forge.tag))
+    boris = forge.peer.view.by_uid("boris")
+    yield "made by another member", "bad_hmac", *forge.control(ahead, lamport=boris.current.lamport, tag=boris.tag)
+    yield "vouched in another's name", "bad_hmac", *forge.control(ahead, vouched=forge.vouch(as_tag=boris.tag))
+    yield "of another group", "bad_hmac", *forge.control(ahead, vouched=forge.vouch(group=b"g" * 16))
+    right = forge.vouch()
+    yield "32 MACs", "format", *forge.control(ahead, vouched=lambda ad, said: (*right(ad, said), *[bytes(16)] * 32)[:32])
     said = u8(2) + nonce + u8(1) + u32(state.epoch) + state.head
-    yield "signed without its type", "signature", *forge.raw_control(said, signed_as=said[1:])
-    yield "not signed", "format", *forge.live(_unsigned(forge, said))
+    yield "vouched without its type", "bad_hmac", *forge.raw_control(said, vouched_as=said[1:])
     yield "one byte more", "format", *forge.raw_control(said + b"\0")
-    yield "a need without a hash", "format", *forge.raw_control(u8(3) + u32(0))
+    yield "a piece of a MAC more", "format", *forge.raw_control(said, tail=bytes(15))
+    yield "a need with half a hash", "format", *forge.raw_control(u8(3) + u32(0) + bytes(15))
     for kind in (0, 5, 0x82):
         yield f"type {kind}", "format", *forge.raw_control(u8(kind) + said[1:])
     yield "live is 2", "format", *forge.control(Head(nonce, 2, state.epoch, state.head))
@@ -168,11 +179,6 @@ def of_controls(forge: GroupForge) -> Iterator[Case]:
     topic, payload = forge.control(sync)
     yield "the outer tag changed", "forged", topic, flipped(payload, len(payload) - 1)
     yield "the frame changed", "forged", topic, flipped(payload, 60)
-
-
-def _unsigned(forge: GroupForge, said: bytes) -> bytes:
-    ad = associated(Header(CONTROL, forge.tag, forge.peer.lamport), forge.keys.rp, forge.group.name)
-    return seal(forge.keys.msgkey, ad, forge.peer.draw(24), said)
 
 
 def of_agreements(forge: GroupForge) -> Iterator[Case]:

@@ -68,8 +68,7 @@ def guest_confirms() -> None:
     guest.say(guest.group.send_private("boris", b"psst", asks=True))
     guest.wait(1000)
     assert _said_to(w, guest) == [SIGNED] * 4 + [PAIRED] * 3
-    state = guest.group.state
-    guest.say(guest.peer.presence(place=(state.epoch, state.head[:16])))
+    guest.say(guest.group.presence())
     for mode, to in (("note", None), ("conversation", None), ("ratchet", None), ("ratchet", "guest")):
         channel = w.channels["anna"]
         w.run("anna", channel.send(b"from anna", mode, w.now, to=to, receipt=True))

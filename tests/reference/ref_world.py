@@ -230,7 +230,9 @@ class Reference:
             if parsed.stream == "x":
                 seen.append(parse_notice(self.keys, self.world.settings["admin"], frame))
             elif parsed.stream in GROUP_STREAMS:
-                group = self.groups.setdefault(parsed.name, GroupView(self.view, parsed.name))
+                if parsed.name not in self.groups:
+                    self.groups[parsed.name] = GroupView(self.view, parsed.name)
+                group = self.groups[parsed.name]
                 seen.append(group.receive(topic, frame))
                 expect_true("17.4", "m is a message", not isinstance(seen[-1].what, Unsaid))
             else:

@@ -15,6 +15,7 @@ from reference.joins import Identity, Join, SecretIdentity
 from reference.names import ChannelKeys
 from reference.notice import build_notice, open_share, parse_notice
 from reference.packages import FAR, NoticeKey, Package, Shelf, build_package, open_package
+from reference.positions import vouch
 from reference.primitives import ZERO32, ed25519_public, x25519_base
 
 KEYS = ChannelKeys(b"k" * 32, "greenhouse")
@@ -188,15 +189,15 @@ SESSION = Join("m0", KEYS.name("m0"), bytes(16), 7, Identity(b"", b""), ed25519_
 )
 def test_controls(control):
     group, tag = KEYS.group_name("main"), SESSION.name[:16]
-    frame = build_control(KEYS, group, tag, 7, SEED, control, bytes(24))
+    statics = {b"a" * 16: b"1" * 32, b"b" * 16: b"2" * 32}
+    frame = build_control(KEYS, group, tag, 7, vouch(group, tag, statics), control, bytes(24))
     opened = open_control(KEYS, group, frame, {tag: SESSION}.__getitem__)
-    opened.verify()
     assert opened.control == control
+    assert opened.position.believers({**statics, b"c" * 16: b"1" * 32}) == list(statics)
+    assert opened.position.believers({b"a" * 16: b"2" * 32}) == []
     for at in range(22, len(frame)):
         with pytest.raises(Reject):
-            open_control(
-                KEYS, group, frame[:at] + bytes((frame[at] ^ 1,)) + frame[at + 1 :], {tag: SESSION}.__getitem__
-            ).verify()
+            open_control(KEYS, group, frame[:at] + bytes((frame[at] ^ 1,)) + frame[at + 1 :], {tag: SESSION}.__getitem__)
 
 
 @pytest.mark.parametrize("what", [Package(bytes(16), 5, KEY, KEY), NoticeKey(bytes(16), KEY)])

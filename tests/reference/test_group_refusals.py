@@ -218,13 +218,13 @@ def test_nobody_speaks_under_our_tag(grouped):
     forge = group_refusals.GroupForge(guest, world.known)
     lie = Head(bytes(16), 1, guest.group.state.epoch + 3, b"h" * 32)
     topic, payload = forge.control(
-        lie, lamport=anna.current.lamport, seed=world.known.seeds[anna.current.S], tag=anna.tag
+        lie, lamport=anna.current.lamport, vouched=forge.vouch("anna"), tag=anna.tag
     )
     core = world.channels["anna"]
     before, stored, log = dict(core.out.drops), world.stored["anna"], len(world.log)
     world.run("anna", core.receive(topic, payload, world.now))
     assert (core.out.drops, world.stored["anna"], len(world.log)) == (before, stored, log)
-    own = forge.control(lie, seed=guest.peer.seed)
+    own = forge.control(lie)
     guest.group.asked.clear()
     assert guest.group.receive(*own) == []
 

@@ -2,10 +2,10 @@
 with its own keys, sent in the middle of a story.
 """
 
-from sealcast.crypto.signing import CONTROL_LABEL, seal_signed
+from sealcast.crypto.signing import mac, seal_signed
 from sealcast.smmp import agreement, membership
 from sealcast.smmp import ratchet as smmp
-from sealcast.smmp.group import statics
+from sealcast.smmp.group import static, statics
 from sealcast.smmp.heads import HEAD, NEED, WANT
 from sealcast.smmp.outgoing import wrapped
 from sealcast.smmp.ratchet import derive
@@ -91,11 +91,14 @@ def _swap(world, client, g):
 
 
 def _control(world, client, g, tag, pt):
-    """Signed by our own session, whoever it names."""
+    """With the MACs that we can make, whoever it names."""
     ch = client.channel
     m = ch.others.by_tag.get(tag)
     lamport = m.current.lamport if m and m.current else ch.me.session.lamport
-    return seal_signed(ch.me, header(CONTROL, tag, lamport), g.id, CONTROL_LABEL, pt)
+    head = header(CONTROL, tag, lamport)
+    ad = ch.me.keys.ad(head, g.id)
+    macs = [mac(world.suite, static(ch.me, ch.others, g, to), ad, g.id, tag, to, pt) for to in ch.others.by_tag if ch.others.pinned(to)]
+    return ch.me.keys.seal(ch.me.rng, head, g.id, pt + b"".join(macs))
 
 
 def _position(world, client, g):

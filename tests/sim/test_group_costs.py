@@ -98,20 +98,28 @@ def test_an_agreement_is_one_publish_and_fits(n):
 
 @pytest.mark.parametrize("n", [2, 8])
 def test_what_two_identities_share_is_computed_once_a_pair_and_start(n):
-    """After a start it is in nobody's memory: N - 1 multiplications
-    more for the sender, one for each receiver that started, once.
+    """After a start it is in nobody's memory: N - 1 multiplications of who started, when it asks where the group is, and
+    none of anybody else, nor later.
     """
     w = group(n)
+    identities = {c.channel.me.identity.b: uid for uid, c in w.clients.items()}
+    pairs, x25519 = [], w.suite.x25519
+
+    def counted(k, u):
+        if k in identities:
+            pairs.append((identities[k], u))
+        return x25519(k, u)
+
+    w.suite.x25519 = counted
     for uid in ("m00", "m01"):
         w.clients[uid].power_cut()
         w.restart(w.clients[uid])
     assert w.run_until(w.now + 30000, w.one_group)
     w.run_until(w.now + 3000)
+    expected = [(uid, c.channel.me.identity.B) for uid in ("m00", "m01") for c in w.clients.values() if c.uid != uid]
+    assert sorted(pairs) == sorted(expected)
     counter = Counter(w)
-    for more in (True, False):
-        w.say(w.clients["m01"])
-        w.run_until(w.now + 1000)
-        assert w.one_group() and counter.multiplications.pop("m01") == n + 2 + (n - 1) * more
-        assert counter.multiplications.pop("m00") == 2 + more <= 3
-        assert set(counter.multiplications.values()) <= {2}
-        counter.multiplications = dict.fromkeys(w.clients, 0)
+    w.say(w.clients["m01"])
+    w.run_until(w.now + 1000)
+    assert w.one_group() and counter.multiplications.pop("m01") == n + 2
+    assert set(counter.multiplications.values()) == {2} and len(pairs) == len(expected)

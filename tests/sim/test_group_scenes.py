@@ -163,7 +163,7 @@ def test_falling_behind_by_more_than_the_ring_is_one_resync(w):
 
 def test_when_nobody_can_follow_a_person_begins_anew(w):
     for c in w.live():
-        c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.group, w.now, ch.out) or ch._finish(w.now))
+        c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.others, ch.group, w.now, ch.out) or ch._finish(w.now))
     w.run_until(w.now + 40000)
     assert all(c.channel.group.phase == REJOIN for c in w.live())
     w.change(w.clients["m01"], "create", ("m00", "m02"))
@@ -228,7 +228,7 @@ def test_a_wish_to_rejoin_does_not_bring_back_who_was_removed_meanwhile(w):
     say(w, "m02")
     w.run_until(w.now + 1000)
     c = w.clients["m02"]
-    c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.group, w.now, ch.out) or ch._finish(w.now))
+    c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.others, ch.group, w.now, ch.out) or ch._finish(w.now))
     w.run_until(w.now + 50)
     w.change(w.clients["m00"], "remove", ("m02",))
     w.run_until(w.now + 40000)
@@ -306,7 +306,7 @@ def test_who_answers_a_wish_to_rejoin_in_vain_lets_the_others_go_first():
     world.change(old[0], "add", (new.uid,))
     assert world.run_until(world.now + 20000, lambda: new.channel.group.phase == LIVE)
     for c in lost:
-        c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.group, world.now, ch.out) or ch._finish(world.now))
+        c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.others, ch.group, world.now, ch.out) or ch._finish(world.now))
         c.wanted = True
         c._connect(c.run)
         world.run_until(world.now + 9000)

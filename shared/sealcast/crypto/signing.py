@@ -1,4 +1,4 @@
-"""Everything that is signed, and the checks. PROTOCOL.md 3.3, 6.2, 6.6, 16.1, 18.2, 22.
+"""Everything that is signed, and the checks; MACs where a pair is enough. PROTOCOL.md 3.3, 6.2, 6.6, 16.1, 18.2, 22.
 
 The channel's key alone makes nobody believe what a frame says about its sender. A signer is anything with
 `seed` and `S`: a session of ours. What a session says in its own order (notes, presence, conversations,
@@ -13,7 +13,6 @@ SIG = const(64)
 
 JOIN_LABEL = b"sc/join"  # by the long-term identity
 PACKAGE_LABEL = b"sc/package"
-CONTROL_LABEL = b"sc/control"
 NOTICE_LABEL = b"sc/notice"  # by the admin
 APPROVALS_LABEL = b"sc/approvals"
 
@@ -46,6 +45,12 @@ def verify_signed(suite, public, label, ad, pt):
     if len(pt) < SIG or not suite.ed25519_verify(public, pt[-SIG:], _labelled(suite, label, ad, body)):
         raise Reject("signature")
     return body
+
+
+def mac(suite, static, ad, group, sender, tag, said):
+    """16 bytes that convince the member with this tag, who could have made them, and nobody else. static: X25519 of the
+    pair's identities; group: its id; sender: a tag. PROTOCOL.md 18.2."""
+    return suite.h(32, static, b"", b"sc/position", ad, group, sender, tag, said)[:16]
 
 
 def received(suite, tag, frame):

@@ -38,9 +38,9 @@ def towards(me, group, target, out):
         s.upto = e + 1
 
 
-def need(me, group, epoch, wanted, out):
+def need(me, members, group, epoch, wanted, out):
     """Nobody has put this frame into its slot: ask for it. wanted: its hash, or zeros."""
-    load("smmp.heads").ask_frame(me, group, epoch, wanted, out)
+    load("smmp.heads").ask_frame(me, members, group, epoch, wanted, out)
     look(me, group, epoch, out)
 
 
@@ -167,7 +167,7 @@ def _roll_back(me, group, now, out):
 def need_next(me, members, group, _, now, out):
     """Ask the others to put it there again."""
     if not _there_already(me, members, group, now, out):
-        _need_next(me, group, now, out)
+        _need_next(me, members, group, now, out)
 
 
 def need_other(me, members, group, _, now, out):
@@ -175,7 +175,7 @@ def need_other(me, members, group, _, now, out):
     s = group.search
     if not _there_already(me, members, group, now, out):
         s.stage, s.deadline = load("smmp.sync").BACK_NEED, now + NEED_MS
-        need(me, group, group.state.epoch - 1, s.other, out)
+        need(me, members, group, group.state.epoch - 1, s.other, out)
 
 
 def not_back(me, members, group, _, now, out):
@@ -183,7 +183,7 @@ def not_back(me, members, group, _, now, out):
     if _there_already(me, members, group, now, out):
         return
     if group.search.target[0] > group.state.epoch:
-        _need_next(me, group, now, out)
+        _need_next(me, members, group, now, out)
     else:
         _give_up(me, members, group, now, out)
 
@@ -207,12 +207,12 @@ def _there_already(me, members, group, now, out):
     return True
 
 
-def _need_next(me, group, now, out):
+def _need_next(me, members, group, now, out):
     """Ask the others for the next frame, whatever its hash."""
     s = group.search
     s.stage, s.deadline = load("smmp.sync").NEED, now + NEED_MS
     s.again()
-    need(me, group, group.state.epoch, bytes(32), out)
+    need(me, members, group, group.state.epoch, bytes(32), out)
     towards(me, group, s.target[0], out)
 
 
@@ -232,13 +232,13 @@ def _give_up(me, members, group, now, out):
     s.rounds += 1
     if s.rounds < ROUNDS:
         chased = s.chased[:1] and [b""]  # that there is another branch we remember
-        sync.start(me, group, False, now, out)
+        sync.start(me, members, group, False, now, out)
         s.chased = chased
     elif s.chased:
         fork(me, members, group, now, out)
     else:
         out.event("desync", {"epoch": group.state.epoch})
-        rejoin(me, group, now, out)
+        rejoin(me, members, group, now, out)
 
 
 # --- no way to get there
@@ -263,7 +263,7 @@ def fork(me, members, group, now, out):
     out.event("forked", {"epoch": group.state.epoch})
 
 
-def rejoin(me, group, now, out):
+def rejoin(me, members, group, now, out):
     """Ask for an agreement, with fresh packages. The keys that we hold open nothing that is to come, so they go."""
     load("smmp.packages"), load("smmp.heads")
     st = group.state
@@ -275,7 +275,7 @@ def rejoin(me, group, now, out):
     group.search.stop()
     group.search.stage = load("smmp.sync").OUT
     out.dirty = True
-    want(me, None, group, None, now, out)
+    want(me, members, group, None, now, out)
 
 
 def want(me, members, group, _, now, out):
@@ -284,4 +284,4 @@ def want(me, members, group, _, now, out):
     everything(me, group, out)
     group.search.deadline = now + REJOIN_MS
     packages.renew(me, group, out)
-    heads.want(me, group, out)
+    heads.want(me, members, group, out)

@@ -10,8 +10,10 @@ go.
 
 from ..compat import const
 from ..crypto.keys import dh, siv
+from ..crypto.signing import mac
 from ..errors import Reject
-from .ratchet import MAX_EPOCH, MAX_GROUP, RESYNC, frame_prev
+from ..wire import TAG
+from .ratchet import MAX_EPOCH, RESYNC, frame_prev
 
 # Phases of a group
 NONE = const(0)  # in no group
@@ -25,6 +27,7 @@ REST = const(0)  # stage of a search that is none; the others stand in sync.py
 
 SLOTS = const(64)  # retained slots of accepted frames: how far a member may fall behind
 AHEAD = const(2)  # published ahead, so that a sleeping member survives two agreements
+_STATICS = const(31)  # what we share with others of the channel: of a group of 20 and those who may come in
 STEP_MS = const(2000)  # who answers a wish to rejoin, by place among the awake; and how soon we try again what we want
 
 
@@ -222,6 +225,19 @@ class Group:
             return head == self.state.head
         return epoch in self.recent and frame_prev(self.recent[epoch][0]) == head
 
+    def vouch(self, me, members, tags, ad, said):
+        """MACs, joined, by which those with these tags believe that we said this, and can show it to nobody."""
+        macs = b""
+        for tag in tags:
+            if tag != me.tag and members.pinned(tag):
+                macs += mac(me.suite, static(me, members, self, tag), ad, self.id, me.tag, tag, said)
+        return macs
+
+    def vouched(self, me, members, tag, ad, said, items):
+        """Did the member with this tag say this to us? items: MACs, joined. Raises Reject("identity" | "neutral")."""
+        mine = mac(me.suite, static(me, members, self, tag), ad, self.id, tag, me.tag, said)
+        return bool([at for at in range(0, len(items), TAG) if me.suite.equal(items[at : at + TAG], mine)])
+
 
 def own_tag(members, tag):
     """The one object that stands for this tag: a board has no room for copies."""
@@ -235,7 +251,7 @@ def static(me, members, group, tag):
     if B is None:
         raise Reject("identity")
     if B not in group.statics:
-        if len(group.statics) >= MAX_GROUP:
+        if len(group.statics) >= _STATICS:
             group.statics = {}  # the group has changed a lot
         group.statics[B] = dh(me.suite, me.identity.b, B)
     return group.statics[B]

@@ -1,14 +1,15 @@
 """Questions and answers about where the group is, and what we make of them. PROTOCOL.md 18.2 and 18.3.
 
-Control frames are signed by the session. Two answers are enough, since one may lie: who is further back among the
-awake waits longer, and keeps silent if two have said its own position.
+A control frame carries a MAC for each member that is to believe it, and no signature: a position is a hash of all that
+was said, and nobody shall be able to prove to others who said it. Two answers are enough, since one may lie: who is
+further back among the awake waits longer, and keeps silent if two have said its own position.
 """
 
 from ..compat import const
-from ..crypto.signing import CONTROL_LABEL, SIG, seal_signed, verify_signed
 from ..errors import Reject
 from ..rare import load, need
-from ..wire import CONTROL, Reader, header, u32
+from ..wire import CONTROL, TAG, Reader, header, u32
+from ..zpinc.me import GROUP
 from .group import LIVE, SLOTS, SYNC
 from .order import need_search, write_slot
 from .outgoing import publish
@@ -28,6 +29,7 @@ MAX_ASKS = const(20)
 MAX_HEARD = const(64)
 ANSWER_MS = const(300)  # a rank, before the next one answers
 MAX_RANK = const(4)
+_BELIEVERS = const(31)  # at most, of one frame
 UNSURE_MS = const(1000)  # those who look for it themselves answer after those who know
 TELL_MS = const(10000)
 
@@ -35,9 +37,14 @@ TELL_MS = const(10000)
 # --- control frames
 
 
-def _say(me, group, kind, body, out):
-    head = header(CONTROL, me.tag, me.session.lamport)
-    frame = seal_signed(me, head, group.id, CONTROL_LABEL, bytes((kind,)) + body)
+def _say(me, members, group, kind, body, out):
+    """To those whom it concerns: who is in the set, or to be in it, and who takes part and may be in it by now."""
+    st, by_tag, job = group.state, members.by_tag, group.change.job
+    tags = sorted(st.tags if st else job[1] if job else ())
+    tags += [tag for tag in sorted(by_tag) if tag not in tags and members.awake(tag) and by_tag[tag].parts & GROUP]
+    head, said = header(CONTROL, me.tag, me.session.lamport), bytes((kind,)) + body
+    macs = group.vouch(me, members, tags[:_BELIEVERS], me.keys.ad(head, group.id), said)
+    frame = me.keys.seal(me.rng, head, group.id, said + macs)
     publish(me, group, frame, None, out)
     return frame
 
@@ -59,16 +66,17 @@ class Control:
         self.live = self.kind == HEAD and r.uint(1)
         self.number = r.uint(4)
         self.head = r.take(32) if self.kind != WANT else None
-        r.take(SIG)
-        r.end()
+        said, macs = pt[: r.pos], r.rest()
         want = self.kind == WANT
         last = MAX_NUMBER if want else MAX_EPOCH
-        if not ASK <= self.kind <= WANT or self.live > 1 or not want <= self.number <= last:
+        right = ASK <= self.kind <= WANT and self.live <= 1 and want <= self.number <= last
+        if not right or len(macs) % TAG or len(macs) > TAG * _BELIEVERS:
             raise Reject("format")
         self.inside = self.tag in group.tags()
         if self.kind in (HEAD, WANT) and not self.inside and group.state is not None:
             raise Reject("members")
-        verify_signed(me.suite, m.current.S, CONTROL_LABEL, ad, pt)
+        if not group.vouched(me, members, self.tag, ad, said, macs):
+            raise Reject("bad_hmac")
         self.position = (self.number, self.head)
 
 
@@ -134,7 +142,7 @@ def _weigh(me, members, group, c, now, out):
         if group.phase == SYNC and group.search.told:
             sync.go(me, members, group, now, out)
     elif c.live and c.number < e.epoch and group.phase == LIVE:
-        sync.start(me, group, False, now, out)
+        sync.start(me, members, group, False, now, out)
 
 
 def alone(members, group, tag):
@@ -158,33 +166,33 @@ def _moves(group, c):
 # --- our questions
 
 
-def ask_soon(me, group, at_once, now, out):
+def ask_soon(me, members, group, at_once, now, out):
     """As soon as we may ask again. at_once: whenever we asked last."""
     s = group.search
     s.ask_at = now if at_once or s.asked_at is None else max(now, s.asked_at + ASK_MS)
     if s.ask_at == now:
-        ask(me, group, now, out)
+        ask(me, members, group, now, out)
 
 
-def ask(me, group, now, out):
+def ask(me, members, group, now, out):
     s, st, nonce = group.search, group.state, me.rng.bytes(16)
     s.ask_at = None
     s.asked_at = now
     s.echo = False
     s.epoch = st.epoch if st else -1
     s.nonces = s.nonces[-3:] + [nonce]
-    s.question = _say(me, group, ASK, nonce + (u32(st.epoch) + st.head if st else bytes(36)), out)
+    s.question = _say(me, members, group, ASK, nonce + (u32(st.epoch) + st.head if st else bytes(36)), out)
     s.deadline = now + SYNC_MS
 
 
-def ask_frame(me, group, epoch, wanted, out):
+def ask_frame(me, members, group, epoch, wanted, out):
     """Ask the others to put a frame into its slot again. wanted: its hash, or zeros."""
-    _say(me, group, NEED, u32(epoch) + wanted, out)
+    _say(me, members, group, NEED, u32(epoch) + wanted, out)
 
 
-def want(me, group, out):
+def want(me, members, group, out):
     """Ask to be taken in again."""
-    _say(me, group, WANT, u32(group.packages.fresh), out)
+    _say(me, members, group, WANT, u32(group.packages.fresh), out)
 
 
 # --- our answers
@@ -214,11 +222,11 @@ def _heard(group, c):
         s.answers = [(nonce, at, c.tag if nonce == c.nonce else by) for nonce, at, by in kept]
 
 
-def say(me, group, nonce, out):
+def say(me, members, group, nonce, out):
     """Where we are."""
     st = group.state
     body = nonce + bytes((group.phase == LIVE,)) + u32(st.epoch) + st.head
-    _say(me, group, HEAD, body, out)
+    _say(me, members, group, HEAD, body, out)
 
 
 def tell(me, members, group, now):
@@ -229,13 +237,13 @@ def tell(me, members, group, now):
         s.answers.append((bytes(16), now + _rank(me, members, group) * ANSWER_MS, None))
 
 
-def answer(me, group, now, out):
+def answer(me, members, group, now, out):
     """What is due."""
     s = group.search
     for given in [a for a in s.answers if now >= a[1]]:
         s.answers.remove(given)
         if group.phase in (LIVE, SYNC):
-            say(me, group, given[0], out)
+            say(me, members, group, given[0], out)
             if group.phase == LIVE:
                 write_slot(me, group, out)
 

@@ -85,7 +85,7 @@ def from_outside(me, members, group, frame, live, now, out):
     if mine and live:
         sync.go_live(me, members, group, [], now, out)  # the first frame of its group: there is nobody to ask
     else:
-        sync.start(me, group, False, now, out)  # was it the first in its place? Those who are in know.
+        sync.start(me, members, group, False, now, out)  # was it the first in its place? Those who are in know.
 
 
 def invites(me, members, group, frame):
@@ -217,7 +217,7 @@ def change(me, members, group, action, tags, now, out):
         out.event("removed", {"by": me.uid})  # nobody hears us: we are out, they will see
         forget(group, out)
     elif action == "rejoin":
-        load("smmp.fetch").rejoin(me, group, now, out)
+        load("smmp.fetch").rejoin(me, members, group, now, out)
     elif action == "resync":
         sync.decree(me, members, group, now, out)
         want(group, RESYNC, [], [], now)
@@ -229,7 +229,7 @@ def change(me, members, group, action, tags, now, out):
         forget(group, out)  # of a group that nobody can follow any more, the last trace
         group.change.sure = group.change.failed == tags
         want(group, CREATE, tags, [], now + ASK_MS)
-        sync.start(me, group, False, now, out)  # is there one already?
+        sync.start(me, members, group, False, now, out)  # is there one already?
 
 
 def exists(members, group, tag, out):

@@ -93,10 +93,8 @@ def summary(members, group):
 
 
 def place(group):
-    """What our presence says of where we are: (epoch, head[:16]), zeros unless we are live."""
-    if group.phase != LIVE:
-        return (0, bytes(16))
-    return (group.state.epoch, group.state.head[:16])
+    """What our presence says of where we are: (epoch, head[:16]), None unless we are live."""
+    return (group.state.epoch, group.state.head[:16]) if group.phase == LIVE else None
 
 
 def tags(group):
@@ -173,9 +171,9 @@ def _answers_due(s, now):
 def tick(me, members, group, now, out):
     s = group.search
     if due(s.ask_at, now):
-        load("smmp.heads").ask(me, group, now, out)
+        load("smmp.heads").ask(me, members, group, now, out)
     if _answers_due(s, now):
-        load("smmp.heads").answer(me, group, now, out)
+        load("smmp.heads").answer(me, members, group, now, out)
     if due(s.deadline, now):
         load("smmp.sync").late(me, members, group, now, out)
     outgoing.tick(me, members, group, now, out)

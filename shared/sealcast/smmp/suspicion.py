@@ -15,22 +15,22 @@ CALM_MS = const(1500)  # all who know have answered by then
 
 def suspect(me, members, group, c, now, out):
     """A member's position is not ours: ask, and stay live until it is answered."""
-    _doubt(me, group, c.tag, c.position, now, out)
+    _doubt(me, members, group, c.tag, c.position, now, out)
 
 
 def suspect_frame(me, members, group, frame, now, out):
     """Something was missed, here or there."""
-    _doubt(me, group, None, None, now, out)
+    _doubt(me, members, group, None, None, now, out)
     keep_live(me, members, group, frame, now, out)
 
 
-def _doubt(me, group, cause, claim, now, out):
+def _doubt(me, members, group, cause, claim, now, out):
     """Ask, and look into the slot of our epoch. cause, claim: who says that we are elsewhere, and where."""
     heads, s = load("smmp.heads"), group.search
     s.clear(load("smmp.sync").DOUBT)
     s.cause, s.claim = cause, claim
     load("smmp.fetch").look(me, group, group.state.epoch, out)
-    heads.ask_soon(me, group, False, now, out)
+    heads.ask_soon(me, members, group, False, now, out)
 
 
 def keep_live(me, members, group, frame, now, out):
@@ -63,7 +63,7 @@ def settle(me, members, group, _, now, out):
     elif s.told:
         _leave(me, members, group, now, out)
     else:
-        sync.start(me, group, False, now, out)
+        sync.start(me, members, group, False, now, out)
 
 
 def _nobody_else(members, group):

@@ -124,25 +124,25 @@ def begin(me, members, group, now, out):
     """We are online."""
     if group.phase == REJOIN:
         out.event("desync", {"epoch": group.state.epoch})  # again: it may have been lost with the power
-        load("smmp.fetch").rejoin(me, group, now, out)
+        load("smmp.fetch").rejoin(me, members, group, now, out)
     elif group.phase == FORKED:
         out.event("forked", {"epoch": group.state.epoch})
     elif group.phase == SYNC:
-        start(me, group, False, now, out)
+        start(me, members, group, False, now, out)
 
 
-def start(me, group, at_once, now, out):
+def start(me, members, group, at_once, now, out):
     """Ask where the group is; accept nothing until we know. at_once: whenever we asked last."""
     heads = load("smmp.heads")
     if group.phase == LIVE:
         group.phase = SYNC
     group.search.clear(FOUNDING if group.phase == NONE else ASKED)
-    heads.ask_soon(me, group, at_once, now, out)
+    heads.ask_soon(me, members, group, at_once, now, out)
 
 
 def restart(me, members, group, _, now, out):
     """Made by a member, and not for us: the others may have taken it."""
-    start(me, group, False, now, out)
+    start(me, members, group, False, now, out)
 
 
 def echoed(me, members, group, _, now, out):
@@ -184,7 +184,7 @@ def unheard(me, members, group, _, now, out):
     if group.entry and group.search.told:
         go(me, members, group, now, out)
     elif not _among_ourselves(me, members, group, now, out):
-        look_ahead(me, group, now, out)
+        look_ahead(me, members, group, now, out)
 
 
 def nobody(me, members, group, _, now, out):
@@ -200,19 +200,19 @@ def _among_ourselves(me, members, group, now, out):
         s.target = s.best
         go(me, members, group, now, out)
     elif not s.echo:
-        heads.ask(me, group, now, out)
+        heads.ask(me, members, group, now, out)
     else:
         return False
     return True
 
 
-def look_ahead(me, group, now, out):
+def look_ahead(me, members, group, now, out):
     """Is there a frame for our state in its slot? And ask once more."""
     heads, s = load("smmp.heads"), group.search
     s.target = None
     s.stage = ALONE
     load("smmp.fetch").look(me, group, group.state.epoch, out)
-    heads.ask(me, group, now, out)
+    heads.ask(me, members, group, now, out)
 
 
 # --- getting there
@@ -243,13 +243,13 @@ def go(me, members, group, now, out):
         fetch.fork(me, members, group, now, out)  # they have not come after us: it was not theirs that took us in
     elif epoch < st.epoch:
         # We know more than they do: they come after us, then we ask again.
-        heads.say(me, group, bytes(16), out)
+        heads.say(me, members, group, bytes(16), out)
         s.rounds += group.entry is not None
         s.told = {}
         s.stage = ASKED
         _ask_later(s, now)
     elif head == st.head:
-        look_ahead(me, group, now, out)  # those who are looking themselves may have seen more since
+        look_ahead(me, members, group, now, out)  # those who are looking themselves may have seen more since
     elif named or head < st.head:
         fetch.chase(me, members, group, head, now, out)
     else:
@@ -265,7 +265,7 @@ def arrived(me, members, group, now, out):
     """We are where a live member is, or nobody is."""
     heads, s = load("smmp.heads"), group.search
     if heads.hole(group):
-        start(me, group, group.state.epoch > s.epoch, now, out)
+        start(me, members, group, group.state.epoch > s.epoch, now, out)
         return
     heads.refuse_one(group)
     s.rounds, s.ask_at = 0, None

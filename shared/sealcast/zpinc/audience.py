@@ -22,7 +22,7 @@ def choose(me, awake, epoch, place, tags, mode, to, least):
         mode = "note"
         if epoch and ways["conversation"].audience and not ways["conversation"].missing:
             mode = "conversation"
-        if any(place[1]) and not ways["ratchet"].missing:
+        if place and not ways["ratchet"].missing:
             mode = "ratchet"
     elif mode == "conversation" and (epoch is None or not ways[mode].audience):
         raise NoConversation("no conversation with anybody awake yet: wait for the event rekeyed, or send a note")
@@ -46,9 +46,9 @@ def _reach(awake, mode, epoch, place, tags, to):
             if mode == "conversation":
                 reads = epoch is not None and m.epoch == epoch.id
             elif mode == "ratchet":
-                reads = m.tag in tags and m.place is not None and any(m.place[1])
+                reads = m.tag in tags and m.place is not None
                 # Of one place there is one head: another one is a branch that we do not read.
-                reads = reads and (m.place[0] != place[0] or m.place[1] == place[1])
+                reads = reads and (place is None or m.place[0] != place[0] or m.place[1] == place[1])
             else:
                 reads = True
             (audience if reads else missing).append(m.uid)

@@ -25,9 +25,10 @@ class Heard:
         marks = self.marks[-MOST:]
         return bytes((len(marks),)) + b"".join(marks)
 
-    def add(self, suite, frame, marks, made_at):
-        """-> mark of a presence of ours, or accepted. marks: that it names; made_at: in ms, None: not ours."""
-        mark = derive(suite, b"", b"sc/mark", frame)[:MARK]
+    def add(self, suite, signed, marks, made_at):
+        """-> mark of a presence of ours, or accepted. signed: its nonce and signature; marks: that it names; made_at:
+        in ms, None: not ours."""
+        mark = derive(suite, b"", b"sc/mark", signed)[:MARK]
         at = self.since(marks) if made_at is None else made_at // 1000
         rest = [m for m in self.marks if m != mark and m not in split(marks)]
         self.marks = (rest + [mark])[-ALL:]

@@ -15,7 +15,7 @@ from .identity import open_join
 from .members import CONN, WILL
 from .messages import deliver_notes
 from .notes import GAP_MS, LATE_MS, drain, frame_digest
-from .presence import presence_conn
+from .presence import presence_conn, verify
 
 BARRIER_MS = const(5000)  # a broker that does not answer in this time is taken to have nothing more
 MAX_HELD_JOINS = const(128)
@@ -75,7 +75,7 @@ def own(me, ring, reading, conn, stream, frame, now, out):
         seen = presence_conn(pt)
         later = counter != WILL if seen == conn else seen // CONN >= conn // CONN  # the broker has this one's will
         if sid == me.session.sid and later:
-            check(me.suite, me.session.S, ad, pt)
+            verify(me, me.session, ad, pt)
             reading.used = True
     return False
 

@@ -63,7 +63,7 @@ class Member:
         self.deadline = 0
         self.parts = 0  # what it takes part in, see me.py
         self.epoch = None  # id of the epoch that it sends in, as heard in this connection
-        self.place = None  # in the group: (epoch, head[:16]), the same
+        self.place = None  # in the group: (epoch, head[:16]), the same; None also for who names none to us
 
     @property
     def current(self):

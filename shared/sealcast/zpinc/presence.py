@@ -8,17 +8,20 @@ from ..compat import const
 from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
 from ..rare import need
-from ..wire import PRESENCE, U32, Reader, header, u32
+from ..wire import HEADER, NONCE, PRESENCE, TAG, U32, Reader, header, u32
 from .heard import ALL, MANY, MARK, read
 from .members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, STATUS, WILL
 from .messages import deliver_notes, missed
 from .notes import MAX_SEQ, drain, ring_matches
 
+_DIGEST = const(15)  # where it stands
+_SAID = const(64)  # bytes before the marks
+_MAX_MACS = const(19)
 CHANGED_MS = const(500)  # a new epoch, or place in the group, is told within this time
 
 
 class Presence:
-    """One keepalive, goodbye or last will. 85 bytes, marks, and a signature."""
+    """One keepalive, goodbye or last will. 65 bytes, marks, a signature, and the place with MACs."""
 
     def __init__(self, status, conn, keepalive, sleep, head, digest, attempt, parts, epoch, place, said, heard):
         self.status = status
@@ -30,45 +33,70 @@ class Presence:
         self.attempt = attempt  # the highest handshake attempt it knows
         self.parts = parts  # what it takes part in, see me.py
         self.epoch = epoch  # id of the one it sends in; zeros: none
-        self.place = place  # (epoch, head[:16]) of its group; zeros: not live in one
+        self.place = place  # (epoch, head[:16]) of its group; None: not live in one
         self.said = said  # (count, id[:4] of the epoch before, count there): conversation messages, all acknowledged
         self.heard = heard  # marks of presences, joined, see heard.py
 
 
-def seal_presence(me, counter, p):
-    """Presence -> frame: epoch = sid, seq = counter, signed by the session key."""
+def seal_presence(me, members, group, counter, p):
+    """Presence -> (frame, its nonce and signature): epoch = sid, seq = counter, signed by the session key."""
     head = header(PRESENCE, me.session.sid, counter)
     body = (
         bytes((p.status,)) + u32(p.conn) + p.keepalive.to_bytes(2, "big") + u32(p.sleep)
         + u32(p.head) + p.digest + u32(p.attempt)
-        + bytes((p.parts,)) + p.epoch + u32(p.place[0]) + p.place[1] + u32(p.said[0]) + p.said[1] + u32(p.said[2])
+        + bytes((p.parts,)) + p.epoch + u32(p.said[0]) + p.said[1] + u32(p.said[2])
         + bytes((len(p.heard) // MARK,)) + p.heard
     )  # fmt: skip
-    return me.seal(head, body + sign(me.suite, me.session, me.keys.ad(head, me.tag), body))
+    ad = me.keys.ad(head, me.tag)
+    sig = sign(me.suite, me.session, ad, signable(me, body))
+    pt = body + sig
+    if p.place:
+        pt += u32(p.place[0]) + p.place[1]
+        pt += group.vouch(me, members, group.tags(), ad, pt)
+    frame = me.seal(head, pt)
+    return frame, frame[HEADER : HEADER + NONCE] + sig
 
 
-def open_presence(keys, frame, member):
-    """frame -> (session, counter, Presence). Cheap checks first; the signature is checked last. Raises Reject."""
-    ad, sid, counter, pt = keys.open(frame, PRESENCE, member.tag)
+def signable(me, body):
+    """In a channel that does not sign nobody proves what notes it wrote either."""
+    return body if me.config["sign"] else body[:_DIGEST] + bytes(16) + body[_DIGEST + 16 :]
+
+
+def verify(me, session, ad, pt):
+    """The signature of an opened presence. Raises Reject("signature")."""
+    end = _SAID + 1 + MARK * int.from_bytes(pt[_SAID : _SAID + 1], "big") + SIG
+    check(me.suite, session.S, ad, signable(me, pt[:end]))
+
+
+def open_presence(me, members, group, frame, member):
+    """frame -> (counter, Presence, its nonce and signature). Cheap checks first; the signature is checked last, and
+    then who vouches for the place: without a MAC for us it is none. Raises Reject.
+    """
+    ad, sid, counter, pt = me.keys.open(frame, PRESENCE, member.tag)
     session = member.session(sid)
     if session is not member.current:
         raise Reject("behind")
     r = Reader(pt)
     p = Presence(r.uint(1), r.uint(4), r.uint(2), r.uint(4), r.uint(4), r.take(16), r.uint(4),
-                 r.uint(1), r.take(16), (r.uint(4), r.take(16)), (r.uint(4), r.take(4), r.uint(4)),
-                 read(r, ALL))  # fmt: skip
-    r.take(SIG)
-    r.end()
+                 r.uint(1), r.take(16), None, (r.uint(4), r.take(4), r.uint(4)), read(r, ALL))  # fmt: skip
+    sig = r.take(SIG)
+    if r.pos < len(pt):
+        p.place = (r.uint(4), r.take(16))
+        if not 1 <= p.place[0] <= MAX_SEQ:
+            raise Reject("format")
+    said, macs = pt[: r.pos], r.rest()
     right = p.status in (AWAKE, ASLEEP, LEFT) and (counter != WILL or p.status == LEFT)
-    if not right or not 5 <= p.keepalive <= 3600 or p.head > MAX_SEQ:
+    if not right or not 5 <= p.keepalive <= 3600 or p.head > MAX_SEQ or len(macs) % TAG or len(macs) > TAG * _MAX_MACS:
         raise Reject("format")
     beside = counter != WILL and member.beside(p)
     if not beside and not member.fresh(p, counter):
         raise Reject("behind" if p.conn < member.conn and counter != WILL else "stale")
-    check(keys.suite, session.S, ad, pt)
+    verify(me, session, ad, pt)
     if beside:
         raise Reject("same_uid")
-    return session, counter, p
+    if not macs or not group.vouched(me, members, member.tag, ad, said, macs):
+        p.place = None
+    return counter, p, frame[HEADER : HEADER + NONCE] + sig
 
 
 def presence_conn(pt):
@@ -83,8 +111,7 @@ class Keepalive:
         self.conn = 0  # number of the connection, over all sessions
         self.counter = 0  # of this connection's keepalives
         self.due = None  # when the next is; None while offline
-        self.place = (0, bytes(16))  # of the group, see channel.py
-        self.said = (bytes(16), False)  # in the last one: epoch's id; are we live in the group?
+        self.said = (bytes(16), None)  # in the last one: epoch's id; tags, joined, of the group that we are live in
 
 
 def will(me, ring, epochs, keepalive, out):
@@ -93,51 +120,56 @@ def will(me, ring, epochs, keepalive, out):
     keepalive.conn = step * CONN + int.from_bytes(me.rng.bytes(2), "big") % (CONN - 1)
     keepalive.counter = 0
     out.dirty = True
-    return _seal(me, ring, epochs, keepalive, WILL, LEFT, 0, b"", out)
+    p = _own(me, ring, epochs, keepalive, LEFT, 0, b"", out)
+    keepalive.said = (p.epoch, None)
+    return seal_presence(me, None, None, WILL, p)[0]
 
 
-def announce(me, members, ring, epochs, keepalive, status, sleep, now, out):
-    """Publish how we are. sleep: seconds, for ASLEEP."""
+def announce(me, members, ring, epochs, keepalive, ratchet, group, status, sleep, now, out):
+    """Publish how we are. ratchet: smmp.order or smmp.absent; sleep: seconds, for ASLEEP."""
     keepalive.counter += 1
     keepalive.due = now + me.config["keepalive"] * 1000
     marks = b"".join(members.heard.marks)
-    frame = _seal(me, ring, epochs, keepalive, keepalive.counter, status, sleep, marks, out)
-    members.heard.add(me.suite, frame, marks, now)
+    p = _own(me, ring, epochs, keepalive, status, sleep, marks, out)
+    p.place = ratchet.place(group)
+    keepalive.said = (p.epoch, p.place and group.state.tags.data)
+    frame, signed = seal_presence(me, members, group, keepalive.counter, p)
+    members.heard.add(me.suite, signed, marks, now)
     out.publish(me.topic("p"), frame, True)
 
 
-def soon(me, members, epochs, keepalive, place, now):
+def soon(me, members, epochs, keepalive, place, group, now):
     """Others send by what they believe of us: what changed is said before it does harm. Who still sends in the epoch
     that we named is read for a while more; when not, we say so at once."""
     e, said = epochs.current, keepalive.said
-    if (e.id if e else bytes(16), any(place[1])) != said:
+    if (e.id if e else bytes(16), place and group.state.tags.data) != said:
         read = said[0] in [known.id for known in (e, epochs.pending, epochs.previous) if known]
         keepalive.due = min(keepalive.due, now + CHANGED_MS * (read or not any(said[0])))
     if len(members.heard.marks) > MANY and members.rank(members.by_tag, me.tag) == 0:  # one names them all
         keepalive.due = min(keepalive.due, now + CHANGED_MS)
 
 
-def _seal(me, ring, epochs, keepalive, counter, status, sleep, marks, out):
+def _own(me, ring, epochs, keepalive, status, sleep, marks, out):
+    """Our Presence, of no group."""
     head, digest = ring.head(me.suite, out.outbox)
     e, before, outbox = epochs.current, epochs.previous, out.outbox
     epoch = e.id if e else bytes(16)
     said = (e.said(me.tag, outbox) if e else 0,)
     said += (before.id[:4], before.said(me.tag, outbox)) if before else (bytes(4), 0)
-    keepalive.said = (epoch, any(keepalive.place[1]))
-    return seal_presence(me, counter, Presence(
+    return Presence(
         status, keepalive.conn, me.config["keepalive"], sleep, head, digest, epochs.rank[0],
-        me.parts, epoch, keepalive.place, said, marks
-    ))  # fmt: skip
+        me.parts, epoch, None, said, marks
+    )  # fmt: skip
 
 
-def receive(me, members, epochs, reading, member, frame, now, out):
+def receive(me, members, epochs, reading, group, member, frame, now, out):
     """A known member's frame -> True when the member has gone with it. Raises Reject; who comes with numbers of
     the past is told so."""
     if frame[2:18] not in [s.sid for s in member.sessions]:
         need("zpinc.joins").seek(me, reading, member.name, "p", frame, now, out)
     before, conn = member.status, member.conn
     try:
-        _, counter, p = open_presence(me.keys, frame, member)
+        counter, p, signed = open_presence(me, members, group, frame, member)
     except Reject as e:
         if e.reason in ("behind", "same_uid"):
             old = frame[2:18] != member.current.sid
@@ -156,7 +188,7 @@ def receive(me, members, epochs, reading, member, frame, now, out):
     if member.status != before:
         out.event(STATUS[member.status], {"uid": member.uid})
     if counter != WILL:
-        member.mark = members.heard.add(me.suite, frame, p.heard + member.mark, None)
+        member.mark = members.heard.add(me.suite, signed, p.heard + member.mark, None)
         member.current.window.confirmed(p.head)
         if ring_matches(me.suite, member.current.window, p) is False:
             out.complain("ring", member.uid, now)

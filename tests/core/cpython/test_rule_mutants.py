@@ -15,6 +15,7 @@ PATHS = [str(ROOT / "tests" / part) for part in ("support/core", "core/smmp", "c
 RUN = "import sys; sys.path[:0] = sys.argv[3:]; getattr(__import__(sys.argv[1]), sys.argv[2])()"
 
 ERASED, TAKEN, AGAIN = "test_erased_in_time", "test_taken_in", "test_storage_put_back"
+DENIABLE = "test_deniable"
 # (what, file, text, its replacement, module, test)
 MUTANTS = [
     ("who waits to rejoin keeps all keys", "smmp/fetch.py",
@@ -63,6 +64,23 @@ MUTANTS = [
      AGAIN, "test_a_board_without_hardware_randomness_does_not_draw_its_secrets_twice"),
     ("the first session is drawn before anything is heard", "zpinc/joins.py", "        if me.rng.poor:\n", "        if False:\n",
      AGAIN, "test_a_board_without_hardware_randomness_does_not_draw_its_secrets_twice"),
+    ("a control frame is believed without a MAC", "smmp/heads.py",
+     "        if not group.vouched(", "        if False and not group.vouched(",
+     DENIABLE, "test_a_control_frame_without_our_mac_moves_nothing"),
+    ("a place is believed without a MAC", "zpinc/presence.py",
+     "    if not macs or not group.vouched(", "    if False and not group.vouched(", DENIABLE, "test_a_place_without_our_mac_is_none"),
+    ("a MAC of the pair with another serves", "smmp/group.py", "ad, self.id, tag, me.tag, said)", "ad, self.id, tag, tag, said)",
+     DENIABLE, "test_who_shows_a_position_could_have_made_it"),
+    ("a MAC is not over the presence before it", "zpinc/presence.py", "pt[: r.pos], r.rest()", "pt[r.pos - 20 : r.pos], r.rest()",
+     DENIABLE, "test_who_shows_a_place_could_have_made_it"),
+    ("a mark is over more than is signed", "zpinc/presence.py", "    return counter, p, frame[HEADER : HEADER + NONCE] + sig\n",
+     "    return counter, p, frame\n", DENIABLE, "test_who_shows_a_place_could_have_made_it"),
+    ("the digest is signed where notes are not", "zpinc/presence.py",
+     "    return body if me.config[\"sign\"] else", "    return body if True else",
+     DENIABLE, "test_no_signature_covers_a_head_or_an_unsigned_channels_notes"),
+    ("who came in is told at the next keepalive", "zpinc/presence.py",
+     "place and group.state.tags.data) != said", "place and said[1] or place) != said",
+     DENIABLE, "test_who_comes_in_is_told_at_once_where_the_others_are"),
 ]  # fmt: skip
 
 

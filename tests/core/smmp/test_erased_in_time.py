@@ -4,7 +4,7 @@ Mutants of these rules are in tests/core/cpython/test_rule_mutants.py.
 """
 
 
-from insider import agreement, party, publish, signed_by, three
+from insider import agreement, control_of, party, publish, three
 from room import Room
 from sealcast.effects import PUBLISH, STORE
 from sealcast.smmp import packages, sync
@@ -69,7 +69,7 @@ def test_who_doubts_stays_live_for_a_frame_in_the_slot_that_no_member_made():
     room = three()
     ann, bob = room.members["ann"], room.members["bob"]
     st = ann.group.state
-    claim = signed_by(bob, ASK, bytes(16) + u32(st.epoch + 3) + bytes(32))
+    claim = control_of(bob, ASK, bytes(16) + u32(st.epoch + 3) + bytes(32))
     topic = ann.me.topics.make(ann.group.name, "g")
     ann.receive(topic, wrapped(bob.me, bob.group, claim), room.now)
     assert ann.group.search.stage == sync.DOUBT and ann.group.phase == LIVE

@@ -6,7 +6,7 @@ attacks into its stories (tests/sim/group_insider.py).
 """
 
 from check import raises
-from insider import LOW, agreement, drops, party, publish, same, signed_by, three
+from insider import LOW, agreement, control_of, drops, party, publish, same, three
 from room import Room
 from sealcast.channel import Channel
 from sealcast.crypto.keys import high_order
@@ -78,7 +78,7 @@ def test_a_lone_claim_does_not_take_a_live_member_out():
     bob, ann = room.members["bob"], room.members["ann"]
     for k in range(3):
         lie = bytes(16) + b"\x01" + u32(1000 + k) + hardware(32)
-        publish(room, "bob", "g", signed_by(bob, HEAD, lie))
+        publish(room, "bob", "g", control_of(bob, HEAD, lie))
         room.pump()
         assert ann.group.phase == LIVE
         room.advance(5000)
@@ -93,7 +93,7 @@ def test_old_words_repeated_make_no_liar():
     """bob once stood on another head, and said so; whoever recorded that says it again."""
     room = three()
     bob, ann = room.members["bob"], room.members["ann"]
-    old = signed_by(bob, HEAD, bytes(16) + b"\x01" + u32(ann.group.state.epoch) + hardware(32))
+    old = control_of(bob, HEAD, bytes(16) + b"\x01" + u32(ann.group.state.epoch) + hardware(32))
     publish(room, "cem", "g", old)
     room.advance(10000)
     assert same(room, "ann", "bob", "cem") and bob.me.tag not in ann.group.search.liars
@@ -124,7 +124,7 @@ def test_a_liar_does_not_lead_away_who_comes_back():
     room.pump()
     for _ in range(8):
         for nonce in cem.group.search.nonces:
-            publish(room, "bob", "g", signed_by(bob, HEAD, nonce + b"\x01" + u32(900) + hardware(32)))
+            publish(room, "bob", "g", control_of(bob, HEAD, nonce + b"\x01" + u32(900) + hardware(32)))
         room.advance(1000)
     room.advance(5000)
     assert same(room, "ann", "cem") and ("cem", "desync") not in room.events
@@ -149,7 +149,7 @@ def test_a_removed_member_does_not_roll_its_removal_back():
 
     def claim(signer, tag, lamport):
         for nonce in ann.group.search.nonces + bob.group.search.nonces + [bytes(16)]:
-            frame = signed_by(signer, HEAD, nonce + b"\x01" + u32(st.epoch + 1) + head, tag, lamport)
+            frame = control_of(signer, HEAD, nonce + b"\x01" + u32(st.epoch + 1) + head, tag, lamport)
             room.run("cem", [("publish", cem.me.topics.make(g.name, "g"), wrapped(cem.me, g, frame), False, 1, 0)])
 
     for uid in ("ann", "bob"):  # both look for the group anew
@@ -163,7 +163,7 @@ def test_a_removed_member_does_not_roll_its_removal_back():
         claim(cem, cem.me.tag, cem.me.session.lamport)
         room.advance(1000)
     assert same(room, "ann", "bob") and ann.group.state.N == 2
-    assert drops(room, "ann")["signature"] and drops(room, "ann")["members"]
+    assert drops(room, "ann")["bad_hmac"] and drops(room, "ann")["members"]
     assert not [e for e in room.events if e[1] == "resynced"]
 
 
@@ -173,7 +173,7 @@ def test_who_cannot_catch_up_is_taken_in_by_those_it_knew_only():
     room.do("ann", "change_group", "create", ["bob"])
     bob, eve = room.members["bob"], room.members["eve"]
     room.filters["ann"] = []
-    fetch.rejoin(bob.me, bob.group, room.now, bob.out)
+    fetch.rejoin(bob.me, bob.others, bob.group, room.now, bob.out)
     room.run("bob", bob._finish(room.now))
     room.pump()
     known = packages.known(eve.group, bob.me.tag)
@@ -198,15 +198,15 @@ def test_a_wish_to_rejoin_in_anothers_name_does_nothing_and_an_old_one_neither()
     room = three()
     ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
     known = packages.known(ann.group, cem.me.tag)
-    publish(room, "bob", "g", signed_by(bob, WANT, u32(0x7FFFFFFF), cem.me.tag, cem.me.session.lamport))
+    publish(room, "bob", "g", control_of(bob, WANT, u32(0x7FFFFFFF), cem.me.tag, cem.me.session.lamport))
     room.pump()
     assert (
-        drops(room, "ann")["signature"] == 1
+        drops(room, "ann")["bad_hmac"] == 1
         and packages.known(ann.group, cem.me.tag) == known
         and ann.group.change.job is None
     )
-    old = signed_by(cem, WANT, u32(cem.group.packages.counter + 1))
-    fetch.rejoin(cem.me, cem.group, room.now, cem.out)
+    old = control_of(cem, WANT, u32(cem.group.packages.counter + 1))
+    fetch.rejoin(cem.me, cem.others, cem.group, room.now, cem.out)
     room.run("cem", cem._finish(room.now))
     room.advance(20000)
     assert same(room, "ann", "bob", "cem")

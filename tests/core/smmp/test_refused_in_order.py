@@ -4,7 +4,7 @@ PROTOCOL.md 17.4 and 18, on CPython and MicroPython. Every frame goes through Ch
 """
 
 from check import raises
-from insider import agreement, refuses, same, signed_by, three
+from insider import agreement, control_of, refuses, same, three
 from sealcast.errors import Reject
 from sealcast.smmp import heads, order, sync
 from sealcast.smmp import ratchet as smmp
@@ -42,7 +42,7 @@ def test_what_is_no_frame_of_the_group():
         refuses(room, "ann", "g", bytes((version,)) + good[1:], "version")
     for kind in (0, 1, 6, 10, 11, 255):
         refuses(room, "ann", "g", good[:1] + bytes((kind,)) + good[2:], "kind")
-    control = wrapped(bob.me, bob.group, signed_by(bob, ASK, bytes(16) + u32(1) + bytes(32)))
+    control = wrapped(bob.me, bob.group, control_of(bob, ASK, bytes(16) + u32(1) + bytes(32)))
     refuses(room, "ann", "e", control, "kind", 0)  # a question is never retained
     for at in (2, 18, 60, -17, -16, -1):
         refuses(room, "ann", "g", changed(good, at), "forged")
@@ -91,7 +91,7 @@ def doubting():
     """ann has heard from bob alone that the group is elsewhere; nobody has answered her yet."""
     room = three()
     ann, bob = room.members["ann"], room.members["bob"]
-    claim = wrapped(bob.me, bob.group, signed_by(bob, HEAD, bytes(16) + b"\x01" + u32(1000) + hardware(32)))
+    claim = wrapped(bob.me, bob.group, control_of(bob, HEAD, bytes(16) + b"\x01" + u32(1000) + hardware(32)))
     room.run("ann", ann.receive(ann.me.topics.make(ann.group.name, "g"), claim, room.now))
     assert ann.group.search.stage == sync.DOUBT
     return room, ann, bob
@@ -149,13 +149,13 @@ def test_control_frames_that_say_nothing():
         return wrapped(bob.me, bob.group, frame)
 
     for kind, body in ((0, position), (5, position), (255, position), (HEAD, b""), (HEAD, right + b"\x00"),
-                       (HEAD, bytes(16) + b"\x02" + position), (ASK, position), (NEED, b"\xff" * 4 + bytes(32)),
+                       (HEAD, bytes(16) + b"\x02" + position), (ASK, position[:-1]), (NEED, b"\xff" * 4 + bytes(32)),
                        (ASK, bytes(16) + u32(0x80000000) + bytes(32))):  # fmt: skip
-        refuses(room, "ann", "g", of(signed_by(bob, kind, body)), "format")
+        refuses(room, "ann", "g", of(control_of(bob, kind, body)), "format")
     lamport = bob.me.session.lamport
     for other in (lamport - 1, lamport + 1, 0):
-        refuses(room, "ann", "g", of(signed_by(bob, HEAD, right, None, other)), "stale")
-    refuses(room, "ann", "g", of(signed_by(bob, HEAD, right, b"\x55" * 16)), "unknown")
+        refuses(room, "ann", "g", of(control_of(bob, HEAD, right, None, other)), "stale")
+    refuses(room, "ann", "g", of(control_of(bob, HEAD, right, b"\x55" * 16)), "unknown")
     assert ann.group.search.stage == sync.CALM
 
 
@@ -186,7 +186,7 @@ def test_a_question_that_is_repeated_costs_nothing():
     """The broker records one question, and plays it again and again."""
     room = three()
     bob, ann = room.members["bob"], room.members["ann"]
-    question = wrapped(bob.me, bob.group, signed_by(bob, ASK, bytes(16) + u32(1) + bytes(32)))
+    question = wrapped(bob.me, bob.group, control_of(bob, ASK, bytes(16) + u32(1) + bytes(32)))
     topic, answers = ann.me.topics.make(ann.group.name, "g"), 0
     for _ in range(10):
         effects = ann.receive(topic, question, room.now)
@@ -203,7 +203,7 @@ def test_a_frame_whose_rival_found_no_room_is_not_taken():
     bob = room.members["bob"]
     group, epoch = bob.group, bob.group.state.epoch
     first, second = made_by(room, "ann"), made_by(room, "cem")
-    sync.start(bob.me, group, True, room.now, bob.out)
+    sync.start(bob.me, bob.others, group, True, room.now, bob.out)
     for frame in [first, second] + [header(smmp.RATCHET, group.id, epoch + 1) + bytes((i,)) * 64 for i in range(31)]:
         heads.hold(group, frame)
     assert first not in group.search.held and second in group.search.held

@@ -4,7 +4,7 @@ MicroPython.
 eve knows the channel's password, and has joined; she is in no group.
 """
 
-from insider import publish, same, signed_by
+from insider import control_of, publish, same
 from room import Room
 from sealcast.channel import Channel
 from sealcast.smmp import agreement as formulas
@@ -147,7 +147,7 @@ def test_a_claim_does_not_stop_the_creation_of_a_group_for_good():
         room.run("ann", ann.change_group("create", ["bob"], room.now))
         room.pump()
         for nonce in ann.group.search.nonces:
-            publish(room, "eve", "g", signed_by(room.members["eve"], HEAD, nonce + b"\x01" + u32(7) + hardware(32)))
+            publish(room, "eve", "g", control_of(room.members["eve"], HEAD, nonce + b"\x01" + u32(7) + hardware(32)))
         room.pump()
         frame = capture(room, (), 0, bytes(32), smmp.CREATE)
         room.advance(9000)

@@ -352,4 +352,4 @@ def test_a_last_will_names_nothing_and_is_not_named():
     ch.start(1000)
     (will,) = [e[2] for e in ch.connecting(1000) if e[0] == "connect"]
     pt = ch.me.keys.open(will, PRESENCE, ch.me.tag)[3]
-    assert pt[84] == 0 and len(pt) == 85 + 64
+    assert pt[64] == 0 and len(pt) == 65 + 64

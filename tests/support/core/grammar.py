@@ -4,10 +4,9 @@ rightly sealed, signed and tagged, whose fields stand at their edges and whose l
 On CPython and on MicroPython. insider_fuzz.py plays them to a member. `Insider.frame(draw)` is one of them.
 """
 
-from insider import LOW
+from insider import LOW, macs
 from sealcast.crypto.signing import (
     APPROVALS_LABEL,
-    CONTROL_LABEL,
     JOIN_LABEL,
     NOTICE_LABEL,
     PACKAGE_LABEL,
@@ -190,11 +189,21 @@ class Insider:
         fields = [
             bytes((draw.below(5),)), u32(conn), draw.one((4, 5, 30, 3600, 3601, 65535)).to_bytes(2, "big"),
             u32(draw.number()), u32(draw.number(self.ch.ring.next)), draw.data(16), u32(draw.number(self.ch.epochs.rank[0])),
-            bytes((draw.below(256),)), e.id if e else bytes(16), u32(draw.number(1)), draw.data(16),
-            u32(draw.number(1)), draw.data(4), u32(draw.number(1)),
+            bytes((draw.below(256),)), e.id if e else bytes(16), u32(draw.number(1)), draw.data(4), u32(draw.number(1)),
         ]  # fmt: skip
         body = varied(draw, fields + [b"".join(self._heard(draw))])
-        return self.me.topic("p"), self._signed_self(draw, PRESENCE, self._sid(draw), draw.number(3), body)
+        head, st = header(PRESENCE, self._sid(draw), draw.number(3)), self.ch.group.state
+        sig = sign(suite, self.me.session, self.me.keys.ad(head, self.me.tag), body)
+        pt = body + sig[:-1] + bytes((sig[-1] ^ self.false,))
+        if draw.below(3):
+            pt += varied(draw, [u32(draw.number(st.epoch, 1)), draw.one((st.head[:16], draw.data(16)))])
+            pt += b"".join([self._macs(draw, head, self.me.tag, pt)] + [draw.data(draw.one((0, 0, 0, 1, 16, 288)))])
+        return self.me.topic("p"), self.me.keys.seal(self.me.rng, head, self.me.tag, pt)
+
+    def _macs(self, draw, head, place, said):
+        """Of the pairs that we are in, ours to make; now and then one less, or none that fits."""
+        right = macs(self.ch, head, self.me.tag, place, said)
+        return draw.one((right, right, right, right[16:], right[:-16], draw.data(len(right)), b""))
 
     def _handshake(self, draw, attempt, body):
         return self.me.topic("h"), self._sealed(draw, HANDSHAKE, self._sid(draw), attempt, body)
@@ -281,8 +290,9 @@ class Insider:
         if kind < 4:
             fields.append(draw.one((st.head, bytes(32), draw.data(32))))
         tag, lamport = self.me.tag, draw.one([self.me.session.lamport] * 6 + [draw.number()])
-        frame = self._sealed(draw, CONTROL, tag, lamport, varied(draw, fields), self._session(), g.id, CONTROL_LABEL)
-        return self._on_group(draw, frame)
+        head, said = header(CONTROL, tag, lamport), varied(draw, fields)
+        each = draw.data(48) if self.false else self._macs(draw, head, g.id, said)
+        return self._on_group(draw, self.me.keys.seal(self.me.rng, head, g.id, said + each))
 
     def _base(self, draw):
         """A good agreement, made once: to the same set, with a member less, with the stranger's name more."""

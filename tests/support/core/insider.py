@@ -4,10 +4,10 @@ PROTOCOL.md 16 to 22, on CPython and on MicroPython; used by the attacks in test
 """
 
 from room import Room, packed
-from sealcast.crypto.signing import CONTROL_LABEL, PACKAGE_LABEL, seal_signed
+from sealcast.crypto.signing import PACKAGE_LABEL, mac, seal_signed
 from sealcast.smmp import agreement as formulas
 from sealcast.smmp import membership
-from sealcast.smmp.group import LIVE
+from sealcast.smmp.group import LIVE, static
 from sealcast.smmp.outgoing import wrapped
 from sealcast.wire import CONTROL, PACKAGE, header
 from solo import hardware, suite
@@ -45,10 +45,18 @@ def same(room, *uids):
     return all(room.members[uid].group.phase == LIVE for uid in uids) and heads == heads[:1] * len(heads)
 
 
-def signed_by(ch, kind, body, tag=None, lamport=None):
-    """A control frame that the session of `ch` signs, whoever it names."""
-    head = header(CONTROL, tag or ch.me.tag, ch.me.session.lamport if lamport is None else lamport)
-    return seal_signed(ch.me, head, ch.group.id, CONTROL_LABEL, bytes((kind,)) + body)
+def control_of(ch, kind, body, tag=None, lamport=None):
+    """A control frame with the MACs that `ch` can make for all whom it knows, whoever it names."""
+    tag = tag or ch.me.tag
+    head, said = header(CONTROL, tag, ch.me.session.lamport if lamport is None else lamport), bytes((kind,)) + body
+    return ch.me.keys.seal(ch.me.rng, head, ch.group.id, said + macs(ch, head, tag, ch.group.id, said))
+
+
+def macs(ch, head, tag, place, said):
+    """Joined, by which those whom `ch` knows believe it as far as they believe its identity. tag: whom it names."""
+    ad, group = ch.me.keys.ad(head, place), ch.group
+    each = [mac(suite, static(ch.me, ch.others, group, to), ad, group.id, tag, to, said) for to in ch.others.by_tag]
+    return b"".join(each)
 
 
 def agreement(room, uid, change, reason=0, epoch=None):

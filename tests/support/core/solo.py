@@ -183,13 +183,13 @@ class Peer:
         return self.topic("j", s.lamport % 4), seal_join(self.keys, self.rng, self.identity, self.tag, body)
 
     def presence(self, status=AWAKE, conn=1, counter=None, head=0, sleep=0, attempt=0, digest=None, parts=3,
-                 epoch=bytes(16), place=(0, bytes(16)), said=(0, bytes(4), 0), marks=b""):  # fmt: skip
+                 epoch=bytes(16), place=None, said=(0, bytes(4), 0), marks=b""):  # fmt: skip
         if counter is None:
             self.counter += 1
             counter = self.counter
         digest = ring_digest(suite, b"") if digest is None else digest
         p = Presence(status, conn, 30, sleep, head, digest, attempt, parts, epoch, place, said, marks)
-        return self.topic("p"), seal_presence(self, counter, p)
+        return self.topic("p"), seal_presence(self, None, None, counter, p)[0]
 
     def note(self, seq, body=b"hello", heard=b"\x00", signed=True, time=0):
         self.config["sign"] = signed
