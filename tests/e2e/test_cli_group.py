@@ -50,7 +50,7 @@ def told(child):
 def users(mosquitto, tmp_path):
     """Anna, who made the channel; Ben and Cara, whom she invited: so they know who the admin is."""
     anna, ben, cara = (User(tmp_path / uid, mosquitto.port, uid) for uid in ("anna", "ben", "cara"))
-    anna.ok("channel", "new", "g", "--uid", "anna", *anna.where)
+    anna.ok("channel", "new", "g", "--stretch", "15", "--uid", "anna", *anna.where)
     invitation = anna.run("invite", "g", "--broker", "broker.example").stdout
     for user in (ben, cara):
         user.ok("join", "-", "--uid", user.uid, *user.where, stdin=invitation)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def anna(mosquitto, tmp_path):
     user = User(tmp_path / "anna", mosquitto.port)
-    user.ok("channel", "new", "g", "--uid", "anna", *user.where)
+    user.ok("channel", "new", "g", "--stretch", "15", "--uid", "anna", *user.where)
     return user
 
 

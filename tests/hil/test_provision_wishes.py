@@ -24,7 +24,7 @@ def channel(**more):
 
 @pytest.fixture
 def greenhouse(home):
-    home.sealcast("channel", "new", "greenhouse", "--uid", "laptop", "--broker", "192.168.1.10")
+    home.sealcast("channel", "new", "greenhouse", "--stretch", "15", "--uid", "laptop", "--broker", "192.168.1.10")
     return home
 
 

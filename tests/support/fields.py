@@ -20,6 +20,7 @@ FOR = {
     "group": "which group of the channel it may take part in",
     "key": "this or `password`; as `sealcast provision` writes it",
     "password": "the phrase; a board takes minutes to make the key of it, once",
+    "stretch": "with `password`: how hard it is stretched; absent: as in version 0.1; `sealcast channel new` says its own (18)",
     "identity": "made at the first start where it is absent; the others pin its public half",
     "transport": "`serial`: a board without radio, by `sealcast bridge`",
     "broker": "where the broker is; not for `serial`",

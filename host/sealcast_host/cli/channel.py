@@ -30,7 +30,11 @@ def arguments(p: argparse.ArgumentParser) -> None:
     _add_own(p)
     p.add_argument("--password-stdin", action="store_true", help="use a password of your own, from standard input")
     p.add_argument("--force", action="store_true", help="accept a weak password")
-    p.set_defaults(run=lambda args: new(args.channel, args.uid, broker_of(args), args.password_stdin, args.force))
+    p.set_defaults(
+        run=lambda args: new(
+            args.channel, args.uid, broker_of(args), args.password_stdin, args.force, args.stretch or channels.STRETCH
+        )
+    )
 
     p = sub.add_parser(
         "join", help="add a channel that another computer made", description=_JOIN, epilog=_JOIN_EXAMPLES
@@ -38,7 +42,9 @@ def arguments(p: argparse.ArgumentParser) -> None:
     _add_own(p)
     p.add_argument("--password-stdin", action="store_true", help="read the phrase from standard input")
     p.add_argument("--as-is", action="store_true", help="a password of your own, not a phrase of words")
-    p.set_defaults(run=lambda args: join(args.channel, args.uid, broker_of(args), args.password_stdin, args.as_is))
+    p.set_defaults(
+        run=lambda args: join(args.channel, args.uid, broker_of(args), args.password_stdin, args.as_is, args.stretch)
+    )
 
     p = sub.add_parser("show", help="show a channel, without its keys")
     p.add_argument("channel", metavar="NAME")
@@ -61,13 +67,24 @@ def arguments(p: argparse.ArgumentParser) -> None:
 def _add_own(p: argparse.ArgumentParser) -> None:
     p.add_argument("channel", metavar="NAME")
     p.add_argument("--uid", help="this computer's name in the channel (default: its host name)")
+    p.add_argument(
+        "--stretch",
+        type=int,
+        choices=range(15, 21),
+        help="how hard the phrase is to try: making the key of it takes 2^N KiB of memory (default: "
+        f"{channels.STRETCH}, 256 MiB and about a second; phrases say it; 15 where a board must do it, and for a "
+        "password of your own in a channel of version 0.1)",
+        metavar="N",
+    )
     add_broker(p)
 
 
 _LOCAL = {"host": "127.0.0.1"}
 
 
-def new(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool, force: bool) -> int:
+def new(
+    channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool, force: bool, stretch: int
+) -> int:
     """Make a channel with a phrase of our own, or with a password that is strong enough."""
     own = read_secret("channel password", stdin=True) if password_stdin else None
     if own is not None:
@@ -78,12 +95,14 @@ def new(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bo
                 "the channel's notes"
                 " can guess it offline; leave out --password-stdin to get a strong phrase, or insist with --force"
             )
-    password = own if own is not None else phrases.new_phrase()
-    known = channels.create(channel, password, broker.over(_LOCAL), uid)
+    password = own if own is not None else phrases.new_phrase(stretch)
+    known = channels.create(channel, password, broker.over(_LOCAL), uid, stretch=stretch)
     lines = [f"channel   {channel}"]
     if own is None:
         lines.append(f"phrase    {password}")
         lines.append("          Write it down now: it is shown this once, and whoever joins needs it.")
+    if own is not None or stretch != channels.STRETCH:
+        lines.append(f"stretch   {stretch}{_needed(stretch)}")
     lines.append(f"kept in   {channels.path_of(channel)} (mode 0600: key, admin key, broker)")
     lines.append(f"broker    {_where(known.broker)}")
     lines.append(f"next      sealcast listen {shlex.quote(channel)}")
@@ -91,13 +110,25 @@ def new(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bo
     return 0
 
 
-def join(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool, as_is: bool = False) -> int:
+def _needed(stretch: int | None) -> str:
+    return "" if stretch == channels.STRETCH else f" (whoever joins by the password gives --stretch {stretch})"
+
+
+def join(
+    channel: str,
+    uid: str | None,
+    broker: BrokerOptions,
+    password_stdin: bool,
+    as_is: bool = False,
+    stretch: int | None = None,
+) -> int:
     """Store a channel that another computer made; its admin key stays there. as_is: a password of one's own, not to be
     looked at as a phrase."""
     password = read_secret("channel phrase", stdin=password_stdin)
-    known = channels.create(
-        channel, password if as_is else phrases.read_phrase(password), broker.over(_LOCAL), uid, admin=False
+    password, stretch = (
+        (password, stretch or channels.STRETCH) if as_is else phrases.read_phrase(password, stretch)
     )
+    known = channels.create(channel, password, broker.over(_LOCAL), uid, admin=False, stretch=stretch)
     told(
         {},
         known,
@@ -119,6 +150,7 @@ def show(channel: str) -> int:
         f"uid       {known.uid} (this computer's name in it)",
         f"broker    {_where(known.broker)}",
         f"admin     {'this computer' if known.admin_secret else 'another computer, or none'}",
+        *([f"stretch   {known.stretch}{_needed(known.stretch)}"] if known.stretch else ()),
         f"roster    {', '.join(sorted(known.roster)) if known.roster else 'empty: members are pinned when first seen'}",
         f"kept in   {channels.path_of(channel)}",
     )

@@ -119,7 +119,7 @@ def facts(known: ChannelFile) -> dict[str, Any]:
     broker = {k: v for k, v in known.broker.items() if k != "password"} | {"url": url_of(known.broker)}
     return {
         "channel": known.name, "name_of_its_own": known.channel, "uid": known.uid, "broker": broker,
-        "admin": known.admin_secret is not None, "roster": sorted(known.roster),
+        "admin": known.admin_secret is not None, "roster": sorted(known.roster), "stretch": known.stretch,
         "file": str(channels.path_of(known.name)),
     }  # fmt: skip
 

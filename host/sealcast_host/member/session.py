@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import quote, unquote
 
 from sealcast import wire
-from sealcast.crypto import best_suite, keys
+from sealcast.crypto import best_suite
 from sealcast.effects import Sent
 from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
@@ -302,7 +302,7 @@ async def start(
         config = channels.completed(settings)
         suite = best_suite()
         if config["key"] is None:
-            config["key"] = keys.root_key(suite, config["password"].encode(), config["channel"].encode())
+            config["key"] = channels.stretched(config["password"], config["channel"], config["stretch"])
         if config["identity"] is None:
             config["identity"] = state.identity()
         key = slots.key_for(suite, config["identity"], config["channel"].encode(), config["uid"].encode())

@@ -290,6 +290,7 @@ _FIELDS = {
     "group": ("main", (_name, "the ratcheting group's name (1 to 48 bytes)")),
     "key": (None, _bytes(32, "the channel's key")),
     "password": (None, (lambda v: _text(v, 1024), "the channel's password")),
+    "stretch": (15, _between(15, 20, "a power of two")),
     "identity": (None, _bytes(32, "this member's secret")),
     "transport": ("mqtt", _choice("mqtt", "serial")),
     "broker": (None, _BROKER),
