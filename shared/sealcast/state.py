@@ -28,7 +28,7 @@ def pack_parts(ch):
     out += [u32(others.lamport), bytes(20), u32(ch.keepalive.conn)]  # once the newest join stood there
     out.append(bytes((1 if s else 0,)))
     if s:
-        out.append(u32(s.lamport) + s.sid + s.seed)
+        out.append(u32(s.lamport) + s.sid + s.seed + lv(s.data))
     pack_ring(out, ch.ring)
     pack_outbox(out, ch.out.outbox, ch.ring)
     out.append(u32(epochs.rank[0]) + epochs.rank[1] + bytes((1 if epochs.requested else 0,)))
@@ -104,7 +104,7 @@ def pack_epoch(out, e):
 
 
 def _pack_member(m):
-    out = [lv(m.name, m.uid.encode(), m.public or b""), u32(m.floor), u32(m.conn), u32(m.counter + 1)]
+    out = [lv(m.name, m.uid.encode(), m.public or b"", m.data), u32(m.floor), u32(m.conn), u32(m.counter + 1)]
     out.append(bytes((len(m.sessions),)))
     for s in m.sessions:
         w = s.window
