@@ -44,7 +44,12 @@ def parse_note(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[byte
     if signed and len(pt) < 5 + 64:
         raise Reject("signature", "too short for one")
     reader = Reader(pt[:-64] if signed else pt)
-    time, heard = reader.number(4), read_heard(reader)
+    time = reader.number(4)
+    heard: Marks = ()
+    if len(reader.data) % 4:
+        heard = read_heard(reader)
+    else:
+        reader.take(20)
     body, asks = unpad_asking(reader.rest())
     if signed:
         verify(session.S, ad, pt)

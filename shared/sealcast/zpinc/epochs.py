@@ -161,9 +161,10 @@ def _present(me, members, tag, sid):
     return m is not None and m.status in PRESENT and m.current is not None and m.current.sid == sid
 
 
-def _left(members, tag, sid):
-    m = members.by_tag.get(tag)
-    return m is not None and (m.status == LEFT or m.current is None or m.current.sid != sid)
+def left(members, proposal):
+    """Has any of its parties left, or begun anew? Nothing can come of it."""
+    parties = [(members.by_tag.get(tag), sid) for tag, sid in proposal.parties]
+    return bool([m for m, sid in parties if m and (m.status == LEFT or m.current is None or m.current.sid != sid)])
 
 
 def plan(me, members, epochs, now, out):
@@ -174,7 +175,7 @@ def plan(me, members, epochs, now, out):
         out.event("rekeyed", {"epoch": None, "members": []})
     _apart(members, epochs, now, out)
     if epochs.running():
-        if not any([_left(members, tag, sid) for tag, sid in epochs.attempt.proposal.parties]):
+        if not left(members, epochs.attempt.proposal):
             return
         abort(me, members, epochs, "left", None, now, out)
     parties = target(me, members, now)

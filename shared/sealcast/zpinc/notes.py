@@ -75,7 +75,7 @@ def open_note(keys, frame, member, signed):
     if signed:
         pt = check(keys.suite, session.S, ad, pt)
     r = Reader(pt)
-    time, marks = r.uint(4), read(r)
+    time, marks = r.uint(4), read(r) if len(pt) & 3 else r.take(20)[:0]  # by version 0.1
     body, asks = unpad_asking(r.rest())
     item = received(keys.suite, member.tag, frame) if asks else None
     return Note(session, seq, time, marks, body, frame_digest(keys.suite, frame), item)

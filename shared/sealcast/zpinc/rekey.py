@@ -18,6 +18,7 @@ from .epochs import (
     SUM,
     Proposal,
     abort,
+    left,
     retire,
     target,
     wanted,
@@ -185,7 +186,7 @@ def _proposed(me, members, epochs, proposal, now, out):
         return  # a repetition of the one we are in
     if proposal.attempt > epochs.rank[0] + JUMP:
         raise Reject("jump")
-    if (me.tag, me.session.sid) not in proposal.parties:
+    if (me.tag, me.session.sid) not in proposal.parties or left(members, proposal):
         raise Reject("members")
     # Anyone with the channel's key can propose: beyond a burst, no more shares and writes than one in a while
     since = max(epochs.spent_until, now - BURST * PROPOSAL_MS)

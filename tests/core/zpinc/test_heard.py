@@ -126,6 +126,17 @@ def test_after_a_power_cut_what_is_handed_over_again_has_no_age():
     assert [(m.again, m.historic, m.age) for m in again.messages] == [(True, True, None)]
 
 
+def test_a_note_of_0_1_proves_nothing():
+    """In the place of the marks it has the join that its maker knew."""
+    anna = Peer("anna")
+    solo = online(anna.join())
+    old = heard(solo)[1:] * 2
+    for i, body in enumerate((b"", b"unread", bytes(500))):
+        solo.give(*anna.note(i, body, heard=(old + bytes(20))[:20]))
+        assert last(solo) == (True, None) and solo.messages[-1].body == body
+    solo.refuses(*(anna.note(3, heard=b"") + ("padding",)))  # 20 bytes of the body are taken for it
+
+
 def test_marks_that_are_too_many():
     anna = Peer("anna")
     solo = online(anna.join())

@@ -6,6 +6,7 @@ from handshakes import begun, two
 from sealcast.wire import u32
 from sealcast.zpinc import cpace
 from sealcast.zpinc.epochs import CONFIRM, PROPOSE, SHARE, STALE, Proposal
+from sealcast.zpinc.members import CONN, LEFT
 from solo import Peer, Solo, agree, hear, suite, talk
 
 
@@ -26,6 +27,23 @@ def test_proposals_with_a_wrong_member_list():
     for parties in lists:
         proposal = Proposal(peer.tag, 1, bytes(16), bytes(32), parties)
         solo.refuses(*(peer.propose(proposal) + ("members",)))
+
+
+def test_nobody_takes_part_in_a_proposal_that_it_would_give_up_at_once():
+    """It names one who has left, as far as we know: our share would be in vain, and all others would wait for us. The
+    same proposal, repeated, is accepted when that one is back."""
+    anna, bert = Peer("anna"), Peer("bert")
+    solo = Solo().connect(anna.join(), bert.join())
+    solo.give(*anna.presence())
+    solo.give(*bert.presence(LEFT))
+    parties = sorted([(p.tag, p.session.sid) for p in (solo.ch.me, anna, bert)])
+    frame = anna.propose(Proposal(anna.tag, 1, bytes(16), bytes(32), parties))
+    rank = solo.ch.epochs.rank
+    solo.refuses(*(frame + ("members",)))
+    assert solo.ch.epochs.rank == rank and not solo.event("handshake_failed")
+    solo.give(*bert.presence(conn=CONN + 1))
+    solo.give(*frame)
+    assert solo.ch.epochs.running() and len(solo.ch.epochs.attempt.tags) == 3
 
 
 def test_proposals_out_of_their_time():
