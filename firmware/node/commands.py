@@ -30,7 +30,9 @@ async def carry_out(session, log, word, rest):
         await session.change_group(action, uids)
         log.event("done", {"command": word, "action": action})
     elif word == "digest":
-        log.event("digest", session.group or {"phase": "none"})
+        group, config = session.group or {"phase": "none"}, session.channel.me.config
+        group["name"] = config.get("group_name") or config["group"]
+        log.event("digest", group)
     elif word == "approve" and len(rest.split()) == 2:
         uid, text = rest.split()
         await session.approve(uid, text.lower())
@@ -38,7 +40,7 @@ async def carry_out(session, log, word, rest):
     elif word == "rekey":
         await session.rekey()
     elif word == "members":
-        log.event("members", {"members": session.members, "epoch": session.epoch})
+        log.event("members", {"members": session.members, "data": session.data, "epoch": session.epoch})
     elif word == "heap":
         gc.collect()
         log.event("heap", {"free": gc.mem_free(), "used": gc.mem_alloc()})

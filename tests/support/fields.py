@@ -18,6 +18,8 @@ FOR = {
     "uid": "who this member is to the others: each needs a name of its own",
     "channel": "where the members meet; part of the key that a password gives",
     "group": "which group of the channel it may take part in",
+    "group_name": "what that group is called here: shown to this member alone, never sent",
+    "data": "what this member says of itself to all, sealed in its join: its model, its place",
     "key": "this or `password`; as `sealcast provision` writes it",
     "password": "the phrase; a board takes minutes to make the key of it, once",
     "stretch": "with `password`: how hard it is stretched; absent: as in version 0.1; `sealcast channel new` says its own (18)",

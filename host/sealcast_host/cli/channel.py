@@ -32,8 +32,9 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--force", action="store_true", help="accept a weak password")
     p.set_defaults(
         run=lambda args: new(
-            args.channel, args.uid, broker_of(args), args.password_stdin, args.force, args.stretch or channels.STRETCH
-        )
+            args.channel, args.uid, broker_of(args), args.password_stdin, args.force,
+            args.stretch or channels.STRETCH, args.data,
+        )  # fmt: skip
     )
 
     p = sub.add_parser(
@@ -43,7 +44,9 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--password-stdin", action="store_true", help="read the phrase from standard input")
     p.add_argument("--as-is", action="store_true", help="a password of your own, not a phrase of words")
     p.set_defaults(
-        run=lambda args: join(args.channel, args.uid, broker_of(args), args.password_stdin, args.as_is, args.stretch)
+        run=lambda args: join(
+            args.channel, args.uid, broker_of(args), args.password_stdin, args.as_is, args.stretch, args.data
+        )
     )
 
     p = sub.add_parser("show", help="show a channel, without its keys")
@@ -55,9 +58,10 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p = sub.add_parser("node", help="write a node's sealcast.json", description=_NODE, epilog=_NODE_EXAMPLES)
     p.add_argument("channel", metavar="NAME")
     p.add_argument("--uid", required=True, help="the node's name in the channel")
+    p.add_argument("--data", metavar="TEXT", help=channelchanges.DATA)
     add_broker(p)
     p.add_argument("--output", type=Path, metavar="FILE", help="write to FILE (mode 0600) instead of standard output")
-    p.set_defaults(run=lambda args: node(channel_of(args), args.uid, args.output))
+    p.set_defaults(run=lambda args: node(channel_of(args), args.uid, args.output, args.data))
     channelchanges.arguments(sub)
     for p in dict.fromkeys(sub.choices.values()):
         if p.prog.split()[-1] != "node":  # that one prints JSON in any case
@@ -67,6 +71,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
 def _add_own(p: argparse.ArgumentParser) -> None:
     p.add_argument("channel", metavar="NAME")
     p.add_argument("--uid", help="this computer's name in the channel (default: its host name)")
+    p.add_argument("--data", metavar="TEXT", help=channelchanges.DATA)
     p.add_argument(
         "--stretch",
         type=int,
@@ -83,8 +88,9 @@ _LOCAL = {"host": "127.0.0.1"}
 
 
 def new(
-    channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool, force: bool, stretch: int
-) -> int:
+    channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool, force: bool, stretch: int,
+    data: str | None,
+) -> int:  # fmt: skip
     """Make a channel with a phrase of our own, or with a password that is strong enough."""
     own = read_secret("channel password", stdin=True) if password_stdin else None
     if own is not None:
@@ -96,7 +102,7 @@ def new(
                 " can guess it offline; leave out --password-stdin to get a strong phrase, or insist with --force"
             )
     password = own if own is not None else phrases.new_phrase(stretch)
-    known = channels.create(channel, password, broker.over(_LOCAL), uid, stretch=stretch)
+    known = channels.create(channel, password, broker.over(_LOCAL), uid, stretch=stretch, data=data)
     lines = [f"channel   {channel}"]
     if own is None:
         lines.append(f"phrase    {password}")
@@ -121,6 +127,7 @@ def join(
     password_stdin: bool,
     as_is: bool = False,
     stretch: int | None = None,
+    data: str | None = None,
 ) -> int:
     """Store a channel that another computer made; its admin key stays there. as_is: a password of one's own, not to be
     looked at as a phrase."""
@@ -128,7 +135,7 @@ def join(
     password, stretch = (
         (password, stretch or channels.STRETCH) if as_is else phrases.read_phrase(password, stretch)
     )
-    known = channels.create(channel, password, broker.over(_LOCAL), uid, admin=False, stretch=stretch)
+    known = channels.create(channel, password, broker.over(_LOCAL), uid, admin=False, stretch=stretch, data=data)
     told(
         {},
         known,
@@ -150,6 +157,8 @@ def show(channel: str) -> int:
         f"uid       {known.uid} (this computer's name in it)",
         f"broker    {_where(known.broker)}",
         f"admin     {'this computer' if known.admin_secret else 'another computer, or none'}",
+        *([f"data      {clean(known.data)}"] if known.data else ()),
+        *([f"group     {clean(known.group_name)} (on this computer)"] if known.group_name else ()),
         *([f"stretch   {known.stretch}{_needed(known.stretch)}"] if known.stretch else ()),
         f"roster    {', '.join(sorted(known.roster)) if known.roster else 'empty: members are pinned when first seen'}",
         f"kept in   {channels.path_of(channel)}",
@@ -176,12 +185,12 @@ def list_channels() -> int:
     return 0
 
 
-def node(known: channels.ChannelFile, uid: str, output: Path | None) -> int:
+def node(known: channels.ChannelFile, uid: str, output: Path | None, data: str | None = None) -> int:
     """Write a node's sealcast.json to `output` or to standard output; only the owner may read it."""
     if uid == known.uid:
         raise UserError("--uid is this computer's own name in the channel: every member needs a name of its own")
     channels.raise_if_no_board(known.broker)
-    settings = known.settings(uid)
+    settings = known.settings(uid) | ({"data": data} if data is not None else {})
     channels.raise_wrong_settings(settings, "node")
     text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
     if output is not None:

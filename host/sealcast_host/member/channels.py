@@ -37,6 +37,8 @@ class ChannelFile:
     roster: dict[str, str] = field(default_factory=dict)
     generation: int = 0  # how often the channel has moved to a new key, as far as is known here
     alias: str | None = None  # what it is called on this computer, if not `channel`
+    data: str | None = None  # what this computer's member says of itself in its join
+    group_name: str | None = None  # what the ratcheting group is called on this computer
     stretch: int | None = None  # how hard the password was stretched that gave `key`, if one did and it is known
 
     @property
@@ -54,8 +56,8 @@ class ChannelFile:
             out["alias"] = self.alias
         if self.generation:
             out["generation"] = self.generation
-        if self.stretch:
-            out["stretch"] = self.stretch
+        mine = {"stretch": self.stretch, "data": self.data, "group_name": self.group_name}
+        out |= {name: value for name, value in mine.items() if value is not None}
         return out | {"broker": self.broker, "roster": self.roster}
 
     def settings(self, uid: str | None = None) -> dict[str, Any]:
@@ -70,6 +72,9 @@ class ChannelFile:
             out["admin"] = wire.b64(self.admin)
         if self.roster:
             out["roster"] = dict(self.roster)
+        if uid in (None, self.uid):
+            mine = {"data": self.data, "group_name": self.group_name}
+            out |= {name: value for name, value in mine.items() if value is not None}
         return out
 
 
@@ -105,7 +110,6 @@ def load(channel: str) -> ChannelFile:
     admin_secret = raw.pop("admin_secret", None)
     generation = raw.pop("generation", 0)
     alias = raw.pop("alias", None)
-    stretch = raw.get("stretch")  # checked with the settings, whose field it is, too
     if alias is not None and not (isinstance(alias, str) and alias):
         raise UserError(f"{path} is damaged (alias): restore it from a copy")
     if type(generation) is not int or not 0 <= generation < 1 << 32:
@@ -127,7 +131,7 @@ def load(channel: str) -> ChannelFile:
             roster=raw.get("roster") or {},
             generation=generation,
             alias=alias,
-            stretch=stretch,
+            **{name: raw.get(name) for name in ("stretch", "data", "group_name")},
         )
     except Exception:  # whatever is wrong with the text, it must not be shown
         raise UserError(f"{path} is damaged (key or admin_secret): restore it from a copy") from None
@@ -163,9 +167,10 @@ def create(
     *,
     admin: bool = True,
     stretch: int = STRETCH,
+    data: str | None = None,
 ) -> ChannelFile:
     """Derive the key, make the admin, store the file (0600). Raises UserError when the channel is known already."""
-    known = ChannelFile(channel=channel, key=bytes(32), uid=uid or default_uid(), broker=broker, stretch=stretch)
+    known = ChannelFile(channel, bytes(32), uid or default_uid(), broker=broker, stretch=stretch, data=data)
     raise_wrong_settings(known.settings(), "")
     path = path_of(channel)
     if path.exists():  # before the slow part; the write refuses as well

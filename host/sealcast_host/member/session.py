@@ -115,6 +115,8 @@ class HostSession:
         self._session: Any = Session(channel, transport, aside, aio.Clock(), backlog=keep, remake=remake, batch=BATCH)
         self._state = state
         self._uid = channel.me.uid
+        config = channel.me.config
+        self._group_name = config.get("group_name") or config.get("group", "main")
         self._fresh: set[str] = set()  # pinned just now: nobody has compared their fingerprints
         self._session.on("pinned", lambda name, info: self._fresh.add(info["uid"]))
         self._last: dict[str, Any] | None = None  # what is told of the last message
@@ -202,9 +204,10 @@ class HostSession:
 
     @property
     def group(self) -> dict[str, Any] | None:
-        """Where this member is in the ratcheting group: phase, members, epoch, head, digest. None: in no group."""
+        """Where this member is in the ratcheting group: name (here), phase, members, epoch, head, digest. None: in no
+        group."""
         group: dict[str, Any] | None = self._session.group
-        return group
+        return group | {"name": self._group_name} if group else None
 
     def on(self, event: str, callback: Callback) -> None:
         """Call callback(name, info) at every `event`; "*" means all of them."""
@@ -214,6 +217,11 @@ class HostSession:
     def members(self) -> list[tuple[str, str]]:
         """(name, status) of everybody known, this member included."""
         return list(self._session.members)
+
+    @property
+    def data(self) -> dict[str, str]:
+        """What members say of themselves in their joins, by name; who says nothing is not in it."""
+        return dict(self._session.data)
 
     @property
     def epoch(self) -> str | None:

@@ -147,8 +147,7 @@ class Session:
             await stop(task)
         for reply in self._waiting():
             reply.fail(Offline("the session is closed"))
-        self._unacked = {}
-        self._inbox = []
+        self._unacked, self._inbox = {}, []
         self._arrived.set()
         self._ended.set()
 
@@ -160,6 +159,11 @@ class Session:
     @property
     def members(self):
         return self.channel.members if self.channel else []
+
+    @property
+    def data(self):
+        """{uid: what it says of itself in its join} of those that say anything."""
+        return self.channel.others.data() if self.channel else {}
 
     @property
     def epoch(self):
@@ -299,9 +303,8 @@ class Session:
         self._inbox = [item for item in self._inbox if item[1]]
         self._frames = 0
         self._link.took()
-        self._wake = None
         self._messages = []  # the stored state still has those that were not taken
-        self._reading = None
+        self._wake = self._reading = None
         self.channel = None  # there is no room for two
         gc.collect()
         self.channel = self._remake()

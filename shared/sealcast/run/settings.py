@@ -288,6 +288,8 @@ _FIELDS = {
     "uid": (_REQUIRED, (_name, 'this member\'s name, like "uid": "greenhouse-1" (1 to 48 bytes)')),
     "channel": (_REQUIRED, (_name, 'the channel\'s name, like "channel": "greenhouse" (1 to 48 bytes)')),
     "group": ("main", (_name, "the ratcheting group's name (1 to 48 bytes)")),
+    "group_name": (None, (_name, "a name for that group (1 to 48 bytes)")),
+    "data": (None, (lambda v: _text(v, 64), "a text of at most 64 bytes")),
     "key": (None, _bytes(32, "the channel's key")),
     "password": (None, (lambda v: _text(v, 1024), "the channel's password")),
     "stretch": (15, _between(15, 20, "a power of two")),

@@ -239,10 +239,7 @@ def admit(me, members, reading, places, member, join, online, now, out):
     out.dirty = True
     if newest:
         left.arrived(places, member, out)
-        detail = {"uid": member.uid, "again": before is not None}
-        if member.data:
-            detail["data"] = member.data.decode()
-        out.event("joined", detail)
+        out.event("joined", {"uid": member.uid, "again": before is not None, "data": member.data.decode()})
     elif online:
         answer_stale(me, member, join.sid, members.lamport, 0, now, out)
     if reading.missed.pop(join.sid, None) is not None:  # what it said of itself was in vain

@@ -89,8 +89,6 @@ class Member:
             raise Reject("stale")
         session = Session(join)
         self.sessions = sorted(self.sessions + [session], key=lambda s: s.order)
-        if self.sessions[-1] is session and join.data != self.data:
-            self.data = join.data
         while len(self.sessions) > MAX_SESSIONS:
             gone = self.sessions.pop(0)
             if gone is session:
@@ -98,6 +96,8 @@ class Member:
             self.floor = min(gone.lamport, 0x7FFFFFFE)  # at the last counter there are always new ones
         if self.current is not session:
             return False
+        if join.data != self.data:
+            self.data = join.data
         self.conn, self.counter = 0, -1
         if self.willed >= 0:
             self.willed = -1
