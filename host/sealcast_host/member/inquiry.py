@@ -55,7 +55,8 @@ def admin_secret(channel: str) -> bytes:
 
 def status(member: Member, last: dict[str, Any] | None) -> dict[str, Any]:
     """The keys of `sealcast status --json`: docs/JSON.md."""
-    ch, data = member.channel, member.data
+    ch = member.channel
+    data = ch.others.data()
     return {
         "channel": ch.me.config["channel"],
         "uid": ch.me.uid,
