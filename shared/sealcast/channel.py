@@ -213,8 +213,9 @@ class Channel:
 
     def declare_lost(self, uid, admin_seed, now, keep=None):
         """Leave a member behind, and all who are not in `keep`: the channel gets a new key. Raises NoGroup."""
-        revocation = need("zpinc.revocation")
+        revocation, uids = need("zpinc.revocation"), self.ratchet.uids(self.others, self.group)
         self._move(revocation.declare(self.me, self.others, self.places, uid, admin_seed, keep, now, self.out))
+        self.ratchet.again(self.group, [u for u in uids if u not in (uid, self.me.uid) and (keep is None or u in keep)])
         return self._finish(now)
 
     def approve(self, uid, text, now):
@@ -321,7 +322,7 @@ class Channel:
             self._handshake(member, frame, now)
         elif stream == "k":
             if frame[18:22] != bytes(4):
-                self.ratchet.package(me, self.group, member, frame)
+                self.ratchet.package(me, self.group, member, frame, now)
             else:
                 need("zpinc.revocation").receive_key(me, self.places, member, frame)
         elif stream == "r":

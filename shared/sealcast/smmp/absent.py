@@ -22,18 +22,18 @@ def nothing(*_):
 
 
 need_online = need_packages = need_tick = nothing
-unpack = online = offline = session_began = renewed = departed = tick = summary = nothing
+unpack = online = offline = session_began = renewed = departed = again = tick = summary = nothing
 
 
 def place(group):
     return (0, bytes(16))
 
 
-def pieces(group):
+def pieces(*_):
     return []
 
 
-times = tags = seeking = pieces
+times = tags = uids = seeking = pieces
 
 
 def receive(*_):
