@@ -25,7 +25,6 @@ REST = const(0)  # stage of a search that is none; the others stand in sync.py
 
 SLOTS = const(64)  # retained slots of accepted frames: how far a member may fall behind
 AHEAD = const(2)  # published ahead, so that a sleeping member survives two agreements
-AGAIN_MS = const(10000)  # from the first that has followed to another key until there is a group again
 STEP_MS = const(2000)  # who answers a wish to rejoin, by place among the awake; and how soon we try again what we want
 
 

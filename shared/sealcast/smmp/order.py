@@ -13,7 +13,7 @@ from ..rare import load, need
 from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
 from . import outgoing, private, ratchet
-from .group import AGAIN_MS, AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Group, Undo, own_tag, static, statics
+from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, STEP_MS, SYNC, Group, Undo, own_tag, static, statics
 from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, publish, wrapped
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
@@ -124,7 +124,7 @@ def package(me, group, member, frame, now):
     need_packages()
     load("smmp.packages").receive(me, group, member, frame)
     if member.uid in group.change.again and group.change.at is None:
-        group.change.at = now + AGAIN_MS
+        group.change.at = now + STEP_MS
 
 
 def session_began(me, group, out):

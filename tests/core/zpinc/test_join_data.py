@@ -3,6 +3,7 @@
 from room import Room
 from solo import Peer, Solo
 
+HEAP = "heapsize=700k"  # for three members of a group and their broker
 ROOF = "DHT22, Dach ü".encode()
 
 
