@@ -7,7 +7,7 @@ from .primitives import H, ed25519_sign, ed25519_verify, secretbox, secretbox_op
 
 VERSION = 1
 JOIN, NOTE, PRESENCE, HANDSHAKE, CONVERSATION, BARRIER = range(1, 7)
-AGREEMENT, RATCHET, CONTROL, PACKAGE, NOTICE, RECEIPT = range(7, 13)
+AGREEMENT, RATCHET, CONTROL, PACKAGE, NOTICE, RECEIPT, APPROVALS = range(7, 14)
 # The kinds that a stream carries (section 2).
 KINDS = {
     "j": (JOIN,),
@@ -21,6 +21,7 @@ KINDS = {
     "e": (AGREEMENT, RATCHET),
     "x": (NOTICE,),
     "r": (RECEIPT,),
+    "a": (APPROVALS,),
 }
 HEADER = 22
 MIN_FRAME, MAX_FRAME = 62, 2400

@@ -39,8 +39,7 @@ SWEEP_MS = const(20000)  # between two looks at which code was not used
 class Channel:
     """config: checked settings with `key` (32 bytes, the root key) and `identity` (32 bytes) filled in.
 
-    blob: the last stored state or None. hardware(n): n random bytes, or None when the machine has no source.
-    Raises NoRandomness and BadState.
+    blob: the last stored state or None. hardware(n): n random bytes or None. Raises NoRandomness and BadState.
     """
 
     def __init__(self, suite, config, blob, hardware):
@@ -178,8 +177,7 @@ class Channel:
 
     def change_group(self, action, uids, now):
         """action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
-        tags = [self.others.tag_of(uid) for uid in uids]
-        self.ratchet.change(self.me, self.others, self.group, action, tags, now, self.out)
+        self.ratchet.change(self.me, self.others, self.group, action, list(map(self.others.tag_of, uids)), now, self.out)
         return self._finish(now)
 
     def taken(self, message):
@@ -218,9 +216,10 @@ class Channel:
         self.ratchet.again(self.group, [u for u in uids if u not in (uid, self.me.uid) and (keep is None or u in keep)])
         return self._finish(now)
 
-    def approve(self, uid, text, now):
+    def approve(self, uid, text, now, admin_seed=None, time=0):
         """A person has compared this fingerprint (the event says it): pin that identity, and none that came since."""
-        need("zpinc.joins").approve(self.me, self.others, uid, text, self.phase == ONLINE, self.out)
+        me, others, online = self.me, self.others, self.phase == ONLINE
+        need("zpinc.approval", "zpinc.joins").approve(me, others, uid, text, admin_seed, time, online, self.out)
         return self._finish(now)
 
     def settling(self, place):
@@ -301,6 +300,8 @@ class Channel:
             self._own(stream, frame, now)
         elif stream == "x":
             self._move(need("zpinc.revocation").receive(me, others, self.places, frame, now, out))
+        elif stream == "a":
+            need("zpinc.approval", "zpinc.joins").receive(me, others, frame, online, out)
         elif stream == "j":
             joins = need("zpinc.joins", "zpinc.history")
             tag = joins.receive(me, others, reading, self.places, name, frame, online, now, out)
@@ -320,11 +321,10 @@ class Channel:
                 self.ratchet.departed(me, others, self.group, member.tag, out)
         elif stream == "h":
             self._handshake(member, frame, now)
+        elif stream == "k" and frame[18:22] == bytes(4):
+            need("zpinc.revocation").receive_key(me, self.places, member, frame)
         elif stream == "k":
-            if frame[18:22] != bytes(4):
-                self.ratchet.package(me, self.group, member, frame, now)
-            else:
-                need("zpinc.revocation").receive_key(me, self.places, member, frame)
+            self.ratchet.package(me, self.group, member, frame, now)
         elif stream == "r":
             if out.wanted:
                 need("zpinc.receipts").receive(me, member, frame, out)
@@ -338,8 +338,8 @@ class Channel:
         if not self.reading.first and stream not in "sj":
             return
         self._need_reading()
-        history = load("zpinc.history")
-        if history.own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
+        conn, own = self.keepalive.conn, load("zpinc.history").own
+        if own(self.me, self.ring, self.reading, conn, stream, frame, now, self.out):
             self._read(now)
 
     def _handshake(self, member, frame, now):

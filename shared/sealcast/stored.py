@@ -38,7 +38,8 @@ def _unpack(ch, r):
         ch.settle_at(root)
     others, epochs = ch.others, ch.epochs
     others.lamport = r.uint(4)
-    r.take(20)
+    at = r.uint(4)
+    others.approvals_at = 0 if any(r.take(16)) else at  # 0.1 had its newest join there
     ch.keepalive.conn = r.uint(4)
     if r.uint(1) == 1:
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)

@@ -22,8 +22,9 @@ CONTROL = const(9)
 PACKAGE = const(10)
 NOTICE = const(11)
 RECEIPT = const(12)
+APPROVALS = const(13)
 
-STREAMS = "jnphcsgekxr"
+STREAMS = "jnphcsgekxra"
 RETAINED_SLOTS = "jnek"  # streams whose topics end in a slot number
 
 HEADER = const(22)  # version 1, kind 1, epoch 16, seq 4

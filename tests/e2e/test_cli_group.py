@@ -127,13 +127,17 @@ def test_a_group_is_made_talks_changes_and_leaves_a_lost_member_behind(users):
 
 
 def test_a_changed_identity_is_refused_until_a_person_approves_its_fingerprint(users):
-    anna, ben, _ = users
+    """The admin approves it for all who know the admin, also for one who only listens."""
+    anna, ben, cara = users
     ben.ok("send", "g", "--mode", "note", "the true ben")
     old = ben.fingerprint()
     anna.ok("group", "verify", "g")
+    caras = cara.listen()
+    caras.wait_for('"the true ben"')
     shutil.rmtree(ben.home / "state")  # Ben's disk died, or somebody else is Ben now
     ben.ok("send", "g", "--mode", "note", "trust me")
     new = ben.fingerprint()
+    caras.wait_for('"identity_changed"')
     out = anna.ok("group", "verify", "g", code=1)
     assert "CHANGED" in out and old in out and new in out
     aloud = anna.ok("group", "verify", "g", "--words", code=1)
@@ -141,7 +145,10 @@ def test_a_changed_identity_is_refused_until_a_person_approves_its_fingerprint(u
     wrong = anna.run("group", "verify", "g", "--approve", spoken(old))
     assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1
     out = anna.ok("group", "verify", "g", "--approve", spoken(new))
-    assert 'approved: "ben"' in out and "CHANGED" not in out
+    assert 'approved: "ben"' in out and "for all members" in out and "CHANGED" not in out
+    caras.wait_for('"approved"')
+    caras.wait_for('"trust me"')
+    assert caras.stop(signal.SIGTERM) == 0
     assert f"{new}  pinned" in anna.ok("group", "verify", "g", "ben")
 
 

@@ -91,7 +91,7 @@ def test_frames_of_every_size_pass_unchanged(broker):
     assert all(p == bytes(range(256)) * (len(p) // 256) + bytes(len(p) % 256) for _, p in got)
 
 
-def test_the_last_will_is_published_and_retained_when_a_client_dies_but_not_when_it_closes(broker):
+def test_the_last_will_is_published_and_retained_when_a_client_dies_or_drops_it_but_not_when_it_closes(broker):
     async def go():
         watcher = await link(broker.port)
         await watcher.subscribe("w/#", 1)
@@ -101,16 +101,19 @@ def test_the_last_will_is_published_and_retained_when_a_client_dies_but_not_when
         dying = await link(broker.port, will=("w/dying", b"gone"))
         dying._client._client.socket().shutdown(2)  # the connection breaks without a DISCONNECT
         got = await take(watcher, 2)
+        dropped = await link(broker.port, will=("w/dropped", b"gone"))
+        await dropped.abort()
+        got += await take(watcher, 1)
         late = await link(broker.port)
         await late.subscribe("w/#", 1)
-        kept = dict(await take(late, 2))
-        for t in (watcher, late, dying):
+        kept = dict(await take(late, 3))
+        for t in (watcher, late, dying, dropped):
             await t.close()
         return got, kept
 
     got, kept = run(go())
-    assert got == [("w/polite", b"closed"), ("w/dying", b"gone")]
-    assert kept == {"w/polite": b"closed", "w/dying": b"gone"}
+    assert got == [("w/polite", b"closed"), ("w/dying", b"gone"), ("w/dropped", b"gone")]
+    assert kept == {"w/polite": b"closed", "w/dying": b"gone", "w/dropped": b"gone"}
 
 
 def test_what_was_sent_just_before_a_clean_close_arrives(broker):

@@ -56,7 +56,7 @@ async def _verify(
                 others = ", ".join(clean(row["uid"]) for row in rows if not row["me"]) or "nobody"
                 raise UserError(f'no member "{clean(name)}" has joined this channel; known: {others}')
         if approve is not None:
-            await _approve(session, approve.lower(), uids, timeout)
+            await _approve(session, approve.lower(), uids, timeout, known.admin_secret is not None)
             rows = await session.fingerprints()
         lines = []
         for row in rows:
@@ -76,8 +76,9 @@ async def _verify(
     return CHANGED if changed else 0
 
 
-async def _approve(session: Member, wanted: str, uids: list[str], timeout: float) -> None:
-    """Pin the changed identity with this fingerprint, and wait until it is in use."""
+async def _approve(session: Member, wanted: str, uids: list[str], timeout: float, for_all: bool) -> None:
+    """Pin the changed identity with this fingerprint, and wait until it is in use. for_all: by the admin's key."""
+    reach = ", for all members that know this channel's admin" if for_all else " for this member"
     for row in await session.fingerprints():
         uid, letters = row["uid"], row["changed"]
         if letters and wanted in (letters, spoken(letters)) and (not uids or uid in uids):
@@ -88,9 +89,10 @@ async def _approve(session: Member, wanted: str, uids: list[str], timeout: float
                         await asyncio.sleep(0.05)
             except TimeoutError:
                 raise Failed(
-                    f'approved; "{clean(uid)}" has not joined again within {timeout:g} s, but will be believed when '
-                    "it does"
+                    f'approved{reach}; "{clean(uid)}" has not joined again within {timeout:g} s, but will be '
+                    "believed when it does"
                 ) from None
-            talk.result("approved", {"uid": uid}, f'approved: "{clean(uid)}" is this one from now on')
+            told = {"uid": uid, "for_all": for_all}
+            talk.result("approved", told, f'approved: "{clean(uid)}" is this one from now on{reach}')
             return
     raise UserError("no changed identity has that fingerprint: compare it again (sealcast group verify NAME shows it)")

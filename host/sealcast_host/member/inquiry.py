@@ -42,10 +42,15 @@ def staying(ch: Any, lost: str | None, fresh: set[str]) -> list[tuple[str, str, 
     return [(uid, _of(ch, public), uid in fresh) for uid, public in sorted(others(ch.me, ch.others, lost).values())]
 
 
+def held_admin_secret(channel: str) -> bytes | None:
+    """Of the channel's file; None where this computer is not the admin's."""
+    known = channels.find(channel)
+    return known.admin_secret if known is not None else None
+
+
 def admin_secret(channel: str) -> bytes:
     """Of the channel's file. Raises UserError where it is not."""
-    known = channels.find(channel)
-    secret = known.admin_secret if known is not None else None
+    secret = held_admin_secret(channel)
     if secret is None:
         raise UserError(
             "this computer does not hold the channel's admin key: run this where `sealcast channel new` was run"

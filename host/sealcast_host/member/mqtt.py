@@ -173,10 +173,20 @@ class MqttTransport:
 
     async def close(self) -> None:
         """Disconnect cleanly (no last will); never raises."""
+        await self._end(politely=True)
+
+    async def abort(self) -> None:
+        """Drop the connection: the broker publishes the last will; never raises."""
+        await self._end(politely=False)
+
+    async def _end(self, politely: bool) -> None:
         client, self._client = self._client, None
         self._mark_lost()
         if client is not None:
-            await self._quiet(client)
+            if politely:
+                await self._quiet(client)
+            else:
+                hang_up(client)
             with contextlib.suppress(aiomqtt.MqttError, OSError):
                 await client.__aexit__(None, None, None)
             # Look at why it ended, or asyncio complains on standard error that nobody did.
@@ -219,6 +229,7 @@ class MqttTransport:
 def hang_up(client: aiomqtt.Client) -> bool:
     """End the client's connection without a goodbye. False: there was none."""
     sock = client._client.socket()
+    sock = getattr(sock, "_socket", sock)  # that of a WebSocket
     if not isinstance(sock, socket.socket):
         return False
     with contextlib.suppress(OSError):

@@ -160,8 +160,9 @@ class HostSession:
         migration.follow(self.channel, uid)
 
     async def approve(self, uid: str, text: str) -> None:
-        """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
-        await self._session.approve(uid, text)
+        """Pin a member's changed identity, the one with the fingerprint that a person has compared; where the channel's
+        file holds the admin's secret, for all members that know the admin."""
+        await self._session.approve(uid, text, inquiry.held_admin_secret(self.channel.me.config["channel"]))
 
     async def settled(self) -> None:
         """Returns once what the broker keeps of the members (presence, key packages, notes) has been read."""

@@ -1,4 +1,4 @@
-"""Everything that is signed, and the checks. PROTOCOL.md 3.3, 6.2, 16.1, 18.2, 22.
+"""Everything that is signed, and the checks. PROTOCOL.md 3.3, 6.2, 6.6, 16.1, 18.2, 22.
 
 The channel's key alone makes nobody believe what a frame says about its sender. A signer is anything with
 `seed` and `S`: a session of ours. What a session says in its own order (notes, presence, conversations,
@@ -15,6 +15,7 @@ JOIN_LABEL = b"sc/join"  # by the long-term identity
 PACKAGE_LABEL = b"sc/package"
 CONTROL_LABEL = b"sc/control"
 NOTICE_LABEL = b"sc/notice"  # by the admin
+APPROVALS_LABEL = b"sc/approvals"
 
 
 def _labelled(suite, label, ad, body):

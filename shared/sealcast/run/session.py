@@ -63,8 +63,7 @@ class Session:
         self._begun = False
         self.transport = transport
         self.clock = clock
-        self._storage = storage
-        self._batch = batch
+        self._storage, self._batch = storage, batch
         self._link = Link(self, transport, random)
         self._asked = []  # the Replies of the inputs that are being handled
         self._inbox = []  # (input, Reply or None, what it is), see _put
@@ -122,9 +121,10 @@ class Session:
         """
         await self.ask(lambda ch, now: ch.declare_lost(uid, admin_secret, now, keep))
 
-    async def approve(self, uid, text):
-        """Pin a member's changed identity, the one with the fingerprint that a person has compared."""
-        await self.ask(lambda ch, now: ch.approve(uid, text, now))
+    async def approve(self, uid, text, admin_secret=None):
+        """Pin a member's changed identity, the one with the fingerprint that a person has compared; with the admin's
+        secret (32 bytes), for all members that know the admin. Raises SealcastError."""
+        await self.ask(lambda ch, now: ch.approve(uid, text, now, admin_secret, self.clock.time()), SEND)
 
     async def rekey(self):
         """Ask for a new conversation key now."""

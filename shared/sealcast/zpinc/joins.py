@@ -144,26 +144,7 @@ def _unsent(me, ring, out):
 # --- the others'
 
 
-def approve(me, members, uid, text, online, out):
-    """A person has checked the changed identity with this fingerprint: it is pinned, now or when its join is read
-    again. Whatever other identities came meanwhile: none is taken in its place."""
-    for m in members.by_tag.values():
-        if m.uid == uid:
-            if m.public and fingerprint(me.suite, m.public) == text:
-                out.event("approved", {"uid": uid})
-                return
-            m.approved = text
-            if m.refused and fingerprint(me.suite, m.refused) == text:
-                _pin(m, m.refused, out)
-            else:
-                out.event("approval_waits", {"uid": uid, "fingerprint": text})
-            if online:
-                out.subscribe(me.topics.make(m.name, "j") + "/+")
-            return
-    out.event("approval_waits", {"uid": uid, "fingerprint": text})
-
-
-def _pin(member, public, out):
+def pin(member, public, out):
     """Another identity from here on: what was said before was said by another."""
     member.public, member.refused, member.approved = public, None, None
     member.floor = min(member.current.lamport, LAMPORT_MAX - 1) if member.current else member.floor
@@ -213,7 +194,7 @@ def admit(me, members, reading, places, member, join, online, now, out):
     """A verified join -> tag of its member when it is its newest session, else None. Raises Reject."""
     member = members.by_tag.get(member.tag, member)
     if member.approved and fingerprint(me.suite, join.public) == member.approved:
-        _pin(member, join.public, out)
+        pin(member, join.public, out)
     if member.public is not None and member.public != join.public:
         newer = join.lamport > member.floor and (member.current is None or join.order > member.current.order)
         # Else it is what the broker still keeps of before an approved change

@@ -42,13 +42,15 @@ class Places:
         self.theirs = {}  # tag -> notice key of another member
 
 
-def notice_topic(keys, topics, channel):
-    return topics.make(siv(keys.suite, keys.ckey, b"notice", channel), "x")
+def notice_topic(keys, topics, channel, stream="x"):
+    """stream: "a" for the admin's approvals."""
+    return topics.make(siv(keys.suite, keys.ckey, b"notice", channel), stream)
 
 
 def watch(me, places, out):
     """Subscribe to the notice of where we are, and to what still comes where we were."""
-    out.subscribe(notice_topic(me.keys, me.topics, me.channel))
+    for stream in "xa" if me.config.get("admin") else "x":
+        out.subscribe(notice_topic(me.keys, me.topics, me.channel, stream))
     for old in places.old:
         out.subscribe(old.topics.everyone("p"))
         out.subscribe(old.topics.everyone("j"))

@@ -5,12 +5,21 @@ On CPython and on MicroPython. insider_fuzz.py plays them to a member. `Insider.
 """
 
 from insider import LOW
-from sealcast.crypto.signing import CONTROL_LABEL, JOIN_LABEL, NOTICE_LABEL, PACKAGE_LABEL, sign, sign_as
+from sealcast.crypto.signing import (
+    APPROVALS_LABEL,
+    CONTROL_LABEL,
+    JOIN_LABEL,
+    NOTICE_LABEL,
+    PACKAGE_LABEL,
+    sign,
+    sign_as,
+)
 from sealcast.smmp import agreement, membership, private, ratchet
 from sealcast.smmp.group import statics
 from sealcast.smmp.outgoing import wrapped
 from sealcast.wire import (
     AGREEMENT,
+    APPROVALS,
     BARRIER,
     CONTROL,
     CONVERSATION,
@@ -35,7 +44,7 @@ ADMIN = b"a" * 32  # the secret of the channel's admin: its notices are rightly 
 NUMBERS = (0, 1, 2, 63, 64, 255, 0xFFFF, 0x10000, 0x7FFFFFFE, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 SIZES = (0, 1, 15, 16, 17, 31, 32, 33, 64, 1150, 2000, 2001)
 KINDS = ("join", "note", "presence", "propose", "value", "stale", "talk", "barrier", "package", "control", "agree",
-         "say", "notice", "receipt", "junk")  # fmt: skip
+         "say", "notice", "approvals", "receipt", "junk")  # fmt: skip
 
 
 class Draw:
@@ -122,7 +131,7 @@ class Insider:
         """Under another name, stream or slot."""
         topics, names = self.me.topics, [self.me.name] + [o.me.name for o in self.others] + [self.ch.group.name]
         name = draw.one(names + [self.me.keys.name(b"stranger")])
-        return topics.make(name, draw.one("jnphcsgekxr"), draw.one((None, 0, 1, 3, 63, 999)))
+        return topics.make(name, draw.one("jnphcsgekxra"), draw.one((None, 0, 1, 3, 63, 999)))
 
     def _sealed(self, draw, kind, epoch, seq, body, signer=None, place=None, label=None, extra=b""):
         """header || box under msgkey. signer: (seed, public) or None: unsigned."""
@@ -334,6 +343,17 @@ class Insider:
             me.keys.rp[:16], NOTICE_LABEL,
         )  # fmt: skip
         return notice_topic(me.keys, me.topics, me.channel), frame
+
+    def approvals(self, draw):
+        """The admin's, of any of them and in any letters."""
+        me, listed = self.me, []
+        for tag in self.tags[: draw.below(len(self.tags) + 1)] * draw.one((1, 1, 1, 16)):
+            listed += [tag, draw.one((b"aaaa-bbbb-cccc-dddd-eeee", draw.data(24)))]
+        number = draw.number(self.victim.others.approvals_at) if self.victim else draw.number()
+        body = varied(draw, [bytes((len(listed) // 2,))] + listed)
+        admin, place = (ADMIN, suite.ed25519_public(ADMIN)), me.keys.rp[:16]
+        frame = self._sealed(draw, APPROVALS, place, number, body, admin, place, APPROVALS_LABEL)
+        return notice_topic(me.keys, me.topics, me.channel, "a"), frame
 
     def receipt(self, draw):
         """Of what the victim waits for, and of anything."""

@@ -25,12 +25,12 @@ class Room:
             self.switch_on(uid)
         self.advance(3000)
 
-    def switch_on(self, uid):
+    def switch_on(self, uid, **changes):
         self.filters[uid] = []
-        ch = self.members[uid] = Channel(
-            suite, config(uid, ratchet=True, **self.changes), self.stored.get(uid),
-            nothing if uid in self.poor else hardware,
-        )  # fmt: skip
+        settings = config(uid, ratchet=True, **self.changes)
+        settings.update(changes)
+        hard = nothing if uid in self.poor else hardware
+        ch = self.members[uid] = Channel(suite, settings, self.stored.get(uid), hard)
         self.run(uid, ch.start(self.now))
         self.run(uid, ch.connecting(self.now))
 

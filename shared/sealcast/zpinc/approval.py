@@ -1,0 +1,88 @@
+"""A changed identity is approved: by a person who compared its fingerprint here, or by the admin's signed list.
+PROTOCOL.md sections 6.1 and 6.6. Rare code.
+"""
+
+from ..compat import const
+from ..crypto.signing import APPROVALS_LABEL, SIG, sign_as, verify_signed
+from ..errors import NoGroup, Reject
+from ..rare import load
+from ..wire import APPROVALS, U32, Reader, header
+from .identity import fingerprint
+from .places import notice_topic
+
+MOST = const(31)
+_PRINT = const(24)  # letters of a fingerprint, hyphens included
+
+
+def approve(me, members, uid, text, admin_seed, time, online, out):
+    """A person has checked the changed identity with this fingerprint: it is pinned, now or when its join is read
+    again. Whatever other identities came meanwhile: none is taken in its place. admin_seed: 32 bytes, or None; with it
+    the others are told. time: Unix seconds, or 0. Raises NoGroup."""
+    member = [m for m in members.by_tag.values() if m.uid == uid]
+    if admin_seed and member:
+        _tell(me, members, member[0].tag, text, admin_seed, time, online, out)
+    if not member or not _believe(me, member[0], text, online, out):
+        out.event("approval_waits", {"uid": uid, "fingerprint": text})
+
+
+def _believe(me, member, text, online, out):
+    """-> is the identity with this fingerprint pinned by now?"""
+    if member.public and fingerprint(me.suite, member.public) == text:
+        out.event("approved", {"uid": member.uid})
+        return True
+    member.approved = text
+    shown = member.refused and fingerprint(me.suite, member.refused) == text
+    if shown:
+        load("zpinc.joins").pin(member, member.refused, out)
+    if online:
+        out.subscribe(me.topics.make(member.name, "j") + "/+")
+    return bool(shown)
+
+
+def _tell(me, members, tag, text, admin_seed, time, online, out):
+    admin = me.suite.ed25519_public(admin_seed)
+    if admin != me.config.get("admin"):
+        raise NoGroup("this channel has another admin, or none: approve it at each member")
+    if len(text.encode()) != _PRINT:
+        raise NoGroup("this is no fingerprint: it has 24 characters, hyphens included")
+    out.outbox.room()
+    listed = [entry for entry in members.approvals if entry[0] != tag] + [(tag, text)]
+    members.approvals = listed[-MOST:]
+    members.approvals_at = min(max(members.approvals_at + 1, time), U32)
+    body = bytes((len(members.approvals),))
+    body += b"".join([known + letters.encode() for known, letters in members.approvals])
+    head, place = header(APPROVALS, me.keys.rp[:16], members.approvals_at), me.keys.rp[:16]
+    sig = sign_as(me.suite, APPROVALS_LABEL, admin_seed, admin, me.keys.ad(head, place), body)
+    frame, where = me.keys.seal(me.rng, head, place, body + sig), notice_topic(me.keys, me.topics, me.channel, "a")
+    token = out.outbox.add(where, frame, True, None)
+    out.dirty = True
+    if online:
+        out.publish(where, frame, True, token)
+    else:
+        out.queued(token)
+
+
+def receive(me, members, frame, online, out):
+    """The admin's list. Raises Reject; then nothing has changed."""
+    ad, place, number, pt = me.keys.open(frame, APPROVALS, me.keys.rp[:16])
+    if number < members.approvals_at or place != me.keys.rp[:16]:
+        raise Reject("stale")
+    admin = me.config.get("admin")
+    if admin is None:
+        raise Reject("signature")
+    r = Reader(pt)
+    try:
+        listed = [(r.take(16), r.take(_PRINT).decode()) for _ in range(r.uint(1))]
+    except UnicodeError:
+        raise Reject("format")
+    r.take(SIG)
+    r.end()
+    if not 1 <= len(listed) <= MOST:
+        raise Reject("format")
+    verify_signed(me.suite, admin, APPROVALS_LABEL, ad, pt)
+    out.dirty = out.dirty or number > members.approvals_at
+    members.approvals, members.approvals_at = listed, number
+    for tag, letters in listed:
+        m = members.by_tag.get(tag)
+        if m and m.public and letters not in (m.approved, fingerprint(me.suite, m.public)):
+            _believe(me, m, letters, online, out)

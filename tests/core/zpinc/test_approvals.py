@@ -1,0 +1,138 @@
+"""The admin's list of approved identities: whom it reaches, and what thieves, brokers and old lists do not. On CPython and
+MicroPython. PROTOCOL.md section 6.6.
+"""
+
+from check import raises
+from room import Room
+from sealcast.crypto.signing import APPROVALS_LABEL, sign_as
+from sealcast.errors import NoGroup
+from sealcast.wire import APPROVALS, header
+from sealcast.zpinc.identity import Identity, fingerprint
+from sealcast.zpinc.places import notice_topic
+from solo import Peer, Solo, suite
+
+HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
+ADMIN = b"\x07" * 32
+PUBLIC = suite.ed25519_public(ADMIN)
+
+
+def text_of(peer):
+    return fingerprint(suite, peer.identity.public)
+
+
+def pinned(solo, peer):
+    return solo.ch.others.by_tag[peer.tag].public
+
+
+def approvals(peer, number, listed, admin=ADMIN, place=None, count=None, after=b""):
+    """Signed as the admin signs, whatever it says. listed: [(tag, fingerprint as bytes)]. -> (topic, frame)"""
+    rp = peer.keys.rp[:16]
+    body = bytes((len(listed) if count is None else count,)) + b"".join([tag + text for tag, text in listed]) + after
+    head = header(APPROVALS, rp if place is None else place, number)
+    sig = sign_as(suite, APPROVALS_LABEL, admin, suite.ed25519_public(admin), peer.keys.ad(head, rp), body)
+    frame = peer.keys.seal(peer.rng, head, rp, body + sig)
+    return notice_topic(peer.keys, peer.topics, b"greenhouse", "a"), frame
+
+
+def replaced():
+    """A member that has anna pinned and refused her new board -> (solo, anna, her new board)."""
+    anna, new = Peer("anna"), Peer("anna", 2, secret=b"\x77" * 32, session=2)
+    solo = Solo(admin=PUBLIC).connect(anna.join())
+    solo.give(*anna.presence())
+    solo.refuses(*(new.join() + ("identity",)))
+    return solo, anna, new
+
+
+def test_what_the_admin_approved_counts_here():
+    solo, anna, new = replaced()
+    solo.give(*approvals(anna, 1000, [(anna.tag, text_of(new).encode())]))
+    assert pinned(solo, anna) == new.identity.public and solo.event("approved") == {"uid": "anna"}
+    solo.give(*new.join())
+    solo.barrier()
+    solo.give(*new.note(0, b"it is me"))
+    assert [m.body for m in solo.messages] == [b"it is me"]
+
+
+def test_a_list_that_came_before_the_new_board_did():
+    """Retained: it is there when a sleeper wakes, before it reads the joins. And what waits is not asked for again."""
+    anna, new = Peer("anna"), Peer("anna", 2, secret=b"\x77" * 32, session=2)
+    solo = Solo(admin=PUBLIC).connect(anna.join())
+    listed = approvals(anna, 1000, [(anna.tag, text_of(new).encode())])
+    solo.run(solo.ch.disconnected(solo.now))
+    solo = Solo(blob=solo.blob, admin=PUBLIC).connect(listed, anna.join(), new.join())
+    assert pinned(solo, anna) == new.identity.public and ("identity_changed", "anna") not in solo.events
+    blob, solo = solo.blob, None
+    again = Solo(blob=blob, admin=PUBLIC).connect(listed, anna.join(), new.join())
+    assert pinned(again, anna) == new.identity.public and not again.event("approved")
+
+
+def test_an_old_list_gives_nothing_back():
+    """The board that was replaced is in a thief's hands; what approved it once is shown again, also after a restart."""
+    solo, anna, new = replaced()
+    old = approvals(anna, 1000, [(anna.tag, text_of(anna).encode())])
+    solo.give(*approvals(anna, 1001, [(anna.tag, text_of(new).encode())]))
+    solo.refuses(*(old + ("stale",)))
+    solo = Solo(blob=solo.blob, admin=PUBLIC).connect(new.join())
+    solo.refuses(*(old + ("stale",)))
+    assert pinned(solo, anna) == new.identity.public
+
+
+def test_nobody_but_the_admin_approves():
+    solo, anna, new = replaced()
+    listed = [(anna.tag, text_of(new).encode())]
+    solo.refuses(*(approvals(anna, 1000, listed, admin=b"\x08" * 32) + ("signature",)))
+    topic, frame = approvals(anna, 1000, listed)
+    solo.refuses(topic, frame[:-1] + bytes((frame[-1] ^ 1,)), "forged")
+    without = Solo().connect(anna.join())
+    without.refuses(*(new.join() + ("identity",)))
+    without.refuses(topic, frame, "signature")
+    assert pinned(solo, anna) == pinned(without, anna) == anna.identity.public
+
+
+def test_lists_that_the_admin_signed_and_that_say_nothing():
+    solo, anna, new = replaced()
+    entry = (anna.tag, text_of(new).encode())
+    state = solo.state()
+    for listed, more in (
+        ([], {}), ([entry] * 32, {}), ([entry], {"count": 2}), ([entry], {"count": 0}), ([entry], {"after": b"\x00"}),
+        ([(anna.tag, b"\xff" * 24)], {}),
+    ):  # fmt: skip
+        solo.refuses(*(approvals(anna, 1000, listed, **more) + ("format",)))
+    solo.refuses(*(approvals(anna, 1000, [entry], place=bytes(16)) + ("stale",)))
+    assert solo.state() == state
+    stranger = Peer("zoe", 9)
+    mine = (solo.ch.me.tag, text_of(new).encode())
+    solo.give(*approvals(anna, 0xFFFFFFFF, [(stranger.tag, text_of(new).encode()), mine]))
+    assert solo.ch.me.identity.public != new.identity.public and pinned(solo, anna) == anna.identity.public
+
+
+def test_a_state_of_0_1_has_no_list():
+    """Where the number stands it had the newest join that it knew."""
+    anna = Peer("anna")
+    solo = Solo(admin=PUBLIC).connect(anna.join())
+    blob = solo.blob
+    at = blob.index(bytes((0, 0, 0, solo.ch.others.lamport)) + bytes(20)) + 4
+    old = blob[:at] + bytes((0, 0, 0x7F, 0xFF)) + anna.session.sid + blob[at + 20 :]
+    assert Solo(blob=old, admin=PUBLIC).ch.others.approvals_at == 0
+
+
+def test_the_admin_approves_for_all_awake_or_asleep():
+    room = Room(("ann", "bob", "cem"), admin=PUBLIC)
+    room.advance(1000)
+    room.power_cut("cem")
+    room.power_cut("bob")
+    del room.stored["bob"]
+    room.switch_on("bob", identity=b"\x66" * 32)
+    room.advance(3000)
+    text = fingerprint(suite, Identity(suite, b"\x66" * 32).public)
+    ann = room.members["ann"]
+    assert raises(NoGroup, ann.approve, "bob", text, room.now, b"\x08" * 32)
+    assert raises(NoGroup, ann.approve, "bob", "no fingerprint", room.now, ADMIN)
+    room.run("ann", ann.approve("bob", text, room.now, ADMIN, 5000))
+    room.pump()
+    room.switch_on("cem")
+    room.advance(3000)
+    for uid in ("ann", "cem"):
+        member = room.members[uid].others.by_tag[room.members["bob"].me.tag]
+        assert fingerprint(suite, member.public) == text and member.current, uid
+    assert ann.others.approvals_at == 5000 and len(ann.out.outbox.entries) == 0
