@@ -177,7 +177,8 @@ class Channel:
 
     def change_group(self, action, uids, now):
         """action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
-        self.ratchet.change(self.me, self.others, self.group, action, list(map(self.others.tag_of, uids)), now, self.out)
+        tags = [self.others.tag_of(uid) for uid in uids]
+        self.ratchet.change(self.me, self.others, self.group, action, tags, now, self.out)
         return self._finish(now)
 
     def taken(self, message):
@@ -338,8 +339,7 @@ class Channel:
         if not self.reading.first and stream not in "sj":
             return
         self._need_reading()
-        conn, own = self.keepalive.conn, load("zpinc.history").own
-        if own(self.me, self.ring, self.reading, conn, stream, frame, now, self.out):
+        if load("zpinc.history").own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
             self._read(now)
 
     def _handshake(self, member, frame, now):
