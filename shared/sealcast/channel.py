@@ -44,8 +44,7 @@ class Channel:
 
     def __init__(self, suite, config, blob, hardware):
         self.me = Me(suite, config)
-        self.out = Out(config["ring"])
-        self.places = Places()
+        self.out, self.places = Out(config["ring"]), Places()
         self._flush_at = self._sweep_at = self._confirm_at = self._wake = self._taken = None
         self.sent = self.wanted = None  # of the last send(), see effects.py
         self.held = False  # or its driver takes several inputs in one turn, and calls commit() at its end
@@ -339,7 +338,8 @@ class Channel:
         if not self.reading.first and stream not in "sj":
             return
         self._need_reading()
-        if load("zpinc.history").own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
+        conn, own = self.keepalive.conn, load("zpinc.history").own
+        if own(self.me, self.ring, self.reading, conn, stream, frame, now, self.out):
             self._read(now)
 
     def _handshake(self, member, frame, now):
