@@ -217,3 +217,32 @@ def test_names_that_begin_with_a_dot_are_listed(tmp_path):
     assert [line.split()[0] for line in listed.splitlines()] == [".", "../y", ".x"]
     anna.ok("channel", "rename", ".x", ".z")
     assert not list((anna.home / "config").rglob(".*"))
+
+
+def test_what_a_member_says_of_itself_is_seen_by_the_others(mosquitto, tmp_path):
+    anna, ben = User(tmp_path / "anna", mosquitto.port), User(tmp_path / "ben", mosquitto.port)
+    phrase = anna.json("channel", "new", "g", "--uid", "anna", "--stretch", "15", *anna.where)["phrase"]
+    made = ben.json("channel", "join", "g", "--uid", "ben", *ben.where, "--data", "DHT22, D\u00e4ch", "--password-stdin",
+                    stdin=phrase)  # fmt: skip
+    assert made["data"] == "DHT22, D\u00e4ch"
+    with ben.listen() as bens, anna.listen() as annas:
+        joined = json.loads(annas.wait_for('"event": "joined"'))
+        assert (joined["uid"], joined["data"]) == ("ben", "DHT22, D\u00e4ch")
+        told = {m["uid"]: m["data"] for m in anna.json("status", "g")["members"]}
+        assert told == {"anna": None, "ben": "DHT22, D\u00e4ch"}
+        assert "ben   awake; DHT22, D\u00e4ch" in anna.ok("status", "g")
+        anna.ok("group", "create", "g", "ben")
+        assert "group     main" in anna.ok("group", "status", "g")
+        bens.wait_for('"event": "group"')
+    anna.ok("channel", "set", "g", "--group-name", "upstairs")
+    ben.ok("channel", "set", "g", "--data", "")
+    assert ben.json("channel", "show", "g")["data"] is None
+    with ben.listen(), anna.listen():
+        assert anna.json("group", "status", "g")["group"]["name"] == "upstairs"
+        assert ben.json("group", "status", "g")["group"]["name"] == "main"
+        assert {m["uid"]: m["data"] for m in anna.json("status", "g")["members"]} == {"anna": None, "ben": None}
+    board = json.loads(anna.ok("channel", "node", "g", "--uid", "bench-1", "--data", "bench"))
+    assert board["data"] == "bench" and "group_name" not in board
+    for wrong in (["--data", "x" * 65], ["--group-name", " "], []):
+        done = anna.run("channel", "set", "g", *wrong)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done
