@@ -117,7 +117,7 @@ def new(
 
 
 def _needed(stretch: int | None) -> str:
-    return "" if stretch == channels.STRETCH else f" (whoever joins by the password gives --stretch {stretch})"
+    return "" if stretch == channels.STRETCH else f" (to join by the password: --stretch {stretch})"
 
 
 def join(
