@@ -213,7 +213,7 @@ class Channel:
         """Leave a member behind, and all who are not in `keep`: the channel gets a new key. Raises NoGroup."""
         revocation, uids = need("zpinc.revocation"), self.ratchet.uids(self.others, self.group)
         self._move(revocation.declare(self.me, self.others, self.places, uid, admin_seed, keep, now, self.out))
-        self.ratchet.again(self.group, [u for u in uids if u not in (uid, self.me.uid) and (keep is None or u in keep)])
+        self.ratchet.unite(self.group, [u for u in uids if u not in (uid, self.me.uid) and (keep is None or u in keep)])
         return self._finish(now)
 
     def approve(self, uid, text, now, admin_seed=None, time=0):

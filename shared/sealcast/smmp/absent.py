@@ -22,7 +22,7 @@ def nothing(*_):
 
 
 need_online = need_packages = need_tick = nothing
-unpack = online = offline = session_began = renewed = departed = again = tick = summary = nothing
+unpack = online = offline = session_began = renewed = departed = unite = tick = summary = nothing
 
 
 def place(group):

@@ -144,7 +144,7 @@ def _begin(me, members, group, a, after, mine, now, out):
     group.search.liars = []
     group.undo.job = job
     group.undo.spent = _used(me, group, a, old, now, out)
-    if group.change.again:
+    if group.change.together:
         load("smmp.regroup").seen(members, group, list(a.tags) + list(before), now)
     out.event("group", {
         "reason": a.reason, "by": members.uid_of(a.organizer), "members": [members.uid_of(t) for t in a.tags],
@@ -197,7 +197,7 @@ def forget(group, out):
     group.pairs, group.recent = {}, {}  # what was heard stays heard, whoever says it again
     outgoing.forget(group, NoGroup("this member is out of the group now"), out)
     group.change.drop()
-    group.change.again = []
+    group.change.together = []
     group.phase = NONE
     group.search.stop()
     out.dirty = True

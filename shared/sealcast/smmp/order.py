@@ -111,19 +111,19 @@ def seeking(group):
 
 def uids(members, group):
     """Of all in the group, ourselves included, and of those who are to be: who shall be together after a move, too."""
-    return [uid for uid in [members.uid_of(tag) for tag in group.tags()] if uid] + group.change.again
+    return [uid for uid in [members.uid_of(tag) for tag in group.tags()] if uid] + group.change.together
 
 
-def again(group, uids):
+def unite(group, uids):
     """The channel has moved to another key: these are to be in one group there, see regroup.py."""
-    group.change.again = uids
+    group.change.together = uids
 
 
 def package(me, group, member, frame, now):
     """A package of another member. Raises Reject."""
     need_packages()
     load("smmp.packages").receive(me, group, member, frame)
-    if member.uid in group.change.again and group.change.at is None:
+    if member.uid in group.change.together and group.change.at is None:
         group.change.at = now + STEP_MS
 
 
@@ -154,7 +154,7 @@ def need_tick(group, now):
         need("smmp.heads")
     if due(group.change.at, now) and not group.outgoing.pending:
         need_agreements()
-        if group.change.again:
+        if group.change.together:
             need("smmp.regroup")
             need_search(group)
     if due(group.outgoing.refresh_at, now):

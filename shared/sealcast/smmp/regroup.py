@@ -1,7 +1,7 @@
 """The group again after the channel has moved to another key: who made the move takes in whom it kept. PROTOCOL.md
 section 22.
 
-At the new place nothing is left of the group. `again` names who was in it and stays; each leaves the list when an
+At the new place nothing is left of the group. `together` names who was in it and stays; each leaves the list when an
 agreement has it in, or takes it out. It is stored with the group, and what is done about it is an ordinary wish.
 """
 
@@ -13,16 +13,16 @@ from .ratchet import ADD
 def seen(members, group, tags, now):
     """An agreement was accepted. tags: who is in the group, or was before."""
     c, uids = group.change, [members.uid_of(tag) for tag in tags]
-    c.again = [uid for uid in c.again if uid not in uids]
-    if c.again and c.at is None:
+    c.together = [uid for uid in c.together if uid not in uids]
+    if c.together and c.at is None:
         c.at = now + STEP_MS
 
 
 def regroup(me, members, group, now, out):
     """Wish for a group with those who have come, or for them in ours. Who comes later is looked for when its package is
     there."""
-    wishes, packages, again = load("smmp.membership"), load("smmp.packages"), group.change.again
-    arrived = [m.tag for m in members.by_tag.values() if m.uid in again and m.current]
+    wishes, packages, uids = load("smmp.membership"), load("smmp.packages"), group.change.together
+    arrived = [m.tag for m in members.by_tag.values() if m.uid in uids and m.current]
     arrived = sorted([tag for tag in arrived if wishes.usable(members, packages.known(group, tag), tag)])
     if not arrived:
         return

@@ -44,7 +44,7 @@ def test_those_who_stay_are_in_one_group_again():
     assert room.members["ann"].group_summary() is None
     room.advance(40000)
     assert together(room, ["ann", "bob", "cem"]) and room.members["bob"].me.root != old
-    assert room.members["ann"].group.change.again == []
+    assert room.members["ann"].group.change.together == []
     assert [uid for uid, name in room.events if name in ("group_failed", "no_package")] == []
 
 
@@ -53,14 +53,14 @@ def test_who_sleeps_is_taken_in_when_it_comes_and_who_is_not_kept_never():
     room.power_cut("cem")
     declare(room, ["bob", "cem"])
     room.advance(60000)
-    assert together(room, ["ann", "bob"]) and room.members["ann"].group.change.again == ["cem"]
+    assert together(room, ["ann", "bob"]) and room.members["ann"].group.change.together == ["cem"]
     assert room.members["dan"].group_summary()["phase"] != "none"  # at the old place, with nobody
     room.power_cut("ann")  # it is a wish that is stored
     room.switch_on("ann")
     room.advance(10000)
     room.switch_on("cem")
     room.advance(60000)
-    assert together(room, ["ann", "bob", "cem"]) and room.members["ann"].group.change.again == []
+    assert together(room, ["ann", "bob", "cem"]) and room.members["ann"].group.change.together == []
 
 
 def test_who_was_in_no_group_makes_none():
