@@ -30,9 +30,11 @@ async def carry_out(session, log, word, rest):
         await session.change_group(action, uids)
         log.event("done", {"command": word, "action": action})
     elif word == "digest":
-        group, config = session.group or {"phase": "none"}, session.channel.me.config
-        group["name"] = config.get("group_name") or config["group"]
-        log.event("digest", group)
+        group = session.group
+        if group:
+            config = session.channel.me.config
+            group["name"] = config["group_name"] or config["group"]
+        log.event("digest", group or {"phase": "none"})
     elif word == "approve" and len(rest.split()) == 2:
         uid, text = rest.split()
         await session.approve(uid, text.lower())
