@@ -144,8 +144,7 @@ def _begin(me, members, group, a, after, mine, now, out):
     group.search.liars = []
     group.undo.job = job
     group.undo.spent = _used(me, group, a, old, now, out)
-    if group.change.together:
-        load("smmp.regroup").seen(members, group, list(a.tags) + list(before), now)
+    _await(members, group, list(a.tags) + list(before), now)
     out.event("group", {
         "reason": a.reason, "by": members.uid_of(a.organizer), "members": [members.uid_of(t) for t in a.tags],
         "added": [members.uid_of(t) for t in a.tags if t not in before],
@@ -180,6 +179,14 @@ def _used(me, group, a, before, now, out):
         if add or remove:
             want(group, reason, add, remove, now + STEP_MS)
     return spent
+
+
+def _await(members, group, tags, now):
+    """Whom we want together again (regroup.py): nobody of these any more, they are in the group or were taken out."""
+    c, seen = group.change, [members.uid_of(tag) for tag in tags]
+    c.together = [uid for uid in c.together if uid not in seen]
+    if c.together and c.at is None:
+        c.at = now + STEP_MS
 
 
 def _still(tag, a, before):

@@ -10,14 +10,6 @@ from .group import LIVE, NONE, STEP_MS
 from .ratchet import ADD
 
 
-def seen(members, group, tags, now):
-    """An agreement was accepted. tags: who is in the group, or was before."""
-    c, uids = group.change, [members.uid_of(tag) for tag in tags]
-    c.together = [uid for uid in c.together if uid not in uids]
-    if c.together and c.at is None:
-        c.at = now + STEP_MS
-
-
 def regroup(me, members, group, now, out):
     """Wish for a group with those who have come, or for them in ours. Who comes later is looked for when its package is
     there."""

@@ -67,7 +67,7 @@ MUTANTS = [
      "g.change.failed, []\n", REGROUP, "test_who_sleeps_is_taken_in_when_it_comes_and_who_is_not_kept_never"),
     ("who is not kept is waited for", "channel.py", " and (keep is None or u in keep)]", "]",
      REGROUP, "test_who_sleeps_is_taken_in_when_it_comes_and_who_is_not_kept_never"),
-    ("who is in the group is still waited for", "smmp/regroup.py", " if uid not in uids]", "]",
+    ("who is in the group is still waited for", "smmp/membership.py", " if uid not in seen]", "]",
      REGROUP, "test_those_who_stay_are_in_one_group_again"),
     ("a join holds any number of bytes", "zpinc/identity.py", "SIG <= len(data) <= SIG + MAX_DATA:", "SIG <= len(data):",
      "test_join_data", "test_it_has_bounds"),
