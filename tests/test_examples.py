@@ -120,7 +120,7 @@ def test_an_own_broker_with_tls(tmp_path):
         broker.wait_for("running")
         user = User(tmp_path, port)
         where = ("--broker", f"127.0.0.1:{port}", "--tls", "--ca", str(tmp_path / "tls/ca.pem"))
-        user.ok("channel", "new", "safe", "--uid", "anna", *where)
+        user.ok("channel", "new", "safe", "--stretch", "15", "--uid", "anna", *where)
         user.ok("send", "safe", "--mode", "note", "through TLS")
 
 

@@ -30,7 +30,11 @@ async def carry_out(session, log, word, rest):
         await session.change_group(action, uids)
         log.event("done", {"command": word, "action": action})
     elif word == "digest":
-        log.event("digest", session.group or {"phase": "none"})
+        group = session.group
+        if group:
+            config = session.channel.me.config
+            group["name"] = config["group_name"] or config["group"]
+        log.event("digest", group or {"phase": "none"})
     elif word == "approve" and len(rest.split()) == 2:
         uid, text = rest.split()
         await session.approve(uid, text.lower())
@@ -38,7 +42,7 @@ async def carry_out(session, log, word, rest):
     elif word == "rekey":
         await session.rekey()
     elif word == "members":
-        log.event("members", {"members": session.members, "epoch": session.epoch})
+        log.event("members", {"members": session.members, "data": session.data, "epoch": session.epoch})
     elif word == "heap":
         gc.collect()
         log.event("heap", {"free": gc.mem_free(), "used": gc.mem_alloc()})

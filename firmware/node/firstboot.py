@@ -35,15 +35,17 @@ def identity(suite, directory, tell):
     return secret
 
 
-def root(suite, password, channel, directory, slow):
-    """password, channel (bytes) -> root key, worked out once and kept, since scrypt is slow. slow(): it begins."""
-    from sealcast.crypto.keys import root_key
+def root(suite, password, channel, stretch, directory, slow):
+    """password, channel (bytes), stretch -> root key, worked out once and kept, since scrypt is slow. slow(): it
+    begins."""
+    from sealcast.crypto.keys import STRETCH, root_key
 
     # The check tells a changed password. It is a fast hash of it, and gives nothing away: the password lies beside it.
-    store = FileStore(suite, suite.h(32, b"", b"", b"sc/root-check", lv(password, channel)), directory + "root")
+    asked = lv(password, channel) + (b"" if stretch == STRETCH else bytes((stretch,)))
+    store = FileStore(suite, suite.h(32, b"", b"", b"sc/root-check", asked), directory + "root")
     key = store.load()
     if key is None:
         slow()
-        key = root_key(suite, password, channel)
+        key = root_key(suite, password, channel, stretch)
         store.store(key)
     return key

@@ -266,10 +266,14 @@ def _ders(data):
 
 def _root(firstboot, suite, config, directory, tell):
     def slow():
-        tell("password: making the channel's key from it, once; this takes a while (a provisioned board has the key)")
+        tell(
+            "password: making the channel's key from it, once, with stretch {}; at 15 this takes minutes, and twice as "
+            "long with each more (a provisioned board has the key)".format(config["stretch"])
+        )
 
     try:
-        return firstboot.root(suite, config["password"].encode(), config["channel"].encode(), directory, slow)
+        password, channel = config["password"].encode(), config["channel"].encode()
+        return firstboot.root(suite, password, channel, config["stretch"], directory, slow)
     except MemoryError:
         why = "making the key from it does not fit in this board's memory; give the key (`sealcast provision`)"
         raise BadSettings("password: " + why)

@@ -10,6 +10,7 @@ from .primitives import H, derive, ed25519_public, ed25519_sign, ed25519_verify,
 LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 MAX_LAMPORT, JUMP = 2**31 - 1, 65536
 SESSIONS_KEPT = 3
+MAX_DATA = 64
 STALE = 5
 ASK, MOST_ASKED = 6, 32
 
@@ -47,6 +48,7 @@ class Join:
     identity: Identity
     S: bytes
     K: int
+    data: str = ""
 
     @property
     def rank(self) -> tuple[int, bytes]:
@@ -58,10 +60,11 @@ def _join_hash(ad: bytes, body: bytes) -> bytes:
 
 
 def build_join(
-    keys: ChannelKeys, uid: str, secret: SecretIdentity, sid: bytes, S: bytes, lamport: int, K: int, nonce: bytes
-) -> bytes:
+    keys: ChannelKeys, uid: str, secret: SecretIdentity, sid: bytes, S: bytes, lamport: int, K: int, nonce: bytes,
+    data: bytes = b"",
+) -> bytes:  # fmt: skip
     ad = associated(Header(JOIN, sid, lamport), keys.rp, keys.name(uid))
-    body = u32(lamport) + secret.public.B + secret.public.E + S + u8(K)
+    body = u32(lamport) + secret.public.B + secret.public.E + S + u8(K) + data
     return seal(keys.msgkey, ad, nonce, body + ed25519_sign(secret.e, _join_hash(ad, body)))
 
 
@@ -74,13 +77,19 @@ def parse_join(keys: ChannelKeys, name: bytes, frame: bytes) -> Join:
     lamport = reader.number(4)
     identity = Identity(reader.take(32), reader.take(32))
     S, K = reader.take(32), reader.number(1)
-    signature = reader.take(64)
-    reader.end()
-    if lamport != header.seq or not 1 <= K <= 64:
+    rest = reader.rest()
+    if len(rest) < 64:
+        raise Reject("format", "too short")
+    data, signature = rest[:-64], rest[-64:]
+    if lamport != header.seq or not 1 <= K <= 64 or len(data) > MAX_DATA:
         raise Reject("format")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise Reject("format", "not UTF-8") from None
     if not ed25519_verify(identity.E, signature, _join_hash(ad, pt[:-64])):
         raise Reject("signature")
-    return Join(keys.uid(name), name, header.epoch, lamport, identity, S, K)
+    return Join(keys.uid(name), name, header.epoch, lamport, identity, S, K, text)
 
 
 @dataclass(frozen=True)

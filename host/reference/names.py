@@ -15,9 +15,11 @@ GROUP_STREAMS = "ge"
 RETAINED = "jnpkex"
 
 
-def root_key(password: str, channel: str) -> bytes:
+def root_key(password: str, channel: str, stretch: int = 15) -> bytes:
     """Section 4.1."""
-    return scrypt(password.encode(), H(b"", channel.encode(), person=b"sc/mhf"), 2**15, 8, 1, 32)
+    if not 15 <= stretch <= 20:
+        raise ValueError("stretch is 15 to 20")
+    return scrypt(password.encode(), H(b"", channel.encode(), person=b"sc/mhf"), 2**stretch, 8, 1, 32)
 
 
 def base64url(data: bytes) -> str:

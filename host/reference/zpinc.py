@@ -189,7 +189,10 @@ class View:
         member.sessions[join.sid] = join
         secret = self.known.identities.get(member.uid)
         if secret:
-            rebuilt = build_join(self.keys, member.uid, secret, join.sid, join.S, join.lamport, join.K, nonce_of(frame))
+            data = join.data.encode()
+            rebuilt = build_join(
+                self.keys, member.uid, secret, join.sid, join.S, join.lamport, join.K, nonce_of(frame), data
+            )
             expect("6.2", "join", rebuilt, frame)
         return join
 

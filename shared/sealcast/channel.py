@@ -44,8 +44,7 @@ class Channel:
 
     def __init__(self, suite, config, blob, hardware):
         self.me = Me(suite, config)
-        self.out = Out(config["ring"])
-        self.places = Places()
+        self.out, self.places = Out(config["ring"]), Places()
         self._flush_at = self._sweep_at = self._confirm_at = self._wake = self._taken = None
         self.sent = self.wanted = None  # of the last send(), see effects.py
         self.held = False  # or its driver takes several inputs in one turn, and calls commit() at its end
@@ -211,8 +210,9 @@ class Channel:
 
     def declare_lost(self, uid, admin_seed, now, keep=None):
         """Leave a member behind, and all who are not in `keep`: the channel gets a new key. Raises NoGroup."""
-        revocation = need("zpinc.revocation")
+        revocation, uids = need("zpinc.revocation"), self.ratchet.uids(self.others, self.group)
         self._move(revocation.declare(self.me, self.others, self.places, uid, admin_seed, keep, now, self.out))
+        self.ratchet.unite(self.group, [u for u in uids if u not in (uid, self.me.uid) and (keep is None or u in keep)])
         return self._finish(now)
 
     def approve(self, uid, text, now, admin_seed=None, time=0):
@@ -323,7 +323,7 @@ class Channel:
         elif stream == "k" and frame[18:22] == bytes(4):
             need("zpinc.revocation").receive_key(me, self.places, member, frame)
         elif stream == "k":
-            self.ratchet.package(me, self.group, member, frame)
+            self.ratchet.package(me, self.group, member, frame, now)
         elif stream == "r":
             if out.wanted:
                 need("zpinc.receipts").receive(me, member, frame, out)

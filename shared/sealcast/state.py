@@ -25,10 +25,10 @@ def pack_parts(ch):
     s = me.session if me.joined else None
     out = [bytes((FORMAT,)), me.rng.next_seed, me.place]
     pack_places(out, me, ch.places)
-    out += [u32(others.lamport), u32(others.approvals_at), bytes(16), u32(ch.keepalive.conn)]
+    out += [u32(others.lamport), u32(others.approvals_at), u32(ch.keepalive.conn)]
     out.append(bytes((1 if s else 0,)))
     if s:
-        out.append(u32(s.lamport) + s.sid + s.seed)
+        out.append(u32(s.lamport) + s.sid + s.seed + lv(s.data))
     pack_ring(out, ch.ring)
     pack_outbox(out, ch.out.outbox, ch.ring)
     out.append(u32(epochs.rank[0]) + epochs.rank[1] + bytes((1 if epochs.requested else 0,)))
@@ -104,7 +104,7 @@ def pack_epoch(out, e):
 
 
 def _pack_member(m):
-    out = [lv(m.name, m.uid.encode(), m.public or b""), u32(m.floor), u32(m.conn), u32(m.counter + 1)]
+    out = [lv(m.name, m.uid.encode(), m.public or b"", m.data), u32(m.floor), u32(m.conn), u32(m.counter + 1)]
     out.append(bytes((len(m.sessions),)))
     for s in m.sessions:
         w = s.window

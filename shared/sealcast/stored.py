@@ -23,7 +23,8 @@ def unpack_state(ch, blob):
 
 
 def _unpack(ch, r):
-    if r.uint(1) != FORMAT:
+    form = r.uint(1)
+    if not 1 <= form <= FORMAT:
         raise Reject("format")
     seed = r.take(32)
     if r.pos == len(r.data):
@@ -37,12 +38,14 @@ def _unpack(ch, r):
         ch.settle_at(root)
     others, epochs = ch.others, ch.epochs
     others.lamport = r.uint(4)
-    at = r.uint(4)
-    others.approvals_at = 0 if any(r.take(16)) else at  # 0.1 had its newest join there
+    if form > 1:
+        others.approvals_at = r.uint(4)
+    else:
+        r.take(20)  # its newest join
     ch.keepalive.conn = r.uint(4)
     if r.uint(1) == 1:
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
-        me.session = MySession(me.suite, lamport, sid, signer)
+        me.session = MySession(me.suite, lamport, sid, signer, r.lv() if form > 1 else b"")
     unpack_ring(r, ch.ring)
     unpack_outbox(r, ch.out.outbox, ch.ring)
     epochs.rank = (r.uint(4), r.take(16))
@@ -50,7 +53,7 @@ def _unpack(ch, r):
     epochs.current = unpack_epoch(r)
     epochs.previous = unpack_epoch(r)
     for _ in range(r.uint(2)):
-        m = _unpack_member(r, me.config["roster"] or {})
+        m = _unpack_member(r, me.config["roster"] or {}, form)
         others.by_tag[m.tag] = m
     for _ in range(r.uint(1)):
         ch.out.inbox.append(_unpack_message(r))
@@ -109,8 +112,8 @@ def unpack_epoch(r):
     return e
 
 
-def _unpack_member(r, roster):
-    name, uid, public = r.lv(), r.lv().decode(), r.lv()
+def _unpack_member(r, roster, form):
+    name, uid, public, data = r.lv(), r.lv().decode(), r.lv(), r.lv() if form > 1 else b""
     m = Member(name, uid)
     m.public = roster.get(uid) or public or None
     kept = m.public == public  # else the roster names another identity now: what the old one said is forgotten
@@ -120,7 +123,7 @@ def _unpack_member(r, roster):
         lamport, sid, S = r.uint(4), r.take(16), r.take(32)
         ring, has, upto, head = r.uint(1), r.uint(1), r.uint(4), r.uint(4)
         if kept:
-            m.admit(Join(lamport, sid, public, S, ring))
+            m.admit(Join(lamport, sid, public, S, ring, data))
             window = m.current.window
             window.next, window.head = upto if has else None, head
             if has:

@@ -57,7 +57,7 @@ def measure(put):
         kept = Path(folder, "broker")
         os.mkdir(kept)
         with start_broker("mosquitto", port, kept):
-            run("channel", "new", "g", "--broker", "127.0.0.1:%d" % port)
+            run("channel", "new", "g", "--stretch", "15", "--broker", "127.0.0.1:%d" % port)
             put("x64.send_command.alone_seconds", round(min(run("send", "g", "x") for _ in range(ROUNDS)), 3))
             run("agent", "--detach")
             try:

@@ -41,7 +41,7 @@ def assert_one_line(done, code=2):
 def home(tmp_path_factory):
     """A user with the channel "g", whose broker is a port where nothing listens."""
     home = tmp_path_factory.mktemp("home")
-    done = cli(home, "channel", "new", "g", "--uid", "host", "--broker", f"127.0.0.1:{free_port()}")
+    done = cli(home, "channel", "new", "g", "--stretch", "15", "--uid", "host", "--broker", f"127.0.0.1:{free_port()}")
     assert done.returncode == 0, done.stderr
     return home
 

@@ -50,7 +50,7 @@ def told(child):
 def users(mosquitto, tmp_path):
     """Anna, who made the channel; Ben and Cara, whom she invited: so they know who the admin is."""
     anna, ben, cara = (User(tmp_path / uid, mosquitto.port, uid) for uid in ("anna", "ben", "cara"))
-    anna.ok("channel", "new", "g", "--uid", "anna", *anna.where)
+    anna.ok("channel", "new", "g", "--stretch", "15", "--uid", "anna", *anna.where)
     invitation = anna.run("invite", "g", "--broker", "broker.example").stdout
     for user in (ben, cara):
         user.ok("join", "-", "--uid", user.uid, *user.where, stdin=invitation)
@@ -107,6 +107,7 @@ def test_a_group_is_made_talks_changes_and_leaves_a_lost_member_behind(users):
         assert [line.split()[:2] for line in listed.stdout.splitlines()[1:]] == [["ben", ben.fingerprint()]]
         out = anna.ok("lost", "g", "cara", "--yes")
         assert '"ben" has followed' in out and "all have followed" in out and ben.fingerprint() in out
+        assert "all who were in the group are in it again" in out
         caras.wait_for('"event": "expelled"')
         assert len({before, anna.key(), ben.key()}) == 2 and cara.key() == before  # Ben's file has followed, too
         assert json.loads(anna.ok("channel", "node", "g", "--uid", "bench-1"))["key"] == anna.key()
@@ -119,11 +120,10 @@ def test_a_group_is_made_talks_changes_and_leaves_a_lost_member_behind(users):
 
     # Everything goes on from what is stored.
     with ben.listen() as bens:
-        anna.ok("group", "create", "g", "ben")
-        bens.wait_for('"event": "group"')
-        anna.ok("send", "g", "--mode", "ratchet", "a new group")
-        bens.wait_for('"a new group"')
-        assert ("a new group", "ratchet", False) in told(bens)
+        anna.ok("send", "g", "--mode", "ratchet", "the group again")
+        bens.wait_for('"the group again"')
+        assert ("the group again", "ratchet", False) in told(bens)
+        assert anna.json("group", "status", "g")["group"]["members"] == ["anna", "ben"]
 
 
 def test_a_changed_identity_is_refused_until_a_person_approves_its_fingerprint(users):

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def anna(mosquitto, tmp_path):
     user = User(tmp_path / "anna", mosquitto.port)
-    user.ok("channel", "new", "g", "--uid", "anna", *user.where)
+    user.ok("channel", "new", "g", "--stretch", "15", "--uid", "anna", *user.where)
     return user
 
 
@@ -27,7 +27,7 @@ def test_status_in_words_and_as_json(anna):
     words = anna.ok("status", "g")
     assert "anna  awake" in words and "nobody else is awake" in words and "group     none" in words
     found = json.loads(anna.ok("status", "--json", "g", "--timeout", "20"))
-    assert found["type"] == "status" and found["members"] == [{"uid": "anna", "status": "awake"}]
+    assert found["type"] == "status" and found["members"] == [{"uid": "anna", "status": "awake", "data": None}]
     assert (found["epoch"], found["group"], found["last_message"], found["online"]) == (None, None, None, True)
     with Child([sys.executable, "-m", "sealcast_host", "listen", "g"], extra_env=anna.env) as listening:
         listening.wait_for("nobody else is here")
@@ -39,13 +39,15 @@ def test_status_in_words_and_as_json(anna):
 def test_words_of_a_whole_state():
     found = {
         "channel": "g\x1b[2J", "uid": "anna", "online": False, "attached": 3,
-        "members": [{"uid": "anna", "status": "awake"}, {"uid": "ben", "status": "asleep"}],
-        "epoch": "9f41c2" * 6, "group": {"members": ["anna", "ben"], "epoch": 3, "phase": "live"},
+        "members": [{"uid": "anna", "status": "awake", "data": None},
+                    {"uid": "ben", "status": "asleep", "data": "roof\x1b[2J"}],
+        "epoch": "9f41c2" * 6, "group": {"name": "up\x1bstairs", "members": ["anna", "ben"], "epoch": 3, "phase": "live"},
         "last_message": {"sender": "ben", "secrecy": "ratchet", "time": 0}, "drops": {"late": 1, "forged": 5},
         "waiting_to_send": 2,
     }  # fmt: skip
     text = "\n".join(_words(found))
-    for part in ("shared by 3", "no broker", "ben   sleeps", "9f41c29f41c2", "anna, ben; epoch 3, live", "ben, ratchet",
+    for part in ("shared by 3", "no broker", "ben   sleeps; roof\ufffd[2J", "9f41c29f41c2",
+                 "stairs: anna, ben; epoch 3, live", "ben, ratchet",
                  "2 for the broker", "refused   5 not made with the channel's key"):  # fmt: skip
         assert part in text
     assert "\x1b" not in text

@@ -128,7 +128,7 @@ def test_help_loads_no_command(tmp_path):
 
 def test_send_loads_what_it_uses(tmp_path):
     """Up to the broker, which is away. Not the boards' tools, not the broker, not what only a new key needs (rbcl)."""
-    assert loaded(tmp_path, "channel", "new", "g", "--broker", f"127.0.0.1:{free_port()}")[0] == 0
+    assert loaded(tmp_path, "channel", "new", "g", "--stretch", "15", "--broker", f"127.0.0.1:{free_port()}")[0] == 0
     code, names = loaded(tmp_path, "send", "g", "hi")
     assert code == 2
     assert {room(f"sealcast_host.{name}") for name in of_ours(names)} <= {"", "member", "agent", "cli"}

@@ -37,7 +37,7 @@ def test_the_broker_is_mosquitto_where_it_is_installed(tmp_path):
     where = ("--broker", f"127.0.0.1:{port}")
     with Child(argv) as broker:
         assert "(mosquitto), for user farm" in broker.wait_for("listening on")
-        assert run(tmp_path, "channel", "new", "g", *where).returncode == 0
+        assert run(tmp_path, "channel", "new", "g", "--stretch", "15", *where).returncode == 0
         refused = run(tmp_path, "send", "g", "--mode", "note", "x")
         assert refused.returncode == 2 and "user name or password" in refused.stderr
         known = ("--broker-user", "farm", "--broker-password-file", str(secret))
@@ -103,7 +103,7 @@ def test_a_built_wheel_runs_in_a_venv_of_its_own(tmp_path, mosquitto):
         return run(tmp_path, *args, env=env, start=start)
 
     assert command("--version").stdout.startswith("sealcast ")
-    assert command("channel", "new", "g", "--broker", f"127.0.0.1:{mosquitto.port}").returncode == 0
+    assert command("channel", "new", "g", "--stretch", "15", "--broker", f"127.0.0.1:{mosquitto.port}").returncode == 0
     sent = command("send", "g", "--mode", "note", "from a wheel")
     assert (sent.returncode, sent.stderr) == (0, "")
     chat = run(tmp_path, "chat", "g", stdin="/note hello\n", env=env, start=start)
@@ -124,7 +124,7 @@ def test_metadata():
 
 
 def test_completion_knows_commands_and_asks_for_channels(tmp_path):
-    assert run(tmp_path, "channel", "new", "greenhouse").returncode == 0
+    assert run(tmp_path, "channel", "new", "greenhouse", "--stretch", "15").returncode == 0
     script = tmp_path / "completion.bash"
     script.write_text(run(tmp_path, "completion", "bash").stdout)
     ask = f"""

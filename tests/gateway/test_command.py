@@ -33,7 +33,7 @@ def home(tmp_path):
 
     with start_broker("embedded", port, tmp_path):
         home = Home()
-        assert home.run("channel", "new", "g", "--uid", "anna", "--broker", f"127.0.0.1:{port}").returncode == 0
+        assert home.run("channel", "new", "g", "--stretch", "15", "--uid", "anna", "--broker", f"127.0.0.1:{port}").returncode == 0
         yield home
 
 

@@ -44,7 +44,7 @@ def home(tmp_path):
 
     with start_broker("embedded", port, tmp_path):
         home = Home()
-        made = home.ok("channel", "new", "g", "--uid", "anna", "--broker", f"127.0.0.1:{port}")
+        made = home.ok("channel", "new", "g", "--stretch", "15", "--uid", "anna", "--broker", f"127.0.0.1:{port}")
         home.phrase = next(line.split()[1] for line in made.splitlines() if line.startswith("phrase"))
         yield home
 

@@ -24,7 +24,7 @@ def channel(**more):
 
 @pytest.fixture
 def greenhouse(home):
-    home.sealcast("channel", "new", "greenhouse", "--uid", "laptop", "--broker", "192.168.1.10")
+    home.sealcast("channel", "new", "greenhouse", "--stretch", "15", "--uid", "laptop", "--broker", "192.168.1.10")
     return home
 
 
@@ -36,11 +36,11 @@ def rows(tmp_path, data):
 
 def test_the_options_become_settings(greenhouse, installed):
     (installed.flash / "main.py").write_text("pass\n")  # the node would go to sleep
-    wishes = "--duty", "900", "--no-ratchet", "--sensor", "simulated", "--wifi-ssid", " guests ", "--wifi-open"
+    wishes = "--duty", "900", "--no-ratchet", "--sensor", "simulated", "--wifi-ssid", " guests ", "--wifi-open", "--data", "on the roof"
     greenhouse.sealcast("provision", "greenhouse", "--uid", "a", "--port", installed.port, *wishes)
     made = json.loads((installed.flash / "sealcast.json").read_text())
     assert (made["duty"], made["ratchet"], made["transport"]) == (900, False, "serial")  # UNIX has no radio
-    assert made["wifi"] == {"ssid": " guests ", "password": None}
+    assert made["wifi"] == {"ssid": " guests ", "password": None} and made["data"] == "on the roof"
     greenhouse.sealcast(
         "provision", "greenhouse", "--uid", "a", "--port", installed.port, "--ratchet", "--transport", "serial"
     )
@@ -183,13 +183,13 @@ def test_a_row_that_cannot_be_meant_is_one_line(greenhouse, tmp_path, row, says)
 def test_a_row_says_more_than_the_options(greenhouse, installed, tmp_path):
     (installed.flash / "main.py").write_text("pass\n")
     path = tmp_path / "boards.csv"
-    columns = "uid;port;wifi_ssid;wifi_password;duty;modes;transport"
-    path.write_text(f'{columns}\na;{installed.port};" my net ";"  eight  ";600;note ratchet;\n')
+    columns = "uid;port;wifi_ssid;wifi_password;duty;modes;transport;data"
+    path.write_text(f'{columns}\na;{installed.port};" my net ";"  eight  ";600;note ratchet;;in the well\n')
     common = "--duty", "60", "--no-ratchet", "--wifi-ssid", "other", "--wifi-open"
     greenhouse.sealcast("provision", "greenhouse", "--csv", path, *common)
     made = json.loads((installed.flash / "sealcast.json").read_text())
     assert made["wifi"] == {"ssid": " my net ", "password": "  eight  "}
-    assert (made["duty"], made["ratchet"]) == (600, True)
+    assert (made["duty"], made["ratchet"], made["data"]) == (600, True, "in the well")
 
 
 def test_names_that_look_alike_are_one_name_or_refused(greenhouse, tmp_path):

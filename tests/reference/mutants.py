@@ -49,7 +49,7 @@ TEXTS = [
     ("sender before channel in ad", "conversations", "self._rp16 + tag", "tag + self._rp16"),
     ("pt before ad in a signature", "conversations", 'b"sc/sign", lv(short("ad", ad), short("extra", extra)), data("pt", pt))',
      'b"sc/sign", data("pt", pt), lv(short("ad", ad), short("extra", extra)))'),
-    ("scrypt's N", "pieces", "SCRYPT_N = const(32768)", "SCRYPT_N = const(16384)"),
+    ("scrypt's N", "pieces", "1 << stretch", "1 << 15"),
     ("the letters of a fingerprint", "pieces", "abcdefghijkmnpqrstuvwxyz23456789", "abcdefghjkmnopqrstuvwxyz23456789"),
     ("hid before sid_latest in g", "conversations", "lv(*names), latest, a.hid)", "lv(*names), a.hid, latest)"),
     ("Z_{i+1} for Z_{i-1} in A_i", "conversations", "a.Z[i - 1]", "a.Z[(i + 1) % n]"),

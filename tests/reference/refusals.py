@@ -87,14 +87,17 @@ def of_joins(forge: Forge) -> Iterator[Case]:
     S, sid, nonce = ed25519_public(bytes(32)), bytes(range(16)), peer.draw(24)
     largest = max(m.current.lamport for m in peer.view.members.values())
 
-    def join(lamport: int, secret: SecretIdentity = peer.secret, K: int = 16) -> tuple[str, bytes]:
-        return forge.topic("j", lamport % 4), build_join(keys, peer.uid, secret, sid, S, lamport, K, nonce)
+    def join(lamport: int, secret: SecretIdentity = peer.secret, K: int = 16, data: bytes = b"") -> tuple[str, bytes]:
+        return forge.topic("j", lamport % 4), build_join(keys, peer.uid, secret, sid, S, lamport, K, nonce, data)
 
     yield "far above all", "jump", *join(largest + JUMP + 1)
     yield "above 2^31 - 1", "jump", *join(2**31)
     yield "another identity", "identity", *join(largest + 1, SecretIdentity(b"?" * 32))
     yield "K = 0", "format", *join(largest + 1, K=0)
     yield "K = 65", "format", *join(largest + 1, K=65)
+    yield "data of 65 bytes", "format", *join(largest + 1, data=b"x" * 65)
+    yield "data that is no UTF-8", "format", *join(largest + 1, data=b"roof \xff")
+    yield "data of another channel's identity", "identity", *join(largest + 1, SecretIdentity(b"?" * 32), data=b"x")
     ad = associated(Header(JOIN, sid, largest + 1), keys.rp, peer.name)
     body = u32(largest + 1) + peer.secret.public.B + peer.secret.public.E + S + u8(16)
     by_session = body + ed25519_sign(peer.seed, H(b"", ad, body, person=b"sc/join"))
@@ -110,7 +113,9 @@ def of_joins(forge: Forge) -> Iterator[Case]:
         forge.topic("j", (largest + 1) % 4),
         seal(keys.msgkey, ad, nonce, u32(largest + 5) + by_session[4:]),
     )
-    yield "too long", "format", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, by_session + b"\0")
+    for what, pt in (("data after the signature", by_session + b"x"), ("data before it", body + b"x" + by_session[-64:])):
+        yield what, "signature", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, pt)
+    yield "too short", "format", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, by_session[:-1])
     other = ChannelKeys(bytes(32), keys.channel).name(peer.uid)
     for what, name in (
         ("a name that is none", flipped(peer.name, 20)),

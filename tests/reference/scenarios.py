@@ -250,7 +250,9 @@ def _answers(w: World, guest: Guest, publications: list[Any]) -> list[Any]:
 def pieces() -> None:
     """What no frame shows: the root key of a password, the fingerprint of an identity, the slot of a stored state."""
     password = "correct horse, \u00fcber battery"
-    assert core_keys.root_key(suite_host, password.encode(), b"greenhouse") == root_key(password, "greenhouse")
+    for stretch in ((), (16,)):
+        ours = root_key(password, "greenhouse", *stretch)
+        assert core_keys.root_key(suite_host, password.encode(), b"greenhouse", *stretch) == ours
     ours = SecretIdentity(b"s" * 32)
     theirs = core_identity.Identity(suite_host, b"s" * 32)
     assert theirs.public == ours.public.B + ours.public.E

@@ -39,7 +39,7 @@ class User:
 
     def new(self, channel="g", uid="anna"):
         """Make the channel; its phrase."""
-        out = self.ok("channel", "new", channel, "--uid", uid, *self.where)
+        out = self.ok("channel", "new", channel, "--uid", uid, "--stretch", "15", *self.where)
         return next(line.split()[1] for line in out.splitlines() if line.startswith("phrase"))
 
     def join(self, phrase, channel="g", uid="ben"):

@@ -68,7 +68,7 @@ LONG = "hello" * 100
 @pytest.mark.parametrize("limit", LIMITS)
 def test_mqtt_5_says_no_and_send_and_doctor_say_why(limit, limited, home, tmp_path):
     port = limited(LIMITS[limit] or acl(tmp_path, "topic read #\n"))
-    command(home, "channel", "new", "st", "--broker", f"127.0.0.1:{port}", "--uid", "A", code=0)
+    command(home, "channel", "new", "st", "--stretch", "15", "--broker", f"127.0.0.1:{port}", "--uid", "A", code=0)
     sent = command(home, "send", "st", LONG, "--mode", "note")
     assert sent.returncode != 0
     assert "refuses what this member publishes" in sent.stderr
@@ -79,7 +79,7 @@ def test_mqtt_5_says_no_and_send_and_doctor_say_why(limit, limited, home, tmp_pa
 
 def test_a_broker_too_small_for_anything_says_so_at_once(limited, home):
     port = limited("message_size_limit 150")
-    command(home, "channel", "new", "st", "--broker", f"127.0.0.1:{port}", "--uid", "A", code=0)
+    command(home, "channel", "new", "st", "--stretch", "15", "--broker", f"127.0.0.1:{port}", "--uid", "A", code=0)
     assert "message_size_limit" in command(home, "send", "st", "hello", code=2).stderr
     assert "message_size_limit" in command(home, "doctor", "st", "--seconds", "5", code=1).stdout
 
@@ -178,7 +178,7 @@ def test_a_broker_that_keeps_all_is_well(kind, limited, home, tmp_path):
         port = limited()
     else:
         port = free_port()
-    command(home, "channel", "new", "st", "--broker", f"127.0.0.1:{port}", "--uid", "A", code=0)
+    command(home, "channel", "new", "st", "--stretch", "15", "--broker", f"127.0.0.1:{port}", "--uid", "A", code=0)
     if kind == "mosquitto":
         assert "(MQTT 5)" in command(home, "doctor", "st", "--seconds", "5", code=0).stdout
         return

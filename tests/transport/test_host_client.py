@@ -185,7 +185,7 @@ def test_an_identity_lasts_and_the_session_goes_on_after_sleep():
             return joined, public, sid
 
     joined, public, sid = run(go())
-    assert joined == [{"uid": "b", "again": False}], "one session, however often it slept"
+    assert joined == [{"uid": "b", "again": False, "data": ""}], "one session, however often it slept"
     assert len(public) == 64 and len(sid) == 16
 
 

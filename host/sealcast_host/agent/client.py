@@ -74,7 +74,7 @@ class Attached:
         self._callbacks: dict[str, list[Callback]] = {}
         if watch is not None:
             self._callbacks = {"*": [watch], "message": [_ignore]}
-        self._state: dict[str, Any] = {"members": [], "epoch": None, "group": None, "online": False}
+        self._state: dict[str, Any] = {"members": [], "data": {}, "epoch": None, "group": None, "online": False}
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._last = 0
         self._messages: deque[tuple[int, Message]] = deque()
@@ -133,6 +133,11 @@ class Attached:
         return [(uid, status) for uid, status in self._state["members"]]
 
     @property
+    def data(self) -> dict[str, str]:
+        """What members say of themselves in their joins, by name; who says nothing is not in it."""
+        return dict(self._state["data"])
+
+    @property
     def epoch(self) -> str | None:
         """The name of the conversation key in use, None when there is none."""
         epoch: str | None = self._state["epoch"]
@@ -140,7 +145,8 @@ class Attached:
 
     @property
     def group(self) -> dict[str, Any] | None:
-        """Where this member is in the ratcheting group: phase, members, epoch, head, digest. None: in no group."""
+        """Where this member is in the ratcheting group: name (here), phase, members, epoch, head, digest. None: in no
+        group."""
         group: dict[str, Any] | None = self._state["group"]
         return group
 

@@ -110,7 +110,8 @@ class Held:
     def state(self) -> dict[str, Any]:
         """What those attached see without asking."""
         s = self.live()
-        return {"uid": self.uid, "members": s.members, "epoch": s.epoch, "group": s.group, "online": s.online}
+        seen = {"members": s.members, "data": s.data, "epoch": s.epoch, "group": s.group, "online": s.online}
+        return {"uid": self.uid, **seen}
 
     async def send(self, body: bytes, mode: str | None, to: str | None, **more: Any) -> Any:
         """As the session's, but many at a time wait for each other rather than fail."""

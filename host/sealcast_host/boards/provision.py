@@ -49,6 +49,7 @@ class Wishes:
     ratchet: bool | None = None
     modes: list[str] | None = None  # of "note", "conversation", "ratchet": in place of `ratchet`
     transport: str | None = None
+    data: str | None = None  # what the board says of itself in its join
     wifi_open: bool = False  # the network has no password, and that is meant
 
 
@@ -109,6 +110,7 @@ def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | Non
     if wishes.modes is not None:
         out.pop("ratchet", None)
     plain = {"duty": wishes.duty, "ratchet": wishes.ratchet, "modes": wishes.modes, "transport": wishes.transport}
+    plain["data"] = wishes.data
     out = {name: value for name, value in plain.items() if value is not None} | out
     channels.raise_wrong_settings(out, "settings")
     if wishes.wifi_ssid is not None:

@@ -30,7 +30,12 @@ def arguments(p: argparse.ArgumentParser) -> None:
     _add_own(p)
     p.add_argument("--password-stdin", action="store_true", help="use a password of your own, from standard input")
     p.add_argument("--force", action="store_true", help="accept a weak password")
-    p.set_defaults(run=lambda args: new(args.channel, args.uid, broker_of(args), args.password_stdin, args.force))
+    p.set_defaults(
+        run=lambda args: new(
+            args.channel, args.uid, broker_of(args), args.password_stdin, args.force,
+            args.stretch or channels.STRETCH, args.data,
+        )  # fmt: skip
+    )
 
     p = sub.add_parser(
         "join", help="add a channel that another computer made", description=_JOIN, epilog=_JOIN_EXAMPLES
@@ -38,7 +43,11 @@ def arguments(p: argparse.ArgumentParser) -> None:
     _add_own(p)
     p.add_argument("--password-stdin", action="store_true", help="read the phrase from standard input")
     p.add_argument("--as-is", action="store_true", help="a password of your own, not a phrase of words")
-    p.set_defaults(run=lambda args: join(args.channel, args.uid, broker_of(args), args.password_stdin, args.as_is))
+    p.set_defaults(
+        run=lambda args: join(
+            args.channel, args.uid, broker_of(args), args.password_stdin, args.as_is, args.stretch, args.data
+        )
+    )
 
     p = sub.add_parser("show", help="show a channel, without its keys")
     p.add_argument("channel", metavar="NAME")
@@ -49,9 +58,10 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p = sub.add_parser("node", help="write a node's sealcast.json", description=_NODE, epilog=_NODE_EXAMPLES)
     p.add_argument("channel", metavar="NAME")
     p.add_argument("--uid", required=True, help="the node's name in the channel")
+    p.add_argument("--data", metavar="TEXT", help=channelchanges.DATA)
     add_broker(p)
     p.add_argument("--output", type=Path, metavar="FILE", help="write to FILE (mode 0600) instead of standard output")
-    p.set_defaults(run=lambda args: node(channel_of(args), args.uid, args.output))
+    p.set_defaults(run=lambda args: node(channel_of(args), args.uid, args.output, args.data))
     channelchanges.arguments(sub)
     for p in dict.fromkeys(sub.choices.values()):
         if p.prog.split()[-1] != "node":  # that one prints JSON in any case
@@ -61,13 +71,26 @@ def arguments(p: argparse.ArgumentParser) -> None:
 def _add_own(p: argparse.ArgumentParser) -> None:
     p.add_argument("channel", metavar="NAME")
     p.add_argument("--uid", help="this computer's name in the channel (default: its host name)")
+    p.add_argument("--data", metavar="TEXT", help=channelchanges.DATA)
+    p.add_argument(
+        "--stretch",
+        type=int,
+        choices=range(15, 21),
+        help="how hard the phrase is to try: making the key of it takes 2^N KiB of memory (default: "
+        f"{channels.STRETCH}, 256 MiB and about a second; phrases say it; 15 where a board must do it, and for a "
+        "password of your own in a channel of version 0.1)",
+        metavar="N",
+    )
     add_broker(p)
 
 
 _LOCAL = {"host": "127.0.0.1"}
 
 
-def new(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool, force: bool) -> int:
+def new(
+    channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool, force: bool, stretch: int,
+    data: str | None,
+) -> int:  # fmt: skip
     """Make a channel with a phrase of our own, or with a password that is strong enough."""
     own = read_secret("channel password", stdin=True) if password_stdin else None
     if own is not None:
@@ -78,12 +101,14 @@ def new(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bo
                 "the channel's notes"
                 " can guess it offline; leave out --password-stdin to get a strong phrase, or insist with --force"
             )
-    password = own if own is not None else phrases.new_phrase()
-    known = channels.create(channel, password, broker.over(_LOCAL), uid)
+    password = own if own is not None else phrases.new_phrase(stretch)
+    known = channels.create(channel, password, broker.over(_LOCAL), uid, stretch=stretch, data=data)
     lines = [f"channel   {channel}"]
     if own is None:
         lines.append(f"phrase    {password}")
         lines.append("          Write it down now: it is shown this once, and whoever joins needs it.")
+    if own is not None or stretch != channels.STRETCH:
+        lines.append(f"stretch   {stretch}{_needed(stretch)}")
     lines.append(f"kept in   {channels.path_of(channel)} (mode 0600: key, admin key, broker)")
     lines.append(f"broker    {_where(known.broker)}")
     lines.append(f"next      sealcast listen {shlex.quote(channel)}")
@@ -91,13 +116,26 @@ def new(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bo
     return 0
 
 
-def join(channel: str, uid: str | None, broker: BrokerOptions, password_stdin: bool, as_is: bool = False) -> int:
+def _needed(stretch: int | None) -> str:
+    return "" if stretch == channels.STRETCH else f" (to join by the password: --stretch {stretch})"
+
+
+def join(
+    channel: str,
+    uid: str | None,
+    broker: BrokerOptions,
+    password_stdin: bool,
+    as_is: bool = False,
+    stretch: int | None = None,
+    data: str | None = None,
+) -> int:
     """Store a channel that another computer made; its admin key stays there. as_is: a password of one's own, not to be
     looked at as a phrase."""
     password = read_secret("channel phrase", stdin=password_stdin)
-    known = channels.create(
-        channel, password if as_is else phrases.read_phrase(password), broker.over(_LOCAL), uid, admin=False
+    password, stretch = (
+        (password, stretch or channels.STRETCH) if as_is else phrases.read_phrase(password, stretch)
     )
+    known = channels.create(channel, password, broker.over(_LOCAL), uid, admin=False, stretch=stretch, data=data)
     told(
         {},
         known,
@@ -119,6 +157,9 @@ def show(channel: str) -> int:
         f"uid       {known.uid} (this computer's name in it)",
         f"broker    {_where(known.broker)}",
         f"admin     {'this computer' if known.admin_secret else 'another computer, or none'}",
+        *([f"data      {clean(known.data)}"] if known.data else ()),
+        *([f"group     {clean(known.group_name)} (on this computer)"] if known.group_name else ()),
+        *([f"stretch   {known.stretch}{_needed(known.stretch)}"] if known.stretch else ()),
         f"roster    {', '.join(sorted(known.roster)) if known.roster else 'empty: members are pinned when first seen'}",
         f"kept in   {channels.path_of(channel)}",
     )
@@ -144,12 +185,12 @@ def list_channels() -> int:
     return 0
 
 
-def node(known: channels.ChannelFile, uid: str, output: Path | None) -> int:
+def node(known: channels.ChannelFile, uid: str, output: Path | None, data: str | None = None) -> int:
     """Write a node's sealcast.json to `output` or to standard output; only the owner may read it."""
     if uid == known.uid:
         raise UserError("--uid is this computer's own name in the channel: every member needs a name of its own")
     channels.raise_if_no_board(known.broker)
-    settings = known.settings(uid)
+    settings = known.settings(uid) | ({"data": data} if data is not None else {})
     channels.raise_wrong_settings(settings, "node")
     text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
     if output is not None:

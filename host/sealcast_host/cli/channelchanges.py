@@ -13,14 +13,23 @@ from sealcast_host.member import channels
 from sealcast_host.member.address import url_of
 from sealcast_host.member.channels import ChannelFile
 
+DATA = "what this member says of itself to the others, at most 64 bytes: its model, its place"
+
 
 def arguments(sub: Any) -> None:
     """Add these actions to those of `sealcast channel`."""
-    p = sub.add_parser("set", help="change its broker, or this computer's name in it", description=_SET)
+    p = sub.add_parser("set", help="change its broker, or how this computer's member is in it", description=_SET)
     p.add_argument("channel", metavar="NAME")
     p.add_argument("--uid", help="this computer's name from now on: to the others a new member")
+    p.add_argument("--data", metavar="TEXT", help=DATA + '; "" takes it back')
+    what = 'what the ratcheting group is called on this computer, for nobody else; "" takes it back'
+    p.add_argument("--group-name", metavar="NAME", help=what)
     add_broker(p)
-    p.set_defaults(run=lambda args: change(channels.load(args.channel), channel_of(args).broker, args.uid))
+    p.set_defaults(
+        run=lambda args: change(
+            channels.load(args.channel), channel_of(args).broker, args.uid, args.data, args.group_name
+        )
+    )
 
     p = sub.add_parser("rename", help="call it otherwise on this computer", description=_RENAME)
     p.add_argument("channel", metavar="NAME")
@@ -39,14 +48,21 @@ def arguments(sub: Any) -> None:
     p.set_defaults(run=lambda args: purge(channel_of(args), args.yes))
 
 
-def change(known: ChannelFile, broker: dict[str, Any], uid: str | None) -> int:
-    """Store another broker or name; members that the agent holds start anew with it."""
-    if broker == known.broker and uid in (None, known.uid):
-        raise UserError("nothing to change: give --broker, --broker-user, --tls, --no-tls, --ca or --uid")
+def change(
+    known: ChannelFile, broker: dict[str, Any], uid: str | None, data: str | None = None, group_name: str | None = None
+) -> int:
+    """Store another broker, name, data or name of the group; members that the agent holds start anew with it."""
+    before = known.to_json()
     known.broker, known.uid = broker, uid or known.uid
+    known.data = known.data if data is None else data or None
+    known.group_name = known.group_name if group_name is None else group_name or None
+    if known.to_json() == before:
+        options = "--broker, --broker-user, --tls, --no-tls, --ca, --uid, --data or --group-name"
+        raise UserError(f"nothing to change: give {options}")
     channels.store(known, replace=True)
     _drop(known.name)
-    told({}, known, f"uid       {known.uid}", f"broker    {where(known.broker)}")
+    told({}, known, f"uid       {known.uid}", f"broker    {where(known.broker)}",
+         *([f"data      {clean(known.data)}"] if known.data else ()))  # fmt: skip
     return 0
 
 
@@ -119,7 +135,8 @@ def facts(known: ChannelFile) -> dict[str, Any]:
     broker = {k: v for k, v in known.broker.items() if k != "password"} | {"url": url_of(known.broker)}
     return {
         "channel": known.name, "name_of_its_own": known.channel, "uid": known.uid, "broker": broker,
-        "admin": known.admin_secret is not None, "roster": sorted(known.roster),
+        "admin": known.admin_secret is not None, "roster": sorted(known.roster), "stretch": known.stretch,
+        "data": known.data, "group_name": known.group_name,
         "file": str(channels.path_of(known.name)),
     }  # fmt: skip
 

@@ -125,7 +125,8 @@ class Chat:
                 self._screen.say(f"  {render.clean(uid)}")
         elif command == "/members":
             for uid, status in self._session.members:
-                self._screen.say(f"  {render.clean(uid)}  {status}")
+                data = render.clean(self._session.data.get(uid, ""))
+                self._screen.say(f"  {render.clean(uid)}  {status}  {data}".rstrip())
             self._screen.say(f"  epoch {self._session.epoch or 'none: only notes can be sent'}")
         elif command == "/rekey":
             await self._try(self._session.rekey())

@@ -193,7 +193,7 @@ def _show(session: Member) -> None:
         talk.result("group", {"group": None}, "in no group; make one with: sealcast group create NAME")
         return
     states = dict(session.members)
-    lines = [f"members   {len(group['members'])}"]
+    lines = [f"group     {clean(group['name'])}", f"members   {len(group['members'])}"]
     lines += [f"  {clean(uid)}  {states.get(uid, 'unknown')}" for uid in group["members"]]
     lines += [f"epoch     {group['epoch']}", f"head      {group['head'][:16]}", f"digest    {group['digest'][:16]}"]
     lines.append(f"phase     {_PHASES[group['phase']]}")

@@ -14,6 +14,7 @@ from sealcast_host.cli.signals import run
 from sealcast_host.cli.watching import watched
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.face import Member
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -51,7 +52,7 @@ async def _lost(
 ) -> int:
     provisioned = set(known.roster)
     waiting: set[str] = set()
-    moved = asyncio.Event()
+    moved, grouped = asyncio.Event(), asyncio.Event()
 
     def see(name: str, info: Any) -> None:
         if name == "moved":
@@ -59,6 +60,8 @@ async def _lost(
         elif name == "followed":
             waiting.intersection_update(info["waiting"])
             talk.result("followed", {"uid": info["uid"]}, f'  "{clean(info["uid"])}" has followed')
+        elif name == "group":
+            grouped.set()
         if name in ("moved", "followed") and not waiting:
             moved.set()
 
@@ -89,6 +92,7 @@ async def _lost(
                 "nothing has changed yet: if all of these are yours, run this again with --yes; else name that one "
                 "as lost, too"
             )
+        together = {u for u in (session.group or {"members": ()})["members"] if u in dict(stay) or u == session.uid}
         try:
             await session.declare_lost(gone[0], keep=[u for u, _ in stay])
         except SealcastError as e:
@@ -96,15 +100,36 @@ async def _lost(
         said = f'"{who}" is left behind: the channel has a new key, which goes to'
         talk.result("left_behind", {"uids": gone}, said)
         _show(stay)
+        until = asyncio.get_running_loop().time() + timeout
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(until):
                 await moved.wait()
             talk.result("moved", {"waiting": []}, "all have followed")
         except TimeoutError:
             names_left = ", ".join(clean(u) for u in sorted(waiting))
             said = f"not yet: {names_left}; they follow when they wake, while any member that has moved is online"
             talk.result("moved", {"waiting": sorted(waiting)}, said)
+        if len(together) > 1:
+            await _regrouped(session, together, grouped, until)
     return 0
+
+
+async def _regrouped(session: Member, together: set[str], grouped: asyncio.Event, until: float) -> None:
+    """Wait until the group is there again with all of `together`, and say how far it has come."""
+
+    def inside() -> set[str]:
+        return together & set(session.group["members"] if session.group else ())
+
+    try:
+        async with asyncio.timeout_at(until):
+            while inside() != together:
+                grouped.clear()
+                await grouped.wait()
+    except TimeoutError:
+        pass
+    left = ", ".join(clean(u) for u in sorted(together - inside() - {session.uid}))
+    talk.result("group", {"group": session.group}, "all who were in the group are in it again" if not left else
+                f"in the group again when they have come, and this member is online then: {left}")  # fmt: skip
 
 
 def _show(stay: list[tuple[str, str]], provisioned: set[str] | None = None) -> None:
@@ -123,8 +148,9 @@ def _show(stay: list[tuple[str, str]], provisioned: set[str] | None = None) -> N
 _ABOUT = """\
 A board was stolen: the channel moves to a new key, for notes, names and group, which the board never had. Needs the
 admin's key, on the computer where `channel new` was run. Members that sleep follow when they wake; those who came by
-the word phrase alone do not know the admin and cannot (sealcast invite and provision tell them). The group must be
-made anew afterwards (sealcast group create); the word phrase and old invitations no longer lead to the channel.
+the word phrase alone do not know the admin and cannot (sealcast invite and provision tell them). If this member
+was in the group, it takes those who stay into one again, as they come; the word phrase and old invitations no longer
+lead to the channel.
 Whoever stole a board may have joined under other names before: look at the list, then say --yes. Who is not in it
 and not named by --keep is left out, too, however many they are."""
 _EXAMPLES = """\

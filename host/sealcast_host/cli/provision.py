@@ -9,6 +9,7 @@ from sealcast_host.boards.provision import Wishes, name_for, provision, settings
 from sealcast_host.boards.serial import the_port
 from sealcast_host.cli import table
 from sealcast_host.cli.arguments import PORT_HELP, whole
+from sealcast_host.cli.channelchanges import DATA
 from sealcast_host.cli.options import BrokerOptions, add_broker, broker_of
 from sealcast_host.cli.secretinput import wifi_password
 from sealcast_host.errors import UserError
@@ -17,7 +18,7 @@ from sealcast_host.member import channels
 COLUMNS = (
     "uid", "port", "wifi_ssid", "wifi_password", "wifi_open", "broker", "transport",
     "sensor", "pin", "every", "led", "duty", "ratchet",
-    "modes",
+    "modes", "data",
 )  # fmt: skip
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
@@ -64,6 +65,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="what it takes part in, like note,conversation or note,ratchet: what it leaves out takes no memory",
     )
+    p.add_argument("--data", metavar="TEXT", help=DATA)
     p.add_argument(
         "--replace",
         action="store_true",
@@ -74,7 +76,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    same = ("wifi_ssid", "wifi_open", "transport", "sensor", "pin", "every", "led", "duty", "ratchet", "modes")
+    same = ("wifi_ssid", "wifi_open", "transport", "sensor", "pin", "every", "led", "duty", "ratchet", "modes", "data")
     wishes = Wishes(args.uid or "", **{name: getattr(args, name) for name in same})
     if wishes.wifi_open and wishes.wifi_ssid is None:
         raise UserError("--wifi-open needs --wifi-ssid NAME as well")
@@ -166,6 +168,7 @@ def _wishes(row: dict[str, str], common: Wishes, broker: dict[str, Any] | None, 
         duty=_seconds(row, "duty") or common.duty,
         ratchet=None if row["modes"] else common.ratchet if ratchet is None else ratchet,
         modes=modes(row["modes"]) if row["modes"] else common.modes if ratchet is None else None,
+        data=row["data"] or common.data,
     )
 
 
@@ -220,7 +223,7 @@ examples:
 
 columns of the CSV file (uid is needed, the others may be missing or empty; the options above serve for all rows):
   uid, port, wifi_ssid, wifi_password, wifi_open (yes), broker (HOST[:PORT]), transport, sensor, pin, every, led,
-  duty (seconds, as every), ratchet (yes or no), modes ("note,ratchet"); commas, semicolons or tabs; "quoted" cells
-  keep their spaces
+  duty (seconds, as every), ratchet (yes or no), modes ("note,ratchet"), data (what the board says of itself); commas,
+  semicolons or tabs; "quoted" cells keep their spaces
   rows that share a port are done one after the other: you are asked to plug the next one in
 """

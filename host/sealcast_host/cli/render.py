@@ -10,7 +10,7 @@ from sealcast_host.terminal import painted
 
 # What happens in the group, in words. Events without a line here are for programs (--json) only.
 EVENTS = {
-    "joined": "{uid} joined",
+    "joined": "{uid} joined{data}",
     "left": "{uid} left",
     "gone": "{uid} is gone",
     "vanished": "{uid} vanished (no sign of life)",
@@ -100,11 +100,13 @@ def event_text(name: str, info: dict[str, Any]) -> str | None:
         return "no conversation key now: messages are notes"
     if name == "offline":  # it begins with the name of an exception
         info = info | {"reason": str(info.get("reason")).partition(": ")[2] or info.get("reason")}
+    if info.get("data"):
+        info = info | {"data": f": {info['data']}"}
     template = EVENTS.get(name)
     if template is None:
         return None
     somebody = dict.fromkeys(("uid", "sender", "by"), "somebody")
-    known = somebody | {"epoch": "", "reason": "", "members": "", "text": str(info.get("code", "unknown"))}
+    known = somebody | {"epoch": "", "reason": "", "members": "", "data": "", "text": str(info.get("code", "unknown"))}
     values = {
         key: clean(", ".join(map(str, value)) if isinstance(value, list) else str(value))
         for key, value in info.items()

@@ -48,7 +48,10 @@ def _words(found: dict[str, Any]) -> list[str]:
         + (f", shared by {found['attached']} through the agent" if found.get("attached", 0) > 1 else "")
         + ("" if found["online"] else "; no broker just now")
     ]
-    rows = [(clean(m["uid"]), _STATUS.get(m["status"], m["status"])) for m in found["members"]]
+    rows = [
+        (clean(m["uid"]), _STATUS.get(m["status"], m["status"]) + (f"; {clean(m['data'])}" if m["data"] else ""))
+        for m in found["members"]
+    ]
     width = max([len(name) for name, _ in rows], default=0)
     lines += [f"{'members   ' if not i else '          '}{name:<{width}}  {how}" for i, (name, how) in enumerate(rows)]
     if sum(m["status"] == "awake" for m in found["members"] if m["uid"] != found["uid"]) == 0:
@@ -57,9 +60,8 @@ def _words(found: dict[str, Any]) -> list[str]:
     notes = "none: messages are notes, readable by all who have the phrase"
     lines.append(f"epoch     {epoch[:12] if epoch else notes}")
     if group:
-        lines.append(
-            f"group     {', '.join(clean(uid) for uid in group['members'])}; epoch {group['epoch']}, {group['phase']}"
-        )
+        names = ", ".join(clean(uid) for uid in group["members"])
+        lines.append(f"group     {clean(group['name'])}: {names}; epoch {group['epoch']}, {group['phase']}")
     else:
         lines.append("group     none: sealcast group create NAME makes one")
     last = found["last_message"]

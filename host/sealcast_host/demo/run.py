@@ -112,9 +112,9 @@ class Demo:
             await act.stay(self.keep)
 
     async def _join(self) -> None:
-        self.phrase = phrases.new_phrase()
+        self.phrase = phrases.new_phrase(keys.STRETCH)  # the least: nodes make the key of it in a board's memory
         self.tell(f'channel "{CHANNEL}" made; its phrase for this run: {self.phrase}')
-        known = self.known = channels.create(CHANNEL, self.phrase, self.broker, HOST)
+        known = self.known = channels.create(CHANNEL, self.phrase, self.broker, HOST, stretch=keys.STRETCH)
         native = await has_native_crypto(self.micropython)
         for node in self.nodes:
             node.provision(known, self.phrase if native else None)

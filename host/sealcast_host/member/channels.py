@@ -1,10 +1,11 @@
 """Channels this user knows: one private file each, in the configuration directory.
 
-The file holds the channel's root key (scrypt is done once, here), the admin's Ed25519 secret, which never leaves this
-computer, and where the broker is. The word phrase is shown once and not kept.
+The file holds the channel's root key (scrypt is done once, here, with 2^stretch: PROTOCOL 4.1), the admin's Ed25519
+secret, which never leaves this computer, and where the broker is. The word phrase is shown once and not kept.
 """
 
 import json
+import os
 import secrets
 import socket
 import unicodedata
@@ -20,6 +21,7 @@ from sealcast_host.errors import UserError
 from sealcast_host.member.privatefiles import config_dir, make_private_dir, read_private_json, write_private
 
 FORMAT = 1
+STRETCH = 18  # of the channels that are made here: 256 MiB and a second of a computer's time for each guess
 
 
 @dataclass
@@ -35,6 +37,9 @@ class ChannelFile:
     roster: dict[str, str] = field(default_factory=dict)
     generation: int = 0  # how often the channel has moved to a new key, as far as is known here
     alias: str | None = None  # what it is called on this computer, if not `channel`
+    data: str | None = None  # what this computer's member says of itself in its join
+    group_name: str | None = None  # what the ratcheting group is called on this computer
+    stretch: int | None = None  # how hard the password was stretched that gave `key`, if one did and it is known
 
     @property
     def name(self) -> str:
@@ -51,6 +56,8 @@ class ChannelFile:
             out["alias"] = self.alias
         if self.generation:
             out["generation"] = self.generation
+        mine = {"stretch": self.stretch, "data": self.data, "group_name": self.group_name}
+        out |= {name: value for name, value in mine.items() if value is not None}
         return out | {"broker": self.broker, "roster": self.roster}
 
     def settings(self, uid: str | None = None) -> dict[str, Any]:
@@ -65,6 +72,9 @@ class ChannelFile:
             out["admin"] = wire.b64(self.admin)
         if self.roster:
             out["roster"] = dict(self.roster)
+        if uid in (None, self.uid):
+            mine = {"data": self.data, "group_name": self.group_name}
+            out |= {name: value for name, value in mine.items() if value is not None}
         return out
 
 
@@ -121,6 +131,7 @@ def load(channel: str) -> ChannelFile:
             roster=raw.get("roster") or {},
             generation=generation,
             alias=alias,
+            **{name: raw.get(name) for name in ("stretch", "data", "group_name")},
         )
     except Exception:  # whatever is wrong with the text, it must not be shown
         raise UserError(f"{path} is damaged (key or admin_secret): restore it from a copy") from None
@@ -149,21 +160,44 @@ def rename(known: ChannelFile, name: str) -> Path:
 
 
 def create(
-    channel: str, password: str, broker: dict[str, Any], uid: str | None = None, *, admin: bool = True
+    channel: str,
+    password: str,
+    broker: dict[str, Any],
+    uid: str | None = None,
+    *,
+    admin: bool = True,
+    stretch: int = STRETCH,
+    data: str | None = None,
 ) -> ChannelFile:
     """Derive the key, make the admin, store the file (0600). Raises UserError when the channel is known already."""
-    known = ChannelFile(channel=channel, key=bytes(32), uid=uid or default_uid(), broker=broker)
+    known = ChannelFile(channel, bytes(32), uid or default_uid(), broker=broker, stretch=stretch, data=data)
     raise_wrong_settings(known.settings(), "")
     path = path_of(channel)
     if path.exists():  # before the slow part; the write refuses as well
         raise UserError(f"{path} is there already; it is not overwritten: move it away first")
-    suite = best_suite()
-    known.key = keys.root_key(suite, password.encode(), channel.encode())
+    known.key = stretched(password, channel, stretch)
     if admin:
         known.admin_secret = secrets.token_bytes(32)
-        known.admin = suite.ed25519_public(known.admin_secret)
+        known.admin = best_suite().ed25519_public(known.admin_secret)
     store(known, replace=False)
     return known
+
+
+def stretched(password: str, channel: str, stretch: int) -> bytes:
+    """Password -> root key. stretch: checked (15 to 20). Raises UserError where the memory is not there."""
+    wrong = UserError(
+        f"making the key from the password takes {1 << stretch - 10} MiB of memory (stretch {stretch}), more than this "
+        "computer has to give: make it on another, whose `sealcast invite` hands on the key"
+    )
+    try:
+        if 4 << stretch + 10 > 3 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+            raise wrong
+    except (AttributeError, ValueError, OSError):  # a system that does not say how much it has
+        pass
+    try:
+        return bytes(keys.root_key(best_suite(), password.encode(), channel.encode(), stretch))
+    except (MemoryError, RuntimeError):  # libsodium's word for it
+        raise wrong from None
 
 
 def store(known: ChannelFile, *, replace: bool) -> Path:

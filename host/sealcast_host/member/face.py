@@ -25,6 +25,8 @@ class Member(Seen, Protocol):
 
     @property
     def uid(self) -> str: ...
+    @property
+    def data(self) -> dict[str, str]: ...
     async def send(
         self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
         receipt: bool = False, timeout: float = 10,

@@ -61,11 +61,12 @@ def admin_secret(channel: str) -> bytes:
 def status(member: Member, last: dict[str, Any] | None) -> dict[str, Any]:
     """The keys of `sealcast status --json`: docs/JSON.md."""
     ch = member.channel
+    data = ch.others.data()
     return {
         "channel": ch.me.config["channel"],
         "uid": ch.me.uid,
         "online": member.online,
-        "members": [{"uid": uid, "status": status} for uid, status in member.members],
+        "members": [{"uid": uid, "status": status, "data": data.get(uid)} for uid, status in member.members],
         "epoch": member.epoch,
         "group": member.group,
         "last_message": last,

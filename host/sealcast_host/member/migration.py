@@ -35,7 +35,8 @@ def follow(member: Any, removed: str | None = None) -> None:
     if known is None or known.key == root or known.generation >= here.generation or known.key not in _left(member):
         return
     roster = {uid: public for uid, public in known.roster.items() if uid != removed}
-    channels.store(replace(known, key=bytes(root), generation=here.generation, roster=roster), replace=True)
+    moved = replace(known, key=bytes(root), stretch=None, generation=here.generation, roster=roster)
+    channels.store(moved, replace=True)
 
 
 def _left(member: Any) -> list[bytes]:

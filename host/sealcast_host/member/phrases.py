@@ -2,7 +2,8 @@
 
 A channel's password can be guessed offline by whoever stores its notes (THREATS.md), so a phrase has at least 77 bits:
 seven words out of 2048, and an eighth that follows from them and finds a typing error. scrypt then makes each
-guess cost 32 MiB of memory.
+guess cost memory and time: 2^stretch KiB (PROTOCOL 4.1). That must be known before anything can be read, so the eighth
+word tells it, too.
 """
 
 import difflib
@@ -14,8 +15,10 @@ import unicodedata
 from functools import cache
 from importlib import resources
 
+from sealcast.crypto.keys import STRETCH as OLD_STRETCH
 from sealcast.zpinc.identity import FINGERPRINT_LETTERS
 from sealcast_host.errors import UserError
+from sealcast_host.member.channels import STRETCH
 
 MIN_BITS = 77
 WORDS_IN_PHRASE = 7  # that chance chooses; one more behind them finds typing errors
@@ -40,31 +43,35 @@ def wordlist() -> tuple[str, ...]:
     return words
 
 
-def new_phrase() -> str:
+def new_phrase(stretch: int = STRETCH) -> str:
     """Seven words chosen by the system's randomness (77 bits) and a checksum word, joined by hyphens."""
     words = wordlist()
     chosen = [secrets.choice(words) for _ in range(WORDS_IN_PHRASE)]
-    return "-".join([*chosen, checksum(chosen)])
+    return "-".join([*chosen, checksum(chosen, stretch)])
 
 
-def checksum(words: list[str]) -> str:
-    """The word that ends a phrase of these: 11 bits of SHA-256 of "sealcast phrase " and the words with hyphens."""
-    digest = hashlib.sha256(("sealcast phrase " + "-".join(words)).encode()).digest()
+def checksum(words: list[str], stretch: int) -> str:
+    """The word that ends a phrase of these: 11 bits of SHA-256 of "sealcast phrase ", the stretch and a space unless
+    that is 15, and the words with hyphens."""
+    kind = "" if stretch == OLD_STRETCH else f"{stretch} "
+    digest = hashlib.sha256(f"sealcast phrase {kind}{'-'.join(words)}".encode()).digest()
     return wordlist()[int.from_bytes(digest[:2]) & 2047]
 
 
-def read_phrase(text: str) -> str:
-    """A phrase as it was typed -> as it was made: case, accents of the keyboard, spaces or commas for hyphens do not
-    matter. A password of one's own, which is not made of the list's words, stays as it is.
+def read_phrase(text: str, stretch: int | None = None) -> tuple[str, int]:
+    """A phrase as it was typed -> as it was made, and its stretch: case, accents of the keyboard, spaces or commas for
+    hyphens do not matter. A password of one's own, which is not made of the list's words, stays as it is.
 
-    Seven words are a phrase of version 0.1, without a checksum. Raises UserError, which names no word that was typed.
+    stretch: as it was given, needed where it is neither what this version nor what 0.1 makes; for a password of one's
+    own this version's by default. Seven words are a phrase of version 0.1, without a checksum. Raises UserError, which
+    names no word that was typed.
     """
     words = re.split(r"[\s\-_.,;]+", unicodedata.normalize("NFKC", text).strip().casefold())
     words = [w for w in words if w]
     known = set(wordlist())
     unknown = [i for i, w in enumerate(words) if w not in known]
     if not WORDS_IN_PHRASE - 1 <= len(words) <= WORDS_IN_PHRASE + 2 or len(unknown) > 2:
-        return text
+        return text, stretch or STRETCH
     own = " (a password of your own: --as-is)"
     if unknown:
         i = unknown[0]
@@ -73,9 +80,12 @@ def read_phrase(text: str) -> str:
         raise UserError(f"word {i + 1} of the phrase is not one of the list's{hint}{own}")
     if len(words) not in (WORDS_IN_PHRASE, WORDS_IN_PHRASE + 1):
         raise UserError(f"a phrase has {WORDS_IN_PHRASE + 1} words, this has {len(words)}{own}")
-    if len(words) > WORDS_IN_PHRASE and checksum(words[:-1]) != words[-1]:
-        raise UserError(f"the phrase's last word does not fit the others: compare each word{own}")
-    return "-".join(words)
+    if len(words) == WORDS_IN_PHRASE:
+        return "-".join(words), stretch or OLD_STRETCH
+    for kind in (stretch,) if stretch else (STRETCH, OLD_STRETCH):
+        if checksum(words[:-1], kind) == words[-1]:
+            return "-".join(words), kind
+    raise UserError(f"the phrase's last word does not fit the others: compare each word (and --stretch){own}")
 
 
 def spoken(fingerprint: str) -> str:

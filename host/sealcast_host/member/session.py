@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import quote, unquote
 
 from sealcast import wire
-from sealcast.crypto import best_suite, keys
+from sealcast.crypto import best_suite
 from sealcast.effects import Sent
 from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
@@ -115,6 +115,8 @@ class HostSession:
         self._session: Any = Session(channel, transport, aside, aio.Clock(), backlog=keep, remake=remake, batch=BATCH)
         self._state = state
         self._uid = channel.me.uid
+        config = channel.me.config
+        self._group_name = config.get("group_name") or config.get("group", "main")
         self._fresh: set[str] = set()  # pinned just now: nobody has compared their fingerprints
         self._session.on("pinned", lambda name, info: self._fresh.add(info["uid"]))
         self._last: dict[str, Any] | None = None  # what is told of the last message
@@ -203,9 +205,10 @@ class HostSession:
 
     @property
     def group(self) -> dict[str, Any] | None:
-        """Where this member is in the ratcheting group: phase, members, epoch, head, digest. None: in no group."""
+        """Where this member is in the ratcheting group: name (here), phase, members, epoch, head, digest. None: in no
+        group."""
         group: dict[str, Any] | None = self._session.group
-        return group
+        return group | {"name": self._group_name} if group else None
 
     def on(self, event: str, callback: Callback) -> None:
         """Call callback(name, info) at every `event`; "*" means all of them."""
@@ -215,6 +218,11 @@ class HostSession:
     def members(self) -> list[tuple[str, str]]:
         """(name, status) of everybody known, this member included."""
         return list(self._session.members)
+
+    @property
+    def data(self) -> dict[str, str]:
+        """What members say of themselves in their joins, by name; who says nothing is not in it."""
+        return dict(self._session.data)
 
     @property
     def epoch(self) -> str | None:
@@ -303,7 +311,7 @@ async def start(
         config = channels.completed(settings)
         suite = best_suite()
         if config["key"] is None:
-            config["key"] = keys.root_key(suite, config["password"].encode(), config["channel"].encode())
+            config["key"] = channels.stretched(config["password"], config["channel"], config["stretch"])
         if config["identity"] is None:
             config["identity"] = state.identity()
         key = slots.key_for(suite, config["identity"], config["channel"].encode(), config["uid"].encode())

@@ -9,7 +9,7 @@ from ..crypto.keys import derive
 from ..errors import Reject
 from ..wire import b64, unb64
 
-RULES = "1"  # of settings.py: another number with every change of its fields, limits or defaults
+RULES = "2"  # of settings.py: another number with every change of its fields, limits or defaults
 _FIELD = ', "checked": "'
 _KEYS = ("key", "identity", "admin")
 

@@ -63,8 +63,7 @@ class Session:
         self._begun = False
         self.transport = transport
         self.clock = clock
-        self._storage = storage
-        self._batch = batch
+        self._storage, self._batch = storage, batch
         self._link = Link(self, transport, random)
         self._asked = []  # the Replies of the inputs that are being handled
         self._inbox = []  # (input, Reply or None, what it is), see _put
@@ -148,8 +147,7 @@ class Session:
             await stop(task)
         for reply in self._waiting():
             reply.fail(Offline("the session is closed"))
-        self._unacked = {}
-        self._inbox = []
+        self._unacked, self._inbox = {}, []
         self._arrived.set()
         self._ended.set()
 
@@ -161,6 +159,11 @@ class Session:
     @property
     def members(self):
         return self.channel.members if self.channel else []
+
+    @property
+    def data(self):
+        """{uid: what it says of itself in its join} of those that say anything."""
+        return self.channel.others.data() if self.channel else {}
 
     @property
     def epoch(self):
@@ -302,9 +305,8 @@ class Session:
         self._inbox = [item for item in self._inbox if item[1]]
         self._frames = 0
         self._link.took()
-        self._wake = None
         self._messages = []  # the stored state still has those that were not taken
-        self._reading = None
+        self._wake = self._reading = None
         self.channel = None  # there is no room for two
         gc.collect()
         self.channel = self._remake()

@@ -25,14 +25,14 @@ def nothing(*_):
 
 
 need_online = need_packages = need_tick = nothing
-unpack = online = offline = session_began = renewed = departed = tick = summary = place = nothing
+unpack = online = offline = session_began = renewed = departed = unite = tick = summary = place = nothing
 
 
-def pieces(group):
+def pieces(*_):
     return []
 
 
-times = tags = seeking = pieces
+times = tags = uids = seeking = pieces
 
 
 def receive(*_):

@@ -99,6 +99,7 @@ class Change:
         self.not_before = 0
         self.sure = False  # the same wish again
         self.failed = None  # the tags of a group that we wished for, and that somebody said there is one already
+        self.together = []  # uids of those that were together before a move to another key, and are not yet again
         self.answered = []  # tags that an agreement of ours took in again, and none of another since
 
     def stop(self):

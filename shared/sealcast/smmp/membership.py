@@ -144,6 +144,7 @@ def _begin(me, members, group, a, after, mine, now, out):
     group.search.liars = []
     group.undo.job = job
     group.undo.spent = _used(me, group, a, old, now, out)
+    _await(members, group, list(a.tags) + list(before), now)
     out.event("group", {
         "reason": a.reason, "by": members.uid_of(a.organizer), "members": [members.uid_of(t) for t in a.tags],
         "added": [members.uid_of(t) for t in a.tags if t not in before],
@@ -180,6 +181,14 @@ def _used(me, group, a, before, now, out):
     return spent
 
 
+def _await(members, group, tags, now):
+    """Whom we want together again (regroup.py): nobody of these any more, they are in the group or were taken out."""
+    c, seen = group.change, [members.uid_of(tag) for tag in tags]
+    c.together = [uid for uid in c.together if uid not in seen]
+    if c.together and c.at is None:
+        c.at = now + STEP_MS
+
+
 def _still(tag, a, before):
     """Is a member to be taken in yet, after this agreement? Not if it was removed meanwhile, or taken in by it."""
     if before is None or tag not in before.tags:
@@ -195,6 +204,7 @@ def forget(group, out):
     group.pairs, group.recent = {}, {}  # what was heard stays heard, whoever says it again
     outgoing.forget(group, NoGroup("this member is out of the group now"), out)
     group.change.drop()
+    group.change.together = []
     group.phase = NONE
     group.search.stop()
     out.dirty = True
@@ -228,8 +238,13 @@ def change(me, members, group, action, tags, now, out):
     else:
         forget(group, out)  # of a group that nobody can follow any more, the last trace
         group.change.sure = group.change.failed == tags
-        want(group, CREATE, tags, [], now + ASK_MS)
-        sync.start(me, members, group, False, now, out)  # is there one already?
+        found(me, members, group, tags, now, out)
+
+
+def found(me, members, group, tags, now, out):
+    """A group of ourselves and these, unless there is one already."""
+    want(group, CREATE, tags, [], now + ASK_MS)
+    load("smmp.sync").start(me, members, group, False, now, out)
 
 
 def exists(members, group, tag, out):
@@ -300,11 +315,14 @@ def make(me, members, group, now, out):
     """
     agreement, packages, st, c = load("smmp.agreement"), load("smmp.packages"), group.state, group.change
     c.at = None
+    if c.job is None:
+        load("smmp.regroup").regroup(me, members, group, now, out)
+        return
     _, add, remove = c.job
     if group.phase not in (LIVE, NONE):
         c.at = now + STEP_MS
         return
-    entering = [tag for tag in add if _usable(members, packages.known(group, tag), tag)]
+    entering = [tag for tag in add if usable(members, packages.known(group, tag), tag)]
     for tag in add:
         if tag not in entering:
             out.event("no_package", {"uid": members.uid_of(tag)})
@@ -339,7 +357,7 @@ def make(me, members, group, now, out):
     outgoing.submit(me, group, Pending(AGREEMENT, frame, None, None, None, after), now, out)
 
 
-def _usable(members, known, tag):
+def usable(members, known, tag):
     """Can this member come in?"""
     try:
         return high_order(members.pinned(tag) or bytes(32)) and known

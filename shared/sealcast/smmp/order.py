@@ -13,7 +13,7 @@ from ..rare import load, need
 from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
 from . import outgoing, private, ratchet
-from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, SYNC, Group, Undo, own_tag, static, statics
+from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, STEP_MS, SYNC, Group, Undo, own_tag, static, statics
 from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, publish, wrapped
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
@@ -107,10 +107,22 @@ def seeking(group):
     return group.phase == SYNC
 
 
-def package(me, group, member, frame):
+def uids(members, group):
+    """Of all in the group, ourselves included, and of those who are to be: who shall be together after a move, too."""
+    return [uid for uid in [members.uid_of(tag) for tag in group.tags()] if uid] + group.change.together
+
+
+def unite(group, uids):
+    """The channel has moved to another key: these are to be in one group there, see regroup.py."""
+    group.change.together = uids
+
+
+def package(me, group, member, frame, now):
     """A package of another member. Raises Reject."""
     need_packages()
     load("smmp.packages").receive(me, group, member, frame)
+    if member.uid in group.change.together and group.change.at is None:
+        group.change.at = now + STEP_MS
 
 
 def session_began(me, group, out):
@@ -140,6 +152,9 @@ def need_tick(group, now):
         need("smmp.heads")
     if due(group.change.at, now) and not group.outgoing.pending:
         need_agreements()
+        if group.change.together:
+            need("smmp.regroup")
+            need_search(group)
     if due(group.outgoing.refresh_at, now):
         need_packages()
 

@@ -10,6 +10,7 @@ _FIXED = const(32)
 _ENTRY = const(0x80)  # added to the phase: an Entry follows
 _LEAVING = const(0x40)
 _FAILED = const(0x20)  # a list of tags follows
+_TOGETHER = const(0x10)  # a list of uids follows
 
 
 def pack(group):
@@ -19,8 +20,11 @@ def pack(group):
     """
     g, p, o = group, group.packages, group.outgoing
     phase = g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE
-    failed = g.change.failed
-    out = [bytes((phase | _ENTRY * (g.entry is not None) | _LEAVING * g.leaving | _FAILED * (failed is not None),))]
+    failed, together = g.change.failed, g.change.together
+    phase |= _ENTRY * (g.entry is not None) | _LEAVING * g.leaving | _FAILED * (failed is not None)
+    out = [bytes((phase | _TOGETHER * (together != []),))]
+    if together:
+        out.append(_count(together) + lv(*[uid.encode() for uid in together]))
     if failed is not None:
         out.append(_count(failed) + b"".join(failed))
     if g.entry:
@@ -51,7 +55,10 @@ def unpack(me, members, group, data):
     """Into a group that knows nothing yet. Raises Reject."""
     r, g, p, o = Reader(data), group, group.packages, group.outgoing
     phase = r.uint(1)
-    g.phase, g.leaving = phase & (_FAILED - 1), bool(phase & _LEAVING)
+    g.phase, g.leaving = phase & (_TOGETHER - 1), bool(phase & _LEAVING)
+    if phase & _TOGETHER:
+        g.change.together = [r.lv().decode() for _ in range(r.uint(2))]
+        g.change.at = 0
     if phase & _FAILED:
         g.change.failed = _tags(r)
     if phase & _ENTRY:

@@ -6,6 +6,7 @@ from ..crypto.signing import JOIN_LABEL, SIG, sign_as, verify_signed
 from ..errors import Reject
 from ..wire import JOIN, Reader, header, u32
 
+MAX_DATA = const(64)
 JOIN_SLOTS = const(4)  # the joins kept on the broker, so that notes of recent sessions stay verifiable
 
 
@@ -38,21 +39,23 @@ def fingerprint(suite, public):
 
 
 class Join:
-    """One session of a member: (lamport, sid) orders sessions; S verifies what the session signs."""
+    """One session of a member: (lamport, sid) orders sessions; S verifies what the session signs; data is what the
+    member says of itself, UTF-8."""
 
-    def __init__(self, lamport, sid, public, S, ring):
+    def __init__(self, lamport, sid, public, S, ring, data=b""):
         self.lamport = lamport
         self.sid = sid
         self.public = public
         self.S = S
         self.ring = ring
+        self.data = data
 
     @property
     def order(self):
         return (self.lamport, self.sid)
 
     def body(self):
-        return u32(self.lamport) + self.public + self.S + bytes((self.ring,))
+        return u32(self.lamport) + self.public + self.S + bytes((self.ring,)) + self.data
 
 
 def seal_join(keys, rng, identity, tag, join):
@@ -68,10 +71,14 @@ def open_join(keys, frame, tag):
     ad, sid, seq, pt = keys.open(frame, JOIN, tag)
     r = Reader(pt)
     lamport, public, S, ring = r.uint(4), r.take(64), r.take(32), r.uint(1)
-    r.take(SIG)
-    r.end()
-    if lamport != seq or not 1 <= ring <= 64:
+    data = r.rest()
+    if lamport != seq or not 1 <= ring <= 64 or not SIG <= len(data) <= SIG + MAX_DATA:
+        raise Reject("format")
+    data = data[:-SIG]
+    try:
+        data.decode()
+    except ValueError:  # not UTF-8
         raise Reject("format")
     verify_signed(keys.suite, public[32:], JOIN_LABEL, ad, pt)
     high_order(public[:32])  # else it could be sealed nothing, and block what is for all
-    return Join(lamport, sid, public, S, ring)
+    return Join(lamport, sid, public, S, ring, data)

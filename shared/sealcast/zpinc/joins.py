@@ -27,7 +27,7 @@ _SID_STEP = const(4096)
 
 def begin(me, ring, epochs, now, out):
     """A new session, with numbers and keys that nobody has used; its place in the order comes with `take_place`."""
-    me.session = MySession(me.suite, 0, me.rng.bytes(16), me.rng.bytes(32))
+    me.session = MySession(me.suite, 0, me.rng.bytes(16), me.rng.bytes(32), me.data)
     ring.restart()
     out.outbox.orphan()
     agreed.orphan(me, epochs, now, out)
@@ -53,7 +53,7 @@ def take_place(me, members, own, out):
 
 def publish(me, out):
     s = me.session
-    join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"])
+    join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"], s.data)
     out.publish(me.topic("j", s.lamport % JOIN_SLOTS), seal_join(me.keys, me.rng, me.identity, me.tag, join), True)
 
 
@@ -104,9 +104,11 @@ def settle(me, members, ring, epochs, reading, places, now, out):
     if me.full:
         return renewed
     unsent = []
-    if me.joined and (own is not None and own > me.session.order or reading.used):
+    used = own is not None and own > me.session.order or reading.used
+    if me.joined and (used or me.session.data != me.data):
         # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
-        _not_alone(me, now, out)
+        if used:
+            _not_alone(me, now, out)
         unsent = _unsent(me, ring, out)
         begin(me, ring, epochs, now, out)
     if not me.joined:
@@ -146,7 +148,7 @@ def pin(member, public, out):
     """Another identity from here on: what was said before was said by another."""
     member.public, member.refused, member.approved = public, None, None
     member.floor = min(member.current.lamport, LAMPORT_MAX - 1) if member.current else member.floor
-    member.sessions = []
+    member.sessions, member.data = [], b""
     member.status = GONE
     out.dirty = True
     out.event("approved", {"uid": member.uid})
@@ -218,7 +220,7 @@ def admit(me, members, reading, places, member, join, online, now, out):
     out.dirty = True
     if newest:
         left.arrived(places, member, out)
-        out.event("joined", {"uid": member.uid, "again": before is not None})
+        out.event("joined", {"uid": member.uid, "again": before is not None, "data": member.data.decode()})
     elif online:
         answer_stale(me, member, join.sid, members.lamport, 0, now, out)
     if reading.missed.pop(join.sid, None) is not None:  # what it said of itself was in vain

@@ -14,12 +14,14 @@ GROUP = const(2)
 
 
 class MySession:
-    """Our own session: what signs as us until storage is lost. lamport is 0 until its join has a place in the order."""
+    """Our own session: what signs as us until storage is lost. lamport is 0 until its join has a place in the order;
+    data stands in that join."""
 
-    def __init__(self, suite, lamport, sid, seed):
+    def __init__(self, suite, lamport, sid, seed, data=b""):
         self.lamport = lamport
         self.sid = sid
         self.seed = seed
+        self.data = data
         self.S = suite.ed25519_public(seed)
 
     @property
@@ -36,6 +38,7 @@ class Me:
         self.identity = Identity(suite, config["identity"])
         self.uid = config["uid"]
         self.channel = config["channel"].encode()
+        self.data = (config.get("data") or "").encode()
         modes = config.get("modes") or ("conversation", "ratchet")
         self.parts = CONVERSATIONS * ("conversation" in modes)
         if "ratchet" in modes and config.get("ratchet", True):

@@ -50,6 +50,7 @@ class Member:
     silent_until = 0  # left out of handshakes until then
     strikes = 0
     mark = b""  # of its last presence, see heard.py
+    data = b""  # what its newest join says of it, UTF-8
 
     def __init__(self, name, uid):
         self.name = name
@@ -95,6 +96,8 @@ class Member:
             self.floor = min(gone.lamport, 0x7FFFFFFE)  # at the last counter there are always new ones
         if self.current is not session:
             return False
+        if join.data != self.data:
+            self.data = join.data
         self.conn, self.counter = 0, -1
         if self.willed >= 0:
             self.willed = -1
@@ -156,6 +159,13 @@ class Members:
         """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted."""
         out = [(m.uid, STATUS[m.status]) for m in self.by_tag.values() if m.current]
         return sorted(out + [(self._me.uid, "awake" if online else "offline")])
+
+    def data(self):
+        """{uid: what it says of itself} of those that say anything, ourselves included."""
+        out = {m.uid: m.data.decode() for m in self.by_tag.values() if m.data}
+        if self._me.data:
+            out[self._me.uid] = self._me.data.decode()
+        return out
 
     def tag_of(self, uid):
         for m in self.by_tag.values():

@@ -14,7 +14,7 @@ CORE = ROOT / "shared" / "sealcast"
 PATHS = [str(ROOT / "tests" / part) for part in ("support/core", "core/smmp", "core/zpinc")]
 RUN = "import sys; sys.path[:0] = sys.argv[3:]; getattr(__import__(sys.argv[1]), sys.argv[2])()"
 
-ERASED, TAKEN, AGAIN = "test_erased_in_time", "test_taken_in", "test_storage_put_back"
+ERASED, TAKEN, AGAIN, REGROUP = "test_erased_in_time", "test_taken_in", "test_storage_put_back", "test_regroup"
 DENIABLE = "test_deniable"
 # (what, file, text, its replacement, module, test)
 MUTANTS = [
@@ -81,6 +81,16 @@ MUTANTS = [
     ("who came in is told at the next keepalive", "zpinc/presence.py",
      "place and group.state.tags.data) != said", "place and said[1] or place) != said",
      DENIABLE, "test_who_comes_in_is_told_at_once_where_the_others_are"),
+    ("who is to be in the group again is not stored", "smmp/state.py", "g.change.failed, g.change.together\n",
+     "g.change.failed, []\n", REGROUP, "test_who_sleeps_is_taken_in_when_it_comes_and_who_is_not_kept_never"),
+    ("who is not kept is waited for", "channel.py", " and (keep is None or u in keep)]", "]",
+     REGROUP, "test_who_sleeps_is_taken_in_when_it_comes_and_who_is_not_kept_never"),
+    ("who is in the group is still waited for", "smmp/membership.py", " if uid not in seen]", "]",
+     REGROUP, "test_those_who_stay_are_in_one_group_again"),
+    ("a join holds any number of bytes", "zpinc/identity.py", "SIG <= len(data) <= SIG + MAX_DATA:", "SIG <= len(data):",
+     "test_join_data", "test_it_has_bounds"),
+    ("other data in the same session", "zpinc/joins.py", "(used or me.session.data != me.data)", "used",
+     "test_join_data", "test_a_member_that_says_something_else_begins_a_new_session_and_stays_in_the_group"),
 ]  # fmt: skip
 
 

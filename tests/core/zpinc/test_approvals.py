@@ -106,16 +106,6 @@ def test_lists_that_the_admin_signed_and_that_say_nothing():
     assert solo.ch.me.identity.public != new.identity.public and pinned(solo, anna) == anna.identity.public
 
 
-def test_a_state_of_0_1_has_no_list():
-    """Where the number stands it had the newest join that it knew."""
-    anna = Peer("anna")
-    solo = Solo(admin=PUBLIC).connect(anna.join())
-    blob = solo.blob
-    at = blob.index(bytes((0, 0, 0, solo.ch.others.lamport)) + bytes(20)) + 4
-    old = blob[:at] + bytes((0, 0, 0x7F, 0xFF)) + anna.session.sid + blob[at + 20 :]
-    assert Solo(blob=old, admin=PUBLIC).ch.others.approvals_at == 0
-
-
 def test_the_admin_approves_for_all_awake_or_asleep():
     room = Room(("ann", "bob", "cem"), admin=PUBLIC)
     room.advance(1000)

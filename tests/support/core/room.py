@@ -55,7 +55,7 @@ class Room:
                 self.members[uid].taken(e[1])
             elif e[0] == "event":
                 self.events.append((uid, e[1]))
-            elif e[0] == "reconnect" and e[1]:
+            elif e[0] == "reconnect" and not self.members[uid].me.full:
                 self.queue.append((uid, "reconnect", None))
             elif e[0] == "wake":
                 self.wakes[uid] = e[1]
