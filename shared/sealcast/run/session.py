@@ -122,7 +122,7 @@ class Session:
         await self.ask(lambda ch, now: ch.declare_lost(uid, admin_secret, now, keep))
 
     async def approve(self, uid, text, admin_secret=None):
-        """Pin the changed identity whose fingerprint a person has compared; with the admin's secret (32 bytes), for all."""
+        """Pin a changed identity, by the fingerprint that was compared; with the admin's secret (32 bytes) for all."""
         await self.ask(lambda ch, now: ch.approve(uid, text, now, admin_secret, self.clock.time()), SEND)
 
     async def rekey(self):
@@ -252,7 +252,7 @@ class Session:
             pass  # not even room for the report; what comes next must not depend on it
 
     def _put(self, input, reply, kind):
-        """kind: _FRAME is counted, so that the broker waits for us; SEND has a token, its reply waits until it is settled."""
+        """kind: _FRAME is counted, so that the broker waits for us; SEND has a token, and its reply waits for it."""
         if self._closed:
             if reply:
                 reply.fail(Offline("the session is closed"))
