@@ -23,7 +23,7 @@ class Log:
             text = json.dumps(line)
         elif name == "message":
             how = ("old " if info["historic"] else "") + info["secrecy"]
-            how += "" if info["age"] is None else ", at most %d s old" % info["age"]
+            how += ", at most %d s old" % info["age"] if info["historic"] and info["age"] is not None else ""
             how += (", private" if info["private"] else "") + (", again" if info["again"] else "")
             text = "%s %s from %s: %s" % (
                 _stamp(now), how, _show(info["sender"]), _show(info["body"]),

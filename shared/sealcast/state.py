@@ -25,7 +25,7 @@ def pack_parts(ch):
     s = me.session if me.joined else None
     out = [bytes((FORMAT,)), me.rng.next_seed, me.place]
     pack_places(out, me, ch.places)
-    out += [u32(others.lamport), u32(others.approvals_at), u32(ch.keepalive.conn)]
+    out += [u32(others.lamport), u32(others.approvals[0]), u32(ch.keepalive.conn)]
     out.append(bytes((1 if s else 0,)))
     if s:
         out.append(u32(s.lamport) + s.sid + s.seed + lv(s.data))

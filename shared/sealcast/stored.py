@@ -39,7 +39,7 @@ def _unpack(ch, r):
     others, epochs = ch.others, ch.epochs
     others.lamport = r.uint(4)
     if form > 1:
-        others.approvals_at = r.uint(4)
+        others.approvals = (r.uint(4), ())
     else:
         r.take(20)  # its newest join
     ch.keepalive.conn = r.uint(4)

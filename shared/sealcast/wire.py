@@ -21,8 +21,7 @@ RATCHET = const(8)
 CONTROL = const(9)
 PACKAGE = const(10)
 NOTICE = const(11)
-RECEIPT = const(12)
-APPROVALS = const(13)
+RECEIPT = const(12)  # 13: zpinc/approval.py
 
 STREAMS = "jnphcsgekxra"
 RETAINED_SLOTS = "jnek"  # streams whose topics end in a slot number

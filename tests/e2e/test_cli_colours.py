@@ -22,6 +22,7 @@ from sealcast_host import terminal
 from sealcast_host.cli import render, talk
 class M: sender, body, secrecy, origin, time, seq = "b[red]en", b"[bold]21.5 :smile:", "ratchet", "member", 0, 1
 M.historic = M.again = M.private = False
+M.age = None
 print(render.message_line(M))
 print(render.event_line("forked", {}))
 talk.result("status", {}, "channel   greenhouse")

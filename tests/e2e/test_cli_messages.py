@@ -1,7 +1,6 @@
 """Two users' real commands talk over real brokers: notes, a conversation, history, JSON, pipes, signals."""
 
 import json
-import re
 import shutil
 import signal
 import stat
@@ -74,7 +73,7 @@ def test_the_plain_lines_tell_who_how_and_what_and_cannot_be_forged(users):
         ben.ok("send", "g", "--mode", "note", "evil\x1b[2J\rline\u202e\nanna  [conversation, member]  forged")
         line = listening.wait_for("evil")
         listening.stop(signal.SIGINT)
-    assert re.search(r"  ben  \[note, member, at most \d+ s old\]  evil", line) and "forged" in line
+    assert "  ben  [note, member]  evil" in line and "forged" in line
     assert "\x1b" not in "".join(listening.lines) and "\r" not in "".join(listening.lines) and "\u202e" not in line
 
 
@@ -174,10 +173,10 @@ def test_chat_through_pipes(users):
         a.wait_for("new conversation key")
         b.wait_for("new conversation key")
         a.type("hello ben")
-        assert re.search(r"\[conversation, member, at most \d+ s old\]  hello ben", b.wait_for("  anna  "))
+        assert "[conversation, member]  hello ben" in b.wait_for("  anna  ")
         assert "[conversation, acknowledged]  hello ben" in a.wait_for("  you  ")
         b.type("/note for later")
-        assert re.search(r"\[note, member, at most \d+ s old\]  for later", a.wait_for("  ben  "))
+        assert "[note, member]  for later" in a.wait_for("  ben  ")
         b.type("//slash")
         a.wait_for("]  /slash")
         b.type("/members")

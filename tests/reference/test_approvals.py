@@ -41,7 +41,7 @@ def test_what_the_reference_says():
     frame = build_approvals(KEYS, ADMIN, Approvals(5, ((b"\x01" * 16, TEXT), (anna.tag, TEXT))), bytes(24))
     topic = anna.topics.make(KEYS.siv(b"notice", "greenhouse"), "a")
     solo.give(topic, frame)
-    assert solo.ch.others.by_tag[anna.tag].approved == TEXT and solo.ch.others.approvals_at == 5
+    assert solo.ch.others.by_tag[anna.tag].approved == TEXT and solo.ch.others.approvals[0] == 5
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,8 @@ def message_line(message: Any) -> str:
         how.append("private")
     if message.historic:
         how.append("history")
-    if message.age is not None:
-        how.append(f"at most {message.age} s old")
+        if message.age is not None:
+            how.append(f"at most {message.age} s old")
     if message.again:
         how.append("again")
     return painted([

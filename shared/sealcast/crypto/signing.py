@@ -14,7 +14,6 @@ SIG = const(64)
 JOIN_LABEL = b"sc/join"  # by the long-term identity
 PACKAGE_LABEL = b"sc/package"
 NOTICE_LABEL = b"sc/notice"  # by the admin
-APPROVALS_LABEL = b"sc/approvals"
 
 
 def _labelled(suite, label, ad, body):

@@ -3,13 +3,15 @@ PROTOCOL.md sections 6.1 and 6.6. Rare code.
 """
 
 from ..compat import const
-from ..crypto.signing import APPROVALS_LABEL, SIG, sign_as, verify_signed
+from ..crypto.signing import SIG, sign_as, verify_signed
 from ..errors import NoGroup, Reject
 from ..rare import load
-from ..wire import APPROVALS, U32, Reader, header
+from ..wire import U32, Reader, header
 from .identity import fingerprint
 from .places import notice_topic
 
+KIND = const(13)  # of frame
+LABEL = b"sc/approvals"
 MOST = const(31)
 _PRINT = const(24)  # letters of a fingerprint, hyphens included
 
@@ -46,13 +48,14 @@ def _tell(me, members, tag, text, admin_seed, time, online, out):
     if len(text.encode()) != _PRINT:
         raise NoGroup("this is no fingerprint: it has 24 characters, hyphens included")
     out.outbox.room()
-    listed = [entry for entry in members.approvals if entry[0] != tag] + [(tag, text)]
-    members.approvals = listed[-MOST:]
-    members.approvals_at = min(max(members.approvals_at + 1, time), U32)
-    body = bytes((len(members.approvals),))
-    body += b"".join([known + letters.encode() for known, letters in members.approvals])
-    head, place = header(APPROVALS, me.keys.rp[:16], members.approvals_at), me.keys.rp[:16]
-    sig = sign_as(me.suite, APPROVALS_LABEL, admin_seed, admin, me.keys.ad(head, place), body)
+    number, listed = members.approvals
+    number = min(max(number + 1, time), U32)
+    listed = ([entry for entry in listed if entry[0] != tag] + [(tag, text)])[-MOST:]
+    members.approvals = (number, listed)
+    body = bytes((len(listed),)) + b"".join([known + letters.encode() for known, letters in listed])
+    place = me.keys.rp[:16]
+    head = header(KIND, place, number)
+    sig = sign_as(me.suite, LABEL, admin_seed, admin, me.keys.ad(head, place), body)
     frame, where = me.keys.seal(me.rng, head, place, body + sig), notice_topic(me.keys, me.topics, me.channel, "a")
     token = out.outbox.add(where, frame, True, None)
     out.dirty = True
@@ -64,8 +67,8 @@ def _tell(me, members, tag, text, admin_seed, time, online, out):
 
 def receive(me, members, frame, online, out):
     """The admin's list. Raises Reject; then nothing has changed."""
-    ad, place, number, pt = me.keys.open(frame, APPROVALS, me.keys.rp[:16])
-    if number < members.approvals_at or place != me.keys.rp[:16]:
+    ad, place, number, pt = me.keys.open(frame, KIND, me.keys.rp[:16])
+    if number < members.approvals[0] or place != me.keys.rp[:16]:
         raise Reject("stale")
     admin = me.config.get("admin")
     if admin is None:
@@ -79,9 +82,9 @@ def receive(me, members, frame, online, out):
     r.end()
     if not 1 <= len(listed) <= MOST:
         raise Reject("format")
-    verify_signed(me.suite, admin, APPROVALS_LABEL, ad, pt)
-    out.dirty = out.dirty or number > members.approvals_at
-    members.approvals, members.approvals_at = listed, number
+    verify_signed(me.suite, admin, LABEL, ad, pt)
+    out.dirty = out.dirty or number > members.approvals[0]
+    members.approvals = (number, listed)
     for tag, letters in listed:
         m = members.by_tag.get(tag)
         if m and m.public and letters not in (m.approved, fingerprint(me.suite, m.public)):

@@ -25,11 +25,11 @@ class Heard:
         marks = self.marks[-MOST:]
         return bytes((len(marks),)) + b"".join(marks)
 
-    def add(self, suite, signed, marks, made_at):
-        """-> mark of a presence of ours, or accepted. signed: its nonce and signature; marks: that it names; made_at:
+    def add(self, suite, signed, marks, now):
+        """-> mark of a presence of ours, or accepted. signed: its nonce and signature; marks: that it names; now:
         in ms, None: not ours."""
         mark = derive(suite, b"", b"sc/mark", signed)[:MARK]
-        at = self.since(marks) if made_at is None else made_at // 1000
+        at = self.since(marks) if now is None else now // 1000
         rest = [m for m in self.marks if m != mark and m not in split(marks)]
         self.marks = (rest + [mark])[-ALL:]
         if at is not None and self.since(mark) is None:
@@ -54,12 +54,12 @@ def split(marks):
     return [marks[i : i + MARK] for i in range(0, len(marks), MARK)]
 
 
-def read(reader, most=MOST):
+def read(r, limit=MOST):
     """The marks that a frame names, joined. Raises Reject."""
-    n = reader.uint(1)
-    if n > most:
+    n = r.uint(1)
+    if n > limit:
         raise Reject("format")
-    return reader.take(n * MARK)
+    return r.take(n * MARK)
 
 
 def age(since, now):
@@ -67,6 +67,6 @@ def age(since, now):
     return None if since is None else (now - since * 1000 + 999) // 1000
 
 
-def is_live(age_s, config):
+def is_live(s, config):
     """Is it provably recent?"""
-    return age_s is not None and age_s * 1000 <= config["keepalive"] * 2500
+    return s is not None and s * 1000 <= config["keepalive"] * 2500

@@ -14,11 +14,12 @@ from . import places as left
 from .identity import open_join
 from .members import CONN, WILL
 from .messages import deliver_notes
-from .notes import GAP_MS, LATE_MS, drain, frame_digest
+from .notes import GAP_MS, drain, frame_digest
 from .presence import presence_conn, verify
 
 BARRIER_MS = const(5000)  # a broker that does not answer in this time is taken to have nothing more
 MAX_HELD_JOINS = const(128)
+_LATE_MS = const(12000)  # as GAP_MS, again while a window is fresh: a broker may show what it keeps late
 
 # --- the first reading: joins, and our own ring
 
@@ -133,7 +134,7 @@ def tick(me, members, reading, now, out):
                 continue
             if not w.reread:
                 w.reread = True
-                w.gap_at = now + (LATE_MS if w.fresh else GAP_MS)
+                w.gap_at = now + (_LATE_MS if w.fresh else GAP_MS)
                 want(me, reading, member, now, out)
             else:
                 first, last = w.skip()

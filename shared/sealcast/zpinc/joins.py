@@ -19,7 +19,7 @@ MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
 LAMPORT_MAX = 0x7FFFFFFF
 ASK_MS = const(2000)  # a join that we do not know is asked for after this time
-SPREAD_MS = const(8)  # and this, times the first byte of our tag: others may ask before us
+_SPREAD_MS = const(8)  # and this, times the first byte of our tag: others may ask before us
 _SID_STEP = const(4096)
 
 # --- our own
@@ -186,7 +186,7 @@ def seek(me, reading, name, stream, frame, now, out):
         if counter != WILL and (sid in reading.missed or len(reading.missed) < MAX_MISSED):
             reading.missed[sid] = True
             if reading.ask_at is None:
-                reading.ask_at = now + ASK_MS + SPREAD_MS * me.tag[0]
+                reading.ask_at = now + ASK_MS + _SPREAD_MS * me.tag[0]
     raise Reject("unknown")
 
 

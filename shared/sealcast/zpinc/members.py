@@ -148,8 +148,7 @@ class Members:
         self.by_tag = {}
         self.lamport = 0  # the largest that any accepted join carried
         self.heard = Heard()
-        self.approvals = ()  # the admin's last list: [(tag, fingerprint)], as heard in this run
-        self.approvals_at = 0  # and its number
+        self.approvals = (0, ())  # the admin's last list: its number, [(tag, fingerprint)] if heard in this run
 
     def note(self, order):
         """A join with this (lamport, sid) was accepted."""

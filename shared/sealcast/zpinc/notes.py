@@ -18,7 +18,6 @@ ALL_HELD = const(16384)  # and of all sessions together
 # How long a hole in a sender's notes may last before the ring is read again, and again before it is reported
 GAP_MS = const(3000)
 MAX_MISSED = const(32)  # joins that we ask for at once
-LATE_MS = const(12000)  # the second time while a window is fresh: a broker may show what it keeps late
 
 
 class Note:

@@ -49,7 +49,7 @@ def notice_topic(keys, topics, channel, stream="x"):
 
 def watch(me, places, out):
     """Subscribe to the notice of where we are, and to what still comes where we were."""
-    for stream in "xa" if me.config.get("admin") else "x":
+    for stream in ("x", "a") if me.config.get("admin") else "x":
         out.subscribe(notice_topic(me.keys, me.topics, me.channel, stream))
     for old in places.old:
         out.subscribe(old.topics.everyone("p"))

@@ -4,9 +4,10 @@ MicroPython. PROTOCOL.md section 6.6.
 
 from check import raises
 from room import Room
-from sealcast.crypto.signing import APPROVALS_LABEL, sign_as
+from sealcast.crypto.signing import sign_as
 from sealcast.errors import NoGroup
-from sealcast.wire import APPROVALS, header
+from sealcast.wire import header
+from sealcast.zpinc.approval import KIND, LABEL
 from sealcast.zpinc.identity import Identity, fingerprint
 from sealcast.zpinc.places import notice_topic
 from solo import Peer, Solo, suite
@@ -28,8 +29,8 @@ def approvals(peer, number, listed, admin=ADMIN, place=None, count=None, after=b
     """Signed as the admin signs, whatever it says. listed: [(tag, fingerprint as bytes)]. -> (topic, frame)"""
     rp = peer.keys.rp[:16]
     body = bytes((len(listed) if count is None else count,)) + b"".join([tag + text for tag, text in listed]) + after
-    head = header(APPROVALS, rp if place is None else place, number)
-    sig = sign_as(suite, APPROVALS_LABEL, admin, suite.ed25519_public(admin), peer.keys.ad(head, rp), body)
+    head = header(KIND, rp if place is None else place, number)
+    sig = sign_as(suite, LABEL, admin, suite.ed25519_public(admin), peer.keys.ad(head, rp), body)
     frame = peer.keys.seal(peer.rng, head, rp, body + sig)
     return notice_topic(peer.keys, peer.topics, b"greenhouse", "a"), frame
 
@@ -125,4 +126,4 @@ def test_the_admin_approves_for_all_awake_or_asleep():
     for uid in ("ann", "cem"):
         member = room.members[uid].others.by_tag[room.members["bob"].me.tag]
         assert fingerprint(suite, member.public) == text and member.current, uid
-    assert ann.others.approvals_at == 5000 and len(ann.out.outbox.entries) == 0
+    assert ann.others.approvals[0] == 5000 and len(ann.out.outbox.entries) == 0

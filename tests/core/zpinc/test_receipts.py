@@ -7,7 +7,7 @@ from sealcast.errors import Offline
 from sealcast.wire import RECEIPT, header
 from solo import Peer, Solo, suite
 
-HEAP = "heapsize=300k"
+HEAP = "heapsize=400k"  # for the members of a group, their broker and what was published, in one
 
 
 def receipt(peer, items, kind=1, seq=0, by=None, sid=None):

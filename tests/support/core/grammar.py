@@ -6,7 +6,6 @@ On CPython and on MicroPython. insider_fuzz.py plays them to a member. `Insider.
 
 from insider import LOW, macs
 from sealcast.crypto.signing import (
-    APPROVALS_LABEL,
     JOIN_LABEL,
     NOTICE_LABEL,
     PACKAGE_LABEL,
@@ -18,7 +17,6 @@ from sealcast.smmp.group import statics
 from sealcast.smmp.outgoing import wrapped
 from sealcast.wire import (
     AGREEMENT,
-    APPROVALS,
     BARRIER,
     CONTROL,
     CONVERSATION,
@@ -36,6 +34,8 @@ from sealcast.wire import (
     pad,
     u32,
 )
+from sealcast.zpinc.approval import KIND as APPROVALS
+from sealcast.zpinc.approval import LABEL as APPROVALS_LABEL
 from sealcast.zpinc.places import notice_topic
 from solo import hardware, suite
 
@@ -359,7 +359,7 @@ class Insider:
         me, listed = self.me, []
         for tag in self.tags[: draw.below(len(self.tags) + 1)] * draw.one((1, 1, 1, 16)):
             listed += [tag, draw.one((b"aaaa-bbbb-cccc-dddd-eeee", draw.data(24)))]
-        number = draw.number(self.victim.others.approvals_at) if self.victim else draw.number()
+        number = draw.number(self.victim.others.approvals[0]) if self.victim else draw.number()
         body = varied(draw, [bytes((len(listed) // 2,))] + listed)
         admin, place = (ADMIN, suite.ed25519_public(ADMIN)), me.keys.rp[:16]
         frame = self._sealed(draw, APPROVALS, place, number, body, admin, place, APPROVALS_LABEL)
