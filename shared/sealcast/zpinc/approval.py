@@ -1,6 +1,5 @@
 """A changed identity is approved: by a person who compared its fingerprint here, or by the admin's signed list.
-PROTOCOL.md sections 6.1 and 6.6. Rare code.
-"""
+PROTOCOL.md sections 6.1 and 6.6. Rare code."""
 
 from ..compat import const
 from ..crypto.signing import SIG, sign_as, verify_signed
@@ -17,9 +16,8 @@ _PRINT = const(24)  # letters of a fingerprint, hyphens included
 
 
 def approve(me, members, uid, text, admin_seed, time, online, out):
-    """A person has checked the changed identity with this fingerprint: it is pinned, now or when its join is read
-    again. Whatever other identities came meanwhile: none is taken in its place. admin_seed: 32 bytes, or None; with it
-    the others are told. time: Unix seconds, or 0. Raises NoGroup."""
+    """A person has checked this fingerprint: that identity is pinned, now or when its join is read again, and none that
+    came meanwhile. admin_seed: 32 bytes or None; with it the others are told. time: Unix s, or 0. Raises NoGroup."""
     member = [m for m in members.by_tag.values() if m.uid == uid]
     if admin_seed and member:
         _tell(me, members, member[0].tag, text, admin_seed, time, online, out)
@@ -53,8 +51,7 @@ def _tell(me, members, tag, text, admin_seed, time, online, out):
     listed = ([entry for entry in listed if entry[0] != tag] + [(tag, text)])[-MOST:]
     members.approvals = (number, listed)
     body = bytes((len(listed),)) + b"".join([known + letters.encode() for known, letters in listed])
-    place = me.keys.rp[:16]
-    head = header(KIND, place, number)
+    head, place = header(KIND, me.keys.rp[:16], number), me.keys.rp[:16]
     sig = sign_as(me.suite, LABEL, admin_seed, admin, me.keys.ad(head, place), body)
     frame, where = me.keys.seal(me.rng, head, place, body + sig), notice_topic(me.keys, me.topics, me.channel, "a")
     token = out.outbox.add(where, frame, True, None)

@@ -4,16 +4,16 @@ from ..compat import const
 from ..crypto.signing import SIG
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32, unpad_asking
+from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32
 from . import epochs as agreed
 from . import places as left
 from .epochs import STALE
-from .heard import MARK, Heard, read
+from .heard import MARK, Heard
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
 from .me import MySession
 from .members import CONN, GONE, WILL, Member
 from .messages import next_note
-from .notes import MAX_MISSED
+from .notes import MAX_MISSED, parts
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
@@ -127,17 +127,15 @@ def settle(me, members, ring, epochs, reading, places, now, out):
 
 def _unsent(me, ring, out):
     """[(token, time, what it names, body)] of the notes that were written offline and have been in no connection."""
-    found = []
+    found, end = [], -SIG if me.config["sign"] else None
     for token in sorted(out.outbox.entries):
         _, frame, _, seq = out.outbox.entries[token]
         if seq is not None and seq >= ring.unsent:
-            pt = me.keys.open(frame, NOTE, me.tag)[3]
-            r = Reader(pt[:-SIG] if me.config["sign"] else pt)
             try:
-                time, marks = r.uint(4), read(r)
-                found.append((token, time, bytes((len(marks) // MARK,)) + marks, unpad_asking(r.rest())[0]))
+                time, marks, body, _ = parts(me.keys.open(frame, NOTE, me.tag)[3][:end])
+                found.append((token, time, bytes((len(marks) // MARK,)) + marks, body))
             except Reject:
-                pass  # sealed by 0.1: nobody could read it
+                pass  # sealed before the settings' `sign` was changed: nobody takes it
     return found
 
 

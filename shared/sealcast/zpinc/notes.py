@@ -67,15 +67,20 @@ def peek(frame, member):
     return session, seq
 
 
+def parts(pt):
+    """An opened note without its signature -> (time, marks, body, asks for a receipt). Raises Reject."""
+    r = Reader(pt)
+    time, marks = r.uint(4), read(r) if len(pt) & 3 else r.take(20)[:0]  # by version 0.1
+    return (time, marks) + unpad_asking(r.rest())
+
+
 def open_note(keys, frame, member, signed):
     """frame -> Note. Raises Reject."""
     session, seq = peek(frame, member)
     ad, _, _, pt = keys.open(frame, NOTE, member.tag)
     if signed:
         pt = check(keys.suite, session.S, ad, pt)
-    r = Reader(pt)
-    time, marks = r.uint(4), read(r) if len(pt) & 3 else r.take(20)[:0]  # by version 0.1
-    body, asks = unpad_asking(r.rest())
+    time, marks, body, asks = parts(pt)
     item = received(keys.suite, member.tag, frame) if asks else None
     return Note(session, seq, time, marks, body, frame_digest(keys.suite, frame), item)
 
