@@ -67,11 +67,19 @@ def ring_digest(frames: list[bytes], K: int) -> bytes:
 
 @dataclass
 class Window:
-    """The receiver's window of one session (7.3): which numbers are still to come."""
+    """The receiver's window of one session (7.3, 7.4): which numbers are still to come. When a hole has lasted long
+    enough is for who has a clock.
+    """
 
     K: int
     next: int = 0
     held: dict[int, Note] = field(default_factory=dict)
+    head: int = 0
+    """The highest signed head."""
+    first: int | None = None
+    """The first signed head that was heard."""
+    fresh: bool = True
+    handed: bool = False
 
     def check(self, seq: int) -> None:
         if seq < self.next or seq in self.held:
@@ -85,16 +93,49 @@ class Window:
         self.held[note.seq] = note
         return self._ready()
 
+    def hear(self, head: int) -> list[Note]:
+        """A signed head of this session: the notes that can be handed over now."""
+        if self.first is None:
+            self.first = head
+        self.head = max(self.head, head)
+        ready = self._ready()
+        self.fresh = self.fresh and head != self.next
+        return ready
+
+    def end(self, notes: int) -> list[Note]:
+        """A later session's join says how many notes this one gave: who was there to miss some hears a head in it."""
+        return self.hear(notes) if self.handed or self.first is not None else []
+
+    @property
+    def hole(self) -> tuple[int, int] | None:
+        """(first, last) of the missing numbers that are waited for."""
+        end = min(self.held, default=max(self.head, self.next))
+        return (self.next, end - 1) if end > self.next else None
+
     def skip_gap(self) -> tuple[int, int, list[Note]]:
-        """Give up the hole before the first held note: (first, last)
-        of the missing numbers, and the notes behind it.
-        """
-        first, self.next = self.next, min(self.held)
-        return first, self.next - 1, self._ready()
+        """Give up the hole: (first, last) of the missing numbers, and the notes behind it."""
+        if self.hole is None:
+            raise ValueError("nothing is missing")
+        first, last = self.hole
+        self.next, self.fresh = last + 1, False
+        return first, last, self._ready()
+
+    def forget(self) -> list[tuple[int, int]]:
+        """The session is forgotten, or its member's identity changed: all that is missing, hole by hole."""
+        holes = []
+        while self.hole:
+            holes.append(self.skip_gap()[:2])
+        return holes
 
     def _ready(self) -> list[Note]:
-        ready = []
+        if self.fresh:
+            top = max(self.head, *(seq + 1 for seq in self.held)) if self.held else self.head
+            moved = top - self.K if self.first is None else min(top - self.K, self.first)
+            self.next = max(self.next, moved)
+        ready = [self.held.pop(seq) for seq in sorted(self.held) if seq < self.next]
         while self.next in self.held:
             ready.append(self.held.pop(self.next))
             self.next += 1
+        if ready:
+            self.fresh, self.handed = False, True
         return ready

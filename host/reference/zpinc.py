@@ -7,7 +7,7 @@ order of events are the members' business, and `Reject` says only that a frame i
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import handshake as hs
 from .conversations import Conversation, Said
@@ -15,7 +15,7 @@ from .cpace import Computation, Epoch, handshake_id
 from .encoding import Reject
 from .frames import Header, associated, nonce_of, open_sealed, parse_header, seal
 from .heard import Heard
-from .joins import Ask, Identity, Join, Stale, build_ask, build_join, build_stale, parse_join
+from .joins import Ask, Identity, Join, Stale, Standing, build_ask, build_join, build_stale, parse_join
 from .known import Known, expect, expect_number, expect_true
 from .names import ChannelKeys, Topic
 from .notes import Note, build_note, parse_note, ring_digest
@@ -43,6 +43,10 @@ class Member:
     def present_packages(self) -> list[Package]:
         """What a receiver keeps of them, by number."""
         return self.shelf.kept()
+
+    def notes_of(self, sid: bytes) -> int:
+        """The number after the highest that a session gave to a note."""
+        return max((seq + 1 for of, seq in self.ring if of == sid), default=0)
 
     def package(self, number: int) -> Package:
         """One that no accepted agreement has used."""
@@ -126,6 +130,15 @@ class View:
                 return member.current
         raise Reject("unknown")
 
+    def standing(self, member: Member) -> Standing:
+        """How far its present session is, by what the channel shows (6.4)."""
+        now, p = member.current, member.presence
+        told = Standing(now.sid, now.lamport, p.conn if p else 0, member.notes_of(now.sid))
+        conversation = self.conversations.get(p.epoch) if p else None
+        if p is None or conversation is None:
+            return told
+        return replace(told, epoch=p.epoch, said=conversation.chains[member.name].next)
+
     def receive(self, topic: str, frame: bytes) -> Seen:
         """Check one frame. Raises Reject for what nobody may accept, Deviation for what differs from the prediction."""
         t = self.keys.parse_topic(topic)
@@ -183,18 +196,27 @@ class View:
             largest = max(m.current.lamport for m in self.members.values() if m.sessions)
             expect_true("6.3", "a new session is above the member's own", join.rank > member.current.rank)
             expect_true("6.2", "a new session's counter is at most 1 above all", join.lamport <= largest + 1)
+            self._ended(member, join)
         member.pinned = join.identity
         if not member.sessions or join.rank > member.current.rank:
             member.shelf, member.notice_key = Shelf(), None
         member.sessions[join.sid] = join
         secret = self.known.identities.get(member.uid)
         if secret:
-            data = join.data.encode()
-            rebuilt = build_join(
-                self.keys, member.uid, secret, join.sid, join.S, join.lamport, join.K, nonce_of(frame), data
-            )
+            said = (join.sid, join.S, join.lamport, join.K, nonce_of(frame), join.data.encode(), join.ended)
+            rebuilt = build_join(self.keys, member.uid, secret, *said)
             expect("6.2", "join", rebuilt, frame)
         return join
+
+    def _ended(self, member: Member, join: Join) -> None:
+        """6.2: `ended` names former sessions, and no more notes of each than were published."""
+        former = {s.sid[:4]: s for s in member.sessions.values() if s.rank < join.rank}
+        told = [(former.get(sid4), notes) for sid4, notes in join.ended or ()]
+        ranks = [session.rank for session, _ in told if session]
+        expect_true("6.2", "former sessions, the newest first", ranks == sorted({*ranks}, reverse=True))
+        for session, notes in told:
+            given = member.notes_of(session.sid) if session else 0
+            expect_true("6.2", "what a former session gave", 1 <= notes <= given)
 
     def _note(self, member: Member, frame: bytes) -> Note:
         note = parse_note(self.keys, member.name, frame, member.sessions, self.signed)
@@ -222,9 +244,14 @@ class View:
             expect_true("8", "a last will says `left`", p.is_will())
             expect_true("7.6", "a last will names nothing", not p.heard)
             return p
-        if member.presence and p.sid == member.presence.sid and p.order <= member.presence.order:
-            raise Reject("stale")
-        if member.presence is None or member.presence.conn != p.conn:
+        if p.sid != member.current.sid:
+            raise Reject("behind", "a former session")
+        before = member.presence if member.presence and member.presence.sid == p.sid else None
+        if before and p.is_of_a_clone(before):
+            raise Reject("same_uid")
+        if before and p.order <= before.order:
+            raise Reject("stale" if p.conn == before.conn else "behind")
+        if before is None or before.conn != p.conn:
             member.carried = p.epoch
         member.presence = p
         if self.placed and p.place:
@@ -300,12 +327,10 @@ class View:
                 again = build_ask(self.keys, member.uid, message.sid, message.body, nonce_of(frame))
                 expect("6.5", "question", again, frame)
             case Stale():
-                expect(
-                    "6.4",
-                    "stale answer",
-                    build_stale(self.keys, member.uid, message.sid, message.body, nonce_of(frame)),
-                    frame,
-                )
+                again = build_stale(self.keys, member.uid, message.sid, message.body, nonce_of(frame))
+                expect("6.4", "stale answer", again, frame)
+                about_one = not self.complete or message.body.is_about_one()
+                expect_true("6.4", "an answer is about one thing", about_one)
         if not isinstance(message.body, Ask | Stale | hs.Confirm):
             # A message without a signature is its header, its nonce and its plaintext.
             ad = associated(Header(4, message.sid, message.attempt), self.keys.rp, member.name)
