@@ -103,13 +103,15 @@ class Window:
         return ready
 
     def end(self, notes: int) -> list[Note]:
-        """A later session's join says how many notes this one gave: who was there to miss some hears a head in it."""
-        return self.hear(notes) if self.handed or self.first is not None else []
+        """A later session's join says how many notes this one gave: a head, to who is there to miss some."""
+        self.head = max(self.head, notes)
+        return self._ready()
 
     @property
     def hole(self) -> tuple[int, int] | None:
         """(first, last) of the missing numbers that are waited for."""
-        end = min(self.held, default=max(self.head, self.next))
+        there = self.handed or self.first is not None
+        end = min(self.held, default=self.head if there else 0)
         return (self.next, end - 1) if end > self.next else None
 
     def skip_gap(self) -> tuple[int, int, list[Note]]:
@@ -120,19 +122,12 @@ class Window:
         self.next, self.fresh = last + 1, False
         return first, last, self._ready()
 
-    def forget(self) -> list[tuple[int, int]]:
-        """The session is forgotten, or its member's identity changed: all that is missing, hole by hole."""
-        holes = []
-        while self.hole:
-            holes.append(self.skip_gap()[:2])
-        return holes
-
     def _ready(self) -> list[Note]:
         if self.fresh:
-            top = max(self.head, *(seq + 1 for seq in self.held)) if self.held else self.head
-            moved = top - self.K if self.first is None else min(top - self.K, self.first)
-            self.next = max(self.next, moved)
-        ready = [self.held.pop(seq) for seq in sorted(self.held) if seq < self.next]
+            moved = max([self.head, *(seq + 1 for seq in self.held)]) - self.K
+            self.next = max(self.next, moved if self.first is None else min(moved, self.first))
+            self.held = {seq: note for seq, note in self.held.items() if seq >= self.next}
+        ready = []
         while self.next in self.held:
             ready.append(self.held.pop(self.next))
             self.next += 1
