@@ -230,6 +230,45 @@ def stale_joins() -> None:
     assert answers and set(answers) == {Stale(guest.peer.sid, largest)}, answers
 
 
+def former_sessions() -> None:
+    """A new session for each new text of its own: joins tell of the three former ones that gave a note, newest first.
+
+    What was given counts, also without an acknowledgement; what was written offline goes into the next session.
+    """
+    w = World()
+    r = Reference(w)
+    w.add("anna")
+    w.add("boris")
+    w.advance(5000)
+    former: list[tuple[bytes, int]] = []
+    kept = b""
+    for place, (notes, unsaid) in enumerate([(2, 0), (0, 0), (3, 1), (1, 0), (1, 0), (0, 0)]):
+        for _ in range(notes):
+            w.run("anna", w.channels["anna"].send(b"given", "note", w.now))
+        w.cut("anna")
+        for _ in range(unsaid):
+            w.do("anna", "send", b"written offline", "note", w.now)
+        r.read()
+        sid, given = r.view.by_uid("anna").current.sid, r.view.standing(r.view.by_uid("anna")).notes
+        former += [(sid[:4], given)] if given else []
+        kept = kept or w.stored["anna"]
+        w.settings["data"] = f"place {place}"
+        w.add("anna", w.stored["anna"])
+        w.reconnect("anna")  # with a will of the new session
+        w.advance(2000)
+        r.read()
+        assert r.view.by_uid("anna").current.ended == tuple(former[:-4:-1]), place
+    assert [given for _, given in former] == [2, 3, 2, 1]
+    # A backup knows the first session alone; lost storage knows none.
+    for blob, ended in ((kept, (former[0],)), (None, ())):
+        w.cut("anna")
+        w.add("anna", blob)
+        w.reconnect("anna")
+        w.advance(2000)
+        r.read()
+        assert r.view.by_uid("anna").current.ended == ended
+
+
 def _answers(w: World, guest: Guest, publications: list[Any]) -> list[Any]:
     position = len(w.log)
     guest.say(publications)
@@ -274,6 +313,7 @@ SCENARIOS: list[Callable[[], None]] = [
     restarts,
     lost_messages,
     stale_joins,
+    former_sessions,
 ]
 
 

@@ -95,6 +95,7 @@ SOMETHING = {
     "lamport": lambda own, top: Stale(own.sid, own.lamport),
     "highest lamport": lambda own, top: Stale(own.sid, top + JUMP - 1),
     "conn": lambda own, top: Stale(own.sid, conn=own.conn),
+    "lamport and conn": lambda own, top: Stale(own.sid, own.lamport, own.conn),
     "notes": lambda own, top: Stale(own.sid, notes=own.notes + 1),
     "most notes": lambda own, top: Stale(own.sid, notes=2**31 - 1),
     "said": lambda own, top: Stale(own.sid, epoch=own.epoch[:4], said=own.said + 1),
@@ -227,10 +228,16 @@ def test_connections_that_are_answered():
     """An older one, and another number above the same multiple: it is named, and nothing else."""
     world, guest = talking()
     shown, peer = Shown(world, guest), guest.peer
-    for conn in (peer.conn - CONNECTION, peer.conn ^ 1, peer.conn ^ 0x8000, peer.conn % CONNECTION):
+    multiple, rest = divmod(peer.conn, CONNECTION)
+    assert 0 < rest < CONNECTION - 1
+    above = [multiple * CONNECTION, peer.conn - 1, peer.conn + 1, multiple * CONNECTION + CONNECTION - 1]
+    for conn in (peer.conn - CONNECTION, multiple * CONNECTION - 1, rest, *above):
         answer = Stale(peer.sid, conn=conn)
         assert shown.to(shown.presence(conn, counter=9, head=1, said=1)) == both(answer), conn - peer.conn
     assert not shown.to(shown.presence(peer.conn, counter=peer.counter)), "the same again"
+    for conn in ((multiple + 2) * CONNECTION - 1, (multiple + 2) * CONNECTION):
+        assert not shown.to(shown.presence(conn)), "newer"
+        peer.conn, peer.counter = conn, 1
 
 
 def test_former_sessions_that_are_answered():
