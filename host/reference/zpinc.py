@@ -15,54 +15,14 @@ from .cpace import Computation, Epoch, handshake_id
 from .encoding import Reject
 from .frames import Header, associated, nonce_of, open_sealed, parse_header, seal
 from .heard import Heard
-from .joins import Ask, Identity, Join, Stale, Standing, build_ask, build_join, build_stale, parse_join
+from .joins import Ask, Join, Stale, Standing, build_ask, build_join, build_stale, parse_join
 from .known import Known, expect, expect_number, expect_true
+from .members import Member
 from .names import ChannelKeys, Topic
 from .notes import Note, build_note, parse_note, ring_digest
 from .packages import MAX_MEMBERS, NoticeKey, Package, Shelf, build_package, open_package, slot_of
 from .presence import WILL_COUNTER, Presence, build_presence, parse_presence
 from .receipts import SIGNED, Receipt, build_receipt, item_of_frame, parse_receipt
-
-
-@dataclass
-class Member:
-    """What the channel shows of one member."""
-
-    uid: str
-    name: bytes
-    sessions: dict[bytes, Join] = field(default_factory=dict)
-    pinned: Identity | None = None
-    ring: dict[tuple[bytes, int], bytes] = field(default_factory=dict)
-    presence: Presence | None = None
-    carried: bytes = b""
-    """The epoch that it named first in this connection: a power cut may have taken its confirmation."""
-    shelf: Shelf = field(default_factory=Shelf)
-    """The packages of its current session."""
-    notice_key: bytes | None = None
-
-    def present_packages(self) -> list[Package]:
-        """What a receiver keeps of them, by number."""
-        return self.shelf.kept()
-
-    def notes_of(self, sid: bytes) -> int:
-        """The number after the highest that a session gave to a note."""
-        return max((seq + 1 for of, seq in self.ring if of == sid), default=0)
-
-    def package(self, number: int) -> Package:
-        """One that no accepted agreement has used."""
-        if number not in self.shelf.unused:
-            raise Reject("package", f"no number {number}")
-        return self.shelf.unused[number]
-
-    @property
-    def tag(self) -> bytes:
-        return self.name[:16]
-
-    @property
-    def current(self) -> Join:
-        if not self.sessions:
-            raise Reject("unknown")
-        return max(self.sessions.values(), key=lambda j: j.rank)
 
 
 @dataclass
@@ -133,11 +93,13 @@ class View:
     def standing(self, member: Member) -> Standing:
         """How far its present session is, by what the channel shows (6.4)."""
         now, p = member.current, member.presence
-        told = Standing(now.sid, now.lamport, p.conn if p else 0, member.notes_of(now.sid))
-        conversation = self.conversations.get(p.epoch) if p else None
-        if p is None or conversation is None:
+        told = Standing(now.sid, now.lamport, 0, member.notes_of(now.sid))
+        if p is None or p.sid != now.sid:
             return told
-        return replace(told, epoch=p.epoch, said=conversation.chains[member.name].next)
+        conversation = self.conversations.get(p.epoch)
+        if conversation is None:
+            return replace(told, conn=p.conn)
+        return replace(told, conn=p.conn, epoch=p.epoch, said=conversation.chains[member.name].next)
 
     def receive(self, topic: str, frame: bytes) -> Seen:
         """Check one frame. Raises Reject for what nobody may accept, Deviation for what differs from the prediction."""
@@ -196,7 +158,7 @@ class View:
             largest = max(m.current.lamport for m in self.members.values() if m.sessions)
             expect_true("6.3", "a new session is above the member's own", join.rank > member.current.rank)
             expect_true("6.2", "a new session's counter is at most 1 above all", join.lamport <= largest + 1)
-            self._ended(member, join)
+            member.check_ended(join)
         member.pinned = join.identity
         if not member.sessions or join.rank > member.current.rank:
             member.shelf, member.notice_key = Shelf(), None
@@ -207,16 +169,6 @@ class View:
             rebuilt = build_join(self.keys, member.uid, secret, *said)
             expect("6.2", "join", rebuilt, frame)
         return join
-
-    def _ended(self, member: Member, join: Join) -> None:
-        """6.2: `ended` names former sessions, and no more notes of each than were published."""
-        former = {s.sid[:4]: s for s in member.sessions.values() if s.rank < join.rank}
-        told = [(former.get(sid4), notes) for sid4, notes in join.ended or ()]
-        ranks = [session.rank for session, _ in told if session]
-        expect_true("6.2", "former sessions, the newest first", ranks == sorted({*ranks}, reverse=True))
-        for session, notes in told:
-            given = member.notes_of(session.sid) if session else 0
-            expect_true("6.2", "what a former session gave", 1 <= notes <= given)
 
     def _note(self, member: Member, frame: bytes) -> Note:
         note = parse_note(self.keys, member.name, frame, member.sessions, self.signed)
@@ -244,13 +196,7 @@ class View:
             expect_true("8", "a last will says `left`", p.is_will())
             expect_true("7.6", "a last will names nothing", not p.heard)
             return p
-        if p.sid != member.current.sid:
-            raise Reject("behind", "a former session")
-        before = member.presence if member.presence and member.presence.sid == p.sid else None
-        if before and p.is_of_a_clone(before):
-            raise Reject("same_uid")
-        if before and p.order <= before.order:
-            raise Reject("stale" if p.conn == before.conn else "behind")
+        before = member.before(p)
         if before is None or before.conn != p.conn:
             member.carried = p.epoch
         member.presence = p
