@@ -250,3 +250,44 @@ def test_former_sessions_that_are_answered():
     assert shown.to(presence) == both(Stale(former, largest(guest)))
     frame = build_join(peer.keys, peer.uid, peer.secret, SID, ed25519_public(SID * 2), 1, peer.K, peer.draw(24))
     assert shown.to(peer.put("j", frame, 1)) == both(Stale(SID, largest(guest)))
+
+
+def test_epochs_that_are_answered():
+    """Of one that is read still it says what it has; of one that is read no more, or that the member is not in, 0."""
+    world, guest = talking()
+    shown, peer, former = Shown(world, guest), guest.peer, guest.peer.standing.epoch
+    guest.say(peer.propose(["anna", "boris"]))
+    assert peer.standing.epoch != former
+    for said in (2, 0):  # within a minute, and after it
+        conn = next_conn(peer.conn, peer.draw(2))
+        answer = Stale(peer.sid, notes=2, epoch=former[:4], said=said)
+        assert shown.to(shown.presence(conn, epoch=former, said=1, head=1)) == both(answer)
+        peer.conn, peer.counter = conn, 1
+        for _ in range(3):
+            guest.wait(20000)
+            guest.say(peer.presence())
+    world, guest = among_two(0)
+    shown, peer = Shown(world, guest), guest.peer
+    of_two = bytes.fromhex(world.channels["anna"].epoch)
+    guest.say(peer.note(b"x"))
+    conn = next_conn(peer.conn, peer.draw(2))
+    answer = Stale(peer.sid, notes=1, epoch=of_two[:4])
+    assert shown.to(shown.presence(conn, epoch=of_two, head=0)) == both(answer)
+
+
+def test_one_answer_in_ten_seconds():
+    """A member, whatever they are about."""
+    world, guest = talking()
+    shown, peer = Shown(world, guest), guest.peer
+    for counts_first in (False, True):
+        cases = [shown.presence(conn, counter=9) for conn in (peer.conn - CONNECTION, peer.conn ^ 1)]
+        conn = next_conn(peer.conn, b"\0\0")
+        cases.insert(0 if counts_first else 2, shown.presence(conn, head=1))
+        before = told(world, peer)
+        assert len(shown.to(*cases)) == 2
+        peer.conn, peer.counter = conn, 1
+        assert told(world, peer) == before + 2
+
+
+def told(world, peer):
+    return [peer.keys.parse_topic(topic).stream for topic, _, _ in world.log].count("h")
