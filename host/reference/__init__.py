@@ -8,7 +8,8 @@ member in earnest.
     encoding, primitives, ristretto      sections 1, 3.4
     names, frames, randomness, storage   sections 2 to 5, 12
     joins, notes, presence               sections 6 to 8
-    handshake, cpace, conversations      sections 9, 10
+    handshake, cpace                     section 9
+    epochs, conversations                sections 9.5, 10
     packages, agreement, ratchet         sections 16, 17
     private, control, notice             sections 18.2, 20, 22
     members, zpinc, smmp                 the halves at work: who reads a whole channel, or a whole group, and checks it

@@ -162,18 +162,20 @@ def build_ask(keys: ChannelKeys, uid: str, sid: bytes, ask: Ask, nonce: bytes) -
     return seal(keys.msgkey, ad, nonce, u8(ASK) + b"".join(ask.sids))
 
 
-def session_above(stale: Stale, own: Standing, largest: int) -> int | None:
-    """The counter of the new session that the answer calls for, if it does (6.4); `largest` is the largest accepted.
+def session_above(stale: Stale, own: Standing, largest: int) -> int:
+    """The counter of the new session that the answer calls for (6.4), else Reject; `largest`: accepted so far.
 
     That it is done at most once in ten seconds is for who has a clock.
     """
+    if stale.sid != own.sid:
+        raise Reject("stale", "about another session")
     if not own.is_old(stale) and not own.is_not_alone(stale):
-        return None
+        raise Reject("duplicate", "nothing that is above")
     named = max(stale.lamport, largest, own.lamport)
-    if named >= MAX_LAMPORT > largest:
-        return None
     new = min(1 + named, MAX_LAMPORT)
-    return new if new <= largest + JUMP else None
+    if named >= MAX_LAMPORT > largest or new > largest + JUMP:
+        raise Reject("jump")
+    return new
 
 
 def build_stale(keys: ChannelKeys, uid: str, sid: bytes, stale: Stale, nonce: bytes) -> bytes:

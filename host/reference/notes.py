@@ -108,10 +108,14 @@ class Window:
         return self._ready()
 
     @property
+    def there(self) -> bool:
+        """Only who is misses what a later join tells of."""
+        return self.handed or self.first is not None
+
+    @property
     def hole(self) -> tuple[int, int] | None:
         """(first, last) of the missing numbers that are waited for."""
-        there = self.handed or self.first is not None
-        end = min(self.held, default=self.head if there else 0)
+        end = min(self.held, default=self.head if self.there else 0)
         return (self.next, end - 1) if end > self.next else None
 
     def skip_gap(self) -> tuple[int, int, list[Note]]:
@@ -122,11 +126,19 @@ class Window:
         self.next, self.fresh = last + 1, False
         return first, last, self._ready()
 
+    def forget(self) -> tuple[int, int] | None:
+        """The session is forgotten, or its member has another identity: (first, last) of all that is given up."""
+        if self.hole is None:
+            return None
+        end = max([self.head if self.there else 0, *(seq + 1 for seq in self.held)])
+        given_up = self.next, end - 1
+        self.next, self.held = end, {}
+        return given_up
+
     def _ready(self) -> list[Note]:
         if self.fresh:
-            moved = max([self.head, *(seq + 1 for seq in self.held)]) - self.K
+            moved = min([max([self.head, *(seq + 1 for seq in self.held)]) - self.K, *self.held])
             self.next = max(self.next, moved if self.first is None else min(moved, self.first))
-            self.held = {seq: note for seq, note in self.held.items() if seq >= self.next}
         ready = []
         while self.next in self.held:
             ready.append(self.held.pop(self.next))

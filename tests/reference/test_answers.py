@@ -6,6 +6,7 @@ import pytest
 from guest import among_two
 
 from reference import handshake as hs
+from reference.encoding import Reject
 from reference.joins import JUMP, MAX_LAMPORT, Stale, Standing, build_join, session_above
 from reference.notes import ring_digest
 from reference.presence import AWAKE, CONNECTION, LEFT, WILL_COUNTER, Presence, build_presence, next_conn
@@ -14,39 +15,47 @@ from reference.primitives import ed25519_public
 SID, EPOCH = bytes(range(16)), bytes(range(16, 32))
 OWN, LARGEST = Standing(SID, 5, 3 * CONNECTION + 7, 3, EPOCH, 4), 9
 ANSWERS = [
-    (Stale(SID, 4), None),  # our own is above
+    (Stale(SID, 4), "duplicate"),  # our own is above
     (Stale(SID, 5), 10),
     (Stale(SID, 77), 78),
     (Stale(SID, LARGEST + JUMP - 1), LARGEST + JUMP),
-    (Stale(SID, LARGEST + JUMP), None),  # nobody would take that join
-    (Stale(SID, MAX_LAMPORT), None),
+    (Stale(SID, LARGEST + JUMP), "jump"),  # nobody would take that join
+    (Stale(SID, MAX_LAMPORT), "jump"),
     (Stale(SID, conn=OWN.conn), 10),
-    (Stale(SID, conn=OWN.conn - 1), None),
-    (Stale(SID, conn=OWN.conn + 1), None),
-    (Stale(SID, conn=OWN.conn - CONNECTION), None),
-    (Stale(SID, conn=2**32 - 1), None),
-    (Stale(SID), None),
-    (Stale(SID, notes=3), None),
+    (Stale(SID, conn=OWN.conn - 1), "duplicate"),
+    (Stale(SID, conn=OWN.conn + 1), "duplicate"),
+    (Stale(SID, conn=OWN.conn - CONNECTION), "duplicate"),
+    (Stale(SID, conn=2**32 - 1), "duplicate"),
+    (Stale(SID), "duplicate"),
+    (Stale(SID, notes=3), "duplicate"),
     (Stale(SID, notes=4), 10),
     (Stale(SID, notes=2**31 - 1, epoch=EPOCH[:4]), 10),
-    (Stale(SID, epoch=EPOCH[:4], said=4), None),
+    (Stale(SID, epoch=EPOCH[:4], said=4), "duplicate"),
     (Stale(SID, epoch=EPOCH[:4], said=5), 10),
     (Stale(SID, epoch=EPOCH[:4], said=2**32 - 1), 10),
-    (Stale(SID, epoch=EPOCH[1:5], said=5), None),
-    (Stale(SID, said=5), None),
+    (Stale(SID, epoch=EPOCH[1:5], said=5), "duplicate"),
+    (Stale(SID, said=5), "duplicate"),
 ]
 
 
 @pytest.mark.parametrize(("answer", "expected"), ANSWERS)
 def test_what_an_answer_calls_for(answer, expected):
-    assert session_above(answer, OWN, LARGEST) == expected
-    assert session_above(replace(answer, sid=bytes(16)), OWN, LARGEST) is None
-    assert OWN.is_not_alone(answer) == (expected is not None and not answer.lamport)
+    assert called_for(answer, OWN, LARGEST) == expected
+    assert called_for(replace(answer, sid=bytes(16)), OWN, LARGEST) == "stale"
+    assert OWN.is_not_alone(answer) == (isinstance(expected, int) and not answer.lamport)
+
+
+def called_for(answer, own, largest):
+    """The counter of the new session, or why there is none."""
+    try:
+        return session_above(answer, own, largest)
+    except Reject as refused:
+        return refused.reason
 
 
 def test_who_has_no_epoch_has_said_nothing():
     own = replace(OWN, epoch=b"", said=0)
-    assert session_above(Stale(SID, said=1), own, LARGEST) is None
+    assert called_for(Stale(SID, said=1), own, LARGEST) == "duplicate"
 
 
 def test_the_end_of_the_counter():
@@ -54,7 +63,7 @@ def test_the_end_of_the_counter():
     own = replace(OWN, lamport=MAX_LAMPORT)
     assert session_above(Stale(SID, MAX_LAMPORT), own, MAX_LAMPORT) == MAX_LAMPORT
     assert session_above(Stale(SID, conn=OWN.conn), own, MAX_LAMPORT) == MAX_LAMPORT
-    assert session_above(Stale(SID, MAX_LAMPORT), OWN, MAX_LAMPORT - 1) is None
+    assert called_for(Stale(SID, MAX_LAMPORT), OWN, MAX_LAMPORT - 1) == "jump"
     assert session_above(Stale(SID, MAX_LAMPORT - 1), OWN, MAX_LAMPORT - JUMP) == MAX_LAMPORT
 
 
@@ -78,18 +87,19 @@ def largest(guest):
 
 # What stands in an answer to a member that stands so (its present session, and the largest lamport).
 NOTHING = [
-    lambda own, top: Stale(bytes(16), top + 5, own.conn, own.notes + 1, own.epoch[:4], own.said + 1),
-    lambda own, top: Stale(own.sid, own.lamport - 1),
-    lambda own, top: Stale(own.sid, top + JUMP),
-    lambda own, top: Stale(own.sid, MAX_LAMPORT),
-    lambda own, top: Stale(own.sid, conn=own.conn + 1),
-    lambda own, top: Stale(own.sid, conn=own.conn - 1),
-    lambda own, top: Stale(own.sid, conn=own.conn + CONNECTION),
-    lambda own, top: Stale(own.sid, notes=own.notes),
-    lambda own, top: Stale(own.sid, epoch=own.epoch[:4], said=own.said),
-    lambda own, top: Stale(own.sid, epoch=bytes((own.epoch[0] ^ 1,)) + own.epoch[1:4], said=own.said + 1),
-    lambda own, top: Stale(own.sid, epoch=own.epoch[:3] + bytes((own.epoch[3] ^ 1,)), said=own.said + 1),
-    lambda own, top: Stale(own.sid, said=own.said + 1),
+    ("stale", lambda own, top: Stale(bytes(16), top + 5, own.conn, own.notes + 1, own.epoch[:4], own.said + 1)),
+    ("duplicate", lambda own, top: Stale(own.sid, own.lamport - 1)),
+    ("jump", lambda own, top: Stale(own.sid, top + JUMP)),
+    ("jump", lambda own, top: Stale(own.sid, MAX_LAMPORT)),
+    ("jump", lambda own, top: Stale(own.sid, top + JUMP, conn=own.conn)),
+    ("duplicate", lambda own, top: Stale(own.sid, conn=own.conn + 1)),
+    ("duplicate", lambda own, top: Stale(own.sid, conn=own.conn - 1)),
+    ("duplicate", lambda own, top: Stale(own.sid, conn=own.conn + CONNECTION)),
+    ("duplicate", lambda own, top: Stale(own.sid, notes=own.notes)),
+    ("duplicate", lambda own, top: Stale(own.sid, epoch=own.epoch[:4], said=own.said)),
+    ("duplicate", lambda own, top: Stale(own.sid, epoch=bytes((own.epoch[0] ^ 1,)) + own.epoch[1:4], said=own.said + 1)),
+    ("duplicate", lambda own, top: Stale(own.sid, epoch=own.epoch[:3] + bytes((own.epoch[3] ^ 1,)), said=own.said + 1)),
+    ("duplicate", lambda own, top: Stale(own.sid, said=own.said + 1)),
 ]
 SOMETHING = {
     "lamport": lambda own, top: Stale(own.sid, own.lamport),
@@ -107,9 +117,12 @@ def test_what_the_core_takes_no_notice_of():
     anna = guest.peer.view.by_uid("anna")
     own, top = guest.peer.view.standing(anna), largest(guest)
     assert (own.notes, own.said) == (2, 2) and own.epoch
-    for make in NOTHING:
-        assert session_above(make(own, top), own, top) is None
+    drops = world.channels["anna"].out.drops
+    for reason, make in NOTHING:
+        assert called_for(make(own, top), own, top) == reason
+        before = drops.get(reason, 0)
         guest.say(guest.peer.stale(make(own, top)))
+        assert drops.get(reason) == before + 1
         assert anna.current.sid == own.sid
     assert not told_of_itself(world)
 
@@ -197,6 +210,7 @@ def both(answer):
 COUNTS = [
     ({}, False),
     ({"head": 1}, True),
+    ({"head": 1, "counter": 7}, True),
     ({"head": 0, "said": 0}, True),
     ({"said": 1}, True),
     ({"said": 3}, False),
@@ -217,7 +231,7 @@ def test_counts_that_are_answered():
         answer = Stale(own.sid, notes=2, epoch=epoch[:4], said=2 if epoch == own.epoch else 0)
         conn = next_conn(guest.peer.conn, guest.peer.draw(2))
         assert shown.to(shown.presence(conn, **changes)) == (both(answer) if answered else {}), changes
-        guest.peer.conn, guest.peer.counter = conn, 1
+        guest.peer.conn, guest.peer.counter = conn, changes.get("counter", 1)
     assert not shown.to(shown.presence(guest.peer.conn, counter=7, head=1)), "not the first of its connection"
     guest.peer.counter = 7
     will = shown.presence(next_conn(guest.peer.conn, bytes(2)), counter=WILL_COUNTER, status=LEFT, head=0, epoch=bytes(16), said=0)

@@ -75,6 +75,11 @@ class Owing:
         self.guest.say(self.peer.presence())
         self._take(self.windows[self.peer.sid].hear(self.peer.seq))
 
+    def forgotten(self):
+        """The three newest sessions are kept: what the one before them owes is given up at once."""
+        *before, _, _, _ = self.windows.values()
+        return [hole for hole in (window.forget() for window in before) if hole]
+
     def end(self, heard=True, lost=False, **told):
         """A new session, by a join and, if it is heard, a keepalive; told: instead of what `ended` should be."""
         self.peer.new_session()
@@ -221,6 +226,19 @@ def test_a_fresh_window():
     owing.agree((5, 8))
 
 
+@pytest.mark.parametrize("come", [(), (8, 3, 5), range(3, 9)])
+def test_what_is_held_is_handed_over_though_a_ring_holds_it_no_more(come):
+    """A fresh window of K = 4 that holds note 2 when note 9 comes: 3 to 8 were missed since, unless they come."""
+    owing = Owing(K=4)
+    owing.end(heard=False)
+    sid, publications = owing.peer.sid, [owing.peer.note(b"%d" % i) for i in range(10)]
+    for seq in (2, 9, *come):
+        owing.guest.say(publications[seq])
+        owing._take(owing.windows[sid].take(Note(sid, seq, 0, b"%d" % seq)))
+    assert owing.handed[0] == b"2"
+    owing.agree(*{(): [(3, 8)], (8, 3, 5): [(4, 4), (6, 7)]}.get(come, []))
+
+
 def test_a_power_cut_of_who_waits():
     owing = Owing()
     owing.note()
@@ -241,8 +259,30 @@ def test_a_session_that_is_forgotten():
         owing.end()
     assert not owing.gaps()
     owing.end()
-    assert owing.gaps() == [(1, 3)]
-    owing.agree((1, 3))
+    assert owing.gaps() == owing.forgotten() == [(1, 3)]
+
+
+def test_what_is_held_of_a_session_that_is_forgotten():
+    """It is given up with the holes around it, as one."""
+    owing = Owing()
+    owing.note()
+    owing.lost(2)
+    owing.note()
+    owing.lost(2)
+    for _ in range(3):
+        owing.end()
+    assert owing.gaps() == owing.forgotten() == [(1, 5)]
+    assert len(owing.world.messages["anna"]) == len(owing.handed) == 1
+
+
+def test_a_session_that_is_forgotten_and_of_which_no_head_was_heard():
+    """Who was there for none of it misses none."""
+    owing = Owing()
+    owing.end(heard=False)
+    owing.lost(3)
+    for _ in range(3):
+        owing.end()
+    assert owing.gaps() == owing.forgotten() == []
 
 
 def test_told_by_the_join_that_makes_it_forgotten():
@@ -251,8 +291,7 @@ def test_told_by_the_join_that_makes_it_forgotten():
     for ended in (None, None):
         owing.end(ended=ended)
     owing.end()
-    assert owing.gaps() == [(0, 2)]
-    owing.agree((0, 2))
+    assert owing.gaps() == owing.forgotten() == [(0, 2)]
 
 
 @pytest.mark.parametrize("shown", [True, False])
@@ -261,9 +300,12 @@ def test_another_identity_is_approved(shown):
     owing = Owing()
     owing.note()
     owing.lost(2)
+    owing.note()
+    owing.lost()
     owing.end()
     owing.lost(3)
     owing.head()
+    owing.note()
     owing.lost()
     owing.peer.secret = owing.peer.known.identities["guest"] = SecretIdentity(b"another")
     owing.peer.view.by_uid("guest").pinned = None
@@ -273,4 +315,4 @@ def test_another_identity_is_approved(shown):
     for step in (join, approval) if shown else (approval, join):
         assert not owing.gaps()
         owing.guest.say(step) if step is join else owing.world.do(*step)
-    assert owing.gaps() == [(1, 2), (0, 2)]
+    assert owing.gaps() == [window.forget() for window in owing.windows.values()] == [(1, 4), (0, 3)]
