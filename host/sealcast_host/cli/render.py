@@ -48,8 +48,10 @@ EVENTS = {
     "overflow": "messages of {sender} were given up: they came too fast",
     "error": "trouble here: {text}",
 }
-_ALARMING = ("dropped same_uid", "identity_changed", "forged", "removed", "group_failed", "expelled", "notice_unreadable", "forked", "mute",
-             "channel_full", "taken_over", "overflow", "error")  # fmt: skip
+_ALARMING = (
+    "dropped same_uid", "identity_changed", "forged", "removed", "group_failed", "expelled", "notice_unreadable",
+    "forked", "mute", "channel_full", "taken_over", "overflow", "error",
+)  # fmt: skip
 STYLES = {"note": "yellow", "conversation": "cyan", "ratchet": "green"}  # the more secret, the greener
 
 

@@ -129,7 +129,7 @@ class Window:
     # What many windows never change stands here, once for all of them.
     next = None  # None until the ring has been read once
     fresh = True  # nothing was handed over yet: `next` is what the ring could still hold
-    first = None  # the first signed head heard while it was: what came since is owed. Of a former session there may be none
+    first = None  # the first signed head heard while it was, if any: what came since is owed
     head = 0  # the highest signed head heard of
     digests = b""  # of the last `ring` notes delivered without a hole
     gap_at = None
