@@ -273,8 +273,8 @@ def answer_counts(me, epochs, member, p, now, out):
     """A member's first presence in a connection: does it count less than we have from it? Its state came back from a
     backup, or an acknowledgement is still on its way: it knows which."""
     notes, said = member.current.window.next or 0, 0
-    for e in (epochs.current, epochs.previous):
-        if e and e.id == p.epoch and member.tag in [party[0] for party in e.parties]:
+    for e in epochs.readable():
+        if e.id == p.epoch and member.tag in [party[0] for party in e.parties]:
             said = e.chains[e.index(member.tag)][1]
     if notes > p.head or said > p.said[0]:
         _answer(me, member, member.current.sid, 0, bytes(4) + u32(notes) + p.epoch[:4] + u32(said), now, out)

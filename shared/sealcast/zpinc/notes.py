@@ -190,18 +190,18 @@ class Window:
 
     def hole(self, now):
         """Start, keep or stop the clock of a hole."""
-        if self.next is None or not (self.held or self.waits()):
+        if self.next is None or not self.waits():
             self.calm()
         elif self.gap_at is None:
             self.gap_at = now + GAP_MS
 
     def waits(self):
-        """(first, last) of the notes that we know of and have not handed over; None: nothing is owed to us."""
-        first = self.first if self.next is None else self.next
-        end = max([self.head] + [seq + 1 for seq in self.held])
-        if first is None or first >= end or self.fresh and self.first is None:
-            return None
-        return first, end - 1
+        """(first, last) of the notes that we know of and have not handed over; None: none. As long as we have not heard
+        its owner in this session, only what is held counts."""
+        first = [n for n in (self.next, self.first) if n is not None] or sorted(self.held)
+        there = not self.fresh or self.first is not None
+        end = max([self.head if there else 0] + [seq + 1 for seq in self.held])
+        return (first[0], end - 1) if first and first[0] < end else None
 
     def calm(self):
         """No hole that we know of, or a new connection: the ring is read before anything is missed."""

@@ -137,6 +137,16 @@ def test_what_a_forgotten_session_owes_is_given_up_at_once():
     assert len([name for name, _ in solo.events if name == "gap"]) == 1
 
 
+def test_what_is_held_of_a_session_that_we_were_not_there_for_is_given_up_with_it():
+    """No head heard and nothing handed over: what lay in its ring is not missed, but this one we had."""
+    anna = [Peer("anna", i, session=i) for i in range(1, 5)]
+    solo = Solo().connect(anna[0].join())
+    solo.give(*anna[0].note(2))
+    for i, later in enumerate(anna[1:]):
+        solo.give(*later.join(ended=ended((anna[0].session.sid, 6)) if i == 0 else b""))
+    assert solo.event("gap") == {"uid": "anna", "first": 0, "last": 2, "secrecy": "note"}
+
+
 def test_what_a_board_owed_whose_place_another_takes_is_given_up_at_once():
     anna, other = Peer("anna"), Peer("anna", 9, secret=b"another identity of 32 bytes....")
     solo = Solo().connect(anna.join())
