@@ -285,6 +285,18 @@ def test_a_session_that_is_forgotten_and_of_which_no_head_was_heard():
     assert owing.gaps() == owing.forgotten() == []
 
 
+def test_what_is_held_of_a_session_that_is_forgotten_and_of_which_no_head_was_heard():
+    """7.4: what is held beyond a hole is waited for with it; neither is lost unsaid."""
+    owing = Owing()
+    owing.end(heard=False)
+    owing.lost(2)
+    owing.note()
+    owing.lost(3)
+    for _ in range(3):
+        owing.end()
+    assert owing.gaps() == owing.forgotten() == [(0, 2)]
+
+
 def test_told_by_the_join_that_makes_it_forgotten():
     owing = Owing()
     owing.lost(3)
