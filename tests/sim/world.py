@@ -148,7 +148,7 @@ class World:
     def partition(self, uids, ms):
         self.trace("PARTITION", ",".join(sorted(uids)), str(ms))
         self.broker.cut |= uids
-        for uid in uids:
+        for uid in sorted(uids):
             client = self.clients[uid]
             if client.connection:
                 self.at(self.now + KEEPALIVE_S * 1500, self._unreachable, client, client.connection)
