@@ -35,7 +35,7 @@ WAKE = "wake"
 QUEUED = "queued"
 SETTLED = "settled"
 
-FORMAT = const(2)  # of the parts that a STORE has: state.py
+FORMAT = const(3)  # of the parts that a STORE has: state.py
 QUIET = ("duplicate", "late", "outside", "topic")  # part of normal life: counted, not reported
 REPORT_MS = const(10000)  # the same complaint is reported at most this often
 MAX_INBOX = const(64)

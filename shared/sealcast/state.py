@@ -28,7 +28,7 @@ def pack_parts(ch):
     out += [u32(others.lamport), u32(others.approvals[0]), u32(ch.keepalive.conn)]
     out.append(bytes((1 if s else 0,)))
     if s:
-        out.append(u32(s.lamport) + s.sid + s.seed + lv(s.data))
+        out.append(u32(s.lamport) + s.sid + s.seed + lv(s.ended, s.data))
     pack_ring(out, ch.ring)
     pack_outbox(out, ch.out.outbox, ch.ring)
     out.append(u32(epochs.rank[0]) + epochs.rank[1] + bytes((1 if epochs.requested else 0,)))
@@ -108,7 +108,8 @@ def _pack_member(m):
     out.append(bytes((len(m.sessions),)))
     for s in m.sessions:
         w = s.window
-        known = bytes((w.ring, 0 if w.fresh else 1)) + u32(0 if w.fresh else w.next) + u32(w.head)
+        known = bytes((w.ring, 1 if not w.fresh else 0 if w.first is None else 2))
+        known += u32((w.first or 0) if w.fresh else w.next) + u32(w.head)
         out.append(u32(s.lamport) + s.sid + s.S + known)
     return b"".join(out)
 

@@ -72,6 +72,7 @@ class Checks:
         self.live = {}  # receiver -> {body}, delivered as live
         self.order = {}  # (receiver, lineage, sid) -> last seq
         self.gaps = {}  # (receiver, lineage, sender) -> [(first, last)]
+        self.doubtful = {}  # sid -> [(first, last)]: its owner was told that others may have taken these for older ones
         self.owed_from = {}  # (receiver, lineage, sid) -> seq of the first note that is owed
         self.sent = {}  # (sender, lineage, sid) -> number of notes that are durable
         self.notes = self.talks = self.historic = self.again = self.gap_count = self.live_count = 0
@@ -227,6 +228,8 @@ class Checks:
             )
         if name in ("forged", "dropped"):
             reason = detail["reason"]
+            if reason == "same_uid" and "first" in detail:
+                self.doubtful.setdefault(self._sid, []).append((detail["first"], detail["last"]))
             if reason in ("signature", "identity") or reason == "ring" and not self.world.storage_lost:
                 raise Broken("an honest member was taken for a forger: " + reason)
         if name == "error":
@@ -259,7 +262,7 @@ class Checks:
                 continue
             if seq < self.owed_from.get(me + (sid,), 1 << 40) or body in got:
                 continue
-            if not any(first <= seq <= last for first, last in gaps):
+            if not any(first <= seq <= last for first, last in [*gaps, *self.doubtful.get(sid, ())]):
                 raise Broken(
                     "invariant 9: note %d of %s is missing at %s and was not reported" % (seq, uid, receiver.uid)
                 )

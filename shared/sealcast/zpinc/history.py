@@ -13,7 +13,7 @@ from ..wire import BARRIER, NOTE, PRESENCE, header
 from . import places as left
 from .identity import open_join
 from .members import CONN, WILL
-from .messages import deliver_notes
+from .messages import deliver_notes, missing
 from .notes import GAP_MS, drain, frame_digest
 from .presence import presence_conn, verify
 
@@ -137,6 +137,5 @@ def tick(me, members, reading, now, out):
                 w.gap_at = now + (_LATE_MS if w.fresh else GAP_MS)
                 want(me, reading, member, now, out)
             else:
-                first, last = w.skip()
-                out.lost("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "note"})
+                missing(member, w.skip(), "note", out)
                 deliver_notes(me, member, drain(reading, member, now), now, out)

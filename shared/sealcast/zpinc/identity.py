@@ -7,6 +7,8 @@ from ..errors import Reject
 from ..wire import JOIN, Reader, header, u32
 
 MAX_DATA = const(64)
+ENDED = const(8)  # bytes that tell of a former session
+MAX_ENDED = const(3)
 JOIN_SLOTS = const(4)  # the joins kept on the broker, so that notes of recent sessions stay verifiable
 
 
@@ -39,15 +41,16 @@ def fingerprint(suite, public):
 
 
 class Join:
-    """One session of a member: (lamport, sid) orders sessions; S verifies what the session signs; data is what the
-    member says of itself, UTF-8."""
+    """One session of a member: (lamport, sid) orders sessions; S verifies what the session signs; ended: its former
+    sessions, joined: the sid's beginning (4) and the number of notes; data is what the member says of itself, UTF-8."""
 
-    def __init__(self, lamport, sid, public, S, ring, data=b""):
+    def __init__(self, lamport, sid, public, S, ring, ended=b"", data=b""):
         self.lamport = lamport
         self.sid = sid
         self.public = public
         self.S = S
         self.ring = ring
+        self.ended = ended
         self.data = data
 
     @property
@@ -55,7 +58,13 @@ class Join:
         return (self.lamport, self.sid)
 
     def body(self):
-        return u32(self.lamport) + self.public + self.S + bytes((self.ring,)) + self.data
+        ended = bytes((len(self.ended) // ENDED,)) + self.ended
+        return u32(self.lamport) + self.public + self.S + bytes((self.ring,)) + ended + self.data
+
+
+def ends(ended):
+    """-> [(beginning of a sid, number of notes)]."""
+    return [(ended[i : i + 4], int.from_bytes(ended[i + 4 : i + 8], "big")) for i in range(0, len(ended), ENDED)]
 
 
 def seal_join(keys, rng, identity, tag, join):
@@ -71,14 +80,17 @@ def open_join(keys, frame, tag):
     ad, sid, seq, pt = keys.open(frame, JOIN, tag)
     r = Reader(pt)
     lamport, public, S, ring = r.uint(4), r.take(64), r.take(32), r.uint(1)
-    data = r.rest()
-    if lamport != seq or not 1 <= ring <= 64 or not SIG <= len(data) <= SIG + MAX_DATA:
+    n = r.uint(1) if len(pt) > r.pos + SIG else 0  # by version 0.1
+    ended, data = r.take(n * ENDED), r.rest()
+    if lamport != seq or not 1 <= ring <= 64 or n > MAX_ENDED or not SIG <= len(data) <= SIG + MAX_DATA:
         raise Reject("format")
     data = data[:-SIG]
+    if [end for _, end in ends(ended) if end > 0x7FFFFFFF]:
+        raise Reject("format")
     try:
         data.decode()
     except ValueError:  # not UTF-8
         raise Reject("format")
     verify_signed(keys.suite, public[32:], JOIN_LABEL, ad, pt)
     high_order(public[:32])  # else it could be sealed nothing, and block what is for all
-    return Join(lamport, sid, public, S, ring, data)
+    return Join(lamport, sid, public, S, ring, ended, data)

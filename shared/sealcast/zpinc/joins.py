@@ -9,11 +9,11 @@ from . import epochs as agreed
 from . import places as left
 from .epochs import STALE
 from .heard import MARK, Heard
-from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
+from .identity import ENDED, JOIN_SLOTS, MAX_ENDED, Join, ends, fingerprint, open_join, seal_join
 from .me import MySession
-from .members import CONN, GONE, WILL, Member
-from .messages import next_note
-from .notes import MAX_MISSED, parts
+from .members import GONE, WILL, Member
+from .messages import missing, next_note
+from .notes import DIGEST, MAX_MISSED, parts
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
@@ -26,8 +26,12 @@ _SID_STEP = const(4096)
 
 
 def begin(me, ring, epochs, now, out):
-    """A new session, with numbers and keys that nobody has used; its place in the order comes with `take_place`."""
-    me.session = MySession(me.suite, 0, me.rng.bytes(16), me.rng.bytes(32), me.data)
+    """A new session, with numbers and keys that nobody has used; its place in the order comes with `take_place`. It
+    tells how far the former ones came: what the last of them wrote may lie in no ring any more."""
+    s, ended = me.session, b""
+    if s:
+        ended = ((s.sid[:4] + u32(ring.unsent) if ring.unsent else b"") + s.ended)[: ENDED * MAX_ENDED]
+    me.session = MySession(me.suite, 0, me.rng.bytes(16), me.rng.bytes(32), ended, me.data)
     ring.restart()
     out.outbox.orphan()
     agreed.orphan(me, epochs, now, out)
@@ -53,30 +57,33 @@ def take_place(me, members, own, out):
 
 def publish(me, out):
     s = me.session
-    join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"], s.data)
+    join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"], s.ended, s.data)
     out.publish(me.topic("j", s.lamport % JOIN_SLOTS), seal_join(me.keys, me.rng, me.identity, me.tag, join), True)
 
 
-def _not_alone(me, now, out):
-    """A clone goes on from our state, or went on before a backup of it came back: a person has to know."""
-    if out.may_report("same_uid", now):
-        out.event("dropped", {"reason": "same_uid", "uid": me.uid, "count": 1})
+def _not_alone(me, ring, out):
+    """A clone goes on from our state, or went on before a backup of it came back: a person has to know, and which
+    notes of ours may have been taken for those that the others have under their numbers."""
+    first = ring.next - len(ring.digests) // DIGEST
+    out.lost("dropped", {"reason": "same_uid", "uid": me.uid, "count": 1, "first": first, "last": ring.unsent - 1})
 
 
 def stale(me, members, ring, epochs, conn, pt, now, out):
-    """A peer's answer: our join or our connection came with too small a number. Begin anew above it. Raises Reject."""
+    """A peer's answer: something of ours came with too small a number. Begin anew above it. Raises Reject."""
     r = Reader(pt)
-    _, sid, lamport, high = r.uint(1), r.take(16), r.uint(4), r.uint(4)
+    _, sid, lamport, about, notes, epoch, said = r.uint(1), r.take(16), r.uint(4), r.uint(4), r.uint(4), r.take(4), r.uint(4)
     r.end()
-    if sid != me.session.sid or lamport < me.session.lamport and high <= conn:
+    e = epochs.current
+    past = about == conn or notes > ring.next or e and e.id[:4] == epoch and said > e.chains[e.index(me.tag)][1]
+    if sid != me.session.sid or lamport < me.session.lamport and not past:
         raise Reject("stale")
     # Ours will be one above
     if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX and members.lamport < LAMPORT_MAX:
         raise Reject("jump")
     if not out.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
         raise Reject("stale")
-    if high // CONN == conn // CONN > 0:
-        _not_alone(me, now, out)
+    if past:
+        _not_alone(me, ring, out)
     members.lamport = max(members.lamport, lamport)
     own = me.session.order
     begin(me, ring, epochs, now, out)
@@ -108,7 +115,7 @@ def settle(me, members, ring, epochs, reading, places, now, out):
     if me.joined and (used or me.session.data != me.data):
         # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
         if used:
-            _not_alone(me, now, out)
+            _not_alone(me, ring, out)
         unsent = _unsent(me, ring, out)
         begin(me, ring, epochs, now, out)
     if not me.joined:
@@ -142,10 +149,19 @@ def _unsent(me, ring, out):
 # --- the others'
 
 
+def _forget(member, s, out):
+    """This session is one too many: nobody will ask for what it still owes us."""
+    lost = s.window.waits()
+    if lost:
+        missing(member, lost, "note", out)
+
+
 def pin(member, public, out):
     """Another identity from here on: what was said before was said by another."""
     member.public, member.refused, member.approved = public, None, None
     member.floor = min(member.current.lamport, LAMPORT_MAX - 1) if member.current else member.floor
+    for s in member.sessions:
+        _forget(member, s, out)
     member.sessions, member.data = [], b""
     member.status = GONE
     out.dirty = True
@@ -203,12 +219,12 @@ def admit(me, members, reading, places, member, join, online, now, out):
         raise Reject("identity")
     if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > members.lamport + LAMPORT_JUMP:
         raise Reject("jump")
-    before = member.current
+    former, before = list(member.sessions), member.current
     try:
         newest = member.admit(join)
     except Reject as e:
         if e.reason == "stale" and online:
-            answer_stale(me, member, join.sid, members.lamport, 0, now, out)
+            answer_join(me, members, member, join.sid, now, out)
         raise
     if member.public is None:
         member.public = join.public
@@ -216,11 +232,15 @@ def admit(me, members, reading, places, member, join, online, now, out):
     members.by_tag[member.tag] = member
     members.note(join.order)
     out.dirty = True
+    for s in former:
+        s.window.head = max([s.window.head] + [end for sid, end in ends(join.ended) if sid == s.sid[:4]])
+        if s not in member.sessions:
+            _forget(member, s, out)
     if newest:
         left.arrived(places, member, out)
         out.event("joined", {"uid": member.uid, "again": before is not None, "data": member.data.decode()})
     elif online:
-        answer_stale(me, member, join.sid, members.lamport, 0, now, out)
+        answer_join(me, members, member, join.sid, now, out)
     if reading.missed.pop(join.sid, None) is not None:  # what it said of itself was in vain
         out.subscribe(me.topics.make(member.name, "p"))
     if online:
@@ -228,8 +248,28 @@ def admit(me, members, reading, places, member, join, online, now, out):
     return member.tag if newest else None
 
 
-def answer_stale(me, member, sid, lamport, conn, now, out):
-    """Tell a member that came with a Lamport counter or a connection number of the past (0: not that) what we know."""
+def _answer(me, member, sid, lamport, about, now, out):
     if out.may_report("stale" + member.uid, now):
-        body = bytes((STALE,)) + sid + u32(lamport) + u32(conn)
+        body = bytes((STALE,)) + sid + u32(lamport) + about
         out.publish(me.topic("h"), me.seal(header(HANDSHAKE, me.session.sid, 0), body))
+
+
+def answer_join(me, members, member, sid, now, out):
+    """Tell a member that came with a session of the past how far the order has come."""
+    _answer(me, member, sid, members.lamport, bytes(16), now, out)
+
+
+def answer_presence(me, member, conn, now, out):
+    """And one that came with a connection of the past which connection that is."""
+    _answer(me, member, member.current.sid, 0, u32(conn) + bytes(12), now, out)
+
+
+def answer_counts(me, epochs, member, p, now, out):
+    """A member's first presence in a connection: does it count less than we have from it? Its state came back from a
+    backup, or an acknowledgement is still on its way: it knows which."""
+    notes, said = member.current.window.next or 0, 0
+    for e in (epochs.current, epochs.previous):
+        if e and e.id == p.epoch and member.tag in [party[0] for party in e.parties]:
+            said = e.chains[e.index(member.tag)][1]
+    if notes > p.head or said > p.said[0]:
+        _answer(me, member, member.current.sid, 0, bytes(4) + u32(notes) + p.epoch[:4] + u32(said), now, out)

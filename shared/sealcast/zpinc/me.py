@@ -15,12 +15,13 @@ GROUP = const(2)
 
 class MySession:
     """Our own session: what signs as us until storage is lost. lamport is 0 until its join has a place in the order;
-    data stands in that join."""
+    ended and data stand in that join."""
 
-    def __init__(self, suite, lamport, sid, seed, data=b""):
+    def __init__(self, suite, lamport, sid, seed, ended=b"", data=b""):
         self.lamport = lamport
         self.sid = sid
         self.seed = seed
+        self.ended = ended
         self.data = data
         self.S = suite.ed25519_public(seed)
 

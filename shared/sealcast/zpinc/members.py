@@ -18,8 +18,7 @@ UNHEARD = const(5)  # known from our storage, not heard of in this run: still pr
 STATUS = {AWAKE: "awake", ASLEEP: "asleep", LEFT: "left", GONE: "gone", UNHEARD: "unheard"}
 PRESENT = (AWAKE, ASLEEP, UNHEARD)
 
-# Connections are numbered in steps of this, with a random rest: a restored state takes another one. The rest CONN - 1
-# is given to none: it stands for all in an answer, which names more than the number that it answers (joins.stale)
+# Connections are numbered in steps of this, with a random rest: a restored state takes another one
 CONN = const(65536)
 WILL = U32  # the counter of a last will: after every keepalive of its connection
 MAX_SESSIONS = const(3)

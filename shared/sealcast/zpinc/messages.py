@@ -70,8 +70,9 @@ def deliver_notes(me, member, notes, now, out):
         out.dirty = True
 
 
-def _missing(member, first, last, out):
-    out.lost("gap", {"uid": member.uid, "first": first, "last": last, "secrecy": "conversation"})
+def missing(member, lost, secrecy, out):
+    """lost: (first, last)."""
+    out.lost("gap", {"uid": member.uid, "first": lost[0], "last": lost[1], "secrecy": secrecy})
 
 
 def missed(me, epochs, member, said, out):
@@ -84,7 +85,7 @@ def missed(me, epochs, member, said, out):
             if epoch and epoch.id[: len(name)] == name and member.tag in [p[0] for p in epoch.parties]:
                 lost = epoch.skip(me.suite, member.tag, count)
                 if lost:
-                    _missing(member, lost[0], lost[1], out)
+                    missing(member, lost, "conversation", out)
 
 
 def receive_conversation(me, members, epochs, member, frame, now, out):
@@ -104,7 +105,7 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     epoch.messages += 1
     out.dirty = True
     if number > expected:
-        _missing(member, expected, number - 1, out)
+        missing(member, (expected, number - 1), "conversation", out)
     if epoch is epochs.current:
         member.epoch = epoch.id
     if signed:  # unsigned it proves only the key, which a man in the middle has too

@@ -129,7 +129,7 @@ class Window:
     # What many windows never change stands here, once for all of them.
     next = None  # None until the ring has been read once
     fresh = True  # nothing was handed over yet: `next` is what the ring could still hold
-    first = None  # the first signed head heard while it was: what came since is owed
+    first = None  # the first signed head heard while it was: what came since is owed; of a former session we may hear none
     head = 0  # the highest signed head heard of
     digests = b""  # of the last `ring` notes delivered without a hole
     gap_at = None
@@ -169,11 +169,13 @@ class Window:
             self.held = {seq: self.held[seq] for seq in self.held if seq >= self.next}
 
     def confirmed(self, head):
-        """Its owner has signed this head: is there nothing more to come from before?"""
-        if self.first is None:
+        """Its owner has signed this head: is there nothing more to come from before? -> is this to be stored?"""
+        before = self.first, self.fresh
+        if self.fresh and self.first is None:
             self.first = head
         if self.next == head:
             self.fresh = False
+        return before != (self.first, self.fresh)
 
     def ready(self):
         """Notes that can be delivered now, in order."""
@@ -188,10 +190,16 @@ class Window:
 
     def hole(self, now):
         """Start, keep or stop the clock of a hole."""
-        if self.next is None or not (self.held or self.head > self.next):
+        if self.next is None or not (self.held or self.waits()):
             self.calm()
         elif self.gap_at is None:
             self.gap_at = now + GAP_MS
+
+    def waits(self):
+        """(first, last) of the notes that we know of and have not handed over; None: nothing is owed to us."""
+        first = self.first if self.next is None else self.next
+        end = max([self.head] + [seq + 1 for seq in self.held])
+        return (first, end - 1) if first is not None and first < end and not (self.fresh and self.first is None) else None
 
     def calm(self):
         """No hole that we know of, or a new connection: the ring is read before anything is missed."""

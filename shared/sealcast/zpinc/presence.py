@@ -117,7 +117,7 @@ class Keepalive:
 def will(me, ring, epochs, keepalive, out):
     """A new connection begins: the frame that the broker publishes when it ends without a goodbye."""
     step = keepalive.conn // CONN % (U32 // CONN - 1) + 1  # at their end the session ends, too: see Channel.connecting
-    keepalive.conn = step * CONN + int.from_bytes(me.rng.bytes(2), "big") % (CONN - 1)
+    keepalive.conn = step * CONN + int.from_bytes(me.rng.bytes(2), "big")
     keepalive.counter = 0
     out.dirty = True
     p = _own(me, ring, epochs, keepalive, LEFT, 0, b"", out)
@@ -172,10 +172,14 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
         counter, p, signed = open_presence(me, members, group, frame, member)
     except Reject as e:
         if e.reason in ("behind", "same_uid"):
-            old = frame[2:18] != member.current.sid
-            number = (members.lamport, 0) if old else (0, conn | (CONN - 1))
-            need("zpinc.joins").answer_stale(me, member, frame[2:18], number[0], number[1], now, out)
+            joins, sid = need("zpinc.joins"), frame[2:18]
+            if sid != member.current.sid:
+                joins.answer_join(me, members, member, sid, now, out)
+            else:
+                joins.answer_presence(me, member, presence_conn(me.keys.open(frame, PRESENCE, member.tag)[3]), now, out)
         raise
+    if counter != WILL and conn != p.conn:
+        need("zpinc.joins").answer_counts(me, epochs, member, p, now, out)
     for m in members.by_tag.values():  # one object for all who say the same
         if m.epoch == p.epoch:
             p.epoch = m.epoch
@@ -189,7 +193,7 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
         out.event(STATUS[member.status], {"uid": member.uid})
     if counter != WILL:
         member.mark = members.heard.add(me.suite, signed, p.heard + member.mark, None)
-        member.current.window.confirmed(p.head)
+        out.dirty = member.current.window.confirmed(p.head) or out.dirty
         if ring_matches(me.suite, member.current.window, p) is False:
             out.complain("ring", member.uid, now)
         missed(me, epochs, member, ((p.epoch, p.said[0]), p.said[1:]), out)
