@@ -12,7 +12,7 @@ from pathlib import Path
 
 if __name__ == "__main__":
     ROOT = Path(__file__).resolve().parents[2]
-    sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "tests")]
+    sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "tests"), str(ROOT / "tests/support")]
 
 from sim.group_schedule import GroupStory
 from sim.lying import LyingStory
