@@ -389,7 +389,7 @@ class Channel:
 
     def _next_wake(self, now):
         epochs, others = self.epochs, self.others
-        times = [self._flush_at, self._sweep_at, self.keepalive.due, epochs.previous_until if epochs.previous else None]
+        times = [self._flush_at, self._sweep_at, self.keepalive.due] + agreed.ends(epochs)
         if self.phase != OFFLINE:
             times += self.reading.times(others)
         if self.phase == ONLINE:

@@ -28,7 +28,7 @@ def pack_parts(ch):
     out += [u32(others.lamport), u32(others.approvals[0]), u32(ch.keepalive.conn)]
     out.append(bytes((1 if s else 0,)))
     if s:
-        out.append(u32(s.lamport) + s.sid + s.seed + lv(s.ended, s.data))
+        out.append(u32(s.lamport) + s.sid + s.seed + lv(s.data, s.ended))
     pack_ring(out, ch.ring)
     pack_outbox(out, ch.out.outbox, ch.ring)
     out.append(u32(epochs.rank[0]) + epochs.rank[1] + bytes((1 if epochs.requested else 0,)))

@@ -45,7 +45,7 @@ def _unpack(ch, r):
     ch.keepalive.conn = r.uint(4)
     if r.uint(1) == 1:
         lamport, sid, signer = r.uint(4), r.take(16), r.take(32)
-        me.session = MySession(me.suite, lamport, sid, signer, r.lv() if form > 2 else b"", r.lv() if form > 1 else b"")
+        me.session = MySession(me.suite, lamport, sid, signer, r.lv() if form > 1 else b"", r.lv() if form > 2 else b"")
     unpack_ring(r, ch.ring)
     unpack_outbox(r, ch.out.outbox, ch.ring)
     epochs.rank = (r.uint(4), r.take(16))
@@ -123,7 +123,7 @@ def _unpack_member(r, roster, form):
         lamport, sid, S = r.uint(4), r.take(16), r.take(32)
         ring, has, upto, head = r.uint(1), r.uint(1), r.uint(4), r.uint(4)
         if kept:
-            m.admit(Join(lamport, sid, public, S, ring, b"", data))
+            m.admit(Join(lamport, sid, public, S, ring, data))
             window = m.current.window
             window.head = head
             if has == 1:

@@ -109,6 +109,7 @@ class Epochs:
         self.pending = None  # keyed, not yet confirmed by all: readable
         self.previous = None
         self.previous_until = 0
+        self.passed = []  # [(epoch, until)]: keyed, and passed over before all had confirmed; others may speak in them
         self.requested = False
         self.propose_at = None
         self.not_before = 0
@@ -118,6 +119,9 @@ class Epochs:
         self.answer_at = 0
         self.spent_until = -(1 << 29)  # how far back others' proposals have used up their allowance
         self.apart_at = None  # when the others have all named another epoch for long enough
+
+    def readable(self):
+        return [e for e in [self.current, self.pending, self.previous] + [e for e, _ in self.passed] if e]
 
     def running(self):
         return self.attempt is not None and self.attempt.state != CONFIRMED
@@ -225,8 +229,8 @@ def at_work(epochs, now):
 
 def find(epochs, epoch_id):
     """The epoch a conversation frame names; Reject("epoch") when it is none of ours (any more)."""
-    for e in (epochs.current, epochs.pending, epochs.previous):
-        if e and e.id == epoch_id:
+    for e in epochs.readable():
+        if e.id == epoch_id:
             return e
     raise Reject("epoch")
 
@@ -243,6 +247,7 @@ def abort(me, members, epochs, reason, uid, now, out):
     """The attempt in progress cannot succeed. uid: whose fault it is, or None."""
     a, epochs.attempt = epochs.attempt, None
     a.forget(me.suite)
+    pass_over(epochs, now)
     epochs.not_before = now + INTERVAL_MS
     waiting = [members.uid_of(tag) for tag in a.waiting_for()]
     out.event("handshake_failed", {"reason": reason, "uid": uid, "waiting": waiting})
@@ -257,9 +262,22 @@ def resume(epochs, now):
 
 
 def expire(epochs, now, out):
-    """The previous epoch's grace ends, online or not: its keys are erased."""
+    """An epoch's grace ends, online or not: its keys are erased."""
     if epochs.previous and now >= epochs.previous_until:
         _drop_previous(epochs, out)
+    epochs.passed = [(e, until) for e, until in epochs.passed if now < until]
+
+
+def ends(epochs):
+    """When `expire` has something to do."""
+    return [until for _, until in epochs.passed] + ([epochs.previous_until] if epochs.previous else [])
+
+
+def pass_over(epochs, now):
+    """An attempt ends that is not confirmed here. It may be elsewhere, and then its epoch is spoken in."""
+    if epochs.pending:
+        epochs.passed = epochs.passed[-1:] + [(epochs.pending, now + GRACE_MS)]
+        epochs.pending = None
 
 
 def orphan(me, epochs, now, out):
@@ -267,7 +285,8 @@ def orphan(me, epochs, now, out):
     remember."""
     if epochs.attempt:
         epochs.attempt.forget(me.suite)
-    epochs.attempt = epochs.pending = None
+    epochs.attempt = None
+    pass_over(epochs, now)
     if epochs.current:
         retire(epochs, now, out)
         out.event("rekeyed", {"epoch": None, "members": []})

@@ -44,7 +44,7 @@ class Join:
     """One session of a member: (lamport, sid) orders sessions; S verifies what the session signs; ended: its former
     sessions, joined: the sid's beginning (4) and the number of notes; data is what the member says of itself, UTF-8."""
 
-    def __init__(self, lamport, sid, public, S, ring, ended=b"", data=b""):
+    def __init__(self, lamport, sid, public, S, ring, data=b"", ended=b""):
         self.lamport = lamport
         self.sid = sid
         self.public = public
@@ -93,4 +93,4 @@ def open_join(keys, frame, tag):
         raise Reject("format")
     verify_signed(keys.suite, public[32:], JOIN_LABEL, ad, pt)
     high_order(public[:32])  # else it could be sealed nothing, and block what is for all
-    return Join(lamport, sid, public, S, ring, ended, data)
+    return Join(lamport, sid, public, S, ring, data, ended)

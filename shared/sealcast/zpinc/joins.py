@@ -31,7 +31,7 @@ def begin(me, ring, epochs, now, out):
     s, ended = me.session, b""
     if s:
         ended = ((s.sid[:4] + u32(ring.unsent) if ring.unsent else b"") + s.ended)[: ENDED * MAX_ENDED]
-    me.session = MySession(me.suite, 0, me.rng.bytes(16), me.rng.bytes(32), ended, me.data)
+    me.session = MySession(me.suite, 0, me.rng.bytes(16), me.rng.bytes(32), me.data, ended)
     ring.restart()
     out.outbox.orphan()
     agreed.orphan(me, epochs, now, out)
@@ -57,7 +57,7 @@ def take_place(me, members, own, out):
 
 def publish(me, out):
     s = me.session
-    join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"], s.ended, s.data)
+    join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"], s.data, s.ended)
     out.publish(me.topic("j", s.lamport % JOIN_SLOTS), seal_join(me.keys, me.rng, me.identity, me.tag, join), True)
 
 
@@ -75,8 +75,10 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
     r.end()
     e = epochs.current
     past = about == conn or notes > ring.next or e and e.id[:4] == epoch and said > e.chains[e.index(me.tag)][1]
-    if sid != me.session.sid or lamport < me.session.lamport and not past:
+    if sid != me.session.sid:
         raise Reject("stale")
+    if lamport < me.session.lamport and not past:
+        raise Reject("duplicate")
     # Ours will be one above
     if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX and members.lamport < LAMPORT_MAX:
         raise Reject("jump")

@@ -17,7 +17,7 @@ class MySession:
     """Our own session: what signs as us until storage is lost. lamport is 0 until its join has a place in the order;
     ended and data stand in that join."""
 
-    def __init__(self, suite, lamport, sid, seed, ended=b"", data=b""):
+    def __init__(self, suite, lamport, sid, seed, data=b"", ended=b""):
         self.lamport = lamport
         self.sid = sid
         self.seed = seed

@@ -80,9 +80,9 @@ def missed(me, epochs, member, said, out):
 
     said: [(first bytes of the epoch's id, count)].
     """
-    for epoch in (epochs.current, epochs.pending, epochs.previous):
+    for epoch in epochs.readable():
         for name, count in said:
-            if epoch and epoch.id[: len(name)] == name and member.tag in [p[0] for p in epoch.parties]:
+            if epoch.id[: len(name)] == name and member.tag in [p[0] for p in epoch.parties]:
                 lost = epoch.skip(me.suite, member.tag, count)
                 if lost:
                     missing(member, lost, "conversation", out)

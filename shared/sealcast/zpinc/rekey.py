@@ -19,6 +19,7 @@ from .epochs import (
     Proposal,
     abort,
     left,
+    pass_over,
     retire,
     target,
     wanted,
@@ -81,6 +82,7 @@ def begin(me, members, epochs, proposal, now, out):
     proposal.parties = parties  # equal, but the objects we have anyhow: what was read is let go
     if epochs.attempt:
         epochs.attempt.forget(me.suite)
+    pass_over(epochs, now)
     epochs.attempt = cpace.begin(me.keys, me.rng, proposal, names, me.tag, max(orders)[1])
     epochs.rank = proposal.rank
     epochs.requested = True  # until an epoch is confirmed, across failures and power cuts

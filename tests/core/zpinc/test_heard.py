@@ -110,7 +110,7 @@ def test_a_new_session_and_a_new_run_know_of_nothing_before():
     again.barrier()
     assert last(again) == (True, None)
     sid = solo.ch.me.session.sid
-    solo.give(*anna.handshake(0, b"\x05" + sid + (5).to_bytes(4, "big") + bytes(4)))
+    solo.give(*anna.handshake(0, b"\x05" + sid + (5).to_bytes(4, "big") + bytes(16)))
     assert solo.ch.me.session.sid != sid
     solo.give(*note)
     assert last(solo) == (True, None)

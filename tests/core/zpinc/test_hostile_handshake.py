@@ -71,18 +71,39 @@ def test_frames_that_are_too_short_or_unknown():
     share, confirm = bytes((SHARE,)) + bytes(31), bytes((CONFIRM,)) + bytes(127)
     for pt in (b"", b"\x00", b"\xff", bytes((PROPOSE,)), share, confirm, bytes((7,)) + bytes(64)):
         solo.refuses(*(peer.handshake(1, pt) + ("format", "members")))
-    for pt in (bytes((STALE,)), bytes((STALE,)) + bytes(23), bytes((STALE,)) + bytes(25)):
+    for pt in (bytes((STALE,)), bytes((STALE,)) + bytes(35), bytes((STALE,)) + bytes(37)):
         solo.refuses(*(peer.handshake(0, pt) + ("format",)))
 
 
-def test_answers_about_stale_joins_that_are_not_ours_or_go_too_far():
+def answer(sid, lamport=0, conn=0, notes=0, epoch=bytes(4), said=0):
+    return bytes((STALE,)) + sid + u32(lamport) + u32(conn) + u32(notes) + epoch + u32(said)
+
+
+def test_answers_that_are_not_ours_or_go_too_far_or_name_nothing_that_is_above():
     solo, peer = two()
-    sid = solo.ch.me.session.sid
-    lamport = solo.ch.me.session.lamport
-    for body in (bytes(16) + u32(lamport), sid + u32(lamport - 1)):
-        solo.refuses(*(peer.handshake(0, bytes((STALE,)) + body + u32(0)) + ("stale",)))
-    solo.refuses(*(peer.handshake(0, bytes((STALE,)) + sid + u32(lamport + 65536) + u32(0)) + ("jump",)))
-    solo.refuses(*(peer.handshake(0, bytes((STALE,)) + sid + u32(0) + u32(solo.ch.keepalive.conn)) + ("stale",)))
+    agree(solo, peer)
+    sid, lamport, conn = solo.ch.me.session.sid, solo.ch.me.session.lamport, solo.ch.keepalive.conn
+    epoch = solo.ch.epochs.current.id[:4]
+    for body in (
+        answer(bytes(16), lamport, conn, 9), answer(sid, lamport - 1), answer(sid, 0, conn - 1), answer(sid, 0, conn + 1),
+        answer(sid, 0, 0, solo.ch.ring.next, epoch, 0), answer(sid, 0, 0, 0, bytes(4), 1),
+    ):  # fmt: skip
+        solo.refuses(*(peer.handshake(0, body) + ("stale" if body[1:17] != sid else "duplicate",)))
+    solo.refuses(*(peer.handshake(0, answer(sid, lamport + 65536)) + ("jump",)))
+
+
+def test_answers_that_show_that_we_came_from_a_backup():
+    """Others have more from us than we know of: we begin anew and say which of our notes they may have taken for others."""
+    for about in ("conn", "notes", "said"):
+        solo, peer = two()
+        agree(solo, peer)
+        for _ in range(2):
+            solo.run(solo.ch.send(b"x", "note", solo.now))
+        sid, e = solo.ch.me.session.sid, solo.ch.epochs.current.id[:4]
+        counts = {"conn": {"conn": solo.ch.keepalive.conn}, "notes": {"notes": 3}, "said": {"epoch": e, "said": 1}}
+        solo.give(*peer.handshake(0, answer(sid, **counts[about])))
+        assert solo.ch.me.session.sid != sid, about
+        assert solo.event("dropped") == {"reason": "same_uid", "uid": "solo", "count": 1, "first": 0, "last": 1}
 
 
 def test_a_whole_old_handshake_again():

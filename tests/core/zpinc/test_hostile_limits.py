@@ -37,7 +37,7 @@ def test_being_told_that_we_are_stale_costs_one_session_in_ten_seconds_and_ends_
     solo = online(anna.join())
 
     def told(lamport):
-        solo.give(*anna.handshake(0, bytes((STALE,)) + solo.ch.me.session.sid + u32(lamport) + u32(0)))
+        solo.give(*anna.handshake(0, bytes((STALE,)) + solo.ch.me.session.sid + u32(lamport) + bytes(16)))
 
     sessions = []
     for _ in range(5):

@@ -1,7 +1,9 @@
 """A conversation message that its sender was told has been sent is delivered, or reported missing. PROTOCOL.md 6.2, 10.3."""
 
 from room import Room
+from sealcast.wire import HANDSHAKE
 from sealcast.zpinc import messages
+from sealcast.zpinc.epochs import CONFIRM
 from solo import Peer, suite
 
 HEAP = "heapsize=300k"
@@ -100,6 +102,48 @@ def test_a_conversation_message_that_never_came_is_reported_with_its_senders_nex
     a.send(b"waits", "conversation", room.now)
     assert a.epochs.current.said(a.me.tag, a.out.outbox) == 0
     assert a.epochs.current.chains[a.epochs.current.index(a.me.tag)][1] == 1
+
+
+def test_what_was_said_in_an_epoch_that_we_had_the_key_of_and_passed_over_is_heard_or_reported():
+    """Of three two confirm it and speak; the third's confirmations are held back, and the next one comes."""
+    for lost in (False, True):
+        room = Room(["A", "B", "S"])
+        room.advance(5000)
+        told = gaps(room)
+        s, a, publish, hids = room.members["S"], room.members["A"], room.publish, []
+
+        def without_confirmations(topic, payload, retain, room=room, me=s.me, publish=publish, hids=hids):
+            """Those of one handshake do not reach S."""
+            publish(topic, payload, retain)
+            if topic.endswith("/h"):
+                pt = me.keys.open(payload, HANDSHAKE, me.topics.parse(topic)[0][:16])[3]
+                if pt[0] & 127 == CONFIRM:
+                    hids.append(pt[1:33])
+                    if pt[1:33] == hids[0]:
+                        room.queue = [e for e in room.queue if e != ("S", topic, payload)]
+
+        room.publish = without_confirmations
+        first = a.epochs.current
+        room.run("A", a.rekey(room.now))
+        while a.epochs.current is first:
+            room.advance(100)
+        second = a.epochs.current
+        assert s.epochs.current.id == first.id and s.epochs.pending.id == second.id
+        room.run("A", a.send(b"now", "conversation", room.now))
+        spoken = [e for e in room.queue if e[0] == "S" and e[1] and e[1].endswith("/c")]
+        room.queue = [e for e in room.queue if e not in spoken]
+        room.run("B", room.members["B"].rekey(room.now))
+        room.advance(20000)
+        assert s.epochs.current.id == a.epochs.current.id != second.id
+        if lost:
+            room.advance(40000)
+            assert told == [("S", {"uid": "A", "first": 0, "last": 0, "secrecy": "conversation"})]
+        else:
+            room.queue += spoken
+            room.pump()
+            assert ("S", "A", b"now", False) in room.heard
+        room.advance(61000)  # and its keys are gone
+        assert second.id not in [e.id for e in s.epochs.readable()]
 
 
 def test_a_member_that_counts_what_it_never_said_costs_little_and_breaks_nothing():

@@ -116,6 +116,53 @@ def test_member_and_broker_come_back_from_a_backup_and_what_is_said_then_is_hear
     assert room.members["A"].out.drops["same_uid"] == 1 and ("S", "dropped") in room.events
 
 
+def test_a_backup_of_the_connection_that_all_know_last_is_found_out_by_what_was_said_in_it():
+    """Member and broker come back: no number of a connection was used twice, and the broker has no newer note."""
+    for mode in ("note", "conversation"):
+        room = Room(["A", "S"])
+        state, kept = room.stored["S"], dict(room.retained)
+        sid = room.members["S"].me.session.sid
+        room.run("S", room.members["S"].send(b"before", mode, room.now))
+        room.pump()
+        room.retained = kept
+        restored("S", state, room)
+        room.pump()
+        assert room.members["S"].me.session.sid != sid and ("S", "dropped") in room.events
+        room.advance(10000)
+        room.run("S", room.members["S"].send(b"after", mode, room.now))
+        room.advance(120000)
+        assert heard(room) == [("A", "S", b"before"), ("A", "S", b"after")]
+        assert "forged" not in [name for _, name in room.events] and ("A", "gap") not in room.events
+
+
+def test_a_member_that_was_not_answered_yet_by_the_broker_begins_nothing_anew():
+    """The others have its note before it knows that the broker has it; then its connection is another."""
+    room = Room(["A", "S"])
+    s = room.members["S"]
+    sid = s.me.session.sid
+    note(room, "S", b"arrives")
+    room.queue = [e for e in room.queue if e[0] != "S"]
+    room.pump()
+    restored("S", room.stored["S"], room)
+    room.advance(10000)
+    assert room.members["S"].me.session.sid == sid and ("S", "dropped") not in room.events
+    assert heard(room) == [("A", "S", b"arrives")] and not room.members["S"].out.outbox.entries
+
+
+def test_a_presence_that_the_broker_shows_again_begins_nothing():
+    room = Room(["A", "S"])
+    s = room.members["S"]
+    sid, topic = s.me.session.sid, s.me.topic("p")
+    old = room.retained[topic]
+    restored("S", room.stored["S"], room)
+    room.advance(1000)
+    assert room.retained[topic] != old
+    room.queue.append(("A", topic, old))
+    room.advance(20000)
+    assert room.members["A"].out.drops["behind"] == 1
+    assert room.members["S"].me.session.sid == sid and ("S", "dropped") not in room.events
+
+
 def test_clones_that_take_the_connection_from_each_other_are_told():
     """Boards of one name and place have one MQTT name: the broker ends the other's connection."""
     room = Room(["A", "S"])

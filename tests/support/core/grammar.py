@@ -229,7 +229,9 @@ class Insider:
     def stale(self, draw):
         v = self.victim
         lamport = draw.number(v.others.lamport, v.others.lamport + 65536)
-        fields = [b"\x05", v.me.session.sid, u32(lamport), u32(draw.number(v.keepalive.conn))]
+        e, number = v.epochs.current, draw.number
+        counts = [u32(number(v.ring.next)), e.id[:4] if e else bytes(4), u32(number(e.chains[e.index(v.me.tag)][1] if e else 0))]
+        fields = [b"\x05", v.me.session.sid, u32(lamport), u32(number(v.keepalive.conn))] + counts
         if draw.below(3) == 0:
             fields = [b"\x06"] + [draw.one((v.me.session.sid, draw.data(16))) for _ in range(draw.one((0, 1, 3, 32, 33)))]
         return self._handshake(draw, 0, varied(draw, fields))

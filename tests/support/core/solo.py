@@ -177,9 +177,9 @@ class Peer:
     def seal(self, head, pt):
         return self.keys.seal(self.rng, head, self.tag, pt)
 
-    def join(self, data=b""):
+    def join(self, data=b"", ended=b""):
         s = self.session
-        body = Join(s.lamport, s.sid, self.identity.public, s.S, self.ring, data)
+        body = Join(s.lamport, s.sid, self.identity.public, s.S, self.ring, data, ended)
         return self.topic("j", s.lamport % 4), seal_join(self.keys, self.rng, self.identity, self.tag, body)
 
     def presence(self, status=AWAKE, conn=1, counter=None, head=0, sleep=0, attempt=0, digest=None, parts=3,

@@ -1,0 +1,171 @@
+"""What a session that has ended still owes is delivered or reported, though the next one's notes have its slots; on
+CPython and on MicroPython. PROTOCOL.md sections 6.2, 6.3 and 7.4."""
+
+from room import Room
+from sealcast.crypto.keys import derive
+from sealcast.crypto.signing import JOIN_LABEL, sign_as
+from sealcast.wire import JOIN, header, u32
+from sealcast.zpinc.identity import fingerprint
+from sealcast.zpinc.notes import MAX_SEQ
+from solo import Peer, Solo, suite
+
+HEAP = "heapsize=300k"
+
+
+def note(room, uid, body):
+    room.run(uid, room.members[uid].send(body, "note", room.now))
+
+
+def lose(room, uid):
+    """What is on its way to this member is withheld, but for the broker's own answers."""
+    room.queue = [e for e in room.queue if e[0] != uid or e[1] is None or "/n/" not in e[1]]
+
+
+def gaps(room):
+    """What is reported missing from here on, in a list: (who is told, first, last)."""
+    told, run = [], room.run
+
+    def listening(uid, effects):
+        told.extend([(uid, e[2]["first"], e[2]["last"]) for e in effects if e[0] == "event" and e[1] == "gap"])
+        run(uid, effects)
+
+    room.run = listening
+    return told
+
+
+def another_session(room, uid, data):
+    room.power_cut(uid)
+    room.switch_on(uid, data=data)
+    room.advance(8000)
+
+
+def ended(*sessions):
+    return b"".join([sid[:4] + u32(n) for sid, n in sessions])
+
+
+def test_the_last_notes_of_a_session_are_reported_when_the_next_one_has_their_slots():
+    """Found by tests/sim, `--lying` seed 164: the receiver's power went, too, and nothing it had stored said so."""
+    for cut in (False, True):
+        room = Room(["A", "S"])
+        told = gaps(room)
+        note(room, "S", b"withheld")
+        lose(room, "A")
+        room.pump()
+        if cut:
+            room.power_cut("A")
+        room.power_cut("S")
+        room.changes = {"data": "roof"}
+        room.switch_on("S")
+        note(room, "S", b"in its slot")
+        lose(room, "A")
+        room.advance(1000)
+        if cut:
+            room.changes = {}
+            room.switch_on("A")
+        room.advance(40000)
+        assert told == [("A", 0, 0)], (cut, told)
+        assert [h[2] for h in room.heard] == [b"in its slot"]
+
+
+def test_what_the_broker_still_has_of_it_is_read_and_not_reported():
+    room = Room(["A", "S"])
+    told = gaps(room)
+    note(room, "S", b"late")
+    lose(room, "A")
+    room.pump()
+    another_session(room, "S", "roof")
+    room.advance(40000)
+    assert told == [] and [h[2] for h in room.heard] == [b"late"]
+
+
+def test_who_was_not_there_misses_nothing():
+    room = Room(["S"])
+    told = gaps(room)
+    for _ in range(3):
+        note(room, "S", b"before")
+    room.pump()
+    another_session(room, "S", "roof")
+    for _ in range(3):
+        note(room, "S", b"now")
+    room.pump()
+    room.switch_on("A")
+    room.advance(120000)
+    assert told == [] and [h[2] for h in room.heard] == [b"now"] * 3
+
+
+def test_it_was_there_as_soon_as_it_had_heard_a_head_also_across_a_power_cut():
+    anna, next_one = Peer("anna", session=1), Peer("anna", 9, session=2)
+    solo = Solo().connect(anna.join())
+    solo.give(*anna.presence(head=0))  # no note yet
+    again = Solo(blob=solo.blob).connect(anna.join(), next_one.join(ended=ended((anna.session.sid, 2))))
+    again.later(30000)
+    assert again.event("gap") == {"uid": "anna", "first": 0, "last": 1, "secrecy": "note"}
+    # one that had read the ring, and heard no head of that session
+    solo = Solo().connect(anna.join(), next_one.join(ended=ended((anna.session.sid, 2))))
+    solo.give(*next_one.presence())
+    solo.later(30000)
+    assert solo.event("gap") is None
+
+
+def test_a_session_tells_of_the_last_three_and_keeps_them_across_a_power_cut():
+    room = Room(["S"])
+    ends = []
+    for i in range(5):
+        for _ in range(i):
+            note(room, "S", b"x")
+        room.pump()
+        sid = room.members["S"].me.session.sid
+        ends = ([(sid, i)] if i else []) + ends
+        another_session(room, "S", "%d" % i)
+        assert room.members["S"].me.session.ended == ended(*ends[:3])
+    another_session(room, "S", "4")
+    assert room.members["S"].me.session.sid != sid and room.members["S"].me.session.ended == ended(*ends[:3])
+
+
+def test_what_a_forgotten_session_owes_is_given_up_at_once():
+    anna = [Peer("anna", i, session=i) for i in range(1, 6)]
+    solo = Solo().connect(anna[0].join())
+    solo.give(*anna[0].note(0))
+    solo.give(*anna[0].note(3))
+    for later in anna[1:3]:
+        solo.give(*later.join())
+    assert solo.event("gap") is None
+    solo.give(*anna[3].join(ended=ended((anna[0].session.sid, 7))))
+    assert solo.event("gap") == {"uid": "anna", "first": 1, "last": 6, "secrecy": "note"}
+    assert len([name for name, _ in solo.events if name == "gap"]) == 1
+    solo.give(*anna[4].join())  # and one that owes nothing
+    assert len([name for name, _ in solo.events if name == "gap"]) == 1
+
+
+def test_what_a_board_owed_whose_place_another_takes_is_given_up_at_once():
+    anna, other = Peer("anna"), Peer("anna", 9, secret=b"another identity of 32 bytes....")
+    solo = Solo().connect(anna.join())
+    solo.give(*anna.note(0))
+    solo.give(*anna.presence(head=2))
+    solo.give(*other.join())
+    assert solo.event("gap") is None
+    solo.run(solo.ch.approve("anna", fingerprint(suite, other.identity.public), solo.now))
+    solo.give(*other.join())
+    assert solo.event("gap") == {"uid": "anna", "first": 1, "last": 1, "secrecy": "note"}
+
+
+def test_what_a_join_may_say_of_former_sessions():
+    solo = Solo().connect()
+    sid = derive(suite, b"", b"sc/sid")[:16]
+    for i, (what, good) in enumerate((
+        (b"", True), (ended((sid, MAX_SEQ)), True), (ended((sid, 0), (sid, 1), (sid, 2)), True),
+        (ended((sid, MAX_SEQ + 1)), False), (ended(*[(sid, 1)] * 4), False),
+    )):  # fmt: skip
+        frame = Peer("p%d" % i).join(b"roof", what)
+        if good:
+            solo.give(*frame)
+            assert solo.event("joined") == {"uid": "p%d" % i, "again": False, "data": "roof"}
+        else:
+            solo.refuses(*(frame + ("format",)))
+    # One of version 0.1 has its signature right after K
+    anna = Peer("anna")
+    s, head = anna.session, header(JOIN, anna.session.sid, 1)
+    body = u32(1) + anna.identity.public + s.S + b"\x04"
+    sig = sign_as(suite, JOIN_LABEL, anna.identity.e, anna.identity.E, anna.keys.ad(head, anna.tag), body)
+    solo.give(anna.topic("j", 1), anna.seal(head, body + sig))
+    assert solo.event("joined") == {"uid": "anna", "again": False, "data": ""}
