@@ -17,7 +17,6 @@ from sealcast.errors import Reject
 OUTWARD = (PUBLISH, MESSAGE, CONNECT)
 CALLS = ("start", "connecting", "connected", "disconnected", "acked", "receive", "tick", "send", "change_group",
          "sleep", "leave", "rekey", "declare_lost", "approve")  # fmt: skip
-NOTHING = {ZERO, b"", None}
 
 
 class RuleBroken(AssertionError):
@@ -37,13 +36,12 @@ def secrets(ch):
             found.update(epoch.skipped.values())
     if hasattr(group, "phase"):  # else the member takes part in none
         undo, pending = group.undo, group.outgoing.pending
-        states, pairs = [group.state], [group.pairs]
-        packages, ours = [*group.packages.mine.values()], [pending] if pending else []
+        states, packages = [group.state], [*group.packages.mine.values()]
+        pairs, ours = [*group.pairs.values()], [pending] if pending else []
         if undo:
             states.append(undo.state)
             packages += undo.spent.values()
-            if undo.pairs is not group.pairs:
-                pairs.append(undo.pairs)
+            pairs += [pair for tag, pair in undo.pairs.items() if pair is not group.pairs.get(tag)]
             if undo.own:
                 ours.append(undo.own)
         for p in ours:
@@ -52,11 +50,12 @@ def secrets(ch):
         for state in states:
             if state:
                 found.update((state.r, state.RK, state.HK, state.NHK, state.mk, state.v))
-        found |= _of(packages)
-        for some in pairs:
-            for pair in some.values():
-                found.update((pair[:32], pair[64:]))
-    return found - NOTHING
+        for package in packages:
+            found.update((package.k, package.r))
+        for pair in pairs:
+            found.update((pair[:32], pair[64:]))
+    found.discard(ZERO), found.discard(b""), found.discard(None)
+    return found
 
 
 def _of(packages):
@@ -68,12 +67,15 @@ def counted(ch):
     session, group, place = ch.me.session, ch.group, None
     if hasattr(group, "phase"):
         place = group.outgoing.count, group.packages.counter, group.state and (group.state.epoch, group.state.head)
-    members, heard = [], []
+    members, heard = [], []  # flat: this is asked for at every call
     for m in ch.others.by_tag.values():
         if m.sessions:
-            windows = [(s.sid, s.window) for s in m.sessions]
-            members.append((m.tag, m.public, m.floor, [(sid, None if w.fresh else w.next) for sid, w in windows]))
-            heard.append((m.conn, m.counter, [(w.next, len(w.held)) for _, w in windows]))
+            members += (m.tag, m.public, m.floor)
+            heard += (m.conn, m.counter)
+            for s in m.sessions:
+                w = s.window
+                members += (s.sid, None if w.fresh else w.next)
+                heard += (w.next, len(w.held))
     chains = [e and (e.hid, [at for _, at in e.chains]) for e in (ch.epochs.current, ch.epochs.previous)]
     own = session and (session.lamport, session.sid)
     numbers = ch.places.generation, ch.ring.next, ch.epochs.rank, ch.keepalive.conn
@@ -121,7 +123,7 @@ class Held:
 
     def judge(self):
         """A secret that is here again."""
-        if any([secret in self.gone for secret in self.last[0]]):
+        if any(secret in self.gone for secret in self.last[0]):
             raise RuleBroken("a secret that was let go is back")
 
     def unchanged(self):
@@ -141,18 +143,18 @@ class Held:
             if not [e for e in effects if e[0] == EVENT and e[1] == "resynced" and e[2]["rolled_back"]]:
                 self.gone.update(dict.fromkeys(lost))  # else it follows from what is kept, and may be the group's yet
             self.judge()
-        kinds = [e[0] for e in effects]
-        outward = [at for at in range(len(kinds)) if kinds[at] in OUTWARD]
-        if STORE in kinds:
-            at = kinds.index(STORE)
-            if outward and outward[0] < at:
-                raise RuleBroken("something goes out before the state is stored")
-            self._stored(b"".join([bytes(part) for part in effects[at][1]]))
+        outward = False
+        for e in effects:
+            if e[0] == STORE:
+                if outward:
+                    raise RuleBroken("something goes out before the state is stored")
+                self._stored(b"".join([bytes(part) for part in e[1]]))
+            elif e[0] in OUTWARD:
+                outward = True
+                if e[0] == MESSAGE and e[1].secrecy == "conversation":
+                    self._used(e[1])
         if outward and not ch.held and self.stored != self.last[:2]:
             raise RuleBroken("something goes out that no stored state knows of")
-        for at in outward:
-            if kinds[at] == MESSAGE and effects[at][1].secrecy == "conversation":
-                self._used(effects[at][1])
 
     def _heeded(self, before):
         """An agreement that names packages of ours that we never made is refused, and we make others (16.1)."""
@@ -171,10 +173,13 @@ class Held:
         self.kept = held, numbers
         self.search(self.sought)
         self.sought = len(self.gone)
+        a = self.ch.epochs.attempt
+        if a and any(bytes(part) in blob for part in (a.y, a.A, a.ISK) if part and any(part)):
+            raise RuleBroken("a secret of a handshake is stored")
 
     def search(self, since=0):
         """Is one of the secrets that were let go in the last stored state? since: the first that could be new there."""
-        if any([secret in self.blob for secret in islice(self.gone, since, None)]):
+        if any(secret in self.blob for secret in islice(self.gone, since, None)):
             raise RuleBroken("a secret that was let go is stored")
 
     def _used(self, m):
