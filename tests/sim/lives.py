@@ -6,6 +6,8 @@ from itertools import islice
 
 from rules import Held, RuleBroken
 
+RECALLED = 40  # states that may come back yet: World.roll_back goes no further
+
 
 class Member:
     """One machine. gone: what it has let go, oldest first; kept: at each state that is durable, as Client.stored has
@@ -56,3 +58,5 @@ class Lives:
     def durable(self, client):
         m = self.members[client.uid]
         m.kept.append((len(m.gone), m.held.kept))
+        if len(m.kept) > RECALLED:
+            m.kept[-RECALLED - 1] = None

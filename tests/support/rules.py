@@ -13,60 +13,71 @@ from sealcast.compat import hexlify
 from sealcast.crypto.keys import ZERO
 from sealcast.effects import CONNECT, EVENT, MESSAGE, PUBLISH, STORE
 from sealcast.errors import Reject
+from sealcast.smmp import packages
+from sealcast.smmp.group import AHEAD
 
 OUTWARD = (PUBLISH, MESSAGE, CONNECT)
 CALLS = ("start", "connecting", "connected", "disconnected", "acked", "receive", "tick", "send", "change_group",
          "sleep", "leave", "rekey", "declare_lost", "approve")  # fmt: skip
+MOST = packages.BELIEVED + AHEAD  # packages that an agreement may make us make
 
 
 class RuleBroken(AssertionError):
     """The text says which."""
 
 
-def secrets(ch):
-    """What a member keeps that opens, seals or signs, and that it will let go one day. The group's former state is its
-    own for one epoch, with the packages that were used and the frame that was on its way."""
-    found, group = {ch.places.k}, ch.group
-    if ch.me.session:
-        found.add(ch.me.session.seed)
+def pieces(ch):
+    """What a member keeps that opens, seals or signs, and that it will let go one day -> (secrets, pairs of the group).
+    The group's former state is its own for one epoch, with the packages that were used and the frame that was on its
+    way. Asked for at every call, and mostly as it was: so it is compared before a set is made of it."""
+    group = ch.group
+    found, pairs = [ch.places.k, ch.me.session and ch.me.session.seed], []
     for epoch in (ch.epochs.current, ch.epochs.previous):
         if epoch:
-            found.add(epoch.hk)
-            found.update([key for key, _ in epoch.chains])
-            found.update(epoch.skipped.values())
+            found.append(epoch.hk)
+            found += [chain[0] for chain in epoch.chains]
+            found += epoch.skipped.values()
     if hasattr(group, "phase"):  # else the member takes part in none
-        undo, pending = group.undo, group.outgoing.pending
-        states, packages = [group.state], [*group.packages.mine.values()]
-        pairs, ours = [*group.pairs.values()], [pending] if pending else []
+        undo, pending, ahead = group.undo, group.outgoing.pending, [*group.packages.mine.values()]
+        pairs += group.pairs.values()
+        states, ours = [group.state], [pending] if pending else []
         if undo:
             states.append(undo.state)
-            packages += undo.spent.values()
-            pairs += [pair for tag, pair in undo.pairs.items() if pair is not group.pairs.get(tag)]
+            ahead += undo.spent.values()
+            pairs += undo.pairs.values()
             if undo.own:
                 ours.append(undo.own)
         for p in ours:
-            found.update((p.secret, p.t))
+            found += (p.secret, p.t)
             states.append(p.after)
         for state in states:
             if state:
-                found.update((state.r, state.RK, state.HK, state.NHK, state.mk, state.v))
-        for package in packages:
-            found.update((package.k, package.r))
-        for pair in pairs:
-            found.update((pair[:32], pair[64:]))
-    found.discard(ZERO), found.discard(b""), found.discard(None)
-    return found
+                found += (state.r, state.RK, state.HK, state.NHK, state.mk, state.v)
+        for package in ahead:
+            found += (package.k, package.r)
+    return found, pairs
 
 
-def _of(packages):
-    return {secret for package in packages for secret in (package.k, package.r)}
+def secrets(ch):
+    return _set(*pieces(ch))
+
+
+def _set(found, pairs):
+    held = {*found, *[pair[:32] for pair in pairs], *[pair[64:] for pair in pairs]}
+    return held - {ZERO, b"", None}
+
+
+def _of(ours):
+    return {secret for package in ours for secret in (package.k, package.r)}
 
 
 def counted(ch):
     """-> (what must not be used twice or forgotten, beside the secrets; what only a frame that is taken changes)."""
     session, group, place = ch.me.session, ch.group, None
     if hasattr(group, "phase"):
-        place = group.outgoing.count, group.packages.counter, group.state and (group.state.epoch, group.state.head)
+        at = group.state and (group.state.epoch, group.state.head)
+        floor = {tag: number for tag, number in group.packages.floor.items() if number}
+        place = group.packages.counter, (at, group.outgoing.count, dict(group.heard), floor)
     members, heard = [], []  # flat: this is asked for at every call
     for m in ch.others.by_tag.values():
         if m.sessions:
@@ -78,12 +89,9 @@ def counted(ch):
                 heard += (w.next, len(w.held))
     chains = [e and (e.hid, [at for _, at in e.chains]) for e in (ch.epochs.current, ch.epochs.previous)]
     own = session and (session.lamport, session.sid)
-    numbers = ch.places.generation, ch.ring.next, ch.epochs.rank, ch.keepalive.conn
+    others = ch.others.lamport, ch.others.approvals[0]
+    numbers = ch.places.generation, ch.ring.next, ch.epochs.rank, ch.keepalive.conn, others
     return (own, ch.me.root, numbers, chains, members, place), heard
-
-
-def known(ch):
-    return (secrets(ch), *counted(ch))
 
 
 class Held:
@@ -92,7 +100,8 @@ class Held:
 
     def __init__(self, ch, gone):
         self.ch, self.gone = ch, gone
-        self.last = known(ch)  # after the last call
+        self.pieces = None
+        self.last = self._known()  # after the last call: its secrets, and what counted() says
         self.stored = None  # (secrets, counted) at the last STORE
         self.kept = None  # and what of them is in what was stored
         self.blob = b""
@@ -113,9 +122,13 @@ class Held:
             self.refusal = True
             raise
 
+    def _known(self):
+        before, self.pieces = self.pieces, pieces(self.ch)
+        return (self.last[0] if self.pieces == before else _set(*self.pieces), *counted(self.ch))
+
     def by_hand(self):
         """A scenario may have put something there."""
-        now = known(self.ch)
+        now = self._known()
         if now != self.last:
             self.last, self.stored, self.sought, self.packages = now, now[:2], 0, self._packages()
             for secret in now[0]:
@@ -128,18 +141,18 @@ class Held:
 
     def unchanged(self):
         """After a call that raised, or a frame that was refused."""
-        if known(self.ch) != self.last:
+        if self._known() != self.last:
             raise RuleBroken("what is refused has changed something")
 
     def end(self, effects):
         """A call is over."""
         ch, refusal, self.refusal = self.ch, self.refusal, False
-        before, self.last = self.last, known(ch)
+        before, self.last = self.last, self._known()
         if refusal and self.last != before and not self._heeded(before):
             raise RuleBroken("what is refused has changed something")
-        held, lost = self.last[0], before[0] - self.last[0]
-        if held != before[0]:
-            self.packages = self._packages()
+        held = self.last[0]
+        if held is not before[0]:
+            lost, self.packages = before[0] - held, self._packages()
             if not [e for e in effects if e[0] == EVENT and e[1] == "resynced" and e[2]["rolled_back"]]:
                 self.gone.update(dict.fromkeys(lost))  # else it follows from what is kept, and may be the group's yet
             self.judge()
@@ -161,9 +174,9 @@ class Held:
         held, numbers, heard = self.last
         if numbers[-1] is None:
             return False
-        (count, packages, place), (former_count, former_packages, former_place) = numbers[-1], before[1][-1]
-        same = (count, place, heard, *numbers[:-1]) == (former_count, former_place, before[2], *before[1][:-1])
-        return same and packages > former_packages and held - self._packages() == before[0] - self.packages
+        (counter, place), (former, before_place) = numbers[-1], before[1][-1]
+        same = (place, heard, *numbers[:-1]) == (before_place, before[2], *before[1][:-1])
+        return same and former < counter <= former + MOST and held - self._packages() == before[0] - self.packages
 
     def _stored(self, blob):
         self.blob, self.stored = blob, self.last[:2]
