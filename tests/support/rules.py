@@ -13,13 +13,13 @@ from sealcast.compat import hexlify
 from sealcast.crypto.keys import ZERO
 from sealcast.effects import CONNECT, EVENT, MESSAGE, PUBLISH, STORE
 from sealcast.errors import Reject
-from sealcast.smmp import packages
 from sealcast.smmp.group import AHEAD
+from sealcast.smmp.packages import BELIEVED
 
 OUTWARD = (PUBLISH, MESSAGE, CONNECT)
 CALLS = ("start", "connecting", "connected", "disconnected", "acked", "receive", "tick", "send", "change_group",
          "sleep", "leave", "rekey", "declare_lost", "approve")  # fmt: skip
-MOST = packages.BELIEVED + AHEAD  # packages that an agreement may make us make
+MOST = BELIEVED + AHEAD  # packages that an agreement may make us make
 
 
 class RuleBroken(AssertionError):
