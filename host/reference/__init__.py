@@ -11,6 +11,6 @@ member in earnest.
     handshake, cpace, conversations      sections 9, 10
     packages, agreement, ratchet         sections 16, 17
     private, control, notice             sections 18.2, 20, 22
-    zpinc, smmp                          the halves at work: who reads a whole channel, or a whole group, and checks it
+    members, zpinc, smmp                 the halves at work: who reads a whole channel, or a whole group, and checks it
     peer, group_peer                     a member made of these pieces, moved by hand, to be run against another one
 """

@@ -55,11 +55,15 @@ class Reader:
     def number(self, size: int) -> int:
         return int.from_bytes(self.take(size), "big")
 
+    @property
+    def left(self) -> int:
+        return len(self.data) - self.position
+
     def rest(self) -> bytes:
-        return self.take(len(self.data) - self.position)
+        return self.take(self.left)
 
     def end(self) -> None:
-        if self.position != len(self.data):
+        if self.left:
             raise Reject(self.reason, "too long")
 
 

@@ -6,6 +6,7 @@ from . import agreement as ag
 from .control import Control, Head, Need, Rejoin, Sync, build_control
 from .encoding import Reject
 from .frames import AGREEMENT, CONTROL
+from .members import Member
 from .names import RETAINED
 from .packages import AHEAD, FAR, Package, build_package, slot_of
 from .peer import Peer, Publication
@@ -14,7 +15,6 @@ from .primitives import ZERO32, x25519_base
 from .ratchet import APPLICATION, ASKING, MAX_EPOCH, PRIVATE, PRIVATE_ASKING, Group, Message, frame_hash, unwrap
 from .receipts import PAIRED
 from .smmp import Commanded, Founded, GroupSeen, GroupView, Spoken
-from .zpinc import Member
 
 
 class GroupPeer:

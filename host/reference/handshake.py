@@ -122,7 +122,8 @@ def parse(keys: ChannelKeys, name: bytes, frame: bytes, sessions: dict[bytes, Jo
             body = Confirm(reader.take(32), reader.take(32))
             reader.take(64)
         case 5 if first == STALE and header.seq == 0:
-            body = Stale(reader.take(16), reader.number(4), reader.number(4))
+            sid, lamport, conn, notes = reader.take(16), reader.number(4), reader.number(4), reader.number(4)
+            body = Stale(sid, lamport, conn, notes, reader.take(4), reader.number(4))
         case 6 if first == ASK and header.seq == 0:
             sids = reader.rest()
             if not sids or len(sids) % 16 or len(sids) > 16 * MOST_ASKED:

@@ -67,11 +67,19 @@ def ring_digest(frames: list[bytes], K: int) -> bytes:
 
 @dataclass
 class Window:
-    """The receiver's window of one session (7.3): which numbers are still to come."""
+    """The receiver's window of one session (7.3, 7.4): which numbers are still to come. When a hole has lasted long
+    enough is for who has a clock.
+    """
 
     K: int
     next: int = 0
     held: dict[int, Note] = field(default_factory=dict)
+    head: int = 0
+    """The highest signed head."""
+    first: int | None = None
+    """The first signed head that was heard."""
+    fresh: bool = True
+    handed: bool = False
 
     def check(self, seq: int) -> None:
         if seq < self.next or seq in self.held:
@@ -85,16 +93,44 @@ class Window:
         self.held[note.seq] = note
         return self._ready()
 
+    def hear(self, head: int) -> list[Note]:
+        """A signed head of this session: the notes that can be handed over now."""
+        if self.first is None:
+            self.first = head
+        self.head = max(self.head, head)
+        ready = self._ready()
+        self.fresh = self.fresh and head != self.next
+        return ready
+
+    def end(self, notes: int) -> list[Note]:
+        """A later session's join says how many notes this one gave: a head, to who is there to miss some."""
+        self.head = max(self.head, notes)
+        return self._ready()
+
+    @property
+    def hole(self) -> tuple[int, int] | None:
+        """(first, last) of the missing numbers that are waited for."""
+        there = self.handed or self.first is not None
+        end = min(self.held, default=self.head if there else 0)
+        return (self.next, end - 1) if end > self.next else None
+
     def skip_gap(self) -> tuple[int, int, list[Note]]:
-        """Give up the hole before the first held note: (first, last)
-        of the missing numbers, and the notes behind it.
-        """
-        first, self.next = self.next, min(self.held)
-        return first, self.next - 1, self._ready()
+        """Give up the hole: (first, last) of the missing numbers, and the notes behind it."""
+        if self.hole is None:
+            raise ValueError("nothing is missing")
+        first, last = self.hole
+        self.next, self.fresh = last + 1, False
+        return first, last, self._ready()
 
     def _ready(self) -> list[Note]:
+        if self.fresh:
+            moved = max([self.head, *(seq + 1 for seq in self.held)]) - self.K
+            self.next = max(self.next, moved if self.first is None else min(moved, self.first))
+            self.held = {seq: note for seq, note in self.held.items() if seq >= self.next}
         ready = []
         while self.next in self.held:
             ready.append(self.held.pop(self.next))
             self.next += 1
+        if ready:
+            self.fresh, self.handed = False, True
         return ready

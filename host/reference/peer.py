@@ -15,13 +15,24 @@ from .conversations import Said
 from .cpace import scalar
 from .encoding import Reject
 from .frames import BARRIER, Header, associated, seal
-from .joins import MAX_LAMPORT, Ask, SecretIdentity, Stale, build_ask, build_join, build_stale
+from .joins import (
+    MAX_ENDED,
+    MAX_LAMPORT,
+    Ask,
+    Ended,
+    SecretIdentity,
+    Stale,
+    Standing,
+    build_ask,
+    build_join,
+    build_stale,
+)
 from .known import Known
 from .names import RETAINED, ChannelKeys
 from .notes import Note, build_note, ring_digest
 from .packages import NOTICE_SLOT, NoticeKey, build_package
 from .positions import Vouch
-from .presence import AWAKE, LEFT, Presence, build_presence, presence_mark
+from .presence import AWAKE, LEFT, Presence, build_presence, next_conn, presence_mark
 from .primitives import ed25519_public, x25519_base
 from .receipts import SIGNED, Receipt, build_receipt, item_of_frame
 from .zpinc import Attempt, Seen, View
@@ -55,15 +66,21 @@ class Peer:
         self.known.add_x25519(self.notice_secret)
         self.view = View(keys, self.known, signed, complete=False)
         self.conn = self.counter = self.seq = self.attempt = 0
+        self.ended: Ended = ()
         self.sent: dict[bytes, int] = {}
         self.mine: dict[bytes, list[hs.Share | hs.Sum | hs.Confirm]] = {}
         self.inbox: list[tuple[str, str, bytes]] = []
         """(stream, uid, body) of what others said."""
         self.owed: list[tuple[int, bytes]] = []
         """(type, item) of what others said and asked a receipt for (24.1)."""
-        self.new_session()
+        self._begin()
 
     def new_session(self) -> None:
+        if self.seq:
+            self.ended = ((self.sid[:4], self.seq), *self.ended)[:MAX_ENDED]
+        self._begin()
+
+    def _begin(self) -> None:
         self.sid, self.seed = self.draw(16), self.draw(32)
         self.known.add_seed(self.seed)
         self.lamport = self.seq = self.connections = 0
@@ -86,20 +103,22 @@ class Peer:
         if not self.lamport:
             largest = max((m.current.lamport for m in self.view.members.values() if m.sessions), default=0)
             self.lamport = min(1 + largest, MAX_LAMPORT)
-        public = ed25519_public(self.seed)
-        frame = build_join(self.keys, self.uid, self.secret, self.sid, public, self.lamport, self.K, self.draw(24))
-        self.conn, self.counter = self.conn + 1, 0
         return [
-            self.put("j", frame, self.lamport % 4),
-            *self.presence(),
+            *self._join(),
+            *self.connect(),
             *(self.notice_key() if self.connections <= 3 else []),
         ]
 
-    def _again(self) -> list[Publication]:
-        """Our join, for who is not shown it (6.5)."""
-        public = ed25519_public(self.seed)
-        frame = build_join(self.keys, self.uid, self.secret, self.sid, public, self.lamport, self.K, self.draw(24))
+    def _join(self) -> list[Publication]:
+        """Our join, at first, or for who is not shown it (6.5)."""
+        session = (self.sid, ed25519_public(self.seed), self.lamport, self.K)
+        frame = build_join(self.keys, self.uid, self.secret, *session, self.draw(24), ended=self.ended)
         return [self.put("j", frame, self.lamport % 4)]
+
+    def connect(self) -> list[Publication]:
+        """The first keepalive of a new connection."""
+        self.conn, self.counter = next_conn(self.conn, self.draw(2)), 0
+        return self.presence()
 
     def notice_key(self) -> list[Publication]:
         key = NoticeKey(self.sid, x25519_base(self.notice_secret))
@@ -138,9 +157,14 @@ class Peer:
         """For the joins of these sessions, which the broker does not show (6.5)."""
         return [self.put("h", build_ask(self.keys, self.uid, self.sid, Ask(tuple(sids)), self.draw(24)))]
 
-    def stale(self, sid: bytes, lamport: int, conn: int = 0) -> list[Publication]:
-        """Tell the session `sid` that joins up to `lamport`, or connections up to `conn`, are known (6.4)."""
-        return [self.put("h", build_stale(self.keys, self.uid, self.sid, Stale(sid, lamport, conn), self.draw(24)))]
+    def stale(self, answer: Stale) -> list[Publication]:
+        """Tell a session what it should know (6.4)."""
+        return [self.put("h", build_stale(self.keys, self.uid, self.sid, answer, self.draw(24)))]
+
+    @property
+    def standing(self) -> Standing:
+        hid = self.epoch.computation.hid if self.epoch else b""
+        return Standing(self.sid, self.lamport, self.conn, self.seq, hid[:16], self.sent.get(hid, 0))
 
     # Sections 9 and 10.
 
@@ -199,7 +223,7 @@ class Peer:
         if isinstance(what, Note | Said) and seen.uid != self.uid:
             self.inbox.append((seen.topic.stream, seen.uid, what.body))
         if isinstance(what, hs.Message) and isinstance(what.body, Ask):
-            return self._again() if self.sid in what.body.sids and seen.uid != self.uid else []
+            return self._join() if self.sid in what.body.sids and seen.uid != self.uid else []
         if isinstance(what, hs.Message) and not isinstance(what.body, Stale):
             for attempt in self.view.attempts.values():
                 if attempt.number == what.attempt and self.name in (p.name for p in attempt.computation.parties):

@@ -11,6 +11,8 @@ from .positions import Vouch, split_macs
 
 AWAKE, ASLEEP, LEFT = 1, 2, 3
 WILL_COUNTER = 2**32 - 1
+CONNECTION = 65536
+"""Numbers of connections are above each multiple of it, one above one."""
 MAX_HEAD = MAX_PLACE = 2**31 - 1
 MAX_MACS = 19
 DIGEST, SAID = slice(15, 31), 64
@@ -49,8 +51,17 @@ class Presence:
         """Newer is larger; a last will is judged by its conn alone."""
         return self.conn, self.counter
 
+    def is_of_a_clone(self, other: "Presence") -> bool:
+        """Has its connection another number than that one's, above the same multiple (not of 0)?"""
+        return self.conn != other.conn and self.conn // CONNECTION == other.conn // CONNECTION != 0
+
     def is_will(self) -> bool:
         return self.status == LEFT and self.counter == WILL_COUNTER
+
+
+def next_conn(last: int, rest: bytes) -> int:
+    """The number of the connection after the one of number `last`; `rest`: two random bytes."""
+    return (last // CONNECTION + 1) * CONNECTION + int.from_bytes(rest, "big")
 
 
 def _signed(body: bytes, signs: bool) -> bytes:

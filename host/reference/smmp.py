@@ -12,6 +12,7 @@ from .encoding import Reject
 from .frames import AGREEMENT, CONTROL, RATCHET, nonce_of, parse_header
 from .joins import SecretIdentity
 from .known import expect, expect_number, expect_true
+from .members import Member
 from .names import Topic
 from .positions import Position
 from .presence import Presence
@@ -30,7 +31,7 @@ from .ratchet import (
     unwrap,
 )
 from .receipts import item_of_pair
-from .zpinc import Member, View
+from .zpinc import View
 
 SLOTS = 64
 

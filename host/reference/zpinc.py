@@ -7,7 +7,7 @@ order of events are the members' business, and `Reject` says only that a frame i
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import handshake as hs
 from .conversations import Conversation, Said
@@ -15,50 +15,14 @@ from .cpace import Computation, Epoch, handshake_id
 from .encoding import Reject
 from .frames import Header, associated, nonce_of, open_sealed, parse_header, seal
 from .heard import Heard
-from .joins import Ask, Identity, Join, Stale, build_ask, build_join, build_stale, parse_join
+from .joins import Ask, Join, Stale, Standing, build_ask, build_join, build_stale, parse_join
 from .known import Known, expect, expect_number, expect_true
+from .members import Member
 from .names import ChannelKeys, Topic
 from .notes import Note, build_note, parse_note, ring_digest
 from .packages import MAX_MEMBERS, NoticeKey, Package, Shelf, build_package, open_package, slot_of
 from .presence import WILL_COUNTER, Presence, build_presence, parse_presence
 from .receipts import SIGNED, Receipt, build_receipt, item_of_frame, parse_receipt
-
-
-@dataclass
-class Member:
-    """What the channel shows of one member."""
-
-    uid: str
-    name: bytes
-    sessions: dict[bytes, Join] = field(default_factory=dict)
-    pinned: Identity | None = None
-    ring: dict[tuple[bytes, int], bytes] = field(default_factory=dict)
-    presence: Presence | None = None
-    carried: bytes = b""
-    """The epoch that it named first in this connection: a power cut may have taken its confirmation."""
-    shelf: Shelf = field(default_factory=Shelf)
-    """The packages of its current session."""
-    notice_key: bytes | None = None
-
-    def present_packages(self) -> list[Package]:
-        """What a receiver keeps of them, by number."""
-        return self.shelf.kept()
-
-    def package(self, number: int) -> Package:
-        """One that no accepted agreement has used."""
-        if number not in self.shelf.unused:
-            raise Reject("package", f"no number {number}")
-        return self.shelf.unused[number]
-
-    @property
-    def tag(self) -> bytes:
-        return self.name[:16]
-
-    @property
-    def current(self) -> Join:
-        if not self.sessions:
-            raise Reject("unknown")
-        return max(self.sessions.values(), key=lambda j: j.rank)
 
 
 @dataclass
@@ -126,6 +90,17 @@ class View:
                 return member.current
         raise Reject("unknown")
 
+    def standing(self, member: Member) -> Standing:
+        """How far its present session is, by what the channel shows (6.4)."""
+        now, p = member.current, member.presence
+        told = Standing(now.sid, now.lamport, 0, member.notes_of(now.sid))
+        if p is None or p.sid != now.sid:
+            return told
+        conversation = self.conversations.get(p.epoch)
+        if conversation is None:
+            return replace(told, conn=p.conn)
+        return replace(told, conn=p.conn, epoch=p.epoch, said=conversation.chains[member.name].next)
+
     def receive(self, topic: str, frame: bytes) -> Seen:
         """Check one frame. Raises Reject for what nobody may accept, Deviation for what differs from the prediction."""
         t = self.keys.parse_topic(topic)
@@ -183,16 +158,15 @@ class View:
             largest = max(m.current.lamport for m in self.members.values() if m.sessions)
             expect_true("6.3", "a new session is above the member's own", join.rank > member.current.rank)
             expect_true("6.2", "a new session's counter is at most 1 above all", join.lamport <= largest + 1)
+            member.check_ended(join)
         member.pinned = join.identity
         if not member.sessions or join.rank > member.current.rank:
             member.shelf, member.notice_key = Shelf(), None
         member.sessions[join.sid] = join
         secret = self.known.identities.get(member.uid)
         if secret:
-            data = join.data.encode()
-            rebuilt = build_join(
-                self.keys, member.uid, secret, join.sid, join.S, join.lamport, join.K, nonce_of(frame), data
-            )
+            said = (join.sid, join.S, join.lamport, join.K, nonce_of(frame), join.data.encode(), join.ended)
+            rebuilt = build_join(self.keys, member.uid, secret, *said)
             expect("6.2", "join", rebuilt, frame)
         return join
 
@@ -222,9 +196,8 @@ class View:
             expect_true("8", "a last will says `left`", p.is_will())
             expect_true("7.6", "a last will names nothing", not p.heard)
             return p
-        if member.presence and p.sid == member.presence.sid and p.order <= member.presence.order:
-            raise Reject("stale")
-        if member.presence is None or member.presence.conn != p.conn:
+        before = member.before(p)
+        if before is None or before.conn != p.conn:
             member.carried = p.epoch
         member.presence = p
         if self.placed and p.place:
@@ -300,12 +273,10 @@ class View:
                 again = build_ask(self.keys, member.uid, message.sid, message.body, nonce_of(frame))
                 expect("6.5", "question", again, frame)
             case Stale():
-                expect(
-                    "6.4",
-                    "stale answer",
-                    build_stale(self.keys, member.uid, message.sid, message.body, nonce_of(frame)),
-                    frame,
-                )
+                again = build_stale(self.keys, member.uid, message.sid, message.body, nonce_of(frame))
+                expect("6.4", "stale answer", again, frame)
+                about_one = not self.complete or message.body.is_about_one()
+                expect_true("6.4", "an answer is about one thing", about_one)
         if not isinstance(message.body, Ask | Stale | hs.Confirm):
             # A message without a signature is its header, its nonce and its plaintext.
             ad = associated(Header(4, message.sid, message.attempt), self.keys.rp, member.name)

@@ -344,9 +344,9 @@ class Channel:
     def _handshake(self, member, frame, now):
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
         ad, sid, seq, pt = me.keys.open(frame, HANDSHAKE, member.tag)
-        if pt[:1] == bytes((ASK,)):
+        if seq == 0 and pt[:1] == bytes((ASK,)):
             return need("zpinc.asking", "zpinc.joins").asked(me, self.reading, pt, now, out)
-        if pt[:1] != bytes((STALE,)):
+        if seq or pt[:1] != bytes((STALE,)):
             if not me.parts & CONVERSATIONS:
                 raise Reject("members")
             return need("zpinc.rekey", "zpinc.cpace").receive(me, others, epochs, member, ad, sid, seq, pt, now, out)

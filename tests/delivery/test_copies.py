@@ -113,6 +113,39 @@ def test_a_backup_of_member_and_broker_comes_back(kind, tmp_path):
         asyncio.run(story(brokers))
 
 
+def test_a_backup_of_a_running_member_comes_back_and_its_broker_has_forgotten_all(tmp_path):
+    """No connection was numbered twice and no retained note says so: the other member has more from it than it knows of."""
+    port, kept, backup = free_port(), tmp_path / "broker", tmp_path / "backup"
+    kept.mkdir()
+    ann, gate = Watched("ann", tmp_path / "ann", port), Watched("gate", tmp_path / "gate", port)
+
+    async def story(brokers):
+        broker = brokers.enter_context(start_broker("mosquitto", port, kept))
+        async with crew(ann, gate):
+            await ann.start()
+            await gate.start()
+            await gate.say("first")
+            await ann.hears("first")
+            shutil.copytree(gate.state, backup)
+            await gate.say("swallowed, if it were not told")
+            await ann.hears("swallowed, if it were not told")
+            await gate.hands.end()
+            broker.__exit__()
+            shutil.rmtree(kept)
+            kept.mkdir()
+            shutil.rmtree(gate.state)
+            shutil.copytree(backup, gate.state)
+            brokers.enter_context(start_broker("mosquitto", port, kept))
+            await gate.hands.start()
+            await gate.start()
+            await gate.until(lambda name, info: name == SAME[0] and info.get("last") == 0)
+            await gate.say("after")
+            await ann.hears("after")
+
+    with contextlib.ExitStack() as brokers:
+        asyncio.run(story(brokers))
+
+
 def test_two_clones_of_one_member(tmp_path):
     """Both are told, and what either says is heard."""
     port = free_port()

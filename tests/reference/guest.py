@@ -65,9 +65,9 @@ class Guest:
             self.turn()
 
 
-def among_two(ms: int) -> tuple[World, Guest]:
+def among_two(ms: int, **settings: Any) -> tuple[World, Guest]:
     """A guest that arrived among two members of the core, anna and boris, `ms` milliseconds ago."""
-    world = World()
+    world = World(**settings)
     world.add("anna")
     world.add("boris")
     world.advance(5000)

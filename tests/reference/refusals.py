@@ -17,9 +17,9 @@ from reference import handshake as hs
 from reference.conversations import Said
 from reference.encoding import pad, u8, u16, u32
 from reference.frames import HANDSHAKE, JOIN, NOTE, PRESENCE, Header, associated, seal, sign
-from reference.joins import JUMP, SecretIdentity, build_join
+from reference.joins import JUMP, Ended, SecretIdentity, build_join
 from reference.names import ChannelKeys, base64url
-from reference.presence import AWAKE, Presence, build_presence
+from reference.presence import AWAKE, CONNECTION, Presence, build_presence
 from reference.primitives import H, ed25519_public, ed25519_sign
 
 Case = tuple[str, str, str, bytes]
@@ -87,8 +87,11 @@ def of_joins(forge: Forge) -> Iterator[Case]:
     S, sid, nonce = ed25519_public(bytes(32)), bytes(range(16)), peer.draw(24)
     largest = max(m.current.lamport for m in peer.view.members.values())
 
-    def join(lamport: int, secret: SecretIdentity = peer.secret, K: int = 16, data: bytes = b"") -> tuple[str, bytes]:
-        return forge.topic("j", lamport % 4), build_join(keys, peer.uid, secret, sid, S, lamport, K, nonce, data)
+    def join(
+        lamport: int, secret: SecretIdentity = peer.secret, K: int = 16, data: bytes = b"", ended: Ended | None = ()
+    ) -> tuple[str, bytes]:
+        frame = build_join(keys, peer.uid, secret, sid, S, lamport, K, nonce, data, ended)
+        return forge.topic("j", lamport % 4), frame
 
     yield "far above all", "jump", *join(largest + JUMP + 1)
     yield "above 2^31 - 1", "jump", *join(2**31)
@@ -97,9 +100,16 @@ def of_joins(forge: Forge) -> Iterator[Case]:
     yield "K = 65", "format", *join(largest + 1, K=65)
     yield "data of 65 bytes", "format", *join(largest + 1, data=b"x" * 65)
     yield "data that is no UTF-8", "format", *join(largest + 1, data=b"roof \xff")
+    former = peer.sid[:4]
+    yield "four former sessions", "format", *join(largest + 1, ended=((former, 1),) * 4)
+    yield "2^31 notes of a former session", "format", *join(largest + 1, ended=((former, 1), (former, 2**31)))
+    yield "data of 65 bytes behind former sessions", "format", *join(largest + 1, data=b"x" * 65, ended=((former, 1),) * 3)
+    yield "0.1's form, K = 0", "format", *join(largest + 1, K=0, ended=None)
+    yield "0.1's form, another identity", "identity", *join(largest + 1, SecretIdentity(b"?" * 32), ended=None)
     yield "data of another channel's identity", "identity", *join(largest + 1, SecretIdentity(b"?" * 32), data=b"x")
     ad = associated(Header(JOIN, sid, largest + 1), keys.rp, peer.name)
-    body = u32(largest + 1) + peer.secret.public.B + peer.secret.public.E + S + u8(16)
+    first = u32(largest + 1) + peer.secret.public.B + peer.secret.public.E + S + u8(16)
+    body = first + u8(0)
     by_session = body + ed25519_sign(peer.seed, H(b"", ad, body, person=b"sc/join"))
     yield (
         "signed by the session",
@@ -115,7 +125,15 @@ def of_joins(forge: Forge) -> Iterator[Case]:
     )
     for what, pt in (("data after the signature", by_session + b"x"), ("data before it", body + b"x" + by_session[-64:])):
         yield what, "signature", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, pt)
-    yield "too short", "format", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, by_session[:-1])
+    for what, reason, pt in (
+        ("too short", "format", first + by_session[-63:]),
+        ("0.1's form, signed by the session", "signature", first + ed25519_sign(peer.seed, H(b"", ad, first, person=b"sc/join"))),
+        ("0.1's form, signed with an n", "signature", first + ed25519_sign(peer.secret.e, H(b"", ad, body, person=b"sc/join"))),
+        ("more former sessions than there are", "format", first + u8(3) + bytes(16) + by_session[-64:]),
+        ("fewer former sessions than there are", "signature", first + u8(1) + bytes(16) + by_session[-64:]),
+        ("255 former sessions", "format", first + u8(255) + by_session[-64:]),
+    ):
+        yield what, reason, forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, pt)
     other = ChannelKeys(bytes(32), keys.channel).name(peer.uid)
     for what, name in (
         ("a name that is none", flipped(peer.name, 20)),
@@ -144,7 +162,14 @@ def of_presence(forge: Forge) -> Iterator[Case]:
         return build_presence(forge.keys, peer.uid, p, peer.draw(24), peer.seed)
 
     yield "the same counter", "stale", topic, build(now)
-    yield "an older connection", "behind", topic, build(replace(now, conn=peer.conn - 1, counter=peer.counter + 7))
+    older = replace(now, conn=peer.conn - CONNECTION, counter=peer.counter + 7)
+    yield "an older connection", "behind", topic, build(older)
+    yield "the first number of all", "behind", topic, build(replace(older, conn=0))
+    for what, bits in (("the connection's number, one off", 1), ("another rest", 0x8000)):
+        yield what, "same_uid", topic, build(replace(now, conn=peer.conn ^ bits, counter=peer.counter + 7))
+    wrong = replace(now, conn=peer.conn ^ 1, counter=peer.counter + 7)
+    clone = build_presence(forge.keys, peer.uid, wrong, peer.draw(24), bytes(32))
+    yield "another rest, signed by nobody", "signature", topic, clone
     yield "a keepalive of 4 s", "format", topic, build(replace(now, counter=peer.counter + 1, keepalive=4))
     yield "status 0", "format", topic, build(replace(now, counter=peer.counter + 1, status=0))
     yield "status 4", "format", topic, build(replace(now, counter=peer.counter + 1, status=4))
@@ -175,6 +200,16 @@ def of_handshakes(forge: Forge) -> Iterator[Case]:
     yield "far ahead", "jump", topic, propose(tags, peer.attempt + JUMP + 1)
     yield "an unknown type", "format", topic, forge.sealed(HANDSHAKE, high, u8(7) + bytes(64), signed=False)
     yield "a share cut off", "format", topic, forge.sealed(HANDSHAKE, high, u8(2) + bytes(63), signed=False)
+    for other in peer.view.members.values():
+        if other.uid != peer.uid:
+            stale = u8(5) + other.current.sid + u32(2**31 - 1) + u32(0) + u32(2**31 - 1) + bytes(8)
+            for what, pt in (
+                ("a byte less", stale[:-1]),
+                ("a byte more", stale + b"\0"),
+                ("0.1's length", stale[:25]),
+                ("that still waits", u8(0x85) + stale[1:]),
+            ):
+                yield f"an answer, {what}", "format", topic, forge.sealed(HANDSHAKE, 0, pt, signed=False)
     yield "an unknown hid", "stale", topic, forge.sealed(HANDSHAKE, high, u8(2) + bytes(64), signed=False)
 
 

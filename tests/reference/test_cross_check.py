@@ -16,7 +16,7 @@ def test_scenario(scenario):
 
 
 # What depends on what came before: only a member that keeps windows and ranks can say it, and a View does not.
-STATEFUL = ("jump", "window", "duplicate", "stale", "behind", "members")
+STATEFUL = ("jump", "window", "duplicate", "stale", "members")
 
 
 @pytest.fixture

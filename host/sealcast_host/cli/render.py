@@ -18,6 +18,8 @@ EVENTS = {
     "awake": "{uid} is awake",
     "rekeyed": "new conversation key, epoch {epoch}",
     "gap": "messages of {uid} are missing",
+    "dropped same_uid": "{uid}'s state was in use twice (a copy, or a backup that came back): what it said last may be"
+    " lost: send that again, and name each copy (--uid)",
     "identity_changed": "{uid} has ANOTHER identity than before: its messages are refused until you approve it",
     "approved": "{uid} is known by the identity that you approved",
     "approval_waits": "{uid} has not shown an identity {fingerprint}: it is taken when it does",
@@ -46,8 +48,10 @@ EVENTS = {
     "overflow": "messages of {sender} were given up: they came too fast",
     "error": "trouble here: {text}",
 }
-_ALARMING = ("identity_changed", "forged", "removed", "group_failed", "expelled", "notice_unreadable", "forked", "mute",
-             "channel_full", "taken_over", "overflow", "error")  # fmt: skip
+_ALARMING = (
+    "dropped same_uid", "identity_changed", "forged", "removed", "group_failed", "expelled", "notice_unreadable",
+    "forked", "mute", "channel_full", "taken_over", "overflow", "error",
+)  # fmt: skip
 STYLES = {"note": "yellow", "conversation": "cyan", "ratchet": "green"}  # the more secret, the greener
 
 
@@ -90,8 +94,13 @@ def message_line(message: Any) -> str:
 
 def event_line(name: str, info: dict[str, Any]) -> str | None:
     """An event as a line, in colours on a terminal, or None for one that only programs care about."""
-    text = event_text(name, info)
+    name, text = _kind(name, info), event_text(name, info)
     return None if text is None else painted([("* " + text, "bold red" if name in _ALARMING else "dim")])
+
+
+def _kind(name: str, info: dict[str, Any]) -> str:
+    """What was dropped is for programs, but for a reason that has a line of its own."""
+    return f"{name} {info.get('reason')}" if name == "dropped" else name
 
 
 def event_text(name: str, info: dict[str, Any]) -> str | None:
@@ -102,7 +111,7 @@ def event_text(name: str, info: dict[str, Any]) -> str | None:
         info = info | {"reason": str(info.get("reason")).partition(": ")[2] or info.get("reason")}
     if info.get("data"):
         info = info | {"data": f": {info['data']}"}
-    template = EVENTS.get(name)
+    template = EVENTS.get(_kind(name, info))
     if template is None:
         return None
     somebody = dict.fromkeys(("uid", "sender", "by"), "somebody")

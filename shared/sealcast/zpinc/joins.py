@@ -64,14 +64,17 @@ def publish(me, out):
 def _not_alone(me, ring, out):
     """A clone goes on from our state, or went on before a backup of it came back: a person has to know, and which
     notes of ours may have been taken for those that the others have under their numbers."""
-    first = ring.next - len(ring.digests) // DIGEST
-    out.lost("dropped", {"reason": "same_uid", "uid": me.uid, "count": 1, "first": first, "last": ring.unsent - 1})
+    detail, first = {"reason": "same_uid", "uid": me.uid, "count": 1}, ring.next - len(ring.digests) // DIGEST
+    if first < ring.unsent:
+        detail["first"], detail["last"] = first, ring.unsent - 1
+    out.lost("dropped", detail)
 
 
 def stale(me, members, ring, epochs, conn, pt, now, out):
     """A peer's answer: something of ours came with too small a number. Begin anew above it. Raises Reject."""
     r = Reader(pt)
-    _, sid, lamport, about, notes, epoch, said = r.uint(1), r.take(16), r.uint(4), r.uint(4), r.uint(4), r.take(4), r.uint(4)
+    _, sid, lamport, about = r.uint(1), r.take(16), r.uint(4), r.uint(4)
+    notes, epoch, said = r.uint(4), r.take(4), r.uint(4)
     r.end()
     e = epochs.current
     past = about == conn or notes > ring.next or e and e.id[:4] == epoch and said > e.chains[e.index(me.tag)][1]

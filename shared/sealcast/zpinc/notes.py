@@ -129,7 +129,7 @@ class Window:
     # What many windows never change stands here, once for all of them.
     next = None  # None until the ring has been read once
     fresh = True  # nothing was handed over yet: `next` is what the ring could still hold
-    first = None  # the first signed head heard while it was: what came since is owed; of a former session we may hear none
+    first = None  # the first signed head heard while it was, if any: what came since is owed
     head = 0  # the highest signed head heard of
     digests = b""  # of the last `ring` notes delivered without a hole
     gap_at = None
@@ -161,12 +161,12 @@ class Window:
         del self.held[last]
 
     def baseline(self):
-        """From the first reading until something is handed over: what the ring can still hold is expected."""
+        """From the first reading until something is handed over: what the ring can still hold is expected, and what
+        came after a note that is in hand."""
         if self.fresh:
             top = max(self.held) + 1 if self.held else 0
-            low = max(self.head, top) - self.ring
+            low = min([max(self.head, top) - self.ring] + list(self.held))
             self.next = max(self.next or 0, low if self.first is None else min(low, self.first))
-            self.held = {seq: self.held[seq] for seq in self.held if seq >= self.next}
 
     def confirmed(self, head):
         """Its owner has signed this head: is there nothing more to come from before? -> is this to be stored?"""
@@ -199,7 +199,9 @@ class Window:
         """(first, last) of the notes that we know of and have not handed over; None: nothing is owed to us."""
         first = self.first if self.next is None else self.next
         end = max([self.head] + [seq + 1 for seq in self.held])
-        return (first, end - 1) if first is not None and first < end and not (self.fresh and self.first is None) else None
+        if first is None or first >= end or self.fresh and self.first is None:
+            return None
+        return first, end - 1
 
     def calm(self):
         """No hole that we know of, or a new connection: the ring is read before anything is missed."""

@@ -1,6 +1,8 @@
 """An old copy of the state comes back: what is written under it reaches the others. PROTOCOL.md 6.2, 7.2."""
 
 from room import Room
+from sealcast.state import pack_parts
+from sealcast.zpinc.messages import next_note
 
 HEAP = "heapsize=300k"
 
@@ -38,6 +40,21 @@ def test_a_note_written_under_an_old_state_is_not_lost_when_the_power_goes_befor
     restored("S", room.stored["S"], room)  # and once only
     room.advance(10000)
     assert len(heard(room)) == 2 and not room.members["S"].out.outbox.entries
+
+
+def test_a_note_of_0_1_that_waits_is_sealed_again_like_others():
+    """It names no presences: 20 other bytes stand in their place (7.1)."""
+    room = Room(["A", "S"])
+    old = room.stored["S"]
+    note(room, "S", b"number 0")
+    room.pump()
+    restored("S", old, room)
+    room.queue = []
+    s = room.members["S"]
+    s.out.outbox.add(*next_note(s.me, s.ring, b"also number 0", 0, bytes(20), False, s.out))
+    restored("S", b"".join(pack_parts(s)), room)
+    room.advance(10000)
+    assert heard(room) == [("A", "S", b"number 0"), ("A", "S", b"also number 0")]
 
 
 def test_what_has_been_in_a_connection_is_not_sealed_again():
