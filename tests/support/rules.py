@@ -140,7 +140,7 @@ class Held:
             raise RuleBroken("a secret that was let go is back")
 
     def unchanged(self):
-        """After a call that raised, or a frame that was refused."""
+        """After a call that raised."""
         if self._known() != self.last:
             raise RuleBroken("what is refused has changed something")
 
