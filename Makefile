@@ -21,7 +21,7 @@ model: ## the formal models with larger bounds (docs/ASSURANCE.md); `make test` 
 	@$(SETUP) test
 	@$(VENV)/python tests/formal/models.py
 
-soak: ## stories of channels and groups for an hour, or ARGS="--minutes M --seed N", into build/soak.json
+soak: ## stories of channels and groups for an hour, or ARGS="--minutes M --seed N --jobs N", into build/soak.json
 	@$(SETUP) test
 	@$(VENV)/python tests/soak.py $(ARGS)
 

@@ -76,6 +76,7 @@ class Checks:
         self.owed_from = {}  # (receiver, lineage, sid) -> seq of the first note that is owed
         self.sent = {}  # (sender, lineage, sid) -> number of notes that are durable
         self.notes = self.talks = self.historic = self.again = self.gap_count = self.live_count = 0
+        self.counts = {}  # what else happened, by name
         self.asked = Asked()
         self._before = None
         self._fresh = ()

@@ -186,6 +186,7 @@ class Client:
     def _store(self, parts):
         blob = b"".join(parts)
         self.stored.append(blob)
+        self.world.lives.durable(self)
         self.world.durable(self)
 
     def _carry_out(self, effect):

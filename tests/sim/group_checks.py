@@ -31,7 +31,6 @@ class GroupChecks(Checks):
         self.owed = set()  # bodies that are durable at their sender
         self.secret_to = {}  # body -> uid of its only receiver
         self.unsteady = set()  # uids that fell out, came late, were removed or forked
-        self.counts = {}
 
     def count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1

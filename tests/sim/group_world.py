@@ -21,7 +21,6 @@ class GroupWorld(World):
         self.broker = GroupBroker(self)
         self.checks = GroupChecks(self)
         self.quiet = self.random.random() < 0.9  # no handshakes
-        self.traitor = None  # uid of the malicious insider
         outgoing.REFRESH_MS = REFRESH_MS
 
     def add(self, uid, hardware=True, ring=16):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 if __name__ == "__main__":
     ROOT = Path(__file__).resolve().parents[2]
-    sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "tests")]
+    sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "tests"), str(ROOT / "tests/support")]
 
 from sim.group_schedule import GroupStory
 from sim.lying import LyingStory
@@ -50,7 +50,7 @@ def main():
             continue
         t = time.perf_counter() - t
         receipts += w.checks.asked.confirmed
-        for what in w.checks.counts if args.group else ():
+        for what in w.checks.counts:
             counts[what] = counts.get(what, 0) + w.checks.counts[what]
         worst, most = max(worst, w.settle_ms), max(most, w.settle_messages / len(w.clients))
         if t > 5:
@@ -65,7 +65,7 @@ def main():
 
 def summary(w):
     c = w.checks
-    if hasattr(c, "counts"):
+    if w.ratchet:
         return "seed %d: %d members, %s; settled in %.1f s" % (w.seed, len(w.clients), c.counts, w.settle_ms / 1000)
     return "seed %d: %d members, %d notes, %d conversation messages, %d historic, %d again, %d gaps, %d rekeys; settled in %.1f s" % (
         w.seed, len(w.clients), c.notes, c.talks, c.historic, c.again, c.gap_count, w.rekeys, w.settle_ms / 1000

@@ -18,10 +18,7 @@ NAME = "sodium"
 
 
 def h(size, key, salt, person, *parts):
-    d = hashlib.blake2b(digest_size=size, key=key, salt=salt, person=person)
-    for p in parts:
-        d.update(p)
-    return d.digest()
+    return hashlib.blake2b(b"".join(parts), digest_size=size, key=key, salt=salt, person=person).digest()
 
 
 def scrypt(password, salt, n, r, p, size):

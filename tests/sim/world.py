@@ -10,6 +10,7 @@ import random
 from sim.broker import Broker, Network
 from sim.checks import Checks
 from sim.client import Client
+from sim.lives import Lives
 from sim.recorder import Broken, Recorder
 
 KEEPALIVE_S = 10
@@ -17,6 +18,7 @@ KEEPALIVE_S = 10
 
 class World:
     ratchet = False  # do members take part in the ratcheting group?
+    traitor = None  # uid of the malicious insider, in a group
 
     def __init__(self, seed, tracing=None):
         self.seed = seed
@@ -26,6 +28,7 @@ class World:
         self.suite = Recorder()
         self.broker = Broker(self)
         self.checks = Checks(self)
+        self.lives = Lives()
         self.clients = {}
         self.cuts = 0
         self.storage_lost = False
@@ -53,11 +56,13 @@ class World:
     # --- what clients report
 
     def before(self, client, *args):
+        self.lives.before(client)
         self.checks.before(client, *args)
 
     def after(self, client, name, topic, payload, effects):
         if self.tracing:
             self.trace(name, client.uid, topic, payload, effects)
+        self.lives.after(client, effects)
         self.checks.after(client, name, topic, payload, effects)
 
     def performed(self, client):
@@ -72,6 +77,7 @@ class World:
 
     def switched_on(self, client):
         client.sending = None
+        self.lives.begins(client)
 
     def delivered(self, client, m):
         self.checks.delivered(client, m)
@@ -148,7 +154,7 @@ class World:
     def partition(self, uids, ms):
         self.trace("PARTITION", ",".join(sorted(uids)), str(ms))
         self.broker.cut |= uids
-        for uid in uids:
+        for uid in sorted(uids):
             client = self.clients[uid]
             if client.connection:
                 self.at(self.now + KEEPALIVE_S * 1500, self._unreachable, client, client.connection)

@@ -1,126 +1,234 @@
-"""Rules that every scenario of the core is held to, whatever else it asks: what goes out was stored before; what is
-refused has changed nothing that counts; a secret that was let go is in no stored state any more, and does not come back.
-PROTOCOL.md sections 9.2, 10.3, 11, 12, 16.2 and 17.3.
+"""Rules that every scenario of the core is held to, whatever else it asks, and every story of the simulators (lives.py
+there): what goes out was stored before; what is refused has changed nothing that counts; a secret that was let go is in
+no stored state any more, and does not come back. PROTOCOL.md sections 9.2, 10.3, 11, 12, 16.2 and 17.3.
 """
 
 from contextlib import contextmanager
+from itertools import islice
 
 import pytest
 
 from sealcast.channel import Channel
+from sealcast.compat import hexlify
 from sealcast.crypto.keys import ZERO
-from sealcast.effects import CONNECT, MESSAGE, PUBLISH, STORE
+from sealcast.effects import CONNECT, EVENT, MESSAGE, PUBLISH, STORE
+from sealcast.errors import Reject
+from sealcast.smmp.group import AHEAD
+from sealcast.smmp.packages import BELIEVED
 
 OUTWARD = (PUBLISH, MESSAGE, CONNECT)
 CALLS = ("start", "connecting", "connected", "disconnected", "acked", "receive", "tick", "send", "change_group",
          "sleep", "leave", "rekey", "declare_lost", "approve")  # fmt: skip
+MOST = BELIEVED + AHEAD  # packages that an agreement may make us make
 
 
 class RuleBroken(AssertionError):
     """The text says which."""
 
 
-def secrets(ch):
-    """What a member keeps that opens, seals or signs, and that it will let go one day. The group's former state is its
-    own for one epoch, with the packages that were used and the frame that was on its way."""
-    found, group = {ch.places.k}, ch.group
-    if ch.me.session:
-        found.add(ch.me.session.seed)
+def pieces(ch):
+    """What a member keeps that opens, seals or signs, and that it will let go one day -> (secrets, pairs of the group).
+    The group's former state is its own for one epoch, with the packages that were used and the frame that was on its
+    way. Asked for at every call, and mostly as it was: so it is compared before a set is made of it."""
+    group = ch.group
+    found, pairs = [ch.places.k, ch.me.session and ch.me.session.seed], []
     for epoch in (ch.epochs.current, ch.epochs.previous):
         if epoch:
-            found |= {epoch.hk, *[key for key, _ in epoch.chains], *epoch.skipped.values()}
+            found.append(epoch.hk)
+            found += [chain[0] for chain in epoch.chains]
+            found += epoch.skipped.values()
     if hasattr(group, "phase"):  # else the member takes part in none
-        undo = group.undo
-        ours = [p for p in (group.outgoing.pending, undo and undo.own) if p]
-        for state in [group.state, undo and undo.state] + [p.after for p in ours]:
-            if state:
-                found |= {state.r, state.RK, state.HK, state.NHK, state.mk, state.v}
-        for packages in (group.packages.mine, undo.spent if undo else {}):
-            for package in packages.values():
-                found |= {package.k, package.r}
-        for pairs in (group.pairs, undo.pairs if undo else {}):
-            for pair in pairs.values():
-                found |= {pair[:32], pair[64:]}
+        undo, pending, ahead = group.undo, group.outgoing.pending, [*group.packages.mine.values()]
+        pairs += group.pairs.values()
+        states, ours = [group.state], [pending] if pending else []
+        if undo:
+            states.append(undo.state)
+            ahead += undo.spent.values()
+            pairs += undo.pairs.values()
+            if undo.own:
+                ours.append(undo.own)
         for p in ours:
-            found |= {p.secret, p.t}
-    return found - {ZERO, b"", None}
+            found += (p.secret, p.t)
+            states.append(p.after)
+        for state in states:
+            if state:
+                found += (state.r, state.RK, state.HK, state.NHK, state.mk, state.v)
+        for package in ahead:
+            found += (package.k, package.r)
+    return found, pairs
+
+
+def secrets(ch):
+    return _set(*pieces(ch))
+
+
+def _set(found, pairs):
+    held = {*found, *[pair[:32] for pair in pairs], *[pair[64:] for pair in pairs]}
+    return held - {ZERO, b"", None}
+
+
+def _of(ours):
+    return {secret for package in ours for secret in (package.k, package.r)}
 
 
 def counted(ch):
-    """What must not be used twice or forgotten, beside the secrets."""
-    session, group, state = ch.me.session, ch.group, None
-    if hasattr(group, "phase") and group.state:
-        state = group.state.epoch, group.state.head
-    members = [(m.tag, m.public, m.floor, [s.sid for s in m.sessions]) for m in ch.others.by_tag.values() if m.sessions]
+    """-> (what must not be used twice or forgotten, beside the secrets; what only a frame that is taken changes)."""
+    session, group, place = ch.me.session, ch.group, None
+    if hasattr(group, "phase"):
+        at = group.state and (group.state.epoch, group.state.head)
+        floor = {tag: number for tag, number in group.packages.floor.items() if number}
+        place = group.packages.counter, (at, group.outgoing.count, dict(group.heard), floor)
+    members, heard = [], []  # flat: this is asked for at every call
+    for m in ch.others.by_tag.values():
+        if m.sessions:
+            members += (m.tag, m.public, m.floor)
+            heard += (m.conn, m.counter)
+            for s in m.sessions:
+                w = s.window
+                members += (s.sid, None if w.fresh else w.next)
+                heard += (w.next, len(w.held))
     chains = [e and (e.hid, [at for _, at in e.chains]) for e in (ch.epochs.current, ch.epochs.previous)]
     own = session and (session.lamport, session.sid)
-    return own, ch.me.root, ch.places.generation, ch.ring.next, ch.epochs.rank, chains, members, state
+    others = ch.others.lamport, ch.others.approvals[0]
+    numbers = ch.places.generation, ch.ring.next, ch.epochs.rank, ch.keepalive.conn, others
+    return (own, ch.me.root, numbers, chains, members, place), heard
 
 
 class Held:
-    """What is known of one Channel between its calls."""
+    """What is known of one Channel between its calls. gone: the secrets that its owner has let go so far, in their
+    order, as the keys of a dict."""
 
-    def __init__(self):
-        self.stored = self.last = None  # (secrets, counted): in the last stored state, after the last call
-        self.gone = set()
+    def __init__(self, ch, gone):
+        self.ch, self.gone = ch, gone
+        self.pieces = None
+        self.last = self._known()  # after the last call: its secrets, and what counted() says
+        self.stored = None  # (secrets, counted) at the last STORE
+        self.kept = None  # and what of them is in what was stored
+        self.blob = b""
+        self.sought = 0  # so many of `gone` were looked for in it
+        self.refusal = False
+        self.packages = self._packages()
+        self.dispatch, ch._dispatch = ch._dispatch, self._watched
+        self.judge()
 
-    def begin(self, now):
-        if now != self.last:  # a scenario has put something there by hand
-            self.stored = now
-            self.gone -= now[0]
-        self.last = now
+    def _packages(self):
+        """Secrets of our packages; empty for who takes part in no group."""
+        return _of(self.ch.group.packages.mine.values()) if hasattr(self.ch.group, "packages") else set()
 
-    def end(self, ch, effects, now):
-        self.gone |= self.last[0] - now[0]
-        self.last = now
-        if self.gone & now[0]:
+    def _watched(self, *frame):
+        try:
+            return self.dispatch(*frame)
+        except Reject:
+            self.refusal = True
+            raise
+
+    def _known(self):
+        before, self.pieces = self.pieces, pieces(self.ch)
+        return (self.last[0] if self.pieces == before else _set(*self.pieces), *counted(self.ch))
+
+    def by_hand(self):
+        """A scenario may have put something there."""
+        now = self._known()
+        if now != self.last:
+            self.last, self.stored, self.sought, self.packages = now, now[:2], 0, self._packages()
+            for secret in now[0]:
+                self.gone.pop(secret, None)
+
+    def judge(self):
+        """A secret that is here again."""
+        if any(secret in self.gone for secret in self.last[0]):
             raise RuleBroken("a secret that was let go is back")
-        kinds = [e[0] for e in effects]
-        if STORE in kinds:
-            self.stored = now
-            at = kinds.index(STORE)
-            if any(kind in OUTWARD for kind in kinds[:at]):
-                raise RuleBroken("something goes out before the state is stored")
-            blob = b"".join([bytes(part) for part in effects[at][1]])
-            if any(secret in blob for secret in self.gone):
-                raise RuleBroken("a secret that was let go is stored")
-        if any(kind in OUTWARD for kind in kinds) and not ch.held and self.stored != now:
+
+    def unchanged(self):
+        """After a call that raised."""
+        if self._known() != self.last:
+            raise RuleBroken("what is refused has changed something")
+
+    def end(self, effects):
+        """A call is over."""
+        ch, refusal, self.refusal = self.ch, self.refusal, False
+        before, self.last = self.last, self._known()
+        if refusal and self.last != before and not self._heeded(before):
+            raise RuleBroken("what is refused has changed something")
+        held = self.last[0]
+        if held is not before[0]:
+            lost, self.packages = before[0] - held, self._packages()
+            if not [e for e in effects if e[0] == EVENT and e[1] == "resynced" and e[2]["rolled_back"]]:
+                self.gone.update(dict.fromkeys(lost))  # else it follows from what is kept, and may be the group's yet
+            self.judge()
+        outward = False
+        for e in effects:
+            if e[0] == STORE:
+                if outward:
+                    raise RuleBroken("something goes out before the state is stored")
+                self._stored(b"".join([bytes(part) for part in e[1]]))
+            elif e[0] in OUTWARD:
+                outward = True
+                if e[0] == MESSAGE and e[1].secrecy == "conversation":
+                    self._used(e[1])
+        if outward and not ch.held and self.stored != self.last[:2]:
             raise RuleBroken("something goes out that no stored state knows of")
 
+    def _heeded(self, before):
+        """An agreement that names packages of ours that we never made is refused, and we make others (16.1)."""
+        held, numbers, heard = self.last
+        if numbers[-1] is None:
+            return False
+        (counter, place), (former, before_place) = numbers[-1], before[1][-1]
+        same = (place, heard, *numbers[:-1]) == (before_place, before[2], *before[1][:-1])
+        return same and former < counter <= former + MOST and held - self._packages() == before[0] - self.packages
 
-def refused(ch, drops, topic, payload):
-    """Was this very frame refused? What was held back, or comes with the barrier, may be refused beside one that was
-    taken."""
-    taken = getattr(ch.group, "last", b"")
-    return sum(ch.out.drops.values()) > drops and topic.split("/")[-1] != "s" and not (taken and taken in bytes(payload))
+    def _stored(self, blob):
+        self.blob, self.stored = blob, self.last[:2]
+        held, numbers = self.stored
+        if not self.ch.me.joined:  # a session that nobody has heard of is not stored
+            held, numbers = held - {self.ch.me.session and self.ch.me.session.seed}, (None, *numbers[1:])
+        self.kept = held, numbers
+        self.search(self.sought)
+        self.sought = len(self.gone)
+        a = self.ch.epochs.attempt
+        if a and any(bytes(part) in blob for part in (a.y, a.A, a.ISK) if part and any(part)):
+            raise RuleBroken("a secret of a handshake is stored")
+
+    def search(self, since=0):
+        """Is one of the secrets that were let go in the last stored state? since: the first that could be new there."""
+        if any(secret in self.blob for secret in islice(self.gone, since, None)):
+            raise RuleBroken("a secret that was let go is stored")
+
+    def _used(self, m):
+        """The key of a message that was delivered is not needed any more."""
+        for e in (self.ch.epochs.current, self.ch.epochs.pending, self.ch.epochs.previous):
+            if e and hexlify(e.id) == m.epoch:
+                i = [uid for _, _, uid in e.parties].index(m.sender)
+                if e.chains[i][1] <= m.seq or (i, m.seq) in e.skipped:
+                    raise RuleBroken("the key of a message that was delivered is kept")
 
 
 @contextmanager
-def rules(believing=True):
-    """While it lasts, each call of a Channel is held to them. believing: to the one about what is refused, too."""
+def rules():
+    """While it lasts, each call of a Channel is held to them."""
     held, depth = {}, [0]
 
-    def wrapped(name, method):
+    def wrapped(method):
         def call(ch, *args, **kwargs):
             if depth[0]:
                 return method(ch, *args, **kwargs)
-            mine = held.setdefault(id(ch), (Held(), ch))[0]
-            before, drops = (secrets(ch), counted(ch)), sum(ch.out.drops.values())
-            mine.begin(before)
+            if ch not in held:
+                held[ch] = Held(ch, {})
+            held[ch].by_hand()
             depth[0] += 1
             try:
                 effects = method(ch, *args, **kwargs)
             finally:
                 depth[0] -= 1
-            now = secrets(ch), counted(ch)
-            if believing and name == "receive" and args[1] and now != before and refused(ch, drops, args[0], args[1]):
-                raise RuleBroken("what is refused has changed something")
-            mine.end(ch, effects, now)
+            held[ch].end(effects)
             return effects
 
         return call
 
     with pytest.MonkeyPatch.context() as patch:
         for name in CALLS:
-            patch.setattr(Channel, name, wrapped(name, getattr(Channel, name)))
+            patch.setattr(Channel, name, wrapped(getattr(Channel, name)))
         yield
+    for one in held.values():
+        one.search()

@@ -34,10 +34,6 @@ SCENARIOS = sorted(
 )
 
 
-# An agreement that lies about our packages is refused, and makes us make new ones beyond those that it names (16.1).
-REFUSED_AND_HEEDED = ("test_a_lie_about_anothers_packages_does_not_keep_its_true_ones_out",)
-
-
 def test_there_is_rare_code():
     assert len(NAMES) > 10
     expected = {"zpinc.joins", "zpinc.history", "zpinc.rekey", "smmp.sync", "smmp.membership", "state", "run.settings"}
@@ -113,7 +109,7 @@ def fresh(module):
 def test_scenarios_with_all_rare_code_dropped_between_inputs(module, name):
     """And with the rules of rules.py kept at each call."""
     scenario = getattr(fresh(module), name)
-    with rules(name not in REFUSED_AND_HEEDED), dropping():
+    with rules(), dropping():
         scenario()
 
 
