@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sealcast_host.boards import names, shipped
+from sealcast_host.boards import merge, names, shipped
 from sealcast_host.boards.models import Board
 from sealcast_host.errors import Failed, UserError
 
@@ -32,7 +32,6 @@ STUB_FOLDERS = (STUBS, *(STUBS + folder.removeprefix("/lib") for folder in FOLDE
 XIP_IMAGE = STUBS + "/image.json"  # says which image it must be, and where
 XIP_MARKS = tuple(f"{STUBS}/{name}" for name in ("proven", "trying", "bad"))  # the board's own
 XIP_FILES = ("/lib/xip.mpy", "/lib/xip_start.mpy", "/lib/xip_probe.mpy", "/lib/xipnative.mpy")
-_TOP = ("main.py", "boot.py", "sealcast_platform.py")
 # Never of use on a board; and the slow fallback, left out where the native modules are.
 _HOST_ONLY = ("crypto/host",)
 _SOFT = ("crypto/soft",)
@@ -66,7 +65,7 @@ def make(arch: str, mpy: int, board: Board | None, compiler: str | None = None, 
     bundle.compiled = compiler is not None and _add_compiled(bundle, compiler, mpy, plain)
     if not bundle.compiled:
         _add_sources(bundle, None)
-    for name in _TOP:
+    for name in merge.TOP:
         bundle.files["/" + name] = _read(shipped.node_dir() / name)
     if board is not None:  # what the node must know before it has settings: how to blink
         bundle.files[BOARD_FILE] = (json.dumps({"board": board.name, "led": board.led}) + "\n").encode()
@@ -109,9 +108,13 @@ class _OtherFormat(Exception):
 def _add_compiled(bundle: Bundle, compiler: str, mpy: int, plain: bool) -> bool:
     with tempfile.TemporaryDirectory(prefix="sealcast-") as folder:
 
-        def compiled(path: Path, label: str) -> bytes:
-            data = _compile(compiler, path, label, Path(folder) / "out.mpy", mpy)
-            return data if plain else names.renamed(data)
+        def compiled(path: Path, module: str, label: str) -> bytes:
+            out = Path(folder) / "out.mpy"
+            if plain:
+                return _compile(compiler, path, label, out, mpy)
+            merged = Path(folder) / "merged.py"
+            merged.write_text(merge.merged()[module], "utf-8")
+            return names.renamed(_compile(compiler, merged, label, out, mpy))
 
         try:
             _add_sources(bundle, compiled)
@@ -120,17 +123,18 @@ def _add_compiled(bundle: Bundle, compiler: str, mpy: int, plain: bool) -> bool:
     return True
 
 
-def _add_sources(bundle: Bundle, compiled: Callable[[Path, str], bytes] | None) -> None:
+def _add_sources(bundle: Bundle, compiled: Callable[[Path, str, str], bytes] | None) -> None:
     for source, target in ((shipped.core_dir(), "/lib/sealcast"), (shipped.node_dir(), "/lib/node")):
         for path in sorted(source.rglob("*.py")):
             name = path.relative_to(source).as_posix()
-            if name in _TOP or name.startswith(_HOST_ONLY + (_SOFT if bundle.native else ())):
+            if name in merge.TOP or name.startswith(_HOST_ONLY + (_SOFT if bundle.native else ())):
                 continue
             if compiled is None:
                 bundle.files[f"{target}/{name}"] = _read(path)
             else:
                 label = path.parent.name if path.stem == "__init__" else path.stem  # a name that is there anyway
-                bundle.files[f"{target}/{name[:-3]}.mpy"] = compiled(path, label)
+                module = f"{target}/{name[:-3]}".removeprefix("/lib/").removesuffix("/__init__").replace("/", ".")
+                bundle.files[f"{target}/{name[:-3]}.mpy"] = compiled(path, module, label)
 
 
 def _compile(compiler: str, path: Path, label: str, out: Path, mpy: int) -> bytes:

@@ -1,12 +1,11 @@
 """Sessions in the channel's order: our own join, the others', and what is refused. PROTOCOL.md sections 6.2 to 6.4."""
 
 from ..compat import const
-from ..crypto.signing import SIG
+from ..crypto.signing import PACKAGE_LABEL, SIG, seal_signed
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32
+from ..wire import HANDSHAKE, NOTE, PACKAGE, PRESENCE, U32, Reader, header, u32
 from . import epochs as agreed
-from . import places as left
 from .epochs import STALE
 from .heard import MARK, Heard
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
@@ -14,6 +13,7 @@ from .me import MySession
 from .members import CONN, GONE, WILL, Member
 from .messages import next_note
 from .notes import MAX_MISSED, parts
+from .places import KEY_SLOT, SHOWS
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
@@ -55,6 +55,23 @@ def publish(me, out):
     s = me.session
     join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"], s.data)
     out.publish(me.topic("j", s.lamport % JOIN_SLOTS), seal_join(me.keys, me.rng, me.identity, me.tag, join), True)
+
+
+def show_key(me, places, out):
+    """Our notice key, in the first connections of each session: a board that sleeps most of the time need not
+    say it at each wake."""
+    if places.k is None:
+        places.k = me.rng.bytes(32)
+    if places.shown[:16] != me.session.sid:
+        places.shown = me.session.sid + b"\x00"
+    if places.shown[16] < SHOWS:
+        places.shown = me.session.sid + bytes((places.shown[16] + 1,))
+        head = header(PACKAGE, me.session.sid, 0)
+        K = me.suite.x25519_base(places.k)
+        out.publish(me.topic("k", KEY_SLOT), seal_signed(me, head, me.tag, PACKAGE_LABEL, K), True)
+        out.dirty = True
+    if places.collects:
+        out.subscribe(me.topics.prefix + "+/k/%d" % KEY_SLOT)
 
 
 def _not_alone(me, now, out):
@@ -217,7 +234,7 @@ def admit(me, members, reading, places, member, join, online, now, out):
     members.note(join.order)
     out.dirty = True
     if newest:
-        left.arrived(places, member, out)
+        _arrived(places, member, out)
         out.event("joined", {"uid": member.uid, "again": before is not None, "data": member.data.decode()})
     elif online:
         answer_stale(me, member, join.sid, members.lamport, 0, now, out)
@@ -233,3 +250,14 @@ def answer_stale(me, member, sid, lamport, conn, now, out):
     if out.may_report("stale" + member.uid, now):
         body = bytes((STALE,)) + sid + u32(lamport) + u32(conn)
         out.publish(me.topic("h"), me.seal(header(HANDSHAKE, me.session.sid, 0), body))
+
+
+def _arrived(places, member, out):
+    """A member began a session where we are. Its storage may be lost, and its notice key with it."""
+    places.theirs.pop(member.tag, None)
+    for old in places.old:
+        if member.uid in old.waiting:
+            old.waiting.discard(member.uid)
+            out.dirty = True
+            out.event("followed", {"uid": member.uid, "waiting": sorted(old.waiting)})
+    places.old = [o for o in places.old if o.waiting]
