@@ -24,8 +24,7 @@ def _merged():
     texts = merge.merged()
     for module in sorted(texts):
         if not module.startswith(_NOT):
-            is_package = any(other.startswith(module + ".") for other in texts)
-            path = module.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+            path = merge.file_of(module, texts) + ".py"
             os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
             with open(os.path.join(folder, path), "w") as f:
                 f.write(texts[module])

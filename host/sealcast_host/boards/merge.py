@@ -6,11 +6,13 @@ the file of one of them, the head; the head's names stay as they are, those of t
 front where they would clash. Whoever imports from them, rare code too, imports from the head instead. In the others'
 own files stand only their names, for programs that ask for them: a board that asks for none loads none.
 
-Constants (whole numbers and short texts, set once at the top of a file) stand as values where they are used.
+Constants (whole numbers and short texts, set once at the top of a file) stand as values where they are used. Long
+texts, which only errors and the like have, stand in a module of their own, TEXTS, that is loaded when one is said.
 """
 
 import ast
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 
 from sealcast_host.boards import shipped
@@ -36,22 +38,39 @@ GROUPS = {
     ),
     "sealcast.smmp.order": "sealcast.smmp.ratchet sealcast.smmp.group sealcast.smmp.private sealcast.smmp.outgoing",
 }
+TEXTS = "sealcast.texts"
+_SAY = """
+def long_text(n):
+    try:
+        return load("texts").TEXTS[n]
+    except MemoryError:
+        return ""
+"""
 _ONE_BYTE = 124  # places in a table whose number is one byte, less those that are taken before
 
 
-@lru_cache
-def merged(old: str = "", new: str = "") -> dict[str, str]:
-    """Module -> its text on a board, of all that core and node have. old, new: a change of the sources, for tests."""
-    texts: dict[str, str] = {}
-    packages: set[str] = set()
+def sources() -> dict[str, str]:
+    """Module -> its source, of all that core and node have."""
+    found: dict[str, str] = {}
     for package, folder in (("sealcast", shipped.core_dir()), ("node", shipped.node_dir())):
         for path in sorted(folder.rglob("*.py")):
             name = ".".join((package, *path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__")
             if path.name not in TOP:
-                text = path.read_text("utf-8")
-                texts[name] = text.replace(old, new) if old else text
-                packages |= {name} if path.stem == "__init__" else set()
-    return _texts(Modules(texts, packages, GROUPS))
+                found[name] = path.read_text("utf-8")
+    return found
+
+
+@lru_cache
+def merged(old: str = "", new: str = "") -> dict[str, str]:
+    """Module -> its text on a board. old, new: a change of the sources, for tests."""
+    found = {name: text.replace(old, new) if old else text for name, text in sources().items()}
+    return _texts(Modules(found, {name for name in found if file_of(name, found).endswith("__init__")}, GROUPS))
+
+
+def file_of(module: str, modules: Iterable[str]) -> str:
+    """Where a module lies, without the ending: a package has a folder."""
+    package = any(other.startswith(module + ".") for other in modules)
+    return module.replace(".", "/") + ("/__init__" if package else "")
 
 
 def is_part(module: str) -> bool:
@@ -64,12 +83,13 @@ def _texts(modules: Modules) -> dict[str, str]:
     for name, source in modules.sources.items():
         if name in GROUPS:
             body = [s for part in modules.parts(name) for s in Rewriter(modules, part, name).body()]
-            text = _text(_without_repeats(body))
+            text = _text(_without_repeats(body)) + (_SAY if name == "sealcast.rare" else "")
             out[name] = _most_used_first(text) + text
         elif name in modules.head:
             out[name] = _alias(modules, source)
         else:
             out[name] = _text(_without_repeats(Rewriter(modules, source, "").body()))
+    out[TEXTS] = f"TEXTS = {tuple(modules.texts)!r}\n"
     return out
 
 

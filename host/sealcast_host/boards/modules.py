@@ -55,6 +55,7 @@ class Modules:
         self.asked = {name for source in self.sources.values() for name in self._asked(source)}
         self.exported = {binding for source in self.sources.values() for binding in self._borrowed(source)}
         self.final: dict[Binding, str] = {}
+        self.texts: list[str] = []  # that are loaded when they are said
         for head in self.groups:
             self._christen(head)
 

@@ -5,6 +5,8 @@ import ast
 from sealcast_host.boards.modules import Binding, Clash, Modules, Source
 from sealcast_host.boards.scopes import assignment, bound, local_names, stored
 
+_LONG = 28  # from here on a text costs more than what loads it
+
 
 class Rewriter(ast.NodeTransformer):
     """One module's statements as they stand in the file `home` (a head), or in a file of its own ("")."""
@@ -12,6 +14,7 @@ class Rewriter(ast.NodeTransformer):
     def __init__(self, modules: Modules, source: Source, home: str) -> None:
         self.modules, self.source, self.home = modules, source, home
         self.scopes: list[tuple[set[str], bool]] = []  # local names, and: is it a class?
+        self.said: list[ast.stmt] = []
         self.inner: list[dict[str, Binding]] = []  # what functions import of ours
 
     def body(self) -> list[ast.stmt]:
@@ -23,7 +26,7 @@ class Rewriter(ast.NodeTransformer):
                 continue
             found = self.visit(statement)
             out += found if isinstance(found, list) else [found] if found else []
-        return out
+        return self.said + out
 
     def is_local(self, name: str) -> bool:
         inner = len(self.scopes) - 1
@@ -48,6 +51,24 @@ class Rewriter(ast.NodeTransformer):
             raise Clash(f"{self.source.name} uses the module {binding[0]} as a value")
         if self.home or binding[0] != self.source.name:
             node.id = self.modules.final.get(binding, node.id)
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        """A long text in a function of a group is loaded when it is said."""
+        text, inside = node.value, any(not of_class for _, of_class in self.scopes)
+        if not (self.home and inside and isinstance(text, str) and len(text) >= _LONG):
+            return node
+        if text not in self.modules.texts:
+            self.modules.texts.append(text)
+        if self.home != "sealcast.rare":
+            self.said = [ast.ImportFrom("sealcast.rare", [ast.alias("long_text")], 0)]
+        return ast.Call(ast.Name("long_text", ast.Load()), [ast.Constant(self.modules.texts.index(text))], [])
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
+            node.right = self.visit(node.right)  # a format that is not there would fail
+        else:
+            self.generic_visit(node)
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
@@ -151,6 +172,8 @@ class Rewriter(ast.NodeTransformer):
             names |= bound(statement)
         self.scopes.append((names, True))
         node.body = self._block(node.body)
+        if self.home:  # two names that MicroPython gives to each class and nobody asks for; methods take their places
+            node.body = [*ast.parse("del __module__, __qualname__").body, *node.body]
         self.scopes.pop()
         return node
 
