@@ -6,6 +6,7 @@ from ..errors import Reject
 from ..rare import load
 from ..wire import HANDSHAKE, NOTE, PACKAGE, PRESENCE, U32, Reader, header, u32
 from . import epochs as agreed
+from . import places as left
 from .epochs import STALE
 from .heard import MARK, Heard
 from .identity import JOIN_SLOTS, Join, fingerprint, open_join, seal_join
@@ -13,7 +14,6 @@ from .me import MySession
 from .members import CONN, GONE, WILL, Member
 from .messages import next_note
 from .notes import MAX_MISSED, parts
-from .places import KEY_SLOT, SHOWS
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 LAMPORT_JUMP = const(65536)
@@ -32,6 +32,23 @@ def begin(me, ring, epochs, now, out):
     out.outbox.orphan()
     agreed.orphan(me, epochs, now, out)
     out.dirty = True
+
+
+def show_key(me, places, out):
+    """Our notice key, in the first connections of each session: a board that sleeps most of the time need not
+    say it at each wake."""
+    if places.k is None:
+        places.k = me.rng.bytes(32)
+    if places.shown[:16] != me.session.sid:
+        places.shown = me.session.sid + b"\x00"
+    if places.shown[16] < left.SHOWS:
+        places.shown = me.session.sid + bytes((places.shown[16] + 1,))
+        head = header(PACKAGE, me.session.sid, 0)
+        K = me.suite.x25519_base(places.k)
+        out.publish(me.topic("k", left.KEY_SLOT), seal_signed(me, head, me.tag, PACKAGE_LABEL, K), True)
+        out.dirty = True
+    if places.collects:
+        out.subscribe(me.topics.prefix + "+/k/%d" % left.KEY_SLOT)
 
 
 def take_place(me, members, own, out):
@@ -55,23 +72,6 @@ def publish(me, out):
     s = me.session
     join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"], s.data)
     out.publish(me.topic("j", s.lamport % JOIN_SLOTS), seal_join(me.keys, me.rng, me.identity, me.tag, join), True)
-
-
-def show_key(me, places, out):
-    """Our notice key, in the first connections of each session: a board that sleeps most of the time need not
-    say it at each wake."""
-    if places.k is None:
-        places.k = me.rng.bytes(32)
-    if places.shown[:16] != me.session.sid:
-        places.shown = me.session.sid + b"\x00"
-    if places.shown[16] < SHOWS:
-        places.shown = me.session.sid + bytes((places.shown[16] + 1,))
-        head = header(PACKAGE, me.session.sid, 0)
-        K = me.suite.x25519_base(places.k)
-        out.publish(me.topic("k", KEY_SLOT), seal_signed(me, head, me.tag, PACKAGE_LABEL, K), True)
-        out.dirty = True
-    if places.collects:
-        out.subscribe(me.topics.prefix + "+/k/%d" % KEY_SLOT)
 
 
 def _not_alone(me, now, out):
@@ -190,6 +190,17 @@ def _room(me, members):
         raise Reject("full")
 
 
+def _arrived(places, member, out):
+    """A member began a session where we are. Its storage may be lost, and its notice key with it."""
+    places.theirs.pop(member.tag, None)
+    for old in places.old:
+        if member.uid in old.waiting:
+            old.waiting.discard(member.uid)
+            out.dirty = True
+            out.event("followed", {"uid": member.uid, "waiting": sorted(old.waiting)})
+    places.old = [o for o in places.old if o.waiting]
+
+
 def seek(me, reading, name, stream, frame, now, out):
     """Nobody we know. When a presence shows that it holds the channel's key, its join was lost, or is late: read the
     joins again, and soon ask for it (6.5)."""
@@ -250,14 +261,3 @@ def answer_stale(me, member, sid, lamport, conn, now, out):
     if out.may_report("stale" + member.uid, now):
         body = bytes((STALE,)) + sid + u32(lamport) + u32(conn)
         out.publish(me.topic("h"), me.seal(header(HANDSHAKE, me.session.sid, 0), body))
-
-
-def _arrived(places, member, out):
-    """A member began a session where we are. Its storage may be lost, and its notice key with it."""
-    places.theirs.pop(member.tag, None)
-    for old in places.old:
-        if member.uid in old.waiting:
-            old.waiting.discard(member.uid)
-            out.dirty = True
-            out.event("followed", {"uid": member.uid, "waiting": sorted(old.waiting)})
-    places.old = [o for o in places.old if o.waiting]
