@@ -84,7 +84,7 @@ def _texts(modules: Modules) -> dict[str, str]:
         if name in GROUPS:
             body = [s for part in modules.parts(name) for s in Rewriter(modules, part, name).body()]
             text = _text(_without_repeats(body)) + (_SAY if name == "sealcast.rare" else "")
-            out[name] = _most_used_first(text) + text
+            out[name] = _most_used_first(body) + text
         elif name in modules.head:
             out[name] = _alias(modules, source)
         else:
@@ -118,11 +118,11 @@ def _without_repeats(body: list[ast.stmt]) -> list[ast.stmt]:
     return [*imports.values(), *rest]
 
 
-def _most_used_first(text: str) -> str:
+def _most_used_first(body: list[ast.stmt]) -> str:
     """A line that does nothing but name the names that stand most often in functions: they get the first places in the
     compiled file's table, which bytecode says in one byte instead of two."""
     count: Counter[str] = Counter()
-    for function in ast.walk(ast.parse(text)):
+    for function in [node for statement in body for node in ast.walk(statement)]:
         if isinstance(function, FUNCTIONS):
             local = local_names(function) | stored(function)
             for node in inside(function):

@@ -30,6 +30,7 @@ class Source:
     constants: dict[str, int | str] = field(default_factory=dict)
     imported: dict[str, Binding] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    folded: bool = False
 
 
 class Modules:
@@ -143,6 +144,9 @@ class Modules:
 
     def _fold(self, source: Source) -> None:
         """Find the constants: set once at the top, to a number or a text that costs nothing more where it is used."""
+        if source.folded:
+            return
+        source.folded = True
         count: dict[str, int] = {}
         for node in ast.walk(source.tree):
             for name in [node.id] if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) else []:
@@ -179,8 +183,7 @@ class Modules:
         other = self.sources.get(module)
         if other is None or not found:
             return None
-        if found not in other.constants and other is not source:
-            self._fold(other)
+        self._fold(other)
         return other.constants.get(found)
 
     def _christen(self, head: str) -> None:

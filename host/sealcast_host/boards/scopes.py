@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -46,7 +47,9 @@ def bound(statement: ast.AST) -> set[str]:
     return found
 
 
+@cache
 def local_names(node: "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda") -> set[str]:
+    """Arguments, and what a function binds. Asked again and again of the same ones."""
     arguments = node.args
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     found = {a.arg for a in every if a}
