@@ -7,23 +7,21 @@ large are read past, acknowledged and counted in `skipped`, never stored.
 """
 
 import asyncio
-import socket
 import time
 
-from sealcast.compat import const
-from sealcast.run.aio import Clock, sleep_ms, stop, within
+from sealcast.compat import const, hexlify
+from sealcast.run.aio import sleep_ms, stop, within
 
-from .inbuf import Input, violation
-from .watchdog import Fed
+from . import forget
+from .inbuf import violation
 
 PACKET = const(2816)  # the largest frame of the protocol (2,400), its topic, and MQTT's own bytes
-_IN = const(512)  # of the buffers: a topic is far shorter,
-_OUT = const(1024)  # and most packets are; a longer one leaves in pieces
+IN = const(512)  # of the buffers: a topic is far shorter,
+OUT = const(1024)  # and most packets are; a longer one leaves in pieces
 _GOODBYE_MS = const(1000)
+SILENT = "the broker does not answer"
 
 # First bytes of packets, flags included (2.2)
-_CONNECT = const(0x10)
-_CONNACK = const(0x20)
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
 _SUBSCRIBE = const(0x82)
@@ -32,17 +30,16 @@ _PINGREQ = const(0xC0)
 _PINGRESP = const(0xD0)
 _DISCONNECT = const(0xE0)
 
-_REFUSED = {
-    1: "it does not speak MQTT 3.1.1",
-    2: "it does not accept the client id",
-    3: "it is unavailable",
-    4: "wrong user name or password",
-    5: "not authorised: check broker.username and broker.password",
-}
-
 
 class Refused(OSError):
     """The broker answered, and said no."""
+
+
+def pseudonym(suite, identity):
+    """A client's id, made of the last will's topic: always the same at one place, so that the broker drops a dead one.
+    At another place (a lost member was left behind) it is another, and does not lead there.
+    """
+    return lambda will: "sc" + hexlify(suite.h(9, identity, b"", b"sc/mqtt-id", will.encode()))
 
 
 class Client:
@@ -54,18 +51,18 @@ class Client:
         """client_id: str, or what makes one of the last will's topic. username, password: str. ssl: an ssl.SSLContext,
         or None for plain TCP. wifi: a wifi.Wifi that gives the network.
         """
-        self._host = host
-        self._port = port
-        self._client_id = client_id
-        self._username = None if username is None else username.encode()
-        self._password = None if password is None else password.encode()
-        self._keepalive_s = keepalive_s
-        self._ssl = ssl
-        self._wifi = wifi
-        self._address = None  # the last one that the host's name led to
-        self._in = None  # the buffers are made at the first connect()
+        self.host = host
+        self.port = port
+        self.client_id = client_id
+        self.username = None if username is None else username.encode()
+        self.password = None if password is None else password.encode()
+        self.keepalive_s = keepalive_s
+        self.ssl = ssl
+        self.wifi = wifi
+        self.address = None  # the last one that the host's name led to
+        self.input = None  # the buffers are made at the first connect(): connecting.py
         self._lock = asyncio.Lock()
-        self._stream = None
+        self.stream = None
         self._pinger = None
         self.skipped = 0
         self._reset()
@@ -80,97 +77,31 @@ class Client:
         """Connect with a retained QoS 1 last will (will_topic None:
         without). Raises OSError; Refused if the broker says no.
         """
-        self._reset()
-        if self._in is None:
-            self._in = Input(_IN)
-            self._tx = bytearray(_OUT)
-            self._txv = memoryview(self._tx)
-        try:
-            await within(self._open(will_topic, will_payload), self.connect_ms, "the broker does not answer")
-        except Refused:
-            await self.abort()
-            raise
-        except OSError:
-            if self._wifi:
-                self._wifi.reached(False)
-            await self.abort()
-            raise
-        except ValueError as e:  # how the TLS module says it
-            await self.abort()
-            from .timeofday import judged
+        from . import connecting
 
-            raise OSError("the broker's certificate " + judged(str(e)))
-        if self._wifi:
-            self._wifi.reached(True)
+        self._reset()
+        try:
+            await connecting.connect(self, will_topic, will_payload)
+        finally:
+            forget("connecting")
         self._pinger = asyncio.create_task(self._keep_alive())
 
     async def reach(self):
-        """Open the connection that the next connect() takes: its memory
-        is best taken before other things take theirs. Raises OSError.
+        """Open the connection that the next connect() takes: its memory is best taken before other things take theirs.
+        Raises OSError.
         """
-        await within(self._dial(), self.connect_ms, "the broker does not answer")
+        from . import connecting
 
-    async def _dial(self):
-        if self._wifi:
-            await self._wifi.ready()  # no name is looked up before there is a network
-        address = self._look_up()
-        if self._ssl:
-            if self._ssl.verify_mode and not Clock().time():
-                from .timeofday import ask
-
-                await ask()
-            self._stream, _ = await asyncio.open_connection(address, self._port, self._ssl, self._host)
-        else:
-            self._stream, _ = await asyncio.open_connection(address, self._port)
-
-    def _look_up(self):
-        """The broker's numeric address; the last good one when no name
-        server answers. Raises OSError when there never was one.
-        """
         try:
-            with Fed():
-                found = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)[0][-1]
-            self._address = found[0] if isinstance(found, tuple) else self._host  # the unix port tells no numbers
-        except OSError:
-            if self._address is None:
-                raise
-        return self._address
-
-    async def _open(self, will_topic, will_payload):
-        if not self._stream:
-            await self._dial()
-        name = self._client_id(will_topic or "") if callable(self._client_id) else self._client_id
-        flags, fields = 0x02, [name.encode()]  # clean session (3.1.2.4)
-        if will_topic is not None:
-            flags |= 0x2C  # will, QoS 1, retained
-            fields += [will_topic.encode(), will_payload]
-        if self._username is not None:
-            flags |= 0x80
-            fields.append(self._username)
-            if self._password is not None:
-                flags |= 0x40
-                fields.append(self._password)
-        parts = [b"\x00\x04MQTT\x04", bytes((flags,)), self._keepalive_s.to_bytes(2, "big")]
-        for field in fields:
-            parts += [len(field).to_bytes(2, "big"), field]
-        await self._send(_CONNECT, *parts)
-        self._in.attach(self._stream)
-        first, size = await self._in.head()
-        if first != _CONNACK or size != 2:
-            raise violation("no CONNACK")
-        await self._in.need(2)
-        session, code = self._in.byte(0), self._in.byte(1)
-        self._in.use(2)
-        if code:
-            raise Refused("the broker refused: " + _REFUSED.get(code, "code " + str(code)))
-        if session:
-            raise violation("an old session after a clean connect")
+            await within(connecting.dial(self), self.connect_ms, SILENT)
+        finally:
+            forget("connecting")
 
     async def close(self):
         """Say goodbye (the broker drops the last will) and close."""
-        if self._stream and not self._dead:
+        if self.stream and not self._dead:
             try:
-                await within(self._send(_DISCONNECT), _GOODBYE_MS, "")
+                await within(self.send(_DISCONNECT), _GOODBYE_MS, "")
             except OSError:
                 pass
         await self.abort()
@@ -180,7 +111,7 @@ class Client:
         self._die(OSError("closed"))
         pinger, self._pinger = self._pinger, None
         await stop(pinger)
-        stream, self._stream = self._stream, None
+        stream, self.stream = self.stream, None
         if stream:
             stream.close()
             try:
@@ -203,7 +134,7 @@ class Client:
         size = len(text).to_bytes(2, "big")
         first = _PUBLISH | (1 if retain else 0)
         if not qos:
-            await self._send(first, size, text, payload)
+            await self.send(first, size, text, payload)
         else:
             await self._transact(first | 2, _PUBACK, lambda pid: (size, text, pid, payload))
 
@@ -214,7 +145,7 @@ class Client:
         self._receiver = asyncio.current_task()
         try:
             while True:
-                first, size = await self._in.head()
+                first, size = await self.input.head()
                 if first & 0xF0 == _PUBLISH:
                     message = await self._published(first, size)
                     if message:
@@ -237,33 +168,33 @@ class Client:
         qos = (first >> 1) & 3
         if qos > 1:
             raise violation("a QoS that was not subscribed")
-        await self._in.need(2)
-        length = self._in.u16(0)
+        await self.input.need(2)
+        length = self.input.u16(0)
         rest = size - 2 - length - 2 * qos
         if rest < 0 or not length:
             raise violation("a malformed PUBLISH")
         message = None
-        if size <= PACKET and size - rest <= _IN:
-            await self._in.need(size - rest)
+        if size <= PACKET and size - rest <= IN:
+            await self.input.need(size - rest)
             try:
-                topic = str(self._in.view(2, length), "utf-8")
+                topic = str(self.input.view(2, length), "utf-8")
             except UnicodeError:
                 raise violation("a topic that is not UTF-8")
             if "+" in topic or "#" in topic or "\x00" in topic:
                 raise violation("a wildcard in a topic")
-            pid = bytes(self._in.view(2 + length, 2 * qos))
-            self._in.use(size - rest)
-            message = topic, await self._in.take(rest)
+            pid = bytes(self.input.view(2 + length, 2 * qos))
+            self.input.use(size - rest)
+            message = topic, await self.input.take(rest)
         else:
             self.skipped += 1
-            await self._in.skip(2 + length)
-            await self._in.need(2 * qos)
-            pid = bytes(self._in.view(0, 2 * qos))
-            await self._in.skip(size - 2 - length)
+            await self.input.skip(2 + length)
+            await self.input.need(2 * qos)
+            pid = bytes(self.input.view(0, 2 * qos))
+            await self.input.skip(size - 2 - length)
         if qos:
             if pid == b"\x00\x00":
                 raise violation("packet id 0")
-            await self._send(_PUBACK, pid)
+            await self.send(_PUBACK, pid)
         return message
 
     async def _answer(self, first, size):
@@ -272,13 +203,13 @@ class Client:
             return
         if (first, size) not in ((_PUBACK, 2), (_SUBACK, 3)):
             raise violation("an unexpected packet")
-        await self._in.need(size)
-        ack = self._acks.get(self._in.u16(0))
+        await self.input.need(size)
+        ack = self._acks.get(self.input.u16(0))
         if ack is None or ack[1] != first:
             raise violation("an acknowledgement for nothing")
-        ack[2] = self._in.byte(2) if size == 3 else 0
+        ack[2] = self.input.byte(2) if size == 3 else 0
         ack[0].set()
-        self._in.use(size)
+        self.input.use(size)
 
     async def _transact(self, first, answer, parts):
         """Send a packet with a fresh id and wait for its answer ->
@@ -290,8 +221,8 @@ class Client:
         pid = self._id
         ack = self._acks[pid] = [asyncio.Event(), answer, None]
         try:
-            await self._send(first, *parts(pid.to_bytes(2, "big")))
-            await within(ack[0].wait(), self._keepalive_s * 1000, "the broker does not acknowledge")
+            await self.send(first, *parts(pid.to_bytes(2, "big")))
+            await within(ack[0].wait(), self.keepalive_s * 1000, "the broker does not acknowledge")
         except OSError as e:
             self._die(e)
             raise
@@ -301,7 +232,7 @@ class Client:
             raise self._dead
         return ack[2]
 
-    async def _send(self, first, *parts):
+    async def send(self, first, *parts):
         """Write one packet. It is put together first: small writes would each wait for the network's delayed ACK."""
         size = 0
         for part in parts:
@@ -309,9 +240,9 @@ class Client:
         if size > PACKET - 5:
             raise ValueError("packet too large")
         async with self._lock:
-            if self._dead or not self._stream:
+            if self._dead or not self.stream:
                 raise self._dead or OSError("not connected")
-            tx = self._tx
+            tx = self.tx
             tx[0] = first
             at = 1
             left = size
@@ -324,25 +255,25 @@ class Client:
             for part in parts:
                 done = 0
                 while done < len(part):
-                    if at == _OUT:
+                    if at == OUT:
                         await self._flush(at)
                         at = 0
-                    step = min(len(part) - done, _OUT - at)
+                    step = min(len(part) - done, OUT - at)
                     tx[at : at + step] = part if step == len(part) else memoryview(part)[done : done + step]
                     at += step
                     done += step
             await self._flush(at)
 
     async def _flush(self, n):
-        self._stream.write(self._txv[:n])
-        await self._stream.drain()
+        self.stream.write(self.txv[:n])
+        await self.stream.drain()
 
     async def _keep_alive(self):
         """Ping in every half of the keepalive time; a broker that is silent for a whole one is gone (3.12)."""
-        limit = self._keepalive_s * 1000
+        limit = self.keepalive_s * 1000
         try:
-            while time.ticks_diff(time.ticks_ms(), self._in.heard) < limit:
-                await within(self._send(_PINGREQ), limit, "the broker does not take what we send")
+            while time.ticks_diff(time.ticks_ms(), self.input.heard) < limit:
+                await within(self.send(_PINGREQ), limit, "the broker does not take what we send")
                 await sleep_ms(limit // 2)
             self._die(OSError("the broker is silent"))
         except OSError as e:

@@ -7,7 +7,7 @@ from binascii import a2b_base64
 
 import sealcast
 from sealcast import rare
-from sealcast.compat import const, hexlify
+from sealcast.compat import const
 from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, NoRandomness, SealcastError
 from sealcast.run.aio import Backoff, explain, sleep_ms
@@ -27,8 +27,6 @@ _MEMBER_IN_FLASH = const(50000)
 _GROUP = const(20000)  # beside either
 ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
 
-# Of the core, what others import comes first: modules that load one inside the other overflow a board's C stack.
-_CORE = ("notes", "members", "identity", "me", "epochs", "messages", "presence")
 SUITES = {
     "native": "crypto: native (the C module: a scalar multiplication takes milliseconds)",
     "soft": "crypto: soft (pure Python: correct, but slow and not constant-time; "
@@ -97,8 +95,9 @@ def member(config, suite, directory, clock, transport, tell=None):
     Raises SealcastError.
     """
     tell = tell or (lambda line: None)
-    for name in _CORE:
-        __import__("sealcast.zpinc." + name)
+    # What others import comes first: modules that load one inside the other overflow a board's C stack.
+    from sealcast.zpinc import notes, members, identity, me, epochs, messages, presence  # noqa: F401, I001 isort: skip
+
     from sealcast.run.session import Session
 
     from . import storage
@@ -215,19 +214,12 @@ def transport(suite, config, wifi=None):
 
 
 def client(suite, config, wifi=None):
-    """The MQTT client for config["broker"].
-
-    Its id is a pseudonym, always the same at one place: the broker then drops a dead one. At another place (a lost
-    member was left behind) it is another, so that it does not lead there.
-    """
-    from .mqtt import Client
-
-    def name(will):
-        return "sc" + hexlify(suite.h(9, config["identity"], b"", b"sc/mqtt-id", will.encode()))
+    """The MQTT client for config["broker"]."""
+    from .mqtt import Client, pseudonym
 
     broker = config["broker"]
     tls = context(broker["ca"]) if broker["tls"] else None
-    who = name, broker["username"], broker["password"]
+    who = pseudonym(suite, config["identity"]), broker["username"], broker["password"]
     return Client(broker["host"], broker["port"], *who, config["keepalive"], tls, wifi)
 
 

@@ -19,6 +19,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BOARDS = {"VIRT_RV32": "riscv64-unknown-elf-", "MPS2_AN385": "arm-none-eabi-"}
 FIRMWARE = os.path.dirname(HERE)
 _WHOLE = tuple(os.path.join(FIRMWARE, *path) for path in (("curve25519",), ("node",), ("..", "shared", "sealcast")))
+# By what manifest.py makes what it freezes
+_MERGE = [os.path.join(FIRMWARE, "..", "host", "sealcast_host", "boards", name + ".py")
+          for name in ("merge", "modules", "rewriting", "scopes")]
 HEAP_BYTES = 143360     # the port's own figure
 KEEP_S = 3 * 86400
 C3_HEAP_BYTES = 181248  # leaves 177,000 bytes free after start-up, as an ESP32-C3 does before its radio is on
@@ -48,7 +51,10 @@ def _cache(name):
 
 def _inputs_digest(tree, more):
     digest = hashlib.sha256(tree.encode())
-    for folder, folders, files in [step for top in (HERE, *more) for step in os.walk(top)]:
+    steps = [step for top in (HERE, *more) for step in os.walk(top)]
+    if more:
+        steps += [(os.path.dirname(path), [], [os.path.basename(path)]) for path in _MERGE]
+    for folder, folders, files in steps:
         folders[:] = sorted(set(folders) - {"bare"})
         for name in sorted(files):
             own = name in ("port.py", "manifest.py", "manifest_whole.py", "_boot.py")

@@ -18,7 +18,7 @@ from .errors import Reject, TooLong
 from .rare import load, need
 from .wire import HANDSHAKE, U32
 from .zpinc import epochs as agreed
-from .zpinc import messages, places, presence
+from .zpinc import messages, presence
 from .zpinc.epochs import ASK, STALE, Epochs
 from .zpinc.me import CONVERSATIONS, GROUP, Me
 from .zpinc.members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, Members
@@ -114,8 +114,9 @@ class Channel:
         uid = None
         try:
             elsewhere = payload is not None and not topic.startswith(self.me.topics.prefix)
-            if elsewhere and places.at_old_place(self.places, topic, bytes(payload), now, self.out):
-                return self._finish(now)
+            if elsewhere and self.places.old:
+                if need("zpinc.revocation").at_old_place(self.places, topic, bytes(payload), now, self.out):
+                    return self._finish(now)
             name, stream = self.me.topics.parse(topic)
             member = self.others.by_tag.get(name[:16])
             uid = member.uid if member else None
@@ -276,7 +277,7 @@ class Channel:
             m.deadline = max(m.deadline, now + me.config["keepalive"] * 2500)
             load("zpinc.history").want(me, reading, m, now, out)
         reading.heard = not others.by_tag
-        places.show_key(me, self.places, out)
+        joins.show_key(me, self.places, out)
         self.ratchet.online(me, others, self.group, now, out)
         out.event("online", {"members": len(others.by_tag) + 1})
 
@@ -350,11 +351,11 @@ class Channel:
             if not me.parts & CONVERSATIONS:
                 raise Reject("members")
             return need("zpinc.rekey", "zpinc.cpace").receive(me, others, epochs, member, ad, sid, seq, pt, now, out)
-        need("zpinc.joins")
+        joins = need("zpinc.joins")
         self.ratchet.need_packages()
-        load("zpinc.joins").stale(me, others, self.ring, epochs, self.keepalive.conn, pt, now, out)
+        joins.stale(me, others, self.ring, epochs, self.keepalive.conn, pt, now, out)
         self.ratchet.session_began(me, self.group, out)
-        places.show_key(me, self.places, out)
+        joins.show_key(me, self.places, out)
         self._announce(AWAKE, 0, now)
 
     # --- the end of every call

@@ -49,16 +49,9 @@ for: in flash as measured, on the C3 where an ESP32 has no room; from files, whe
 at its start plus what channel and group added in flash. `reserve_least`: least that was free for lwIP since the node was online;
 `largest_free_block`: of MicroPython's heap.
 
-Where the kilobytes lie: `rv32imc.stock.part` has what the parts of a node from files take when they are imported (`names`: the
-table of names, which is in the others), `rare` what comes and goes. By kind, of 95 KB of steady modules: bytecode 40, constants 11,
-names 9, classes 10, functions 8, tables of names and constants 8, modules' tables 8. What was tried: the same node with all names
-as in the sources took 12 KB more (1,139 names then; the suite of the core passes with the shorter ones); smaller MQTT buffers
-brought 4.1 KB; reading the stored state, errors in words, the console's commands and the beginning as code that goes 4.9 KB of
-modules and 3.7 KB more of what a start left behind; numbers in place of constants' names across modules 1.4 KB (not kept: a source
-beside a bundle would not find them); digests of notes in one piece 1.8 KB for each member that sends many; what members say alike
-kept once, and what most of them never change kept in their class, some 0.25 KB a member. Not tried yet: one module of the steady
-ones (estimated 10 KB from files, 5 in flash or firmware); leaving the code of conversations out for `modes` = note and ratchet
-(some 5 KB); the texts of errors on the host (some 3 KB); MQTT's connecting as rare code (2 KB)."""
+Where the kilobytes lie, and what was tried, with what each thing brought: docs/HARDWARE.md, "Where every kilobyte lies".
+`rv32imc.stock.part` has what the parts of a node from files take when they are imported (`names`: the table of names, which
+is in the others), `rare` what comes and goes."""
 _XIP = """Heap that all modules of the node take when they are imported on an emulated board, native modules not counted: from
 files, and out of an image in flash (`sealcast flash --xip`, docs/HARDWARE.md), its loader included."""
 _DAY = """Two members in one heap: notes, conversation and ratchet messages in turn, keepalives and new epochs as in a day. In use after

@@ -16,14 +16,12 @@ from sealcast_host.member.session import join
 HOSTS = 7
 STEADY_S = 65  # three sweeps of rare.py, on a busy computer, too: what is idle is gone
 PROFILES = ("esp32c3", "esp32")
-# What a node over Wi-Fi with notes and conversations holds for good, in the order in which it is imported.
+# What a node over Wi-Fi with notes and conversations holds for good, in the order in which it is imported, by the
+# modules that a bundle has (host/sealcast_host/boards/merge.py).
 PARTS = {
-    "base": "errors wire rare effects padding compat",
-    "crypto": "crypto.native crypto.keys crypto.rng crypto.signing",
-    "zpinc": "zpinc.members zpinc.identity zpinc.me zpinc.conversation zpinc.epochs zpinc.presence zpinc.places",
-    "channel": "smmp.absent channel state",
-    "run": "run.aio run.link run.session run.slots run.filestore",
-    "node": "node.watchdog node.log node.app node.led node.wifi node.mqtt node.storage node.console",
+    "base": "rare crypto.native",
+    "node": "node.app node.mqtt",
+    "channel": "smmp.absent channel node.storage",
     "ratchet": "smmp.order",
 }
 # name, bytecode in flash, settings
@@ -50,7 +48,7 @@ for _part, _modules in %r:
     for _name in _modules.split():
         __import__(_name if _name.startswith("node") else "sealcast." + _name)
     print(_part, _used() - _before)
-    if _part == "node":
+    if _part == "channel":
         micropython.qstr_info()
 from sealcast import rare
 for _name in %r:

@@ -9,24 +9,22 @@ import os
 import pty
 import signal
 import tty
-from pathlib import Path
 
 import pytest
 from test_hil import hil
 
-from sealcast_host.boards import names
-
-CORE = Path(__file__).resolve().parents[2] / "shared" / "sealcast"
+from sealcast_host.boards import merge, names
 
 
 def spoil(board, text, replacement):
     """Put sources in which the text is replaced beside the compiled files, with their names: MicroPython takes the
     sources."""
     found = 0
-    for path in CORE.rglob("*.py"):
-        source, name = path.read_text(), path.relative_to(CORE).as_posix()
-        if text in source and not name.startswith(("crypto/host", "crypto/soft")):
-            (board.flash / "lib" / "sealcast" / name).write_text(names.source(source.replace(text, replacement)))
+    right, wrong = merge.merged(), merge.merged(text, replacement)
+    for module in right:
+        if wrong[module] != right[module] and not module.startswith(("sealcast.crypto.host", "sealcast.crypto.soft")):
+            path = board.flash / "lib" / (module.replace(".", "/") + ".py")
+            path.write_text(names.source(wrong[module]))
             found += 1
     assert found, f"{text} does not stand in the core any more: mend the list of mutants"
 

@@ -6,7 +6,8 @@ import keyword
 import re
 import subprocess
 
-from sealcast_host.boards import bundle, names, shipped
+from sealcast_host.boards import bundle, merge, names, shipped
+from sealcast_host.boards.scopes import bound
 from sealcast_host.boards.xip import mpy
 
 _PROGRAM = """
@@ -35,16 +36,35 @@ def _names(made):
 
 
 def test_what_may_be_called_otherwise_is_and_nothing_else(mpy_cross):
-    """The same names but for those of the map, each for one other; none that a user's program or MicroPython calls."""
+    """Names of the map, each for one other, and names that stand in the sources; none that a user's program or
+    MicroPython calls."""
     short = names.short_names()
     plain = _names(bundle.make("x64", 6, None, str(mpy_cross), plain=True))
     made = _names(bundle.make("x64", 6, None, str(mpy_cross)))
-    assert made == {short.get(name, name) for name in plain}
-    assert len(set(short.values())) == len(short)
+    modules = {name for module in merge.merged() for name in (module, module.rpartition(".")[2])}
+    assert made - set(short.values()) - modules <= plain - set(short)
     assert not set(short.values()) & plain
     for name in ("join", "send", "body", "secrecy", "on", "code", "__init__", "append", "dog", "main", "uid", "x25519"):
         assert name not in short
     assert len(set(short) & plain) > 800  # else it is not worth its while
+
+
+def test_no_two_are_mixed_up():
+    """Attributes, arguments, and what one file has of another have each a name of their own; so have the globals of one
+    file."""
+    short, everywhere = names.short_names(), set()
+    for module, text in merge.merged().items():
+        tree, at_top = ast.parse(text), set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute | ast.arg | ast.keyword | ast.alias):
+                name = getattr(node, "attr", None) or getattr(node, "arg", None) or getattr(node, "name", None)
+                everywhere |= set() if isinstance(node, ast.alias) and merge.is_part(module) else {name}
+        for statement in tree.body:
+            at_top |= bound(statement)
+        assert len({short.get(name, name) for name in at_top}) == len(at_top), module
+    everywhere.discard(None)
+    assert len(everywhere) > 500 and len({short.get(name, name) for name in everywhere}) == len(everywhere)
+    assert len(set(short.values())) < 0.8 * len(short)
 
 
 def test_what_a_board_prints_is_read_back():
@@ -65,7 +85,7 @@ def test_a_program_beside_a_bundle(micropython, mpy_cross, tmp_path):
     done = subprocess.run([micropython, "-c", program], capture_output=True, text=True, cwd=tmp_path)
     said = names.read_back(done.stdout + done.stderr)
     assert said.splitlines()[0].startswith("1000 b'abc'") or re.match(r"\d+ b'abc' ", said), said
-    assert 'File "wire", line 1, in take' in said and "TypeError" in said.splitlines()[-1], said
+    assert 'File "rare", line 1, in take' in said and "TypeError" in said.splitlines()[-1], said
 
 
 def test_texts_stay_and_so_does_what_they_name(tmp_path):

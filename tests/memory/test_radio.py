@@ -157,6 +157,7 @@ def test_the_nodes_own_client_and_wifi_over_a_real_broker(chip, mosquitto):
     for path, data in files.items():
         wanted = (
             "node/__init__",
+            "node/connecting",
             "node/mqtt",
             "node/inbuf",
             "node/watchdog",

@@ -24,10 +24,12 @@ LONG_S = 120  # for a board on a busy machine
 # And the node begins also where it would refuse to.
 _PROBE = """
 import chip, esp32, micropython
-from node import log, setup
+from node import app, forget, setup
+from node.log import Log
 setup.fit = lambda config: None
-del setup
-_event = log.Log.event
+_event = Log.event
+forget("log")  # its names alone: what it does is in node.app
+del app, forget, setup
 def event(self, name, info):
     if name == "online":
         getattr(chip, "forget")()  # what came before was the growth of the heap, which held it all
@@ -35,7 +37,7 @@ def event(self, name, info):
         info["least"] = sum([region[3] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
         micropython.mem_info()
     _event(self, name, info)
-log.Log.event = event
+Log.event = event
 """
 
 

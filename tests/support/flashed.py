@@ -34,7 +34,7 @@ def modules(mpy_cross: Path, lib: Path) -> dict[str, bytes]:
     nodes = [node for path in dual.SOURCES.values() for node in ast.walk(ast.parse(path.read_text()))]
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     kept = {*dual.SOURCES, *(word for text in texts for word in text.split("."))}  # tests name things as strings
-    short = {old: new for old, new in names.short_names().items() if old not in kept}
+    short = {old: new for old, new in names.own_names().items() if old not in kept}
     found = {PROBE: (lib / PROBE).read_bytes()}
     for folder in ("shared", "tests/core"):
         for path in sorted((place / folder).rglob("*.mpy")):

@@ -9,11 +9,11 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sealcast_host.boards import names, shipped
+from sealcast_host.boards import merge, names, shipped
 from sealcast_host.boards.models import Board
 from sealcast_host.errors import Failed, UserError
 
@@ -32,10 +32,9 @@ STUB_FOLDERS = (STUBS, *(STUBS + folder.removeprefix("/lib") for folder in FOLDE
 XIP_IMAGE = STUBS + "/image.json"  # says which image it must be, and where
 XIP_MARKS = tuple(f"{STUBS}/{name}" for name in ("proven", "trying", "bad"))  # the board's own
 XIP_FILES = ("/lib/xip.mpy", "/lib/xip_start.mpy", "/lib/xip_probe.mpy", "/lib/xipnative.mpy")
-_TOP = ("main.py", "boot.py", "sealcast_platform.py")
 # Never of use on a board; and the slow fallback, left out where the native modules are.
-_HOST_ONLY = ("crypto/host",)
-_SOFT = ("crypto/soft",)
+_HOST_ONLY = ("sealcast.crypto.host",)
+_SOFT = ("sealcast.crypto.soft",)
 # A chip loads native code of its smaller relatives as well.
 _RELATIVES = {"armv7em": ("armv7m", "armv6m"), "armv7emdp": ("armv7emsp", "armv7m", "armv6m")}
 
@@ -65,8 +64,9 @@ def make(arch: str, mpy: int, board: Board | None, compiler: str | None = None, 
     compiler = compiler or find_compiler()
     bundle.compiled = compiler is not None and _add_compiled(bundle, compiler, mpy, plain)
     if not bundle.compiled:
-        _add_sources(bundle, None)
-    for name in _TOP:
+        for path, text in _texts(bundle, merge.sources()):
+            bundle.files[f"/lib/{path}.py"] = text.encode()
+    for name in merge.TOP:
         bundle.files["/" + name] = _read(shipped.node_dir() / name)
     if board is not None:  # what the node must know before it has settings: how to blink
         bundle.files[BOARD_FILE] = (json.dumps({"board": board.name, "led": board.led}) + "\n").encode()
@@ -108,29 +108,23 @@ class _OtherFormat(Exception):
 
 def _add_compiled(bundle: Bundle, compiler: str, mpy: int, plain: bool) -> bool:
     with tempfile.TemporaryDirectory(prefix="sealcast-") as folder:
-
-        def compiled(path: Path, label: str) -> bytes:
-            data = _compile(compiler, path, label, Path(folder) / "out.mpy", mpy)
-            return data if plain else names.renamed(data)
-
+        source, out = Path(folder) / "source.py", Path(folder) / "out.mpy"
         try:
-            _add_sources(bundle, compiled)
+            for path, text in _texts(bundle, merge.sources() if plain else merge.merged()):
+                source.write_text(text, "utf-8")
+                label = path.removesuffix("/__init__").rpartition("/")[2]  # a name that is there anyway
+                data = _compile(compiler, source, label, out, mpy)
+                bundle.files[f"/lib/{path}.mpy"] = data if plain else names.renamed(data)
         except _OtherFormat:
             return False
     return True
 
 
-def _add_sources(bundle: Bundle, compiled: Callable[[Path, str], bytes] | None) -> None:
-    for source, target in ((shipped.core_dir(), "/lib/sealcast"), (shipped.node_dir(), "/lib/node")):
-        for path in sorted(source.rglob("*.py")):
-            name = path.relative_to(source).as_posix()
-            if name in _TOP or name.startswith(_HOST_ONLY + (_SOFT if bundle.native else ())):
-                continue
-            if compiled is None:
-                bundle.files[f"{target}/{name}"] = _read(path)
-            else:
-                label = path.parent.name if path.stem == "__init__" else path.stem  # a name that is there anyway
-                bundle.files[f"{target}/{name[:-3]}.mpy"] = compiled(path, label)
+def _texts(bundle: Bundle, texts: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """What this board needs: (place below /lib without its ending, text)."""
+    for module, text in sorted(texts.items()):
+        if not module.startswith(_HOST_ONLY + (_SOFT if bundle.native else ())):
+            yield merge.file_of(module, texts), text
 
 
 def _compile(compiler: str, path: Path, label: str, out: Path, mpy: int) -> bytes:

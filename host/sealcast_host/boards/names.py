@@ -2,10 +2,12 @@
 
 A function, class, argument or attribute that only our own modules know is called on the board by a name that the
 firmware has in flash already, or by one of two letters. The same name gets the same new one everywhere, and no new one
-means anything in our modules, so that programs do the same as before. Left as they are: whatever some MicroPython knows
-(firmware_names.txt), whatever stands in a string, names of modules, of the native modules' functions, and what programs
-of a user's own call (the stubs, errors, messages, `join`). The map follows from the sources alone: `read_back` turns a
-board's tracebacks back, `source` a program that is to run beside a bundle.
+means anything in our modules, so that programs do the same as before. What is global in one file and known in no other
+needs no name of its own: it is called like some attribute that is no function, which no file has among its globals.
+Left as they are: whatever some MicroPython knows (firmware_names.txt), whatever stands in a string, names of modules,
+of the native modules' functions, and what programs of a user's own call (the stubs, errors, messages, `join`). The map
+follows from the sources alone: `read_back` turns a board's tracebacks back, `source` a program that is to run beside a
+bundle.
 """
 
 import ast
@@ -18,9 +20,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 from itertools import product
-from pathlib import Path
 
-from sealcast_host.boards import shipped
+from sealcast_host.boards import merge, shipped
+from sealcast_host.boards.scopes import DEFINED
 from sealcast_host.boards.xip import mpy
 
 # What MicroPython itself looks for in an object that a program made, and what all errors have.
@@ -52,19 +54,27 @@ def source(program: str) -> str:
 
 def read_back(text: str) -> str:
     """What a board printed, with the names of the sources behind `in` of a traceback."""
-    back = {new: old for old, new in short_names().items()}
+    back = {new: old for old, new in short_names().items() if not _sources().only_data(old)}
     return re.sub(r'(?m)(File "\w+", line \d+, in )(\w+)$', lambda m: m[1] + back.get(m[2], m[2]), text)
 
 
 @lru_cache
 def short_names() -> dict[str, str]:
-    """Name in the sources -> name on the board. The same for the same sources."""
+    """Name in the merged sources (merge.py) -> name on the board. The same for the same sources."""
+    found, named = _sources(), dict(own_names())
+    places = [new for name, new in named.items() if found.only_data(name) and name not in found.rarely]
+    for name in sorted(found.shortened() - set(named)):
+        elsewhere = {named[other] for other in found.at if other in named and found.at[other] & found.at[name]}
+        named[name] = next(place for place in places if place not in elsewhere)
+    return named
+
+
+@lru_cache
+def own_names() -> dict[str, str]:
+    """Those that are no other name's as well."""
     flash, known = _firmware()
-    found = _Sources()
-    for path in found.files:
-        found.read(path)
-    kept = known | flash | found.texts | found.modules | found.outside
-    ours = [name for name in sorted(found.own - kept) if not name.startswith("__")]
+    found = _sources()
+    ours = [name for name in sorted(found.shortened()) if not found.private(name)]
     ours.sort(key=lambda name: name in found.rarely)  # stable: what is always loaded comes first
     taken = found.words | found.texts | found.modules | _LOOKED_UP | set(keyword.kwlist)
     there = sorted(flash - taken, key=lambda name: (len(name), name))
@@ -74,15 +84,23 @@ def short_names() -> dict[str, str]:
     return dict(zip(ours, free, strict=False))
 
 
+@lru_cache
+def _sources() -> "_Sources":
+    found = _Sources()
+    for name, text in merge.merged().items():
+        found.read(name, text)
+    return found
+
+
 class _Sources:
     """What the modules of a bundle call things."""
 
     def __init__(self) -> None:
         self.folders = (shipped.core_dir(), shipped.node_dir())
-        self.files = [path for folder in self.folders for path in sorted(folder.rglob("*.py"))]
-        self.modules = {path.stem for path in self.files} | {path.parent.name for path in self.files}
+        files = [path for folder in self.folders for path in sorted(folder.rglob("*.py"))]
+        self.modules = {path.stem for path in files} | {path.parent.name for path in files}
         self.own: set[str] = set()  # what they define: functions, classes, arguments, attributes, globals
-        self.words: set[str] = set()  # every name that stands in them
+        self.words = {word for path in files for word in _words(path.read_text("utf-8"))}
         self.texts: set[str] = set()  # words that are strings: keys, names of events, what getattr looks for
         self.outside = {"dog"}  # what others call; repl.py asks for this one
         for name in _USED_BY_PROGRAMS:
@@ -94,6 +112,11 @@ class _Sources:
             self.outside |= _words((self.folders[1] / name).read_text("utf-8"))
         for path in sorted((shipped.prebuilt_dir() / "rv32imc").glob("*.mpy")):
             self.outside.update(mpy.names(path.read_bytes()))
+        self.attributes: set[str] = set()  # of objects, and arguments
+        self.functions: set[str] = set()  # what tracebacks name, and classes
+        self.borrowed: set[str] = set()  # what one file has of another
+        self.at: dict[str, set[str]] = {}  # what a file binds at its top -> the files that have it
+        self._bare: set[str] = set()  # what classes look up while they are made
         self._always: set[str] = set()
         self._rare: set[str] = set()
 
@@ -102,15 +125,49 @@ class _Sources:
         """Names that only rare code has."""
         return self._rare - self._always
 
-    def read(self, path: Path) -> None:
-        text = path.read_text("utf-8")
+    def shortened(self) -> set[str]:
+        """Names that a board calls otherwise."""
+        flash, known = _firmware()
+        kept = known | flash | self.texts | self.modules | self.outside
+        return {name for name in self.own - kept if not name.startswith("__")}
+
+    def private(self, name: str) -> bool:
+        """Is it global in files that do not know of each other, and nothing else anywhere?"""
+        return name in self.at and not any(name in names for names in (self.attributes, self.borrowed, self._bare))
+
+    def only_data(self, name: str) -> bool:
+        """Is it an attribute or argument, no function, and global nowhere?"""
+        return name in self.attributes and not any(name in names for names in (self.at, self.borrowed, self.functions))
+
+    def _places(self, name: str, tree: ast.Module) -> None:
+        """Where a module's names stand."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                self.attributes.add(node.attr)
+            elif isinstance(node, ast.arg | ast.keyword):
+                self.attributes.add(node.arg or "")
+            elif isinstance(node, DEFINED):
+                self.functions.add(node.name)
+            elif isinstance(node, ast.alias) and merge.is_part(name):  # its own file only names what its head has
+                self.at.setdefault(node.asname or node.name, set()).add(name)
+            elif isinstance(node, ast.alias):
+                self.borrowed |= {node.name, node.asname or node.name}
+            if isinstance(node, ast.ClassDef):
+                self._bare |= {n.id for s in node.body for n in ast.walk(s) if isinstance(n, ast.Name)}
+                self.attributes |= _assigned(node.body) | {s.name for s in node.body if isinstance(s, DEFINED)}
+        for bound in _assigned(tree.body) | {s.name for s in tree.body if isinstance(s, DEFINED)}:
+            self.at.setdefault(bound, set()).add(name)
+
+    def read(self, name: str, text: str) -> None:
+        self._places(name, ast.parse(text))
         tree, words = ast.parse(text), _words(text)
         self.own |= _defined(tree)
         self.words |= words
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 self.texts.update(node.value.split(".") if _PATH.fullmatch(node.value) else ())
-        rare = path.parent.name in ("smmp",) or path.stem in _RARE or "soft" in path.stem
+        stem = name.rpartition(".")[2]
+        rare = ".smmp." in name or stem in _RARE or "soft" in stem
         (self._rare if rare else self._always).update(words)
 
 

@@ -53,7 +53,6 @@ _MEMBER = """
 import asyncio, gc
 from node import app
 def _at(*what): print('@', *what)
-from sealcast.compat import const
 def _step(given, patience):
     from sealcast.crypto import best_suite
     from sealcast.errors import SealcastError

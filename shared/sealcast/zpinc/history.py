@@ -10,11 +10,11 @@ from ..crypto.signing import check
 from ..errors import Reject
 from ..rare import load
 from ..wire import BARRIER, NOTE, PRESENCE, header
-from . import places as left
 from .identity import open_join
 from .members import CONN, WILL
 from .messages import deliver_notes, missing
 from .notes import GAP_MS, drain, frame_digest
+from .places import notice_topic
 from .presence import presence_conn, verify
 
 BARRIER_MS = const(5000)  # a broker that does not answer in this time is taken to have nothing more
@@ -32,11 +32,20 @@ def begin(me, members, reading, places, now, out):
         for s in m.sessions:
             s.window.calm()
     out.subscribe(me.topic("s"))
-    left.watch(me, places, out)
+    _watch(me, places, out)
     out.subscribe(me.topics.ring(me.name))
     out.subscribe(me.topic("p"))
     out.subscribe(me.topics.everyone("j"))
     _barrier(me, reading, now, out)
+
+
+def _watch(me, places, out):
+    """Subscribe to the notice of where we are, and to what still comes where we were."""
+    for stream in ("x", "a") if me.config.get("admin") else "x":
+        out.subscribe(notice_topic(me.keys, me.topics, me.channel, stream))
+    for old in places.old:
+        out.subscribe(old.topics.everyone("p"))
+        out.subscribe(old.topics.everyone("j"))
 
 
 def hold(reading, join, member):

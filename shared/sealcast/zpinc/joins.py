@@ -1,10 +1,10 @@
 """Sessions in the channel's order: our own join, the others', and what is refused. PROTOCOL.md sections 6.2 to 6.4."""
 
 from ..compat import const
-from ..crypto.signing import SIG
+from ..crypto.signing import PACKAGE_LABEL, SIG, seal_signed
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, NOTE, PRESENCE, U32, Reader, header, u32
+from ..wire import HANDSHAKE, NOTE, PACKAGE, PRESENCE, U32, Reader, header, u32
 from . import epochs as agreed
 from . import places as left
 from .epochs import STALE
@@ -36,6 +36,23 @@ def begin(me, ring, epochs, now, out):
     out.outbox.orphan()
     agreed.orphan(me, epochs, now, out)
     out.dirty = True
+
+
+def show_key(me, places, out):
+    """Our notice key, in the first connections of each session: a board that sleeps most of the time need not
+    say it at each wake."""
+    if places.k is None:
+        places.k = me.rng.bytes(32)
+    if places.shown[:16] != me.session.sid:
+        places.shown = me.session.sid + b"\x00"
+    if places.shown[16] < left.SHOWS:
+        places.shown = me.session.sid + bytes((places.shown[16] + 1,))
+        head = header(PACKAGE, me.session.sid, 0)
+        K = me.suite.x25519_base(places.k)
+        out.publish(me.topic("k", left.KEY_SLOT), seal_signed(me, head, me.tag, PACKAGE_LABEL, K), True)
+        out.dirty = True
+    if places.collects:
+        out.subscribe(me.topics.prefix + "+/k/%d" % left.KEY_SLOT)
 
 
 def take_place(me, members, own, out):
@@ -194,6 +211,17 @@ def _room(me, members):
         raise Reject("full")
 
 
+def _arrived(places, member, out):
+    """A member began a session where we are. Its storage may be lost, and its notice key with it."""
+    places.theirs.pop(member.tag, None)
+    for old in places.old:
+        if member.uid in old.waiting:
+            old.waiting.discard(member.uid)
+            out.dirty = True
+            out.event("followed", {"uid": member.uid, "waiting": sorted(old.waiting)})
+    places.old = [o for o in places.old if o.waiting]
+
+
 def seek(me, reading, name, stream, frame, now, out):
     """Nobody we know. When a presence shows that it holds the channel's key, its join was lost, or is late: read the
     joins again, and soon ask for it (6.5)."""
@@ -242,7 +270,7 @@ def admit(me, members, reading, places, member, join, online, now, out):
         if s not in member.sessions:
             _forget(member, s, out)
     if newest:
-        left.arrived(places, member, out)
+        _arrived(places, member, out)
         out.event("joined", {"uid": member.uid, "again": before is not None, "data": member.data.decode()})
     elif online:
         answer_join(me, members, member, join.sid, now, out)

@@ -1,15 +1,14 @@
 """A lost board: the channel moves to a key it never had. PROTOCOL.md section 22.
 
-The admin signs a notice that carries the new root key, sealed to each remaining member. What stays of a move is
-in places.py.
+The admin signs a notice that carries the new root key, sealed to each remaining member. What stays is in places.py.
 """
 
 from ..compat import const
 from ..crypto.keys import ZERO, dh, high_order
 from ..crypto.signing import NOTICE_LABEL, PACKAGE_LABEL, SIG, sign_as, verify_signed
 from ..errors import NoGroup, Reject
-from ..wire import NONCE, NOTICE, PACKAGE, Reader, header, lv, u32
-from .places import Old, notice_topic
+from ..wire import JOIN, NONCE, NOTICE, PACKAGE, PRESENCE, Reader, header, lv, u32
+from .places import ANSWER_MS, Old, notice_topic
 
 MAX_PARTIES = const(31)
 MAX_OLD = const(4)
@@ -159,3 +158,21 @@ def settle(places, generation):
     places.generation = generation
     places.k = None
     places.theirs = {}
+
+
+def at_old_place(places, topic, frame, now, out):
+    """Something at a place we left: whoever is still there is told. True when the topic was one of those.
+    Raises Reject."""
+    for old in places.old:
+        if topic.startswith(old.topics.prefix):
+            name, stream = old.topics.parse(topic)
+            if stream not in "jp":
+                return True
+            uid = old.keys.uid(name)
+            if uid in old.waiting and now >= old.answer_at and old.answered.get(uid) != frame:
+                old.keys.open(frame, JOIN if stream == "j" else PRESENCE, name[:16])
+                old.answered[uid] = frame
+                old.answer_at = now + ANSWER_MS
+                out.publish(old.topic, old.notice, True)
+            return True
+    return False

