@@ -18,6 +18,7 @@ class Rewriter(ast.NodeTransformer):
         self.inner: list[dict[str, Binding]] = []  # what functions import of ours
 
     def body(self) -> list[ast.stmt]:
+        """All of them, without those that only name constants: these stand where they are used."""
         out: list[ast.stmt] = []
         for statement in self.source.tree.body:
             target, _ = assignment(statement)
@@ -29,6 +30,7 @@ class Rewriter(ast.NodeTransformer):
         return self.said + out
 
     def is_local(self, name: str) -> bool:
+        """Is it one of a function around, or of the class that is being made?"""
         inner = len(self.scopes) - 1
         return any(name in names for i, (names, of_class) in enumerate(self.scopes) if not of_class or i == inner)
 
@@ -97,20 +99,21 @@ class Rewriter(ast.NodeTransformer):
         out: list[ast.stmt] = []
         base = self.modules.absolute(self.source, node)
         for alias in node.names:
-            bound = alias.asname or alias.name
+            new = alias.asname or alias.name
             inner = f"{base}.{alias.name}"
             if alias.name == "const":
                 continue
-            final = self.modules.final.get((self.source.name, bound), bound) if self.home else bound
+            final = self.modules.final.get((self.source.name, new), new) if self.home else new
             if inner in self.modules.sources:
-                out += self._module(inner, bound)
-            elif base in self.modules.sources and (self.scopes or bound in self.source.imported):
-                out += self._named(base, alias.name, bound)
+                out += self._module(inner, new)
+            elif base in self.modules.sources and (self.scopes or new in self.source.imported):
+                out += self._named(base, alias.name, new)
             else:  # of none of ours, or one of two that a program of another Python has
                 out.append(ast.ImportFrom(base, [ast.alias(alias.name, None if final == alias.name else final)], 0))
         return out
 
     def _module(self, module: str, bound: str) -> list[ast.stmt]:
+        """`bound` is to be this module, or the head that has what it had; nothing where we are in that head."""
         head = self.modules.head.get(module, module)
         if self.home and head == self.home:
             return []
@@ -118,6 +121,7 @@ class Rewriter(ast.NodeTransformer):
         return [ast.ImportFrom(package, [ast.alias(name, None if name == bound else bound)], 0)]
 
     def _named(self, base: str, name: str, bound: str) -> list[ast.stmt]:
+        """`bound` is to be a name of a module: from where it is now, by what it is called there."""
         binding = self.modules.resolve(self.modules.sources[base], name)
         if self.modules.value(binding) is not None:
             return []
