@@ -1,5 +1,6 @@
 """What an exit code of `send` is worth, and a `listen` that outlives its broker: real processes, real brokers."""
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -58,6 +59,33 @@ def test_a_timeout_bounds_everything(silent, tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     # aiomqtt itself would wait for ten seconds, and say so
     assert done.stderr.startswith("sealcast: not acknowledged within 1 s") and done.stderr.count("\n") == 1
+    done = anna.run("status", "g", "--timeout", "1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("sealcast: no answer from the broker within 1 s") and done.stderr.count("\n") == 1
+
+
+def test_a_broker_that_dies_after_connack_is_one_line(tmp_path):
+    """With either protocol: the answer is that of the version which was asked for."""
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                with server.accept()[0] as sock:
+                    sock.sendall(b"\x20\x03\x00\x00\x00" if b"MQTT\x05" in sock.recv(4096) else b"\x20\x02\x00\x00")
+
+    server = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        anna = User(tmp_path, server.getsockname()[1])
+        anna.new()
+        done = anna.run("send", "g", "hello")
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the link to the broker was lost" in done.stderr and done.stderr.count("\n") == 1, done.stderr
 
 
 def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path):

@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import Any
 
-from sealcast_host.agent.visit import SLEEP_S, visit
+from sealcast_host.agent.visit import SLEEP_S, visit, within
 from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
@@ -33,9 +33,14 @@ def status(known: ChannelFile, uid: str | None, timeout: float) -> int:
 
 
 async def _status(known: ChannelFile, uid: str | None, timeout: float) -> int:
-    async with visit(known, uid, watched(known), sleep_s=SLEEP_S) as session:
+    deadline = asyncio.get_running_loop().time() + timeout
+    late = f"no answer from the broker within {timeout:g} s: is it reachable? raise --timeout to wait longer"
+    async with contextlib.AsyncExitStack() as stack:
+        # Its patience ends first: it knows who has the member.
+        visiting = visit(known, uid, watched(known), sleep_s=SLEEP_S, patience=0.9 * timeout)
+        session = await within(timeout, stack.enter_async_context(visiting), late)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(deadline):
                 await session.settled()
         found = await session.status()
     talk.result("status", found, *_words(found))
