@@ -55,7 +55,8 @@ def tell(seed):
     c = story.world.checks
     return {
         "messages": c.notes + c.talks + c.counts.get("delivered", 0), "marked_again": c.again,
-        "gaps_reported": c.gap_count, "power_cuts": story.world.cuts, **broke,
+        "gaps_reported": c.gap_count, "power_cuts": story.world.cuts,
+        "restored_and_hidden": c.counts.get("twins", 0), **broke,
     }  # fmt: skip
 
 
@@ -69,7 +70,8 @@ class Soak:
     def __init__(self, seed):
         self.report = {
             "seed": seed, "stories": 0, "messages": 0, "marked_again": 0, "gaps_reported": 0, "power_cuts": 0,
-            "losses_unnoticed": 0, "doubles": 0, "crashes": 0, "other_rules_broken": 0, "failed": [], "seconds": 0,
+            "losses_unnoticed": 0, "restored_and_hidden": 0, "doubles": 0, "crashes": 0, "other_rules_broken": 0,
+            "failed": [], "seconds": 0,
             "machine": "%s, Python %s" % (platform.machine(), platform.python_version()),
         }  # fmt: skip
 

@@ -31,6 +31,8 @@ class Connection:
 class Broker:
     """`world` gives now, at(), random, and client.arrived(connection, topic, payload)."""
 
+    hides = False  # what it retains, and what comes, for a while?
+
     def __init__(self, world):
         self.world = world
         self.network = Network()

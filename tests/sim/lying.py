@@ -10,6 +10,8 @@ HELD_MS = (2000, 20000, 120000)
 
 
 class LyingBroker(Broker):
+    hides = True
+
     def __init__(self, world):
         super().__init__(world)
         self.lies = True

@@ -15,6 +15,7 @@ from sealcast_host.member.mqtt import LinkError
 from sealcast_host.member.session import Callback, HostSession, join_watched
 
 GOODBYE_S = 6.0
+HURRIED_S = 1.0  # when time is up, or somebody stops us: if the broker is there this is enough, else its last will says it
 
 
 @asynccontextmanager
@@ -61,15 +62,17 @@ async def visit_alone(
     except SealcastError as e:
         raise UserError(str(e)) from None
     opened.append(session)
+    limit = HURRIED_S
     try:
         failure = None if waits else await ready
         if failure is not None:
             raise UserError(way_out(failure, known.broker))
         yield session
+        limit = GOODBYE_S
     finally:
         # A member that only goes away keeps the others waiting for it.
         with contextlib.suppress(SealcastError, TimeoutError):
-            async with asyncio.timeout(0 if stuck else GOODBYE_S):
+            async with asyncio.timeout(0 if stuck or not ready.done() or ready.result() else limit):
                 await (session.leave() if sleep_s is None else session.sleep(sleep_s))
         await session.close()
 

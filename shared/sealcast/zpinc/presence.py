@@ -180,6 +180,9 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
         raise
     if counter != WILL and conn != p.conn:
         need("zpinc.joins").answer_counts(me, epochs, member, p, now, out)
+    if counter != WILL and ring_matches(me.suite, member.current.window, p) is False:
+        need("zpinc.joins").answer_presence(me, member, p.conn, now, out)
+        out.complain("ring", member.uid, now)
     for m in members.by_tag.values():  # one object for all who say the same
         if m.epoch == p.epoch:
             p.epoch = m.epoch
@@ -194,8 +197,6 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
     if counter != WILL:
         member.mark = members.heard.add(me.suite, signed, p.heard + member.mark, None)
         out.dirty = member.current.window.confirmed(p.head) or out.dirty
-        if ring_matches(me.suite, member.current.window, p) is False:
-            out.complain("ring", member.uid, now)
         missed(me, epochs, member, ((p.epoch, p.said[0]), p.said[1:]), out)
         deliver_notes(me, member, drain(reading, member, now), now, out)
     return member.status != before and member.status not in PRESENT
