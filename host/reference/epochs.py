@@ -1,10 +1,10 @@
-"""Which epochs a member reads, and how long: PROTOCOL.md section 9.5. Times are in milliseconds, by one clock."""
+"""Which epochs a member reads, and how long: PROTOCOL.md sections 9.5, 10.4. Times are in milliseconds, by one clock."""
 
 from dataclasses import dataclass
 
 GRACE = 60_000
-PASSED_OVER = 2
-"""So many keyed epochs that were passed over are read still."""
+OTHERS = 2
+"""So many are read beside the current, the keyed and the former one (10.4)."""
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Epochs:
     keyed: bytes = b""
     former: tuple[bytes, int] = (b"", 0)
     """With the time until which it is read."""
-    passed: tuple[tuple[bytes, int], ...] = ()
+    others: tuple[tuple[bytes, int], ...] = ()
 
     def key(self, hid: bytes) -> None:
         """All that an attempt needs is there."""
@@ -25,15 +25,20 @@ class Epochs:
     def confirm(self, now: int) -> None:
         """Every party confirmed the one that is keyed."""
         if self.current:
+            if self.former[0]:
+                self._keep(*self.former)
             self.former = self.current, now + GRACE
         self.current, self.keyed = self.keyed, b""
 
     def leave(self, now: int) -> None:
         """A higher proposal was accepted, or the attempt ended by name: others may have confirmed what it keyed."""
         if self.keyed:
-            self.passed = (*self.passed, (self.keyed, now + GRACE))[-PASSED_OVER:]
+            self._keep(self.keyed, now + GRACE)
         self.keyed = b""
 
+    def _keep(self, hid: bytes, end: int) -> None:
+        self.others = tuple(sorted((*self.others, (hid, end)), key=lambda kept: kept[1])[-OTHERS:])
+
     def reads(self, hid: bytes, now: int) -> bool:
-        graces = (self.former, *self.passed)
+        graces = (self.former, *self.others)
         return hid in (self.current, self.keyed) or any(hid == of and now < end for of, end in graces)

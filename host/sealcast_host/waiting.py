@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 STEP_S = 180.0  # generous: a step that takes this long on a busy machine has failed
+TYPED_S, TRIES = 10.0, 4  # a typed line that was not taken is typed again
 
 
 class NotKept(Exception):
@@ -31,3 +32,14 @@ class Watch:
                     await self._changed.wait()
         except TimeoutError:
             raise NotKept(f"{what} (not within {seconds:.0f} s)") from None
+
+    async def typed(self, again: Callable[[], None], taken: Callable[[], object], seconds: float = TYPED_S) -> None:
+        """Type a line, again when it was not taken: a busy board's serial port loses some. What follows waits for
+        what the line is about, and says so when that does not come."""
+        for _ in range(TRIES):
+            again()
+            try:
+                return await self.until("a typed line is taken", taken, seconds)
+            except NotKept:
+                if self.broken:
+                    return

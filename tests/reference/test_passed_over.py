@@ -130,6 +130,21 @@ def test_the_former_epoch_is_not_displaced():
     assert attempts.read() == [1, 2, 3, 4]
 
 
+def test_former_ones_are_read_when_the_next_ones_have_come():
+    """Each for its own 60 s, two beside the last of them."""
+    attempts = Attempts()
+    for _ in range(2):
+        attempts.wait(8000)
+        attempts.attempt()
+    assert attempts.read() == [0, 1, 2]
+    attempts.wait(54000)
+    assert attempts.read() == [1, 2]
+    for _ in range(4):
+        attempts.attempt()
+        attempts.wait(6000)
+    assert attempts.read() == [3, 4, 5, 6]
+
+
 def test_an_attempt_that_ends_by_itself():
     """12 s and 1 s a party after its proposal, while the guest's word is waited for."""
     attempts = Attempts()

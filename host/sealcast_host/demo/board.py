@@ -18,7 +18,7 @@ from sealcast_host.boards import bundle, romfs
 from sealcast_host.bridge.ports import Bridge, maker
 from sealcast_host.demo.members import Member
 from sealcast_host.member import channels
-from sealcast_host.waiting import Watch
+from sealcast_host.waiting import STEP_S, Watch
 
 QEMU = Path(__file__).resolve().parents[3] / "firmware" / "qemu"
 NAME, ARCH, MPY = "VIRT_RV32", "rv32imc", 6
@@ -100,8 +100,13 @@ class BoardMember(Member):
 
     async def send(self, body: str, mode: str) -> None:
         before = sum(n == "sent" for n, _ in self.events)
-        self.say({"note": "note", "conversation": "conv"}[mode] + " " + body)
-        await self._watch.until(f"{self.uid} sends a {mode}", lambda: sum(n == "sent" for n, _ in self.events) > before)
+        line = {"note": "note", "conversation": "conv"}[mode] + " " + body
+
+        def sent() -> bool:
+            return sum(n == "sent" for n, _ in self.events) > before
+
+        await self._watch.typed(lambda: self.say(line), sent, STEP_S / 4)
+        await self._watch.until(f"{self.uid} sends a {mode}", sent)
 
     async def cut_power(self) -> None:
         """Off, at once; its disk stays."""

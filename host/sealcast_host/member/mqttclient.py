@@ -36,7 +36,7 @@ class Client(aiomqtt.Client):
         self.largest: int | None = None  # packet in bytes that the broker takes, when it says so
         clean: dict[str, Any] = {"clean_start": True} if self.v5 else {"clean_session": True}
         super().__init__(host, port, protocol=protocol, **clean, **more)
-        # A link that dies just after CONNACK is reported by whatever was awaited then; asyncio need not complain as well.
+        # A link that dies just after CONNACK is reported by whatever was awaited then: asyncio need not complain.
         self._disconnected.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
     async def put(self, topic: str, payload: bytes, retain: bool, qos: int) -> None:

@@ -15,7 +15,7 @@ from sealcast_host.member.mqtt import LinkError
 from sealcast_host.member.session import Callback, HostSession, join_watched
 
 GOODBYE_S = 6.0
-HURRIED_S = 1.0  # when time is up, or somebody stops us: if the broker is there this is enough, else its last will says it
+HURRIED_S = 1.0  # when time is up, or somebody stops us: if the broker is there this is enough, else the last will is
 
 
 @asynccontextmanager

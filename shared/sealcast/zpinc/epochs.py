@@ -109,7 +109,7 @@ class Epochs:
         self.pending = None  # keyed, not yet confirmed by all: readable
         self.previous = None
         self.previous_until = 0
-        self.passed = []  # [(epoch, until)]: keyed, and passed over before all had confirmed; others may speak in them
+        self.passed = []  # [(epoch, until)]: former ones of before, and keyed ones that not all had confirmed
         self.requested = False
         self.propose_at = None
         self.not_before = 0
@@ -264,7 +264,8 @@ def resume(epochs, now):
 def expire(epochs, now, out):
     """An epoch's grace ends, online or not: its keys are erased."""
     if epochs.previous and now >= epochs.previous_until:
-        _drop_previous(epochs, out)
+        epochs.previous = None
+        out.dirty = True
     epochs.passed = [(e, until) for e, until in epochs.passed if now < until]
 
 
@@ -276,8 +277,13 @@ def ends(epochs):
 def pass_over(epochs, now):
     """An attempt ends that is not confirmed here. It may be elsewhere, and then its epoch is spoken in."""
     if epochs.pending:
-        epochs.passed = epochs.passed[-1:] + [(epochs.pending, now + GRACE_MS)]
+        _keep(epochs, epochs.pending, now + GRACE_MS)
         epochs.pending = None
+
+
+def _keep(epochs, epoch, until):
+    """What is still on its way in it is read; of more than two the one goes whose time ends first."""
+    epochs.passed = sorted(epochs.passed + [(epoch, until)], key=lambda kept: kept[1])[-2:]
 
 
 def orphan(me, epochs, now, out):
@@ -294,13 +300,8 @@ def orphan(me, epochs, now, out):
 
 def retire(epochs, now, out):
     """The current epoch becomes the previous one."""
-    _drop_previous(epochs, out)
+    if epochs.previous:
+        _keep(epochs, epochs.previous, epochs.previous_until)
     epochs.previous, epochs.current = epochs.current, None
     epochs.previous_until = now + GRACE_MS
     out.dirty = True
-
-
-def _drop_previous(epochs, out):
-    if epochs.previous:
-        epochs.previous = None
-        out.dirty = True

@@ -9,7 +9,7 @@ from sealcast.zpinc.identity import fingerprint
 from sealcast.zpinc.notes import MAX_SEQ
 from solo import Peer, Solo, suite
 
-HEAP = "heapsize=300k"
+HEAP = "heapsize=500k"  # for members, their broker and the cases in one
 
 
 def note(room, uid, body):

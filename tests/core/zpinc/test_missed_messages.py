@@ -6,7 +6,7 @@ from sealcast.zpinc import messages
 from sealcast.zpinc.epochs import CONFIRM
 from solo import Peer, suite
 
-HEAP = "heapsize=300k"
+HEAP = "heapsize=500k"  # for members, their broker and the cases in one
 
 
 def off(room, uid):
@@ -102,6 +102,43 @@ def test_a_conversation_message_that_never_came_is_reported_with_its_senders_nex
     a.send(b"waits", "conversation", room.now)
     assert a.epochs.current.said(a.me.tag, a.out.outbox) == 0
     assert a.epochs.current.chains[a.epochs.current.index(a.me.tag)][1] == 1
+
+
+def test_what_was_said_in_an_epoch_is_heard_or_reported_when_two_others_have_come():
+    """tests/delivery, seed 72: one that came back spoke in the epoch that all had left, and had no part in the next one."""
+    for lost in (False, True):
+        room = Room(["A", "S"])
+        room.advance(5000)
+        told = gaps(room)
+        a, s = room.members["A"], room.members["S"]
+        first = a.epochs.current
+        say(room, "A", b"late")
+        late = [e for e in room.queue if e[0] == "S" and e[1] and e[1].endswith("/c")]
+        room.queue = [e for e in room.queue if e not in late]
+        publish, ours = room.publish, a.me.topic("p")
+
+        def no_presence(topic, payload, retain, publish=publish, mine=ours):
+            if topic != mine:
+                publish(topic, payload, retain)
+
+        room.publish = no_presence
+        for _ in range(2):
+            before = a.epochs.current
+            room.run("A", a.rekey(room.now))
+            while a.epochs.current is before or s.epochs.current.id != a.epochs.current.id:
+                room.advance(500)
+        assert first.id in [e.id for e in s.epochs.readable()]
+        if lost:
+            at = s.epochs.readable()[-1]
+            assert (at.id, at.chains[at.index(a.me.tag)][1]) == (first.id, 0)
+            messages.missed(s.me, s.epochs, s.others.by_tag[a.me.tag], ((first.id[:4], 1),), s.out)
+            room.run("S", s.tick(room.now))
+            assert told == [("S", {"uid": "A", "first": 0, "last": 0, "secrecy": "conversation"})]
+        else:
+            room.queue += late
+            room.pump()
+            assert ("S", "A", b"late", False) in room.heard
+        room.publish = publish
 
 
 def test_what_was_said_in_an_epoch_that_we_had_the_key_of_and_passed_over_is_heard_or_reported():

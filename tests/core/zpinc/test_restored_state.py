@@ -4,7 +4,7 @@ from room import Room
 from sealcast.state import pack_parts
 from sealcast.zpinc.messages import next_note
 
-HEAP = "heapsize=300k"
+HEAP = "heapsize=500k"  # for members, their broker and the cases in one
 
 
 def restored(uid, blob, room):

@@ -35,7 +35,6 @@ WRONG_FRAMES = 1000
 _AT_ONCE = 25
 _UNPLUGGED = "the port is gone"  # as the bridge says it
 _UNFIT, _NO_GROUP = "sealcast: memory:", "memory: too little for the ratcheting group"  # as node/setup.py says it
-_TAKEN_S, _TRIES = 10.0, 4  # a typed line that was not taken is typed again
 
 
 def check(
@@ -307,15 +306,7 @@ class Story:
         await self._typed(f"{mode} {text}", lambda: any(n == "sent" and i["text"] == text for n, i in self._events))
 
     async def _typed(self, line: str, taken: Callable[[], bool]) -> None:
-        """Type a line, again when it was not taken: a busy board's serial port loses some. What follows waits for
-        what the line is about, and says so when that does not come."""
-        for _ in range(_TRIES):
-            self._type(line)
-            try:
-                return await self._watch.until("a typed line is taken", taken, _TAKEN_S)
-            except NotKept:
-                if self._watch.broken:
-                    return
+        await self._watch.typed(partial(self._type, line), taken)
 
     def _count(self, event: str) -> int:
         return sum(name == event for name, _ in self._events)
