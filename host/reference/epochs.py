@@ -1,4 +1,4 @@
-"""Which epochs a member reads, and how long: PROTOCOL.md sections 9.5, 10.4. Times are in milliseconds, by one clock."""
+"""Which epochs a member reads, and how long: PROTOCOL.md sections 9.5, 10.4. Times in milliseconds, by one clock."""
 
 from dataclasses import dataclass
 
