@@ -67,7 +67,7 @@ async def _send(
     to: str | None, min_secrecy: str | None, receipt: bool,
 ) -> int:  # fmt: skip
     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
-    late = f"not acknowledged within {timeout:g} s: the broker is out of reach, or takes nothing from us; raise --timeout to hear which"
+    late = f"not acknowledged within {timeout:g} s: no broker, or one that takes nothing; raise --timeout to hear which"
     loop = asyncio.get_running_loop()
     acknowledged, deadline, unheard, silent = 0, loop.time() + timeout, 0, set[str]()
     try:
