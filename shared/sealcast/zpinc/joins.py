@@ -7,7 +7,7 @@ from ..rare import load
 from ..wire import HANDSHAKE, NOTE, PACKAGE, PRESENCE, U32, Reader, header, u32
 from . import epochs as agreed
 from . import places as left
-from .epochs import STALE
+from .epochs import ASK, STALE
 from .heard import MARK, Heard
 from .identity import ENDED, JOIN_SLOTS, MAX_ENDED, Join, ends, fingerprint, open_join, seal_join
 from .me import MySession
@@ -234,6 +234,11 @@ def seek(me, reading, name, stream, frame, now, out):
             reading.missed[sid] = True
             if reading.ask_at is None:
                 reading.ask_at = now + ASK_MS + _SPREAD_MS * me.tag[0]
+    elif stream == "h":
+        me.keys.uid(name)
+        _, _, seq, pt = me.keys.open(frame, HANDSHAKE, name[:16])
+        if seq == 0 and pt[:1] == bytes((ASK,)):  # of two that know no join of each other one has to answer
+            return load("zpinc.asking").asked(me, reading, pt, now, out)
     raise Reject("unknown")
 
 

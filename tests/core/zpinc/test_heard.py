@@ -225,6 +225,15 @@ def test_a_question_is_answered_once_in_ten_seconds_and_only_by_who_is_meant():
         solo.refuses(*(anna.handshake(0, wrong) + ("format",)))
 
 
+def test_of_two_that_know_nothing_of_each_other_each_answers_the_other():
+    """Found by make soak: lying seed 1001246. The broker had forgotten both joins."""
+    anna, solo = Peer("anna"), online()
+    solo.published = []
+    solo.give(*anna.handshake(0, b"\x06" + solo.ch.me.session.sid))
+    assert [f[0].split("/")[4] for f in solo.published] == ["j"]
+    solo.refuses(*(anna.handshake(1, b"\x06" + solo.ch.me.session.sid) + ("unknown",)))
+
+
 def test_who_hears_the_question_does_not_ask_again():
     anna, bert = Peer("anna"), Peer("bert")
     solo = online(anna.join())
