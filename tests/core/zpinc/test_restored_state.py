@@ -2,7 +2,10 @@
 
 from room import Room
 from sealcast.state import pack_parts
+from sealcast.wire import HANDSHAKE, u32
+from sealcast.zpinc.epochs import STALE
 from sealcast.zpinc.messages import next_note
+from solo import Peer, Solo
 
 HEAP = "heapsize=500k"  # for members, their broker and the cases in one
 
@@ -164,6 +167,19 @@ def test_a_member_that_was_not_answered_yet_by_the_broker_begins_nothing_anew():
     room.advance(10000)
     assert room.members["S"].me.session.sid == sid and ("S", "dropped") not in room.events
     assert heard(room) == [("A", "S", b"arrives")] and not room.members["S"].out.outbox.entries
+
+
+def test_a_ring_that_differs_from_what_its_owner_signs_is_answered_about_the_connection():
+    """Its numbers were given twice: it counts as much as we have, and signs other notes."""
+    anna = Peer("anna")
+    solo = Solo().connect(anna.join())
+    solo.give(*anna.note(0))
+    solo.published = []
+    solo.give(*anna.presence(conn=7, head=1, digest=bytes(16)))
+    assert solo.event("forged") == {"reason": "ring", "uid": "anna", "count": 1}
+    (frame,) = [frame for topic, frame in solo.published if topic.endswith("/h")]
+    pt = solo.ch.me.keys.open(frame, HANDSHAKE, solo.ch.me.tag)[3]
+    assert pt == bytes((STALE,)) + anna.session.sid + bytes(4) + u32(7) + bytes(12)
 
 
 def test_a_presence_that_the_broker_shows_again_begins_nothing():
