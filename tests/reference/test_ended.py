@@ -127,6 +127,16 @@ def test_all_of_a_session_of_which_a_head_was_heard():
     owing.agree((0, 2))
 
 
+def held():
+    """No head was heard, and of six notes the third alone came."""
+    owing = Owing()
+    owing.end(heard=False)
+    owing.lost(2)
+    owing.note()
+    owing.lost(3)
+    return owing
+
+
 @pytest.mark.parametrize("had", [0, 1])
 def test_no_head_was_heard(had):
     """Who was handed no note either was not there."""
@@ -140,11 +150,7 @@ def test_no_head_was_heard(had):
 
 def test_a_note_that_is_held():
     """Once it is handed over, what follows it is missed, too."""
-    owing = Owing()
-    owing.end(heard=False)
-    owing.lost(2)
-    owing.note()
-    owing.lost(3)
+    owing = held()
     owing.end()
     owing.agree((0, 1), (3, 5))
 
@@ -287,11 +293,7 @@ def test_a_session_that_is_forgotten_and_of_which_no_head_was_heard():
 
 def test_what_is_held_of_a_session_that_is_forgotten_and_of_which_no_head_was_heard():
     """7.4: what is held beyond a hole is waited for with it; neither is lost unsaid."""
-    owing = Owing()
-    owing.end(heard=False)
-    owing.lost(2)
-    owing.note()
-    owing.lost(3)
+    owing = held()
     for _ in range(3):
         owing.end()
     assert owing.gaps() == owing.forgotten() == [(0, 2)]

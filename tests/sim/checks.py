@@ -81,6 +81,9 @@ class Checks:
         self._before = None
         self._fresh = ()
 
+    def count(self, what):
+        self.counts[what] = self.counts.get(what, 0) + 1
+
     # --- around every call
 
     def before(self, client, name, topic, payload):
@@ -275,4 +278,4 @@ class Checks:
                 raise Broken(
                     "invariant 9: note %d of %s is missing at %s and was not reported" % (seq, uid, receiver.uid)
                 )
-            self.counts["twins"] = self.counts.get("twins", 0) + 1
+            self.count("twins")

@@ -32,9 +32,6 @@ class GroupChecks(Checks):
         self.secret_to = {}  # body -> uid of its only receiver
         self.unsteady = set()  # uids that fell out, came late, were removed or forked
 
-    def count(self, what):
-        self.counts[what] = self.counts.get(what, 0) + 1
-
     # --- at every step
 
     def after(self, client, name, topic, payload, effects):

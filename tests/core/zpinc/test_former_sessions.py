@@ -1,7 +1,7 @@
 """What a session that has ended still owes is delivered or reported, though the next one's notes have its slots; on
 CPython and on MicroPython. PROTOCOL.md sections 6.2, 6.3 and 7.4."""
 
-from room import Room
+from room import Room, gaps, note
 from sealcast.crypto.keys import derive
 from sealcast.crypto.signing import JOIN_LABEL, sign_as
 from sealcast.wire import JOIN, header, u32
@@ -12,25 +12,9 @@ from solo import Peer, Solo, suite
 HEAP = "heapsize=500k"  # for members, their broker and the cases in one
 
 
-def note(room, uid, body):
-    room.run(uid, room.members[uid].send(body, "note", room.now))
-
-
 def lose(room, uid):
     """What is on its way to this member is withheld, but for the broker's own answers."""
     room.queue = [e for e in room.queue if e[0] != uid or e[1] is None or "/n/" not in e[1]]
-
-
-def gaps(room):
-    """What is reported missing from here on, in a list: (who is told, first, last)."""
-    told, run = [], room.run
-
-    def listening(uid, effects):
-        told.extend([(uid, e[2]["first"], e[2]["last"]) for e in effects if e[0] == "event" and e[1] == "gap"])
-        run(uid, effects)
-
-    room.run = listening
-    return told
 
 
 def another_session(room, uid, data):
@@ -63,7 +47,7 @@ def test_the_last_notes_of_a_session_are_reported_when_the_next_one_has_their_sl
             room.changes = {}
             room.switch_on("A")
         room.advance(40000)
-        assert told == [("A", 0, 0)], (cut, told)
+        assert told == [("A", {"uid": "S", "first": 0, "last": 0, "secrecy": "note"})], (cut, told)
         assert [h[2] for h in room.heard] == [b"in its slot"]
 
 

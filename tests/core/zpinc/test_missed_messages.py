@@ -1,6 +1,6 @@
 """A conversation message that its sender was told has been sent is delivered, or reported missing. PROTOCOL.md 6.2, 10.3."""
 
-from room import Room
+from room import Room, gaps
 from sealcast.wire import HANDSHAKE
 from sealcast.zpinc import messages
 from sealcast.zpinc.epochs import CONFIRM
@@ -13,18 +13,6 @@ def off(room, uid):
     """Power cut: what it subscribed to is gone, and its last will is not shown."""
     room.filters[uid] = []
     room.wakes.pop(uid, None)
-
-
-def gaps(room):
-    """(who is told, what) of every gap from here on."""
-    told, run = [], room.run
-
-    def listening(uid, effects):
-        told.extend([(uid, e[2]) for e in effects if e[0] == "event" and e[1] == "gap"])
-        run(uid, effects)
-
-    room.run = listening
-    return told
 
 
 def say(room, uid, body):

@@ -1,6 +1,6 @@
 """An old copy of the state comes back: what is written under it reaches the others. PROTOCOL.md 6.2, 7.2."""
 
-from room import Room
+from room import Room, note
 from sealcast.state import pack_parts
 from sealcast.wire import HANDSHAKE, u32
 from sealcast.zpinc.epochs import STALE
@@ -16,10 +16,6 @@ def restored(uid, blob, room):
     room.wakes.pop(uid, None)
     room.stored[uid] = blob
     room.switch_on(uid)
-
-
-def note(room, uid, body):
-    room.run(uid, room.members[uid].send(body, "note", room.now))
 
 
 def heard(room):

@@ -106,6 +106,22 @@ class Room:
         self.advance(1000)
 
 
+def note(room, uid, body):
+    room.run(uid, room.members[uid].send(body, "note", room.now))
+
+
+def gaps(room):
+    """(who is told, what) of every gap from here on."""
+    told, run = [], room.run
+
+    def listening(uid, effects):
+        told.extend([(uid, e[2]) for e in effects if e[0] == "event" and e[1] == "gap"])
+        run(uid, effects)
+
+    room.run = listening
+    return told
+
+
 def _match(wanted, topic):
     a, b = wanted.split("/"), topic.split("/")
     return len(a) == len(b) and all(x == "+" or x == y for x, y in zip(a, b))
