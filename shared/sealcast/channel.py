@@ -3,7 +3,7 @@
     OFFLINE --connected--> READING --own ring and joins read--> ONLINE --disconnected--> OFFLINE
 
 Every public method returns a list of effects (effects.py), to be carried out in order; whatever stands after a
-STORE waits until it is durable. Nothing here does I/O, reads a clock, or raises on what comes from the network,
+STORE or an APPEND waits until it is durable. Nothing here does I/O, reads a clock, or raises on what comes from the network,
 but for NoRoom: rare code found no memory, nothing has happened, and the same input is to be given in again.
 
 The state is in records (`me`, `others`, `epochs` ...). Bytes are opened to a frame, a procedure of its kind
@@ -13,8 +13,9 @@ changes the records and writes to `out`; what one half has to tell another goes 
 from . import rare, sending
 from .compat import const, due, hexlify
 from .crypto.rng import Rng
-from .effects import CONNECT, DISCONNECT, MESSAGE, RECONNECT, STORE, WAKE, Out
+from .effects import APPEND, CONNECT, DISCONNECT, MESSAGE, RECONNECT, STORE, WAKE, Out
 from .errors import Reject, TooLong
+from .journal import ACKED, LIFE_MS, TAKEN, Journal
 from .rare import load, need
 from .wire import HANDSHAKE, U32
 from .zpinc import epochs as agreed
@@ -31,7 +32,7 @@ OFFLINE = const(0)
 READING = const(1)
 ONLINE = const(2)
 
-FLUSH_MS = const(5000)  # messages the application has taken leave the stored state within this time
+FLUSH_MS = const(5000)  # what was taken, or acknowledged, leaves the stored state within this time
 CONFIRM_MS = const(50)  # a receipt that is owed waits for more twice so long, and so long for each awake one before us
 SWEEP_MS = const(20000)  # between two looks at which code was not used
 
@@ -44,8 +45,8 @@ class Channel:
 
     def __init__(self, suite, config, blob, hardware):
         self.me = Me(suite, config)
-        self.out, self.places = Out(config["ring"]), Places()
-        self._flush_at = self._sweep_at = self._confirm_at = self._wake = self._taken = None
+        self.out, self.places, self.journal = Out(config["ring"]), Places(), Journal()
+        self._flush_at = self._sweep_at = self._confirm_at = self._wake = None
         self.sent = self.wanted = None  # of the last send(), see effects.py
         self.held = False  # or its driver takes several inputs in one turn, and calls commit() at its end
         self.settle_at(config["key"])
@@ -103,9 +104,10 @@ class Channel:
 
     def acked(self, token, now):
         """The broker has taken what was published with this token."""
-        entry = self.out.outbox.entries.pop(token, None)
-        if entry and not (entry[2] and entry[3] is None):  # a group's slot: written twice it is the same
-            self.out.dirty = True
+        waiting = self.out.outbox.entries
+        if token in waiting:
+            self.out.records.append(bytes((ACKED, sorted(waiting).index(token))))
+            del waiting[token]
         self.out.settled(token)
         return self._finish(now)
 
@@ -160,7 +162,9 @@ class Channel:
             self._confirm_at = None
             load("zpinc.receipts").say(me, out)
         if due(self._flush_at, now):
-            self._flush_at, out.dirty = None, True
+            self._flush_at, out.urgent = None, True
+        if due(self.journal.until, now):
+            out.dirty = True
         if due(self._sweep_at, now):
             self._sweep_at = None
             rare.sweep()
@@ -182,9 +186,11 @@ class Channel:
 
     def taken(self, message):
         """The application has the message: it need not be delivered again after a power cut."""
-        if message in self.out.inbox:
-            self.out.inbox.remove(message)
-            self._taken = True
+        inbox = self.out.inbox
+        if message in inbox:
+            at = inbox.index(message)
+            del inbox[at]
+            self.out.records.append(bytes((TAKEN, at)))
         return []
 
     def sleep(self, seconds, now):
@@ -361,13 +367,27 @@ class Channel:
     # --- the end of every call
 
     def commit(self):
-        """Effects to carry out before any other since the last commit: what is lost, and a STORE. Raises NoRoom."""
-        if not self.out.dirty:
+        """Effects to carry out before any other since the last commit: what is lost, and a STORE or an APPEND.
+        Raises NoRoom."""
+        out, journal = self.out, self.journal
+        if not (out.dirty or out.urgent):
             return []
-        parts, self._flush_at = load("state").pack_parts(self), None
-        self.out.dirty = self._taken = False
-        losses, self.out.losses = self.out.losses, []
-        return losses + [(STORE, parts)]
+        batch = None if out.dirty else journal.seal(self.me.suite, out.records)
+        if batch:
+            effect = (APPEND, batch)
+        else:
+            key = self.me.rng.bytes(32) if journal.room else b""
+            effect = (STORE, load("state").pack_parts(self, key))
+            journal.begin(key)
+        self._flush_at, out.records = None, []
+        out.dirty = out.urgent = False
+        losses, out.losses = out.losses, []
+        return losses + [effect]
+
+    def snapshot(self):
+        """The last effect of commit() could not be carried out: another that says all. Raises NoRoom."""
+        self.out.dirty = True
+        return self.commit()
 
     def _finish(self, now):
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
@@ -376,10 +396,12 @@ class Channel:
             if out.owed and self._confirm_at is None:
                 self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag, me.tag))
             presence.soon(me, others, epochs, self.keepalive, self.ratchet.place(self.group), self.group, now)
-        if self._taken and self._flush_at is None:
+        if out.records and self._flush_at is None:
             self._flush_at = now + FLUSH_MS
         # Should there be no memory for the state, nothing is forgotten: the next input ends with it.
         effects = ([] if self.held else self.commit()) + out.take()
+        if self.journal.size and self.journal.until is None:
+            self.journal.until = now + LIFE_MS
         if self._sweep_at is None and rare.holding():
             self._sweep_at = now + SWEEP_MS
         wake = self._next_wake(now)
@@ -390,7 +412,7 @@ class Channel:
 
     def _next_wake(self, now):
         epochs, others = self.epochs, self.others
-        times = [self._flush_at, self._sweep_at, self.keepalive.due] + agreed.ends(epochs)
+        times = [self._flush_at, self._sweep_at, self.keepalive.due, self.journal.until] + agreed.ends(epochs)
         if self.phase != OFFLINE:
             times += self.reading.times(others)
         if self.phase == ONLINE:

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from .effects import Message, Out, Sent, Wanted
+from .journal import Journal
 from .zpinc.epochs import Epochs
 from .zpinc.me import Me
 from .zpinc.members import Members
@@ -25,6 +26,7 @@ class Channel:
     me: Me
     out: Out
     places: Places
+    journal: Journal
     phase: int
     others: Members
     ring: Ring
@@ -44,6 +46,7 @@ class Channel:
         hardware: Callable[[int], bytes | None] | None,
     ) -> None: ...
     def commit(self) -> Effects: ...
+    def snapshot(self) -> Effects: ...
     def settle_at(self, root: bytes) -> None: ...
     def start(self, now: int) -> Effects: ...
     def connecting(self, now: int) -> Effects: ...

@@ -1,9 +1,11 @@
 """What the core decides, as data: effects, and the two boxes that outlive an input. PROTOCOL.md section 11.
 
-An effect is a tuple with fixed places. They are carried out in order; whatever stands after a STORE waits until
-it is durable. What is lost is said before the STORE that forgets it.
+An effect is a tuple with fixed places. They are carried out in order; whatever stands after a STORE or an APPEND
+waits until it is durable. What is lost is said before the STORE or APPEND that forgets it.
 
-    (STORE, parts)                   parts: list of bytes, one state together
+    (STORE, parts)                   parts: list of bytes, a snapshot of the state together
+    (APPEND, batch)                  bytes that follow the last snapshot and all appended since; only where
+                                     Channel.journal has room
     (CONNECT, topic, payload)        before a connection: its last will
     (DISCONNECT,)                    say goodbye and stay away
     (RECONNECT, goodbye)             connect anew when what was published is out; goodbye: no last will, no "offline"
@@ -22,8 +24,11 @@ from collections import namedtuple
 
 from .compat import const
 from .errors import Offline, OutboxFull
+from .journal import delivered, waits
+from .wire import lv, u32
 
 STORE = "store"
+APPEND = "append"
 CONNECT = "connect"
 DISCONNECT = "disconnect"
 RECONNECT = "reconnect"
@@ -35,7 +40,8 @@ WAKE = "wake"
 QUEUED = "queued"
 SETTLED = "settled"
 
-FORMAT = const(3)  # of the parts that a STORE has: state.py
+FORMAT = const(4)  # of the parts that a STORE has: state.py
+MODES = ("note", "conversation", "ratchet")  # how a message is sent, the weakest first
 QUIET = ("duplicate", "late", "outside", "topic")  # part of normal life: counted, not reported
 REPORT_MS = const(10000)  # the same complaint is reported at most this often
 MAX_INBOX = const(64)
@@ -60,6 +66,11 @@ class Message:
         self.age = age
         self.private = False  # for us alone (ratchet only)
         self.again = False  # may have been delivered before a power cut
+
+    def fields(self):
+        """As stored: how old it is nobody knows by then."""
+        flags = bytes((MODES.index(self.secrecy), 1 if self.origin == "member" else 2, 1 + 2 * self.private))
+        return lv(self.sender.encode(), self.body, (self.epoch or "").encode()) + flags + u32(self.time) + u32(self.seq)
 
 
 # What became of a send(): the mode, and uids of the awake members that it reaches and of those that it does not reach;
@@ -114,7 +125,9 @@ class Out:
         """limit: how many publishes may wait for the broker."""
         self.effects = []
         self.losses = []  # events that say what is lost: they go before the STORE that forgets it
-        self.dirty = False  # does the stored state no longer say what we must not forget?
+        self.dirty = False  # does what changed need a new snapshot?
+        self.records = []  # else: what changed, in order, for the journal
+        self.urgent = False  # is any of them to be durable before anything else happens?
         self.drops = {}  # reason -> count
         self.outbox = Outbox(limit)
         self.inbox = []  # messages delivered, not yet taken by the application
@@ -132,18 +145,32 @@ class Out:
     def event(self, name, detail):
         self.effects.append((EVENT, name, detail))
 
+    def record(self, record):
+        """For the journal, with this turn."""
+        self.records.append(record)
+        self.urgent = True
+
+    def wait(self, entry, unsent):
+        """Another frame that the broker is to acknowledge -> its token. unsent: see journal.waiting_fields."""
+        self.record(waits(entry, unsent))
+        return self.outbox.add(*entry)
+
     def lost(self, name, detail):
         """Something that was said is lost. A power cut makes this event come twice rather than never."""
         self.losses.append((EVENT, name, detail))
         self.dirty = True
 
     def deliver(self, message):
+        self.keep(message)
+        self.record(delivered(message))
+        self.effects.append((MESSAGE, message))
+
+    def keep(self, message):
         self.inbox.append(message)
         size = sum([len(m.body) for m in self.inbox])
         while len(self.inbox) > MAX_INBOX or len(self.inbox) > 1 and size > INBOX_BYTES:
             # The application does not keep up: this one is no longer kept for after a power cut.
             size -= len(self.inbox.pop(0).body)
-        self.effects.append((MESSAGE, message))
 
     def owe(self, signed, item):
         """A message was delivered whose sender asks for a receipt."""

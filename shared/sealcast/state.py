@@ -4,8 +4,8 @@ reads it back.
 
 from .compat import const
 from .effects import FORMAT
+from .journal import waiting_fields, window_fields
 from .wire import lv, u32
-from .zpinc.audience import MODES
 from .zpinc.notes import DIGEST
 
 _PIECE = const(256)
@@ -13,17 +13,18 @@ _PIECE = const(256)
 
 def pack_state(ch):
     """Everything a member must not forget, as bytes."""
-    return b"".join(pack_parts(ch))
+    return b"".join(pack_parts(ch, ch.journal.key))
 
 
-def pack_parts(ch):
-    """The same in pieces: on a board's heap, after days, there may be no room for the whole in one.
+def pack_parts(ch, key=b""):
+    """The same in pieces: on a board's heap, after days, there may be no room for the whole in one. key: of the journal
+    that may follow it, 32 bytes, or empty.
 
     Presence, running handshakes and held notes are not part of it.
     """
     me, others, epochs = ch.me, ch.others, ch.epochs
     s = me.session if me.joined else None
-    out = [bytes((FORMAT,)), me.rng.next_seed, me.place]
+    out = [bytes((FORMAT,)), me.rng.next_seed, me.place, lv(key)]
     pack_places(out, me, ch.places)
     out += [u32(others.lamport), u32(others.approvals[0]), u32(ch.keepalive.conn)]
     out.append(bytes((1 if s else 0,)))
@@ -39,8 +40,10 @@ def pack_parts(ch):
         out.append(_pack_member(m))
     out.append(bytes((len(ch.out.inbox),)))
     for message in ch.out.inbox:
-        out.append(_pack_message(message))
-    out += ch.ratchet.pieces(ch.group)
+        out.append(message.fields())
+    group = ch.ratchet.pieces(ch.group)
+    out.append(u32(sum([len(piece) for piece in group])))
+    out += group
     return _joined(out)
 
 
@@ -79,9 +82,7 @@ def pack_ring(out, ring):
 def pack_outbox(out, outbox, ring):
     out.append(bytes((len(outbox.entries),)))
     for token in sorted(outbox.entries):
-        topic, frame, retain, seq = outbox.entries[token]
-        flag = bytes((1 if retain else 0, 0 if seq is None else 2 if seq >= ring.unsent else 1))
-        out.append(lv(topic.encode(), frame) + flag + u32(seq or 0))
+        out.append(waiting_fields(outbox.entries[token], ring.unsent))
 
 
 def pack_epoch(out, e):
@@ -107,13 +108,5 @@ def _pack_member(m):
     out = [lv(m.name, m.uid.encode(), m.public or b"", m.data), u32(m.floor), u32(m.conn), u32(m.counter + 1)]
     out.append(bytes((len(m.sessions),)))
     for s in m.sessions:
-        w = s.window
-        known = bytes((w.ring, 1 if not w.fresh else 0 if w.first is None else 2))
-        known += u32((w.first or 0) if w.fresh else w.next) + u32(w.head)
-        out.append(u32(s.lamport) + s.sid + s.S + known)
+        out.append(u32(s.lamport) + s.sid + s.S + bytes((s.window.ring,)) + window_fields(s.window))
     return b"".join(out)
-
-
-def _pack_message(m):
-    flags = bytes((MODES.index(m.secrecy), 1 if m.origin == "member" else 2, 1 + 2 * m.private))
-    return lv(m.sender.encode(), m.body, (m.epoch or "").encode()) + flags + u32(m.time) + u32(m.seq)

@@ -1,15 +1,15 @@
-"""The stored state back from its bytes: once at a start. PROTOCOL.md section 12. state.py makes them."""
+"""The stored state back from its bytes, once at a start: a snapshot, and the journal behind it. PROTOCOL.md section 12.
+state.py and journal.py make them."""
 
-from .effects import FORMAT, Message
+from .effects import FORMAT, MODES, Message
 from .errors import BadState, Reject
 from .rare import load
 from .wire import Reader
-from .zpinc.audience import MODES
 from .zpinc.conversation import Epoch
 from .zpinc.identity import Join
 from .zpinc.me import MySession
 from .zpinc.members import UNHEARD, Member
-from .zpinc.notes import DIGEST
+from .zpinc.notes import DIGEST, Window
 from .zpinc.places import Old
 
 
@@ -18,7 +18,7 @@ def unpack_state(ch, blob):
     provisioned one."""
     try:
         return _unpack(ch, Reader(blob))
-    except (Reject, ValueError):
+    except (Reject, ValueError, LookupError):
         raise BadState("the stored state cannot be read: remove the state files to join anew")
 
 
@@ -31,6 +31,7 @@ def _unpack(ch, r):
         return seed
     me, places = ch.me, ch.places
     place = r.take(16)
+    key = r.lv() if form > 3 else b""
     root = unpack_places(r, me, places)
     given = me.config["key"]
     elsewhere = place != me.place and given != root and given not in [old.root for old in places.old]
@@ -56,8 +57,10 @@ def _unpack(ch, r):
         m = _unpack_member(r, me.config["roster"] or {}, form)
         others.by_tag[m.tag] = m
     for _ in range(r.uint(1)):
-        ch.out.inbox.append(_unpack_message(r))
-    ch.ratchet.unpack(me, others, ch.group, r.rest())
+        ch.out.inbox.append(unpack_message(r))
+    ch.ratchet.unpack(me, others, ch.group, r.take(r.uint(4)) if form > 3 else r.rest())
+    if r.pos < len(r.data):
+        load("replay").replay(ch, key, r.rest())
     if elsewhere:
         # The settings give a key that our state knows nothing of: begin there. Only whom we have pinned is taken along.
         revocation = load("zpinc.revocation")
@@ -89,11 +92,17 @@ def unpack_ring(r, ring):
 
 def unpack_outbox(r, outbox, ring):
     for _ in range(r.uint(1)):
-        topic, frame = r.lv().decode(), r.lv()
-        retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
-        outbox.add(topic, frame, retain == 1, seq if has else None)
-        if has == 2:
-            ring.unsent = min(ring.unsent, seq)
+        entry, unsent = unpack_waiting(r)
+        outbox.add(*entry)
+        if unsent:
+            ring.unsent = min(ring.unsent, entry[3])
+
+
+def unpack_waiting(r):
+    """-> (entry of the outbox, is it a note that was never given to a connection?)."""
+    topic, frame = r.lv().decode(), r.lv()
+    retain, has, seq = r.uint(1), r.uint(1), r.uint(4)
+    return (topic, frame, retain == 1, seq if has else None), has == 2
 
 
 def unpack_epoch(r):
@@ -121,15 +130,12 @@ def _unpack_member(r, roster, form):
     conn, counter = r.uint(4), r.uint(4)
     for _ in range(r.uint(1)):
         lamport, sid, S = r.uint(4), r.take(16), r.take(32)
-        ring, has, upto, head = r.uint(1), r.uint(1), r.uint(4), r.uint(4)
+        ring = r.uint(1)
+        window = Window(ring)
+        unpack_window(r, window)
         if kept:
             m.admit(Join(lamport, sid, public, S, ring, data))
-            window = m.current.window
-            window.head = head
-            if has == 1:
-                window.next, window.fresh = upto, False
-            elif has:
-                window.first = upto
+            m.current.window = window
     if floor:
         m.floor = floor  # at last: a kept session may have the number of a forgotten one
     if m.current:
@@ -138,7 +144,15 @@ def _unpack_member(r, roster, form):
     return m
 
 
-def _unpack_message(r):
+def unpack_window(r, window):
+    has, upto, window.head = r.uint(1), r.uint(4), r.uint(4)
+    if has == 1:
+        window.next, window.fresh = upto, False
+    elif has:
+        window.first = upto
+
+
+def unpack_message(r):
     sender, body, epoch = r.lv().decode(), r.lv(), r.lv().decode()
     secrecy = MODES[r.uint(1) % len(MODES)]
     origin = "member" if r.uint(1) == 1 else "group"

@@ -5,6 +5,7 @@ from sealcast.errors import SealcastError
 from sim.broker import Connection
 from sim.recorder import Broken
 
+ROOM = 1500  # of a journal: small, that stories have many
 ACK_MS = 4000  # a transport that hears nothing for this long gives the connection up
 
 
@@ -47,6 +48,7 @@ class Client:
         self.wanted = True
         blob = self.stored[-1] if self.stored else None
         self.channel = Channel(self.suite, self.config, blob, self.hardware)
+        self.channel.journal.room = ROOM
         w.switched_on(self)
         self.wake = None
         self.backoff = 500
@@ -179,20 +181,21 @@ class Client:
         self.cut_in -= 1
         if self.cut_in < 0:
             self.cut_in = None
-            if effect[0] == "store" and self.world.random.random() < 0.5:
-                self._store(effect[1])
+            if effect[0] in ("store", "append") and self.world.random.random() < 0.5:
+                self._store(effect)
+            elif effect[0] == "append":  # a torn end
+                self.stored[-1] += effect[1][: self.world.random.randrange(len(effect[1]))]
             raise PowerCut()
 
-    def _store(self, parts):
-        blob = b"".join(parts)
-        self.stored.append(blob)
+    def _store(self, effect):
+        self.stored.append(self.stored[-1] + effect[1] if effect[0] == "append" else b"".join(effect[1]))
         self.world.lives.durable(self)
         self.world.durable(self)
 
     def _carry_out(self, effect):
         w, kind = self.world, effect[0]
-        if kind == "store":
-            self._store(effect[1])
+        if kind in ("store", "append"):
+            self._store(effect)
         elif kind in ("publish", "subscribe", "disconnect", "reconnect"):
             if self.connection:
                 self.out.append(effect)

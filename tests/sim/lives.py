@@ -11,7 +11,7 @@ RECALLED = 40  # states that may come back yet: World.roll_back goes no further
 
 class Member:
     """One machine. gone: what it has let go, oldest first; kept: at each state that is durable, as Client.stored has
-    them, how much of it was gone, and what was kept."""
+    them, how much of it was gone, what was kept, and how much of what is gone is in the snapshot no more."""
 
     def __init__(self):
         self.held = None
@@ -39,7 +39,7 @@ class Lives:
             if m.held.last[:2] != before[1]:
                 raise RuleBroken("what was stored is not what is read back")
             m.held.blob = client.stored[-1]
-            m.held.search()
+            m.held.search(until=before[2])
 
     def before(self, client):
         m = self.members[client.uid]
@@ -57,6 +57,6 @@ class Lives:
 
     def durable(self, client):
         m = self.members[client.uid]
-        m.kept.append((len(m.gone), m.held.kept))
+        m.kept.append((len(m.gone), m.held.kept, m.held.erased))
         if len(m.kept) > RECALLED:
             m.kept[-RECALLED - 1] = None

@@ -2,13 +2,16 @@
 
 import pytest
 
-from rules import RuleBroken, secrets
+from rules import RuleBroken, hoard
 from sealcast.channel import Channel
 from sealcast.effects import STORE
 from sealcast.errors import OutboxFull, Reject
+from sealcast.journal import HEAD, window
 from sealcast.rare import load
 from sealcast.smmp import order, outgoing
 from sealcast.zpinc import conversation, messages, notes
+from sealcast.zpinc.identity import Join
+from sealcast.zpinc.members import Session
 from sim.group_schedule import GroupStory
 from sim.lying import LyingStory
 from sim.schedule import Story
@@ -40,16 +43,24 @@ def test_every_call_of_a_story_is_judged(kind):
 
 
 @pytest.mark.parametrize(("kind", "module", "name"), [
-    (Story, messages, "next_note"), (Story, messages, "send_conversation"), (LyingStory, messages, "deliver_notes"),
+    (Story, messages, "send_note"), (Story, messages, "send_conversation"), (LyingStory, messages, "deliver_notes"),
     (GroupStory, outgoing, "submit"), (GroupStory, order, "advance"),
 ])  # fmt: skip
 def test_a_state_that_is_not_stored(kind, module, name, monkeypatch):
     def forgetful(result, *args):
-        args[-1].dirty = False
+        if name == "send_note" and not args[-2]:
+            return result  # nothing leaves while we are offline
+        args[-1].dirty, args[-1].urgent, args[-1].records = False, False, []
         return result
 
     after(monkeypatch, module, name, forgetful)
-    broken(kind, "no stored state knows of")
+    broken(kind, "no stored state knows of|not what is read back")
+
+
+@pytest.mark.parametrize("name", ["window", "chain"])
+def test_a_record_that_says_something_else(name, monkeypatch):
+    monkeypatch.setattr(messages, name, lambda *args: window(Session(Join(0, bytes(16), b"", b"", 4, b""))))
+    broken(Story, "appended is not what is read back")
 
 
 def test_a_rank_that_is_not_stored_before_the_share_leaves(monkeypatch):
@@ -88,35 +99,36 @@ def test_a_state_that_leaves_something_out(what, monkeypatch):
 
 @pytest.mark.parametrize("kind", [Story, GroupStory])
 def test_a_key_that_stays_in_the_state(kind, monkeypatch):
-    kept = {}
-
-    def hoarding(parts, ch):
-        had = kept.get(ch, set())
-        kept[ch] = secrets(ch)
-        return [*parts, *had]
-
-    after(monkeypatch, load("state"), "pack_parts", hoarding)
+    hoard(monkeypatch)
     broken(kind, "let go is stored")
 
 
 def test_a_used_key_that_is_kept_in_memory(monkeypatch):
-    move = conversation.Epoch._move
+    def hoarding(opened, epoch, keys, frame, tag):
+        ad, number, pt, commit = opened
+        i = epoch.index(tag)
+        key = epoch.chains[i][0]
 
-    def hoarding(epoch, i, key, number, skipped):
-        move(epoch, i, key, number, [*skipped, ((i, number - 1), epoch.chains[i][0])])
+        def kept():
+            skipped = commit()
+            epoch.skipped[(i, number)] = key
+            return None if skipped is None else [*skipped, ((i, number), key)]
 
-    monkeypatch.setattr(conversation.Epoch, "_move", hoarding)
+        return ad, number, pt, kept
+
+    after(monkeypatch, conversation.Epoch, "open", hoarding)
     broken(Story, "of a message that was delivered is kept")
 
 
 def test_a_handshake_that_is_stored(monkeypatch):
     after(monkeypatch, load("state"), "pack_parts",
-          lambda parts, ch: [*parts, ch.epochs.attempt.y] if ch.epochs.attempt else parts)  # fmt: skip
+          lambda parts, ch, _: [*parts, bytes(HEAD), ch.epochs.attempt.y] if ch.epochs.attempt else parts)  # fmt: skip
     broken(Story, "of a handshake is stored")
 
 
 def test_keys_that_come_back_with_another_life(monkeypatch):
     """Chains begin at their epoch's beginning again, as they did before their first keys were used."""
+    monkeypatch.setattr("sim.client.ROOM", 0)  # with a journal, it is found when the first batch is read back
     first = {}
 
     def hoarding(_, out, epoch):

@@ -54,6 +54,8 @@ def effect(world, e):
         )
     if e[0] == "store":
         return "store %d" % len(b"".join(e[1]))
+    if e[0] == "append":
+        return "append %d" % len(e[1])
     if e[0] == "subscribe":
         return "subscribe " + "/".join(e[1].split("/")[3:])[-24:]
     if e[0] == "connect":

@@ -89,6 +89,10 @@ def body(n):
     return bytes([n]) * (700 + 13 * n)
 
 
+def batch(n):
+    return bytes([65 + n]) * (150 + 200 * n)
+
+
 def check(kind, image, before, after):
     """What a restart finds after a cut: one of the two states; and it can store again."""
     disk = Disk(image)
@@ -99,6 +103,47 @@ def check(kind, image, before, after):
         store.store(b"afterwards")
     with On(kind, Disk(disk.image)) as store:
         return found if store.load() == b"afterwards" else None
+
+
+def appends(kind, image, had):
+    """A power cut at every step of appending, behind a body that this run stores: what was appended before stays, and of
+    the last batch only a beginning is there, or nothing that says anything. -> cuts, or None: a promise is broken."""
+    cuts = 0
+    for before in range(3):
+        budget, whole = 0, False
+        while not whole:
+            gc.collect()
+            cut = Disk(image)
+            with On(kind, cut) as store:
+                store.store(had)
+                for n in range(before):
+                    store.append(batch(n))
+                cut.budget = budget
+                try:
+                    store.append(batch(before))
+                    whole = True
+                except (PowerCut, OSError):
+                    pass
+                left = bytes(cut.image)
+            if whole == cut.off:
+                return None
+            expected = had + b"".join([batch(n) for n in range(before)])
+            with On(kind, Disk(left)) as store:
+                found = store.load()
+                if found is None or found[: len(expected)] != expected:
+                    return None
+                rest = found[len(expected) :]
+                if not batch(before).startswith(rest) and rest.count(b"\x00") != len(rest):
+                    return None
+                if whole and rest != batch(before):
+                    return None
+                store.store(b"afterwards")
+                store.append(b" and more")
+                if store.load() != b"afterwards and more":
+                    return None
+            cuts += not whole
+            budget += 1
+    return cuts
 
 
 def main(kind):
@@ -133,7 +178,11 @@ def main(kind):
             cuts += 1
             new += found == body(n)
         image, before = whole.image, body(n)
-    print(json.dumps({"cuts": cuts, "new": new, "old": cuts - new, "older_on_disk": body(3)[:64] in image}))
+    appended = appends(kind, image, before)
+    if not appended:
+        print(json.dumps({"broken": "append"}))
+        return
+    print(json.dumps({"cuts": cuts, "appends": appended, "new": new, "old": cuts - new, "older_on_disk": body(3)[:64] in image}))
 
 
 main(getattr(vfs, sys.argv[1]))

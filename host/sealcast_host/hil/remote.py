@@ -1,8 +1,7 @@
 """The core's own Channel on the board, driven over the raw REPL: calls in, effects out (PROTOCOL.md section 11).
 
-What it stores goes to two slots on the board's filesystem, through the code that a node uses, and is read from
-there again
-after a reset. Its hardware randomness is scripted: a text that is constant for one start, which section 5 makes enough.
+What it stores goes to two slots and a journal on the board's filesystem, through the code that a node uses, and is
+read from there again after a reset. Its hardware randomness is scripted: a text that is constant for one start, which section 5 makes enough.
 """
 
 from collections.abc import Callable
@@ -44,6 +43,9 @@ def _e(effects):
             d = e[1] if isinstance(e[1], list) else [e[1]]
             _f.store(e[1])
             print(k, sum([len(p) for p in d]), any([_n in p for p in d]), sep='\\t')
+        elif k == 'append':
+            _f.append(e[1])
+            print(k, len(e[1]), sep='\\t')
         elif k == 'message':
             print(k, _m(e[1]), sep='\\t')
             _ch.taken(e[1])
@@ -97,6 +99,7 @@ class RemoteChannel:
             rig.run("_f.forget()")
         self.next_seed = next_seed(b"" if forget else self._stored_seed())
         rig.run(f"_n = {literal(self.next_seed)}\n_ch = Channel(_s, _cfg, _f.load(), _hw({literal(hardware)}))")
+        rig.run("_ch.journal.room = _f.room")
         self.start_heap = rig.heap()
 
     def _stored_seed(self) -> bytes:

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 
 class Aside:
     """A FileStore in a thread, one state at a time: the engine waits for each, and enters its channel only then."""
+
+    room = 0xFFFF  # bytes that may be appended to a state: a computer reads them back at once
 
     def __init__(self, store: Any) -> None:
         self._store = store
@@ -18,7 +21,14 @@ class Aside:
 
     async def store(self, parts: bytes | list[bytes]) -> None:
         """Durable on return. One who is cancelled waits for the end too: the state's lock may be given back next."""
-        work = asyncio.ensure_future(asyncio.to_thread(self._store.store, parts))
+        await self._beside(self._store.store, parts)
+
+    async def append(self, batch: bytes) -> None:
+        """The same for what follows the state."""
+        await self._beside(self._store.append, batch)
+
+    async def _beside(self, write: Callable[[Any], None], what: bytes | list[bytes]) -> None:
+        work = asyncio.ensure_future(asyncio.to_thread(write, what))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:

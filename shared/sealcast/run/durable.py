@@ -9,18 +9,30 @@ _MOST_MS = const(30000)
 _TOLD = const(4)  # after so many failures (1.4 s) those who wait are told
 
 
-async def commit(channel, replies, again):
-    """-> the effects that go before all others of a turn (turn.py). again(error): waits before the next attempt to find
+async def commit(decide, replies, again):
+    """decide: the channel's commit or snapshot -> the effects that go before all others of a turn (turn.py). again(error): waits before the next attempt to find
     room. A state that cannot be packed at all is told to `replies`, who wait for this turn."""
     while True:
         try:
-            return channel.commit()
+            return decide()
         except NoRoom as e:
             await again(e)
         except Exception as e:
             for reply in replies:
                 reply.fail(e)
             raise
+
+
+async def append(session, storage, batch):
+    """-> is it durable? Else a snapshot is to take its place."""
+    try:
+        under_way = storage.append(batch)
+        if under_way:
+            await under_way
+        return True
+    except (OSError, MemoryError, SealcastError) as e:
+        session.emit("error", {"code": "storage", "text": explain(e)})
+        return False
 
 
 async def store(session, storage, parts, waiting):

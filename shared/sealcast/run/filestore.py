@@ -20,6 +20,7 @@ from . import slots
 
 _CHUNK = const(256)
 _ENOENT = const(2)  # the same number on every port
+_ROOMS = const(0xFFFF)  # the most that is appended to a body
 
 
 class Files:
@@ -27,8 +28,9 @@ class Files:
 
     def open(self, path, mode):
         """open(), but new files are for the owner's eyes only where there are permissions."""
-        if mode == "wb" and hasattr(os, "O_CREAT"):
-            return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        if mode in ("wb", "ab") and hasattr(os, "O_CREAT"):
+            how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if mode == "ab" else os.O_TRUNC)
+            return os.fdopen(os.open(path, how, 0o600), mode)
         return open(path, mode)
 
     def sync(self, file):
@@ -51,13 +53,16 @@ class Files:
 
 
 class FileStore:
-    """load() -> the newest body or None; store(body) returns when it is durable.
+    """load() -> the newest body or None, and all that was appended to it; store(body) and append(batch) return when it
+    is durable.
 
-    Both block for as long as the flash takes (some milliseconds a sector).
+    They block for as long as the flash takes (some milliseconds a sector).
 
-    path: both files are path + ".0" and path + ".1". key: 0..64 bytes for the check. files: a `Files` or what acts like
+    path: both files are path + ".0" and path + ".1", and what is appended to them has a "j" behind that. key: 0..64 bytes for the check. files: a `Files` or what acts like
     it. After load(), `damaged` says that there was something, and that it could not be believed.
     """
+
+    room = 4096  # bytes that may be appended to a body
 
     def __init__(self, suite, key, path, files=None):
         self._suite = suite
@@ -67,6 +72,7 @@ class FileStore:
         self._buffer = bytearray(_CHUNK)  # allocated once: a board stores for years
         self._current = None  # 0 or 1; None before load() and when there is no valid slot
         self._generation = None
+        self._appended = None  # bytes behind the body that we stored; None: it is not ours, nothing is appended
         self.damaged = False
 
     def load(self):
@@ -79,7 +85,7 @@ class FileStore:
             return None
         self._current, self._generation, body = best
         self._erase(self._paths[1 - self._current])
-        return body
+        return body + self._journal(self._paths[self._current] + "j")
 
     def store(self, body):
         """Make `body` (bytes, or a list of its pieces) the state.
@@ -90,6 +96,7 @@ class FileStore:
             self.load()
         target = 0 if self._current is None else 1 - self._current
         path = self._paths[target]
+        self._remove(path + "j")
         head = slots.header(self._generation + 1, sum([len(piece) for piece in pieces]))
         parts = [head] + pieces + [slots.check(self._suite, self._key, head, *pieces)]
         file = self._files.open(path, "wb")
@@ -102,14 +109,48 @@ class FileStore:
         self._files.settle(path)
         if not self._holds(path, parts):
             raise OSError("the storage did not keep what was written")
-        self._current, self._generation = target, self._generation + 1
+        self._current, self._generation, self._appended = target, self._generation + 1, 0
         self._erase(self._paths[1 - target])
+
+    def append(self, batch):
+        """Put bytes behind the body that was stored last. Raises OSError: what is there now must not be appended to,
+        store() makes it good."""
+        if self._appended is None:
+            raise OSError("nothing to append to: store a whole state first")
+        path, at = self._paths[self._current] + "j", self._appended
+        self._appended = None
+        file = self._files.open(path, "ab")
+        try:
+            file.write(batch)
+            self._files.sync(file)
+        finally:
+            file.close()
+        if at == 0:
+            self._files.settle(path)
+        if not self._holds(path, [batch], at):
+            raise OSError("the storage did not keep what was appended")
+        self._appended = at + len(batch)
 
     def forget(self):
         """Erase both slots: nothing of this member's state stays that we can reach."""
         for path in self._paths:
             self._erase(path)
-        self._current, self._generation = None, 0
+        self._current, self._generation, self._appended = None, 0, None
+
+    def _journal(self, path):
+        """What was appended; of what is longer than any room, enough to tell that nobody of us did it."""
+        try:
+            file = self._files.open(path, "rb")
+        except OSError as e:
+            if e.errno == _ENOENT:
+                return b""
+            raise
+        try:
+            size = file.seek(0, 2)
+            file.seek(0)
+            return file.read(min(size, _ROOMS + 1))
+        finally:
+            file.close()
 
     def _read(self, path):
         """The bytes of a slot; None when there is no file. Never asks
@@ -133,11 +174,12 @@ class FileStore:
         finally:
             file.close()
 
-    def _holds(self, path, parts):
-        """Does the file hold exactly these parts? In chunks: a second copy of the state may not fit."""
+    def _holds(self, path, parts, at=0):
+        """Does the file hold exactly these parts from `at` on? In chunks: a second copy of the state may not fit."""
         view = memoryview(self._buffer)
         file = self._files.open(path, "rb")
         try:
+            file.seek(at)
             for part in parts:
                 at = 0
                 while at < len(part):
@@ -150,11 +192,32 @@ class FileStore:
             self._suite.wipe(self._buffer)
             file.close()
 
+    def _remove(self, path):
+        """What may not be there. Raises OSError when it stays."""
+        try:
+            self._files.remove(path)
+        except OSError as e:
+            if e.errno != _ENOENT:
+                raise
+            return
+        self._files.settle(path)
+
     def _erase(self, path):
-        """Overwrite, sync, remove. A failure is no error: the slot is overwritten by the next store at the latest."""
+        """A slot and what was appended to it: overwrite, sync, remove. A failure is no error: the slot is overwritten
+        by the next store at the latest."""
+        try:
+            self._overwrite(path)
+            self._remove(path)
+            self._remove(path + "j")
+        except OSError:
+            pass
+
+    def _overwrite(self, path):
         try:
             file = self._files.open(path, "r+b")
-        except OSError:
+        except OSError as e:
+            if e.errno != _ENOENT:
+                raise
             return
         try:
             view = memoryview(self._buffer)
@@ -164,8 +227,5 @@ class FileStore:
             while left > 0:
                 left -= file.write(view[: min(_CHUNK, left)])
             self._files.sync(file)
-            file.close()
-            self._files.remove(path)
-            self._files.settle(path)
-        except OSError:
+        finally:
             file.close()

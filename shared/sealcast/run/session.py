@@ -25,11 +25,11 @@ import asyncio
 import gc
 
 from ..compat import const
-from ..effects import CONNECT, DISCONNECT, EVENT, MESSAGE, PUBLISH, QUEUED, RECONNECT, SETTLED, STORE, SUBSCRIBE, WAKE
+from ..effects import APPEND, CONNECT, DISCONNECT, EVENT, MESSAGE, PUBLISH, QUEUED, RECONNECT, SETTLED, STORE, SUBSCRIBE, WAKE
 from ..errors import Offline, SealcastError
 from . import crashes
 from .aio import Reply, pause, place, sleep_ms, stop
-from .durable import commit, store
+from .durable import append, commit, store
 from .link import Link
 from .sends import SEND, send
 from .turn import Turn, token_of
@@ -58,12 +58,12 @@ class Session:
         cut, what was in the middle of a step is thrown away. Without it the engine goes on with what it has.
         batch: how many inputs that wait are taken at once, with one state stored for all of them.
         """
-        self.channel = channel
+        self._storage, self._batch = storage, batch
+        self._take_up(channel)
         self._remake = remake
         self._begun = False
         self.transport = transport
         self.clock = clock
-        self._storage, self._batch = storage, batch
         self._link = Link(self, transport, random)
         self._asked = []  # the Replies of the inputs that are being handled
         self._inbox = []  # (input, Reply or None, what it is), see _put
@@ -307,8 +307,14 @@ class Session:
         self._wake = self._reading = None
         self.channel = None  # there is no room for two
         gc.collect()
-        self.channel = self._remake()
+        self._take_up(self._remake())
         await self._perform(self.channel.start(self.clock.now()))
+
+    def _take_up(self, channel):
+        """Work with this channel. Where the storage cannot append, every change is a snapshot."""
+        self.channel = channel
+        if hasattr(self._storage, "room"):
+            channel.journal.room = self._storage.room
 
     async def _turn(self):
         turn = Turn()
@@ -317,7 +323,7 @@ class Session:
             self._inbox = turn.undone() + self._inbox
             raise turn.error
         self._asked = turn.replies
-        await self._perform(await commit(self.channel, self._asked, self._again))
+        await self._perform(await commit(self.channel.commit, self._asked, self._again))
         for item, reply, effects in turn.taken:
             token = token_of(item, effects)
             if reply and token:
@@ -350,6 +356,9 @@ class Session:
             kind = effect[0]
             if kind == STORE:
                 await store(self, self._storage, effect[1], self._waiting)
+            elif kind == APPEND:
+                if not await append(self, self._storage, effect[1]):
+                    await self._perform(await commit(self.channel.snapshot, self._asked, self._again))
             elif kind in (PUBLISH, SUBSCRIBE, DISCONNECT, RECONNECT):
                 self._link.put(effect)
             elif kind == MESSAGE:

@@ -359,7 +359,6 @@ def _deliver(me, members, sender, when, body, epoch, for_us_alone, now, out):
     message = Message(members.uid_of(sender), body, "ratchet", "member", time, epoch, not live, None, age)
     message.private = for_us_alone
     out.deliver(message)
-    out.dirty = True
 
 
 def advance(group, after, frame, sender, own, out):
@@ -394,4 +393,4 @@ def win_slot(me, group, out):
         write_slot(me, group, out)
         return
     topic, payload = me.topics.make(group.name, "e", (group.state.epoch - 1) % SLOTS), wrapped(me, group, group.last)
-    out.publish(topic, payload, True, outbox.add(topic, payload, True, None))
+    out.publish(topic, payload, True, out.wait((topic, payload, True, None), 0))

@@ -1,10 +1,8 @@
 """In which mode a message goes, whom it reaches, and when that is too weak. PROTOCOL.md section 11.1."""
 
-from ..effects import Sent
+from ..effects import MODES, Sent
 from ..errors import NoConversation, NotReady, TooWeak
 from .members import AWAKE
-
-MODES = ("note", "conversation", "ratchet")  # the weakest first
 
 
 def choose(me, awake, epoch, place, tags, mode, to, least):

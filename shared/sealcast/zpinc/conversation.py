@@ -53,7 +53,8 @@ class Epoch:
         return suite.seal_frame(moved[:32], head, ad[HEADER:], me.rng.nonce(ad, pt), pt, self.hk)
 
     def open(self, keys, frame, tag):
-        """frame -> (ad, number, pt, commit). Nothing has changed until `commit()` is called.
+        """frame -> (ad, number, pt, commit). Nothing has changed until `commit()` is called: -> what it skipped, None when
+        the key had been skipped before.
 
         Raises Reject("forged" | "members" | "duplicate" | "window").
         """
@@ -68,13 +69,13 @@ class Epoch:
             mk = self.skipped.get((i, number))
             if mk is None:
                 raise Reject("duplicate")
-            return ad, number, _opened(suite, mk, sealed, place), lambda: self.skipped.pop((i, number))
+            return ad, number, _opened(suite, mk, sealed, place), lambda: self.use(i, number)
         if number - at > MAX_JUMP:
             raise Reject("window")
         key, skipped = self._ahead(suite, i, number)
         moved = suite.chain(key, 0, 1)
         pt = _opened(suite, moved[:32], sealed, place)
-        return ad, number, pt, lambda: self._move(i, moved[32:], number + 1, skipped)
+        return ad, number, pt, lambda: self.move(i, moved[32:], number + 1, skipped)
 
     def skip(self, suite, tag, number):
         """All below `number` has been sent -> (first, last) that we have not got, or None. Its keys are kept, too."""
@@ -84,7 +85,7 @@ class Epoch:
         if number <= at:
             return None
         key, skipped = self._ahead(suite, i, number)
-        self._move(i, key, number, skipped)
+        self.move(i, key, number, skipped)
         return at, number - 1
 
     def _ahead(self, suite, i, number):
@@ -102,12 +103,18 @@ class Epoch:
                 at += 1
         return key, skipped
 
-    def _move(self, i, key, number, skipped):
+    def use(self, i, number):
+        """A skipped key is gone."""
+        self.skipped.pop((i, number))
+
+    def move(self, i, key, number, skipped):
+        """A chain goes on -> skipped: [((i, number), key)], which are kept."""
         self.chains[i] = [key, number]
         for where, mk in skipped:
             self.skipped[where] = mk
         while len(self.skipped) > MAX_SKIPPED:
             self.skipped.pop(self._least())
+        return skipped
 
     def _least(self):
         """The skipped key to give up: the oldest of the sender that has most, so that nobody pushes out another's."""

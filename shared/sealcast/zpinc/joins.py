@@ -150,7 +150,7 @@ def settle(me, members, ring, epochs, reading, places, now, out):
             members.lamport = max(members.lamport, min(own[0], LAMPORT_MAX))
         take_place(me, members, own, out)
     for token, time, named, body in unsent:  # sealed again in the new session, under the tokens that the driver knows
-        out.outbox.entries[token] = next_note(me, ring, body, time, named, False, out)
+        out.outbox.entries[token] = next_note(me, ring, body, time, named, False)
     return renewed
 
 

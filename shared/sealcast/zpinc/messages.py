@@ -3,6 +3,7 @@
 from ..compat import hexlify
 from ..crypto.signing import check, received
 from ..effects import Message
+from ..journal import chain, used, window
 from ..rare import need
 from ..wire import Reader, pad, u32, unpad_asking
 from . import epochs as agreed
@@ -16,22 +17,22 @@ def send_note(me, members, ring, body, time, asks, online, out):
     """What is written before we are online waits in the outbox: our place and numbers may still turn out to be used.
     asks: for a receipt. -> frame."""
     out.outbox.room()
-    entry = next_note(me, ring, body, time, members.heard.named(), asks, out)
-    token = out.outbox.add(*entry)
+    entry = next_note(me, ring, body, time, members.heard.named(), asks)
     if online:
         ring.unsent = ring.next
+    token = out.wait(entry, ring.unsent)
+    if online:
         out.publish(entry[0], entry[1], True, token)
     else:
         out.queued(token)
     return entry[1]
 
 
-def next_note(me, ring, body, time, named, asks, out):
-    """-> the outbox entry of our next note. named: what was heard when it was made."""
+def next_note(me, ring, body, time, named, asks):
+    """-> the outbox entry of our next note, to be stored. named: what was heard when it was made."""
     seq = ring.next
     frame = seal_note(me, seq, time, named, body, asks)
     ring.added(frame_digest(me.suite, frame))
-    out.dirty = True
     return me.topic("n", seq % ring.size), frame, True, seq
 
 
@@ -41,8 +42,8 @@ def send_conversation(me, members, epochs, body, time, asks, out):
     epoch, topic = epochs.current, me.topic("c")
     frame = epoch.seal(me, u32(time) + members.heard.named() + pad(body, asks), me.config["sign"])
     epoch.messages += 1
-    out.dirty = True
-    out.publish(topic, frame, False, out.outbox.add(topic, frame, False, None))
+    out.record(chain(epoch, epoch.index(me.tag)))
+    out.publish(topic, frame, False, out.wait((topic, frame, False, None), 0))
     return frame
 
 
@@ -67,7 +68,9 @@ def deliver_notes(me, member, notes, now, out):
         out.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None, age))
         if live and note.item:
             out.owe(True, note.item)
-        out.dirty = True
+    for session in member.sessions:
+        if [note for note in notes if note.session is session]:
+            out.record(window(session))
 
 
 def missing(member, lost, secrecy, out):
@@ -101,9 +104,10 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     r = Reader(pt)
     time, marks, (body, asks) = r.uint(4), heard.read(r), unpad_asking(r.rest())
     expected = epoch.chains[i][1]
-    commit()
+    skipped = commit()
     epoch.messages += 1
-    out.dirty = True
+    if epoch in (epochs.current, epochs.previous):  # the others are not stored
+        out.record(used(epoch, i, number) if skipped is None else chain(epoch, i, skipped))
     if number > expected:
         missing(member, (expected, number - 1), "conversation", out)
     if epoch is epochs.current:

@@ -187,6 +187,7 @@ def party():
         w.send(c, "conversation")
     w.run_until(w.now + 3000)
     client = w.clients["bert"]
+    client.perform(client.channel.snapshot())
     return client, w.broker.seen, w.now
 
 
@@ -194,6 +195,7 @@ def test_the_state_round_trips(party):
     client, _, _ = party
     ch = Channel(sodium, client.config, client.stored[-1], client.hardware)
     ch.me.rng.next_seed = client.stored[-1][1:33]
+    ch.journal.key = client.channel.journal.key
     assert pack_state(ch) == client.stored[-1]
 
 

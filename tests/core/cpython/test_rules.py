@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules import RuleBroken, rules, secrets
+from rules import RuleBroken, hoard, rules
 from sealcast.channel import Channel
 from sealcast.effects import STORE
 from sealcast.errors import Reject
@@ -48,16 +48,10 @@ def test_a_state_that_is_stored_too_late(monkeypatch):
 
 
 def test_a_key_that_stays_in_the_state(monkeypatch):
-    state, kept = load("state"), []  # as it is in memory now: another test may have dropped what an import gave
-    pack = state.pack_parts
-
-    def hoarding(ch):
-        kept.extend(secrets(ch))
-        return [*pack(ch), *kept]
-
-    monkeypatch.setattr(state, "pack_parts", hoarding)
+    hoard(monkeypatch)
     with pytest.raises(RuleBroken, match="let go is stored"), rules():
-        conversation()
+        solo = conversation()
+        solo.run(solo.ch.rekey(solo.now))
 
 
 def test_a_frame_that_is_refused_when_it_has_done_its_work(monkeypatch):

@@ -42,9 +42,12 @@ class Disk:
                 self.step()
                 self.disk[path] = b""
             return Handle(self, path, b"")
-        if path not in self.disk:
+        if path not in self.disk and mode != "ab":
             raise OSError(2, "no such file")
-        return Handle(self, path, self.disk[path])
+        handle = Handle(self, path, self.disk.get(path, b""))
+        if mode == "ab":
+            handle.kept = handle.seek(0, 2)
+        return handle
 
     def sync(self, file):
         self.step()
@@ -54,6 +57,8 @@ class Disk:
         self.step()
 
     def remove(self, path):
+        if path not in self.disk:
+            raise OSError(2, "no such file")
         self.step()
         del self.disk[path]
 
@@ -64,6 +69,7 @@ class Handle:
         self.path = path
         self.data = bytearray(data)
         self.at = 0
+        self.kept = 0  # bytes that are not written: we append
 
     def read(self, n):
         out = bytes(self.data[self.at : self.at + n])
@@ -95,7 +101,7 @@ class Handle:
         if self.disk.model == "now":
             self.disk.disk[self.path] = bytes(self.data)
         elif self.disk.model == "hole":
-            self.disk.disk[self.path] = bytes(len(self.data))
+            self.disk.disk[self.path] = bytes(self.data[: self.kept]) + bytes(len(self.data) - self.kept)
 
     def close(self):
         pass
@@ -187,14 +193,13 @@ def test_nothing_of_an_older_state_is_left_on_a_disk_that_writes_in_place():
     remove = disk.remove
 
     def watched(path):
-        kept.append(disk.disk[path])
+        kept.extend([disk.disk[path]] if path in disk.disk else [])
         remove(path)
 
     disk.remove = watched
     store = store_on(disk)
     store.store(b"secret of yesterday")
     store.store(b"secret of today")
-    assert len(kept) == 1
     assert kept[0] == bytes(len(kept[0]))
 
 
@@ -253,9 +258,112 @@ def test_an_old_slot_cannot_come_back_after_a_fresh_start():
     assert store_on(disk).load() == b"new"
 
 
+def appended(disk, *batches):
+    store = store_on(disk)
+    store.store(b"body")
+    for batch in batches:
+        store.append(batch)
+    return store
+
+
+def test_what_is_appended_is_loaded_behind_the_body():
+    disk = Disk("now")
+    store = appended(disk, b"one", b"two" * 200)
+    assert store_on(disk).load() == b"body" + b"one" + b"two" * 200
+    store.store(b"next")
+    assert store_on(disk).load() == b"next" and sorted(disk.disk) == ["state.1"]
+
+
+def test_nothing_is_appended_to_what_another_run_has_stored():
+    disk = Disk("now")
+    appended(disk, b"one")
+    store = store_on(disk)
+    assert raises(OSError, store.append, b"two")
+    store.load()
+    assert raises(OSError, store.append, b"two")
+    assert store_on(disk).load() == b"bodyone"
+
+
+def test_after_a_failed_append_only_a_body_is_taken():
+    disk = Disk("now")
+    store = appended(disk, b"one")
+    sync, disk.sync = disk.sync, lambda file: 1 // 0
+    raises(ZeroDivisionError, store.append, b"lost")
+    disk.sync = sync
+    raises(OSError, store.append, b"behind a hole")
+    store.store(b"whole")
+    store.append(b"again")
+    assert store_on(disk).load() == b"wholeagain"
+
+
+def test_a_disk_that_does_not_keep_what_is_appended_is_an_error():
+    disk = Disk("sync")
+    store = appended(disk, b"one")
+    disk.sync = lambda file: None
+    raises(OSError, store.append, b"two")
+    assert store_on(disk).load() == b"bodyone"
+
+
+def test_a_power_cut_at_every_step_of_an_append_leaves_what_was_there_and_a_beginning_of_it():
+    for model in ("now", "sync", "hole"):
+        for before in ((), (b"first batch",)):
+            disk = Disk(model)
+            appended(disk, *before)
+            files, cuts, done = dict(disk.disk), 0, False
+            had, batch = b"body" + b"".join(before), b"a batch of some length"
+            while not done:
+                cut = Disk(model, files)
+                store = store_on(cut)
+                store.load()
+                store._appended = len(had) - 4  # as if it had stored it itself
+                cut.budget = cuts
+                try:
+                    store.append(batch)
+                    done = True
+                except PowerCut:
+                    cuts += 1
+                found = store_on(Disk(model, cut.disk)).load()
+                rest = found[len(had) :]
+                assert found.startswith(had) and (batch.startswith(rest) or not any(rest)), model
+            assert cuts >= 2 and found == had + batch
+
+
+def test_a_power_cut_at_every_step_of_a_store_behind_a_journal():
+    """The old state with all that was appended, or the new one alone: never the new one with the old one's journal."""
+    for model in ("now", "sync", "hole"):
+        disk = Disk(model)
+        appended(disk, b"journal")
+        files, cuts, new = dict(disk.disk), 0, False
+        while True:
+            cut = Disk(model, files, cuts)
+            try:
+                store_on(cut).store(b"new")
+                break
+            except PowerCut:
+                cuts += 1
+            found = store_on(Disk(model, cut.disk)).load()
+            assert found in (b"bodyjournal", b"new") and not (new and found != b"new"), model
+            new = found == b"new"
+            next_one = Disk(model, cut.disk)
+            store = store_on(next_one)
+            store.store(b"third")
+            store.append(b"more")
+            assert store_on(next_one).load() == b"thirdmore" and len(next_one.disk) == 2
+        assert new and cuts > 4
+
+
+def test_a_journal_longer_than_any_is_read_so_far_that_it_shows():
+    disk = Disk("now")
+    appended(disk)
+    disk.disk["state.0j"] = bytes(200000)
+    assert len(store_on(disk).load()) == 4 + 65536
+
+
 def test_forget_erases_both():
     disk = Disk("now", {"state.0": slots.pack(S, KEY, 1, b"x"), "state.1": b"left over"})
     store_on(disk).forget()
+    assert disk.disk == {}
+    appended(disk, b"batch").forget()
     assert disk.disk == {}
 
 

@@ -6,8 +6,9 @@ Nothing that fails ends it: what can be told is told, what has to be done again 
 import asyncio
 import errno
 
-from scripted import Script, Wire, internal, made, publish, run, running, until
+from scripted import Memory, Script, Wire, internal, made, publish, run, running, until
 from sealcast.errors import NoRoom, NotReady, Offline
+from sealcast.journal import Journal
 from sealcast.run import aio
 
 
@@ -96,6 +97,32 @@ def test_an_internal_error_is_survived_like_a_power_cut():
         assert s.channel is made_channels[1]
         await s.rekey()
         assert "rekey" in made_channels[1].names()
+        await s.close()
+
+    run(test())
+
+
+def test_a_batch_that_cannot_be_appended_gives_way_to_a_snapshot():
+    """And what waits for it waits for that one."""
+
+    class Full(Memory):
+        room = 100
+
+        def append(self, batch):
+            raise OSError(errno.ENOSPC, "full")
+
+    async def test():
+        wire, storage = Wire(), Full()
+        ch = Script(rekey=lambda: [("append", b"batch"), publish(1)])
+        ch.journal = Journal()
+        ch.snapshot = lambda: [("store", b"snapshot of %d" % len(wire.log))]
+        s = await running(ch, wire, storage)
+        assert ch.journal.room == 100
+        before = len(wire.log)
+        await s.rekey()
+        await until(lambda: wire.log[before:] == [publish(1)[:5]])
+        assert storage.blobs == [b"snapshot of %d" % before]
+        assert [info["code"] for name, info in s.events if name == "error"] == ["storage"]
         await s.close()
 
     run(test())

@@ -65,7 +65,7 @@ def play(world, ann, draw, frames, tally, changes):
                 before = after  # it names a package of ours that we never made: we go on above it (16.4)
             elif refused:
                 assert after == before, "a refused frame has changed something"
-                assert not [e for e in effects if e[0] == "store"], "a refused frame costs a write"
+                assert not [e for e in effects if e[0] in ("store", "append")], "a refused frame costs a write"
             if draw.below(16) == 0:
                 now += draw.one((100, 3000, 12000))
                 ann.tick(now)

@@ -31,6 +31,7 @@ class Room:
         settings.update(changes)
         hard = nothing if uid in self.poor else hardware
         ch = self.members[uid] = Channel(suite, settings, self.stored.get(uid), hard)
+        ch.journal.room = 4096
         self.run(uid, ch.start(self.now))
         self.run(uid, ch.connecting(self.now))
 
@@ -38,6 +39,8 @@ class Room:
         for e in effects:
             if e[0] == "store":
                 self.stored[uid] = b"".join(e[1])
+            elif e[0] == "append":
+                self.stored[uid] += e[1]
             elif e[0] == "connect":
                 self.wills[uid] = e[1:]
                 self.run(uid, self.members[uid].connected(self.now))

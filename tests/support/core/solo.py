@@ -48,6 +48,7 @@ class Solo:
 
     def __init__(self, uid="solo", blob=None, **changes):
         self.ch = Channel(suite, config(uid, **changes), blob, hardware)
+        self.ch.journal.room = 4096
         self.anew = False  # does it want another connection?
         self.stored = [blob or b""]
         self.now = 1000
@@ -80,7 +81,9 @@ class Solo:
     def run(self, effects):
         for e in effects:
             if e[0] == "store":
-                self.stored = e[1]
+                self.stored = list(e[1])
+            elif e[0] == "append":
+                self.stored.append(e[1])
             elif e[0] == "publish":
                 self.published.append((e[1], e[2]))
             elif e[0] == "event":

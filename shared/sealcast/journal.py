@@ -1,0 +1,89 @@
+"""What changed since the last snapshot, as small records appended to it. PROTOCOL.md section 12.1.
+
+Here are the records that every message makes, and the batches; replay.py reads both, at a start.
+"""
+
+from .compat import const
+from .wire import TAG, lv, u32
+
+# Kinds of records
+WINDOW = const(1)
+CHAIN = const(2)
+USED = const(3)
+DELIVERED = const(4)
+TAKEN = const(5)
+WAITS = const(6)
+ACKED = const(7)
+
+HEAD = const(4)  # bytes before a batch's box
+MOST = const(0xFFFF)  # of a batch's box
+LIFE_MS = const(3600000)  # from the first batch to the next snapshot
+
+
+class Journal:
+    """How far the journal of the last snapshot has come."""
+
+    def __init__(self):
+        self.room = 0  # bytes that may follow a snapshot: the driver's storage says it; 0: every change is a snapshot
+        self.key = b""  # 32 bytes, of this snapshot; empty: it has no journal
+        self.count = self.size = 0
+        self.until = None  # ms, when the next snapshot is due
+
+    def begin(self, key):
+        """A snapshot is made, with this key in it."""
+        self.key, self.count, self.size, self.until = key, 0, 0, None
+
+    def seal(self, suite, records):
+        """Records -> the next batch as bytes; None when it would exceed the room: make a snapshot."""
+        size = sum([len(r) + 2 for r in records]) + HEAD + TAG
+        if not self.key or self.size + size > min(self.room, MOST):
+            return None
+        box = suite.secretbox(self.key, self.count.to_bytes(24, "big"), lv(*records))
+        self.count += 1
+        self.size += size
+        return header(len(box)) + box
+
+
+def header(n):
+    """The 4 bytes before a box of n bytes."""
+    return n.to_bytes(2, "big") + (MOST - n).to_bytes(2, "big")
+
+
+# --- records; a snapshot has the same fields
+
+
+def window_fields(w):
+    has = 1 if not w.fresh else 0 if w.first is None else 2
+    return bytes((has,)) + u32((w.first or 0) if w.fresh else w.next) + u32(w.head)
+
+
+def window(session):
+    return bytes((WINDOW,)) + session.sid + window_fields(session.window)
+
+
+def chain(epoch, i, skipped=()):
+    """skipped: [((i, number), key)] that joined the skipped keys with this move."""
+    key, at = epoch.chains[i]
+    out = bytes((CHAIN,)) + epoch.id[:4] + bytes((i,)) + key + u32(at) + u32(epoch.messages)
+    for (_, number), mk in skipped:
+        out += u32(number) + mk
+    return out
+
+
+def used(epoch, i, number):
+    return bytes((USED,)) + epoch.id[:4] + bytes((i,)) + u32(number) + u32(epoch.messages)
+
+
+def delivered(message):
+    return bytes((DELIVERED,)) + message.fields()
+
+
+def waits(entry, unsent):
+    return bytes((WAITS,)) + waiting_fields(entry, unsent)
+
+
+def waiting_fields(entry, unsent):
+    """entry: of the outbox; unsent: the number from which on our notes were never given to a connection."""
+    topic, frame, retain, seq = entry
+    flag = bytes((1 if retain else 0, 0 if seq is None else 2 if seq >= unsent else 1))
+    return lv(topic.encode(), frame) + flag + u32(seq or 0)
