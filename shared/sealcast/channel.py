@@ -3,8 +3,8 @@
     OFFLINE --connected--> READING --own ring and joins read--> ONLINE --disconnected--> OFFLINE
 
 Every public method returns a list of effects (effects.py), to be carried out in order; whatever stands after a
-STORE or an APPEND waits until it is durable. Nothing here does I/O, reads a clock, or raises on what comes from the network,
-but for NoRoom: rare code found no memory, nothing has happened, and the same input is to be given in again.
+STORE or an APPEND waits until it is durable. Nothing here does I/O, reads a clock, or raises on what comes from the
+network, but for NoRoom: rare code found no memory, nothing has happened, and the same input is to be given in again.
 
 The state is in records (`me`, `others`, `epochs` ...). Bytes are opened to a frame, a procedure of its kind
 changes the records and writes to `out`; what one half has to tell another goes through here.
@@ -15,7 +15,7 @@ from .compat import const, due, hexlify
 from .crypto.rng import Rng
 from .effects import APPEND, CONNECT, DISCONNECT, MESSAGE, RECONNECT, STORE, WAKE, Out
 from .errors import Reject, TooLong
-from .journal import ACKED, LIFE_MS, TAKEN, Journal
+from .journal import Journal
 from .rare import load, need
 from .wire import HANDSHAKE, U32
 from .zpinc import epochs as agreed
@@ -32,7 +32,6 @@ OFFLINE = const(0)
 READING = const(1)
 ONLINE = const(2)
 
-FLUSH_MS = const(5000)  # what was taken, or acknowledged, leaves the stored state within this time
 CONFIRM_MS = const(50)  # a receipt that is owed waits for more twice so long, and so long for each awake one before us
 SWEEP_MS = const(20000)  # between two looks at which code was not used
 
@@ -46,7 +45,7 @@ class Channel:
     def __init__(self, suite, config, blob, hardware):
         self.me = Me(suite, config)
         self.out, self.places, self.journal = Out(config["ring"]), Places(), Journal()
-        self._flush_at = self._sweep_at = self._confirm_at = self._wake = None
+        self._sweep_at = self._confirm_at = self._wake = None
         self.sent = self.wanted = None  # of the last send(), see effects.py
         self.held = False  # or its driver takes several inputs in one turn, and calls commit() at its end
         self.settle_at(config["key"])
@@ -60,11 +59,8 @@ class Channel:
         me.settle_at(root)
         self.out.moved()
         self.phase = OFFLINE
-        self.others = Members(me)
-        self.ring = Ring(me.config["ring"])
-        self.epochs = Epochs()
-        self.reading = Reading()
-        self.keepalive = Keepalive()
+        self.others, self.ring = Members(me), Ring(me.config["ring"])
+        self.epochs, self.reading, self.keepalive = Epochs(), Reading(), Keepalive()
         if me.parts & GROUP:  # loaded only where the settings want it
             from .smmp import order as ratchet
         else:
@@ -104,11 +100,7 @@ class Channel:
 
     def acked(self, token, now):
         """The broker has taken what was published with this token."""
-        waiting = self.out.outbox.entries
-        if token in waiting:
-            self.out.records.append(bytes((ACKED, sorted(waiting).index(token))))
-            del waiting[token]
-        self.out.settled(token)
+        self.out.acked(token)
         return self._finish(now)
 
     def receive(self, topic, payload, now):
@@ -161,10 +153,7 @@ class Channel:
         if confirm:
             self._confirm_at = None
             load("zpinc.receipts").say(me, out)
-        if due(self._flush_at, now):
-            self._flush_at, out.urgent = None, True
-        if due(self.journal.until, now):
-            out.dirty = True
+        self.journal.tick(now, out)
         if due(self._sweep_at, now):
             self._sweep_at = None
             rare.sweep()
@@ -186,11 +175,7 @@ class Channel:
 
     def taken(self, message):
         """The application has the message: it need not be delivered again after a power cut."""
-        inbox = self.out.inbox
-        if message in inbox:
-            at = inbox.index(message)
-            del inbox[at]
-            self.out.records.append(bytes((TAKEN, at)))
+        self.out.taken(message)
         return []
 
     def sleep(self, seconds, now):
@@ -374,18 +359,14 @@ class Channel:
             return []
         batch = None if out.dirty else journal.seal(self.me.suite, out.records)
         if batch:
-            effect = (APPEND, batch)
-        else:
-            key = self.me.rng.bytes(32) if journal.room else b""
-            effect = (STORE, load("state").pack_parts(self, key))
-            journal.begin(key)
-        self._flush_at, out.records = None, []
-        out.dirty = out.urgent = False
-        losses, out.losses = out.losses, []
-        return losses + [effect]
+            return out.stored() + [(APPEND, batch)]
+        key = self.me.rng.bytes(32) if journal.room else b""
+        parts = load("state").pack_parts(self, key)
+        journal.begin(key)
+        return out.stored() + [(STORE, parts)]
 
     def snapshot(self):
-        """The last effect of commit() could not be carried out: another that says all. Raises NoRoom."""
+        """In place of an APPEND that could not be carried out. Raises NoRoom."""
         self.out.dirty = True
         return self.commit()
 
@@ -396,12 +377,9 @@ class Channel:
             if out.owed and self._confirm_at is None:
                 self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag, me.tag))
             presence.soon(me, others, epochs, self.keepalive, self.ratchet.place(self.group), self.group, now)
-        if out.records and self._flush_at is None:
-            self._flush_at = now + FLUSH_MS
         # Should there be no memory for the state, nothing is forgotten: the next input ends with it.
         effects = ([] if self.held else self.commit()) + out.take()
-        if self.journal.size and self.journal.until is None:
-            self.journal.until = now + LIFE_MS
+        self.journal.plan(now, out)
         if self._sweep_at is None and rare.holding():
             self._sweep_at = now + SWEEP_MS
         wake = self._next_wake(now)
@@ -412,7 +390,7 @@ class Channel:
 
     def _next_wake(self, now):
         epochs, others = self.epochs, self.others
-        times = [self._flush_at, self._sweep_at, self.keepalive.due, self.journal.until] + agreed.ends(epochs)
+        times = [self._sweep_at, self.keepalive.due, self.journal.flush_at, self.journal.until] + agreed.ends(epochs)
         if self.phase != OFFLINE:
             times += self.reading.times(others)
         if self.phase == ONLINE:

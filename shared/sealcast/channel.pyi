@@ -18,7 +18,6 @@ Effects = list[tuple[Any, ...]]
 OFFLINE: int
 READING: int
 ONLINE: int
-FLUSH_MS: int
 CONFIRM_MS: int
 SWEEP_MS: int
 

@@ -24,11 +24,12 @@ from collections import namedtuple
 
 from .compat import const
 from .errors import Offline, OutboxFull
-from .journal import delivered, waits
+from .journal import ACKED, TAKEN, delivered, waits
 from .wire import lv, u32
 
 STORE = "store"
 APPEND = "append"
+KEPT = (STORE, APPEND)
 CONNECT = "connect"
 DISCONNECT = "disconnect"
 RECONNECT = "reconnect"
@@ -154,6 +155,27 @@ class Out:
         """Another frame that the broker is to acknowledge -> its token. unsent: see journal.waiting_fields."""
         self.record(waits(entry, unsent))
         return self.outbox.add(*entry)
+
+    def acked(self, token):
+        """The broker has it. A power cut may make us publish it again, byte for byte."""
+        waiting = self.outbox.entries
+        if token in waiting:
+            self.records.append(bytes((ACKED, sorted(waiting).index(token))))
+            del waiting[token]
+        self.settled(token)
+
+    def taken(self, message):
+        """The application has it. A power cut may make us deliver it again, marked so."""
+        if message in self.inbox:
+            at = self.inbox.index(message)
+            del self.inbox[at]
+            self.records.append(bytes((TAKEN, at)))
+
+    def stored(self):
+        """All that changed is in an effect -> the events that go before it."""
+        losses, self.losses, self.records = self.losses, [], []
+        self.dirty = self.urgent = False
+        return losses
 
     def lost(self, name, detail):
         """Something that was said is lost. A power cut makes this event come twice rather than never."""

@@ -3,7 +3,7 @@
 Here are the records that every message makes, and the batches; replay.py reads both, at a start.
 """
 
-from .compat import const
+from .compat import const, due
 from .wire import TAG, lv, u32
 
 # Kinds of records
@@ -17,6 +17,7 @@ ACKED = const(7)
 
 HEAD = const(4)  # bytes before a batch's box
 MOST = const(0xFFFF)  # of a batch's box
+FLUSH_MS = const(5000)  # what was taken, or acknowledged, leaves the stored state within this time
 LIFE_MS = const(3600000)  # from the first batch to the next snapshot
 
 
@@ -28,10 +29,25 @@ class Journal:
         self.key = b""  # 32 bytes, of this snapshot; empty: it has no journal
         self.count = self.size = 0
         self.until = None  # ms, when the next snapshot is due
+        self.flush_at = None  # ms, when what may wait is written
 
     def begin(self, key):
         """A snapshot is made, with this key in it."""
         self.key, self.count, self.size, self.until = key, 0, 0, None
+
+    def plan(self, now, out):
+        if self.size and self.until is None:
+            self.until = now + LIFE_MS
+        if not out.records:
+            self.flush_at = None
+        elif self.flush_at is None:
+            self.flush_at = now + FLUSH_MS
+
+    def tick(self, now, out):
+        if due(self.flush_at, now):
+            self.flush_at, out.urgent = None, out.urgent or bool(out.records)
+        if due(self.until, now):
+            out.dirty = True
 
     def seal(self, suite, records):
         """Records -> the next batch as bytes; None when it would exceed the room: make a snapshot."""

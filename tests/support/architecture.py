@@ -18,11 +18,12 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 
 # Bottom to top; a package uses those below it and itself. Modules that are named stand on their own.
 LAYERS = (
-    ("base", "sealcast.compat", "sealcast.errors", "sealcast.wire", "sealcast.effects", "sealcast.padding", "sealcast.rare"),
+    ("base", "sealcast.compat", "sealcast.errors", "sealcast.wire", "sealcast.effects", "sealcast.journal",
+     "sealcast.padding", "sealcast.rare"),
     ("crypto", "sealcast.crypto"),
     ("zpinc", "sealcast.zpinc"),
     ("smmp", "sealcast.smmp"),
-    ("channel", "sealcast.channel", "sealcast.sending", "sealcast.state", "sealcast.stored"),
+    ("channel", "sealcast.channel", "sealcast.sending", "sealcast.state", "sealcast.stored", "sealcast.replay"),
     ("run", "sealcast.run"),
     ("sealcast", "sealcast"),
     ("node", "node"),
@@ -39,7 +40,7 @@ LAYERS = (
     ("cli", "sealcast_host.cli"),
 )
 ORDER = [layer[0] for layer in LAYERS]
-_MODULES = {"sealcast.channel", "sealcast.sending", "sealcast.state", "sealcast.stored", *LAYERS[0][1:]}
+_MODULES = {name for layer in LAYERS if layer[0] in ("base", "channel") for name in layer[1:]}
 PACKAGES = {prefix for layer in LAYERS for prefix in layer[1:]} - _MODULES
 ENTRY = ("sealcast_host.__main__",)  # python -m: stands over everything
 

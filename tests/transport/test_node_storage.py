@@ -19,7 +19,7 @@ def test_a_power_cut_at_any_block_operation_keeps_the_old_or_has_the_new_state(k
     assert result["cuts"] > 30
     assert result["old"] > 4
     assert result["new"] > 4
-    assert result["appends"] > 15
+    assert result["appends"] > 8
     # writes in place: what was overwritten is gone. littlefs keeps old blocks; THREATS.md says so.
     if kind == "VfsFat":
         assert result["older_on_disk"] is False

@@ -30,9 +30,10 @@ GROUPS = {
     "node.app": "node.log node.led node.console",
     "node.mqtt": "node.inbuf node.wifi",
     "sealcast.channel": (
-        "sealcast.effects sealcast.crypto.rng sealcast.crypto.signing sealcast.zpinc.heard sealcast.zpinc.identity "
-        "sealcast.zpinc.notes sealcast.zpinc.members sealcast.zpinc.me sealcast.zpinc.audience sealcast.zpinc.epochs "
-        "sealcast.zpinc.messages sealcast.zpinc.conversation sealcast.zpinc.presence sealcast.zpinc.places "
+        "sealcast.journal sealcast.effects sealcast.crypto.rng sealcast.crypto.signing sealcast.zpinc.heard "
+        "sealcast.zpinc.identity sealcast.zpinc.notes sealcast.zpinc.members sealcast.zpinc.me "
+        "sealcast.zpinc.audience sealcast.zpinc.epochs sealcast.zpinc.messages "
+        "sealcast.zpinc.conversation sealcast.zpinc.presence sealcast.zpinc.places "
         "sealcast.sending sealcast.run.echo sealcast.run.link sealcast.run.sends sealcast.run.turn "
         "sealcast.run.durable sealcast.run.crashes sealcast.run.session sealcast.run.slots sealcast.run.filestore"
     ),

@@ -1,7 +1,8 @@
 """The core's own Channel on the board, driven over the raw REPL: calls in, effects out (PROTOCOL.md section 11).
 
 What it stores goes to two slots and a journal on the board's filesystem, through the code that a node uses, and is
-read from there again after a reset. Its hardware randomness is scripted: a text that is constant for one start, which section 5 makes enough.
+read from there again after a reset. Its hardware randomness is scripted: a text that is constant for one start, which
+section 5 makes enough.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """A state durable before anything else happens, however often it takes; who waits is told. PROTOCOL.md section 11."""
 
 from ..compat import const
+from ..effects import STORE
 from ..errors import NoRoom, SealcastError, Unstored
 from .aio import explain, sleep_ms
 
@@ -10,8 +11,9 @@ _TOLD = const(4)  # after so many failures (1.4 s) those who wait are told
 
 
 async def commit(decide, replies, again):
-    """decide: the channel's commit or snapshot -> the effects that go before all others of a turn (turn.py). again(error): waits before the next attempt to find
-    room. A state that cannot be packed at all is told to `replies`, who wait for this turn."""
+    """decide: the channel's commit or snapshot -> the effects that go before all others of a turn (turn.py).
+    again(error): waits before the next attempt to find room. A state that cannot be packed at all is told to
+    `replies`, who wait for this turn."""
     while True:
         try:
             return decide()
@@ -23,19 +25,25 @@ async def commit(decide, replies, again):
             raise
 
 
-async def append(session, storage, batch):
-    """-> is it durable? Else a snapshot is to take its place."""
+def able(channel, storage):
+    """The channel, told what the storage can do. Where it cannot append, every change is a snapshot."""
+    channel.journal.room = getattr(storage, "room", 0)
+    return channel
+
+
+async def keep(session, storage, effect, waiting):
+    """A STORE or an APPEND. An APPEND that fails gives way to a snapshot."""
+    if effect[0] == STORE:
+        return await _store(session, storage, effect[1], waiting)
     try:
-        under_way = storage.append(batch)
-        if under_way:
-            await under_way
-        return True
+        under_way = storage.append(effect[1])
+        return await under_way if under_way else None
     except (OSError, MemoryError, SealcastError) as e:
         session.emit("error", {"code": "storage", "text": explain(e)})
-        return False
+    await session.perform(await commit(session.channel.snapshot, session.asked, session.again))
 
 
-async def store(session, storage, parts, waiting):
+async def _store(session, storage, parts, waiting):
     """waiting() -> the replies of all who wait for something: while the storage fails, nothing is sent."""
     wait = _FIRST_MS
     failures = 0

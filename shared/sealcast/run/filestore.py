@@ -58,8 +58,9 @@ class FileStore:
 
     They block for as long as the flash takes (some milliseconds a sector).
 
-    path: both files are path + ".0" and path + ".1", and what is appended to them has a "j" behind that. key: 0..64 bytes for the check. files: a `Files` or what acts like
-    it. After load(), `damaged` says that there was something, and that it could not be believed.
+    path: both files are path + ".0" and path + ".1", and what is appended to them has a "j" behind that. key: 0..64
+    bytes for the check. files: a `Files` or what acts like it. After load(), `damaged` says that there was something,
+    and that it could not be believed.
     """
 
     room = 4096  # bytes that may be appended to a body

@@ -25,11 +25,11 @@ import asyncio
 import gc
 
 from ..compat import const
-from ..effects import APPEND, CONNECT, DISCONNECT, EVENT, MESSAGE, PUBLISH, QUEUED, RECONNECT, SETTLED, STORE, SUBSCRIBE, WAKE
+from ..effects import CONNECT, DISCONNECT, EVENT, KEPT, MESSAGE, PUBLISH, QUEUED, RECONNECT, SETTLED, SUBSCRIBE, WAKE
 from ..errors import Offline, SealcastError
 from . import crashes
 from .aio import Reply, pause, place, sleep_ms, stop
-from .durable import append, commit, store
+from .durable import able, commit, keep
 from .link import Link
 from .sends import SEND, send
 from .turn import Turn, token_of
@@ -59,13 +59,13 @@ class Session:
         batch: how many inputs that wait are taken at once, with one state stored for all of them.
         """
         self._storage, self._batch = storage, batch
-        self._take_up(channel)
+        self.channel = able(channel, storage)
         self._remake = remake
         self._begun = False
         self.transport = transport
         self.clock = clock
         self._link = Link(self, transport, random)
-        self._asked = []  # the Replies of the inputs that are being handled
+        self.asked = []  # the Replies of the inputs that are being handled
         self._inbox = []  # (input, Reply or None, what it is), see _put
         self._frames = 0  # how many of them are received frames
         self._crashes = []  # see crashes.py
@@ -307,14 +307,8 @@ class Session:
         self._wake = self._reading = None
         self.channel = None  # there is no room for two
         gc.collect()
-        self._take_up(self._remake())
-        await self._perform(self.channel.start(self.clock.now()))
-
-    def _take_up(self, channel):
-        """Work with this channel. Where the storage cannot append, every change is a snapshot."""
-        self.channel = channel
-        if hasattr(self._storage, "room"):
-            channel.journal.room = self._storage.room
+        self.channel = able(self._remake(), self._storage)
+        await self.perform(self.channel.start(self.clock.now()))
 
     async def _turn(self):
         turn = Turn()
@@ -322,22 +316,22 @@ class Session:
         if turn.error and self._remake:
             self._inbox = turn.undone() + self._inbox
             raise turn.error
-        self._asked = turn.replies
-        await self._perform(await commit(self.channel.commit, self._asked, self._again))
+        self.asked = turn.replies
+        await self.perform(await commit(self.channel.commit, self.asked, self.again))
         for item, reply, effects in turn.taken:
             token = token_of(item, effects)
             if reply and token:
                 self._unacked[token] = reply
-            await self._perform(effects)
+            await self.perform(effects)
             if reply and not token:
                 reply.done()
-        self._asked = []
+        self.asked = []
         if turn.error:
             raise turn.error
         if turn.room:
-            await self._again(turn.room)
+            await self.again(turn.room)
 
-    async def _again(self, error):
+    async def again(self, error):
         self._tries += 1
         if self._tries % _TRIES == 0:
             raise error
@@ -351,14 +345,11 @@ class Session:
             self._frames -= 1
             self._link.took()
 
-    async def _perform(self, effects):
+    async def perform(self, effects):
         for effect in effects or ():
             kind = effect[0]
-            if kind == STORE:
-                await store(self, self._storage, effect[1], self._waiting)
-            elif kind == APPEND:
-                if not await append(self, self._storage, effect[1]):
-                    await self._perform(await commit(self.channel.snapshot, self._asked, self._again))
+            if kind in KEPT:
+                await keep(self, self._storage, effect, self._waiting)
             elif kind in (PUBLISH, SUBSCRIBE, DISCONNECT, RECONNECT):
                 self._link.put(effect)
             elif kind == MESSAGE:
@@ -380,7 +371,7 @@ class Session:
             reply.fail(error) if error else reply.done()
 
     def _waiting(self):
-        return [reply for reply in self._asked + list(self._unacked.values()) + [i[1] for i in self._inbox] if reply]
+        return [reply for reply in self.asked + list(self._unacked.values()) + [i[1] for i in self._inbox] if reply]
 
     def _deliver(self, message):
         if "message" in self._callbacks:

@@ -53,8 +53,8 @@ class Epoch:
         return suite.seal_frame(moved[:32], head, ad[HEADER:], me.rng.nonce(ad, pt), pt, self.hk)
 
     def open(self, keys, frame, tag):
-        """frame -> (ad, number, pt, commit). Nothing has changed until `commit()` is called: -> what it skipped, None when
-        the key had been skipped before.
+        """frame -> (ad, number, pt, commit). Nothing has changed until `commit()` is called: -> what it skipped, None
+        when the key had been skipped before.
 
         Raises Reject("forged" | "members" | "duplicate" | "window").
         """

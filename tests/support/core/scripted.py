@@ -6,6 +6,7 @@ seen alone; tests/transport runs the driver with the real channel against real b
 
 import asyncio
 
+from sealcast.journal import Journal
 from sealcast.run import aio
 from sealcast.run.session import Session
 
@@ -23,6 +24,7 @@ class Script:
     me = Joined
     sent = wanted = None
     held = False
+    journal = Journal()
     state = None  # what an answer leaves to be stored at the end of the turn
 
     def __init__(self, **answers):
