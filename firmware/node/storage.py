@@ -1,9 +1,8 @@
 """What a node keeps in files: its state; its identity and the key made from a password are firstboot.py's. All through
 FileStore, two slots each.
 
-The files lie beside sealcast.json: identity.0/.1, state.0/.1, root.0/.1. Flash wear: a store writes the state once and
-zeros once, so a state of 4 KB costs about two sectors; at a store a minute a 2 MB littlefs (512 sectors, 100,000
-erases each) lasts about 48 years, a 64 KB one about 18 months.
+The files lie beside sealcast.json: identity.0/.1, state.0/.1, root.0/.1, and state.0j or state.1j, what was appended
+to that state. Flash wear stands in docs/HARDWARE.md.
 """
 
 import os

@@ -29,7 +29,7 @@ from sealcast_host.member.privatefiles import reason
 SETTINGS = "/sealcast.json"
 CA = "/ca.pem"
 _STATE = ("/state.0", "/state.1")
-_OF_A_MEMBER = (*_STATE, "/identity.0", "/identity.1", "/root.0", "/root.1")
+_OF_A_MEMBER = (*_STATE, "/state.0j", "/state.1j", "/identity.0", "/identity.1", "/root.0", "/root.1")
 _SEEDED = b"\x01"  # PROTOCOL.md section 12: a state that holds only a seed
 
 

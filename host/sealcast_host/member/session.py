@@ -321,7 +321,7 @@ async def start(
         except OSError as e:
             raise UserError(f"cannot read the state in {state.path}: {reason(e)}") from None
         if store.damaged:
-            raise UserError(f"the state in {state.path} is damaged: remove state.0 and state.1 there to join anew")
+            raise UserError(f"the state in {state.path} is damaged: remove the files state.* there to join anew")
         member = migration.restored(suite, config, blob)
         migration.follow(member)
 
