@@ -12,6 +12,7 @@ from sealcast.crypto import host as suite_host
 from sealcast.run.settings import complete
 
 DELAY_MS = 10
+ROOM = 4096  # of the journal, as on a board
 
 
 def settings(i, sign=True):
@@ -50,6 +51,8 @@ class Group:
         self._retained, self._filters = {}, [set() for _ in range(n)]
         self._wake = [None] * n
         self.channels = [Channel(suite, complete(settings(i, sign)), None, hardware(i)) for i in range(n)]
+        for channel in self.channels:
+            channel.journal.room = ROOM
 
     def switch_on(self, i):
         self.call(i, "start")

@@ -53,6 +53,7 @@ class Member:
             config["roster"] = {uid: unhexlify(public) for uid, public in config["roster"].items()}
         self.channel = None
         ch = self.channel = Channel(self.suite, config, state, self._hardware)
+        ch.journal.room = 4096
         if config.get("admin_here"):
             ch.places.collects = True
         self.tokens, self.messages = {}, []
@@ -84,6 +85,8 @@ class Member:
         for e in effects:
             if e[0] == "store":
                 self.stored = b"".join(e[1])
+            elif e[0] == "append":
+                self.stored += e[1]
             elif e[0] == "publish":
                 index = self.number(e[1], bytes(e[2]))
                 if e[5]:
