@@ -50,8 +50,7 @@ class Channel:
         self.held = False  # or its driver takes several inputs in one turn, and calls commit() at its end
         self.settle_at(config["key"])
         self.out.dirty = False
-        stored = load("stored").unpack_state(self, blob) if blob else None
-        self.me.draw(Rng(suite, stored, hardware))
+        self.me.draw(Rng(suite, load("stored").unpack_state(self, blob) if blob else None, hardware))
 
     def settle_at(self, root):
         """Begin at the place that this root key leads to, knowing nobody there yet."""
@@ -105,21 +104,22 @@ class Channel:
 
     def receive(self, topic, payload, now):
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
-        uid = None
+        uid = quiet = None
         try:
-            elsewhere = payload is not None and not topic.startswith(self.me.topics.prefix)
-            if elsewhere and self.places.old:
-                if need("zpinc.revocation").at_old_place(self.places, topic, bytes(payload), now, self.out):
-                    return self._finish(now)
+            old = self.places.old and payload is not None and not topic.startswith(self.me.topics.prefix)
+            if old and need("zpinc.revocation").at_old_place(self.places, topic, bytes(payload), now, self.out):
+                return self._finish(now)
             name, stream = self.me.topics.parse(topic)
             member = self.others.by_tag.get(name[:16])
             uid = member.uid if member else None
             if payload is None:
                 raise Reject("internal")
             self._dispatch(name, member, stream, bytes(payload), now)
+            if stream in "nc" and member and not (self.reading.queue or agreed.moved(self.me, self.epochs)):
+                quiet = member
         except Reject as e:
             self.out.complain(e.reason, uid, now)
-        return self._finish(now)
+        return self._finish(now, quiet)
 
     def tick(self, now):
         me, others, epochs, reading, out = self.me, self.others, self.epochs, self.reading, self.out
@@ -182,16 +182,13 @@ class Channel:
         """Go offline on purpose and stay a member of the epoch for `seconds`, at most 2^32 - 1. Raises TooLong."""
         if not 0 <= seconds < U32:
             raise TooLong("nobody sleeps longer than %d seconds" % (U32 - 1))
-        if self.phase == ONLINE:
-            self._announce(ASLEEP, seconds, now)
         self.out.dirty = True
-        self.out.effects.append((DISCONNECT,))
-        return self._finish(now)
+        return self.leave(now, ASLEEP, seconds)
 
-    def leave(self, now):
+    def leave(self, now, status=LEFT, seconds=0):
         """Say goodbye: the others re-key without us."""
         if self.phase == ONLINE:
-            self._announce(LEFT, 0, now)
+            self._announce(status, seconds, now)
         self.out.effects.append((DISCONNECT,))
         return self._finish(now)
 
@@ -352,8 +349,7 @@ class Channel:
     # --- the end of every call
 
     def commit(self):
-        """Effects to carry out before any other since the last commit: what is lost, and a STORE or an APPEND.
-        Raises NoRoom."""
+        """What goes before all effects since the last commit: what is lost, a STORE or an APPEND. Raises NoRoom."""
         out, journal = self.out, self.journal
         if not (out.dirty or out.urgent):
             return []
@@ -370,31 +366,35 @@ class Channel:
         self.out.dirty = True
         return self.commit()
 
-    def _finish(self, now):
+    def _finish(self, now, quiet=None):
+        """quiet: the member whose message it was, and nothing else: who is there, and in which epoch, is as before."""
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
         if self.phase == ONLINE:
-            agreed.plan(me, others, epochs, now, out)
             if out.owed and self._confirm_at is None:
                 self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag, me.tag))
-            presence.soon(me, others, epochs, self.keepalive, self.ratchet.place(self.group), self.group, now)
+            if not quiet:
+                agreed.plan(me, others, epochs, now, out)
+                presence.soon(me, others, epochs, self.keepalive, self.ratchet.place(self.group), self.group, now)
         # Should there be no memory for the state, nothing is forgotten: the next input ends with it.
         effects = ([] if self.held else self.commit()) + out.take()
         self.journal.plan(now, out)
         if self._sweep_at is None and rare.holding():
             self._sweep_at = now + SWEEP_MS
-        wake = self._next_wake(now)
+        wake = self._next_wake(now, quiet)
         if wake is not None and wake != self._wake:
             effects.append((WAKE, wake))
         self._wake = wake
         return effects
 
-    def _next_wake(self, now):
-        epochs, others = self.epochs, self.others
-        times = [self._sweep_at, self.keepalive.due, self.journal.flush_at, self.journal.until] + agreed.ends(epochs)
-        if self.phase != OFFLINE:
-            times += self.reading.times(others)
-        if self.phase == ONLINE:
-            times.append(self._confirm_at)
+    def _next_wake(self, now, quiet):
+        epochs, others, online = self.epochs, self.others, self.phase == ONLINE
+        times = [self._sweep_at, self.journal.flush_at, self.journal.until, self._confirm_at if online else None]
+        if quiet:
+            times += [self._wake] + [s.window.gap_at for s in quiet.sessions]
+        else:
+            times += [self.keepalive.due] + agreed.ends(epochs)
+            times += [] if self.phase == OFFLINE else self.reading.times(others)
+        if online and not quiet:
             times += agreed.times(self.me, others, epochs, now) + self.ratchet.times(self.group)
             times += [m.deadline for m in others.by_tag.values() if m.status in PRESENT]
         return min([t for t in times if t is not None] or [None])

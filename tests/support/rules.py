@@ -136,6 +136,7 @@ class Held:
         now = self._known()
         if now != self.last:
             self.last, self.stored, self.sought, self.packages = now, now[:2], 0, self._packages()
+            self.ch.out.dirty = True  # no record says it
             for secret in now[0]:
                 self.gone.pop(secret, None)
 

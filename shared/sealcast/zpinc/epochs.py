@@ -190,6 +190,12 @@ def plan(me, members, epochs, now, out):
         epochs.propose_at = max(now + DEBOUNCE_MS, epochs.not_before) + place * STEP_MS
 
 
+def moved(me, epochs):
+    """May a message have changed what `plan` looks at?"""
+    e = epochs.current
+    return epochs.running() or epochs.apart_at is not None or e and e.messages >= me.config["rekey_messages"]
+
+
 def _apart(members, epochs, now, out):
     """Every awake party of our epoch that has said where it is is in another one: what we say there nobody hears."""
     e, said = epochs.current, []
