@@ -14,6 +14,7 @@ DELIVERED = const(4)
 TAKEN = const(5)
 WAITS = const(6)
 ACKED = const(7)
+HEARD = const(8)
 
 HEAD = const(4)  # bytes before a batch's box
 MOST = const(0xFFFF)  # of a batch's box
@@ -75,6 +76,10 @@ def window_fields(w):
 
 def window(session):
     return bytes((WINDOW,)) + session.sid + window_fields(session.window)
+
+
+def heard(member):
+    return bytes((HEARD,)) + member.tag + u32(member.conn) + u32(member.counter + 1)
 
 
 def chain(epoch, i, skipped=()):

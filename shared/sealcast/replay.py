@@ -3,7 +3,7 @@ section 12.1. journal.py makes them.
 """
 
 from .errors import Reject
-from .journal import ACKED, CHAIN, DELIVERED, HEAD, MOST, TAKEN, USED, WAITS, WINDOW, header
+from .journal import ACKED, CHAIN, DELIVERED, HEAD, HEARD, MOST, TAKEN, USED, WAITS, WINDOW, header
 from .rare import load
 from .wire import NOTE, TAG, Reader
 from .zpinc.notes import Window, frame_digest
@@ -76,6 +76,11 @@ def _again(ch, kind, r):
         if entry[3] is not None and entry[1][1] == NOTE:
             ring.added(frame_digest(ch.me.suite, entry[1]))
             ring.unsent = ring.unsent if unsent else ring.next
+    elif kind == HEARD:
+        tag, conn, counter = r.take(16), r.uint(4), r.uint(4)
+        member = ch.others.by_tag.get(tag)
+        if member:
+            member.conn, member.counter = conn, counter - 1
     elif kind == ACKED:
         del waiting[sorted(waiting)[r.uint(1)]]
     else:

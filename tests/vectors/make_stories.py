@@ -25,7 +25,9 @@ RULE = (
     "BLAKE2b(size n, no key, no salt, personalisation 'sc/vector', uid || i as 4 bytes, big endian); the first "
     "argument says how many calls there were before, over all boots, the second names the state. It must be the state "
     "that was stored last; the channel must then give [uid, status] of its members, its epoch and its group's summary "
-    "as expected, and pack the same state again, but for the 32 bytes of the seed after the first. Other methods are "
+    "as expected, and pack the same state again, but for the 32 bytes of the seed after the first and the key of a "
+    "journal; where a third argument says that a journal follows, what it packs must give the same once more. Other "
+    "methods are "
     "the channel's, called with the arguments and now: receive has an index into `frames` ([topic, payload in "
     "hexadecimal]); acked the index of the frame whose publish the broker took; send body in hexadecimal, mode, time "
     "and receiver; declare_lost a uid and the admin's seed; taken the number of a message since the boot. What comes "
@@ -75,8 +77,8 @@ class World:
         """Power on, with what was stored last."""
         m = self.members[uid]
         self.silence(uid)
+        given = [self.now, "boot", m.calls, name] + [True] * (m.journal and not state)
         state = state or m.stored
-        given = [self.now, "boot", m.calls, name]
         says, _ = m.boot(m.calls, state)
         self.steps[uid].append([given, says, state.hex() if state else None])
         self.do(uid, "start")

@@ -7,7 +7,7 @@ others' do.
 from ..compat import const
 from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
-from ..journal import window
+from ..journal import heard, window
 from ..rare import need
 from ..wire import HEADER, NONCE, PRESENCE, TAG, U32, Reader, header, u32
 from .heard import ALL, MANY, MARK, read
@@ -190,6 +190,8 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
         if m.place == p.place:
             p.place = m.place
     member.see(p, counter, now)
+    if (member.status, member.conn) != (before, conn):
+        out.records.append(heard(member))
     if member.silent_until and member.conn != conn and member.strikes < 2:
         member.silent_until = 0  # strikes: else numbers that rise would keep the others from re-keying
     epochs.learn(p.attempt, out)

@@ -50,7 +50,7 @@ def test_a_note_of_0_1_that_waits_is_sealed_again_like_others():
     restored("S", old, room)
     room.queue = []
     s = room.members["S"]
-    s.out.outbox.add(*next_note(s.me, s.ring, b"also number 0", 0, bytes(20), False, s.out))
+    s.out.outbox.add(*next_note(s.me, s.ring, b"also number 0", 0, bytes(20), False))
     restored("S", b"".join(pack_parts(s)), room)
     room.advance(10000)
     assert heard(room) == [("A", "S", b"number 0"), ("A", "S", b"also number 0")]

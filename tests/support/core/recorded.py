@@ -34,6 +34,7 @@ class Member:
         self.calls = 0  # of the source of randomness, over all power cuts
         self.channel = None
         self.stored = None  # the last stored state
+        self.journal = False  # has it one?
         self.tokens = {}  # index of a frame -> the token that it was published with last
         self.messages = []  # delivered since the last boot
 
@@ -84,9 +85,9 @@ class Member:
         out = []
         for e in effects:
             if e[0] == "store":
-                self.stored = b"".join(e[1])
+                self.stored, self.journal = b"".join(e[1]), False
             elif e[0] == "append":
-                self.stored += e[1]
+                self.stored, self.journal = self.stored + e[1], True
             elif e[0] == "publish":
                 index = self.number(e[1], bytes(e[2]))
                 if e[5]:
@@ -203,5 +204,11 @@ class Run:
         says, again = member.boot(given[2], state)
         assert says == expected, where + (expected, says)
         if state and len(state) > 33 and ORDERED:
-            # format, the seed, which serves once, and the rest
-            assert again[:1] == state[:1] and again[33:] == state[33:], where
+            # format, the seed, which serves once, the key of a journal, and the rest, unless a journal follows
+            key, journal = state[49:51], len(given) > 4 and given[4]
+            if journal:
+                read, key = member.boot(given[2], again)[1], b""
+                member.boot(given[2], state)
+                state = read
+            assert again[:1] == state[:1] and again[33:49] == state[33:49] and not any(again[49:51]), where
+            assert again[51:] == state[51 + int.from_bytes(key, "big") :], where
