@@ -100,7 +100,7 @@ class Channel:
     def acked(self, token, now):
         """The broker has taken what was published with this token."""
         self.out.acked(token)
-        return self._finish(now)
+        return self._finish(now, ())
 
     def receive(self, topic, payload, now):
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
@@ -116,7 +116,7 @@ class Channel:
                 raise Reject("internal")
             self._dispatch(name, member, stream, bytes(payload), now)
             if stream in "nc" and member and not (self.reading.queue or agreed.moved(self.me, self.epochs)):
-                quiet = member
+                quiet = member.sessions
         except Reject as e:
             self.out.complain(e.reason, uid, now)
         return self._finish(now, quiet)
@@ -165,7 +165,7 @@ class Channel:
             self.me, self.others, self.ring, self.epochs, self.ratchet, self.group,
             body, mode, time, to, min_secrecy, receipt, self.phase == ONLINE, now, self.out
         )  # fmt: skip
-        return self._finish(now)
+        return self._finish(now, None if self.sent.mode == "ratchet" or agreed.moved(self.me, self.epochs) else ())
 
     def change_group(self, action, uids, now):
         """action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
@@ -367,12 +367,12 @@ class Channel:
         return self.commit()
 
     def _finish(self, now, quiet=None):
-        """quiet: the member whose message it was, and nothing else: who is there, and in which epoch, is as before."""
+        """quiet: it was about messages (of these sessions): who is there, and in which epoch, is as before."""
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
         if self.phase == ONLINE:
             if out.owed and self._confirm_at is None:
                 self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag, me.tag))
-            if not quiet:
+            if quiet is None:
                 agreed.plan(me, others, epochs, now, out)
                 presence.soon(me, others, epochs, self.keepalive, self.ratchet.place(self.group), self.group, now)
         # Should there be no memory for the state, nothing is forgotten: the next input ends with it.
@@ -389,12 +389,12 @@ class Channel:
     def _next_wake(self, now, quiet):
         epochs, others, online = self.epochs, self.others, self.phase == ONLINE
         times = [self._sweep_at, self.journal.flush_at, self.journal.until, self._confirm_at if online else None]
-        if quiet:
-            times += [self._wake] + [s.window.gap_at for s in quiet.sessions]
+        if quiet is not None:
+            times += [self._wake] + [s.window.gap_at for s in quiet]
         else:
             times += [self.keepalive.due] + agreed.ends(epochs)
             times += [] if self.phase == OFFLINE else self.reading.times(others)
-        if online and not quiet:
+        if online and quiet is None:
             times += agreed.times(self.me, others, epochs, now) + self.ratchet.times(self.group)
             times += [m.deadline for m in others.by_tag.values() if m.status in PRESENT]
         return min([t for t in times if t is not None] or [None])
