@@ -47,11 +47,13 @@ class Talker:
 
 
 def rate(sender, hearer, mode):
-    """-> (messages a second from the first that is sent to the last that is heard, flushes of the sender each)."""
+    """-> (messages a second from the first that is sent to the last that is heard; of the sender for each: flushes, and
+    microseconds of its processor)."""
     sender.tell(mode, SECONDS)
     said = sender.answer()
     hearer.tell(mode, said["sent"])
-    return said["sent"] / (hearer.answer()["last"] - said["start"]), said["flushes"] / said["sent"]
+    per_second = said["sent"] / (hearer.answer()["last"] - said["start"])
+    return per_second, said["flushes"] / said["sent"], said["cpu"] / said["sent"] * 1e6
 
 
 @contextlib.contextmanager
@@ -76,17 +78,21 @@ def _measure(put, place, port, home):
     with pair("plain-", port, home) as (sender, hearer):
         hearer.tell("note", 0)
         hearer.answer()
-        plain, _ = rate(sender, hearer, "plain")
+        plain, _, cpu = rate(sender, hearer, "plain")
     put(f"x64.api.plain.{place}.per_second", round(plain))
+    if place == "tmpfs":
+        put("x64.api.plain.cpu_microseconds", round(cpu))
     with pair("", port, home) as both:
         for talker in both:
             talker.tell("group")
         for talker in both:
             talker.answer()
         for mode in ("note", "conversation", "ratchet"):
-            messages, flushes = rate(*both, mode)
+            messages, flushes, cpu = rate(*both, mode)
             put(f"x64.api.{mode}.{place}.per_second", round(messages))
             put(f"x64.api.{mode}.{place}.ratio_to_plain", round(plain / messages, 1))
+            if place == "tmpfs":
+                put(f"x64.api.{mode}.cpu_microseconds", round(cpu))
             if place == "disk":
                 put(f"x64.api.{mode}.fsyncs_per_message", round(flushes, 2))
                 if mode == "conversation":

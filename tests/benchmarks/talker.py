@@ -2,9 +2,9 @@
 
     talker.py <send|hear|plain-send|plain-hear> PORT     one line in, one JSON object out
 
-A sender is told `MODE SECONDS` and sends for so long, AT_ONCE under way at a time: {"sent", "start", "flushes"}. A hearer
-is told `MODE COUNT` and answers when it has heard so many since the last line: {"last", "flushes"}. `group` makes the
-ratcheting group of both. Times are of the clock that all processes of a machine share. The line before the first:
+A sender is told `MODE SECONDS` and sends for so long, AT_ONCE under way at a time: {"sent", "start"}. A hearer is told
+`MODE COUNT` and answers when it has heard so many since the last line: {"last"}. `group` makes the ratcheting group of both.
+All answers have "flushes" and "cpu", the processor's seconds. Times are of the clock that all processes of a machine share. The line before the first:
 {"ready": true}, once epoch and broker are there.
 """
 
@@ -57,10 +57,10 @@ async def lines():
     """What is typed, and answers said, until the end of standard input."""
     print(json.dumps({"ready": True}), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        before = sum(flushes.values())
-        said = {}
+        before, said, cpu = sum(flushes.values()), {}, time.process_time()
         yield line.split(), said
-        print(json.dumps({**said, "flushes": sum(flushes.values()) - before}), flush=True)
+        said |= {"flushes": sum(flushes.values()) - before, "cpu": time.process_time() - cpu}
+        print(json.dumps(said), flush=True)
 
 
 async def plain(role, port):
