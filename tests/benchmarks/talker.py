@@ -4,8 +4,8 @@
 
 A sender is told `MODE SECONDS` and sends for so long, AT_ONCE under way at a time: {"sent", "start"}. A hearer is told
 `MODE COUNT` and answers when it has heard so many since the last line: {"last"}. `group` makes the ratcheting group of both.
-All answers have "flushes" and "cpu", the processor's seconds. Times are of the clock that all processes of a machine share. The line before the first:
-{"ready": true}, once epoch and broker are there.
+All answers have "flushes" and "cpu" (seconds). Times are of the clock that all processes of a machine share. The line
+before the first: {"ready": true}, once epoch and broker are there.
 """
 
 import asyncio

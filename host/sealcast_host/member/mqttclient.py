@@ -19,6 +19,7 @@ V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 PRESENCE_S = 30 * 86400  # a broker may forget the presence of who was not there for so long
 _AT_ONCE = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)  # a small packet does not wait for the answer to another
 _CORK = getattr(socket, "TCP_CORK", None)  # where the system has it: several packets go as one
+_QUICK = getattr(socket, "TCP_QUICKACK", None)  # brokers that know no TCP_NODELAY wait for this before they say more
 _CHUNK = 16384  # bytes
 _PUBLISH, _PUBACK = 0x30, 0x40
 _SUCCESS, _NONE = ReasonCode(PacketTypes.PUBACK), Properties(PacketTypes.PUBACK)  # type: ignore[no-untyped-call]
@@ -164,8 +165,12 @@ class Client(aiomqtt.Client):
         return data
 
     def _on_socket_open(self, client: PahoClient, userdata: Any, sock: Any) -> None:
+        plain: Any = getattr(sock, "_socket", sock)  # that of a WebSocket
+
         def read() -> None:
             try:
+                if _QUICK is not None:
+                    plain.setsockopt(socket.IPPROTO_TCP, _QUICK, 1)
                 while client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS and (
                     self._unread or getattr(client._sock, "pending", int)() > 0
                 ):
@@ -199,7 +204,7 @@ class Client(aiomqtt.Client):
         if held is None or held is not sock or held.fileno() < 0:
             return
         corked = _CORK is not None and len(client._out_packet) > 1
-        plain: Any = getattr(sock, "_socket", sock)  # that of a WebSocket
+        plain: Any = getattr(sock, "_socket", sock)
         try:
             if corked:
                 plain.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
