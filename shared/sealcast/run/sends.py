@@ -30,11 +30,10 @@ async def send(session, body, mode, to, min_secrecy, receipt, timeout):
         sent.append((ch.sent, ch.wanted))
         return effects
 
-    while not session.closed and not (session.channel and (session.channel.me.joined or session.channel.me.full)):
-        await sleep_ms(_POLL_MS)  # until our first connection
+    await joined(session)
     while receipt and session.channel and session.channel.phase != ONLINE and session.clock.now() < until:
         await sleep_ms(_POLL_MS)
-    await _settled(session, mode != "note" or receipt)
+    await settled(session, mode != "note" or receipt)
     if receipt:
         return await _confirmed(session, seal, sent, to, until)
     await session.ask(seal, SEND)
@@ -66,7 +65,13 @@ async def _confirmed(session, seal, sent, to, until):
     return Sent(said.mode, said.audience, said.missing, sorted(wanted.confirmed), rest)
 
 
-async def _settled(session, place):
+async def joined(session):
+    """Wait until our first connection."""
+    while not session.closed and not (session.channel and (session.channel.me.joined or session.channel.me.full)):
+        await sleep_ms(_POLL_MS)
+
+
+async def settled(session, place):
     """Who is there decides how a message goes, and what was heard of them proves that it is new: wait while that is
     being read. place: and while the group's place is looked for."""
     clock = session.clock
