@@ -183,13 +183,15 @@ class MqttTransport:
 
     async def receive(self) -> tuple[str, bytes]:
         """The next message: (topic, payload). Raises LinkError when the link is lost."""
-        client = self._open()
+        topic, payload, _ = await self._take()
+        return topic, payload
+
+    async def _take(self) -> tuple[str, bytes, int]:
         try:
-            topic, payload = await client.take()
+            return await self._open().take()
         except aiomqtt.MqttError:
             self._mark_lost()
             raise LinkError("lost", "the link to the broker was lost") from None
-        return topic, bytes(payload)
 
     async def close(self) -> None:
         """Disconnect cleanly (no last will); never raises."""

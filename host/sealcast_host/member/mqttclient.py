@@ -37,11 +37,11 @@ class Refused(Exception):
 
 
 class Client(aiomqtt.Client):
-    """One connection, by `protocol`: V5 or V311. What comes waits in `arrived` as (topic, payload)."""
+    """One connection, by `protocol`: V5 or V311."""
 
     def __init__(self, host: str, port: int, *, protocol: aiomqtt.ProtocolVersion, **more: Any) -> None:
         self._acks: dict[int, asyncio.Future[str]] = {}
-        self._arrived: deque[tuple[str, Any]] = deque()
+        self._arrived: deque[tuple[str, bytes, int]] = deque()
         self._more = asyncio.Event()
         self._unread = b""  # came from the socket, and was not asked for yet
         self._flushing = self._writing = False
@@ -84,8 +84,9 @@ class Client(aiomqtt.Client):
         if said:
             raise Refused(f"the broker refuses what this member publishes ({said.lower()})")
 
-    async def take(self) -> tuple[str, Any]:
-        """The next message that came. Raises MqttError once the connection has ended."""
+    async def take(self) -> tuple[str, bytes, int]:
+        """The next message that came: topic, payload, number (that of paho's `ack`, 0 for QoS 0). Raises MqttError once
+        the connection has ended."""
         while not self._arrived:
             if self._disconnected.done():
                 raise aiomqtt.MqttError("the connection has ended")
@@ -101,7 +102,7 @@ class Client(aiomqtt.Client):
                 answer.set_exception(aiomqtt.MqttError("the connection has ended"))
 
     def _on_message(self, client: PahoClient, userdata: Any, message: Any) -> None:
-        self._arrived.append((message.topic, message.payload))
+        self._arrived.append((message.topic, bytes(message.payload), message.mid))
         self._more.set()
 
     def _handle(self) -> MQTTErrorCode:
@@ -128,9 +129,9 @@ class Client(aiomqtt.Client):
                 if packet[at - 1] < 128:
                     break
             at += size
-        self._arrived.append((topic, packet[at:]))
+        self._arrived.append((topic, packet[at:], mid))
         self._more.set()
-        return client._send_puback(mid)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS if client._manual_ack else client._send_puback(mid)
 
     def _on_publish(self, client: PahoClient, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
         answer = self._acks.pop(mid, None)
