@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from sealcast.effects import Message, Sent
 from sealcast.errors import Offline, SealcastError
-from sealcast.run.sends import as_bytes
+from sealcast.wire import as_bytes
 from sealcast_host.agent import lines, place
 
 Callback = Callable[[str, Any], None]

@@ -17,7 +17,6 @@ from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.signals import run
-from sealcast_host.cli.typed import Lines
 from sealcast_host.cli.watching import watched
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
@@ -67,7 +66,11 @@ async def _send(
     to: str | None, min_secrecy: str | None, receipt: bool,
 ) -> int:  # fmt: skip
     sender = _Sender(mode, timeout, to, min_secrecy, receipt)
-    typed = Lines(MAX_BODY) if text == "-" else None
+    typed = None
+    if text == "-":
+        from sealcast_host.cli.typed import Lines
+
+        typed = Lines(MAX_BODY)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
     try:

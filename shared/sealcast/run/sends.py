@@ -6,20 +6,12 @@ import asyncio
 from ..channel import ONLINE
 from ..compat import const
 from ..effects import Sent
+from ..wire import as_bytes
 from .aio import sleep_ms, stop
 
 SEND = const(2)  # a kind of input: see session.py
 _SETTLE_MS = const(5000)
 _POLL_MS = const(20)
-
-
-def as_bytes(body):
-    """bytes of a body; text as UTF-8. Raises TypeError for anything else: bytes(5) would be five zeros."""
-    if isinstance(body, str):
-        return body.encode()
-    if isinstance(body, (bytes, bytearray, memoryview)):
-        return bytes(body)
-    raise TypeError("a message is bytes or str, not " + type(body).__name__ + ": encode it first")
 
 
 async def send(session, body, mode, to, min_secrecy, receipt, timeout):
