@@ -65,7 +65,9 @@ async def _send(
     known: ChannelFile, uid: str | None, text: str, mode: str | None, timeout: float,
     to: str | None, min_secrecy: str | None, receipt: bool,
 ) -> int:  # fmt: skip
-    sender = _Sender(mode, timeout, to, min_secrecy, receipt)
+    alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
+    late = f"not acknowledged within {timeout:g} s: no broker, or one that takes nothing; raise --timeout to hear which"
+    sender = _Sender(mode, timeout, to, min_secrecy, receipt, alone if mode == "conversation" else late)
     typed = None
     if text == "-":
         from sealcast_host.cli.typed import Lines
@@ -77,7 +79,7 @@ async def _send(
         async with AsyncExitStack() as stack:
             # Its patience ends first: it knows who has the member.
             visiting = visit(known, uid, watched(known), sleep_s=SLEEP_S, patience=0.9 * timeout)
-            session = await within(timeout, stack.enter_async_context(visiting), sender.late)
+            session = await within(timeout, stack.enter_async_context(visiting), late)
             if typed is None:
                 await sender.one(session, text.encode("utf-8", "surrogateescape"), deadline)
             else:
@@ -94,14 +96,11 @@ class _Sender:
     """What this run was asked for, and what came of it."""
 
     def __init__(
-        self, mode: str | None, timeout: float, to: str | None, min_secrecy: str | None, receipt: bool
+        self, mode: str | None, timeout: float, to: str | None, min_secrecy: str | None, receipt: bool, slow: str
     ) -> None:
+        """slow: what is said when the time has passed."""
         self.mode, self.timeout, self.to, self.min_secrecy, self.receipt = mode, timeout, to, min_secrecy, receipt
-        alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
-        self.late = (
-            f"not acknowledged within {timeout:g} s: no broker, or one that takes nothing; raise --timeout to hear which"
-        )
-        self.slow = alone if mode == "conversation" else self.late
+        self.slow = slow
         self.acknowledged = 0
         self._unsent: list[int] = []  # numbers of lines
         self._unheard, self._silent = 0, set[str]()
@@ -153,7 +152,9 @@ class _Sender:
         """Raises UserError for what was not sent, Failed for what was not confirmed."""
         if self._unsent:
             named = ", ".join(str(number) for number in self._unsent[:10]) + (", ..." if self._unsent[10:] else "")
-            raise UserError(f"lines that were not sent: {len(self._unsent)} (number {named}); sent: {self.acknowledged}")
+            raise UserError(
+                f"lines that were not sent: {named} ({self.acknowledged} were); mend those, and send them again"
+            )
         if self._silent:
             who = ", ".join(sorted(self._silent))
             raise Failed(f"not confirmed within {self.timeout:g} s by {who}: it was sent, and may reach them later")
