@@ -24,7 +24,8 @@ async def send_all(
     deadline = loop.time() + timeout
     try:
         async with asyncio.timeout(timeout):
-            await sends.joined(session)
+            while not session.closed and not _begun(session.channel):
+                await asyncio.sleep(ROOM_S)
             await sends.settled(session, mode != "note")
     except TimeoutError:
         return [None] * len(bodies)
@@ -42,6 +43,11 @@ async def send_all(
         if loop.time() >= deadline:
             break
     return out + [None] * (len(bodies) - len(out))
+
+
+def _begun(channel: Any) -> bool:
+    """Has it had its first connection?"""
+    return channel is not None and bool(channel.me.joined or channel.me.full)
 
 
 def _room(session: Any) -> int:

@@ -194,7 +194,10 @@ class MqttTransport:
             raise LinkError("lost", "the link to the broker was lost") from None
 
     async def close(self) -> None:
-        """Disconnect cleanly (no last will); never raises."""
+        """Disconnect cleanly (no last will) when what was published is acknowledged, soon at least; never raises."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_S):
+                await self.landed()
         await self._end(politely=True)
 
     async def abort(self) -> None:

@@ -10,13 +10,14 @@ _LATE_MS = const(5000)  # from the acknowledgement; the engine comes by at least
 _MOST = const(160)
 
 
-def _matches(wanted, parts):
-    """A filter and a topic, each split."""
+def _matches(filter, topic):
+    if filter[-1] not in ("+", topic[-1]):
+        return False  # as most of them, before anything is made
+    parts = topic.split("/")
+    wanted = filter.split("/")
     if len(parts) != len(wanted):
         return False
-    i = len(parts)
-    while i:  # what differs stands at the end
-        i -= 1
+    for i in range(len(parts)):
         if wanted[i] != "+" and wanted[i] != parts[i]:
             return False
     return True
@@ -36,13 +37,12 @@ class Echo:
 
     def subscribed(self, filter):
         alien = filter.endswith("/n/+") and not filter.startswith(self._own)  # another member's notes: none of ours
-        if not alien and filter.split("/") not in self._filters:
-            self._filters.append(filter.split("/"))
+        if not alien and filter not in self._filters:
+            self._filters.append(filter)
 
     def publishing(self, topic, payload, token):
         """To be called before it is published."""
-        parts = topic.split("/")
-        if payload and any([_matches(f, parts) for f in self._filters]):
+        if payload and any([_matches(f, topic) for f in self._filters]):
             if len(self._waiting) >= _MOST:
                 self._waiting.pop(0)
             self._waiting.append([topic, payload, token, None])

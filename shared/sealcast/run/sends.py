@@ -22,7 +22,8 @@ async def send(session, body, mode, to, min_secrecy, receipt, timeout):
         sent.append((ch.sent, ch.wanted))
         return effects
 
-    await joined(session)
+    while not session.closed and not (session.channel and (session.channel.me.joined or session.channel.me.full)):
+        await sleep_ms(_POLL_MS)  # until our first connection
     while receipt and session.channel and session.channel.phase != ONLINE and session.clock.now() < until:
         await sleep_ms(_POLL_MS)
     await settled(session, mode != "note" or receipt)
@@ -55,12 +56,6 @@ async def _confirmed(session, seal, sent, to, until):
     named = [to] if to else said.audience + said.missing
     rest = sorted([uid for uid in named if uid not in wanted.confirmed])
     return Sent(said.mode, said.audience, said.missing, sorted(wanted.confirmed), rest)
-
-
-async def joined(session):
-    """Wait until our first connection."""
-    while not session.closed and not (session.channel and (session.channel.me.joined or session.channel.me.full)):
-        await sleep_ms(_POLL_MS)
 
 
 async def settled(session, place):

@@ -189,7 +189,7 @@ def plan(me, members, epochs, now, out):
         return
     if epochs.propose_at is None:
         epochs.turn_at = max(now + DEBOUNCE_MS, epochs.not_before)
-    # The place is that among whom we know by now: when many come at once, they are not known at once.
+    # Our place among whom we know by now: who come at once are not known at once.
     epochs.propose_at = epochs.turn_at + members.rank([tag for tag, _ in parties], me.tag) * STEP_MS
 
 
