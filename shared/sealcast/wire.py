@@ -79,6 +79,15 @@ def check(frame, kind):
         raise Reject("kind")
 
 
+def as_bytes(body):
+    """bytes of a body; text as UTF-8. Raises TypeError for anything else: bytes(5) would be five zeros."""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body)
+    raise TypeError("a message is bytes or str, not " + type(body).__name__ + ": encode it first")
+
+
 def pad(body, asks=False):
     """body || 0x80 || zeros, to a Padme length, never under 32. asks: for a receipt, which 0x81 says (24)."""
     padded = compat.pad(b"", body)

@@ -1,89 +1,99 @@
-"""Messages a second through the API, over mosquitto: 32 bytes, two members of one process, a ring's worth at once."""
+"""Messages a second through the API: 32 bytes, sender and hearer and broker a process each, a ring's worth at once."""
 
-import asyncio
-import os
-import secrets
+import contextlib
+import json
+import subprocess
+import sys
 import tempfile
-import time
-from contextlib import AsyncExitStack
 from pathlib import Path
-from unittest import mock
 
-from host_support import free_port, mosquitto, start_broker
+from host_support import environment, free_port, mosquitto, start_broker
 
-COUNT = 600
-AT_ONCE = 14  # a ring of 16 holds what the broker has not acknowledged
-BODY = b"x" * 32
-PLACES = {"disk": Path(__file__).parents[2] / "build", "tmpfs": Path("/dev/shm")}
+HERE = Path(__file__).resolve().parent
+BUILD = HERE.parents[1] / "build"
+SECONDS = 2.5  # of sending, for each figure
+# Where members keep their state, and the broker. On a disk the broker's own files are in memory: it is not what we measure.
+PLACES = {"disk": (BUILD, "mosquitto"), "tmpfs": (Path("/dev/shm"), "mosquitto"), "embedded": (BUILD, "embedded")}
 
 
 def missing():
     return [] if mosquitto() else ["mosquitto"]
 
 
-async def _each(send):
-    """COUNT calls, AT_ONCE under way at a time. -> a second."""
-    left, start = iter(range(COUNT)), time.perf_counter()
+class Talker:
+    """A process of talker.py."""
 
-    async def some():
-        for _ in left:
-            await send()
+    def __init__(self, role, port, home):
+        argv = [sys.executable, str(HERE / "talker.py"), role, str(port)]
+        env = environment(XDG_CONFIG_HOME=f"{home}/{role}/config", XDG_STATE_HOME=f"{home}/{role}/state")
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
 
-    await asyncio.gather(*(some() for _ in range(AT_ONCE)))
-    return COUNT / (time.perf_counter() - start)
+    def tell(self, *words):
+        self.process.stdin.write(" ".join(str(word) for word in words) + "\n")
+        self.process.stdin.flush()
 
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("a process of the measurement ended early")
+        return json.loads(line)
 
-async def _plain(port):
-    import aiomqtt
+    def __enter__(self):
+        return self
 
-    async with aiomqtt.Client("127.0.0.1", port, max_inflight_messages=AT_ONCE) as client:
-        client.pending_calls_threshold = AT_ONCE  # more is worth a warning to it
-        return await _each(lambda: client.publish("plain/topic", BODY + bytes(64), qos=1))
-
-
-async def _members(stack, port):
-    from sealcast.wire import b64
-    from sealcast_host.member.session import join
-
-    key, members = b64(secrets.token_bytes(32)), []
-    for uid in ("sender", "listener"):
-        given = {"uid": uid, "channel": "g", "key": key, "broker": {"host": "127.0.0.1", "port": port}}
-        members.append(await stack.enter_async_context(await join(settings=given)))
-    sender, listener = members
-
-    async def read():
-        async for _ in listener:
-            pass
-
-    reading = asyncio.create_task(read())
-    stack.callback(reading.cancel)
-    while not sender.epoch or sender.epoch != listener.epoch:
-        await asyncio.sleep(0.02)
-    await sender.change_group("create", ["listener"])
-    while not all(m.group and m.group["phase"] == "live" and len(m.group["members"]) == 2 for m in members):
-        await asyncio.sleep(0.02)
-    return sender
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
 
 
-async def _measure(put, place, port):
-    plain = await _plain(port)
-    async with AsyncExitStack() as stack:
-        sender = await _members(stack, port)
-        for mode in ("note", "conversation", "ratchet"):
-            flushes = mock.Mock(side_effect=os.fsync)
-            with mock.patch("os.fsync", flushes):
-                rate = await _each(lambda mode=mode: sender.send(BODY, mode))
-            put(f"x64.api.{mode}.{place}.per_second", round(rate))
-            put(f"x64.api.{mode}.{place}.ratio_to_plain", round(plain / rate, 1))
-            if place == "disk":
-                put(f"x64.api.{mode}.fsyncs_per_message", round(flushes.call_count / COUNT / 2, 2))
+def rate(sender, hearer, mode):
+    """-> (messages a second from the first that is sent to the last that is heard; of the sender for each: flushes, and
+    microseconds of its processor)."""
+    sender.tell(mode, SECONDS)
+    said = sender.answer()
+    hearer.tell(mode, said["sent"])
+    per_second = said["sent"] / (hearer.answer()["last"] - said["start"])
+    return per_second, said["flushes"] / said["sent"], said["cpu"] / said["sent"] * 1e6
+
+
+@contextlib.contextmanager
+def pair(prefix, port, home):
+    with Talker(prefix + "send", port, home) as sender, Talker(prefix + "hear", port, home) as hearer:
+        both = (sender, hearer)
+        for talker in both:
+            talker.answer()
+        yield both
 
 
 def measure(put):
-    for place, folder in PLACES.items():
+    for place, (folder, broker) in PLACES.items():
         folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as home:
-            env = {"XDG_CONFIG_HOME": home + "/config", "XDG_STATE_HOME": home + "/state"}
+        with tempfile.TemporaryDirectory(dir=folder) as home, tempfile.TemporaryDirectory(dir="/dev/shm") as kept:
             port = free_port()
-            with mock.patch.dict(os.environ, env), start_broker("mosquitto", port, Path(home)):
-                asyncio.run(_measure(put, place, port))
+            with start_broker(broker, port, Path(kept)):
+                _measure(put, place, port, home)
+
+
+def _measure(put, place, port, home):
+    with pair("plain-", port, home) as (sender, hearer):
+        hearer.tell("note", 0)
+        hearer.answer()
+        plain, _, cpu = rate(sender, hearer, "plain")
+    put(f"x64.api.plain.{place}.per_second", round(plain))
+    if place == "tmpfs":
+        put("x64.api.plain.cpu_microseconds", round(cpu))
+    with pair("", port, home) as both:
+        for talker in both:
+            talker.tell("group")
+        for talker in both:
+            talker.answer()
+        for mode in ("note", "conversation", "ratchet"):
+            messages, flushes, cpu = rate(*both, mode)
+            put(f"x64.api.{mode}.{place}.per_second", round(messages))
+            put(f"x64.api.{mode}.{place}.ratio_to_plain", round(plain / messages, 1))
+            if place == "tmpfs":
+                put(f"x64.api.{mode}.cpu_microseconds", round(cpu))
+            if place == "disk":
+                put(f"x64.api.{mode}.fsyncs_per_message", round(flushes, 2))
+                if mode == "conversation":
+                    put("x64.fsyncs_per_message", round(flushes, 2))

@@ -69,6 +69,11 @@ class Room:
                 self.members[uid].taken(e[1])
             elif kind == "wake":
                 self.wakes[uid] = e[1]
+            elif kind in ("store", "append"):
+                self.keep(uid, kind, e[1])
+
+    def keep(self, uid, kind, what):
+        """What is to be made durable: nothing here."""
 
     def advance(self, ms):
         end = self.now + ms

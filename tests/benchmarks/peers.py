@@ -51,6 +51,11 @@ TARGETS = {
     "esp32c3.ratchet.python_bytes": 98000,
     "esp32c3.all.python_bytes": 98000,
     "esp32c3.xip.all.python_bytes": 98000,
+    "x64.api.note.tmpfs.ratio_to_plain": 4.0,     # issue 10, DESIGN section 5
+    "x64.fsyncs_per_message": 0.1,
+    "x64.send_command.seconds": 0.25,
+    "rv32imc.flash_bytes_per_message.conversation.received.ten_a_second": 200,
+    "rv32imc.flash_bytes_per_message.conversation.sent.ten_a_second": 50,
 }
 # The same, where it is to be no less.
 LEAST = {
@@ -58,4 +63,8 @@ LEAST = {
     "esp32.largest_free_block_bytes": 8192,
     "esp32c3.reserve_least_bytes": 12000,
     "esp32c3.largest_free_block_bytes": 8192,
+    "x64.api.note.disk.per_second": 2000,
+    "x64.api.conversation.disk.per_second": 1000,
+    "rv32imc.flash_years.conversation.received.ten_a_second": 5,
+    "rv32imc.flash_years.conversation.sent.ten_a_second": 5,
 }

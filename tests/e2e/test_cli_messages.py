@@ -1,5 +1,6 @@
 """Two users' real commands talk over real brokers: notes, a conversation, history, JSON, pipes, signals."""
 
+import contextlib
 import json
 import shutil
 import signal
@@ -11,6 +12,7 @@ import pytest
 
 from cli_users import User, messages
 from host_support import environment, free_port, mosquitto, start_broker
+from sealcast.wire import MAX_BODY
 
 KINDS = [
     "embedded",
@@ -64,6 +66,27 @@ def test_a_late_listener_reads_the_history_in_order(users):
     assert [(m["text"], m["secrecy"], m["historic"]) for m in got] == [
         (t, "note", True) for t in ("one", "two", "three")
     ]
+
+
+@pytest.mark.parametrize("through", ["an agent", "no agent"])
+def test_a_hundred_lines_go_together_and_those_that_are_wrong_are_named(users, through):
+    anna, ben = users
+    texts = [f"line {n}" for n in range(1, 101)]
+    texts[6] = texts[49] = "x" * (MAX_BODY + 1)
+    with contextlib.ExitStack() as stack:
+        if through == "an agent":
+            stack.enter_context(ben.start("agent")).wait_for("sealcast agent: at ")
+        listening = stack.enter_context(anna.listen())
+        done = ben.run("send", "g", "-", "--json", "--mode", "note", stdin="\n".join(texts))
+        listening.wait_for('"line 100"')
+        listening.stop()
+    *sent, error = map(json.loads, done.stdout.splitlines())
+    assert (done.returncode, error["type"], error["code"]) == (2, "error", 2)
+    assert [told["type"] for told in sent] == ["sent"] * 98
+    for number in ("line 7: ", "line 50: "):
+        assert sum(number in line for line in done.stderr.splitlines()) == 1, done.stderr
+    assert "not sent: 7, 50 (98 were)" in error["text"] and "Traceback" not in done.stderr
+    assert [m["text"] for m in messages(listening.lines)] == [text for text in texts if len(text) <= MAX_BODY]
 
 
 def test_the_plain_lines_tell_who_how_and_what_and_cannot_be_forged(users):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cli_users import User
 from host_support import environment, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,3 +139,27 @@ def test_send_loads_what_it_uses(tmp_path):
     }
     assert not names & {"rich", "prompt_toolkit", "amqtt", "serial", "segno", "mpremote", "esptool", "rbcl", "urllib3"}
     assert len(names) <= 260, len(names)
+
+
+def test_send_beside_an_agent_loads_neither_the_protocol_nor_mqtt(mosquitto, tmp_path):
+    user = User(tmp_path, mosquitto.port)
+    user.new()
+    with user.start("agent") as agent:
+        agent.wait_for("sealcast agent: at ")
+        code, names = loaded(tmp_path, "send", "g", "hi")
+        agent.stop()
+    assert code == 0
+    assert {name for name in names if name.startswith("sealcast.")} == {
+        f"sealcast.{name}"
+        for name in ("compat", "crypto", "crypto.keys", "effects", "errors", "padding", "rare", "run", "run.settings", "wire")
+    }
+    assert not names & {"aiomqtt", "paho", "nacl", "sealcast_host.member.session", "sealcast_host.member.mqtt"}
+    assert len(names) <= 200, len(names)
+
+
+def test_completion_loads_no_library_that_a_command_works_with(tmp_path):
+    code, names = loaded(tmp_path, "completion", "bash")
+    assert code == 0 and "shtab" in names
+    libraries = {name.split(".")[0] for name in names if not name.startswith("_")} - set(sys.stdlib_module_names)
+    assert libraries <= {"shtab", "sealcast", "sealcast_host", "reference"}, libraries
+    assert not names & {"reference.frames", "sealcast.channel", "sealcast.run.session", "sealcast_host.member.session"}

@@ -258,3 +258,35 @@ def test_settings_come_from_sealcast_json_in_this_directory(tmp_path):
             return uid, other
 
     assert run(go()) == ("a", "c")
+
+
+def test_a_hundred_messages_are_sent_in_a_few_turns_and_in_order():
+    async def go():
+        async with running_broker() as broker:
+            a, ready = await member("anna", broker.port)
+            b, _ = await member("ben", broker.port)
+            await ready.until(lambda: ("ben", "awake") in a.members)
+            written, heard = [], []
+            for name in {"store", "append"} & set(dir(a._session._storage)):
+                real = getattr(a._session._storage, name)
+                setattr(a._session._storage, name, lambda what, real=real: written.append(1) or real(what))
+            done = asyncio.Event()
+
+            def hear(_, message):
+                heard.append(message.body)
+                if len(heard) == 100:
+                    done.set()
+
+            b.on("message", hear)
+            bodies = [b"number %d" % i for i in range(100)]
+            sent = await a.send_all([*bodies, bytes(5000)], "note")
+            await done.wait()
+            await a.leave()
+            await b.leave()
+            return bodies, sent, written, heard
+
+    bodies, sent, written, heard = run(go())
+    assert heard == bodies
+    assert all(end.mode == "note" and end.audience == ["ben"] for end in sent[:-1])
+    assert isinstance(sent[-1], TooLong)
+    assert len(written) < 50  # two for sixteen: that they are sent, and that they are acknowledged

@@ -167,6 +167,51 @@ def test_publishes_that_wait_for_a_frozen_broker_fail_with_an_oserror_when_it_di
     assert [isinstance(e, OSError) for e in run(go())] == [True] * 4
 
 
+def test_publishes_go_ahead_of_their_acknowledgements_as_many_as_may_be_under_way_and_arrive_in_order(broker):
+    async def go():
+        a, b = await link(broker.port), await link(broker.port)
+        await b.subscribe("x/+", 1)
+        begun, most = [], a._client.at_once
+
+        async def numbered(i):
+            begun.append(i)
+            await a.publish(f"x/{i}", b"%d" % i, i % 2 == 0, 1)
+
+        broker.process.send_signal(signal.SIGSTOP)
+        for i in range(most - 1):
+            await a.ahead(numbered(i))
+        last = asyncio.ensure_future(a.ahead(numbered(most - 1)))
+        while len(begun) < most:
+            await asyncio.sleep(0)
+        assert len(a._flying) == most and not last.done()  # none was acknowledged, and there is no room for one more
+        broker.process.send_signal(signal.SIGCONT)
+        await last
+        for i in range(most, 100):
+            await a.ahead(numbered(i))
+        await a.landed()
+        got = await take(b, 100)
+        await a.close()
+        await b.close()
+        return begun, got
+
+    begun, got = run(go())
+    assert begun == list(range(100))
+    assert got == [(f"x/{i}", b"%d" % i) for i in range(100)]
+
+
+def test_a_link_that_is_given_up_ends_what_is_under_way(broker):
+    async def go():
+        a = await link(broker.port)
+        broker.process.send_signal(signal.SIGSTOP)
+        for i in range(3):
+            await a.ahead(a.publish(f"x/{i}", b"never acknowledged", False, 1))
+        await a.abort()
+        broker.process.send_signal(signal.SIGCONT)
+        return len(a._flying)
+
+    assert run(go()) == 0
+
+
 def test_a_wrong_name_is_told_apart_from_a_closed_port():
     async def go():
         with pytest.raises(LinkError) as e:

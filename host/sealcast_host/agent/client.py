@@ -19,8 +19,8 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from sealcast.effects import Message, Sent
-from sealcast.errors import Offline
-from sealcast.run.sends import as_bytes
+from sealcast.errors import Offline, SealcastError
+from sealcast.wire import as_bytes
 from sealcast_host.agent import lines, place
 
 Callback = Callable[[str, Any], None]
@@ -94,6 +94,15 @@ class Attached:
         if receipt:
             more |= {"receipt": True, "timeout": timeout}
         return Sent(**await self._ask("send", body=as_bytes(body), mode=mode, to=to, more=more))
+
+    async def send_all(
+        self, bodies: list[bytes], mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
+        timeout: float = 60,
+    ) -> list[Sent | SealcastError | None]:  # fmt: skip
+        """As HostSession.send_all."""
+        more = {"mode": mode, "to": to, "min_secrecy": min_secrecy, "timeout": timeout}
+        told: list[dict[str, Any]] = await self._ask("send_all", bodies=bodies, more=more)
+        return [_outcome(end) for end in told]
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
         """ "create", "add", "remove", "leave", "resync", "rejoin"; see HostSession. Raises SealcastError."""
@@ -304,6 +313,13 @@ class Attached:
             if not reply.done():
                 reply.set_exception(Offline("the agent has ended: what was under way may or may not be done"))
         self._asked = {}
+
+
+def _outcome(told: dict[str, Any]) -> Sent | SealcastError | None:
+    if "error" in told:
+        e = lines.raised(told["error"])
+        return e if isinstance(e, SealcastError) else SealcastError(str(e))
+    return Sent(**told["sent"]) if "sent" in told else None
 
 
 def _ignore(name: str, info: Any) -> None:

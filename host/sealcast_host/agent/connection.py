@@ -5,7 +5,7 @@ import contextlib
 import time
 from typing import Any, Protocol
 
-from sealcast.effects import Message
+from sealcast.effects import Message, Sent
 from sealcast_host.agent import lines, place
 from sealcast_host.agent.gateways import Gateways
 from sealcast_host.agent.held import Held
@@ -133,6 +133,8 @@ class Connection:
         match what:
             case "send":
                 return await self._send(held, session, request)
+            case "send_all":
+                return await self._send_all(held, request)
             case "change_group":
                 return await session.change_group(request["action"], request["uids"])
             case "approve":
@@ -165,10 +167,23 @@ class Connection:
     async def _send(self, held: Held, session: HostSession, request: dict[str, Any]) -> Any:
         body, mode, to = request["body"], request.get("mode"), request.get("to")
         sent = await held.send(body, mode, to, **request["more"])
+        self._echo(held, body, sent, to)
+        return sent._asdict()
+
+    async def _send_all(self, held: Held, request: dict[str, Any]) -> list[dict[str, Any]]:
+        bodies, out = request["bodies"], list[dict[str, Any]]()
+        for body, end in zip(bodies, await held.send_all(bodies, **request["more"]), strict=True):
+            if isinstance(end, Sent):
+                self._echo(held, body, end, request["more"]["to"])
+                out.append({"sent": end._asdict()})
+            else:
+                out.append({} if end is None else {"error": lines.error(end)})
+        return out
+
+    def _echo(self, held: Held, body: bytes, sent: Sent, to: str | None) -> None:
         ours = Message(held.uid, body, sent.mode, "member", int(time.time()), 0, False, None, 0)
         ours.private = to is not None
         held.echo(self, lines.fields(ours))
-        return sent._asdict()
 
     async def _attach(self, request: dict[str, Any]) -> dict[str, Any]:
         if request.get("protocol") != place.PROTOCOL:

@@ -14,6 +14,7 @@ from sealcast_host.agent import lines
 from sealcast_host.agent.log import Log
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
+from sealcast_host.member.many import Outcomes
 from sealcast_host.member.mqtt import LinkError
 from sealcast_host.member.session import HostSession, MemberState, start
 from sealcast_host.member.visit import GOODBYE_S, way_out
@@ -129,6 +130,11 @@ class Held:
                 continue
             self._sent.set()
             return sent
+
+    async def send_all(self, bodies: list[bytes], **more: Any) -> Outcomes:
+        ended = await self.live().send_all(bodies, **more)
+        self._sent.set()
+        return ended
 
     def echo(self, sender: Client, told: dict[str, Any]) -> None:
         """What one of those attached has sent, to the others that listen: for all of them it is the member's own."""

@@ -37,15 +37,14 @@ class BoardTransport(MqttTransport):
         await super().connect(will_topic, will_payload)
         self._open()._client.manual_ack_set(True)
 
-    async def take(self) -> aiomqtt.Message:
-        """The next message; done() acknowledges it. Raises LinkError."""
-        try:
-            return await anext(aiter(self._open().messages))
-        except (aiomqtt.MqttError, StopAsyncIteration):
-            raise LinkError("lost", "the link to the broker was lost") from None
+    async def take(self) -> tuple[str, bytes, int]:
+        """The next message: topic, payload, its number for done(). Raises LinkError."""
+        return await self._take()
 
-    def done(self, message: aiomqtt.Message) -> None:
-        self._open()._client.ack(message.mid, message.qos)
+    def done(self, number: int) -> None:
+        """Acknowledge it."""
+        if number:  # 0: it asks for none
+            self._open()._client.ack(number, 1)
 
     async def abort(self) -> None:
         """End without a goodbye: the broker publishes the last will."""
@@ -215,11 +214,10 @@ class Relay:
 
     async def _forward(self, transport: BoardTransport) -> None:
         while True:
-            message = await transport.take()
-            topic = str(message.topic).encode()
-            payload = message.payload if isinstance(message.payload, bytes) else b""
+            name, payload, number = await transport.take()
+            topic = name.encode()
             await self._send(bytes((FORWARD,)), len(topic).to_bytes(2, "big"), topic, payload)
-            transport.done(message)
+            transport.done(number)
 
 
 def _topic(data: bytes) -> tuple[str, bytes]:

@@ -51,6 +51,7 @@ def configuration(wishes: Wishes, passwords: Path | None, root: bool) -> str:
         "max_packet_size 65536",
         "max_queued_messages 10000",
         "retain_available true",
+        "set_tcp_nodelay true",
         "log_dest stderr",
         "log_type error",
         "log_type warning",

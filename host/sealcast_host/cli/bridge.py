@@ -3,18 +3,16 @@
 import argparse
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sealcast_host.boards.serial import present, why
-from sealcast_host.bridge.ports import Bridge, maker
-from sealcast_host.bridge.relay import BoardTransport
 from sealcast_host.cli.arguments import whole
 from sealcast_host.cli.options import BrokerOptions, add_broker, broker_of
 from sealcast_host.cli.signals import on_stop
 from sealcast_host.errors import UserError
 from sealcast_host.member.address import place_of
-from sealcast_host.member.mqtt import LinkError
-from sealcast_host.member.visit import way_out
+
+if TYPE_CHECKING:
+    from sealcast_host.bridge.relay import BoardTransport
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -42,6 +40,8 @@ def bridge(ports: list[str], baud: int, options: BrokerOptions) -> int:
 
 
 async def _run(ports: list[str], baud: int, broker: dict[str, Any]) -> int:
+    from sealcast_host.bridge.ports import Bridge, maker
+
     make = maker(broker)
     await _try_broker(make(30), broker)
     stop = asyncio.Event()
@@ -68,8 +68,11 @@ async def _run(ports: list[str], baud: int, broker: dict[str, Any]) -> int:
     return 0
 
 
-async def _try_broker(transport: BoardTransport, broker: dict[str, Any]) -> None:
+async def _try_broker(transport: "BoardTransport", broker: dict[str, Any]) -> None:
     """Connect once: a wrong address or password is better told now than when a board comes."""
+    from sealcast_host.member.mqtt import LinkError
+    from sealcast_host.member.visit import way_out
+
     try:
         await transport.connect("zp/1/bridge", b"")  # a will that a clean goodbye takes back
     except LinkError as e:
@@ -78,6 +81,8 @@ async def _try_broker(transport: BoardTransport, broker: dict[str, Any]) -> None
 
 
 def _raise_failed(tasks: dict[asyncio.Task[None], str]) -> None:
+    from sealcast_host.boards.serial import why
+
     for task, path in tasks.items():
         if task.done() and not task.cancelled():
             error = task.exception()
@@ -90,6 +95,8 @@ def _raise_failed(tasks: dict[asyncio.Task[None], str]) -> None:
 def _known(path: str) -> str:
     if Path(path).exists():
         return ""
+    from sealcast_host.boards.serial import present
+
     found = present()
     return "; plugged in here: " + ", ".join(found) if found else "; no serial port is plugged in here"
 

@@ -8,10 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from sealcast import wire
-from sealcast.crypto import best_suite
-from sealcast.zpinc.identity import fingerprint
-from sealcast_host.agent import examine as examine_agent
-from sealcast_host.broker import examine as examine_broker
 from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.errors import UserError
@@ -67,6 +63,8 @@ def _everything(channel: str | None, port: str | None, patience: float) -> Itera
         yield from examine_board.look(port, channel)
     if channel is None and port is not None:
         return
+    from sealcast_host.agent import examine as examine_agent
+
     if channel is None:
         yield from _computer()
     agent, findings = examine_agent.look()
@@ -79,6 +77,9 @@ def _everything(channel: str | None, port: str | None, patience: float) -> Itera
 
 
 async def _gather(agent: dict[str, Any] | None, known: ChannelFile, patience: float) -> list[Finding]:
+    from sealcast_host.agent import examine as examine_agent
+    from sealcast_host.broker import examine as examine_broker
+
     found = [finding async for finding in examine_broker.look(known, patience)]
     return found + [finding async for finding in examine_agent.members(agent or {"members": []}, known.name)]
 
@@ -113,6 +114,8 @@ def _file(name: str) -> tuple[ChannelFile | None, list[Finding]]:
         Finding("channel", OK, f"{name}: its file is whole and for your eyes only; this computer is {known.uid} in it")
     ]
     if known.roster:
+        from sealcast.crypto import best_suite
+        from sealcast.zpinc.identity import fingerprint
 
         suite = best_suite()
         prints = [f"{uid} {fingerprint(suite, wire.unb64(public))}" for uid, public in sorted(known.roster.items())]

@@ -9,8 +9,7 @@ from sealcast_host.cli.arguments import PORT_HELP, seconds, whole
 from sealcast_host.cli.options import add_broker, broker_of
 from sealcast_host.cli.secretinput import wifi_password
 from sealcast_host.errors import UserError
-from sealcast_host.hil import command
-from sealcast_host.hil.results import PARTS
+from sealcast_host.hil import PARTS, REPORT
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -37,7 +36,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--report",
         type=Path,
-        default=command.REPORT,
+        default=REPORT,
         metavar="DIR",
         help="write NAME.json and NAME.html here (default: %(default)s)",
     )
@@ -64,6 +63,8 @@ def arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from sealcast_host.hil import command
+
     broker = broker_of(args).over({})
     if args.wifi_ssid is not None and not broker.get("host"):
         raise UserError("--wifi-ssid needs --broker: an address that the board reaches over that network")

@@ -3,8 +3,6 @@
 import argparse
 import sys
 
-import segno
-
 from sealcast_host.cli.options import add_broker, channel_of
 from sealcast_host.errors import UserError
 from sealcast_host.member import invites
@@ -32,6 +30,8 @@ def invite(known: ChannelFile, qr: bool) -> int:
         file=sys.stderr,
     )
     if qr and sys.stdout.isatty():
+        import segno
+
         segno.make(url, error="m", micro=False).terminal(compact=True)
     print(url)
     password = "; the broker's password is asked for as well" if known.broker.get("username") else ""

@@ -1,4 +1,4 @@
-"""`sealcast send`: one message, or each line of standard input, each acknowledged by the broker before the next.
+"""`sealcast send`: one message, or each line of standard input, as many together as wait.
 
 Afterwards the member sleeps rather than leaves: the next `send` goes on with the same session, so that a script that
 sends every minute costs the group no new key each time.
@@ -7,7 +7,6 @@ sends every minute costs the group no new key each time.
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 from sealcast.effects import Sent
@@ -58,7 +57,7 @@ def send(
     if to is not None:
         mode = "ratchet"
     if text != "-":
-        _check(text.encode("utf-8", "surrogateescape"), "the message")
+        _check(text.encode("utf-8", "surrogateescape"))
     return run(_send(known, uid, text, None if mode == "auto" else mode, timeout, to, min_secrecy, receipt))
 
 
@@ -68,38 +67,112 @@ async def _send(
 ) -> int:  # fmt: skip
     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
     late = f"not acknowledged within {timeout:g} s: no broker, or one that takes nothing; raise --timeout to hear which"
+    sender = _Sender(mode, timeout, to, min_secrecy, receipt, alone if mode == "conversation" else late)
+    typed = None
+    if text == "-":
+        from sealcast_host.cli.typed import Lines
+
+        typed = Lines(MAX_BODY)
     loop = asyncio.get_running_loop()
-    acknowledged, deadline, unheard, silent = 0, loop.time() + timeout, 0, set[str]()
+    deadline = loop.time() + timeout
     try:
         async with AsyncExitStack() as stack:
             # Its patience ends first: it knows who has the member.
             visiting = visit(known, uid, watched(known), sleep_s=SLEEP_S, patience=0.9 * timeout)
             session = await within(timeout, stack.enter_async_context(visiting), late)
-            async for body in _bodies(text):
-                if text == "-":  # each line has its time: who writes them may be slow
-                    deadline = loop.time() + timeout
-                sending = _send_one(session, body, mode, to, min_secrecy, receipt, deadline)
-                patience = deadline - loop.time() + SPARE_S * receipt
-                try:
-                    sent = await within(patience, sending, alone if mode == "conversation" else late)
-                except SealcastError as e:
-                    raise UserError(str(e)) from None
-                acknowledged += 1
-                if talk.as_json():
-                    talk.result("sent", sent._asdict())
-                talk.detail(_line(sent))
-                if receipt:
-                    silent |= set(sent.unconfirmed)
-                    unheard += not sent.confirmed
+            if typed is None:
+                await sender.one(session, text.encode("utf-8", "surrogateescape"), deadline)
+            else:
+                while some := await typed.some():
+                    await sender.lines(session, some)
     except asyncio.CancelledError:
-        print(f"sealcast: stopped; messages that were acknowledged: {acknowledged}", file=sys.stderr)
+        print(f"sealcast: stopped; messages that were acknowledged: {sender.acknowledged}", file=sys.stderr)
         raise
-    if silent:
-        who = ", ".join(sorted(silent))
-        raise Failed(f"not confirmed within {timeout:g} s by {who}: it was sent, and may reach them later")
-    if unheard:
-        raise Failed("nobody has confirmed it: nobody else is awake; it was sent, and may reach others later")
+    sender.judge()
     return 0
+
+
+class _Sender:
+    """What this run was asked for, and what came of it."""
+
+    def __init__(
+        self, mode: str | None, timeout: float, to: str | None, min_secrecy: str | None, receipt: bool, slow: str
+    ) -> None:
+        """slow: what is said when the time has passed."""
+        self.mode, self.timeout, self.to, self.min_secrecy, self.receipt = mode, timeout, to, min_secrecy, receipt
+        self.slow = slow
+        self.acknowledged = 0
+        self._unsent: list[int] = []  # numbers of lines
+        self._unheard, self._silent = 0, set[str]()
+
+    async def one(self, session: Member, body: bytes, deadline: float) -> None:
+        sending = _send_one(session, body, self.mode, self.to, self.min_secrecy, self.receipt, deadline)
+        patience = deadline - asyncio.get_running_loop().time() + SPARE_S * self.receipt
+        try:
+            self._sent(await within(patience, sending, self.slow))
+        except SealcastError as e:
+            raise UserError(str(e)) from None
+
+    async def lines(self, session: Member, some: list[tuple[int, bytes]]) -> None:
+        """They have their time together, and one that is wrong keeps none of the others back."""
+        deadline = asyncio.get_running_loop().time() + self.timeout
+        left = []
+        for number, body in some:
+            if len(body) > MAX_BODY:
+                self._wrong(number, f"is too long: {MAX_BODY} bytes at most; split it")
+            else:
+                left.append((number, body))
+        while left:
+            if not self.receipt:
+                left = await self._together(session, left, deadline)
+            for number, body in left[:1]:  # with a receipt, or until there is somebody to converse with
+                try:
+                    await self.one(session, body, deadline)
+                except UserError as e:
+                    self._wrong(number, str(e))
+            left = left[1:]
+
+    async def _together(
+        self, session: Member, some: list[tuple[int, bytes]], deadline: float
+    ) -> list[tuple[int, bytes]]:
+        """-> those that wait for a conversation."""
+        left = deadline - asyncio.get_running_loop().time()
+        ended = await session.send_all([body for _, body in some], self.mode, self.to, self.min_secrecy, left)
+        waiting = []
+        for line, end in zip(some, ended, strict=True):
+            if isinstance(end, Sent):
+                self._sent(end)
+            elif isinstance(end, NoConversation):
+                waiting.append(line)
+            else:
+                self._wrong(line[0], self.slow if end is None else str(end))
+        return waiting
+
+    def judge(self) -> None:
+        """Raises UserError for what was not sent, Failed for what was not confirmed."""
+        if self._unsent:
+            named = ", ".join(str(number) for number in self._unsent[:10]) + (", ..." if self._unsent[10:] else "")
+            raise UserError(
+                f"lines that were not sent: {named} ({self.acknowledged} were); mend those, and send them again"
+            )
+        if self._silent:
+            who = ", ".join(sorted(self._silent))
+            raise Failed(f"not confirmed within {self.timeout:g} s by {who}: it was sent, and may reach them later")
+        if self._unheard:
+            raise Failed("nobody has confirmed it: nobody else is awake; it was sent, and may reach others later")
+
+    def _sent(self, sent: Sent) -> None:
+        self.acknowledged += 1
+        if talk.as_json():
+            talk.result("sent", sent._asdict())
+        talk.detail(_line(sent))
+        if self.receipt:
+            self._silent |= set(sent.unconfirmed)
+            self._unheard += not sent.confirmed
+
+    def _wrong(self, number: int, why: str) -> None:
+        self._unsent.append(number)
+        talk.complaint(f"line {number}: {why}")
 
 
 async def _send_one(
@@ -127,28 +200,15 @@ def _line(sent: Sent) -> str:
     return f"sent as a {sent.mode}, to {reached}{missing}{confirmed}"
 
 
-async def _bodies(text: str) -> AsyncIterator[bytes]:
-    if text != "-":
-        yield text.encode("utf-8", "surrogateescape")
-        return
-    loop = asyncio.get_running_loop()
-    number = 0
-    while line := await loop.run_in_executor(None, sys.stdin.buffer.readline, 4 * MAX_BODY):
-        number += 1
-        body = line.rstrip(b"\r\n")
-        if body:
-            _check(body, f"line {number}")
-            yield body
-
-
-def _check(body: bytes, what: str) -> None:
+def _check(body: bytes) -> None:
     if not body:
         raise UserError("the message is empty: give a text, or - to send the lines of standard input")
     if len(body) > MAX_BODY:
-        raise UserError(f"{what} is too long: {MAX_BODY} bytes at most; split it")
+        raise UserError(f"the message is too long: {MAX_BODY} bytes at most; split it")
 
 
 _ABOUT = """Send, and wait until the broker has it. A note reaches members that are asleep or join later as well.
+Of lines (-) that are wrong the number is said, and the others are sent.
 Exit code 0: it has; with --receipt: all who are awake (or --to) have confirmed it, else 1, and a line names who has
 not (the message may reach them later); 2: it was not sent."""
 _EXAMPLES = """\

@@ -15,6 +15,10 @@ of ours to put into everybody's site-packages: importing this package makes it i
 
 import importlib.util
 import sys
+from pathlib import Path
+
+PARTS = ("primitives", "pieces", "zpinc", "group", "live", "timing")
+REPORT = Path("build/hil")  # reports go there
 
 
 def _load_reference() -> None:

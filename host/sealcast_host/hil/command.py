@@ -12,12 +12,10 @@ from sealcast_host.boards.install import put_node, recognise
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import BoardError, Gone
 from sealcast_host.errors import UserError
-from sealcast_host.hil import group, page, pieces, primitives, report, timing, zpinc
+from sealcast_host.hil import PARTS, REPORT, group, page, pieces, primitives, report, timing, zpinc
 from sealcast_host.hil.live import story
-from sealcast_host.hil.results import PARTS, PASSED, Results
+from sealcast_host.hil.results import PASSED, Results
 from sealcast_host.hil.rig import SILENCE_S, Rig
-
-REPORT = Path("build/hil")
 
 
 @dataclass(frozen=True)

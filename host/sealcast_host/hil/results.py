@@ -10,7 +10,6 @@ from reference.encoding import Reject
 from reference.known import Deviation
 from sealcast_host.boards.repl import BoardError, Gone
 
-PARTS = ("primitives", "pieces", "zpinc", "group", "live", "timing")
 PASSED, FAILED, SKIPPED = "passed", "failed", "not run"
 
 # Where PROTOCOL.md says what a frame that the reference refuses has broken; `format` depends on the stream.

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 from sealcast.effects import Sent
+from sealcast.errors import SealcastError
 
 
 class Seen(Protocol):
@@ -31,6 +32,10 @@ class Member(Seen, Protocol):
         self, body: bytes | str, mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
         receipt: bool = False, timeout: float = 10,
     ) -> Sent: ...  # fmt: skip
+    async def send_all(
+        self, bodies: list[bytes], mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
+        timeout: float = 60,
+    ) -> list[Sent | SealcastError | None]: ...  # fmt: skip
     async def change_group(self, action: str, uids: list[str] | None = None) -> None: ...
     async def approve(self, uid: str, text: str) -> None: ...
     async def rekey(self) -> None: ...

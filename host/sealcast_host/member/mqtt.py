@@ -11,6 +11,7 @@ import logging
 import secrets
 import socket
 import ssl
+from collections.abc import Coroutine
 from typing import Any, Self
 
 import aiomqtt
@@ -72,6 +73,8 @@ class MqttTransport:
         self._client: Client | None = None
         self._lost: asyncio.Future[None] | None = None
         self._filters: set[str] = set()
+        self._flying: set[asyncio.Task[None]] = set()
+        self._landed = asyncio.Event()
         self.failure: LinkError | None = None  # why the last attempt to connect failed
 
     @property
@@ -154,25 +157,47 @@ class MqttTransport:
         """Returns after the PUBACK (QoS 1) or once sent (QoS 0). Raises RefusedError when the broker says no (MQTT 5),
         LinkError."""
         try:
-            await self._call(self._open().put(topic, payload, retain, qos))
+            await self._open().put(topic, payload, retain, qos)
         except Refused as e:
             raise RefusedError(errno.EACCES, str(e)) from None
+        except (aiomqtt.MqttError, ValueError) as e:
+            raise LinkError("lost", "the broker did not answer") from e
+
+    async def ahead(self, publishing: Coroutine[Any, Any, None]) -> None:
+        """Begin a publish and return when there is room for the next: they go out in this order, and none waits for
+        another's PUBACK. `publishing` deals with its own failures."""
+        task = asyncio.ensure_future(publishing)
+        self._flying.add(task)
+        task.add_done_callback(self._land)
+        await self.landed(self._client.at_once - 1 if self._client else 0)
+
+    async def landed(self, but: int = 0) -> None:
+        """Returns when no more than `but` publishes are under way."""
+        while len(self._flying) > but:
+            self._landed.clear()
+            await self._landed.wait()
+
+    def _land(self, task: "asyncio.Task[None]") -> None:
+        self._flying.discard(task)
+        self._landed.set()
 
     async def receive(self) -> tuple[str, bytes]:
         """The next message: (topic, payload). Raises LinkError when the link is lost."""
-        client = self._open()
+        topic, payload, _ = await self._take()
+        return topic, payload
+
+    async def _take(self) -> tuple[str, bytes, int]:
         try:
-            message = await anext(aiter(client.messages))
-        except (aiomqtt.MqttError, StopAsyncIteration):
+            return await self._open().take()
+        except aiomqtt.MqttError:
             self._mark_lost()
             raise LinkError("lost", "the link to the broker was lost") from None
-        payload = message.payload
-        return str(message.topic), bytes(payload) if isinstance(payload, bytes | bytearray) else str(
-            payload or ""
-        ).encode()
 
     async def close(self) -> None:
-        """Disconnect cleanly (no last will); never raises."""
+        """Disconnect cleanly (no last will) when what was published is acknowledged, soon at least; never raises."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_S):
+                await self.landed()
         await self._end(politely=True)
 
     async def abort(self) -> None:
@@ -182,7 +207,12 @@ class MqttTransport:
     async def _end(self, politely: bool) -> None:
         client, self._client = self._client, None
         self._mark_lost()
+        flying = list(self._flying)
+        for task in flying:
+            task.cancel()
+        await asyncio.gather(*flying, return_exceptions=True)
         if client is not None:
+            client.lost()
             if politely:
                 await self._quiet(client)
             else:

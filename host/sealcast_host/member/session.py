@@ -24,6 +24,7 @@ from sealcast.run.session import Session
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, inquiry, migration, system
 from sealcast_host.member.aside import Aside
+from sealcast_host.member.many import Outcomes, send_all
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
 
@@ -141,6 +142,14 @@ class HostSession:
         """
         sent: Sent = await self._session.send(body, mode, to, min_secrecy, receipt, timeout)
         return sent
+
+    async def send_all(
+        self, bodies: list[bytes], mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
+        timeout: float = 60,
+    ) -> Outcomes:  # fmt: skip
+        """As `send`, all of them together and in this order. -> for each what `send` returns, the error why it was not
+        sent, or None: not acknowledged within `timeout` seconds (it may be, later)."""
+        return await send_all(self._session, bodies, mode, to, min_secrecy, timeout)
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
         """The ratcheting group: "create" (of this member and `uids`), "add", "remove", "leave", "resync", "rejoin".

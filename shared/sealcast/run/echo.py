@@ -11,6 +11,8 @@ _MOST = const(160)
 
 
 def _matches(filter, topic):
+    if filter[-1] not in ("+", topic[-1]):
+        return False  # as most of them, before anything is made
     parts = topic.split("/")
     wanted = filter.split("/")
     if len(parts) != len(wanted):

@@ -1,9 +1,9 @@
 """Keeps a session connected: connect, read, write, notice a lost link, wait, again. The session's other half.
 
 Any OSError of the transport is a lost link; so is a reply that does not come (transports bound their own waits) and a
-broker that stops taking what we write. Publishes go out one by one in the order of the effects, each QoS 1 publish
-awaiting its acknowledgement: a crash or a lost link therefore leaves at most one publish in doubt. The engine never
-waits for the broker (it appends to `outbox`), so reading, and with it the acknowledgements, can always go on.
+broker that stops taking what we write. Publishes go out in the order of the effects, each QoS 1 publish awaiting its
+acknowledgement (a computer has many under way: `ahead`). What a crash or a lost link leaves in doubt is sent again, in
+the same order. The engine never waits for the broker (it appends to `outbox`), so reading can always go on.
 
 A publish that the broker refuses (an OSError with `refused`, MQTT 5 only) or acknowledges and does not show to us (see
 echo.py) is not acknowledged: event mute {reason}, and who waits for it is told. The channel keeps it for the next
@@ -156,13 +156,15 @@ class Link:
                 self._acked(token)
 
     async def _write(self):
+        ahead = getattr(self._transport, "ahead", None)
         while True:
             while not self._outbox:
                 self._outgoing.clear()
                 await self._outgoing.wait()
             effect = self._outbox.pop(0)
             if effect[0] == PUBLISH:
-                await self._publish(effect[1], effect[2], effect[3], effect[4], effect[5])
+                publishing = self._publish(*effect[1:])
+                await (ahead(self._guard(publishing)) if ahead else publishing)
             elif effect[0] == SUBSCRIBE:
                 await self._transport.subscribe(effect[1], effect[2])
                 self._echo.subscribed(effect[1])

@@ -6,20 +6,12 @@ import asyncio
 from ..channel import ONLINE
 from ..compat import const
 from ..effects import Sent
+from ..wire import as_bytes
 from .aio import sleep_ms, stop
 
 SEND = const(2)  # a kind of input: see session.py
 _SETTLE_MS = const(5000)
 _POLL_MS = const(20)
-
-
-def as_bytes(body):
-    """bytes of a body; text as UTF-8. Raises TypeError for anything else: bytes(5) would be five zeros."""
-    if isinstance(body, str):
-        return body.encode()
-    if isinstance(body, (bytes, bytearray, memoryview)):
-        return bytes(body)
-    raise TypeError("a message is bytes or str, not " + type(body).__name__ + ": encode it first")
 
 
 async def send(session, body, mode, to, min_secrecy, receipt, timeout):
@@ -34,7 +26,7 @@ async def send(session, body, mode, to, min_secrecy, receipt, timeout):
         await sleep_ms(_POLL_MS)  # until our first connection
     while receipt and session.channel and session.channel.phase != ONLINE and session.clock.now() < until:
         await sleep_ms(_POLL_MS)
-    await _settled(session, mode != "note" or receipt)
+    await settled(session, mode != "note" or receipt)
     if receipt:
         return await _confirmed(session, seal, sent, to, until)
     await session.ask(seal, SEND)
@@ -66,7 +58,7 @@ async def _confirmed(session, seal, sent, to, until):
     return Sent(said.mode, said.audience, said.missing, sorted(wanted.confirmed), rest)
 
 
-async def _settled(session, place):
+async def settled(session, place):
     """Who is there decides how a message goes, and what was heard of them proves that it is new: wait while that is
     being read. place: and while the group's place is looked for."""
     clock = session.clock

@@ -112,6 +112,7 @@ class Epochs:
         self.passed = []  # [(epoch, until)]: former ones of before, and keyed ones that not all had confirmed
         self.requested = False
         self.propose_at = None
+        self.turn_at = None  # when the first in order would propose
         self.not_before = 0
         self.sent = {}  # message type -> body, of this attempt
         self.retry_at = None
@@ -185,9 +186,11 @@ def plan(me, members, epochs, now, out):
     parties = target(me, members, now)
     if not wanted(me, members, epochs, parties, now):
         epochs.propose_at = None
-    elif epochs.propose_at is None:
-        place = members.rank([tag for tag, _ in parties], me.tag)
-        epochs.propose_at = max(now + DEBOUNCE_MS, epochs.not_before) + place * STEP_MS
+        return
+    if epochs.propose_at is None:
+        epochs.turn_at = max(now + DEBOUNCE_MS, epochs.not_before)
+    # Our place among whom we know by now: who come at once are not known at once.
+    epochs.propose_at = epochs.turn_at + members.rank([tag for tag, _ in parties], me.tag) * STEP_MS
 
 
 def moved(me, epochs):

@@ -5,7 +5,7 @@ import time
 from check import raises
 from scripted import Script, Wire, run, running
 from sealcast.run.aio import Clock
-from sealcast.run.sends import as_bytes
+from sealcast.wire import as_bytes
 
 
 def test_a_body_is_bytes_or_text_and_nothing_else():

@@ -1,0 +1,91 @@
+"""Many messages at once: as many as there is room for enter the member's channel in one turn, with one state stored for
+all of them, and in their order."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from sealcast.effects import Sent
+from sealcast.errors import NoConversation, OutboxFull, SealcastError
+from sealcast.run import sends
+
+ROOM_S = 0.05  # look again for room so often
+
+# What became of each: what `send` returns, why it was refused, or None: not acknowledged in time
+Outcomes = list[Sent | SealcastError | None]
+
+
+async def send_all(
+    session: Any, bodies: list[bytes], mode: str | None, to: str | None, min_secrecy: str | None, timeout: float
+) -> Outcomes:
+    """session: the core's. Returns when all are acknowledged, or had their turn in the group, or are refused, after
+    `timeout` seconds at the latest."""
+    loop, out = asyncio.get_running_loop(), Outcomes()
+    deadline = loop.time() + timeout
+    try:
+        async with asyncio.timeout(timeout):
+            while not session.closed and not _begun(session.channel):
+                await asyncio.sleep(ROOM_S)
+            await sends.settled(session, mode != "note")
+    except TimeoutError:
+        return [None] * len(bodies)
+    while len(out) < len(bodies):
+        few = bodies[len(out) :][: _room(session)]
+        ended = await _together(session, [_seal(session, body, mode, to, min_secrecy) for body in few], deadline)
+        full = next((i for i, end in enumerate(ended) if isinstance(end, OutboxFull)), len(ended))
+        if full < len(ended) and (session.online and loop.time() < deadline):
+            ended = ended[:full]  # somebody else sends as well: from here on once more
+            await asyncio.sleep(ROOM_S)
+        out += ended
+        alone = next((end for end in ended if isinstance(end, NoConversation)), None)
+        if alone is not None:  # it keeps its place before those that follow
+            return out + [alone] * (len(bodies) - len(out))
+        if loop.time() >= deadline:
+            break
+    return out + [None] * (len(bodies) - len(out))
+
+
+def _begun(channel: Any) -> bool:
+    """Has it had its first connection?"""
+    return channel is not None and bool(channel.me.joined or channel.me.full)
+
+
+def _room(session: Any) -> int:
+    if session.channel is None:
+        return 1
+    outbox = session.channel.out.outbox
+    return max(1, int(outbox.limit) - len(outbox.entries))
+
+
+def _seal(session: Any, body: bytes, mode: str | None, to: str | None, least: str | None) -> Callable[[], Any]:
+    """-> what sends it: when it is awaited, -> Sent."""
+
+    async def sending() -> Sent:
+        said: list[Sent] = []
+
+        def seal(channel: Any, now: int) -> Any:
+            effects = channel.send(body, mode, now, session.clock.time(), to, least)
+            said.append(channel.sent)
+            return effects
+
+        await session.ask(seal, sends.SEND)
+        return said[-1]
+
+    return sending
+
+
+async def _together(session: Any, sending: list[Callable[[], Any]], deadline: float) -> Outcomes:
+    loop = asyncio.get_running_loop()
+    tasks = [asyncio.ensure_future(one()) for one in sending]  # they begin in this order, and nothing else in between
+    try:
+        await asyncio.wait(tasks, timeout=max(0.0, deadline - loop.time()))
+    finally:
+        for task in tasks:
+            task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    out = Outcomes()
+    for end in ended:
+        if isinstance(end, Exception) and not isinstance(end, SealcastError):
+            raise end
+        out.append(None if isinstance(end, asyncio.CancelledError) else end)  # type: ignore[arg-type]
+    return out
