@@ -49,6 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_finish() -> None:
+    """From here on a collection of garbage looks at what tests make, and not each time at all that pytest has."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def refresh_time():
     """The simulator's worlds shorten a time of the core's: what follows in the same process gets it back."""
