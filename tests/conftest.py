@@ -5,6 +5,7 @@ import functools
 import gc
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ settings.load_profile("sealcast")
 # A script's shell starts what runs in the background with SIGINT ignored, and commands under test would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Hundreds of processes are started that would compile the same files again where the environment forbids to keep that.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _parse = ast.parse
 
@@ -47,6 +52,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--target", help="board for tests/hil: unix, qemu-rv32 (default: both, one after the other) or a serial port"
     )
+
+
+def pytest_collection_finish() -> None:
+    """From here on a collection of garbage looks at what tests make, and not each time at all that pytest has."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from sealcast_host.boards import shipped
+from sealcast_host.boards.kept import kept
 from sealcast_host.boards.modules import INTERNED, Modules, Source
 from sealcast_host.boards.rewriting import Rewriter
-from sealcast_host.boards.scopes import FUNCTIONS, inside, local_names, stored
+from sealcast_host.boards.scopes import FUNCTIONS, inside, local_names, stored, walk
 
 TOP = ("main.py", "boot.py", "sealcast_platform.py")  # on a board they lie at the top, as they are
 
@@ -64,6 +65,10 @@ def sources() -> dict[str, str]:
 @lru_cache
 def merged(old: str = "", new: str = "") -> dict[str, str]:
     """Module -> its text on a board. old, new: a change of the sources, for tests."""
+    return _merged(old, new) if old else kept("merged", _merged)
+
+
+def _merged(old: str = "", new: str = "") -> dict[str, str]:
     found = {name: text.replace(old, new) if old else text for name, text in sources().items()}
     return _texts(Modules(found, {name for name in found if file_of(name, found).endswith("__init__")}, GROUPS))
 
@@ -123,7 +128,7 @@ def _most_used_first(body: list[ast.stmt]) -> str:
     """A line that does nothing but name the names that stand most often in functions: they get the first places in the
     compiled file's table, which bytecode says in one byte instead of two."""
     count: Counter[str] = Counter()
-    for function in [node for statement in body for node in ast.walk(statement)]:
+    for function in [node for statement in body for node in walk(statement)]:
         if isinstance(function, FUNCTIONS):
             local = local_names(function) | stored(function)
             for node in inside(function):
@@ -141,4 +146,4 @@ def _most_used_first(body: list[ast.stmt]) -> str:
 
 
 def _text(body: list[ast.stmt]) -> str:
-    return ast.unparse(ast.fix_missing_locations(ast.Module(body, []))) + "\n"
+    return ast.unparse(ast.Module(body, [])) + "\n"

@@ -5,11 +5,11 @@ import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sealcast_host.boards.scopes import FUNCTIONS, assignment, bound, local_names, strip
+from sealcast_host.boards.scopes import FUNCTIONS, assignment, bound, local_names, strip, walk
 
 INTERNED = 10  # MicroPython makes a name of a text up to this length: it costs the same wherever it stands
 _BUILTIN = frozenset(dir(builtins)) | {"const"}
-_FOLDED = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.expr_context)
+_FOLDED = (ast.Constant, ast.BinOp, ast.UnaryOp)
 
 Binding = tuple[str, str]  # (module, name in it); name "": the module itself
 
@@ -20,12 +20,13 @@ class Clash(Exception):
 
 @dataclass
 class Source:
-    """One module. names: what is global in it; constants: those that are values; imported: alias -> where from;
-    gone: names that compilers do away with."""
+    """One module. nodes: all of its tree; names: what is global in it; constants: those that are values; imported:
+    alias -> where from; gone: names that compilers do away with."""
 
     name: str
     tree: ast.Module
     package: str
+    nodes: list[ast.AST] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     constants: dict[str, int | str] = field(default_factory=dict)
     imported: dict[str, Binding] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Modules:
         self.locals: set[str] = set()
         for source in self.sources.values():
             strip(source.tree)
+            source.nodes = walk(source.tree)
             self._survey(source)
         self.every: list[str] = []
         for source in self.sources.values():
@@ -85,7 +87,7 @@ class Modules:
             else:
                 source.names |= bound(statement)
         source.names -= {"const", *source.imported}
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, FUNCTIONS):
                 self.locals |= local_names(node)
 
@@ -119,13 +121,13 @@ class Modules:
         """What a module has of those in other files."""
         home = self.head.get(source.name, source.name)
         modules = {alias: module for alias, (module, name) in source.imported.items() if not name}
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.ImportFrom):
                 for module, name, alias in self.bindings(source, node):
                     modules |= {} if name else {alias: module}
                     if name and self.head.get(module, module) != home:
                         yield self.resolve(self.sources[module], name)
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
                 module = modules[node.value.id]
                 if self.head.get(module, module) != home:
@@ -134,7 +136,7 @@ class Modules:
     def _asked(self, source: Source) -> Iterator[str]:
         """Attributes of what no import names: of objects, and of modules that are handed about or loaded."""
         modules = [alias for alias, (_, name) in source.imported.items() if not name]
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id in modules):
                 yield node.attr
 
@@ -148,7 +150,7 @@ class Modules:
             return
         source.folded = True
         count: dict[str, int] = {}
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             for name in [node.id] if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) else []:
                 count[name] = count.get(name, 0) + 1
             for name in node.names if isinstance(node, ast.Global) else []:
@@ -166,7 +168,7 @@ class Modules:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "const":
             node = node.args[0]
         known = {}
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if isinstance(inner, ast.Name):
                 value = self._constant(source, inner.id)
                 if value is None:

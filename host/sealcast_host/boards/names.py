@@ -20,9 +20,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 from itertools import product
+from pathlib import Path
 
 from sealcast_host.boards import merge, shipped
-from sealcast_host.boards.scopes import DEFINED
+from sealcast_host.boards.kept import kept
+from sealcast_host.boards.scopes import DEFINED, identifiers, walk
 from sealcast_host.boards.xip import mpy
 
 # What MicroPython itself looks for in an object that a program made, and what all errors have.
@@ -61,6 +63,10 @@ def read_back(text: str) -> str:
 @lru_cache
 def short_names() -> dict[str, str]:
     """Name in the merged sources (merge.py) -> name on the board. The same for the same sources."""
+    return kept("names", _short_names)
+
+
+def _short_names() -> dict[str, str]:
     found, named = _sources(), dict(own_names())
     places = [new for name, new in named.items() if found.only_data(name) and name not in found.rarely]
     for name in sorted(found.shortened() - set(named)):
@@ -72,6 +78,10 @@ def short_names() -> dict[str, str]:
 @lru_cache
 def own_names() -> dict[str, str]:
     """Those that are no other name's as well."""
+    return kept("own-names", _own_names)
+
+
+def _own_names() -> dict[str, str]:
     flash, known = _firmware()
     found = _sources()
     ours = [name for name in sorted(found.shortened()) if not found.private(name)]
@@ -100,16 +110,11 @@ class _Sources:
         files = [path for folder in self.folders for path in sorted(folder.rglob("*.py"))]
         self.modules = {path.stem for path in files} | {path.parent.name for path in files}
         self.own: set[str] = set()  # what they define: functions, classes, arguments, attributes, globals
-        self.words = {word for path in files for word in _words(path.read_text("utf-8"))}
+        self.words: set[str] = set()
         self.texts: set[str] = set()  # words that are strings: keys, names of events, what getattr looks for
         self.outside = {"dog"}  # what others call; repl.py asks for this one
-        for name in _USED_BY_PROGRAMS:
-            self.outside |= _defined(ast.parse((self.folders[0] / name).read_text("utf-8")))
-        for node in ast.walk(ast.parse((self.folders[0] / "effects.py").read_text("utf-8"))):
-            if isinstance(node, ast.ClassDef) and node.name == "Message":
-                self.outside |= _defined(node)
-        for name in _NOT_COMPILED:
-            self.outside |= _words((self.folders[1] / name).read_text("utf-8"))
+        for path in (*files, *(self.folders[0] / name for name in _USED_BY_PROGRAMS if name.endswith(".pyi"))):
+            self._of_others(path, walk(ast.parse(path.read_text("utf-8"))))
         for path in sorted((shipped.prebuilt_dir() / "rv32imc").glob("*.mpy")):
             self.outside.update(mpy.names(path.read_bytes()))
         self.attributes: set[str] = set()  # of objects, and arguments
@@ -119,6 +124,20 @@ class _Sources:
         self._bare: set[str] = set()  # what classes look up while they are made
         self._always: set[str] = set()
         self._rare: set[str] = set()
+
+    def _of_others(self, path: Path, nodes: list[ast.AST]) -> None:
+        """What a file as it was written calls things, and what of that programs use, or files that stay as they are."""
+        words = identifiers(nodes)
+        if path.suffix == ".py":
+            self.words |= words
+        if path in (self.folders[0] / name for name in _USED_BY_PROGRAMS):
+            self.outside |= _defined(nodes)
+        if path == self.folders[0] / "effects.py":
+            for node in nodes:
+                if isinstance(node, ast.ClassDef) and node.name == "Message":
+                    self.outside |= _defined(walk(node))
+        if path in (self.folders[1] / name for name in _NOT_COMPILED):
+            self.outside |= words
 
     @property
     def rarely(self) -> set[str]:
@@ -139,9 +158,9 @@ class _Sources:
         """Is it an attribute or argument, no function, and global nowhere?"""
         return name in self.attributes and not any(name in names for names in (self.at, self.borrowed, self.functions))
 
-    def _places(self, name: str, tree: ast.Module) -> None:
+    def _places(self, name: str, tree: ast.Module, nodes: list[ast.AST]) -> None:
         """Where a module's names stand."""
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Attribute):
                 self.attributes.add(node.attr)
             elif isinstance(node, ast.arg | ast.keyword):
@@ -153,17 +172,19 @@ class _Sources:
             elif isinstance(node, ast.alias):
                 self.borrowed |= {node.name, node.asname or node.name}
             if isinstance(node, ast.ClassDef):
-                self._bare |= {n.id for s in node.body for n in ast.walk(s) if isinstance(n, ast.Name)}
+                self._bare |= {n.id for s in node.body for n in walk(s) if isinstance(n, ast.Name)}
                 self.attributes |= _assigned(node.body) | {s.name for s in node.body if isinstance(s, DEFINED)}
         for bound in _assigned(tree.body) | {s.name for s in tree.body if isinstance(s, DEFINED)}:
             self.at.setdefault(bound, set()).add(name)
 
     def read(self, name: str, text: str) -> None:
-        self._places(name, ast.parse(text))
-        tree, words = ast.parse(text), _words(text)
-        self.own |= _defined(tree)
+        tree = ast.parse(text)
+        nodes = walk(tree)
+        words = identifiers(nodes)
+        self._places(name, tree, nodes)
+        self.own |= _defined(nodes)
         self.words |= words
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 self.texts.update(node.value.split(".") if _PATH.fullmatch(node.value) else ())
         stem = name.rpartition(".")[2]
@@ -175,13 +196,14 @@ class _Sources:
 _RARE = ("arguments", "cpace", "host", "joins", "history", "rekey", "revocation", "settings", "sensors", "setup")
 
 
-def _defined(tree: ast.AST) -> set[str]:
-    """Names that a module gives to functions, classes, arguments, attributes and what is global in it.
+def _defined(nodes: list[ast.AST]) -> set[str]:
+    """Names that a module, of which these are all nodes, gives to functions, classes, arguments, attributes and what is
+    global in it.
 
     Constants that vanish when they are compiled, and what is local to a function, have no name on a board.
     """
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.arg):
@@ -204,16 +226,11 @@ def _assigned(body: Iterable[ast.stmt]) -> set[str]:
             continue
         value = getattr(statement, "value", None)
         constant = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "const"
-        for node in ast.walk(statement):
+        for node in walk(statement):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 if not (constant and node.id.startswith("_")):
                     found.add(node.id)
     return found
-
-
-def _words(text: str) -> set[str]:
-    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    return {token.string for token in tokens if token.type == tokenize.NAME}
 
 
 def _firmware() -> tuple[set[str], set[str]]:

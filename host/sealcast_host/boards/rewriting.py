@@ -3,7 +3,7 @@
 import ast
 
 from sealcast_host.boards.modules import Binding, Clash, Modules, Source
-from sealcast_host.boards.scopes import assignment, bound, local_names, stored
+from sealcast_host.boards.scopes import assignment, bound, local_names, stored, walk
 
 _LONG = 28  # from here on a text costs more than what loads it
 
@@ -152,7 +152,7 @@ class Rewriter(ast.NodeTransformer):
         node.decorator_list = [self.visit(d) for d in node.decorator_list]
         self._defaults(node.args)
         self.scopes.append((local_names(node), False))
-        imports = [inner for inner in ast.walk(node) if isinstance(inner, ast.ImportFrom)]
+        imports = [inner for inner in walk(node) if isinstance(inner, ast.ImportFrom)]
         found = [b for inner in imports for b in self.modules.bindings(self.source, inner)]
         self.inner.append({alias: (module, name) for module, name, alias in found})
         node.body = self._block(node.body)
