@@ -36,6 +36,7 @@ Keys: <arch>.<operation>.instructions   exact counts under QEMU's -icount, code 
                                         run; ratio_to_plain. disk | tmpfs: where members keep their state (mosquitto); embedded:
                                         our broker, state on disk
       x64.api.<mode>.fsyncs_per_message flushes (fsync, fdatasync) of the sender on disk; x64.fsyncs_per_message: conversation
+                                        messages, 62 under way (a ring of 64)
       x64.api.<mode>.cpu_microseconds   of the sender's processor for each (state on tmpfs)
       protocol.*                        bytes and messages, the same on every machine
 """

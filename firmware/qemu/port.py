@@ -21,7 +21,7 @@ FIRMWARE = os.path.dirname(HERE)
 _WHOLE = tuple(os.path.join(FIRMWARE, *path) for path in (("curve25519",), ("node",), ("..", "shared", "sealcast")))
 # By what manifest.py makes what it freezes
 _MERGE = [os.path.join(FIRMWARE, "..", "host", "sealcast_host", "boards", name + ".py")
-          for name in ("merge", "modules", "rewriting", "scopes")]
+          for name in ("kept", "merge", "modules", "rewriting", "scopes")]
 HEAP_BYTES = 143360     # the port's own figure
 KEEP_S = 3 * 86400
 C3_HEAP_BYTES = 181248  # leaves 177,000 bytes free after start-up, as an ESP32-C3 does before its radio is on

@@ -1,9 +1,10 @@
 """One process of the measurement of messages a second (api.py): a member, or a plain MQTT client, that sends or hears.
 
-    talker.py <send|hear|plain-send|plain-hear> PORT     one line in, one JSON object out
+    talker.py <send|hear|plain-send|plain-hear> PORT [RING]     one line in, one JSON object out
 
-A sender is told `MODE SECONDS` and sends for so long, AT_ONCE under way at a time: {"sent", "start"}. A hearer is told
-`MODE COUNT` and answers when it has heard so many since the last line: {"last"}. `group` makes the ratcheting group of both.
+A sender is told `MODE SECONDS` and sends for so long, as many under way as its ring (16) holds but two: {"sent", "start"}. A hearer is told
+`MODE COUNT` and answers when it has heard so many since the last line, or no more comes (mosquitto drops what waits for a
+slow subscriber beyond a thousand): {"heard", "last"}. `group` makes the ratcheting group of both.
 All answers have "flushes" and "cpu" (seconds). Times are of the clock that all processes of a machine share. The line
 before the first: {"ready": true}, once epoch and broker are there.
 """
@@ -15,10 +16,12 @@ import os
 import sys
 import time
 
-AT_ONCE = 14  # a ring of 16 holds what the broker has not acknowledged
+RING = int(sys.argv[3]) if len(sys.argv) > 3 else 16  # it holds what the broker has not acknowledged
+AT_ONCE = RING - 2
 BODY = b"x" * 32
 TOPIC = "plain/topic"
 PATIENCE_S = 30
+QUIET_S = 3
 flushes = collections.Counter()
 
 
@@ -37,6 +40,13 @@ async def until(true):
     while not true():
         if time.monotonic() > deadline:
             raise SystemExit("nothing happened for %d s" % PATIENCE_S)
+        await asyncio.sleep(0.01)
+
+
+async def settled(heard, count):
+    """Until `count` are heard, or none for QUIET_S."""
+    since = time.monotonic()
+    while len(heard) < count and time.monotonic() - max([since, *heard[-1:]]) < QUIET_S:
         await asyncio.sleep(0.01)
 
 
@@ -73,11 +83,18 @@ async def plain(role, port):
                 said.update(await send_for(float(seconds), lambda: client.publish(TOPIC, BODY, qos=1)))
             return
         await client.subscribe(TOPIC, qos=1)
+        heard = []
+
+        async def hear():
+            async for _ in client.messages:
+                heard.append(time.monotonic())
+
+        hearing = asyncio.create_task(hear())
         async for (_, count), said in lines():
-            async with asyncio.timeout(PATIENCE_S):
-                for _ in range(int(count)):
-                    await anext(client.messages)
-            said["last"] = time.monotonic()
+            await settled(heard, int(count))
+            said.update(heard=len(heard), last=(heard or [0])[-1])
+            heard.clear()
+        hearing.cancel()
 
 
 async def member(role, port):
@@ -86,14 +103,9 @@ async def member(role, port):
 
     uid, other = ("sender", "hearer") if role == "send" else ("hearer", "sender")
     broker = {"host": "127.0.0.1", "port": port}
-    session = await join(settings={"uid": uid, "channel": "g", "key": b64(bytes(32)), "broker": broker})
-    heard, last = collections.Counter(), {}
-
-    def hear(name, message):
-        heard[message.secrecy] += 1
-        last[message.secrecy] = time.monotonic()
-
-    session.on("message", hear)
+    session = await join(settings={"uid": uid, "channel": "g", "key": b64(bytes(32)), "broker": broker, "ring": RING})
+    heard = collections.defaultdict(list)  # secrecy -> when they came
+    session.on("message", lambda name, message: heard[message.secrecy].append(time.monotonic()))
     for lost in ("gap", "overflow", "error"):
         session.on(lost, lambda name, info: print("trouble:", name, info, file=sys.stderr, flush=True))
     await until(lambda: session.epoch and (other, "awake") in session.members)
@@ -105,8 +117,9 @@ async def member(role, port):
         elif role == "send":
             said.update(await send_for(float(more[0]), lambda mode=mode: session.send(BODY, mode)))
         else:
-            await until(lambda mode=mode, count=int(more[0]): heard[mode] >= count)
-            said["last"], heard[mode] = last[mode], 0
+            await settled(heard[mode], int(more[0]))
+            said.update(heard=len(heard[mode]), last=heard[mode][-1])
+            heard[mode].clear()
     await session.close()
 
 

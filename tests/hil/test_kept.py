@@ -12,9 +12,9 @@ from sealcast_host.boards import kept, merge, names, shipped
 @pytest.fixture(autouse=True)
 def cache(monkeypatch, tmp_path):
     """A user whose cache is empty."""
-    monkeypatch.setattr(kept, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     forget()
-    yield tmp_path / "cache" / "boards"
+    yield tmp_path / "cache" / "sealcast" / "boards"
     monkeypatch.undo()
     forget()
 
@@ -75,10 +75,12 @@ def test_a_change_of_what_it_follows_from_is_seen(monkeypatch, tmp_path, which, 
 
 def test_without_a_place_for_it_all_goes_on(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert kept.kept("thing", lambda: {"a": "b"}) == {"a": "b"}
 
-    def homeless(*_, **__):
+    def homeless():
         raise RuntimeError
 
-    for place in (lambda *_, **__: tmp_path / "file", homeless):
-        monkeypatch.setattr(kept, "user_cache_path", place)
-        assert kept.kept("thing", lambda: {"a": "b"}) == {"a": "b"}
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setenv("XDG_CACHE_HOME", "a/relative/path")
+    assert kept.kept("thing", lambda: {"a": "b"}) == {"a": "b"}

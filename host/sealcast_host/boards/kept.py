@@ -16,8 +16,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from sealcast_host.boards import shipped
 
 _FORGOTTEN_S = 30 * 24 * 3600  # what nobody has made anew for so long
@@ -42,9 +40,11 @@ def kept(name: str, make: Callable[[], dict[str, str]]) -> dict[str, str]:
 
 
 def _place() -> Path | None:
+    """$XDG_CACHE_HOME/sealcast/boards, else below ~/.cache; None for a user without a home."""
+    base = os.environ.get("XDG_CACHE_HOME", "")  # the XDG specification: a relative path is to be ignored
     try:
-        return user_cache_path("sealcast", appauthor=False) / "boards"
-    except RuntimeError:  # a user without a home
+        return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "sealcast" / "boards"
+    except RuntimeError:
         return None
 
 

@@ -40,3 +40,13 @@ def test_messages_and_group_operations(n):
         assert c.suite.calls["ristretto_mul"] == (2 if n == 2 else 3)
         assert c.suite.calls.get("ristretto_add", 0) <= (0 if n == 2 else 2 * (n - 1) + 1)
         assert c.suite.calls["ed25519_sign"] <= 2  # the confirmation, and perhaps a keepalive
+
+
+@pytest.mark.parametrize("n", [2, 4, 8, 16])
+def test_of_all_that_are_switched_on_at_once_one_proposes(n):
+    w = World(n)
+    for i in range(n):
+        w.add("m%02d" % i)
+    assert w.run_until(w.now + 60000, w.agreed)
+    w.run_until(w.now + 5000)
+    assert w.agreed() and w.broker.handshakes <= 3 * n + 1
