@@ -25,7 +25,8 @@ PARTS = (
     ("An output of one's own", "host/sealcast_host/gateway/output.py", "Output", None,
      "On a computer: a file in `sealcast_host/gateway/`."),
 )  # fmt: skip
-INNER = {"post", "receive", "ask", "waiting_frames", "emit", "failed"}  # what the session's own link calls
+# what the session's own parts call
+INNER = {"again", "ask", "emit", "failed", "perform", "post", "receive", "waiting_frames"}
 ERRORS = "shared/sealcast/errors.py"
 INTRO = """\
 # What a program calls
