@@ -356,7 +356,7 @@ class Channel:
         batch = None if out.dirty else journal.seal(self.me.suite, out.records)
         if batch:
             return out.stored() + [(APPEND, batch)]
-        key = self.me.rng.bytes(32) if journal.room else b""
+        key = journal.next_key(self.me.rng)
         parts = load("state").pack_parts(self, key)
         journal.begin(key)
         return out.stored() + [(STORE, parts)]

@@ -28,13 +28,20 @@ class Journal:
     def __init__(self):
         self.room = 0  # bytes that may follow a snapshot: the driver's storage says it; 0: every change is a snapshot
         self.key = b""  # 32 bytes, of this snapshot; empty: it has no journal
+        self.drawn = b""  # that of the next one
         self.count = self.size = 0
         self.until = None  # ms, when the next snapshot is due
         self.flush_at = None  # ms, when what may wait is written
 
+    def next_key(self, rng):
+        """Of the next snapshot: 32 bytes, the same until it is made, however often that fails; empty without room."""
+        if self.room and not self.drawn:
+            self.drawn = rng.bytes(32)
+        return self.drawn
+
     def begin(self, key):
         """A snapshot is made, with this key in it."""
-        self.key, self.count, self.size, self.until = key, 0, 0, None
+        self.key, self.drawn, self.count, self.size, self.until = key, b"", 0, 0, None
 
     def plan(self, now, out):
         if self.size and self.until is None:

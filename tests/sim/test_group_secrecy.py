@@ -215,7 +215,7 @@ def test_the_root_of_a_conversation_forward_secret_and_healed_by_the_next_handsh
     """The same for Zpinc: a stolen state opens no conversation
     message of before, all until the next epoch, none then.
     """
-    w = World(3)
+    w = World(4)
     for uid in ("a", "b", "c"):
         w.restart(w.add(uid))
     for c in w.clients.values():

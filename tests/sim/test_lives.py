@@ -38,7 +38,7 @@ def after(monkeypatch, module, name, then):
 
 @pytest.mark.parametrize("kind", [Story, LyingStory, GroupStory])
 def test_every_call_of_a_story_is_judged(kind):
-    w = kind(3).run()
+    w = kind(5).run()
     assert w.lives.calls > 300 and any(len(m.gone) > 10 and len(m.kept) > 10 for m in w.lives.members.values())
 
 

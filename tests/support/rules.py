@@ -20,7 +20,7 @@ from sealcast.smmp.packages import BELIEVED
 
 OUTWARD = (PUBLISH, MESSAGE, CONNECT)
 CALLS = ("start", "connecting", "connected", "disconnected", "acked", "receive", "tick", "send", "change_group",
-         "sleep", "leave", "rekey", "declare_lost", "approve")  # fmt: skip
+         "sleep", "leave", "rekey", "declare_lost", "approve", "snapshot")  # fmt: skip
 MOST = BELIEVED + AHEAD  # packages that an agreement may make us make
 
 
@@ -107,7 +107,7 @@ class Held:
         self.stored = None  # (secrets, counted) at the last STORE
         self.kept = None  # and what of them is in what was stored
         self.blob = b""  # the last snapshot, or what was appended last
-        self.whole = b""  # the last snapshot, and all that was appended since
+        self.whole = b""  # the last snapshot, and all that was appended since; None: something was changed by hand since
         self.batches = 0
         self.sought = 0  # so many of `gone` were looked for in it
         self.erased = 0  # and so many are in no snapshot
@@ -136,7 +136,7 @@ class Held:
         now = self._known()
         if now != self.last:
             self.last, self.stored, self.sought, self.packages = now, now[:2], 0, self._packages()
-            self.ch.out.dirty = True  # no record says it
+            self.whole = None  # no record says it
             for secret in now[0]:
                 self.gone.pop(secret, None)
 
@@ -185,7 +185,10 @@ class Held:
         return same and former < counter <= former + MOST and held - self._packages() == before[0] - self.packages
 
     def _stored(self, blob, appended):
-        self.whole = self.whole + blob if appended else blob
+        if not appended:
+            self.whole = blob
+        elif self.whole:
+            self.whole += blob
         if appended:  # a snapshot and what follows it have what was let go since, until the next one
             self.batches += 1
             key, nonce = self.ch.journal.key, (self.batches - 1).to_bytes(24, "big")
@@ -197,7 +200,7 @@ class Held:
         if not self.ch.me.joined:  # a session that nobody has heard of is not stored
             held, numbers = held - {self.ch.me.session and self.ch.me.session.seed}, (None, *numbers[1:])
         self.kept = held, numbers
-        if appended and self.ch.me.joined and self._read_back() != self.kept:
+        if appended and self.whole and self.ch.me.joined and self._read_back() != self.kept:
             raise RuleBroken("what was appended is not what is read back")
         self.search(self.erased if appended else self.sought)
         self.sought = len(self.gone)
