@@ -4,7 +4,7 @@ not as written is refused. PROTOCOL.md 12."""
 from check import raises
 from sealcast.channel import Channel
 from sealcast.effects import APPEND, STORE
-from sealcast.errors import BadState
+from sealcast.errors import BadState, Reject
 from sealcast.journal import ACKED, CHAIN, HEAD, LIFE_MS, MOST, TAKEN, USED, WAITS, WINDOW, Journal, header
 from sealcast.rare import load
 from sealcast.wire import lv, u32
@@ -113,6 +113,7 @@ def test_what_no_power_cut_makes_is_refused():
     )  # fmt: skip
     for parts in wrong:
         raises(BadState, again, solo, snapshot + b"".join(parts))
+        assert raises(Reject, load("replay").batches, suite, solo.ch.journal.key, b"".join(parts)).reason == "journal"
 
 
 def test_a_record_that_says_nothing_is_refused():
@@ -130,12 +131,15 @@ def test_a_record_that_says_nothing_is_refused():
     chain = bytes((CHAIN,)) + e.id[:4] + b"\x00" + bytes(32) + u32(9) + u32(1)
     used = bytes((USED,)) + e.id[:4] + b"\x00" + u32(7) + u32(1)
     wrong = (
-        b"", b"\x00", b"\x08", bytes((WINDOW,)) + bytes(24), chain[:-1], chain + bytes(5),
+        b"", b"\x00", b"\x08", b"\x09", bytes((WINDOW,)) + bytes(24), chain[:-1], chain + bytes(5),
         chain[:1] + bytes(4) + chain[5:], chain[:5] + b"\x02" + chain[6:], used, used[:-1],
         bytes((TAKEN,)), bytes((TAKEN, 1)), bytes((ACKED, 0)), bytes((WAITS,)) + lv(b"topic"), bytes((TAKEN, 0, 0)),
     )  # fmt: skip
     for record in wrong:
         raises(BadState, read, record)
+    one = Journal()
+    one.room, one.key = MOST, bytes(32)
+    assert raises(Reject, load("replay").replay, solo.ch, one.key, one.seal(suite, [b"\x09"])).reason == "format"
     assert read(chain).epochs.current.chains[0] == [bytes(32), 9]
     assert read(bytes((WINDOW,)) + bytes(25)).epochs.current.chains == e.chains  # of whom the roster names another now
     assert not read(bytes((TAKEN, 0))).out.inbox
@@ -200,6 +204,7 @@ def test_without_room_every_change_is_a_snapshot():
     assert [e[0] for e in effects if e[0] in (STORE, APPEND)] == [STORE] and solo.ch.journal.key == b""
     assert known(again(solo))[0] == known(solo.ch)[0]
     raises(BadState, again, solo, solo.blob + header(16) + bytes(16))
+    assert raises(Reject, load("replay").replay, solo.ch, b"", header(16) + bytes(16)).reason == "format"
 
 
 def test_a_state_of_before_is_read():
