@@ -55,8 +55,7 @@ class Kept(Room):
             self.stores[uid].load()
         super().__init__(uids)
         for uid in uids:
-            if hasattr(self.stores[uid], "room"):
-                self.members[uid].journal.room = self.stores[uid].room
+            self.members[uid].journal.room = self.stores[uid].room
 
     def keep(self, uid, kind, what):
         getattr(self.stores[uid], kind)(what)

@@ -12,7 +12,7 @@ from sealcast.crypto import host as suite_host
 from sealcast.run.settings import complete
 
 DELAY_MS = 10
-ROOM = 4096  # of the journal, as on a board
+ROOM = 2048  # of the journal, as on a board
 
 
 def settings(i, sign=True):

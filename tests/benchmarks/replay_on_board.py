@@ -64,7 +64,7 @@ def main():
             for name in ("key", "identity"):
                 config[name] = decode(config[name])
             channel = Channel(suite_native, complete(config), None, hardware(arguments[1]))
-            channel.journal.room = 4096  # as group.ROOM
+            channel.journal.room = 2048  # as group.ROOM
             gc.collect()
             print("done", 0, gc.mem_alloc() - before, "-")
             continue

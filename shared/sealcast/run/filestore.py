@@ -63,7 +63,7 @@ class FileStore:
     and that it could not be believed.
     """
 
-    room = 4096  # bytes that may be appended to a body
+    room = 2048  # bytes that may be appended to a body: both are read back in one piece
 
     def __init__(self, suite, key, path, files=None):
         self._suite = suite
