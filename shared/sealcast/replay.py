@@ -26,21 +26,21 @@ def batches(suite, key, data):
     """The whole batches of a journal, opened, as a list. Raises Reject for a fault that no power cut makes."""
     out, at = [], 0
     if len(data) > MOST:
-        raise Reject("journal")
+        raise Reject("format")
     while at + HEAD <= len(data):
         head, box = data[at : at + HEAD], data[at + HEAD :]
         n = int.from_bytes(head[:2], "big")
         if head == bytes(HEAD):  # the length was on the disk before the contents
             break
         if head != header(n) or n < TAG:
-            raise Reject("journal")
+            raise Reject("format")
         if len(box) < n:
             break
         batch = suite.secretbox_open(key, len(out).to_bytes(24, "big"), box[:n])
         at += HEAD + n
         if batch is None:
             if at < len(data):
-                raise Reject("journal")
+                raise Reject("format")
             break
         out.append(batch)
     return out

@@ -12,8 +12,8 @@ from reference.known import Deviation, Known
 from reference.randomness import Randomness, drawn, drawn_nonce
 from sealcast.crypto import host as suite_host
 
-DRAWS = 600  # foretold for one start
-_AHEAD = 80  # draws that may stand between two that are shown
+DRAWS = 900  # foretold for one start
+_AHEAD = 200  # draws that may stand between two that are shown
 
 
 class Start:

@@ -51,3 +51,9 @@ def test_a_broken_header_cannot_ask_for_a_megabyte(tmp_path):
     store = FileStore(suite, KEY, str(tmp_path / "state"), files)
     assert store.load() is None and store.damaged
     assert files.most <= 256
+
+
+def test_a_journal_longer_than_any_is_read_so_far_that_it_shows(tmp_path):
+    FileStore(suite, KEY, str(tmp_path / "state")).store(b"body")
+    (tmp_path / "state.0j").write_bytes(bytes(200000))
+    assert len(FileStore(suite, KEY, str(tmp_path / "state")).load()) == len(b"body") + 65536

@@ -352,13 +352,6 @@ def test_a_power_cut_at_every_step_of_a_store_behind_a_journal():
         assert new and cuts > 4
 
 
-def test_a_journal_longer_than_any_is_read_so_far_that_it_shows():
-    disk = Disk("now")
-    appended(disk)
-    disk.disk["state.0j"] = bytes(200000)
-    assert len(store_on(disk).load()) == 4 + 65536
-
-
 def test_forget_erases_both():
     disk = Disk("now", {"state.0": slots.pack(S, KEY, 1, b"x"), "state.1": b"left over"})
     store_on(disk).forget()

@@ -109,7 +109,7 @@ def test_a_batch_that_cannot_be_appended_gives_way_to_a_snapshot():
         room = 100
 
         def append(self, batch):
-            raise OSError(errno.ENOSPC, "full")
+            raise OSError(28, "full")
 
     async def test():
         wire, storage = Wire(), Full()

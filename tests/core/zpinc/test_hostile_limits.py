@@ -8,6 +8,7 @@ from sealcast.zpinc.joins import LAMPORT_MAX
 from sealcast.zpinc.rekey import BURST
 from solo import Peer, Solo, agree, suite, talk
 
+HEAP = "heapsize=300k"  # for a day's events and what is stored, beside the member
 
 def online(*frames, **changes):
     return Solo(**changes).connect(*frames)

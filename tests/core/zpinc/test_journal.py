@@ -113,7 +113,7 @@ def test_what_no_power_cut_makes_is_refused():
     )  # fmt: skip
     for parts in wrong:
         raises(BadState, again, solo, snapshot + b"".join(parts))
-        assert raises(Reject, load("replay").batches, suite, solo.ch.journal.key, b"".join(parts)).reason == "journal"
+        assert raises(Reject, load("replay").batches, suite, solo.ch.journal.key, b"".join(parts)).reason == "format"
 
 
 def test_a_record_that_says_nothing_is_refused():

@@ -3,7 +3,7 @@
 from room import Room
 from solo import Peer, Solo
 
-HEAP = "heapsize=300k"
+HEAP = "heapsize=500k"  # for members, their broker and what they store
 
 
 def test_who_takes_no_part_in_conversations_is_not_proposed_and_not_waited_for():

@@ -80,7 +80,7 @@ class _Half:
 def _open(self, path, mode):
     global _left
     f = _o(self, path, mode)
-    if mode == 'wb':
+    if mode in ('wb', 'ab'):
         _left -= 1
         if _left == 0: return _Half(f)
     return f
