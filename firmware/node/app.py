@@ -8,6 +8,7 @@ import sys
 from sealcast.compat import const
 from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, SealcastError
+from sealcast.rare import load
 from sealcast.run.aio import Clock, sleep_ms
 
 from . import forget, watchdog
@@ -84,6 +85,10 @@ async def node(config, directory, light=None):
     tasks.append(lambda: typed(session, log, broker if config["transport"] == "serial" else None))
     if status:
         status.others = lambda: others(session, config["uid"])
+    try:  # now, and not when it is needed at once: MicroPython's table of names grows in one piece, by some KB
+        load("state")
+    except MemoryError:
+        pass  # told when it is needed
     gc.collect()
     log.event("start", {"uid": config["uid"], "heap_free": gc.mem_free(), "heap_used": gc.mem_alloc()})
     await session.start()
