@@ -85,8 +85,9 @@ async def node(config, directory, light=None):
     tasks.append(lambda: typed(session, log, broker if config["transport"] == "serial" else None))
     if status:
         status.others = lambda: others(session, config["uid"])
-    try:  # now, and not when it is needed at once: MicroPython's table of names grows in one piece, by some KB
+    try:  # needed at once, and their names may make MicroPython's table of names grow, which takes some KB in one piece
         load("state")
+        load("zpinc.history")
     except MemoryError:
         pass  # told when it is needed
     gc.collect()
