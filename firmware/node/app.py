@@ -7,8 +7,8 @@ import sys
 
 from sealcast.compat import const
 from sealcast.crypto import best_suite
-from sealcast.errors import BadSettings, SealcastError
-from sealcast.rare import load
+from sealcast.errors import BadSettings, NoRoom, SealcastError
+from sealcast.rare import need, release
 from sealcast.run.aio import Clock, sleep_ms
 
 from . import forget, watchdog
@@ -85,11 +85,8 @@ async def node(config, directory, light=None):
     tasks.append(lambda: typed(session, log, broker if config["transport"] == "serial" else None))
     if status:
         status.others = lambda: others(session, config["uid"])
-    try:  # needed at once, and their names may make MicroPython's table of names grow, which takes some KB in one piece
-        load("state")
-        load("zpinc.history")
-    except MemoryError:
-        pass  # told when it is needed
+    if not config["duty"]:
+        named()
     gc.collect()
     log.event("start", {"uid": config["uid"], "heap_free": gc.mem_free(), "heap_used": gc.mem_alloc()})
     await session.start()
@@ -107,6 +104,18 @@ async def node(config, directory, light=None):
     if config["duty"] and ON_BOARD:
         deepsleep.rest(config["duty"])
     return 0
+
+
+def named():
+    """Load what brings a member into its conversation, and let it go: the names in it stay.
+
+    MicroPython's table of names doubles when it is full, by some KB in one piece. Now there is room for that.
+    """
+    try:
+        need("state", "zpinc.history", "zpinc.joins", "zpinc.asking", "zpinc.cpace", "zpinc.rekey")
+    except NoRoom:
+        pass  # told when it is needed
+    release()
 
 
 # setup.py is not to be held by a frame that lives on: it is forgotten.

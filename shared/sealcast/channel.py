@@ -115,8 +115,7 @@ class Channel:
             if payload is None:
                 raise Reject("internal")
             self._dispatch(name, member, stream, bytes(payload), now)
-            if stream in "nc" and member and not (self.reading.queue or agreed.moved(self.me, self.epochs)):
-                quiet = member.sessions
+            quiet = member.sessions if member and stream in "nc" else None
         except Reject as e:
             self.out.complain(e.reason, uid, now)
         return self._finish(now, quiet)
@@ -165,7 +164,7 @@ class Channel:
             self.me, self.others, self.ring, self.epochs, self.ratchet, self.group,
             body, mode, time, to, min_secrecy, receipt, self.phase == ONLINE, now, self.out
         )  # fmt: skip
-        return self._finish(now, None if self.sent.mode == "ratchet" or agreed.moved(self.me, self.epochs) else ())
+        return self._finish(now, None if self.sent.mode == "ratchet" else ())
 
     def change_group(self, action, uids, now):
         """action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
@@ -369,6 +368,7 @@ class Channel:
     def _finish(self, now, quiet=None):
         """quiet: it was about messages (of these sessions): who is there, and in which epoch, is as before."""
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
+        quiet = None if self.reading.queue or agreed.moved(me, epochs) else quiet
         if self.phase == ONLINE:
             if out.owed and self._confirm_at is None:
                 self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag, me.tag))

@@ -2,9 +2,10 @@
 
     talker.py <send|hear|plain-send|plain-hear> PORT [RING]     one line in, one JSON object out
 
-A sender is told `MODE SECONDS` and sends for so long, as many under way as its ring (16) holds but two: {"sent", "start"}. A hearer is told
-`MODE COUNT` and answers when it has heard so many since the last line, or no more comes (mosquitto drops what waits for a
-slow subscriber beyond a thousand): {"heard", "last"}. `group` makes the ratcheting group of both.
+A sender is told `MODE SECONDS` and sends for so long, as many under way as its ring (16) holds but two: {"sent",
+"start"}. A hearer is told `MODE COUNT` and answers when it has heard so many since the last line, or no more comes
+(mosquitto drops what waits for a slow subscriber beyond a thousand): {"heard", "last"}. `group` makes the ratcheting
+group of both.
 All answers have "flushes" and "cpu" (seconds). Times are of the clock that all processes of a machine share. The line
 before the first: {"ready": true}, once epoch and broker are there.
 """

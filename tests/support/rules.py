@@ -107,8 +107,7 @@ class Held:
         self.stored = None  # (secrets, counted) at the last STORE
         self.kept = None  # and what of them is in what was stored
         self.blob = b""  # the last snapshot, or what was appended last
-        self.whole = b""  # the last snapshot, and all that was appended since; None: something was changed by hand since
-        self.batches = 0
+        self.whole = b""  # the last snapshot and all that was appended since; None: something was changed by hand since
         self.sought = 0  # so many of `gone` were looked for in it
         self.erased = 0  # and so many are in no snapshot
         self.refusal = False
@@ -187,14 +186,9 @@ class Held:
     def _stored(self, blob, appended):
         if not appended:
             self.whole = blob
-        elif self.whole:
-            self.whole += blob
-        if appended:  # a snapshot and what follows it have what was let go since, until the next one
-            self.batches += 1
-            key, nonce = self.ch.journal.key, (self.batches - 1).to_bytes(24, "big")
-            blob = self.ch.me.suite.secretbox_open(key, nonce, blob[HEAD:])
-        else:
-            self.batches = 0
+        else:  # a snapshot and what follows it have what was let go since, until the next one
+            self.whole, journal = self.whole and self.whole + blob, self.ch.journal
+            blob = self.ch.me.suite.secretbox_open(journal.key, (journal.count - 1).to_bytes(24, "big"), blob[HEAD:])
         self.blob, self.stored = blob, self.last[:2]
         held, numbers = self.stored
         if not self.ch.me.joined:  # a session that nobody has heard of is not stored

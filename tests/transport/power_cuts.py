@@ -106,8 +106,8 @@ def check(kind, image, before, after):
 
 
 def appends(kind, image, had):
-    """A power cut at every step of appending, behind a body that this run stores: what was appended before stays, and of
-    the last batch only a beginning is there, or nothing that says anything. -> cuts, or None: a promise is broken."""
+    """A power cut at every step of appending, behind a body that this run stores: what was appended before stays, and
+    of the last batch only a beginning is there, or nothing that says anything. -> cuts; None: a promise is broken."""
     cuts = 0
     for before in range(3):
         budget, whole = 0, False
@@ -182,7 +182,9 @@ def main(kind):
     if not appended:
         print(json.dumps({"broken": "append"}))
         return
-    print(json.dumps({"cuts": cuts, "appends": appended, "new": new, "old": cuts - new, "older_on_disk": body(3)[:64] in image}))
+    told = {"cuts": cuts, "appends": appended, "new": new, "old": cuts - new}
+    told["older_on_disk"] = body(3)[:64] in image
+    print(json.dumps(told))
 
 
 main(getattr(vfs, sys.argv[1]))

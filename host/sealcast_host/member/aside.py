@@ -5,11 +5,13 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+from sealcast.journal import MOST
+
 
 class Aside:
     """A FileStore in a thread, one state at a time: the engine waits for each, and enters its channel only then."""
 
-    room = 0xFFFF  # bytes that may be appended to a state: a computer reads them back at once
+    room = MOST  # bytes that may be appended to a state: a computer reads them back at once
 
     def __init__(self, store: Any) -> None:
         self._store = store

@@ -16,11 +16,11 @@ The same class serves boards and hosts; what differs between their files is in `
 import os
 
 from ..compat import const
+from ..journal import MOST
 from . import slots
 
 _CHUNK = const(256)
 _ENOENT = const(2)  # the same number on every port
-_ROOMS = const(0xFFFF)  # the most that is appended to a body
 
 
 class Files:
@@ -140,29 +140,32 @@ class FileStore:
 
     def _journal(self, path):
         """What was appended; of what is longer than any room, enough to tell that nobody of us did it."""
-        try:
-            file = self._files.open(path, "rb")
-        except OSError as e:
-            if e.errno == _ENOENT:
-                return b""
-            raise
+        file = self._there(path, "rb")
+        if file is None:
+            return b""
         try:
             size = file.seek(0, 2)
             file.seek(0)
-            return file.read(min(size, _ROOMS + 1))
+            return file.read(min(size, MOST + 1))
         finally:
             file.close()
+
+    def _there(self, path, mode):
+        """The file, opened; None when there is none."""
+        try:
+            return self._files.open(path, mode)
+        except OSError as e:
+            if e.errno != _ENOENT:
+                raise
+            return None
 
     def _read(self, path):
         """The bytes of a slot; None when there is no file. Never asks
         for more memory than a whole slot of its length needs.
         """
-        try:
-            file = self._files.open(path, "rb")
-        except OSError as e:
-            if e.errno == _ENOENT:
-                return None
-            raise
+        file = self._there(path, "rb")
+        if file is None:
+            return None
         try:
             head = file.read(slots.HEADER)
             size = slots.measure(head)
@@ -214,11 +217,8 @@ class FileStore:
             pass
 
     def _overwrite(self, path):
-        try:
-            file = self._files.open(path, "r+b")
-        except OSError as e:
-            if e.errno != _ENOENT:
-                raise
+        file = self._there(path, "r+b")
+        if file is None:
             return
         try:
             view = memoryview(self._buffer)
