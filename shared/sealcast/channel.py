@@ -11,7 +11,7 @@ changes the records and writes to `out`; what one half has to tell another goes 
 """
 
 from . import rare, sending
-from .compat import const, due, hexlify
+from .compat import const, due
 from .crypto.rng import Rng
 from .effects import APPEND, CONNECT, DISCONNECT, MESSAGE, RECONNECT, STORE, WAKE, Out
 from .errors import Reject, TooLong
@@ -114,8 +114,9 @@ class Channel:
             uid = member.uid if member else None
             if payload is None:
                 raise Reject("internal")
+            if stream in "ge" or stream in "nc" and member and member.name == name and member.sessions:
+                quiet = member.sessions if member else ()
             self._dispatch(name, member, stream, bytes(payload), now)
-            quiet = member.sessions if member and stream in "nc" else None
         except Reject as e:
             self.out.complain(e.reason, uid, now)
         return self._finish(now, quiet)
@@ -164,7 +165,7 @@ class Channel:
             self.me, self.others, self.ring, self.epochs, self.ratchet, self.group,
             body, mode, time, to, min_secrecy, receipt, self.phase == ONLINE, now, self.out
         )  # fmt: skip
-        return self._finish(now, None if self.sent.mode == "ratchet" else ())
+        return self._finish(now, ())
 
     def change_group(self, action, uids, now):
         """action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
@@ -217,7 +218,7 @@ class Channel:
     @property
     def epoch(self):
         """Hex name of the epoch we can send in, or None."""
-        return hexlify(self.epochs.current.id) if self.epochs.current else None
+        return self.epochs.current.name if self.epochs.current else None
 
     def group_summary(self):
         """Where we are in the ratcheting group: phase, members, epoch, head, digest. None outside of one."""
@@ -281,8 +282,7 @@ class Channel:
     # --- receiving
 
     def _dispatch(self, name, member, stream, frame, now):
-        me, others, reading, out = self.me, self.others, self.reading, self.out
-        online = self.phase == ONLINE
+        me, others, reading, out, online = self.me, self.others, self.reading, self.out, self.phase == ONLINE
         if name == me.name:
             self._own(stream, frame, now)
         elif stream == "x":
@@ -355,9 +355,8 @@ class Channel:
         batch = None if out.dirty else journal.seal(self.me.suite, out.records)
         if batch:
             return out.stored() + [(APPEND, batch)]
-        key = journal.next_key(self.me.rng)
-        parts = load("state").pack_parts(self, key)
-        journal.begin(key)
+        parts = load("state").pack_parts(self, journal.next_key(self.me.rng))
+        journal.begin()
         return out.stored() + [(STORE, parts)]
 
     def snapshot(self):
@@ -374,6 +373,7 @@ class Channel:
                 self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag, me.tag))
             if quiet is None:
                 agreed.plan(me, others, epochs, now, out)
+            if not quiet:
                 presence.soon(me, others, epochs, self.keepalive, self.ratchet.place(self.group), self.group, now)
         # Should there be no memory for the state, nothing is forgotten: the next input ends with it.
         effects = ([] if self.held else self.commit()) + out.take()
@@ -388,13 +388,13 @@ class Channel:
 
     def _next_wake(self, now, quiet):
         epochs, others, online = self.epochs, self.others, self.phase == ONLINE
-        times = [self._sweep_at, self.journal.flush_at, self.journal.until, self._confirm_at if online else None]
+        times = [self._sweep_at, self.journal.flush_at, self.journal.until, self.keepalive.due]
+        times += [self._confirm_at] + self.ratchet.times(self.group) if online else []
         if quiet is not None:
             times += [self._wake] + [s.window.gap_at for s in quiet]
         else:
-            times += [self.keepalive.due] + agreed.ends(epochs)
-            times += [] if self.phase == OFFLINE else self.reading.times(others)
+            times += agreed.ends(epochs) + ([] if self.phase == OFFLINE else self.reading.times(others))
         if online and quiet is None:
-            times += agreed.times(self.me, others, epochs, now) + self.ratchet.times(self.group)
+            times += agreed.times(self.me, others, epochs, now)
             times += [m.deadline for m in others.by_tag.values() if m.status in PRESENT]
         return min([t for t in times if t is not None] or [None])

@@ -55,6 +55,9 @@ class Message:
     (by any with the key). age: it was made at most so many seconds before it came, by our own clock, None: nothing is
     provable; historic: it is not provably recent, which is at most 2.5 keepalives."""
 
+    private = False  # for us alone (ratchet only)
+    again = False  # may have been delivered before a power cut
+
     def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch, age=None):
         self.sender = sender
         self.body = body
@@ -65,8 +68,6 @@ class Message:
         self.historic = historic
         self.epoch = epoch  # hex, or None for a note
         self.age = age
-        self.private = False  # for us alone (ratchet only)
-        self.again = False  # may have been delivered before a power cut
 
     def fields(self):
         """As stored: how old it is nobody knows by then."""

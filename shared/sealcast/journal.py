@@ -3,6 +3,8 @@
 Here are the records that every message makes, and the batches; replay.py reads both, at a start.
 """
 
+from struct import pack
+
 from .compat import const, due
 from .wire import TAG, lv, u32
 
@@ -39,9 +41,9 @@ class Journal:
             self.drawn = rng.bytes(32)
         return self.drawn
 
-    def begin(self, key):
-        """A snapshot is made, with this key in it."""
-        self.key, self.drawn, self.count, self.size, self.until = key, b"", 0, 0, None
+    def begin(self):
+        """A snapshot is made, with the next key in it."""
+        self.key, self.drawn, self.count, self.size, self.until = self.drawn, b"", 0, 0, None
 
     def plan(self, now, out):
         if self.size and self.until is None:
@@ -78,7 +80,7 @@ def header(n):
 
 def window_fields(w):
     has = 1 if not w.fresh else 0 if w.first is None else 2
-    return bytes((has,)) + u32((w.first or 0) if w.fresh else w.next) + u32(w.head)
+    return pack(">BII", has, (w.first or 0) if w.fresh else w.next, w.head)
 
 
 def window(session):

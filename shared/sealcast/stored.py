@@ -56,6 +56,7 @@ def _unpack(ch, r):
     for _ in range(r.uint(2)):
         m = _unpack_member(r, me.config["roster"] or {}, form)
         others.by_tag[m.tag] = m
+        me.topics.remember(m.name)
     for _ in range(r.uint(1)):
         ch.out.inbox.append(unpack_message(r))
     ch.ratchet.unpack(me, others, ch.group, r.take(r.uint(4)) if form > 3 else r.rest())

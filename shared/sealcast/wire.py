@@ -3,8 +3,10 @@
 Nothing here knows a key. Every parser is strict: one encoding a value, exact lengths, `Reject` on anything else.
 """
 
+from binascii import a2b_base64, b2a_base64
+
 from . import compat
-from .compat import a2b, b2a, const
+from .compat import const
 from .errors import Reject
 
 VERSION = const(1)
@@ -33,6 +35,7 @@ MAX_BODY = const(2000)
 MAX_FRAME = const(2400)
 MAX_NAME = const(48)
 U32 = 0xFFFFFFFF
+_LAST = ("", "", "AQgw", "AEIMQUYcgkosw048")  # letters of base64 whose last bits are 0, after so many of four
 
 
 def u32(n):
@@ -41,25 +44,33 @@ def u32(n):
 
 def lv(*items):
     """Length-prefix each item with 2 bytes, big endian: injective for any list. PROTOCOL.md 3.1."""
-    out = bytearray()
+    return b"".join(prefixed(*items))
+
+
+def prefixed(*items):
+    """The same in pieces."""
+    out = []
     for item in items:
-        out += len(item).to_bytes(2, "big")
-        out += item
-    return bytes(out)
+        out.append(len(item).to_bytes(2, "big"))
+        out.append(item)
+    return out
 
 
 def b64(data):
     """base64url without padding."""
-    return b2a(data).decode().rstrip("=").replace("+", "-").replace("/", "_")
+    return b2a_base64(data)[: (len(data) * 4 + 2) // 3].decode().replace("+", "-").replace("/", "_")
 
 
 def unb64(text):
     """Strict inverse of `b64`: anything `b64` would not have written is rejected."""
+    over = len(text) & 3
+    if over == 1 or over and text[-1] not in _LAST[over] or "+" in text or "/" in text or "=" in text:
+        raise Reject("topic")
     try:
-        data = a2b(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
+        data = a2b_base64(text.replace("-", "+").replace("_", "/") + "=" * (-over & 3))
     except ValueError:
         raise Reject("topic")
-    if b64(data) != text:
+    if len(data) != len(text) * 3 >> 2:  # binascii passes over what is not of its letters
         raise Reject("topic")
     return data
 
@@ -104,9 +115,13 @@ def unpad(data, limit=MAX_BODY):
 
 def unpad_asking(data):
     """-> (body, does it ask for a receipt?), of what `pad` makes in either way. Reject("padding")."""
+    n = compat.unpad(data, MAX_BODY)
+    if n >= 0:
+        return data[:n], False
     end = len(data.rstrip(b"\x00"))
-    asks = data[end - 1 : end] == b"\x81"
-    return unpad(data[: end - 1] + b"\x80" + data[end:] if asks else data), asks
+    if data[end - 1 : end] != b"\x81":
+        raise Reject("padding")
+    return unpad(data[: end - 1] + b"\x80" + data[end:]), True
 
 
 class Reader:
@@ -121,9 +136,9 @@ class Reader:
         end = self.pos + n
         if end > len(self.data):
             raise Reject(self.reason)
-        out = bytes(self.data[self.pos : end])
+        out = self.data[self.pos : end]
         self.pos = end
-        return out
+        return out if isinstance(out, bytes) else bytes(out)
 
     def uint(self, n):
         return int.from_bytes(self.take(n), "big")
@@ -144,9 +159,14 @@ class Topics:
 
     def __init__(self, rp):
         self.prefix = "zp/1/" + b64(rp) + "/"
+        self._names, self._texts = {}, {}  # base64 -> name of who is heard again and again, and back
+
+    def remember(self, name):
+        text = b64(name)
+        self._names[text], self._texts[name] = name, text
 
     def make(self, name, stream, slot=None):
-        topic = self.prefix + b64(name) + "/" + stream
+        topic = self.prefix + (self._texts.get(name) or b64(name)) + "/" + stream
         return topic if slot is None else topic + "/" + str(slot)
 
     def everyone(self, stream):
@@ -159,21 +179,16 @@ class Topics:
         """topic -> (P_i bytes, stream letter). Reject("topic") unless it is exactly one of ours."""
         if not topic.startswith(self.prefix):
             raise Reject("topic")
-        parts = topic[len(self.prefix) :].split("/")
-        if len(parts) < 2 or len(parts[1]) != 1 or parts[1] not in STREAMS:  # "" and "np" are in STREAMS, too
+        begin = len(self.prefix)
+        end = topic.find("/", begin)
+        stream, slot = topic[end + 1 : end + 2], topic[end + 2 :]
+        if end < 0 or stream not in STREAMS or not stream:  # "" is in STREAMS, too
             raise Reject("topic")
-        if parts[1] in RETAINED_SLOTS:
-            if len(parts) != 3 or len(parts[2]) > 3 or str(_slot(parts[2])) != parts[2]:
+        if stream in RETAINED_SLOTS:
+            number = slot[1:]
+            if not number.isdigit() or len(number) > 3 or slot != "/" + str(int(number)):
                 raise Reject("topic")
-        elif len(parts) != 2:
+        elif slot:
             raise Reject("topic")
-        return unb64(parts[0]), parts[1]
-
-
-def _slot(text):
-    for c in text:
-        if not "0" <= c <= "9":
-            raise Reject("topic")
-    if not text:
-        raise Reject("topic")
-    return int(text)
+        text = topic[begin:end]
+        return self._names.get(text) or unb64(text), stream

@@ -108,6 +108,10 @@ class Replay:
         self._command("drop", [part])
         return before - self.heap_bytes
 
+    def profile(self):
+        """[(file, function, calls, instructions, allocations, frames)] since the last call: firmware/qemu, profile.c."""
+        return json.loads(self._command("profile", [])[1])
+
     def step(self, step):
         count, digest = self._command(step.method, step.arguments)
         sha = hashlib.sha256()

@@ -14,6 +14,8 @@ from binascii import a2b_base64, hexlify
 import micropython
 from reproducible import hardware
 
+import qemu
+
 # ruff: noqa: UP
 
 
@@ -48,7 +50,7 @@ def main():
     gc.collect()
     print("ready", bare, gc.mem_alloc(), gc.mem_free())
     import sealcast.smmp.order  # noqa: F401  loaded with the first channel that is in a group: no part of a member's state
-    messages = []
+    messages, table = [], None
     while True:
         size = read(2)
         method, arguments = json.loads(read(size[0] << 8 | size[1]))
@@ -67,6 +69,14 @@ def main():
             channel.journal.room = 2048  # as group.ROOM
             gc.collect()
             print("done", 0, gc.mem_alloc() - before, "-")
+            continue
+        if method == "profile":  # from now on, and what there is since the last time
+            if not table:
+                table = bytearray(16384)
+                qemu.profile(table)
+            shares = qemu.profiled()
+            print("done", 0, 0, json.dumps(shares).replace(" ", ""))
+            shares = None
             continue
         if method == "drop":  # how much of the heap is one part's
             setattr(channel, arguments[0], None)

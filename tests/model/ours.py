@@ -34,7 +34,7 @@ class Member:
     def send(self, text):
         """-> (frame, state after)."""
         r_new = os.urandom(32)
-        frame = smmp.seal(suite, self.state, self.static, os.urandom(24), r_new, text)
+        frame = smmp.seal(suite, self.state, self.static, os.urandom(24), r_new, text)[0]
         return frame, r_new
 
     def receive(self, frame, r_new=None):

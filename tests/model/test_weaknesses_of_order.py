@@ -120,7 +120,7 @@ def test_24_ours_the_identities_are_in_the_headers():
     fields = ("group", "tags", "R", "epoch", "head", "RK", "HK", "NHK", "mk", "v", "digest")
     as_carol = smmp.State(*[getattr(after, f) for f in fields[:3]], 2, evil, *[getattr(after, f) for f in fields[3:]])
     with pytest.raises(Reject, match="undecryptable"):
-        bob.receive(smmp.seal(suite, as_carol, alice.static, os.urandom(24), os.urandom(32), b"I, carol"))
+        bob.receive(smmp.seal(suite, as_carol, alice.static, os.urandom(24), os.urandom(32), b"I, carol")[0])
 
 
 # --- 26: values of low order
@@ -138,6 +138,6 @@ def test_26_ours_it_is_refused():
     alice, bob, mallory = ours.group(3)
     with pytest.raises(Reject, match="neutral"):
         alice.receive(
-            smmp.seal(suite, mallory.state, mallory.static, os.urandom(24), os.urandom(32), b"hello", bytes(32))
+            smmp.seal(suite, mallory.state, mallory.static, os.urandom(24), os.urandom(32), b"hello", bytes(32))[0]
         )
     assert na.crypto_scalarmult_base(alice.state.r) == alice.state.R[0]

@@ -42,7 +42,7 @@ def _sealed(world, client, g):
     lead = b"\xff" + u32(client.channel.me.session.lamport) + u32(g.outgoing.count) + bytes(5)
     return smmp.seal(
         world.suite, g.state, _statics(client), world.random.randbytes(24), world.random.randbytes(32), lead + body
-    )
+    )[0]
 
 
 def _close(world, g, unsigned):
@@ -176,7 +176,7 @@ def _low(world, client, g):
     u = world.random.choice((bytes(32), b"\x01" + bytes(31), b"\xec" + b"\xff" * 30 + b"\x7f"))
     return smmp.seal(
         world.suite, g.state, _statics(client), world.random.randbytes(24), world.random.randbytes(32), message, u
-    )
+    )[0]
 
 
 def _false_key(world, client, g):

@@ -184,7 +184,7 @@ def test_the_sender_of_a_transcript_could_be_its_receiver():
 
     for k in range(3):
         r = bytes([10 + k]) * 32
-        message = smmp.seal(sodium, alice, both, bytes([k]) * 24, r, b"I, alice, promise %d" % k)
+        message = smmp.seal(sodium, alice, both, bytes([k]) * 24, r, b"I, alice, promise %d" % k)[0]
         _, _, alice = smmp.open_frame(sodium, alice, both, message, r)
         j, text, bob = smmp.open_frame(sodium, bob, both, message)
         assert (j, text) == (0, b"I, alice, promise %d" % k)

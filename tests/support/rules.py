@@ -17,6 +17,7 @@ from sealcast.journal import HEAD
 from sealcast.rare import load
 from sealcast.smmp.group import AHEAD
 from sealcast.smmp.packages import BELIEVED
+from sealcast.wire import AGREEMENT
 
 OUTWARD = (PUBLISH, MESSAGE, CONNECT)
 CALLS = ("start", "connecting", "connected", "disconnected", "acked", "receive", "tick", "send", "change_group",
@@ -51,7 +52,8 @@ def pieces(ch):
                 ours.append(undo.own)
         for p in ours:
             found += (p.secret, p.t)
-            states.append(p.after)
+            if p.kind == AGREEMENT:  # a message's is made again after a restart
+                states.append(p.after)
         for state in states:
             if state:
                 found += (state.r, state.RK, state.HK, state.NHK, state.mk, state.v)

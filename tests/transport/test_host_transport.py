@@ -3,13 +3,18 @@ mosquitto: DESIGN section 4 stands on what is checked here.
 """
 
 import asyncio
+import gc
 import signal
+import socket
 import subprocess
+import sys
+import threading
 
 import pytest
 
 from host_support import Child, free_port, mosquitto, start_broker
 from sealcast_host.member.mqtt import LinkError, MqttTransport, tls_context
+from sealcast_host.member.mqttclient import Client
 
 KINDS = [
     "embedded",
@@ -219,6 +224,30 @@ def test_a_wrong_name_is_told_apart_from_a_closed_port():
         return e.value.kind
 
     assert run(go()) == "name"
+
+
+def test_who_is_stopped_while_a_thread_still_connects_says_nothing_more(monkeypatch):
+    """The thread has its socket when all tasks are cancelled, and the loop is gone when the socket is."""
+    said, cancelled = [], threading.Event()
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    monkeypatch.setattr(asyncio.BaseEventLoop, "default_exception_handler", lambda loop, about: said.append(about))
+    connect = Client._client_connect
+    monkeypatch.setattr(Client, "_client_connect", lambda client: (cancelled.wait(60), connect(client)))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        async def stopped():
+            await link(server.getsockname()[1])
+
+        async def main():
+            task = asyncio.create_task(stopped())
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            cancelled.set()
+
+        asyncio.run(main())
+        gc.collect()
+    assert said == []
 
 
 def test_calls_before_connecting_fail_as_a_lost_link():

@@ -135,7 +135,7 @@ class MqttTransport:
             await client.__aenter__()
         except asyncio.CancelledError:
             # aiomqtt leaves the socket with the loop, and its callback fails on what was cancelled: let go of both.
-            client._client.on_disconnect = None
+            client.left, client._client.on_disconnect = True, None
             hang_up(client)
             raise
         except (aiomqtt.MqttError, ValueError, UnicodeError) as e:

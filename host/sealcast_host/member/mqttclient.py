@@ -46,6 +46,7 @@ class Client(aiomqtt.Client):
         self._unread = b""  # came from the socket, and was not asked for yet
         self._flushing = self._writing = False
         self._thread = threading.get_ident()
+        self.left = False  # does nobody want this connection any more?
         self.v5 = protocol is V5
         self.largest: int | None = None  # packet in bytes that the broker takes, when it says so
         clean: dict[str, Any] = {"clean_start": True} if self.v5 else {"clean_session": True}
@@ -180,6 +181,9 @@ class Client(aiomqtt.Client):
                 self._broken(e)
 
         def opened() -> None:
+            if self.left:  # while the thread still connected
+                plain.close()
+                return
             self._loop.add_reader(sock.fileno(), read)
             self._misc_task = self._loop.create_task(self._misc_loop())
 

@@ -23,7 +23,8 @@ REJOIN = const(3)  # cannot catch up
 FORKED = const(4)  # ours and theirs both went on: a person must look
 PHASE = {NONE: "none", SYNC: "sync", LIVE: "live", REJOIN: "rejoin", FORKED: "forked"}
 
-REST = const(0)  # stage of a search that is none; the others stand in sync.py
+REST = const(0)  # stage of a search that is none; most others stand in sync.py
+CALM = const(8)  # LIVE, and nobody says that the group is elsewhere
 
 SLOTS = const(64)  # retained slots of accepted frames: how far a member may fall behind
 AHEAD = const(2)  # published ahead, so that a sleeping member survives two agreements
@@ -60,14 +61,13 @@ class Packages:
 class Pending:
     """Our frame on its way: kept, byte for byte, until it or another one is accepted."""
 
-    def __init__(self, kind, frame, secret=None, entry=None, t=None, after=None, public=None):
+    def __init__(self, kind, frame, secret=None, entry=None, t=None, after=None):
         self.kind = kind
         self.frame = frame
         self.secret = secret  # r_new of a ratchet frame
-        self.public = public  # its R_new
         self.entry = entry  # what to seal again should another frame win: as in the queue; None for an agreement
         self.t = t  # a private message's next secret
-        self.after = after  # an agreement's State
+        self.after = after  # the State to come; of a message not stored, and None after a restart
 
 
 class Outgoing:
@@ -192,6 +192,7 @@ class Group:
     def __init__(self, me):
         self.name = siv(me.suite, me.keys.ckey, b"group", me.config.get("group", "main").encode())
         self.id = self.name[:16]
+        me.topics.remember(self.name)
         self.phase = NONE
         self.state = None
         self.undo = None

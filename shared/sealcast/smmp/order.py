@@ -13,7 +13,7 @@ from ..rare import load, need
 from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
 from . import outgoing, private, ratchet
-from .group import AHEAD, LIVE, NONE, PHASE, REJOIN, SLOTS, STEP_MS, SYNC, Group, Undo, own_tag, static, statics
+from .group import AHEAD, CALM, LIVE, NONE, PHASE, REJOIN, SLOTS, STEP_MS, SYNC, Group, Undo, own_tag, static, statics
 from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, publish, wrapped
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
@@ -30,7 +30,7 @@ def begin(me):
 
 def pieces(group):
     """The group's part of the stored state, as a list of bytes."""
-    return load("smmp.state").pack(group)
+    return load("smmp.state").pieces(group)
 
 
 def unpack(me, members, group, data):
@@ -148,7 +148,7 @@ def need_tick(group, now):
     s = group.search
     if due(s.deadline, now):
         need_search(group)
-    if due(s.ask_at, now) or _answers_due(s, now):
+    if due(s.ask_at, now) or [at for _, at, _ in s.answers if now >= at]:
         need("smmp.heads")
     if due(group.change.at, now) and not group.outgoing.pending:
         need_agreements()
@@ -179,15 +179,11 @@ def need_packages():
     need("smmp.packages")
 
 
-def _answers_due(s, now):
-    return [at for _, at, _ in s.answers if now >= at]
-
-
 def tick(me, members, group, now, out):
     s = group.search
     if due(s.ask_at, now):
         load("smmp.heads").ask(me, members, group, now, out)
-    if _answers_due(s, now):
+    if [at for _, at, _ in s.answers if now >= at]:
         load("smmp.heads").answer(me, members, group, now, out)
     if due(s.deadline, now):
         load("smmp.sync").late(me, members, group, now, out)
@@ -216,6 +212,9 @@ def receive(me, members, group, stream, payload, now, out):
     kind = frame[1]
     if kind not in (AGREEMENT, RATCHET) and (kind != CONTROL or stream == "e"):
         raise Reject("kind")
+    calm = stream == "e" and group.search.stage == CALM
+    if calm and group.recent.get(frame_epoch(frame), (None,))[0] == frame:
+        raise Reject("duplicate")  # the slot of what came live
     if not me.suite.equal(payload, wrapped(me, group, frame)):
         raise Reject("forged")
     if kind == CONTROL:
@@ -231,6 +230,8 @@ def receive(me, members, group, stream, payload, now, out):
         load("smmp.membership").from_outside(me, members, group, frame, stream == "g", now, out)
     elif kind == AGREEMENT and group.entry and _invites(me, members, group, frame):
         load("smmp.membership").from_outside(me, members, group, frame, stream == "g", now, out)
+    elif calm:
+        raise Reject("outside")
     elif stream == "e":
         if kind == AGREEMENT:
             need_agreements()
@@ -282,9 +283,9 @@ def live(me, members, group, frame, now, out):
 
 def accept(me, members, group, frame, now, out):
     """The next frame, whatever its kind. Raises Reject; nothing has changed then."""
-    if not ratchet.authentic(me.suite, frame, group.state.v):
-        raise Reject("bad_hmac")
     if frame[1] == AGREEMENT:
+        if not ratchet.authentic(me.suite, frame, group.state.v):
+            raise Reject("bad_hmac")
         need_agreements()
         load("smmp.membership").in_order(me, members, group, frame, now, out)
     else:
@@ -293,8 +294,10 @@ def accept(me, members, group, frame, now, out):
 
 def _message(me, members, group, frame, now, out):
     suite, st, mine = me.suite, group.state, group.outgoing.own(frame)
-    secret, public = (mine.secret, mine.public) if mine else (None, None)
-    j, m, after = ratchet.open_frame(suite, st, statics(me, members, group), frame, secret, public)
+    if mine and mine.after:
+        j, m, after = st.index, mine.entry[0], mine.after
+    else:
+        j, m, after = ratchet.open_frame(suite, st, statics(me, members, group), frame, mine.secret if mine else None)
     sender, number, at, secret_text = own_tag(members, st.tags[j]), m[1:NUMBERED], outgoing.text_at(m), None
     kind, text = (m[0], m[at:]) if at else (None, b"")
     asks = kind in (ASKING, PRIVATE_ASKING)
@@ -388,8 +391,7 @@ def write_slot(me, group, out):
 
 def win_slot(me, group, out):
     """It is ours: see to it that it gets there."""
-    outbox = out.outbox
-    if len(outbox.entries) >= outbox.limit:
+    if len(out.outbox.entries) >= out.outbox.limit:
         write_slot(me, group, out)
         return
     topic, payload = me.topics.make(group.name, "e", (group.state.epoch - 1) % SLOTS), wrapped(me, group, group.last)

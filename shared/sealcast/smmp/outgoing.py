@@ -103,8 +103,8 @@ def flush(me, members, group, now, out):
         text = private.seal(me.suite, group.pairs[to], st.epoch, me.tag, nonce, t, text)
     r_new = me.rng.bytes(32)
     R_new = me.suite.x25519_base(r_new)
-    frame = ratchet.seal(me.suite, st, statics(me, members, group), nonce, r_new, lead + text, R_new)
-    submit(me, group, Pending(RATCHET, frame, r_new, entry, t, None, R_new), now, out)
+    frame, after = ratchet.seal(me.suite, st, statics(me, members, group), nonce, r_new, lead + text, R_new)
+    submit(me, group, Pending(RATCHET, frame, r_new, entry, t, after), now, out)
 
 
 def submit(me, group, pending, now, out):
@@ -122,7 +122,7 @@ def accepted(me, group, now, out):
     if token:
         out.settled(token)
     o.pending.entry = (lead, text, to, 0)  # should it be rolled back it waits again, and nobody for it
-    o.pending = None
+    o.pending.after = o.pending = None
     o.refresh_at = _some_day(me, now)
 
 
@@ -144,6 +144,7 @@ def requeue(group, now, out):
     o = group.outgoing
     p, o.pending = o.pending, None
     if p and p.entry:
+        p.after = None
         o.queue.insert(0, p.entry)
     elif p:
         group.change.again(now)

@@ -42,10 +42,13 @@ class Column:
 
     def find(self, value):
         """Its place, -1 when it is not here."""
-        for i in range(len(self)):
-            if self[i] == value:
-                return i
-        return -1
+        at = self.data.find(value)
+        while at > 0 and at % self.size:
+            at = self.data.find(value, at + 1)
+        return at // self.size
+
+    def __contains__(self, value):
+        return self.find(value) >= 0
 
     def index(self, value):
         i = self.find(value)
@@ -115,8 +118,8 @@ def _advance(suite, st, j, R_new, message, r):
 
 
 def seal(suite, st, static, nonce, r_new, message, R_new=None):
-    """Our message -> frame. nonce: 24 fresh bytes; r_new: a fresh secret, kept by the caller until the frame is
-    accepted.
+    """Our message -> (frame, State after). nonce: 24 fresh bytes; r_new: a fresh secret, kept by the caller until the
+    frame is accepted.
 
     static(tag) -> X25519 of our identity's secret and that member's pinned B. R_new: the public key of r_new, when it
     is there already. N + 1 scalar multiplications: one a header, R_new, and the root's. st.epoch is below MAX_EPOCH.
@@ -132,7 +135,9 @@ def seal(suite, st, static, nonce, r_new, message, R_new=None):
     lead = header(RATCHET, st.group, st.epoch) + st.head
     unsigned = suite.ratchet_frame(z, statics, st.HK, st.digest, st.mk, lead, nonce, R_new, message, j)
     after = _advance(suite, st, j, R_new, message, r_new)
-    return close(suite, unsigned + derive(suite, after.RK, b"sc/ck", unsigned)[:TAG], st.v)
+    frame = close(suite, unsigned + derive(suite, after.RK, b"sc/ck", unsigned)[:TAG], st.v)
+    after.head = frame_hash(suite, frame)
+    return frame, after
 
 
 def close(suite, frame, v):
@@ -145,7 +150,7 @@ def authentic(suite, frame, v):
     return suite.equal(frame[-TAG:], derive(suite, v, b"sc/fm", frame[:-TAG])[:TAG])
 
 
-def open_frame(suite, st, static, frame, r_new=None, R_new=None):
+def open_frame(suite, st, static, frame, r_new=None):
     """A ratchet frame on the state it was made for -> (j, message, State after). r_new: ours, when the frame is our
     own.
 
@@ -175,7 +180,7 @@ def open_frame(suite, st, static, frame, r_new=None, R_new=None):
             raise Reject("undecryptable")
         high_order(R_new)  # else no header could be sealed to P_j any more
     else:
-        R_new = R_new or suite.x25519_base(r_new)
+        R_new = suite.x25519_base(r_new)
     padded = suite.ratchet_body(st.mk, frame)
     if padded is None:
         raise Reject("undecryptable")

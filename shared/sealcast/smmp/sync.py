@@ -15,7 +15,7 @@ from ..compat import const
 from ..errors import Reject
 from ..rare import load
 from . import order, outgoing
-from .group import FORKED, LIVE, NONE, REJOIN, SYNC
+from .group import CALM, FORKED, LIVE, NONE, REJOIN, SYNC
 from .ratchet import frame_epoch, frame_hash, frame_prev
 
 # Stages of a search. In no group, offline or forked: REST.
@@ -26,7 +26,6 @@ FETCH = const(4)  # the group is ahead: reading the next slots
 NEED = const(5)  # asked the others for the next frame
 BACK = const(6)  # looking for the frame that should stand in our last one's place
 BACK_NEED = const(7)  # asked the others for it
-CALM = const(8)  # LIVE
 DOUBT = const(9)  # LIVE, and somebody says that the group is elsewhere
 OUT = const(10)  # REJOIN: asked to be taken in again
 STAGES = ("REST", "FOUNDING", "ASKED", "ALONE", "FETCH", "NEED", "BACK", "BACK_NEED", "CALM", "DOUBT", "OUT")

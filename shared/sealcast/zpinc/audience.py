@@ -13,21 +13,18 @@ def choose(me, awake, epoch, place, tags, mode, to, least):
     that will do, the settings' `min_secrecy` apart. Raises NotReady, NoConversation, TooWeak.
     """
     least = max(_rank(least or "note"), _rank(me.config.get("min_secrecy") or "note"))
-    ways = {name: _reach(awake, name, epoch, place, tags, to) for name in MODES}
     if mode is None and to is not None:
         mode = "ratchet"
-    if mode is None:
-        mode = "note"
-        if epoch and ways["conversation"].audience and not ways["conversation"].missing:
-            mode = "conversation"
-        if place and not ways["ratchet"].missing:
-            mode = "ratchet"
-    elif mode == "conversation" and (epoch is None or not ways[mode].audience):
+    for name in (mode,) if mode else ("ratchet", "conversation", "note"):
+        way = _reach(awake, name, epoch, place, tags, to)
+        if not way.missing and (place if name == "ratchet" else epoch and way.audience):
+            break
+    if mode == "conversation" and (epoch is None or not way.audience):
         raise NoConversation("no conversation with anybody awake yet: wait for the event rekeyed, or send a note")
-    if _rank(mode) < least:
-        who = ", ".join(ways[MODES[least]].missing) or "nobody awake is in it"
+    if _rank(way.mode) < least:
+        who = ", ".join(_reach(awake, MODES[least], epoch, place, tags, to).missing) or "nobody awake is in it"
         raise TooWeak("min_secrecy asks for %s, which does not reach all (%s): wait, or lower it" % (MODES[least], who))
-    return ways[mode]
+    return way
 
 
 def _rank(mode):

@@ -4,7 +4,7 @@ A frame is header || nonce || box || mac. The mac, under a key that all members 
 before any chain is moved; the chain is then moved on a copy, and kept only when the box opens.
 """
 
-from ..compat import const
+from ..compat import const, hexlify
 from ..crypto.signing import sign
 from ..errors import Reject
 from ..wire import CONVERSATION, HEADER, NONCE, TAG, check, header
@@ -19,6 +19,7 @@ class Epoch:
     def __init__(self, hid, hk, parties, chains, skipped=None):
         self.hid = hid
         self.id = hid[:16]
+        self.name = hexlify(self.id)  # for people
         self.hk = hk
         self.parties = parties
         self.chains = chains  # index -> [key, next number], of the sender
@@ -53,8 +54,8 @@ class Epoch:
         return suite.seal_frame(moved[:32], head, ad[HEADER:], me.rng.nonce(ad, pt), pt, self.hk)
 
     def open(self, keys, frame, tag):
-        """frame -> (ad, number, pt, commit). Nothing has changed until `commit()` is called: -> what it skipped, None
-        when the key had been skipped before.
+        """frame -> (ad, pt, i, number, key, skipped). Nothing has changed: the last four are for `move`, or for `use`
+        when key is None, and had been skipped before.
 
         Raises Reject("forged" | "members" | "duplicate" | "window").
         """
@@ -62,20 +63,22 @@ class Epoch:
         suite, place = keys.suite, keys.place(tag)
         if len(frame) < HEADER + NONCE + 2 * TAG or not suite.genuine_frame(self.hk, frame, place):
             raise Reject("forged")
-        ad, number, sealed = frame[:HEADER] + place, int.from_bytes(frame[18:HEADER], "big"), frame[:-TAG]
-        i = self.index(tag)
-        key, at = self.chains[i]
+        number, i = int.from_bytes(frame[18:HEADER], "big"), self.index(tag)
+        at = self.chains[i][1]
         if number < at:
-            mk = self.skipped.get((i, number))
+            mk, key, skipped = self.skipped.get((i, number)), None, None
             if mk is None:
                 raise Reject("duplicate")
-            return ad, number, _opened(suite, mk, sealed, place), lambda: self.use(i, number)
-        if number - at > MAX_JUMP:
+        elif number - at > MAX_JUMP:
             raise Reject("window")
-        key, skipped = self._ahead(suite, i, number)
-        moved = suite.chain(key, 0, 1)
-        pt = _opened(suite, moved[:32], sealed, place)
-        return ad, number, pt, lambda: self.move(i, moved[32:], number + 1, skipped)
+        else:
+            key, skipped = self._ahead(suite, i, number)
+            moved = suite.chain(key, 0, 1)
+            mk, key = moved[:32], moved[32:]
+        pt = suite.open_frame(mk, frame[:-TAG], place)
+        if pt is None:
+            raise Reject("forged")
+        return frame[:HEADER] + place, pt, i, number, key, skipped
 
     def skip(self, suite, tag, number):
         """All below `number` has been sent -> (first, last) that we have not got, or None. Its keys are kept, too."""
@@ -108,13 +111,12 @@ class Epoch:
         self.skipped.pop((i, number))
 
     def move(self, i, key, number, skipped):
-        """A chain goes on -> skipped: [((i, number), key)], which are kept."""
+        """A chain goes on. skipped: [((i, number), key)], which are kept."""
         self.chains[i] = [key, number]
         for where, mk in skipped:
             self.skipped[where] = mk
         while len(self.skipped) > MAX_SKIPPED:
             self.skipped.pop(self._least())
-        return skipped
 
     def _least(self):
         """The skipped key to give up: the oldest of the sender that has most, so that nobody pushes out another's."""
@@ -122,10 +124,3 @@ class Epoch:
         for i, _ in self.skipped:
             count[i] = count.get(i, 0) + 1
         return min(self.skipped, key=lambda w: (-count[w[0]], w[1]))
-
-
-def _opened(suite, mk, sealed, place):
-    pt = suite.open_frame(mk, sealed, place)
-    if pt is None:
-        raise Reject("forged")
-    return pt

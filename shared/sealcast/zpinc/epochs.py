@@ -5,7 +5,7 @@ How members agree on one is rekey.py's business, its mathematics cpace.py's: bot
 work on, and what is asked after every input.
 """
 
-from ..compat import const, due, hexlify
+from ..compat import const, due
 from ..errors import Reject
 from ..rare import load
 from .me import CONVERSATIONS
@@ -211,7 +211,7 @@ def _apart(members, epochs, now, out):
         epochs.apart_at = now + APART_MS
     elif now >= epochs.apart_at:
         epochs.apart_at = None
-        out.event("apart", {"epoch": hexlify(e.id), "from": sorted([m.uid for m in said])})
+        out.event("apart", {"epoch": e.name, "from": sorted([m.uid for m in said])})
         retire(epochs, now, out)
         out.event("rekeyed", {"epoch": None, "members": []})
 

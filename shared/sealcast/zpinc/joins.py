@@ -268,6 +268,7 @@ def admit(me, members, reading, places, member, join, online, now, out):
         member.public = join.public
         out.event("pinned", {"uid": member.uid})
     members.by_tag[member.tag] = member
+    me.topics.remember(member.name)
     members.note(join.order)
     out.dirty = True
     for s in former:

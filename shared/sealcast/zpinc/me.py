@@ -54,6 +54,7 @@ class Me:
         self.keys = Keys(self.suite, root, self.channel)
         self.topics = Topics(self.keys.rp)
         self.name = self.keys.name(self.uid.encode())
+        self.topics.remember(self.name)
         self.tag = self.name[:16]
         self.session = None
         self.full = False  # has the channel no place for us?

@@ -1,6 +1,5 @@
 """Messages in and out: notes and conversations. PROTOCOL.md sections 7, 10, 11."""
 
-from ..compat import hexlify
 from ..crypto.signing import check, received
 from ..effects import Message
 from ..journal import chain, used, window
@@ -96,18 +95,20 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     if epochs.running():
         need("zpinc.rekey", "zpinc.cpace")
     signed = me.config["sign"]
-    ad, number, pt, commit = epoch.open(me.keys, frame, member.tag)
-    i = epoch.index(member.tag)
+    ad, pt, i, number, key, skipped = epoch.open(me.keys, frame, member.tag)
     session = member.session(epoch.parties[i][1])
     if signed:
         pt = check(me.suite, session.S, ad, pt, epoch.hid)
     r = Reader(pt)
     time, marks, (body, asks) = r.uint(4), heard.read(r), unpad_asking(r.rest())
     expected = epoch.chains[i][1]
-    skipped = commit()
+    if key is None:
+        epoch.use(i, number)
+    else:
+        epoch.move(i, key, number + 1, skipped)
     epoch.messages += 1
     if epoch in (epochs.current, epochs.previous):  # the others are not stored
-        out.record(used(epoch, i, number) if skipped is None else chain(epoch, i, skipped))
+        out.record(used(epoch, i, number) if key is None else chain(epoch, i, skipped))
     if number > expected:
         missing(member, (expected, number - 1), "conversation", out)
     if epoch is epochs.current:
@@ -117,6 +118,6 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     origin = "member" if signed else "group"
     age = heard.age(members.heard.since(marks), now)
     live = heard.is_live(age, me.config)
-    out.deliver(Message(member.uid, body, "conversation", origin, time, number, not live, hexlify(epoch.id), age))
+    out.deliver(Message(member.uid, body, "conversation", origin, time, number, not live, epoch.name, age))
     if asks:
         out.owe(True, received(me.suite, member.tag, frame))

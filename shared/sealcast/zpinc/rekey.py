@@ -1,6 +1,6 @@
 """Agreeing on a new epoch: propose, take part, answer, give up. PROTOCOL.md sections 9.2, 9.3 and 9.5."""
 
-from ..compat import const, due, hexlify
+from ..compat import const, due
 from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
 from ..rare import load
@@ -151,7 +151,7 @@ def _adopt(members, epochs, now, out):
                 m.strikes = m.silent_until = 0
     a.Z = a.X = ()  # what is left is for answering those who still wait
     a.early = {}
-    out.event("rekeyed", {"epoch": hexlify(epochs.current.id), "members": [p[2] for p in epochs.current.parties]})
+    out.event("rekeyed", {"epoch": epochs.current.name, "members": [p[2] for p in epochs.current.parties]})
 
 
 def receive(me, members, epochs, member, ad, sid, attempt, pt, now, out):

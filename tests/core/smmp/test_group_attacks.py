@@ -64,7 +64,7 @@ def test_an_organizer_that_names_a_false_key_for_another_cannot_speak_as_it():
     lead = b"\xff" + u32(1) + u32(1) + bytes(5)
     forged = smmp.seal(
         suite, as_cem, statics(ann.me, ann.others, ann.group), hardware(24), hardware(32), lead + b"I am cem"
-    )
+    )[0]
     assert refused(room, bob, forged) == "undecryptable"
     assert not [h for h in room.heard if h[1] == "cem"]
 
@@ -140,7 +140,7 @@ def test_a_removed_member_does_not_roll_its_removal_back():
     st = cem.group.state
     g = cem.group
     lead = b"\xff" + u32(1) + u32(99) + bytes(5)
-    own = smmp.seal(suite, st, statics(cem.me, cem.others, g), hardware(24), hardware(32), lead + b"still here")
+    own = smmp.seal(suite, st, statics(cem.me, cem.others, g), hardware(24), hardware(32), lead + b"still here")[0]
     head = smmp.frame_hash(suite, own)
     payload = wrapped(cem.me, g, own)
     room.do("ann", "change_group", "remove", ["cem"])
@@ -236,7 +236,7 @@ def test_a_low_order_key_in_a_message_an_agreement_or_inside_a_private_one():
     for u in LOW:
         frame = smmp.seal(
             suite, bob.group.state, statics(bob.me, bob.others, bob.group), hardware(24), hardware(32), lead, u
-        )
+        )[0]
         before = ann.group.state
         assert refused(room, ann, frame) == "neutral" and ann.group.state is before
         for field in ("W", "R"):

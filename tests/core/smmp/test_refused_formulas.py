@@ -43,7 +43,7 @@ def message():
     ann, bob = room.members["ann"], room.members["bob"]
     lead = b"\xff" + u32(1) + u32(50) + bytes(5)
     st = bob.group.state
-    frame = smmp.seal(suite, st, statics(bob.me, bob.others, bob.group), hardware(24), hardware(32), lead + b"x")
+    frame = smmp.seal(suite, st, statics(bob.me, bob.others, bob.group), hardware(24), hardware(32), lead + b"x")[0]
     return room, statics(ann.me, ann.others, ann.group), ann.group.state, frame
 
 

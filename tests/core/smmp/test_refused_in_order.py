@@ -5,6 +5,7 @@ PROTOCOL.md 17.4 and 18, on CPython and MicroPython. Every frame goes through Ch
 
 from check import raises
 from insider import agreement, control_of, refuses, same, three
+from sealcast import rare
 from sealcast.errors import Reject
 from sealcast.smmp import heads, order, sync
 from sealcast.smmp import ratchet as smmp
@@ -23,7 +24,7 @@ def made_by(room, uid, number=50):
     lead = b"\xff" + u32(1) + u32(number) + bytes(5)
     return smmp.seal(
         suite, ch.group.state, statics(ch.me, ch.others, ch.group), hardware(24), hardware(32), lead + b"x"
-    )
+    )[0]
 
 
 def changed(data, at):
@@ -73,6 +74,20 @@ def test_an_accepted_frame_again_and_one_that_came_second():
     refuses(room, "ann", "g", wrapped(bob.me, bob.group, second), "late")
     room.advance(20000)
     assert same(room, "ann", "bob", "cem") and len(room.heard) == 2
+
+
+def test_the_slot_of_what_came_live_loads_no_code_and_no_other_slot_moves_who_is_calm():
+    room = three()
+    bob, cem = room.members["bob"], room.members["cem"]
+    room.say("ann", b"first")
+    rare._fresh.clear()
+    refuses(room, "cem", "e", wrapped(bob.me, bob.group, bob.group.last), "duplicate", bob.group.state.epoch - 1)
+    assert set(rare._fresh) <= {"smmp.state"}  # which the test itself uses
+    frame = header(smmp.RATCHET, bob.group.id, bob.group.state.epoch) + bob.group.state.head + hardware(64)
+    refuses(room, "cem", "e", wrapped(bob.me, bob.group, frame), "outside", bob.group.state.epoch)
+    refuses(room, "cem", "e", changed(wrapped(bob.me, bob.group, bob.group.last), -1), "duplicate", 1)
+    refuses(room, "cem", "e", changed(wrapped(bob.me, bob.group, frame), -1), "forged", 1)
+    assert cem.group.search.stage == sync.CALM and same(room, "ann", "bob", "cem")
 
 
 def test_a_frame_that_stands_on_another_state():

@@ -328,7 +328,7 @@ class Insider:
             text = private.seal(suite, g.pairs[to], st.epoch, self.me.tag, nonce, draw.data(32), text[:500])
             text = text[: draw.one((0, 15, 16, 17, 31, 32, 33, 63, 64, 2000, 2000))]
         m = varied(draw, [bytes((kind,)), number, u32(draw.number())] + self._heard(draw) + [text])[:1270]
-        frame = ratchet.seal(suite, st, statics(self.me, self.ch.others, g), nonce, draw.data(32), m)
+        frame, _ = ratchet.seal(suite, st, statics(self.me, self.ch.others, g), nonce, draw.data(32), m)
         if draw.below(2):
             if self.false:
                 frame = frame[:-1] + bytes((frame[-1] ^ 1,))

@@ -65,12 +65,15 @@ static MP_DEFINE_CONST_OBJ_TYPE(disk_type, MP_QSTR_Disk, MP_TYPE_FLAG_NONE, loca
 static const mp_obj_base_t disk_obj = { &disk_type };
 
 extern const mp_obj_fun_builtin_fixed_t watch_largest_obj, watch_limit_obj, watch_idle_us_obj;  // watch.c
+extern const mp_obj_fun_builtin_fixed_t profile_profile_obj, profile_profiled_obj;  // profile.c
 
 static const mp_rom_map_elem_t qemu_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_qemu) },
     { MP_ROM_QSTR(MP_QSTR_disk), MP_ROM_PTR(&disk_obj) },
     { MP_ROM_QSTR(MP_QSTR_largest), MP_ROM_PTR(&watch_largest_obj) },
     { MP_ROM_QSTR(MP_QSTR_limit), MP_ROM_PTR(&watch_limit_obj) },
+    { MP_ROM_QSTR(MP_QSTR_profile), MP_ROM_PTR(&profile_profile_obj) },
+    { MP_ROM_QSTR(MP_QSTR_profiled), MP_ROM_PTR(&profile_profiled_obj) },
     { MP_ROM_QSTR(MP_QSTR_idle_us), MP_ROM_PTR(&watch_idle_us_obj) },
 };
 static MP_DEFINE_CONST_DICT(qemu_globals, qemu_globals_table);

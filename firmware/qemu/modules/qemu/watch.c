@@ -11,8 +11,10 @@ void *__real_gc_alloc(size_t n, unsigned int flags);
 void *__real_gc_realloc(void *old, size_t n, bool move);
 
 static size_t largest, limit;
+extern uint32_t profile_allocations;  // profile.c
 
 static bool refused(size_t n) {
+    profile_allocations += n > MICROPY_BYTES_PER_GC_BLOCK;
     if (n > largest) {
         largest = n;
     }
