@@ -13,8 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "tests"), str(ROOT / "tests" / "support"), str(ROOT / "tests" / "native"),
-                    str(ROOT / "host"), str(ROOT / "firmware")]  # fmt: skip
+    folders = ("shared", "tests", "tests/support", "tests/native", "host", "firmware")
+    sys.path[:0] = [str(ROOT / folder) for folder in folders]
 
 from benchmarks.protocol import BODY, complete_group  # noqa: E402
 
