@@ -24,7 +24,10 @@ def ristretto_sub(P: bytes, Q: bytes, out: bytearray | None = None) -> bytes:
 def scalar_reduce(b: bytes, out: bytearray | None = None) -> bytes:
     """64 bytes, little endian, mod l. May be zero: the caller tries again."""
 def bd_key(A: bytes, xs: bytes, out: bytearray | None = None) -> bytes | None:
-    """Burmester-Desmedt: K from A = n y_i Z_(i-1), xs = X_i .. X_(i-1) (n >= 2); None if the X do not sum to zero."""
+    """Burmester-Desmedt: K from A = n y_i Z_(i-1) and xs = X_i .. X_(i-1) (n >= 2).
+
+    None if the X do not sum to zero.
+    """
 def ed25519_verify(public: bytes, sig: bytes, msg: bytes) -> bool:
     """Cofactorless, S < l, canonical encodings, no small-order points."""
 def ristretto_valid(P: bytes) -> bool:

@@ -175,7 +175,10 @@ static mp_obj_t scalar_reduce(size_t n_args, const mp_obj_t *args) {
 SC_FUNCTION(scalar_reduce, 1, 2);
 
 /// def bd_key(A: bytes, xs: bytes, out: bytearray | None = None) -> bytes | None:
-///     """Burmester-Desmedt: K from A = n y_i Z_(i-1), xs = X_i .. X_(i-1) (n >= 2); None if the X do not sum to zero."""
+///     """Burmester-Desmedt: K from A = n y_i Z_(i-1) and xs = X_i .. X_(i-1) (n >= 2).
+///
+///     None if the X do not sum to zero.
+///     """
 static mp_obj_t bd_key(size_t n_args, const mp_obj_t *args) {
     return compute(BD_KEY, SC_ARG("A", "\x20") SC_ARG("xs", "\x00"), n_args, args);
 }
