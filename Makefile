@@ -15,7 +15,8 @@ demo: ## a broker, three MicroPython nodes and a host talk, in front of your eye
 
 test: ## every test; style and types are among them
 	@$(SETUP) test
-	@$(VENV)/pytest -n $$(( $$(nproc 2>/dev/null || echo 1) + 1 )) --dist worksteal || $(VENV)/python tests/support/again.py $$?
+	@$(VENV)/pytest -n $$(( $$(nproc 2>/dev/null || echo 1) + 1 )) --dist worksteal \
+	  || $(VENV)/python tests/support/again.py $$?
 
 model: ## the formal models with larger bounds (docs/ASSURANCE.md); `make test` runs the small ones
 	@$(SETUP) test

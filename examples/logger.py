@@ -1,4 +1,4 @@
-"""Everything that arrives, as a line in a file; `sealcast gateway greenhouse --to csv=FILE` does it without a program."""
+"""Everything that arrives, as a line in a file; `sealcast gateway greenhouse --to csv=FILE` does it with no program."""
 
 import asyncio
 import sys

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A board was stolen: who stays, then the move of all others to a key that it never had. NAME: the channel, UID: the board.
+# A board was stolen: who stays, then all others move to a key that it never had. NAME: the channel, UID: the board.
 #   examples/lost_board.sh greenhouse bench-7
 set -eu
 name=$1 uid=$2

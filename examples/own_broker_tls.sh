@@ -9,9 +9,11 @@ cd "$folder"
 case $host in *[!0-9.]*) name=DNS:$host ;; *) name=IP:$host ;; esac
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=greenhouse authority" \
   -keyout ca.key -out ca.pem 2>/dev/null
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$host" -keyout server.key -out server.csr 2>/dev/null
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$host" \
+  -keyout server.key -out server.csr 2>/dev/null
 printf 'subjectAltName=%s\n' "$name" > san
-openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 825 -extfile san -out server.pem 2>/dev/null
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 825 -extfile san \
+  -out server.pem 2>/dev/null
 cat > mosquitto.conf <<CONF
 listener $port
 certfile $PWD/server.pem

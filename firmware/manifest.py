@@ -1,5 +1,5 @@
-# Freezes the core and the node into a firmware of your own, where they cost next to no heap (docs/HARDWARE.md, "A firmware of
-# your own"). In your manifest, after the port's own:
+# Freezes the core and the node into a firmware of your own, where they cost next to no heap (docs/HARDWARE.md, "A
+# firmware of your own"). In your manifest, after the port's own:
 #
 #     include("$(PORT_DIR)/boards/manifest.py")
 #     include("<checkout>/firmware/manifest.py")

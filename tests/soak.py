@@ -122,7 +122,8 @@ class Tellers:
         self.stopped = True
 
     def __enter__(self):
-        self.former = [(s, signal.signal(s, signal.SIG_IGN)) for s in (signal.SIGINT, signal.SIGTERM)]  # they inherit it
+        # The tellers inherit that they ignore both.
+        self.former = [(s, signal.signal(s, signal.SIG_IGN)) for s in (signal.SIGINT, signal.SIGTERM)]
         self.tellers = [Teller(self.seed + i, self.jobs) for i in range(self.jobs)]
         for s, _ in self.former:
             signal.signal(s, self.stop)
@@ -172,8 +173,10 @@ def main(arguments=None):
 
 
 def line(r):
-    return "%(stories)d stories, %(messages)d messages, %(power_cuts)d power cuts: %(losses_unnoticed)d losses unnoticed, " \
-           "%(doubles)d doubles, %(crashes)d crashes, %(other_rules_broken)d other rules broken; %(seconds)d s" % r  # fmt: skip
+    return (
+        "%(stories)d stories, %(messages)d messages, %(power_cuts)d power cuts: %(losses_unnoticed)d losses unnoticed, "
+        "%(doubles)d doubles, %(crashes)d crashes, %(other_rules_broken)d other rules broken; %(seconds)d s"
+    ) % r
 
 
 if __name__ == "__main__":

@@ -80,7 +80,8 @@ def test_the_api_page_is_of_today():
     text = api.page()
     for name in ("await send(", "await approve(", "await attach(", "`identity_changed`", "`OutboxFull`"):
         assert name in text, name
-    assert len(api.events()) > 20 and all(doc for _, doc in api.entries("shared/sealcast/run/session.py", "Session", ("send",)))
+    assert len(api.events()) > 20
+    assert all(doc for _, doc in api.entries("shared/sealcast/run/session.py", "Session", ("send",)))
 
 
 def test_the_settings_page_is_of_today():
@@ -102,11 +103,13 @@ def test_every_message_of_the_product_is_in_the_page():
 def test_every_message_says_what_to_do():
     """Itself, or the page does."""
     assert messages.without_way_out() == [], "say it behind a colon, or in REMEDY of tests/support/messages.py"
-    assert messages.split("no such file: give one") == ("no such file", "give one") and messages.split("odd") == ("odd", "")
+    assert messages.split("no such file: give one") == ("no such file", "give one")
+    assert messages.split("odd") == ("odd", "")
 
 
 def test_a_message_is_seen_however_it_is_made():
-    for code, text in (("'a'", "a"), ("f'a {b} c'", "a … c"), ("'a %d c' % b", "a … c"), ("'a' + b", "a…"), ("b", None)):
+    seen = {"'a'": "a", "f'a {b} c'": "a … c", "'a %d c' % b": "a … c", "'a' + b": "a…", "b": None}
+    for code, text in seen.items():
         assert messages.text_of(ast.parse(code, mode="eval").body) == text
 
 
@@ -138,7 +141,8 @@ def commands(text):
     blocks = "\n".join(re.findall(r"```.*?```", text, re.S))
     prose = re.sub(r"```.*?```", "", text, flags=re.S)
     lines = re.findall(r"^(?:    |\t)(.*)$", prose, re.M) + blocks.splitlines()
-    found = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", re.sub(r"^(?:    |\t).*$", "", prose, flags=re.M))]
+    outside = re.sub(r"^(?:    |\t).*$", "", prose, flags=re.M)
+    found = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", outside)]
     for line in [*found, *lines]:
         for part in re.split(r"&&|\|\||[|;&](?=\s|$)", line):
             words = re.match(r"\s*(?:\$ )?(sealcast [a-z]+(?:\s.*)?)$", part)
@@ -178,7 +182,8 @@ def test_no_text_names_an_action_that_is_not_there():
     assert len(named) > 50 and {(path, verb) for path, verb in named if verb not in VERBS} == set()
     for verb in ("channel", "group"):
         (actions,) = (a.choices for a in leaf_parser(verb)._actions if isinstance(a, argparse._SubParsersAction))
-        named = {(path.name, name) for path in texts for name in re.findall(rf"sealcast {verb} ([a-z]+)\b", path.read_text())}
+        action = re.compile(rf"sealcast {verb} ([a-z]+)\b")
+        named = {(path.name, name) for path in texts for name in action.findall(path.read_text())}
         assert len(named) > 10 and {(path, name) for path, name in named if name not in actions} == set()
 
 

@@ -62,7 +62,10 @@ def test_sensor_button_logger_and_two_greenhouses(user, tmp_path):
         with user.start("listen", "orangery", "--uid", "ear", "--json") as ear:
             logger.wait_for("ready")
             carrier.wait_for("ready")
-            with program(user, "sensor.py", "3600") as sensor, program(user, "button.py", stdin=subprocess.PIPE) as button:
+            with (
+                program(user, "sensor.py", "3600") as sensor,
+                program(user, "button.py", stdin=subprocess.PIPE) as button,
+            ):
                 sensor.wait_for("sent")
                 button.type("")
                 button.wait_for("sent")
@@ -103,13 +106,15 @@ def test_settings_are_right(name):
 
 def test_thirty_boards(user):
     """All rows are right: it ends at the port that is not there."""
-    argv = ["provision", "greenhouse", "--csv", str(EXAMPLES / "thirty_boards.csv"), "--wifi-ssid", "farm", "--wifi-open"]
+    table = EXAMPLES / "thirty_boards.csv"
+    argv = ["provision", "greenhouse", "--csv", str(table), "--wifi-ssid", "farm", "--wifi-open"]
     done = user.run(*argv, "--broker", "192.168.1.10", "--port", "/no/such/port")
     assert done.returncode != 0 and "row 2 (bed-01): /no/such/port: no such port" in done.stderr, done
-    assert len((EXAMPLES / "thirty_boards.csv").read_text().splitlines()) == 31
+    assert len(table.read_text().splitlines()) == 31
 
 
-@pytest.mark.skipif(mosquitto() is None or shutil.which("openssl") is None, reason="mosquitto or openssl is not installed")
+@pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_an_own_broker_with_tls(tmp_path):
     port = free_port()
     script = [str(EXAMPLES / "own_broker_tls.sh"), str(tmp_path / "tls"), "127.0.0.1", str(port)]
@@ -163,8 +168,9 @@ def test_the_cookbooks_gateway_and_its_query(user, tmp_path):
         user.ok("send", "greenhouse", "--uid", "bed", "--mode", "note", '{"temperature": 19.25}')
 
         def rows():
-            with contextlib.closing(sqlite3.connect(tmp_path / "readings.db")) as db, contextlib.suppress(sqlite3.Error):
-                return db.execute(query).fetchall()
+            with contextlib.closing(sqlite3.connect(tmp_path / "readings.db")) as db:
+                with contextlib.suppress(sqlite3.Error):
+                    return db.execute(query).fetchall()
 
         wait_until(lambda: ("bed", 19.25) in [row[1:] for row in rows() or []])
         wait_until(lambda: "19.25" in (tmp_path / "readings.csv").read_text())

@@ -32,7 +32,8 @@ def cache_dir() -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as e:
-        raise Problem(f"cannot make the cache folder {path} ({e.strerror}): set XDG_CACHE_HOME to a folder you can write") from None
+        way = "set XDG_CACHE_HOME to a folder you can write"
+        raise Problem(f"cannot make the cache folder {path} ({e.strerror}): {way}") from None
     return path
 
 
@@ -67,7 +68,9 @@ def told(text: str) -> Iterator[None]:
     say(f"{time.monotonic() - start:.0f} s")
 
 
-def run(command: Sequence[str | Path], log: str, doing: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> None:
+def run(
+    command: Sequence[str | Path], log: str, doing: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> None:
     """Run a command with all its output in build/log/<log>. Raises Problem with the telling line of that output."""
     LOGS.mkdir(parents=True, exist_ok=True)
     path = LOGS / log

@@ -90,7 +90,8 @@ def may_install(packages: list[str]) -> None:
     """Raises Problem, which says exactly what is missing, where we cannot install it."""
     names = " ".join(packages)
     if shutil.which("apt-get") is None:
-        raise Problem(f"missing: {names} (the names of Debian packages): install them with this system's package manager, then run again")
+        way = "install them with this system's package manager, then run again"
+        raise Problem(f"missing: {names} (the names of Debian packages): {way}")
     if os.geteuid() != 0:
         raise Problem(f"missing Debian packages: {names}; as root: apt-get install --no-install-recommends {names}")
 
@@ -102,7 +103,8 @@ def install(packages: list[str]) -> None:
     with lock(BUILD / "apt.lock"):
         update_lists()
         # The dpkg lock may be held by an unattended upgrade: wait for it rather than fail.
-        command = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install", "--no-install-recommends", *packages]
+        command = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
+        command += ["install", "--no-install-recommends", *packages]
         run(command, "apt.log", f"installing {names}", env={"DEBIAN_FRONTEND": "noninteractive"})
 
 
@@ -116,4 +118,5 @@ def ensure(packages: list[str]) -> None:
         importlib.invalidate_caches()
         absent = [name for name in missing if not present(name)]
         if absent:
-            raise Problem(f"installed {' '.join(absent)}, yet {NEEDS[absent[0]].partition(':')[2]} is not there: look at build/log/apt.log")
+            needed = NEEDS[absent[0]].partition(":")[2]
+            raise Problem(f"installed {' '.join(absent)}, yet {needed} is not there: look at build/log/apt.log")

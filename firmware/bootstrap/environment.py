@@ -34,7 +34,8 @@ def ensure_venv() -> Path:
 
 def _works(python: Path) -> bool:
     try:
-        asked = subprocess.run([python, "-c", "import pip, sys; print(sys.version)"], capture_output=True, text=True, check=False)
+        ask = "import pip, sys; print(sys.version)"
+        asked = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
     except OSError:
         return False
     return asked.stdout.strip() == sys.version

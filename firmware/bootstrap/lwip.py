@@ -1,7 +1,8 @@
-"""Where the lwIP source comes from, for the emulated boards with a radio. As a command it prints the tree's path, fetching it if needed.
+"""Where the lwIP source comes from, for the emulated boards with a radio. As a command it prints the tree's path,
+fetching it if needed.
 
-MicroPython's source package leaves lwIP out. In this order: $LWIP_DIR; the per-user cache; Debian's source package, checked by
-apt against Debian's archive keys; the release's tag in lwIP's git. Never built in: BUILD lies elsewhere.
+MicroPython's source package leaves lwIP out. In this order: $LWIP_DIR; the per-user cache; Debian's source package,
+checked by apt against Debian's archive keys; the release's tag in lwIP's git. Never built in: BUILD lies elsewhere.
 """
 
 import os
@@ -65,7 +66,8 @@ def _from_git(folder: Path) -> Path:
         raise Problem("there is no git command")
     tag = f"STABLE-{VERSION.replace('.', '_')}_RELEASE"
     env = {"GIT_TERMINAL_PROMPT": "0"}
-    run(["git", "clone", "-q", "--depth", "1", "--branch", tag, _GIT, folder / "git"], "source.log", "git clone", env=env)
+    clone = ["git", "clone", "-q", "--depth", "1", "--branch", tag]
+    run([*clone, _GIT, folder / "git"], "source.log", "git clone", env=env)
     return folder / "git"
 
 

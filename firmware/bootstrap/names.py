@@ -37,12 +37,13 @@ def main(built: str, trees: list[str]) -> None:
     flash = set.intersection(*[flash for flash, _ in found])
     every = set.union(*[every for _, every in found])
     DATA.write_text(
-        "# Written by firmware/bootstrap/names.py from MicroPython's sources: names that an ESP32's stock firmware has\n"
-        "# in flash, whatever its version, then all the others that some MicroPython knows.\n"
+        "# Written by firmware/bootstrap/names.py from MicroPython's sources: names that an ESP32's stock firmware "
+        "has\n# in flash, whatever its version, then all the others that some MicroPython knows.\n"
         + _lines(flash) + "\n--\n" + _lines(every - flash) + "\n"
     )  # fmt: skip
     HEADER.write_text(
-        "// Written by firmware/bootstrap/names.py: names that an ESP32's stock firmware has in flash. Here they are, too.\n"
+        "// Written by firmware/bootstrap/names.py: names that an ESP32's stock firmware has in flash. "
+        "Here they are, too.\n"
         + "\n".join(textwrap.wrap(", ".join("MP_QSTR_" + name for name in sorted(flash)), 118)) + "\n"
     )  # fmt: skip
     print("%d in flash, %d others" % (len(flash), len(every - flash)))

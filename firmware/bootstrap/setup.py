@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 if sys.version_info < (3, 11):
-    sys.exit("sealcast: Python 3.11 or later is needed, this is %d.%d: run `make PYTHON=<a later python3>`" % sys.version_info[:2])
+    have = "this is %d.%d" % sys.version_info[:2]
+    sys.exit("sealcast: Python 3.11 or later is needed, %s: run `make PYTHON=<a later python3>`" % have)
 
 import debian
 import environment
@@ -48,7 +49,7 @@ def set_up(target: str) -> None:
 
 
 def _emulated_board() -> None:
-    """MicroPython for the demo's emulated RISC-V board, built once and kept; the demo goes without it where it cannot be had."""
+    """MicroPython for the demo's emulated RISC-V board, built once and kept; the demo can do without."""
     port = ROOT / "firmware" / "qemu" / "port.py"
     try:
         debian.ensure(debian.OPTIONAL["demo"])

@@ -27,7 +27,8 @@ def source_tree() -> Path:
     if given:
         tree = Path(given).resolve()
         if version_of(tree) < OLDEST:
-            raise Problem(f"MICROPYTHON_DIR={given} is no MicroPython source of version 1.23 or later: point it at one, or unset it")
+            problem = f"MICROPYTHON_DIR={given} is no MicroPython source of version 1.23 or later"
+            raise Problem(f"{problem}: point it at one, or unset it")
         return tree
     tree = cache_dir() / f"source-{VERSION}"
     with lock(cache_dir() / "source.lock"):
@@ -64,7 +65,8 @@ def _fetch(folder: Path) -> Path:
                 return tree
         except Problem as e:
             reasons.append(f"{name}: {e}")
-    raise Problem(f"no MicroPython source; {'; '.join(reasons)}. Way out: set MICROPYTHON_DIR to a source tree of MicroPython {VERSION}")
+    way_out = f"set MICROPYTHON_DIR to a source tree of MicroPython {VERSION}"
+    raise Problem(f"no MicroPython source; {'; '.join(reasons)}. Way out: {way_out}")
 
 
 def _from_debian(folder: Path) -> Path:
@@ -84,7 +86,8 @@ def debian_source(package: str, folder: Path) -> Path:
     files = list(folder.glob(f"{package}_*.dsc"))
     if len(files) != 1:
         raise Problem("apt-get source brought no .dsc file")
-    run(["dpkg-source", "--no-check", "-x", files[0], folder / "tree"], "source.log", "unpacking")  # checked by apt above
+    # No check of its own: apt has checked the signatures.
+    run(["dpkg-source", "--no-check", "-x", files[0], folder / "tree"], "source.log", "unpacking")
     return folder / "tree"
 
 
@@ -106,7 +109,8 @@ def _apt_source(package: str, folder: Path) -> None:
         "Acquire::AllowInsecureRepositories": "false",
         "APT::Get::AllowUnauthenticated": "false",
         "APT::Update::Error-Mode": "any",
-        "APT::Sandbox::User": "root",  # its own user cannot write below a home directory; signatures are what we rely on
+        # Its own user cannot write below a home directory; signatures are what we rely on.
+        "APT::Sandbox::User": "root",
     }
     apt = ["apt-get", "-q"]
     for key, value in options.items():
@@ -136,8 +140,10 @@ def _from_git(folder: Path) -> Path:
     if shutil.which("git") is None:
         raise Problem("there is no git command")
     env = {"GIT_TERMINAL_PROMPT": "0"}
-    run(["git", "clone", "-q", "--depth", "1", "--branch", f"v{VERSION}", _GIT, tree], "source.log", "git clone", env=env)
-    run(["git", "submodule", "update", "-q", "--init", "--depth", "1", "lib/mbedtls"], "source.log", "fetching mbedtls", env=env, cwd=tree)
+    clone = ["git", "clone", "-q", "--depth", "1", "--branch", f"v{VERSION}"]
+    run([*clone, _GIT, tree], "source.log", "git clone", env=env)
+    update = ["git", "submodule", "update", "-q", "--init", "--depth", "1", "lib/mbedtls"]
+    run(update, "source.log", "fetching mbedtls", env=env, cwd=tree)
     return tree
 
 

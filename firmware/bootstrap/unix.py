@@ -18,7 +18,8 @@ from common import OLDEST, VERSION, Problem, cache_dir, lock, main, run, say, to
 from source import source_tree, version_of
 
 _MANIFEST = Path(__file__).with_name("manifest.py")
-# No FFI (needs libffi, and no board has it) and no btree (needs a submodule). Later compilers find new warnings: not errors here.
+# No FFI (needs libffi, and no board has it) and no btree (needs a submodule). Later compilers find new warnings: not
+# errors here.
 _OPTIONS = ["MICROPY_PY_FFI=0", "MICROPY_PY_BTREE=0", "CFLAGS_EXTRA=-Wno-error"]
 _NO_TLS = ["MICROPY_PY_SSL=0", "MICROPY_SSL_MBEDTLS=0"]
 _CHECK = "import sys, asyncio, socket, select; print('%d.%d' % sys.implementation[1][:2])"
@@ -49,9 +50,10 @@ def _check(binary: Path, name: str) -> None:
 
 
 def _tls_options(tree: Path) -> list[str]:
-    """Debian's source links the system's mbedTLS, MicroPython's git its own submodule; without either there is no TLS."""
+    """Debian's source links the system's mbedTLS, MicroPython's git its own submodule; with neither there is no TLS."""
     system = "-lmbedtls" in (tree / "extmod" / "extmod.mk").read_text()
-    if (system and Path("/usr/include/mbedtls/ssl.h").exists()) or (not system and (tree / "lib" / "mbedtls" / "library").is_dir()):
+    header, submodule = Path("/usr/include/mbedtls/ssl.h"), tree / "lib" / "mbedtls" / "library"
+    if header.exists() if system else submodule.is_dir():
         return []
     way = "install libmbedtls-dev" if system else "git submodule update --init lib/mbedtls in the source tree"
     say(f"      this MicroPython will have no TLS: {way} to have it")
@@ -60,9 +62,9 @@ def _tls_options(tree: Path) -> list[str]:
 
 def _key(tree: Path, options: list[str]) -> str:
     """Everything that decides what is built: source, options, manifest, compiler, system."""
-    compiler = subprocess.run([os.environ.get("CC", "gcc"), "--version"], capture_output=True, text=True, check=False).stdout
+    asked = subprocess.run([os.environ.get("CC", "gcc"), "--version"], capture_output=True, text=True, check=False)
     libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else ""
-    facts: list[object] = [VERSION, options, _MANIFEST.read_text(), compiler, platform.machine(), libc]
+    facts: list[object] = [VERSION, options, _MANIFEST.read_text(), asked.stdout, platform.machine(), libc]
     if os.environ.get("MICROPYTHON_DIR"):
         facts.append(_state(tree))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
@@ -80,7 +82,7 @@ def _state(tree: Path) -> list[tuple[str, int, int]]:
 
 def _built() -> Path:
     if shutil.which("gcc") is None or shutil.which("make") is None:
-        raise Problem("building MicroPython needs gcc and make: install them, or set MICROPYTHON (and MPY_CROSS) to binaries")
+        raise Problem("building MicroPython needs gcc and make: install them, or set MICROPYTHON (and MPY_CROSS)")
     tree = source_tree()
     options = _OPTIONS + _tls_options(tree)
     place = cache_dir() / f"unix-{_key(tree, options)}"

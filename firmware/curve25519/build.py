@@ -29,15 +29,16 @@ MODULES = {
                   "frames.c", "ratchet.c"],
     "scrypt": ["scrypt_module.c", "memory.c", "salsa20.c", "sha256.c", "scrypt.c"],
 }
-# Stack that sc_burn overwrites below a binding, in bytes (tests/native/test_stack_wiped.py). The curve code burns its own.
+# Stack that sc_burn overwrites below a binding, in bytes (tests/native/test_stack_wiped.py). Curve code burns its own.
 BURN = {"curve25519": 0, "symcrypto": 1024, "scrypt": 1024}
 
 # -O2 where loops pay for it; the rest, and what a sensor calls once a join, for size.
 _FAST = {"blake2b.c", "salsa20.c", "curve25519.c"}
 
 _COMMON = [
-    "-std=c99", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror", "-DNDEBUG", "-DNO_QSTR",
-    "-DMICROPY_ENABLE_DYNRUNTIME", "-fpic", "-fno-common", "-fvisibility=hidden", "-fno-jump-tables", "-U_FORTIFY_SOURCE",
+    "-std=c99", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror", "-DNDEBUG",
+    "-DNO_QSTR", "-DMICROPY_ENABLE_DYNRUNTIME", "-fpic", "-fno-common", "-fvisibility=hidden", "-fno-jump-tables",
+    "-U_FORTIFY_SOURCE",
 ]  # fmt: skip
 _GCC = ["-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-ident"]
 _THUMB = [*_GCC, "-mthumb"]
@@ -104,7 +105,8 @@ def micropython_tree():
 def flags_for(arch, module, source, tree, folder):
     level = "-O2" if source in _FAST else "-Os"
     return [*_COMMON, *ARCHES[arch][1], level, f"-DMICROPY_FLOAT_IMPL=MICROPY_FLOAT_IMPL_{ARCHES[arch][2]}",
-            f"-DSC_BURN_BYTES={BURN[module]}", f"-DMP_CONFIGFILE=<{module}.config.h>", "-I", folder, "-I", HERE, "-I", tree]  # fmt: skip
+            f"-DSC_BURN_BYTES={BURN[module]}", f"-DMP_CONFIGFILE=<{module}.config.h>",
+            "-I", folder, "-I", HERE, "-I", tree]  # fmt: skip
 
 
 def compile_source(arch, cc, flags, source, output):
@@ -195,7 +197,8 @@ def main():
     for arch in present:
         made = build(arch, args.out / arch, tree)
         sizes = {module: text_bytes(path) for module, path in made.items()}
-        print(f"{arch:10}" + "".join(f" {module} {size:6,} bytes" for module, size in sizes.items()) + f"   sum {sum(sizes.values()):6,}")
+        each = "".join(f" {module} {size:6,} bytes" for module, size in sizes.items())
+        print(f"{arch:10}{each}   sum {sum(sizes.values()):6,}")
         if args.prebuilt:
             for module, path in made.items():
                 (PREBUILT / arch).mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ def x25519_base(k: bytes, out: bytearray | None = None) -> bytes:
 def x25519_xor(v: bytes, R: bytes, out: bytearray | None = None) -> bytes:
     """X25519 of v with the xor of R, a column of 32 bytes a member."""
 def x25519_column(r: bytes, R: bytes, j: int) -> bytes | None:
-    """X25519 of r with each value of R (32 bytes a member) but number j, one after the other; None if one is zero."""
+    """X25519 of r with each value of R (32 bytes a member) but number j, in their order; None if one is zero."""
 def ed25519_public(seed: bytes, out: bytearray | None = None) -> bytes:
     """The public key (32) of a secret seed (32), RFC 8032."""
 def ed25519_sign(seed: bytes, public: bytes, msg: bytes, out: bytearray | None = None) -> bytes:
@@ -24,7 +24,10 @@ def ristretto_sub(P: bytes, Q: bytes, out: bytearray | None = None) -> bytes:
 def scalar_reduce(b: bytes, out: bytearray | None = None) -> bytes:
     """64 bytes, little endian, mod l. May be zero: the caller tries again."""
 def bd_key(A: bytes, xs: bytes, out: bytearray | None = None) -> bytes | None:
-    """Burmester-Desmedt: K from A = n y_i Z_(i-1) and xs = X_i .. X_(i-1) (n >= 2); None if the X do not sum to zero."""
+    """Burmester-Desmedt: K from A = n y_i Z_(i-1) and xs = X_i .. X_(i-1) (n >= 2).
+
+    None if the X do not sum to zero.
+    """
 def ed25519_verify(public: bytes, sig: bytes, msg: bytes) -> bool:
     """Cofactorless, S < l, canonical encodings, no small-order points."""
 def ristretto_valid(P: bytes) -> bool:

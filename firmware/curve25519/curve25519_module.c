@@ -18,7 +18,8 @@ static int decodes(const uint8_t *P) {
 
 // One call for every function with an optional `out`: arguments by specification, the result
 // aside (the curve code burns its stack), the result copied to out or a new bytes object.
-static __attribute__((noinline)) mp_obj_t compute(int what, const char *specification, size_t n_args, const mp_obj_t *args) {
+static __attribute__((noinline)) mp_obj_t compute(
+    int what, const char *specification, size_t n_args, const mp_obj_t *args) {
     sc_bytes v[3];
     uint8_t result[64];
     size_t n_values = get_all(specification, args, v), n = what == ED25519_SIGN ? 64 : 32;
@@ -105,7 +106,7 @@ static mp_obj_t x25519_xor(size_t n_args, const mp_obj_t *args) {
 SC_FUNCTION(x25519_xor, 2, 3);
 
 /// def x25519_column(r: bytes, R: bytes, j: int) -> bytes | None:
-///     """X25519 of r with each value of R (32 bytes a member) but number j, one after the other; None if one is zero."""
+///     """X25519 of r with each value of R (32 bytes a member) but number j, in their order; None if one is zero."""
 static mp_obj_t x25519_column(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     sc_bytes v[2];
@@ -174,7 +175,10 @@ static mp_obj_t scalar_reduce(size_t n_args, const mp_obj_t *args) {
 SC_FUNCTION(scalar_reduce, 1, 2);
 
 /// def bd_key(A: bytes, xs: bytes, out: bytearray | None = None) -> bytes | None:
-///     """Burmester-Desmedt: K from A = n y_i Z_(i-1) and xs = X_i .. X_(i-1) (n >= 2); None if the X do not sum to zero."""
+///     """Burmester-Desmedt: K from A = n y_i Z_(i-1) and xs = X_i .. X_(i-1) (n >= 2).
+///
+///     None if the X do not sum to zero.
+///     """
 static mp_obj_t bd_key(size_t n_args, const mp_obj_t *args) {
     return compute(BD_KEY, SC_ARG("A", "\x20") SC_ARG("xs", "\x00"), n_args, args);
 }

@@ -37,7 +37,8 @@ static SC_RARE void ed25519_sign(uint8_t sig[64], const uint8_t seed[32], const 
     memcpy(sig + 32, k, 32);
 }
 
-void sc_ed25519_sign(uint8_t sig[64], const uint8_t seed[32], const uint8_t public_key[32], const uint8_t *msg, size_t len) {
+void sc_ed25519_sign(uint8_t sig[64], const uint8_t seed[32], const uint8_t public_key[32],
+    const uint8_t *msg, size_t len) {
     ed25519_sign(sig, seed, public_key, msg, len);
     burn();
 }

@@ -75,7 +75,8 @@ typedef fe fe_packed;
 #define FE_FUNCTION static __attribute__((noinline))
 #endif
 
-// What is called a few times in an operation, or in one that a sensor needs once a join: for size, in a file that is for speed.
+// What is called a few times in an operation, or in one that a sensor needs once a join: for size, in a file that is
+// for speed.
 #if defined(__clang__)
 #define SC_RARE __attribute__((noinline, minsize))
 #else

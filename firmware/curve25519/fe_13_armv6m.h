@@ -47,7 +47,8 @@ __asm__(
     "mov r2,r0\n adds r2,#128\n asrs r2,r2,#8\n lsls r1,r2,#8\n subs r0,r0,r1\n str r0,[r7]\n"
     "movs r1,#19\n muls r2,r1,r2\n"
     "ldr r0,[sp]\n adds r0,r0,r2\n adds r2,r0,r3\n asrs r2,r2,#13\n lsls r1,r2,#13\n subs r0,r0,r1\n str r0,[sp]\n"
-    "ldr r0,[sp,#4]\n adds r0,r0,r2\n adds r2,r0,r3\n asrs r2,r2,#13\n lsls r1,r2,#13\n subs r0,r0,r1\n str r0,[sp,#4]\n"
+    "ldr r0,[sp,#4]\n adds r0,r0,r2\n adds r2,r0,r3\n asrs r2,r2,#13\n lsls r1,r2,#13\n subs r0,r0,r1\n"
+    "str r0,[sp,#4]\n"
     "ldr r0,[sp,#8]\n adds r0,r0,r2\n str r0,[sp,#8]\n"
     "ldr r7,[sp,#240]\n mov r6,sp\n"
     ".rept 5\n ldmia r6!,{r0-r3}\n stmia r7!,{r0-r3}\n .endr\n"
@@ -56,7 +57,8 @@ __asm__(
 
     ".balign 4\n.type fe_13_mul,%function\n.thumb_func\nfe_13_mul:\n"
     "sc_enter\n"
-    ".set sc_i,232\n .rept 10\n ldmia r2!,{r3,r4}\n str r3,[sp,#sc_i]\n str r4,[sp,#sc_i+4]\n .set sc_i,sc_i-8\n .endr\n"
+    ".set sc_i,232\n .rept 10\n ldmia r2!,{r3,r4}\n"
+    "str r3,[sp,#sc_i]\n str r4,[sp,#sc_i+4]\n .set sc_i,sc_i-8\n .endr\n"
     // Column pair s takes A_0 .. A_s, then A_(s-9) .. A_9.
     ".set sc_s,0\n .rept 10\n"
     ".rept sc_s+1\n sc_block\n .endr\n sc_low\n"
@@ -72,8 +74,8 @@ __asm__(
     // Squares: reversed pairs of 2 f; only i < j, then the square of the middle pair.
     ".balign 4\n.type fe_13_sqr,%function\n.thumb_func\nfe_13_sqr:\n"
     "sc_enter\n"
-    ".set sc_i,232\n .rept 10\n ldmia r1!,{r3,r4}\n lsls r3,r3,#1\n lsls r4,r4,#1\n str r3,[sp,#sc_i]\n str r4,[sp,#sc_i+4]\n"
-    ".set sc_i,sc_i-8\n .endr\n"
+    ".set sc_i,232\n .rept 10\n ldmia r1!,{r3,r4}\n lsls r3,r3,#1\n lsls r4,r4,#1\n"
+    "str r3,[sp,#sc_i]\n str r4,[sp,#sc_i+4]\n .set sc_i,sc_i-8\n .endr\n"
     ".set sc_s,0\n .rept 10\n"
     ".rept (sc_s+1)/2\n sc_block\n .endr\n"
     ".if sc_s%2==0\n sc_pair\n .endif\n sc_low\n"

@@ -25,7 +25,8 @@
 #define TO_H(base, k) S("sw t6,4*" #k "(" base ")")
 #define NEXT S("srli t5,t4,29")
 // c_k * 1216 with scratch s, 1216 in k1, 8 * 1216 in k8.
-#define FOLD(k, s, k1, k8) S("lw t6," SLOT(k)) S("mul " s ",t6," k1) S("add t4,t4," s) S("mulhu t6,t6," k8) S("add t5,t5,t6")
+#define FOLD(k, s, k1, k8) \
+    S("lw t6," SLOT(k)) S("mul " s ",t6," k1) S("add t4,t4," s) S("mulhu t6,t6," k8) S("add t5,t5,t6")
 // After column 16 (c17 in L): folds limb 8 at bit 255 into column 0; limb 8 back to its slot.
 #define TOP(s, k1, k8) \
     S("li " k1 ",1216") S("slli " k8 "," k1 ",3") S("mul t6,t4," k1) S("lw t4," SLOT(8)) S("add t6,t6,t4") \

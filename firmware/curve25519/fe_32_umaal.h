@@ -12,7 +12,8 @@
 // One row: the window w0..w3 (positions i .. i + 3 of the product) plus b times the four
 // limbs of f in r3-r6, carry in c, which ends as position i + 4. w0 is then final.
 #define ROW(w0, w1, w2, w3, c, b) \
-    S("umaal " w0 "," c ",r3," b) S("umaal " w1 "," c ",r4," b) S("umaal " w2 "," c ",r5," b) S("umaal " w3 "," c ",r6," b)
+    S("umaal " w0 "," c ",r3," b) S("umaal " w1 "," c ",r4," b) \
+    S("umaal " w2 "," c ",r5," b) S("umaal " w3 "," c ",r6," b)
 #define ZERO(r) S("mov " r ",#0")
 #define PUT(r, i) S("str " r ",[sp,#4*" #i "]")
 #define GET(r, i) S("ldr " r ",[sp,#4*" #i "]")

@@ -22,7 +22,8 @@ void sc_part(sc_blake2b *s, const sc_bytes *part) {
 }
 
 // Under a key that is mixed with ad = header || place: secretbox has no associated data, so the message key binds it.
-static void begin_bound(sc_blake2b *s, const uint8_t *key, const uint8_t *salt, const char *person, const uint8_t *frame, const sc_bytes *place) {
+static void begin_bound(sc_blake2b *s, const uint8_t *key, const uint8_t *salt, const char *person,
+    const uint8_t *frame, const sc_bytes *place) {
     sc_begin(s, key, salt, person);
     sc_blake2b_update(s, frame, SC_HEAD);
     sc_part(s, place);
@@ -117,7 +118,8 @@ void sc_chain(uint8_t *out, const uint8_t key[32], unsigned skip, unsigned keep)
     sc_wipe(k, sizeof k);
 }
 
-// Padme (Nikitin et al., PETS 2019): e = floor(log2 n), s = floor(log2 e) + 1 bits, n rounded up to a multiple of 2^(e - s).
+// Padme (Nikitin et al., PETS 2019): e = floor(log2 n), s = floor(log2 e) + 1 bits, n rounded up to a multiple of
+// 2^(e - s).
 size_t sc_padded(size_t n) {
     unsigned e = 5, s = 0;
     if (n <= 32) {

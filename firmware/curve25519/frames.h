@@ -23,7 +23,7 @@ void sc_item(sc_blake2b *s, const uint8_t *item, size_t n);
 
 // What the functions below are given: the arguments of their bindings in that order, lengths checked.
 typedef struct { sc_bytes key, head, place, nonce, pt; } sc_seal_in;        // 32, SC_HEAD, SC_PLACE, SC_NONCE, any
-typedef struct { sc_bytes key, frame, place; } sc_open_in;                  // 32, SC_FRAME or more (16 more with a mac), SC_PLACE
+typedef struct { sc_bytes key, frame, place; } sc_open_in;                  // 32, SC_FRAME or more (mac: 16), SC_PLACE
 typedef struct { sc_bytes seed, count, hardware, ad, pt; } sc_nonce_in;     // 32, 8, two below 65,536, any
 typedef struct { sc_bytes ad, extra, pt; } sc_signable_in;                  // two below 65,536, any
 
@@ -55,7 +55,8 @@ int32_t sc_unpad(const uint8_t *padded, size_t n);
 #define SC_GROUP_MAX 20
 #define SC_RATCHET(members, n) (SC_LEAD + 2 + SC_SEALED * ((members) - 1) + SC_NONCE + 2 + 16 + sc_padded((n) + 1))
 
-// 32 bytes each, but: z (X25519(r_j, R_i) of all i != j) and statics (of all i) columns of them, lead SC_LEAD, nonce SC_NONCE.
+// 32 bytes each, but: z (X25519(r_j, R_i) of all i != j) and statics (of all i) columns of them, lead SC_LEAD, nonce
+// SC_NONCE.
 typedef struct { sc_bytes z, statics, HK, digest, mk, lead, nonce, R_new, message; } sc_ratchet_in;
 typedef struct { sc_bytes z, common, HK, digest, frame; } sc_header_in;     // 32 each; a frame with a box
 typedef struct { sc_bytes mk, frame; } sc_body_in;

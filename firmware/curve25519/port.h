@@ -157,8 +157,8 @@ SC_HELPER uint8_t *get_out(size_t n_args, const mp_obj_t *args, size_t position,
     return b.p;
 }
 
-// Reads the leading arguments, into an array or a struct of nothing else, by a specification: for each its name, a zero, and its exact
-// length (zero: any). An empty name ends it. Returns how many there are.
+// Reads the leading arguments, into an array or a struct of nothing else, by a specification: for each its name, a
+// zero, and its exact length (zero: any). An empty name ends it. Returns how many there are.
 SC_HELPER size_t get_all(const char *specification, const mp_obj_t *args, sc_bytes *values) {
     size_t i = 0;
     for (const char *name = specification; *name; i++) {

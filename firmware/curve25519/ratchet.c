@@ -2,7 +2,8 @@
 
 #include "frames.h"
 
-// Places in a frame: header(22) = version, kind, group(16), epoch(4); prev(32); j; N; headers; nonce; length of the box; the box.
+// Places in a frame: header(22) = version, kind, group(16), epoch(4); prev(32); j; N; headers; nonce; length of the
+// box; the box.
 #define GROUP 2
 #define EPOCH 18
 #define PREV 22
@@ -34,8 +35,8 @@ static void body_hash(uint8_t hash[32], const uint8_t *nonce, size_t box) {
 }
 
 // z, common: where the two X25519 that only P_j and P_i can compute stand, of r and of the identities.
-static void header_key(uint8_t key[32], const uint8_t *HK, const uint8_t *z, const uint8_t *common, const uint8_t *digest,
-    const uint8_t *frame, uint8_t i, const uint8_t hash[32]) {
+static void header_key(uint8_t key[32], const uint8_t *HK, const uint8_t *z, const uint8_t *common,
+    const uint8_t *digest, const uint8_t *frame, uint8_t i, const uint8_t hash[32]) {
     sc_blake2b s;
     sc_begin(&s, HK, NULL, "sc/hdr");
     sc_blake2b_update(&s, z, 32);

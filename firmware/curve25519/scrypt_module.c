@@ -49,7 +49,7 @@ static mp_obj_t cost(size_t n_args, const mp_obj_t *args) {
 SC_FUNCTION(cost, 4, 4);
 
 /// def begin(memory: bytearray, password: bytes, salt: bytes, n: int, r: int, p: int) -> None:
-///     """Starts scrypt (RFC 7914) in memory; its length decides how much is recomputed. The result does not depend on it."""
+///     """Starts scrypt (RFC 7914) in memory; its length decides how much is recomputed, not what comes out."""
 static mp_obj_t begin(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     uint32_t n, r, p;

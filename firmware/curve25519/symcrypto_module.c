@@ -134,10 +134,11 @@ static void short_enough(sc_bytes item, const char *name) {
 #define LEAD "\x36"
 
 /// def seal_frame(key: bytes, head: bytes, place: bytes, nonce: bytes, pt: bytes, hk: bytes | None = None) -> bytes:
-///     """head (22) || nonce (24) || box, bound to place (32); and the mac (16) under hk, if one is given. key, hk 32."""
+///     """head (22) || nonce (24) || box, bound to place (32); and the mac (16) under hk, if there is one. Keys: 32."""
 static mp_obj_t seal_frame(size_t n_args, const mp_obj_t *args) {
     sc_seal_in in;
-    get_all(SC_ARG("key", "\x20") SC_ARG("head", HEAD) SC_ARG("place", PLACE) SC_ARG("nonce", NONCE) SC_ARG("pt", "\0"), args, &in.key);
+    get_all(SC_ARG("key", "\x20") SC_ARG("head", HEAD) SC_ARG("place", PLACE) SC_ARG("nonce", NONCE)
+        SC_ARG("pt", "\0"), args, &in.key);
     const uint8_t *hk = n_args < 6 || args[5] == mp_const_none ? NULL : get(args[5], "hk", MP_BUFFER_READ, 32, 32).p;
     size_t n = SC_FRAME + in.pt.n + (hk ? 16 : 0);
     uint8_t *frame = room(n);
@@ -177,7 +178,8 @@ SC_FUNCTION(genuine_frame, 3, 3);
 static mp_obj_t frame_nonce(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     sc_nonce_in in;
-    get_all(SC_ARG("seed", "\x20") SC_ARG("count", "\x08") SC_ARG("hardware", "\0") SC_ARG("ad", "\0") SC_ARG("pt", "\0"), args, &in.seed);
+    get_all(SC_ARG("seed", "\x20") SC_ARG("count", "\x08") SC_ARG("hardware", "\0") SC_ARG("ad", "\0")
+        SC_ARG("pt", "\0"), args, &in.seed);
     short_enough(in.hardware, "hardware");
     short_enough(in.ad, "ad");
     uint8_t *nonce = room(64);
@@ -202,7 +204,7 @@ static mp_obj_t signable(size_t n_args, const mp_obj_t *args) {
 SC_FUNCTION(signable, 3, 3);
 
 /// def chain(key: bytes, skip: int, keep: int) -> bytes:
-///     """A sender's chain: after skip (to 1024) steps, keep (to 65) message keys and the next chain key. All 32 bytes."""
+///     """A sender's chain: after skip (to 1024) steps, keep (to 65) message keys and the next chain key. Each 32."""
 static mp_obj_t chain(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     sc_bytes key;
@@ -242,14 +244,18 @@ static mp_obj_t unpad(size_t n_args, const mp_obj_t *args) {
 }
 SC_FUNCTION(unpad, 2, 2);
 
-/// def ratchet_frame(z: bytes, statics: bytes, HK: bytes, digest: bytes, mk: bytes, lead: bytes, nonce: bytes, R_new: bytes,
-///                   message: bytes, j: int) -> bytes:
-///     """A ratchet frame of member j up to its check. lead: header || prev (54); statics: 32 bytes a member, z: but for j."""
+/// def ratchet_frame(z: bytes, statics: bytes, HK: bytes, digest: bytes, mk: bytes, lead: bytes, nonce: bytes,
+///                   R_new: bytes, message: bytes, j: int) -> bytes:
+///     """A ratchet frame of member j up to its check.
+///
+///     lead: header || prev (54); statics: 32 bytes a member; z: as many, without j.
+///     """
 static mp_obj_t ratchet_frame(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     sc_ratchet_in in;
-    get_all(SC_ARG("z", "\0") SC_ARG("statics", "\0") SC_ARG("HK", "\x20") SC_ARG("digest", "\x20") SC_ARG("mk", "\x20") SC_ARG("lead", LEAD)
-        SC_ARG("nonce", NONCE) SC_ARG("R_new", "\x20") SC_ARG("message", "\0"), args, &in.z);
+    get_all(SC_ARG("z", "\0") SC_ARG("statics", "\0") SC_ARG("HK", "\x20") SC_ARG("digest", "\x20")
+        SC_ARG("mk", "\x20") SC_ARG("lead", LEAD) SC_ARG("nonce", NONCE) SC_ARG("R_new", "\x20")
+        SC_ARG("message", "\0"), args, &in.z);
     size_t of = members(in.statics, "statics"), length = in.message.n;
     uint32_t j = member(args[9], "j", of);
     if (in.z.n != 32 * (of - 1)) {
@@ -274,11 +280,15 @@ static size_t box_of(sc_bytes frame) {
 }
 
 /// def ratchet_header(z: bytes, common: bytes, HK: bytes, digest: bytes, frame: bytes, i: int) -> bytes | None:
-///     """R_new out of member i's header of a whole frame; None if it is not genuine. z: X25519(r_i, R_j), common: (b_i, B_j)."""
+///     """R_new out of member i's header of a whole frame; None if it is not genuine.
+///
+///     z: X25519(r_i, R_j); common: X25519(b_i, B_j).
+///     """
 static mp_obj_t ratchet_header(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     sc_header_in in;
-    get_all(SC_ARG("z", "\x20") SC_ARG("common", "\x20") SC_ARG("HK", "\x20") SC_ARG("digest", "\x20") SC_ARG("frame", "\0"), args, &in.z);
+    get_all(SC_ARG("z", "\x20") SC_ARG("common", "\x20") SC_ARG("HK", "\x20") SC_ARG("digest", "\x20")
+        SC_ARG("frame", "\0"), args, &in.z);
     size_t box = box_of(in.frame);
     const uint8_t *frame = in.frame.p;
     uint32_t i = member(args[5], "i", frame[SC_LEAD + 1]);
@@ -303,7 +313,10 @@ static mp_obj_t ratchet_body(size_t n_args, const mp_obj_t *args) {
 SC_FUNCTION(ratchet_body, 2, 2);
 
 /// def ratchet_keys(z: bytes, RK: bytes, digest: bytes, R: bytes, epoch: bytes, message: bytes, j: int) -> bytes:
-///     """RK || NHK || mk || v || digest after member j's message. z: X25519(v, xor of R), R: with R_new in it, epoch 4 bytes."""
+///     """RK || NHK || mk || v || digest after member j's message.
+///
+///     z: X25519(v, xor of R); R: with R_new in it; epoch: 4 bytes.
+///     """
 static mp_obj_t ratchet_keys(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     sc_step_in in;

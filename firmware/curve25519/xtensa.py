@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Compiles C for the ESP32, S2 and S3 (xtensawin) with LLVM 22 where Espressif's compiler is missing. Takes gcc's command line:
+"""Compiles C for the ESP32, S2 and S3 (xtensawin) with LLVM 22 where Espressif's compiler is missing. Takes gcc's
+command line:
 
     xtensa.py -O2 -I folder -c file.c -o file.o        xtensa.py --available     exit code 0 when the tools are there
 
-LLVM's Xtensa back end cannot yet write the object files that MicroPython's mpy_ld.py reads, so the assembly is rewritten on the way:
-literals go into one section of their own (DESIGN section 7), local symbols get global names, since the linker follows
-names only, and constants that hold addresses go where the linker relocates them.
+LLVM's Xtensa back end cannot yet write the object files that MicroPython's mpy_ld.py reads, so the assembly is
+rewritten on the way: literals go into one section of their own (DESIGN section 7), local symbols get global names,
+since the linker follows names only, and constants that hold addresses go where the linker relocates them.
 """
 
 import re
@@ -25,8 +26,10 @@ _GCC_ONLY = {"-fpic", "-fPIC", "-mlongcalls", "-fno-ident", "-mtext-section-lite
 # The headers that MicroPython and the module include and that clang itself does not bring. What they declare
 # and a native module cannot call is caught by the linker.
 _HEADERS = {
-    "string.h": "#include <stddef.h>\nvoid *memcpy(void *, const void *, size_t); void *memmove(void *, const void *, size_t);\n"
-                "void *memset(void *, int, size_t); int memcmp(const void *, const void *, size_t); size_t strlen(const char *);\n"
+    "string.h": "#include <stddef.h>\n"
+                "void *memcpy(void *, const void *, size_t); void *memmove(void *, const void *, size_t);\n"
+                "void *memset(void *, int, size_t); int memcmp(const void *, const void *, size_t);\n"
+                "size_t strlen(const char *);\n"
                 "int strcmp(const char *, const char *); void *memchr(const void *, int, size_t);\n",
     "assert.h": "#undef assert\n#define assert(e) ((void)0)\n",
     "alloca.h": "#define alloca __builtin_alloca\n",
@@ -91,14 +94,16 @@ def _directive(section, lines):
 
 def rewrite(assembly, prefix):
     """LLVM's assembly as the linker needs it. prefix keeps equal names of two files apart."""
-    lines = [line for line in assembly.splitlines() if ".literal_position" not in line and not line.lstrip().startswith(".ident")]
+    lines = [line for line in assembly.splitlines()
+             if ".literal_position" not in line and not line.lstrip().startswith(".ident")]
     literals = [found for found in map(_LITERAL.match, lines) if found]
     lines = [line for line in lines if not _LITERAL.match(line)]
     # Every symbol that is defined here, local, and whose address is taken somewhere gets a global name.
-    exported = {name for line in lines if line.split()[:1] == [".global"] or line.split()[:1] == [".globl"] for name in line.split()[1:2]}
+    exported = {name for line in lines if line.split()[:1] in ([".global"], [".globl"]) for name in line.split()[1:2]}
     defined = {found[1] for found in map(_LABEL.match, lines) if found} - exported
     values = [found[2] for found in literals] + [found[1] for found in map(_WORD.match, lines) if found]
-    renamed = {name: prefix + name.lstrip(".") for value in values for name in _SYMBOL.findall(value) if name in defined}
+    addresses = (name for value in values for name in _SYMBOL.findall(value))
+    renamed = {name: prefix + name.lstrip(".") for name in addresses if name in defined}
 
     def rename(text):
         return _SYMBOL.sub(lambda found: renamed.get(found[0], found[0]), text)
@@ -145,7 +150,8 @@ def compile_c(source, target, flags):
             (work / "include" / name).parent.mkdir(parents=True, exist_ok=True)
             (work / "include" / name).write_text(text)
         flags = ["-Oz" if flag == "-Os" else flag for flag in flags if flag not in _GCC_ONLY]
-        _run([tool("clang"), "--target=xtensa", "-Wno-unknown-warning-option", *flags, "-fno-pic", "-ffreestanding", "-fno-builtin-bcmp",
+        _run([tool("clang"), "--target=xtensa", "-Wno-unknown-warning-option", *flags,
+              "-fno-pic", "-ffreestanding", "-fno-builtin-bcmp",
               "-isystem", work / "include", "-emit-llvm", "-c", source, "-o", work / "a.bc"])  # fmt: skip
         _run([tool("llc"), "-march=xtensa", f"-mcpu={_CPU}", "-relocation-model=static", "-filetype=asm",
               work / "a.bc", "-o", work / "a.s"])  # fmt: skip

@@ -1,4 +1,4 @@
-"""Compiles C for an emulated core and counts instructions exactly: QEMU's -icount makes them independent of the machine's load.
+"""Compiles C for an emulated core and counts instructions exactly: under QEMU's -icount they do not depend on the load.
 
 Used by count.py (the developer's loop), tests/bench.py and the constant-time tests.
 """
@@ -45,7 +45,8 @@ def missing(arch):
 
 
 def _run(command, timeout=None):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, text=True, errors="replace")
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                          text=True, errors="replace")
     if done.returncode:
         raise RuntimeError("%s failed (%d):\n%s" % (command[0], done.returncode, done.stdout[-4000:]))
     return done.stdout

@@ -31,7 +31,8 @@ MACHINES = {
     "MPS2_AN385": ["qemu-system-arm", "-machine", "mps2-an385,memory-backend=disk"],
 }
 CHUNK = 1024
-RADIO = ["-global", "virtio-mmio.force-legacy=false", "-netdev", "user,id=wifi", "-device", "virtio-net-device,netdev=wifi"]
+RADIO = ["-global", "virtio-mmio.force-legacy=false",
+         "-netdev", "user,id=wifi", "-device", "virtio-net-device,netdev=wifi"]
 RANDOM = ["-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-device,rng=random"]
 HOST = "10.0.2.2"       # this computer, for a board with a profile
 
@@ -49,14 +50,15 @@ class Board:
     """One emulated board.
 
     name    VIRT_RV32 (runs the rv32imc code of an ESP32-C3) or MPS2_AN385 (Cortex-M3)
-    disk    file that holds the machine's memory, the disk in it: give the same one again to start where the power was cut
+    disk    file that holds the machine's memory, the disk in it: the same one again starts where the power was cut
     icount  True: the clock counts instructions, one a nanosecond
     heap_bytes  a heap of another size than that of a board with a radio
     whole   True: a firmware with native modules, core and node in it
-    profile  "esp32" or "esp32c3": with that chip's memory and a radio. This computer's 127.0.0.1 is 10.0.2.2 there (HOST)
+    profile  "esp32" or "esp32c3": with that chip's memory and a radio; this computer's 127.0.0.1 is HOST there
     """
 
-    def __init__(self, name="VIRT_RV32", disk=None, icount=False, heap_bytes=port.HEAP_BYTES, whole=False, profile=None):
+    def __init__(self, name="VIRT_RV32", disk=None, icount=False, heap_bytes=port.HEAP_BYTES, whole=False,
+                 profile=None):
         self.name = name
         self.heap_bytes = heap_bytes
         self.whole = whole
@@ -77,11 +79,11 @@ class Board:
         self.close()
 
     def start(self, heard=False):
-        """Switches the board on. heard: with its serial port open before it runs, so that nothing it says at once is lost."""
+        """Switches the board on. heard: its serial port is open before it runs, so that nothing it says is lost."""
         ours, theirs = socket.socketpair()
         command = MACHINES[self.name] + [
-            "-kernel", port.firmware(self.name, self.heap_bytes, self.whole, self.profile), "-nographic", "-semihosting",
-            "-m", "%dM" % (MEMORY_BYTES >> 20),
+            "-kernel", port.firmware(self.name, self.heap_bytes, self.whole, self.profile),
+            "-nographic", "-semihosting", "-m", "%dM" % (MEMORY_BYTES >> 20),
             "-object", "memory-backend-file,id=disk,share=on,size=%d,mem-path=%s" % (MEMORY_BYTES, self._disk),
             "-serial", "pty", "-monitor", "none",
             "-chardev", "socket,id=qmp,fd=%d" % theirs.fileno(), "-mon", "chardev=qmp,mode=control"]
@@ -98,7 +100,8 @@ class Board:
         self._qmp = ours.makefile("rwb", buffering=0)
         ours.close()
         if not self._qmp.readline():
-            raise BoardError("%s did not start: %s" % (command[0], self._process.stdout.read().decode(errors="replace")))
+            said = self._process.stdout.read().decode(errors="replace")
+            raise BoardError("%s did not start: %s" % (command[0], said))
         self._command("qmp_capabilities")
         for device in self._command("query-chardev"):
             if device["filename"].startswith("pty:"):
@@ -109,7 +112,8 @@ class Board:
             self._command("cont")
 
     def wifi(self, there):
-        """Switches the access point of a board with a profile on or off. Without it nothing passes, and the station notices in seconds."""
+        """Switches the access point of a board with a profile on or off. Without it nothing passes, and the station
+        notices in seconds."""
         self._command("set_link", name="wifi", up=there)
 
     def _command(self, command, **arguments):
@@ -188,7 +192,8 @@ class Board:
                 del self._buffer[:at + len(ending)]
                 return found
             if not select.select([fd], [], [], max(0, deadline - time.monotonic()))[0]:
-                raise BoardError("no %r within %d s; the board sent %r" % (ending, timeout, bytes(self._buffer[-2000:])))
+                sent = bytes(self._buffer[-2000:])
+                raise BoardError("no %r within %d s; the board sent %r" % (ending, timeout, sent))
             try:
                 data = os.read(fd, 65536)
             except OSError as error:
@@ -247,7 +252,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=sorted(MACHINES))
     parser.add_argument("--disk", help="file that keeps the board's disk")
-    parser.add_argument("--profile", choices=sorted(port.PROFILES), help="with this chip's memory and radio (VIRT_RV32)")
+    parser.add_argument("--profile", choices=sorted(port.PROFILES), help="this chip's memory and radio (VIRT_RV32)")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(0))
     with Board(args.name, args.disk, profile=args.profile) as board:

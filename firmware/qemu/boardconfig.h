@@ -1,4 +1,4 @@
-// Configuration of MicroPython's qemu port as a Sealcast node needs it: named by MP_CONFIGFILE, on top of the port's own.
+// Configuration of MicroPython's qemu port as a Sealcast node needs it: named by MP_CONFIGFILE, on top of the port's.
 #include "mpconfigport.h"
 
 // What the port leaves out and every board with a radio has.
@@ -15,8 +15,8 @@
 #define MICROPY_PY_SYS_STDIO_BUFFER (1)
 #define MICROPY_PY_OS_UNAME (1)
 
-// There is no source of randomness (but in a profile), and none is pretended: os.urandom stays out, so that a node proves it
-// can live on its provisioned seed alone.
+// There is no source of randomness (but in a profile), and none is pretended: os.urandom stays out, so that a node
+// proves it can live on its provisioned seed alone.
 
 // The interrupt character is seen while Python runs; a board that waits lets the host's processor sleep.
 void qemu_poll(void);

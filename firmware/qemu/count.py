@@ -3,8 +3,9 @@
 
     count.py rv32imac field.c curve.c -i curve.h 'x25519: x25519(a, b, c)' 'map: refill(d, 64) | ristretto_map(a, d)'
 
-An operation is NAME: COUNTED, or NAME: PREPARED | COUNTED (both are C statements). Buffers a, b, c (256 bytes), d, e (4 KB), f (2 MB)
-are at hand; a to d hold pseudo-random bytes. show("label", buffer, size) prints bytes. Compiler flags follow after --.
+An operation is NAME: COUNTED, or NAME: PREPARED | COUNTED (both are C statements). Buffers a, b, c (256 bytes), d, e
+(4 KB), f (2 MB) are at hand; a to d hold pseudo-random bytes. show("label", buffer, size) prints bytes. Compiler flags
+follow after --.
 """
 import argparse
 import sys
@@ -18,7 +19,8 @@ def main():
     parser.add_argument("arch", choices=sorted(baremetal.ARCHES) + ["all"])
     parser.add_argument("items", nargs="+", metavar="SOURCE or OPERATION")
     parser.add_argument("-i", "--include", action="append", default=[], help="header that declares the operations")
-    parser.add_argument("-r", "--runs", type=int, default=1, help="runs, each on other random bytes: constant-time code shows one count")
+    parser.add_argument("-r", "--runs", type=int, default=1,
+                        help="runs, each on other random bytes: constant-time code shows one count")
     args = parser.parse_intermixed_args(own.split("\0"))
     sources = [item for item in args.items if item.endswith((".c", ".S", ".s")) and ":" not in item]
     ops = []

@@ -26,7 +26,7 @@ HEAP_BYTES = 143360     # the port's own figure
 KEEP_S = 3 * 86400
 C3_HEAP_BYTES = 181248  # leaves 177,000 bytes free after start-up, as an ESP32-C3 does before its radio is on
 
-# Boards with a chip's memory and radio (chip/): the size that MicroPython's heap begins with there, before it grows, and the chip.
+# Boards with a chip's memory and radio (chip/): what MicroPython's heap begins with, before it grows, and the chip.
 PROFILES = {"esp32": (56 * 1024, "CHIP_ESP32"), "esp32c3": (64 * 1024, "CHIP_ESP32C3")}
 
 
@@ -80,7 +80,8 @@ def _compiler_settings(board):
 
 
 def _make(folder, variables, log):
-    env = {**os.environ, **dict.fromkeys(("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES"), "")}     # not those of a make around us
+    # Without the settings of a make around us.
+    env = {**os.environ, **dict.fromkeys(("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES"), "")}
     command = ["make", "-C", folder, "-j2", *variables]
     with open(log, "a") as file:
         if subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=env, check=False).returncode:
@@ -130,7 +131,7 @@ def firmware(board, heap_bytes=HEAP_BYTES, whole=False, profile=None):
         shutil.rmtree(os.path.join(folder, "build"), ignore_errors=True)
         log = os.path.join(folder, "log")
         open(log, "w").close()
-        # A manifest's include() asks for micropython-lib even when nothing comes from it: any folder with a README.md does.
+        # A manifest's include() asks for micropython-lib even when nothing comes from it: any folder with a README.md.
         no_library = os.path.join(folder, "no-library")
         os.makedirs(no_library, exist_ok=True)
         open(os.path.join(no_library, "README.md"), "w").close()
@@ -138,7 +139,8 @@ def firmware(board, heap_bytes=HEAP_BYTES, whole=False, profile=None):
         _make(os.path.join(tree, "ports", "qemu"), [
             "BOARD=" + board, "BUILD=" + os.path.join(folder, "build"),
             "FROZEN_MANIFEST=" + os.path.join(HERE, "manifest_whole.py" if whole else "manifest.py"),
-            "MPY_LIB_DIR=" + no_library, "USER_C_MODULES=" + _links(os.path.join(folder, "modules"), modules), "MICROPY_VFS_LFS2=1",
+            "MPY_LIB_DIR=" + no_library, "MICROPY_VFS_LFS2=1",
+            "USER_C_MODULES=" + _links(os.path.join(folder, "modules"), modules),
             "MICROPY_MPYCROSS=" + mpy_cross,
             "MICROPY_MPYCROSS_DEPENDENCY=" + mpy_cross,
             "MICROPY_HEAP_SIZE=%d" % heap_bytes,

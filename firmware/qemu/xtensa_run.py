@@ -1,5 +1,5 @@
-"""Runs code compiled for the ESP32 by LLVM on QEMU's Xtensa "sim" machine: the compiler path, the object rewriting and MicroPython's
-linker (mpy_ld.py) are those of the shipped xtensawin modules; only the program around them is ours.
+"""Runs code compiled for the ESP32 by LLVM on QEMU's Xtensa "sim" machine: the compiler path, the object rewriting and
+MicroPython's linker (mpy_ld.py) are those of the shipped xtensawin modules; only the program around them is ours.
 
 QEMU has no ESP32, so the core is de212, which runs what these modules use of an LX6, but for two instructions, which
 are replaced: MULUH (the high half of a product) and MOVSP (which relies on an exception handler of the system).
@@ -15,8 +15,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 BASE = 0x60000000
 RESET = 0x50000000
-QEMU = ["qemu-system-xtensa", "-M", "sim", "-cpu", "de212", "-m", "16M", "-nographic", "-monitor", "none", "-serial", "none",
-        "-semihosting"]
+QEMU = ["qemu-system-xtensa", "-M", "sim", "-cpu", "de212", "-m", "16M", "-nographic", "-monitor", "none",
+        "-serial", "none", "-semihosting"]
 
 
 def _load(path, name):
@@ -35,34 +35,40 @@ xtensa = _load(os.path.join(HERE, "..", "curve25519", "xtensa.py"), "sealcast_xt
 
 _MULUH = re.compile(r"^\s*muluh\s+(a\d+),\s*(a\d+),\s*(a\d+)\s*$")
 _MOVSP = re.compile(r"^\s*movsp\s+a1,\s*(a\d+)\s*$")
-_PAIRS = ["beqz bnez", "beq bne", "beqi bnei", "blt bge", "bltu bgeu", "blti bgei", "bltui bgeui", "bltz bgez", "bany bnone", "ball bnall"]
+_PAIRS = ["beqz bnez", "beq bne", "beqi bnei", "blt bge", "bltu bgeu", "blti bgei", "bltui bgeui", "bltz bgez",
+          "bany bnone", "ball bnall"]
 _OPPOSITE = dict(pair.split() for pair in _PAIRS) | {b: a for a, b in map(str.split, _PAIRS)}
 _BRANCH = re.compile(r"^\s*(%s)\s+(\S.*?),\s*(\.L\w+)\s*$" % "|".join(_OPPOSITE))
 
 
 def _borrowing(registers, lines):
-    """Lines that may use the registers: kept meanwhile below the stack pointer, beyond what a window overflow writes."""
+    """Lines that may use the registers: kept meanwhile below the stack pointer, past what a window overflow writes."""
     saved = ["addi a1, a1, -96"] + ["s32i %s, a1, %d" % (name, 4 * i) for i, name in enumerate(registers)]
     return saved + lines + ["l32i %s, a1, %d" % (name, 4 * i) for i, name in enumerate(registers)] + ["addi a1, a1, 96"]
 
 
 def _muluh(r, s, t):
     """The high half of s * t from 16-bit halves."""
-    sl, sh, tl, th, x, y = free = [name for name in ("a2", "a3", "a4", "a5", "a6", "a8", "a9", "a10", "a11") if name not in (r, s, t)][:6]
+    free = [name for name in ("a2", "a3", "a4", "a5", "a6", "a8", "a9", "a10", "a11") if name not in (r, s, t)][:6]
+    sl, sh, tl, th, x, y = free
     return _borrowing(free, [
         "extui %s, %s, 0, 16" % (sl, s), "extui %s, %s, 16, 16" % (sh, s), "extui %s, %s, 0, 16" % (tl, t),
         "extui %s, %s, 16, 16" % (th, t), "mull %s, %s, %s" % (x, sl, tl), "extui %s, %s, 16, 16" % (x, x),
         "mull %s, %s, %s" % (sl, sl, th), "mull %s, %s, %s" % (tl, sh, tl), "mull %s, %s, %s" % (th, sh, th),
-        "extui %s, %s, 0, 16" % (y, sl), "add %s, %s, %s" % (x, x, y), "extui %s, %s, 0, 16" % (y, tl), "add %s, %s, %s" % (x, x, y),
+        "extui %s, %s, 0, 16" % (y, sl), "add %s, %s, %s" % (x, x, y),
+        "extui %s, %s, 0, 16" % (y, tl), "add %s, %s, %s" % (x, x, y),
         "extui %s, %s, 16, 16" % (x, x), "extui %s, %s, 16, 16" % (sl, sl), "extui %s, %s, 16, 16" % (tl, tl),
         "add %s, %s, %s" % (x, x, sl), "add %s, %s, %s" % (x, x, tl), "add %s, %s, %s" % (r, x, th)])  # fmt: skip
 
 
 def _movsp(source):
-    """Moves the stack pointer with the 16 bytes below it, where the caller's registers may be: a system's handler does that."""
+    """Moves the stack pointer with the 16 bytes below it, where the caller's registers may be, as a system's handler
+    does."""
     free = [name for name in ("a9", "a10", "a11", "a12", "a13") if name != source][:4]
-    move = ["l32i %s, a1, %d" % (name, 80 + 4 * i) for i, name in enumerate(free)] + ["addi %s, %s, -16" % (source, source)]
-    move += ["s32i %s, %s, %d" % (name, source, 4 * i) for i, name in enumerate(free)] + ["addi %s, %s, 16" % (source, source)]
+    move = ["l32i %s, a1, %d" % (name, 80 + 4 * i) for i, name in enumerate(free)]
+    move.append("addi %s, %s, -16" % (source, source))
+    move += ["s32i %s, %s, %d" % (name, source, 4 * i) for i, name in enumerate(free)]
+    move.append("addi %s, %s, 16" % (source, source))
     return _borrowing(free, move) + ["mov a1, " + source]
 
 
@@ -114,7 +120,8 @@ def run(tree, sources, folder, timeout=120):
         objects.append(os.path.join(folder, os.path.basename(source) + ".o"))
         xtensa.compile_c(source, objects[-1], flags)
     objects.append(os.path.join(folder, "start.o"))
-    subprocess.check_call([xtensa.tool("llvm-mc"), "-triple=xtensa", "-mcpu=esp32", "-filetype=obj", os.path.join(HERE, "bare", "xtensa.s"),
+    begin = os.path.join(HERE, "bare", "xtensa.s")
+    subprocess.check_call([xtensa.tool("llvm-mc"), "-triple=xtensa", "-mcpu=esp32", "-filetype=obj", begin,
                            "-o", objects[-1]])
     xtensa.clear_l32r(xtensa.Path(objects[-1]))
     mpy_ld = _load(os.path.join(str(tree), "tools", "mpy_ld.py"), "sealcast_mpy_ld")

@@ -1,4 +1,4 @@
-// The image's beginning, as host/sealcast_host writes it (all numbers little-endian), and what each architecture brings.
+// The image's beginning, as host/sealcast_host writes it (numbers little-endian), and what each architecture brings.
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

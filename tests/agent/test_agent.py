@@ -1,4 +1,4 @@
-"""The agent as processes: one member shared by commands and programs, each message once; it outlives what is around it."""
+"""The agent as processes: one member shared by commands and programs, each message once; it outlives them all."""
 
 import asyncio
 import collections
@@ -34,7 +34,8 @@ def state(user):
 
 def test_listeners_side_by_side_each_with_its_own_filter(users):
     anna, ben = users
-    with anna.listen() as everything, anna.listen("--from", "ben") as bens, anna.listen("--secrecy", "ratchet") as secret:
+    listen = anna.listen
+    with listen() as everything, listen("--from", "ben") as bens, listen("--secrecy", "ratchet") as secret:
         anna.ok("send", "g", "--mode", "note", "from anna")
         ben.ok("send", "g", "--mode", "note", "from ben")
         bens.wait_for('"from ben"')

@@ -1,5 +1,5 @@
-"""Gateways that the agent runs: begun by a command, again after the agent was killed, gone when they are stopped or their
-channel is forgotten."""
+"""Gateways that the agent runs: begun by a command, again after the agent was killed, gone when they are stopped or
+their channel is forgotten."""
 
 import os
 import re

@@ -12,7 +12,7 @@ from host_support import environment, free_port, mosquitto, start_broker
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parents[1] / "build"
 SECONDS = 2  # of sending, for each figure
-# Where members keep their state, and the broker. On a disk the broker's own files are in memory: it is not what we measure.
+# Where members keep their state, and the broker. On a disk the broker's own files are in memory: they are not measured.
 PLACES = {"disk": (BUILD, "mosquitto"), "tmpfs": (Path("/dev/shm"), "mosquitto"), "embedded": (BUILD, "embedded")}
 
 
@@ -55,7 +55,8 @@ def rate(sender, hearer, mode):
     heard = hearer.answer()
     if heard["heard"] < said["sent"]:
         print("(%s: %d of %d heard)" % (mode, heard["heard"], said["sent"]), end=" ")
-    return heard["heard"] / (heard["last"] - said["start"]), said["flushes"] / said["sent"], said["cpu"] / said["sent"] * 1e6
+    seconds = heard["last"] - said["start"]
+    return heard["heard"] / seconds, said["flushes"] / said["sent"], said["cpu"] / said["sent"] * 1e6
 
 
 @contextlib.contextmanager

@@ -23,8 +23,8 @@ def measure(put):
         total += result.states
     put("assurance.model_states", total)
     put("assurance.insider_frames", _frames())
-    put("assurance.stories", sum(last - first for first, last in (_part("sim.test_simulator").seeds(),
-                                                                   _part("sim.test_group_simulator").seeds())))  # fmt: skip
+    stories = (_part(f"sim.{name}").seeds() for name in ("test_simulator", "test_group_simulator"))
+    put("assurance.stories", sum(last - first for first, last in stories))
     total, killed = _mutants()
     put("assurance.mutants_total", total)
     put("assurance.mutants_killed", killed)

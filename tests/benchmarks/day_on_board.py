@@ -1,8 +1,8 @@
 """Runs on MicroPython, emulated board or unix port: two members in
 one heap talk for a day, a broker of a few lines between them.
 
-    day(messages, rounds, span_ms) prints, after each of `rounds` equal parts: messages so far, heap in use after a collection, the
-    largest block that is free, the largest allocation of that part (0 where the port cannot tell).
+    day(messages, rounds, span_ms) prints, after each of `rounds` equal parts: messages so far, heap in use after a
+    collection, the largest block that is free, the largest allocation of that part (0 where the port cannot tell).
 
 Time is virtual: 86,400 s (span_ms) are spread over the messages, so that keepalives, hourly new epochs, refreshes and
 the rest happen as often as in a day. Notes, conversation and ratchet messages take turns, and so do the senders.
@@ -39,8 +39,8 @@ class Room:
         self.heard = 0
         self.members, self.filters, self.wakes, self.queue, self.retained = {}, {}, {}, [], {}
         for i in range(len(uids)):
-            settings = {"uid": uids[i], "channel": "greenhouse", "key": bytes(range(32)), "identity": bytes([i + 1] * 32),
-                        "broker": {"host": "none"}, "ratchet": True}  # fmt: skip
+            settings = {"uid": uids[i], "channel": "greenhouse", "key": bytes(range(32)),
+                        "identity": bytes([i + 1] * 32), "broker": {"host": "none"}, "ratchet": True}  # fmt: skip
             self.members[uids[i]] = Channel(suite, complete(settings), None, hardware(i + 1))
             self.filters[uids[i]] = set()
         for uid in uids:

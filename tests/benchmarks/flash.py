@@ -1,8 +1,8 @@
 """Bytes of flash that a message costs, and how long the flash lasts.
 
-The real FileStore on littlefs with an ESP32's parameters (blocks of 4,096 bytes, programs of 32), under MicroPython's unix port,
-over a block device that counts what is programmed and erased. Years: until each block of a partition of 2 MB (512 blocks, an
-ESP32's of 4 MB) was erased 100,000 times, all of them in turn, as littlefs takes them.
+The real FileStore on littlefs with an ESP32's parameters (blocks of 4,096 bytes, programs of 32), under MicroPython's
+unix port, over a block device that counts what is programmed and erased. Years: until each block of a partition of 2 MB
+(512 blocks, an ESP32's of 4 MB) was erased 100,000 times, all of them in turn, as littlefs takes them.
 """
 
 import os

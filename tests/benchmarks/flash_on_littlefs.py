@@ -1,7 +1,7 @@
 """Runs on MicroPython's unix port: two members whose states lie in littlefs, each on a block device that counts.
 
-    run(mode, messages, every_ms) prints  flash <uid> <bytes programmed> <blocks erased>  for the sender (anna) and the receiver
-    (bert), from the first message to the last.
+    run(mode, messages, every_ms) prints  flash <uid> <bytes programmed> <blocks erased>  for the sender (anna) and the
+    receiver (bert), from the first message to the last.
 """
 
 import gc

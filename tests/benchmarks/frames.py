@@ -23,9 +23,10 @@ padded = native.pad(b"", bytes(20))
 eight, seven, lead, text = k * 8, k * 7, b"\\x01\\x08" + bytes(52), bytes(41)
 whole = native.ratchet_frame(seven, eight, k, k, k, lead, nonce, k, text, 1) + bytes(32)
 CALLS = (
-    ("seal_frame", (k, head, place, nonce, body)), ("open_frame", (k, frame, place)), ("genuine_frame", (k, closed, place)),
-    ("frame_nonce", (k, bytes(8), bytes(16), bytes(54), body)), ("signable", (bytes(54), b"", body)), ("chain", (k, 0, 1)),
-    ("pad", (bytes(24), bytes(20))), ("unpad", (padded, 2000)), ("x25519_column", (k, eight, 1)), ("x25519_xor", (k, eight)),
+    ("seal_frame", (k, head, place, nonce, body)), ("open_frame", (k, frame, place)),
+    ("genuine_frame", (k, closed, place)), ("frame_nonce", (k, bytes(8), bytes(16), bytes(54), body)),
+    ("signable", (bytes(54), b"", body)), ("chain", (k, 0, 1)), ("pad", (bytes(24), bytes(20))),
+    ("unpad", (padded, 2000)), ("x25519_column", (k, eight, 1)), ("x25519_xor", (k, eight)),
     ("ratchet_frame", (seven, eight, k, k, k, lead, nonce, k, text, 1)), ("ratchet_header", (k, k, k, k, whole, 0)),
     ("ratchet_body", (k, whole)), ("ratchet_keys", (k, k, k, eight, bytes(4), text, 1)),
 )

@@ -25,47 +25,52 @@ CHARTS = [
 
 _TOP = """# Performance
 
-This page is written by `make bench` (tests/bench.py) from build/bench.json, whose keys stay the same from version to version.
-Instruction counts are exact: QEMU's `-icount` makes its counters count instructions, whatever else the machine does, and the
-code has the flags of the shipped modules. An ESP32-C3 runs about one instruction a cycle, at 160 MHz.
+This page is written by `make bench` (tests/bench.py) from build/bench.json, whose keys stay the same from version to
+version. Instruction counts are exact: QEMU's `-icount` makes its counters count instructions, whatever else the machine
+does, and the code has the flags of the shipped modules. An ESP32-C3 runs about one instruction a cycle, at 160 MHz.
 
 ![Instructions of our native modules and of others](performance.svg)
 """
-_NODE = """Heap bytes of a node that talks in a channel of eight (and, with the ratchet, in a group of eight as well) over the serial
-link and a broker. DESIGN asks for 60 KB free of 138.5.
+_NODE = """Heap bytes of a node that talks in a channel of eight (and, with the ratchet, in a group of eight as well)
+over the serial link and a broker. DESIGN asks for 60 KB free of 138.5.
 
-* `node`: installed as ROMFS, which MicroPython has from 1.25 on; `node_without_ratchet`: the same with `ratchet: false`. Both run
-  on the heap of an ESP32-C3 (177 KB); `heap_free_of_138k` is what 138.5 KB would leave (negative: it does not fit).
-* `node_in_firmware`: native modules, core and node in a firmware of one's own (docs/HARDWARE.md), on 138.5 KB; with the ratchet.
-* `node_in_flash`: its bytecode in flash under stock firmware (`sealcast flash --xip`), on the heap of an ESP32-C3; with the ratchet.
-* `share`: what the parts take when they are imported from ROMFS, the table of names included as it grows; `qstr_pools`: that table,
-  which MicroPython doubles when it is full (17.8 KB from 1,261 names on).
+* `node`: installed as ROMFS, which MicroPython has from 1.25 on; `node_without_ratchet`: the same with
+  `ratchet: false`. Both run on the heap of an ESP32-C3 (177 KB); `heap_free_of_138k` is what 138.5 KB would leave
+  (negative: it does not fit).
+* `node_in_firmware`: native modules, core and node in a firmware of one's own (docs/HARDWARE.md), on 138.5 KB; with the
+  ratchet.
+* `node_in_flash`: its bytecode in flash under stock firmware (`sealcast flash --xip`), on the heap of an ESP32-C3; with
+  the ratchet.
+* `share`: what the parts take when they are imported from ROMFS, the table of names included as it grows;
+  `qstr_pools`: that table, which MicroPython doubles when it is full (17.8 KB from 1,261 names on).
 * `largest_allocation`: the largest from the node's start on. The emulated board's allocator is wrapped
   (firmware/qemu/modules/qemu/watch.c) and refuses more than 4,096 bytes then: a larger one would have ended the run."""
-_STOCK = """Bytes of MicroPython's heap after a collection, the interpreter's own 6 to 8 KB included, native modules not. `esp32`,
-`esp32c3`: the node over Wi-Fi on that chip's memory (docs/HARDWARE.md); `start`: before anybody has joined; `members`: how many it
-took; `with_rare`: while joining, `channel`: 65 s later; `group`: a ratcheting group of all. `python`: the figures that there are limits
-for: in flash as measured, on the C3 where an ESP32 has no room; from files, where neither chip has room for eight, what the node has
-at its start plus what channel and group added in flash. `reserve_least`: least that was free for lwIP since the node was online;
-`largest_free_block`: of MicroPython's heap.
+_STOCK = """Bytes of MicroPython's heap after a collection, the interpreter's own 6 to 8 KB included, native modules
+not. `esp32`, `esp32c3`: the node over Wi-Fi on that chip's memory (docs/HARDWARE.md); `start`: before anybody has
+joined; `members`: how many it took; `with_rare`: while joining, `channel`: 65 s later; `group`: a ratcheting group of
+all. `python`: the figures that there are limits for: in flash as measured, on the C3 where an ESP32 has no room; from
+files, where neither chip has room for eight, what the node has at its start plus what channel and group added in flash.
+`reserve_least`: least that was free for lwIP since the node was online; `largest_free_block`: of MicroPython's heap.
 
-Where the kilobytes lie, and what was tried, with what each thing brought: docs/HARDWARE.md, "Where every kilobyte lies".
-`rv32imc.stock.part` has what the parts of a node from files take when they are imported (`names`: the table of names, which
-is in the others), `rare` what comes and goes."""
-_XIP = """Heap that all modules of the node take when they are imported on an emulated board, native modules not counted: from
-files, and out of an image in flash (`sealcast flash --xip`, docs/HARDWARE.md), its loader included."""
-_DAY = """Two members in one heap: notes, conversation and ratchet messages in turn, keepalives and new epochs as in a day. In use after
-a collection, at the end of each part: of a thousand messages on the unix port (words of 8 bytes, native modules, 480 KB), of
-seventy on the emulated board (256 KB). It is flat when `most` is `last`. `gc.threshold`, which boot.py and the node set, is part
-of it: without it half a day leaves no free block above 2 KB."""
-_DUTY = """One waking of a node with `duty`, the fifth in a row: from its main program to sleep, over the serial link to the bridge, where
-every byte passes the interpreter. Instructions without the time in which it waited; bytes are topics and payloads."""
-_FLASH = """What littlefs programs for one member's state (blocks of 4,096 bytes, programs of 32, as on an ESP32), a message sent or
-received, with all that the member stores meanwhile (keepalives, hourly new epochs): the real FileStore on a block device that
-counts, under MicroPython's unix port. `flash_years`: until every block of a partition of 2 MB was erased 100,000 times; littlefs
-spreads what it writes over them."""
-_RATCHET = """In a group of n, 32 bytes of text. `send` includes the acceptance of one's own echo; `bytes`: the one frame. `heap`: the state
-of one member, channel and conversation included; `group.heap`: the ratcheting group's part of it."""
+Where the kilobytes lie, and what was tried, with what each thing brought: docs/HARDWARE.md, "Where every kilobyte
+lies". `rv32imc.stock.part` has what the parts of a node from files take when they are imported (`names`: the table of
+names, which is in the others), `rare` what comes and goes."""
+_XIP = """Heap that all modules of the node take when they are imported on an emulated board, native modules not
+counted: from files, and out of an image in flash (`sealcast flash --xip`, docs/HARDWARE.md), its loader included."""
+_DAY = """Two members in one heap: notes, conversation and ratchet messages in turn, keepalives and new epochs as in a
+day. In use after a collection, at the end of each part: of a thousand messages on the unix port (words of 8 bytes,
+native modules, 480 KB), of seventy on the emulated board (256 KB). It is flat when `most` is `last`. `gc.threshold`,
+which boot.py and the node set, is part of it: without it half a day leaves no free block above 2 KB."""
+_DUTY = """One waking of a node with `duty`, the fifth in a row: from its main program to sleep, over the serial link to
+the bridge, where every byte passes the interpreter. Instructions without the time in which it waited; bytes are topics
+and payloads."""
+_FLASH = """What littlefs programs for one member's state (blocks of 4,096 bytes, programs of 32, as on an ESP32), a
+message sent or received, with all that the member stores meanwhile (keepalives, hourly new epochs): the real FileStore
+on a block device that counts, under MicroPython's unix port. `flash_years`: until every block of a partition of 2 MB
+was erased 100,000 times; littlefs spreads what it writes over them."""
+_RATCHET = """In a group of n, 32 bytes of text. `send` includes the acceptance of one's own echo; `bytes`: the one
+frame. `heap`: the state of one member, channel and conversation included; `group.heap`: the ratcheting group's part of
+it."""
 _MISSING = "not measured in the last run"
 
 
@@ -143,12 +148,16 @@ def write(figures, folder):
     """Writes both files; returns their paths."""
     parts = [
         _TOP, _peers(figures), _operations(figures),
-        _rest(figures, "On the machine of the last run (x64)", tuple(key for key in figures if key[:4] == "x64." and "_bytes" not in key),
-              "Nanoseconds depend on the machine; the ratios less so: both sides are timed in turn, in one run. A ratio under 1 is\n"
-              "faster than libsodium. `portable` is its C code, the other what it chooses on this processor."),
-        _rest(figures, "Memory", ("rv32imc.import.", "armv7m.import.", "rv32imc.board.", "rv32imc.core.", "rv32imc.member_of_"),
-              "Heap bytes on an emulated board. `import` is the two native modules, `core` the protocol and its crypto suite with them\n"
-              "(a negative `heap_free`: it does not fit), `member_of_n` the state of one member of a group of n."),
+        _rest(figures, "On the machine of the last run (x64)",
+              tuple(key for key in figures if key[:4] == "x64." and "_bytes" not in key),
+              "Nanoseconds depend on the machine; the ratios less so: both sides are timed in turn, in one run. A\n"
+              "ratio under 1 is faster than libsodium. `portable` is its C code, the other what it chooses on this\n"
+              "processor."),
+        _rest(figures, "Memory",
+              ("rv32imc.import.", "armv7m.import.", "rv32imc.board.", "rv32imc.core.", "rv32imc.member_of_"),
+              "Heap bytes on an emulated board. `import` is the two native modules, `core` the protocol and its\n"
+              "crypto suite with them (a negative `heap_free`: it does not fit), `member_of_n` the state of one\n"
+              "member of a group of n."),
         _rest(figures, "The whole node", ("rv32imc.share.", "rv32imc.node"), _NODE),
         _rest(figures, "Stock firmware", ("rv32imc.stock.", "esp32.", "esp32c3."), _STOCK),
         _rest(figures, "Bytecode in flash", ("rv32imc.xip.",), _XIP),
@@ -158,9 +167,11 @@ def write(figures, folder):
         _rest(figures, "A message of the ratcheting group", ("rv32imc.ratchet_", "protocol.ratchet_"), _RATCHET),
         _rest(figures, "The protocol on an ESP32-C3",
               ("rv32imc.join_", "rv32imc.handshake_", "rv32imc.note_", "rv32imc.conversation_", "rv32imc.receipt."),
-              "Instructions of one member, MicroPython included: a member of a recorded group is replayed on the emulated board, which\n"
-              "must publish the same bytes. Messages carry 32 bytes and a signature, if not unsigned."),
-        _rest(figures, "On the wire", tuple(key for key in figures if key.startswith("protocol.") and "ratchet" not in key),
+              "Instructions of one member, MicroPython included: a member of a recorded group is replayed on the\n"
+              "emulated board, which must publish the same bytes. Messages carry 32 bytes and a signature, if not\n"
+              "unsigned."),
+        _rest(figures, "On the wire",
+              tuple(key for key in figures if key.startswith("protocol.") and "ratchet" not in key),
               "Payload bytes of a message of 32 bytes; frames and bytes of all members together in a handshake of n."),
     ]  # fmt: skip
     page, drawing = folder / "PERFORMANCE.md", folder / "performance.svg"

@@ -49,7 +49,8 @@ def main():
 
     gc.collect()
     print("ready", bare, gc.mem_alloc(), gc.mem_free())
-    import sealcast.smmp.order  # noqa: F401  loaded with the first channel that is in a group: no part of a member's state
+    # Loaded with the first channel that is in a group: no part of a member's state.
+    import sealcast.smmp.order  # noqa: F401
     messages, table = [], None
     while True:
         size = read(2)

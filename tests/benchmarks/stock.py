@@ -1,4 +1,4 @@
-"""Memory of the node on stock firmware of an ESP32 and an ESP32-C3, on the profiles with a radio (firmware/qemu/chip)."""
+"""Memory of the node on stock firmware of ESP32 and ESP32-C3, on the profiles with a radio (firmware/qemu/chip)."""
 
 import asyncio
 import os
@@ -106,15 +106,18 @@ def _modules(put):
 
 
 def _sums(put, profile, found, ratchet):
-    """The figures that DESIGN has limits for. Objects have one size on both chips: what one has no room for is the other's.
+    """The figures that DESIGN has limits for. Objects have one size on both chips: what one has no room for is the
+    other's.
 
-    From files: what the node has at its start there, and what a channel of eight (and a group) added to the node in flash.
+    From files: what the node has at its start there, and what a channel of eight (and a group) added to the node in
+    flash.
     """
 
     def of(key):
         return found.get(f"{profile}.{key}", found.get(f"{PROFILES[0]}.{key}"))
 
-    start, conversation, before = of("conversation.start_bytes"), of("xip.conversation.channel_bytes"), of("xip.conversation.start_bytes")
+    start, before = of("conversation.start_bytes"), of("xip.conversation.start_bytes")
+    conversation = of("xip.conversation.channel_bytes")
     if None not in (start, conversation, before):
         put(f"{profile}.conversation.python_bytes", start + conversation - before)
     for what in ("ratchet", "all"):
@@ -124,13 +127,14 @@ def _sums(put, profile, found, ratchet):
         if group is not None:
             put(f"{profile}.xip.{what}.python_bytes", group)
     for key in ("reserve_least_bytes", "largest_free_block_bytes"):
-        seen = [found[f"{profile}.{what}.{key}"] for what, flash, _ in CASES if flash and f"{profile}.{what}.{key}" in found]
+        names = [f"{profile}.{what}.{key}" for what, flash, _ in CASES if flash]
+        seen = [found[name] for name in names if name in found]
         if seen:
             put(f"{profile}.{key}", min(seen))
 
 
 async def _profile(put, profile, folder):
-    """Bytecode in flash: a channel of eight, and a group where there is room. From files: what it has when it starts."""
+    """Bytecode in flash: a channel of eight, and a group where there is room. From files: what it has at its start."""
     for what, flash, settings in CASES:
         where = folder / (profile + what)
         where.mkdir()

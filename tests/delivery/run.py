@@ -1,4 +1,4 @@
-"""Worlds by the dozen: `python tests/delivery/run.py FIRST [COUNT [mosquitto|embedded [lying]]]` prints what was not true.
+"""Worlds by the dozen: `python tests/delivery/run.py FIRST [COUNT [mosquitto|embedded [lying]]]` says what was false.
 
 The worlds of a run share a broker, some at a time three real processes with their members; in every second such cohort
 processes are killed (kill -9).

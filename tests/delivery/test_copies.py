@@ -1,6 +1,6 @@
-"""A member's state that there is twice: a clone, and a backup that comes back together with the broker's. Real processes
-behind real brokers: those who are concerned are told, what is said then is heard, nobody is taken for a forger.
-PROTOCOL.md 6.2, 6.4, 8.
+"""A member's state that there is twice: a clone, and a backup that comes back together with the broker's. Real
+processes behind real brokers: those who are concerned are told, what is said then is heard, nobody is taken for a
+forger. PROTOCOL.md 6.2, 6.4, 8.
 """
 
 import asyncio
@@ -114,7 +114,7 @@ def test_a_backup_of_member_and_broker_comes_back(kind, tmp_path):
 
 
 def test_a_backup_of_a_running_member_comes_back_and_its_broker_has_forgotten_all(tmp_path):
-    """No connection was numbered twice and no retained note says so: the other member has more from it than it knows of."""
+    """No connection was numbered twice and no retained note says so: the other has more from it than it knows of."""
     port, kept, backup = free_port(), tmp_path / "broker", tmp_path / "backup"
     kept.mkdir()
     ann, gate = Watched("ann", tmp_path / "ann", port), Watched("gate", tmp_path / "gate", port)

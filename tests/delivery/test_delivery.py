@@ -1,5 +1,5 @@
-"""Is what `send` says true? Random worlds of real processes behind real brokers that forget joins and show late what they
-keep (world.py), and the judge that asks.
+"""Is what `send` says true? Random worlds of real processes behind real brokers that forget joins and show late what
+they keep (world.py), and the judge that asks.
 """
 
 import pytest
@@ -31,5 +31,7 @@ def test_a_message_that_is_lost_in_silence_is_found_out(tmp_path, monkeypatch):
     monkeypatch.setattr("delivery.world.QUIET_S", 1.0)
     wrong, seed = [], 0
     while not any("said ok; ben has nothing" in line for line in wrong) and seed < 5:
-        wrong, seed = run.worlds(range(seed, seed + 1), "embedded", tmp_path / str(seed), ("join", "send", "send")), seed + 1
+        where = tmp_path / str(seed)
+        wrong = run.worlds(range(seed, seed + 1), "embedded", where, ("join", "send", "send"))
+        seed += 1
     assert lost and any("anna's" in line and "said ok; ben has nothing" in line for line in wrong), wrong

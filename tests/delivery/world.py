@@ -1,6 +1,6 @@
-"""One channel behind a real broker, driven by a seed: members join, leave, stop, are killed, sleep, send once, lose their
-identity (and a person approves the new one), get an old backup of their state back; the broker forgets retained joins, or
-shows retained messages late. Then it is asked whether what `send` said was true.
+"""One channel behind a real broker, driven by a seed: members join, leave, stop, are killed, sleep, send once, lose
+their identity (and a person approves the new one), get an old backup of their state back; the broker forgets retained
+joins, or shows retained messages late. Then it is asked whether what `send` said was true.
 
 The members are in real processes (crew.py), several worlds' in each: kill -9 takes them all.
 """
@@ -20,7 +20,9 @@ from sealcast.crypto.keys import Keys
 from sealcast.wire import Topics, b64
 
 NAMES = ("anna", "ben", "cara", "dan", "eve")
-ACTIONS = ("join", "join", "leave", "stop", "sleep", "once", "once", "send", "send", "send", "backup", "restore", "renew")
+ACTIONS = (
+    "join", "join", "leave", "stop", "sleep", "once", "once", "send", "send", "send", "backup", "restore", "renew"
+)  # fmt: skip
 CRASH = ("crash", "crash")  # kill -9 of a process, and of all whom it holds
 LYING = ("forget", "late")  # the broker loses retained joins, or shows what it keeps late
 STEPS = 9

@@ -160,8 +160,8 @@ DAMAGE = {
     "short key": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": "c2VjcmV0"}',
     "key is a number": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": 1}',
     "other channel": '{"format": 1, "channel": "e", "uid": "u", "broker": {"host": "h"}, "key": "%s"}' % ("A" * 43),
-    "bad admin secret": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": "%s", "admin_secret": [1]}'
-    % ("A" * 43),
+    "bad admin secret": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": "%s", '
+    '"admin_secret": [1]}' % ("A" * 43),
     "unknown field": '{"format": 1, "channel": "d", "uid": "u", "broker": {"host": "h"}, "key": "%s", "keyy": "s3cret"}'
     % ("A" * 43),
     "broker is a text": '{"format": 1, "channel": "d", "uid": "u", "broker": "s3cret", "key": "%s"}' % ("A" * 43),
@@ -279,8 +279,10 @@ def test_a_reader_that_goes_away_is_no_error(home):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", [[], ["broker"], ["channel"], ["channel", "new"], ["channel", "join"], ["channel", "node"],
-                                     ["listen"], ["send"], ["chat"]])  # fmt: skip
+@pytest.mark.parametrize("command", [
+    [], ["broker"], ["channel"], ["channel", "new"], ["channel", "join"], ["channel", "node"], ["listen"], ["send"],
+    ["chat"],
+])  # fmt: skip
 def test_every_help_teaches_with_examples(home, command):
     done = cli(home, *command, "--help")
     assert done.returncode == 0

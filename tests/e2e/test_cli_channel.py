@@ -37,9 +37,9 @@ def test_places_of_brokers(text, expected):
         assert read_place(url_of(expected)) == expected | {"port": read_place(url_of(expected))["port"]}
 
 
-@pytest.mark.parametrize(
-    "text", ["http://farm", "mqtt://", "mqtt://u:p@farm", "mqtt://farm/x", "ws://farm/a b", "ws://farm/?x", "ws://farm:0"]
-)
+@pytest.mark.parametrize("text", [
+    "http://farm", "mqtt://", "mqtt://u:p@farm", "mqtt://farm/x", "ws://farm/a b", "ws://farm/?x", "ws://farm:0"
+])  # fmt: skip
 def test_wrong_places(text):
     with pytest.raises(UserError) as e:
         read_place(text)
@@ -222,8 +222,8 @@ def test_names_that_begin_with_a_dot_are_listed(tmp_path):
 def test_what_a_member_says_of_itself_is_seen_by_the_others(mosquitto, tmp_path):
     anna, ben = User(tmp_path / "anna", mosquitto.port), User(tmp_path / "ben", mosquitto.port)
     phrase = anna.json("channel", "new", "g", "--uid", "anna", "--stretch", "15", *anna.where)["phrase"]
-    made = ben.json("channel", "join", "g", "--uid", "ben", *ben.where, "--data", "DHT22, D\u00e4ch", "--password-stdin",
-                    stdin=phrase)  # fmt: skip
+    made = ben.json("channel", "join", "g", "--uid", "ben", *ben.where, "--data", "DHT22, D\u00e4ch",
+                    "--password-stdin", stdin=phrase)  # fmt: skip
     assert made["data"] == "DHT22, D\u00e4ch"
     with ben.listen() as bens, anna.listen() as annas:
         joined = json.loads(annas.wait_for('"event": "joined"'))

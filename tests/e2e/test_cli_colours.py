@@ -38,7 +38,8 @@ talk.complaint("no such thing")
 def on_a_terminal(argv, **env):
     """All that it writes to a terminal of 60 columns."""
     master, slave = pty.openpty()
-    with subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=environment(COLUMNS="60", **env)) as process:
+    env = environment(COLUMNS="60", **env)
+    with subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=env) as process:
         os.close(slave)
         out = b""
         while select.select([master], [], [], DEADLINE_S)[0]:
@@ -92,7 +93,8 @@ def test_send_loads_none_of_it(tmp_path):
     """`sealcast send` in a script, and help, are quick."""
     ask = "import sys; from sealcast_host.cli.main import main; "
     ask += "\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
-    ask += "print(sorted({m.split('.')[0] for m in sys.modules} & {'rich', 'prompt_toolkit', 'shtab', 'segno', 'filelock'}))"
+    ask += "libraries = {'rich', 'prompt_toolkit', 'shtab', 'segno', 'filelock'}\n"
+    ask += "print(sorted({m.split('.')[0] for m in sys.modules} & libraries))"
     user = User(tmp_path)
     for words in (["--help"], ["send", "--help"], ["send", "nowhere", "x"]):
         done = subprocess.run(

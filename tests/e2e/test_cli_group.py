@@ -63,7 +63,8 @@ def test_a_group_is_made_talks_changes_and_leaves_a_lost_member_behind(users):
         # People compare fingerprints: what Anna is shown is what Ben and Cara have.
         rows = [line.split() for line in anna.ok("group", "verify", "g").splitlines()]
         assert [(r[0], r[1], r[-1]) for r in rows] == [
-            ("anna", anna.fingerprint(), "member"), ("ben", ben.fingerprint(), "pinned"), ("cara", cara.fingerprint(), "pinned"),
+            ("anna", anna.fingerprint(), "member"), ("ben", ben.fingerprint(), "pinned"),
+            ("cara", cara.fingerprint(), "pinned"),
         ]  # fmt: skip
         assert "in no group" in anna.ok("group", "status", "g")
 

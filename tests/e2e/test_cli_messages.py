@@ -51,7 +51,9 @@ def test_notes_and_a_conversation_between_two_users(users):
         ("ben", "conversation", "member", False, "second"),
     ]
     assert got[0]["epoch"] is None and len(got[1]["epoch"]) == 32
-    fields = {"type", "sender", "secrecy", "origin", "time", "seq", "historic", "age", "again", "epoch", "private", "text"}
+    fields = {
+        "type", "sender", "secrecy", "origin", "time", "seq", "historic", "age", "again", "epoch", "private", "text"
+    }  # fmt: skip
     assert all(set(m) == fields for m in got)
     assert all(m["time"] > 1_700_000_000 for m in got)
     assert not [line for line in listening.lines if "Traceback" in line]

@@ -121,8 +121,8 @@ def test_a_sender_without_a_clock_is_said_to_have_none():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("h", ("h", None)),
-     ("h:1", ("h", 1)), ("10.0.0.1:65535", ("10.0.0.1", 65535)), ("[::1]", ("::1", None)), ("[::1]:1883", ("::1", 1883))],
+    [("h", ("h", None)), ("h:1", ("h", 1)), ("10.0.0.1:65535", ("10.0.0.1", 65535)),
+     ("[::1]", ("::1", None)), ("[::1]:1883", ("::1", 1883))],
 )  # fmt: skip
 def test_addresses(text, expected):
     assert split_host(text) == expected

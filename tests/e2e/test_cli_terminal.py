@@ -48,7 +48,7 @@ class Terminal:
         return [line.rstrip() for line in self.screen.display if line.strip()]
 
     def wait_for(self, *patterns):
-        """Until the last line that is shown ends like the last pattern, and lines above it like the others, in order."""
+        """Until the last line that is shown ends like the last pattern, and lines above like the others, in order."""
         end = time.monotonic() + DEADLINE_S
         while not self._shows(*patterns):
             left = end - time.monotonic()

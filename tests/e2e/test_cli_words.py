@@ -41,7 +41,8 @@ def test_words_of_a_whole_state():
         "channel": "g\x1b[2J", "uid": "anna", "online": False, "attached": 3,
         "members": [{"uid": "anna", "status": "awake", "data": None},
                     {"uid": "ben", "status": "asleep", "data": "roof\x1b[2J"}],
-        "epoch": "9f41c2" * 6, "group": {"name": "up\x1bstairs", "members": ["anna", "ben"], "epoch": 3, "phase": "live"},
+        "epoch": "9f41c2" * 6,
+        "group": {"name": "up\x1bstairs", "members": ["anna", "ben"], "epoch": 3, "phase": "live"},
         "last_message": {"sender": "ben", "secrecy": "ratchet", "time": 0}, "drops": {"late": 1, "forged": 5},
         "waiting_to_send": 2,
     }  # fmt: skip
@@ -114,7 +115,8 @@ def test_errors_and_lines_are_objects_too(anna):
     assert (wrong.returncode, told["type"], told["code"]) == (2, "error", 2) and "unknown channel" in told["text"]
     assert "unknown channel" in wrong.stderr
     unparsed = json.loads(anna.run("send", "g", "x", "--json", "--bogus").stdout)
-    assert unparsed == {"type": "error", "text": "unrecognized arguments: --bogus; see: sealcast send --help", "code": 2}
+    text = "unrecognized arguments: --bogus; see: sealcast send --help"
+    assert unparsed == {"type": "error", "text": text, "code": 2}
     port = free_port()
     argv = [sys.executable, "-m", "sealcast_host", "broker", "--json", "--port", str(port)]
     with Child(argv, extra_env=anna.env) as broker:

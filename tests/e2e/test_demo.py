@@ -13,9 +13,9 @@ from sealcast_host.demo.browser import chromium
 
 KEYS = {
     "members", "notes_sent", "notes_delivered", "history_delivered", "handshakes", "conversation_messages", "rekeys",
-    "gateway_messages", "homeassistant_entities", "page_plots", "wrong_password_readable", "plaintext_hits_at_broker", "board_messages",
-    "silent_losses", "refused_downgrades",
-    "ratchet_messages", "collisions", "resyncs", "receipts", "private_messages", "added", "removed", "digest_mismatches",
+    "gateway_messages", "homeassistant_entities", "page_plots", "wrong_password_readable", "plaintext_hits_at_broker",
+    "board_messages", "silent_losses", "refused_downgrades", "ratchet_messages", "collisions", "resyncs", "receipts",
+    "private_messages", "added", "removed", "digest_mismatches",
 }  # fmt: skip
 
 
@@ -67,7 +67,9 @@ def test_the_demo_keeps_its_promises(micropython, tmp_path):
     }
     assert {key: counts[key] for key in expected} == expected
     assert counts["rekeys"] >= 3 and counts["handshakes"] == counts["rekeys"] + 1
-    ratchet = {"ratchet_messages": 205, "private_messages": 2, "receipts": 12, "added": 1, "removed": 1, "digest_mismatches": 0}
+    ratchet = {
+        "ratchet_messages": 205, "private_messages": 2, "receipts": 12, "added": 1, "removed": 1, "digest_mismatches": 0
+    }  # fmt: skip
     assert {key: counts[key] for key in ratchet} == ratchet and counts["collisions"] > 0 and counts["resyncs"] > 0
     assert counts["silent_losses"] == 0 and counts["refused_downgrades"] == 1
     assert counts["wrong_password_readable"] == counts["plaintext_hits_at_broker"] == 0

@@ -74,7 +74,8 @@ def files_of(requirements):
         seen.add(needed.name)
         found = importlib.metadata.distribution(needed.name)
         waiting += [Requirement(text) for text in found.requires or []]
-        yield from {Path(found.locate_file(file.parts[0])) for file in found.files if file.parts[0] not in ("..", "__pycache__")}
+        parts = {file.parts[0] for file in found.files} - {"..", "__pycache__"}
+        yield from {Path(found.locate_file(part)) for part in parts}
 
 
 def test_a_built_wheel_runs_in_a_venv_of_its_own(tmp_path, mosquitto):
@@ -161,7 +162,8 @@ import sealcast_host.member.system
 sealcast_host.member.system.windows = lambda: True
 import sealcast, sealcast_platform
 import sealcast_host.cli.chat, sealcast_host.cli.listen, sealcast_host.cli.gateway, sealcast_host.cli.status
-import sealcast_host.agent.programs, sealcast_host.gateway.gateway, sealcast_host.gateway.csv, sealcast_host.gateway.sqlite
+import sealcast_host.agent.programs
+import sealcast_host.gateway.gateway, sealcast_host.gateway.csv, sealcast_host.gateway.sqlite
 from sealcast_host.cli.main import main
 from sealcast_host.errors import UserError
 
@@ -190,8 +192,8 @@ def test_members_run_without_unix(tmp_path, mosquitto):
     env = environment(HOME=str(tmp_path / "local"))
     script = tmp_path / "windows.py"
     script.write_text(_WINDOWS)
-    words = [f"channel new g --uid win --broker 127.0.0.1:{mosquitto.port}", "send g --mode note hello", "status g --json"]
-    words += ["listen g --uid two --count 1 --json", "chat g"]
+    words = [f"channel new g --uid win --broker 127.0.0.1:{mosquitto.port}", "send g --mode note hello"]
+    words += ["status g --json", "listen g --uid two --count 1 --json", "chat g"]
     argv = [sys.executable, str(script), *words]
     done = subprocess.run(argv, input="/note typed\n", capture_output=True, text=True, env=env, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -23,7 +23,8 @@ def start(which, micropython, folder, port, uid):
     """The program in a folder of its own, with the settings there."""
     folder.mkdir()
     settings = {
-        "uid": uid, "channel": "greenhouse", "key": b64(bytes(range(32))), "broker": {"host": "127.0.0.1", "port": port}, "keepalive": 5,
+        "uid": uid, "channel": "greenhouse", "key": b64(bytes(range(32))),
+        "broker": {"host": "127.0.0.1", "port": port}, "keepalive": 5,
     }  # fmt: skip
     (folder / "sealcast.json").write_text(json.dumps(settings))
     (folder / "sealcast.json").chmod(0o600)

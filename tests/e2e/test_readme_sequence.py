@@ -58,11 +58,12 @@ def commands():
 
 def background(command, name, extra=""):
     start = next(word for word in SEEN if command.removeprefix("laptop ").startswith(word))
-    return [f"{command.rstrip(' &')} {extra} >{name}.out 2>&1 &", "last=$!", f"watch {name}.out {shlex.quote(SEEN[start])}"]
+    seen = f"watch {name}.out {shlex.quote(SEEN[start])}"
+    return [f"{command.rstrip(' &')} {extra} >{name}.out 2>&1 &", "last=$!", seen]
 
 
 def script(port, home_assistant):
-    """-> the lines. Only ports and names are others than a reader's; what README shows in brackets is tried both ways."""
+    """-> the lines. Only ports and names differ from a reader's; what README shows in brackets is tried both ways."""
     broker, new, listen, send, chat, create, verify, ratchet, *rest = commands()
     assert rest[0].startswith("sealcast lost") and "listen greenhouse &" in listen and "chat greenhouse" in chat
     (gateway,) = [c for c in rest if c.startswith("sealcast gateway")]

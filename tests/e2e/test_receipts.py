@@ -1,5 +1,5 @@
-"""`send --receipt`: exit code 0 when all who are awake have confirmed, else a line that names who has not. Real commands,
-agents and a real broker; and a command of Home Assistant's."""
+"""`send --receipt`: exit code 0 when all who are awake have confirmed, else a line that names who has not. Real
+commands, agents and a real broker; and a command of Home Assistant's."""
 
 import asyncio
 import json
@@ -44,7 +44,8 @@ def test_who_confirmed_and_who_did_not(mosquitto, tmp_path):
             done = s.run("send", "g", "--mode", "note", "--receipt", "--timeout", "5", "--json", "into silence")
             sent, error = told(done)
             assert (done.returncode, sent["confirmed"], sent["unconfirmed"]) == (1, ["A"], ["B"]), done
-            assert error["code"] == 1 and error["text"] == "not confirmed within 5 s by B: it was sent, and may reach them later", error
+            assert error["code"] == 1, error
+            assert error["text"] == "not confirmed within 5 s by B: it was sent, and may reach them later"
         finally:
             os.kill(agent, signal.SIGCONT)
         second.wait_for("into silence")  # it was sent, and has come
@@ -88,5 +89,6 @@ def test_a_command_of_home_assistant_is_done_when_its_member_has_confirmed_it(mo
             gate.wait_for("gateway of")
             found = asyncio.run(press())
             assert (found["roof"]["ok"], found["roof"]["confirmed"]) == (True, ["roof"]), found
-            assert found["cellar"]["ok"] is False and found["cellar"]["why"] == "cellar has not confirmed it: is it awake?", found
+            assert found["cellar"]["ok"] is False, found
+            assert found["cellar"]["why"] == "cellar has not confirmed it: is it awake?"
         roof.wait_for("roof open for gate")

@@ -97,7 +97,8 @@ def test_the_unpacked_wheel_finds_its_files_and_starts(wheel, tmp_path):
 def test_the_unpacked_wheel_judges_boards_by_its_own_reference(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as z:
         z.extractall(tmp_path / "site")
-    ask = "from sealcast_host.hil import answers; import reference; print(reference.__file__, len(answers.known_answers()))"
+    ask = "from sealcast_host.hil import answers; import reference; "
+    ask += "print(reference.__file__, len(answers.known_answers()))"
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     done = subprocess.run(
         [sys.executable, "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, check=True

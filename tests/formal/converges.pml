@@ -1,11 +1,11 @@
 /* The handshake among three honest members: when the faults end, all stand in one epoch. PROTOCOL.md 9.1, 9.3, 9.5.
 
-Messages are on their way to each member one by one: they come in any order, and may get lost (LOSSES), come twice (DOUBLES),
-or find their receiver down (CRASHES; who starts anew has its rank, its current epoch and its wish). What happens by the
-clock happens when nothing is on its way: repeating (0x80), while it can bring anybody anything; then the end of the attempt
-(or before, HASTE times: clocks differ, a party seems to have left). Any member that wants to proposes then, whatever its place,
-and EARLY times while messages are still on their way: two proposals meet. With EARLY large enough the waiting times of 9.1 do
-not matter.
+Messages are on their way to each member one by one: they come in any order, and may get lost (LOSSES), come twice
+(DOUBLES), or find their receiver down (CRASHES; who starts anew has its rank, its current epoch and its wish). What
+happens by the clock happens when nothing is on its way: repeating (0x80), while it can bring anybody anything; then the
+end of the attempt (or before, HASTE times: clocks differ, a party seems to have left). Any member that wants to
+proposes then, whatever its place, and EARLY times while messages are still on their way: two proposals meet. With EARLY
+large enough the waiting times of 9.1 do not matter.
 
 All start in one old epoch, and all want a new one (9.1). Ranks are 4 attempt + proposer + 1; 4 attempt alone is
 what presence tells (8).
@@ -82,7 +82,8 @@ inline forget(a) {
     c_code {
         int from, rank;
         for (from = 0; from < 3; from++)
-            for (rank = 0; rank < now.rank[now.n]; rank++) now.flight[(now.n * 3 + from) * (sizeof now.flight / 9) + rank] = 0;
+            for (rank = 0; rank < now.rank[now.n]; rank++)
+                now.flight[(now.n * 3 + from) * (sizeof now.flight / 9) + rank] = 0;
     };
     n = 0
 }
@@ -117,7 +118,8 @@ inline arrives(a, from, q, type) {
     :: type == PROPOSE && q > rank[a] -> begin(a, q)
 #endif
     :: type == SHARE && q == rank[a] && state[a] == SHARES -> shares[a] = shares[a] | (1 << from); progress(a)
-    :: type == SUM && q == rank[a] && (state[a] == SHARES || state[a] == SUMS) -> sums[a] = sums[a] | (1 << from); progress(a)
+    :: type == SUM && q == rank[a] && (state[a] == SHARES || state[a] == SUMS) ->
+        sums[a] = sums[a] | (1 << from); progress(a)
     :: type == CONFIRM && q == rank[a] && RUNNING(a) -> confirmed[a] = confirmed[a] | (1 << from); progress(a)
     :: else
     fi
@@ -130,7 +132,7 @@ inline arrives(a, from, q, type) {
 #endif
 
 /* After each step, from what is stored and in memory: how many messages are on their way (`count`), and for each member
-   whether repeating all of its attempt would bring anybody anything (`helps`). So every step has its condition in front. */
+   whether repeating all of its attempt would bring anybody anything (`helps`). So each step has its condition first. */
 #define NEWS(a, to) (rank[to] == rank[a] && (state[to] == SHARES && !(shares[to] & (1 << (a))) || \
     (state[to] == SHARES || state[to] == SUMS) && state[a] >= SUMS && !(sums[to] & (1 << (a))) || \
     RUNNING(to) && state[a] >= KEYED && !(confirmed[to] & (1 << (a)))) || \
@@ -145,7 +147,8 @@ inline look() {
                     unsigned char *way = &now.flight[(to * 3 + from) * ranks + rank], keep = 0;
                     if (rank > now.rank[to]) keep = 15;
                     else if (rank == now.rank[to] && now.state[to] != 0 && now.state[to] != 4)
-                        keep = (now.shares[to] >> from & 1 ? 0 : 2 /* SHARE */) | (now.sums[to] >> from & 1 ? 0 : 4 /* SUM */) |
+                        keep = (now.shares[to] >> from & 1 ? 0 : 2 /* SHARE */) |
+                               (now.sums[to] >> from & 1 ? 0 : 4 /* SUM */) |
                                (now.confirmed[to] >> from & 1 ? 0 : 8 /* CONFIRM */);
                     *way &= keep;
                     now.count += __builtin_popcount(*way);
@@ -157,7 +160,8 @@ inline look() {
     i = 0;
     do
     :: i < N ->
-        helps[i] = RUNNING(i) && (useful[0] && rank[0] == rank[i] || useful[1] && rank[1] == rank[i] || useful[2] && rank[2] == rank[i]);
+        helps[i] = RUNNING(i) && (useful[0] && rank[0] == rank[i] || useful[1] && rank[1] == rank[i] ||
+            useful[2] && rank[2] == rank[i]);
         i++
     :: else -> break
     od;

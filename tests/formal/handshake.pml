@@ -1,12 +1,13 @@
 /* The handshake among three members: no two keys for one epoch. PROTOCOL.md 9.2 to 9.5.
 
-The network is the set of all messages that ever left: each may reach anybody at any time, any number of times, in any order,
-or never. That is loss, duplication, reordering and replay, and makes repeating (0x80) a matter of course. Members restart
-at any time, as often as they like, from what they have stored. One member may be a liar: it may say anything under its own
-name, and different things to different members; nothing it says needs to be remembered.
+The network is the set of all messages that ever left: each may reach anybody at any time, any number of times, in any
+order, or never. That is loss, duplication, reordering and replay, and makes repeating (0x80) a matter of course.
+Members restart at any time, as often as they like, from what they have stored. One member may be a liar: it may say
+anything under its own name, and different things to different members; nothing it says needs to be remembered.
 
-Cryptography is ideal: a share is "the n-th y that i drew for this hid", a sum is the Z its maker saw, a transcript is all Z
-and X seen, and a key is its transcript. The check that the sum of all X is neutral is left out, which only helps the liar.
+Cryptography is ideal: a share is "the n-th y that i drew for this hid", a sum is the Z its maker saw, a transcript is
+all Z and X seen, and a key is its transcript. The check that the sum of all X is neutral is left out, which only helps
+the liar.
 
     -DLIAR=0..2     who lies (3: nobody)              -DATTEMPTS=n   attempt numbers
     -DPROPOSALS=n   proposals of honest members
@@ -113,8 +114,10 @@ inline progress(a) {
     fi
 }
 
-#define CAN_READ(a) (a == LIAR || confirms[OUT(hid[i], a, 1)] == TRANSCRIPT(i) || confirms[OUT(hid[i], a, 2)] == TRANSCRIPT(i) || \
-    hid[a] == hid[i] && state[a] == KEYED && TRANSCRIPT(a) == TRANSCRIPT(i) || epoch[a] == hid[i] && key[a] == TRANSCRIPT(i))
+#define CAN_READ(a) (a == LIAR || \
+    confirms[OUT(hid[i], a, 1)] == TRANSCRIPT(i) || confirms[OUT(hid[i], a, 2)] == TRANSCRIPT(i) || \
+    hid[a] == hid[i] && state[a] == KEYED && TRANSCRIPT(a) == TRANSCRIPT(i) || \
+    epoch[a] == hid[i] && key[a] == TRANSCRIPT(i))
 
 active proctype world() {
     do
@@ -158,8 +161,10 @@ active proctype world() {
                 shares[AT(hid[i], i)] = shares[AT(hid[i], i)] | (1 << mine[i]);
                 if :: PROPOSER(rank[i]) == i -> proposed[rank[i]] = true :: else fi;
                 sent[i] = SHARES; tidy() }
-        :: state[i] >= SUMS && sent[i] == SHARES -> d_step { sums[OUT(hid[i], i, mine[i])] = X[AT(i, i)]; sent[i] = SUMS; tidy() }
-        :: state[i] >= KEYED && sent[i] == SUMS -> d_step { confirms[OUT(hid[i], i, mine[i])] = TRANSCRIPT(i); sent[i] = KEYED; tidy() }
+        :: state[i] >= SUMS && sent[i] == SHARES ->
+            d_step { sums[OUT(hid[i], i, mine[i])] = X[AT(i, i)]; sent[i] = SUMS; tidy() }
+        :: state[i] >= KEYED && sent[i] == SUMS ->
+            d_step { confirms[OUT(hid[i], i, mine[i])] = TRANSCRIPT(i); sent[i] = KEYED; tidy() }
         :: else -> i = 0
         fi }
     :: atomic { /* a share comes */
@@ -177,7 +182,8 @@ active proctype world() {
         :: j != LIAR -> v = sums[OUT(hid[i], j, 1)] :: j != LIAR -> v = sums[OUT(hid[i], j, 2)]
         fi;
         if
-        :: i != j && v && (state[i] == SHARES || state[i] == SUMS) && !X[AT(i, j)] -> d_step { X[AT(i, j)] = v; progress(i); tidy() }
+        :: i != j && v && (state[i] == SHARES || state[i] == SUMS) && !X[AT(i, j)] ->
+            d_step { X[AT(i, j)] = v; progress(i); tidy() }
         :: else -> d_step { i = 0; j = 0; v = 0 }
         fi }
     :: atomic { /* a confirmation comes: of another transcript it ends the attempt (9.4); a liar's is always right */
@@ -217,7 +223,10 @@ active proctype world() {
         if :: state[i] != NONE && state[i] != CONFIRMED -> d_step { erase(i); tidy() } :: else -> i = 0 fi }
     :: atomic { /* the power fails */
         honest(i);
-        if :: state[i] != NONE || rank[i] != stored[i] -> d_step { erase(i); rank[i] = stored[i]; tidy() } :: else -> i = 0 fi }
+        if
+        :: state[i] != NONE || rank[i] != stored[i] -> d_step { erase(i); rank[i] = stored[i]; tidy() }
+        :: else -> i = 0
+        fi }
     od
 }
 

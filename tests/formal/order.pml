@@ -1,13 +1,13 @@
 /* The group's order among three members: one winner an epoch, one step back at most, otherwise forked, never a silent
    divergence. PROTOCOL.md 18.1 to 18.5.
 
-A frame stands on (epoch, head); heads are hash chains, so here a head is the number of the frame that made it. The live topic
-is the set of frames ever published: each may reach each member at any time, again and again, in any order (a broker that lies:
-what it delivers to one it need not to another), or, with -DONE_ORDER, all members in the order of the first publication
-(a broker that does not: a member that reconnects begins at the end). Members crash between any two effects (what is stored:
-head, the one state before, own frame on its way, frames to be written to their slot). Retained slots hold the last that was
-written. Questions and answers (sync, head) are single steps and may get lost; waiting times are left out: what may time out,
-may do so at any time (with -DONE_ORDER: when nobody else is live).
+A frame stands on (epoch, head); heads are hash chains, so here a head is the number of the frame that made it. The live
+topic is the set of frames ever published: each may reach each member at any time, again and again, in any order (a
+broker that lies: what it delivers to one it need not to another), or, with -DONE_ORDER, all members in the order of the
+first publication (a broker that does not: a member that reconnects begins at the end). Members crash between any two
+effects (what is stored: head, the one state before, own frame on its way, frames to be written to their slot). Retained
+slots hold the last that was written. Questions and answers (sync, head) are single steps and may get lost; waiting
+times are left out: what may time out, may do so at any time (with -DONE_ORDER: when nobody else is live).
 
     -DLIAR=0..2   that member publishes frames that only some can take, puts any frame into any slot or empties it, and
                   names any position (3: nobody; -DMUTE: it is only away)
@@ -43,7 +43,7 @@ byte frames;
 byte head[N], number[N];                           /* where a member stands: the last frame, and how many it took */
 byte taken[N * EPOCHS];                            /* which ones: the frame taken at each epoch */
 bool undo[N];                                      /* the state before the last frame is kept */
-byte own[N];                                       /* own frame of the state before, taken or lost: on its way again after going back */
+byte own[N];                                       /* own frame of the state before: on its way again if it goes back */
 byte pending[N];
 byte unwritten[N];                                 /* own frames that are to be put into their slot: a set */
 byte phase[N];
@@ -117,7 +117,7 @@ inline make(on, by, who) {
     frames++; prev[frames] = on; epoch[frames] = NUMBER(on); maker[frames] = by; takers[frames] = who
 }
 
-#if defined(STALE_ANSWERS) || !defined(ONE_ORDER)           /* by a lying broker an old frame is still to come to anybody */
+#if defined(STALE_ANSWERS) || !defined(ONE_ORDER)  /* by a lying broker an old frame is still to come to anybody */
 #define KNOWS(a, b) true
 #else
 #define KNOWS(a, b) (cursor[a] >= mark[b])         /* it has seen the question, and so all that came before */
@@ -176,7 +176,8 @@ active proctype world() {
         fi }
     :: atomic { honest(i); /* the connection goes, or the power */
         if
-        :: UP(i) && drops < DROPS -> d_step { drops++; phase[i] = OFF; settle(i); loud[i] = false; chased[i] = false; rest() }
+        :: UP(i) && drops < DROPS -> d_step {
+            drops++; phase[i] = OFF; settle(i); loud[i] = false; chased[i] = false; rest() }
         :: UP(i) && crashes < CRASHES -> d_step { crashes++; phase[i] = OFF; settle(i); chased[i] = false;
 #ifdef PUBLISH_FIRST
             if :: loud[i] -> pending[i] = 0 :: else fi;      /* published, and not stored yet */
@@ -192,20 +193,21 @@ active proctype world() {
         if :: j = 0 :: j = 1 :: j = 2 fi;
         do :: f < frames -> f++ :: break od;
         if
-        :: i != j && asked[i] && j != LIAR && phase[j] == LIVE && KNOWS(j, i) && !TOLD(i, j) -> d_step { TOLD(i, j) = head[j] + 1; rest() }
+        :: i != j && asked[i] && j != LIAR && phase[j] == LIVE && KNOWS(j, i) && !TOLD(i, j) ->
+            d_step { TOLD(i, j) = head[j] + 1; rest() }
 #ifndef MUTE
         :: i != j && asked[i] && j == LIAR && !TOLD(i, j) -> d_step { TOLD(i, j) = f + 1; rest() }
 #endif
         :: else -> i = 0; j = 0; f = 0
         fi }
-    :: atomic { honest(i); /* it decides by what it was told; the furthest first, of two the one with the smaller head */
+    :: atomic { honest(i); /* it decides by what it was told: the furthest first, of two that with the smaller head */
         if :: j = 0 :: j = 1 :: j = 2 fi;
         if
         :: asked[i] && i != j && TOLD(i, j) -> d_step {
             g = TOLD(i, j) - 1;                               /* g: where j says the group is */
             f = 0; k = 0;
             if
-            :: NUMBER(g) > number[i] ->                       /* the next frame: from its slot, or from a live member (need) */
+            :: NUMBER(g) > number[i] ->                       /* the next frame: its slot, or a live member (need) */
                 f = slot[number[i]];
                 if :: !(f && FITS(i, f) && CAN(i, f)) && j != LIAR -> f = taken[AT(j, number[i])] :: else fi;
                 k = (f && prev[f] != head[i] -> prev[f] : 0)  /* it stands on another one in our last one's place */
@@ -213,10 +215,12 @@ active proctype world() {
             :: else
             fi;
             if
-            :: g == head[i] -> phase[i] = LIVE; settle(i); chased[i] = false; failed[i] = false; loud[i] = (pending[i] != 0)
+            :: g == head[i] ->
+                phase[i] = LIVE; settle(i); chased[i] = false; failed[i] = false; loud[i] = (pending[i] != 0)
             :: g != head[i] && f && FITS(i, f) && CAN(i, f) -> take(i, f)
-            :: g != head[i] && !(f && FITS(i, f) && CAN(i, f)) && k && undo[i] && number[i] && epoch[k] == number[i] - 1 &&
-                prev[k] == prev[head[i]] && (takers[k] & (1 << i)) && (maker[k] != i || own[i] == k) -> back(i); take(i, k)
+            :: g != head[i] && !(f && FITS(i, f) && CAN(i, f)) && k && undo[i] && number[i] &&
+                epoch[k] == number[i] - 1 && prev[k] == prev[head[i]] && (takers[k] & (1 << i)) &&
+                (maker[k] != i || own[i] == k) -> back(i); take(i, k)
 #ifdef BACK_TWO
             :: NUMBER(g) == number[i] && g != head[i] && undo[i] && number[i] > 1 && prev[g] != prev[head[i]] &&
                 prev[prev[g]] == prev[prev[head[i]]] && CAN(i, prev[g]) -> back(i); back(i); f = prev[g]; take(i, f)
@@ -235,7 +239,8 @@ active proctype world() {
     :: atomic { honest(i); /* it cannot be had: a person must choose, or an agreement takes us in again */
         if
         :: asked[i] && failed[i] -> d_step {
-            phase[i] = (chased[i] -> FORKED : REJOIN); settle(i); pending[i] = 0; unwritten[i] = 0; loud[i] = false; rest() }
+            phase[i] = (chased[i] -> FORKED : REJOIN); settle(i);
+            pending[i] = 0; unwritten[i] = 0; loud[i] = false; rest() }
         :: else -> i = 0
         fi }
 #if LIAR != 3 && !defined(MUTE)

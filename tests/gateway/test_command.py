@@ -17,13 +17,14 @@ def home(tmp_path):
     """A channel "g" on a broker of its own; run(...) and start(...) are `sealcast ...` there."""
     port = free_port()
     env = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    whole = environment(**env)
 
     class Home:
         folder = tmp_path
 
         def run(self, *args, stdin=""):
             argv = [sys.executable, "-m", "sealcast_host", *args]
-            return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environment(**env), timeout=120)
+            return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=whole, timeout=120)
 
         def start(self, *args, **kwargs):
             return Child([sys.executable, "-m", "sealcast_host", *args], extra_env=env, **kwargs)
@@ -33,7 +34,8 @@ def home(tmp_path):
 
     with start_broker("embedded", port, tmp_path):
         home = Home()
-        assert home.run("channel", "new", "g", "--stretch", "15", "--uid", "anna", "--broker", f"127.0.0.1:{port}").returncode == 0
+        where = ("--uid", "anna", "--broker", f"127.0.0.1:{port}")
+        assert home.run("channel", "new", "g", "--stretch", "15", *where).returncode == 0
         yield home
 
 
@@ -60,7 +62,9 @@ def test_messages_reach_files_and_programs_and_lines_are_sent(home):
         gate.wait_for("humidity")
         assert gate.stop(signal.SIGTERM) == 0
     rows = list(csv.DictReader((home.folder / "a.csv").open()))
-    assert [(r["sender"], r["text"], r["historic"]) for r in rows] == [("early", "before", "yes"), ("late", '{"humidity": 40}', "")]
+    assert [(r["sender"], r["text"], r["historic"]) for r in rows] == [
+        ("early", "before", "yes"), ("late", '{"humidity": 40}', ""),
+    ]  # fmt: skip
     with sqlite3.connect(home.folder / "a.db") as db:
         assert db.execute("SELECT sender, secrecy FROM messages").fetchall() == [("early", "note"), ("late", "note")]
 

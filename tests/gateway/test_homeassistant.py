@@ -17,7 +17,8 @@ from sealcast_host.gateway.ha_entities import MOST_ENTITIES, Member, measured, s
 from sealcast_host.gateway.record import values
 
 PYTHON = ROOT / "build/bin/homeassistant-python"
-needs_schema = pytest.mark.skipif(not PYTHON.exists(), reason="Home Assistant's schemas are not here: make test brings them")
+NO_SCHEMA = "Home Assistant's schemas are not here: make test brings them"
+needs_schema = pytest.mark.skipif(not PYTHON.exists(), reason=NO_SCHEMA)
 needs_broker = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
 COMMANDS = [
     {"member": "roof", "kind": "switch", "name": "Roof", "on": "open", "off": "close", "state": "roof"},
@@ -61,7 +62,8 @@ def test_home_assistant_accepts_every_kind_of_entity():
     assert done.returncode == 0, done.stderr
     *good, bad, odd = json.loads(done.stdout)
     assert [line for lines in good for line in lines if not line.endswith(": ok")] == []
-    assert (len(good[0]), len(good[1])) == (len(values(reading)) + 1, 3) and all(len(g) == len(HOSTILE) for g in good[2:])
+    assert (len(good[0]), len(good[1])) == (len(values(reading)) + 1, 3)
+    assert all(len(g) == len(HOSTILE) for g in good[2:])
     assert "ok" not in bad[0] and "colour" in odd[0]
 
 
@@ -93,7 +95,9 @@ def test_what_commands_send():
     assert (switch.message(b"ON"), switch.message(b"OFF"), switch.message(b"on\n")) == (b"open", b"close", None)
     assert (number.message(b"12.5"), number.message(b"41"), number.message(b"nan")) == (b"gap 12.5", None, None)
     assert (button.message(b"PRESS"), button.message(b"\xff")) == (b"ring", None)
-    for wrong in ({}, [], COMMANDS[0] | {"mode": "x"}, COMMANDS[1] | {"send": "x"}, COMMANDS[1] | {"min": 41}, {"x": 1}):
+    for wrong in (
+        {}, [], COMMANDS[0] | {"mode": "x"}, COMMANDS[1] | {"send": "x"}, COMMANDS[1] | {"min": 41}, {"x": 1},
+    ):  # fmt: skip
         with pytest.raises(UserError):
             Command.of(wrong)
 
@@ -125,10 +129,9 @@ def test_a_round_trip_over_a_real_broker(mosquitto, tmp_path):
         listening = asyncio.ensure_future(house.listen())
         async with running(Wish("home", "homeassistant", options), said=said) as gateway:
             await until(lambda: house.kept.get("sealcast/greenhouse/status") == "online")
-            await until(lambda: "homeassistant/device/sealcast_greenhouse_roof/config" in house.kept)  # told after it
-            assert set(json.loads(house.kept["homeassistant/device/sealcast_greenhouse_roof/config"])["components"]) == {
-                Command.of(c).key for c in COMMANDS
-            }
+            roof = "homeassistant/device/sealcast_greenhouse_roof/config"
+            await until(lambda: roof in house.kept)  # told after it
+            assert set(json.loads(house.kept[roof])["components"]) == {Command.of(c).key for c in COMMANDS}
             gateway.heard("message", message(body=b'{"temperature": 21.5, "roof": "open"}'))
             gateway.heard("message", message("roof", b'{"roof": "open"}', "conversation"))
             for name in HOSTILE:
@@ -139,7 +142,8 @@ def test_a_round_trip_over_a_real_broker(mosquitto, tmp_path):
             assert (temperature["device_class"], house.kept[temperature["state_topic"]]) == ("temperature", "21.5")
             about = json.loads(house.kept[temperature["json_attributes_topic"]])
             assert (about["secrecy"], about["origin"], about["sender"]) == ("note", "member", "bench-1")
-            assert [house.kept[a["topic"]] for a in config["availability"]] == ["online", "offline"]  # not met, only heard
+            # not met, only heard
+            assert [house.kept[a["topic"]] for a in config["availability"]] == ["online", "offline"]
             assert house.kept[f"sealcast/greenhouse/roof/{Command.of(COMMANDS[0]).key}"] == "ON"
             assert sum(t.startswith("homeassistant/device/") for t in house.kept) == 2 + len(HOSTILE)
             # The member is not in a channel: a command is refused, and says so; nonsense is no command

@@ -1,4 +1,4 @@
-"""The page in a real Chromium, with real members, hostile ones among them; and its guard, asked as an attacker would."""
+"""The page in a real Chromium, with real members, hostile ones among them; its guard, asked as an attacker would."""
 
 import asyncio
 import json
@@ -21,7 +21,8 @@ from sealcast_host.demo.browser import browsing, chromium
 from sealcast_host.gateway import sqlite
 from sealcast_host.gateway.record import Message
 
-needs_chromium = pytest.mark.skipif(chromium() is None, reason="chromium is not installed: make test brings it on Debian")
+NO_CHROMIUM = "chromium is not installed: make test brings it on Debian"
+needs_chromium = pytest.mark.skipif(chromium() is None, reason=NO_CHROMIUM)
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def home(tmp_path):
     """A channel "g" on a broker of its own; start(...) is `sealcast ...` there."""
     port = free_port()
     env = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    whole = environment(**env)
 
     class Home:
         folder = tmp_path
@@ -38,7 +40,7 @@ def home(tmp_path):
 
         def ok(self, *args, stdin=""):
             argv = [sys.executable, "-m", "sealcast_host", *args]
-            done = subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environment(**env), timeout=120)
+            done = subprocess.run(argv, input=stdin, capture_output=True, text=True, env=whole, timeout=120)
             assert done.returncode == 0, done
             return done.stdout
 
@@ -75,16 +77,21 @@ def old_readings(path):
 
 @needs_chromium
 def test_the_page_shows_everything_and_runs_nothing_that_members_wrote(home, monkeypatch):
-    """Screenshots stay in build/web-*.png. TMPDIR is as deep as under pytest's workers: Chromium starts all the same."""
+    """Screenshots stay in build/web-*.png. TMPDIR is as deep as under pytest's workers: Chromium starts even so."""
     deep = home.folder / ("d" * 60)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     old_readings(home.folder / "a.db")
     evil = HOSTILE[2]
     bodies = [*HOSTILE, json.dumps(dict.fromkeys(HOSTILE, 1) | {"<script>alert(2)</script>": 3})]
+    said = "\n".join(body.replace("\n", "\\n") for body in bodies) + "\n"
     to = ("--to", "web=127.0.0.1:0", "--to", f"sqlite={home.folder}/a.db")
-    with home.start("listen", "g", "--uid", "ear", "--json") as ear, home.start("gateway", "g", "--uid", "gate", *to) as gate:
-        home.ok("send", "g", "-", "--uid", evil, "--mode", "note", stdin="\n".join(b.replace("\n", "\\n") for b in bodies) + "\n")
+    send = "[...document.querySelectorAll('button')].find(b => b.innerText.includes('Send')).click()"
+    with (
+        home.start("listen", "g", "--uid", "ear", "--json") as ear,
+        home.start("gateway", "g", "--uid", "gate", *to) as gate,
+    ):
+        home.ok("send", "g", "-", "--uid", evil, "--mode", "note", stdin=said)
         ear.wait_for("alert(2)")
         address = link(gate)
 
@@ -102,9 +109,9 @@ def test_the_page_shows_everything_and_runs_nothing_that_members_wrote(home, mon
                 # A message from the page arrives; an empty one is refused in words
                 await browser.ask("document.querySelector('input').focus()")
                 await browser.call("Input.insertText", text="said on the page")
-                await browser.ask("[...document.querySelectorAll('button')].find(b => b.innerText.includes('Send')).click()")
+                await browser.ask(send)
                 await asyncio.to_thread(ear.wait_for, "said on the page")
-                await browser.ask("[...document.querySelectorAll('button')].find(b => b.innerText.includes('Send')).click()")
+                await browser.ask(send)
                 await browser.until("document.body.innerText.includes('a message has 1 to')")
                 await browser.look(390, 844, dark=True, phone=True)
                 await browser.until("document.body.classList.contains('body--dark') && innerWidth == 390")
@@ -142,7 +149,8 @@ def test_nobody_else_gets_in(home):
                         return False
 
                 status, text, headers = await get("/")
-                assert status == 200 and "lets you in, once" in text and "script-src 'none'" in headers["content-security-policy"]
+                assert status == 200 and "lets you in, once" in text
+                assert "script-src 'none'" in headers["content-security-policy"]
                 assert (await get("/_nicegui/x"))[0] == 401 and not await connects(Origin=base)
                 assert (await get("/", Host="evil.example"))[0] == 403
                 assert (await get("/enter?code=guessed"))[0] == 401
@@ -173,7 +181,8 @@ def test_the_password_and_the_socket(home):
     password.write_text("correct horse\n")
     password.chmod(0o644)
     (home.folder / "gateway.toml").write_text(
-        f'[output.web]\nlisten = "0.0.0.0:0"\npassword_file = "{home.folder}/password"\noutside = "https://page.example"\n'
+        f'[output.web]\nlisten = "0.0.0.0:0"\npassword_file = "{home.folder}/password"\n'
+        'outside = "https://page.example"\n'
     )
     with home.start("gateway", "g", "--config", str(home.folder / "gateway.toml")) as gate:
         gate.wait_for(f"run chmod 600 {password}")
@@ -194,8 +203,8 @@ def test_the_password_and_the_socket(home):
                 outside = {"Origin": "https://page.example"}
                 for headers, status in (
                     (outside, 200), (outside | {"Host": "page.example"}, 200), ({"Host": f"192.168.7.8:{port}"}, 200),
-                    ({"Host": f"[fe80::1]:{port}"}, 200), ({"Host": f"evil.example:{port}"}, 403), ({"Host": "1.2.3.4:1"}, 403),
-                    ({"Origin": "https://evil.example"}, 403),
+                    ({"Host": f"[fe80::1]:{port}"}, 200), ({"Host": f"evil.example:{port}"}, 403),
+                    ({"Host": "1.2.3.4:1"}, 403), ({"Origin": "https://evil.example"}, 403),
                 ):  # fmt: skip
                     async with web.get(base + "/", headers=headers) as answer:
                         assert answer.status == status, headers

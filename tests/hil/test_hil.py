@@ -15,7 +15,8 @@ from host_support import environment
 ROOT = Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "build" / "hil"
 KEYS = {
-    "format", "sealcast", "target", "verdict", "why", "seed", "seconds", "board", "counts", "checks", "timings", "heap", "live",
+    "format", "sealcast", "target", "verdict", "why", "seed", "seconds", "board", "counts", "checks", "timings", "heap",
+    "live",
 }  # fmt: skip
 OF_CHECKS = {"part", "name", "section", "verdict", "count", "seconds", "why", "expected", "found", "detail"}
 PARTS = ("primitives", "pieces", "zpinc", "group", "live", "timing")

@@ -26,7 +26,8 @@ PHRASE = "a phrase for these tests that nobody would guess in a long time"
 
 @pytest.fixture
 def greenhouse(home):
-    home.sealcast("channel", "new", "greenhouse", "--uid", "laptop", "--stretch", "15", "--password-stdin", "--force", text=PHRASE + "\n")
+    stretched = ("--stretch", "15", "--password-stdin")
+    home.sealcast("channel", "new", "greenhouse", "--uid", "laptop", *stretched, "--force", text=PHRASE + "\n")
     return home
 
 

@@ -36,7 +36,8 @@ def rows(tmp_path, data):
 
 def test_the_options_become_settings(greenhouse, installed):
     (installed.flash / "main.py").write_text("pass\n")  # the node would go to sleep
-    wishes = "--duty", "900", "--no-ratchet", "--sensor", "simulated", "--wifi-ssid", " guests ", "--wifi-open", "--data", "on the roof"
+    wishes = ["--duty", "900", "--no-ratchet", "--sensor", "simulated"]
+    wishes += ["--wifi-ssid", " guests ", "--wifi-open", "--data", "on the roof"]
     greenhouse.sealcast("provision", "greenhouse", "--uid", "a", "--port", installed.port, *wishes)
     made = json.loads((installed.flash / "sealcast.json").read_text())
     assert (made["duty"], made["ratchet"], made["transport"]) == (900, False, "serial")  # UNIX has no radio

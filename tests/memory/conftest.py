@@ -14,7 +14,8 @@ NATIVE = QEMU.parent / "prebuilt" / "rv32imc"
 sys.path.append(str(QEMU))
 import board as emulated  # noqa: E402
 
-# On the board: figures(what) prints the chip's heap and MicroPython's; load(n) takes n bytes in small objects, as code and state do.
+# On the board: figures(what) prints the chip's heap and MicroPython's; load(n) takes n bytes in small objects, as code
+# and state do.
 HELP = b"""
 import chip, esp32, gc, network, time
 def figures(what):
@@ -62,7 +63,7 @@ class Chip(emulated.Board):
         return {what: tuple(map(int, numbers)) for what, *numbers in lines}
 
     def ready(self):
-        """A fresh interpreter with the helpers in it; they are compiled code, so that the figures are those of a program."""
+        """A fresh interpreter with the helpers in it; they are compiled: the figures are those of a program."""
         self.interrupt()
         self.run("from chiphelp import *")
         return self

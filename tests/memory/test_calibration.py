@@ -86,12 +86,9 @@ def test_every_step_of_the_table(chip, profile, echo):
 
 def test_mem_free_counts_what_growth_could_take(chip, profile):
     chip.interrupt()
-    free, largest = map(
-        int,
-        chip.run(
-            "import esp32, gc\ngc.collect()\nprint(gc.mem_free(), max(h[2] for h in esp32.idf_heap_info(esp32.HEAP_DATA)))"
-        ).split(),
-    )
+    heap = "esp32.idf_heap_info(esp32.HEAP_DATA)"
+    said = chip.run(f"import esp32, gc\ngc.collect()\nprint(gc.mem_free(), max(h[2] for h in {heap}))")
+    free, largest = map(int, said.split())
     assert free == pytest.approx(FREE_AT_THE_PROMPT[profile], abs=TOLERANCE)
     assert largest == pytest.approx(MEASURED[profile]["prompt"][1], abs=TOLERANCE)
 

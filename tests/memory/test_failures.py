@@ -5,7 +5,8 @@ there (docs/HARDWARE.md): tests of the model, not of the node.
 from board import Board
 
 ERROR = {"esp32": "OSError WiFi Out of Memory", "esp32c3": "RuntimeError Wifi Unknown Error 0x0101"}
-# Modules and member with the ratchet, natives not counted. On the ESP32 it is what is left beside them: they have grown since.
+# Modules and member with the ratchet, natives not counted. On the ESP32 it is what is left beside them: they have
+# grown since.
 NODE = {"esp32": 116500, "esp32c3": 147000}
 TALKING = 138000  # a C3 without the ratchet at the handshake with a sixth member
 
@@ -19,13 +20,9 @@ def test_wifi_after_everything_else_finds_no_memory(chip, profile):
 
 
 def test_wifi_first_leaves_no_piece_for_the_natives(chip, profile):
-    assert (
-        chip.run(
-            "wlan = online()\nkeep = []\nwhile sum(h[1] for h in esp32.idf_heap_info(4)) > 16000: keep.append(load(2000))\n"
-            "try: import curve25519\nexcept MemoryError: print('MemoryError')"
-        )
-        == "MemoryError\n"
-    )
+    fill = "while sum(h[1] for h in esp32.idf_heap_info(4)) > 16000: keep.append(load(2000))"
+    load = "try: import curve25519\nexcept MemoryError: print('MemoryError')"
+    assert chip.run(f"wlan = online()\nkeep = []\n{fill}\n{load}") == "MemoryError\n"
 
 
 def test_a_heap_that_grows_under_wifi_starves_lwip(chip, profile, echo):

@@ -1,5 +1,5 @@
-"""The node over Wi-Fi on the memory of the chips: where it does not fit it says so, and doctor, too; on an ESP32-C3, its
-bytecode in flash, it talks in a channel, and comes back when the air, the broker or the power has gone."""
+"""The node over Wi-Fi on the memory of the chips: where it does not fit it says so, and doctor, too; on an ESP32-C3,
+its bytecode in flash, it talks in a channel, and comes back when the air, the broker or the power has gone."""
 
 import asyncio
 

@@ -174,7 +174,11 @@ def calls(r, suite, counts):
         return [edge(r, length(r)) for _ in range(r.choice([0, 1, 1, 1, 2, 3, 5]))]
 
     make = {
-        "h": lambda: (r.randint(1, 64), *(edge(r, r.choice(sizes)) for sizes in ([0, 0, 1, 16, 32, 64], [0, 8, 16], [0, 7, 16])), *parts()),
+        "h": lambda: (
+            r.randint(1, 64),
+            *(edge(r, r.choice(sizes)) for sizes in ([0, 0, 1, 16, 32, 64], [0, 8, 16], [0, 7, 16])),
+            *parts(),
+        ),
         "secretbox": lambda: (edge(r, 32), edge(r, 24), edge(r, length(r))),
         "secretbox_open": box,
         "xsalsa20_xor": lambda: (edge(r, 32), edge(r, 24), edge(r, length(r))),

@@ -16,11 +16,13 @@ OPS = [
 # Weights (of f, of g) that the callers use at most: see fe.h and edwards.c.
 WEIGHTS = {
     "wide": {
-        "mul": (5, 4), "sqr": (4, 1), "add": (2, 3), "sub": (3, 1), "addmul_a24": (1, 3), "carry": (5, 1), "invert": (3, 1), "abs": (1, 1),
+        "mul": (5, 4), "sqr": (4, 1), "add": (2, 3), "sub": (3, 1), "addmul_a24": (1, 3), "carry": (5, 1),
+        "invert": (3, 1), "abs": (1, 1),
     },
     # 13-bit limbs: a difference weighs as much as a sum, and fe_mul takes products of weights up to 6.
     "13": {
-        "mul": (3, 2), "sqr": (2, 1), "add": (2, 2), "sub": (2, 2), "addmul_a24": (1, 2), "carry": (5, 1), "invert": (2, 1), "abs": (1, 1),
+        "mul": (3, 2), "sqr": (2, 1), "add": (2, 2), "sub": (2, 2), "addmul_a24": (1, 2), "carry": (5, 1),
+        "invert": (2, 1), "abs": (1, 1),
     },
 }  # fmt: skip
 

@@ -1,7 +1,8 @@
-// libFuzzer target: every function of curve25519.h and symmetric.h, under AddressSanitizer and UndefinedBehaviorSanitizer.
-// The first byte chooses the function, the rest is its input, in heap blocks of exactly the right size. The curve half
-// is linked twice, in two field representations (sc_ and alt_sc_), which must agree; other results are checked against
-// what must hold: what was sealed opens, what was signed verifies, memory does not change scrypt.
+// libFuzzer target: every function of curve25519.h and symmetric.h, under AddressSanitizer and
+// UndefinedBehaviorSanitizer. The first byte chooses the function, the rest is its input, in heap blocks of exactly the
+// right size. The curve half is linked twice, in two field representations (sc_ and alt_sc_), which must agree; other
+// results are checked against what must hold: what was sealed opens, what was signed verifies, memory does not change
+// scrypt.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,7 +268,8 @@ static void try_poly1305(void) {
     sc_poly1305(tag, key, data, n);
 }
 
-static void scrypt(uint8_t *out, size_t memory, const unsigned *cost, const uint8_t *password, size_t n, unsigned mixes) {
+static void scrypt(
+    uint8_t *out, size_t memory, const unsigned *cost, const uint8_t *password, size_t n, unsigned mixes) {
     uint32_t *room = (uint32_t *)block(memory);
     sc_scrypt_begin(room, memory, cost[0], cost[1], cost[2], password, n, password, n / 2);
     while (sc_scrypt_step(room, memory, mixes) == 0) {
@@ -306,8 +308,9 @@ static void try_memory(void) {
 }
 
 static void (*const targets[])(void) = {
-    try_x25519, try_x25519_base, try_ristretto_mul, try_ristretto_add, try_ristretto_valid, try_ristretto_map, try_scalar, try_bd_key,
-    try_ed25519, try_ed25519_verify, try_blake2b, try_sha, try_xsalsa20, try_secretbox, try_poly1305, try_scrypt, try_memory,
+    try_x25519, try_x25519_base, try_ristretto_mul, try_ristretto_add, try_ristretto_valid, try_ristretto_map,
+    try_scalar, try_bd_key, try_ed25519, try_ed25519_verify, try_blake2b, try_sha, try_xsalsa20, try_secretbox,
+    try_poly1305, try_scrypt, try_memory,
 };
 #define TARGETS (sizeof(targets) / sizeof(targets[0]))
 

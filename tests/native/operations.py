@@ -59,13 +59,13 @@ _NONCE = "sc_frame_nonce(a, &(sc_nonce_in) { {b, 32}, {c, 8}, {c + 16, 16}, {c +
 _SIGNABLE = "sc_signable(a, &(sc_signable_in) { {c, 54}, {c + 64, 32}, {d, 100} })"
 # A group of four, member 1 speaks: z and statics in d, the message behind them; HK, digest, mk and R_new in b.
 _RATCHET = (
-    "sc_ratchet_seal(e, &(sc_ratchet_in) { {d, 96}, {d + 96, 128}, {b, 32}, {b + 32, 32}, {b + 64, 32}, {c, 54}, {c + 64, 24},"
-    " {b + 96, 32}, {d + 256, 40} }, 1)"
+    "sc_ratchet_seal(e, &(sc_ratchet_in) { {d, 96}, {d + 96, 128}, {b, 32}, {b + 32, 32}, {b + 64, 32}, {c, 54},"
+    " {c + 64, 24}, {b + 96, 32}, {d + 256, 40} }, 1)"
 )
 _FRAME = "SC_RATCHET(4, 40) + 32"
 _HEADER = (
-    "a[0] = sc_ratchet_header(a + 32, &(sc_header_in) { {d + 32, 32}, {d + 96 + 64, 32}, {b, 32}, {b + 32, 32}, {e, %s} },"
-    " sc_ratchet_box(e, %s), 2)" % (_FRAME, _FRAME)
+    "a[0] = sc_ratchet_header(a + 32, &(sc_header_in) { {d + 32, 32}, {d + 96 + 64, 32}, {b, 32}, {b + 32, 32},"
+    " {e, %s} }, sc_ratchet_box(e, %s), 2)" % (_FRAME, _FRAME)
 )
 _BODY = "a[0] = sc_ratchet_body(a + 32, &(sc_body_in) { {b + 64, 32}, {e, %s} }, sc_ratchet_box(e, %s))" % (
     _FRAME,

@@ -1,7 +1,8 @@
 // What an operation leaves on the stack. STACK_PROGRAM lists OP(name, prepare, run, secret, its bytes).
 //
 // Below this frame the stack is painted, the operation runs there, and the paint that is gone tells how deep it went.
-// Then BURN() runs as in the bindings (sc_burn, or nothing where operations burn their own), and the same stretch is searched for the secret and for the result.
+// Then BURN() runs as in the bindings (sc_burn, or nothing where operations burn their own), and the same stretch is
+// searched for the secret and for the result.
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

@@ -70,8 +70,8 @@ def test_bytes(tmp_path, variant):
 
 
 @pytest.mark.parametrize("arch,radix,flags", [
-    ("rv32imac", 29, []), ("rv32imac", 29, ["-DFE_PLAIN_C"]), ("armv7m", 29, []), ("armv7emsp", 32, []), ("cortex-m33", 32, []),
-    ("armv6m", 13, []),
+    ("rv32imac", 29, []), ("rv32imac", 29, ["-DFE_PLAIN_C"]), ("armv7m", 29, []), ("armv7emsp", 32, []),
+    ("cortex-m33", 32, []), ("armv6m", 13, []),
 ])  # fmt: skip
 def test_field_operations_on_cores(tmp_path, arch, radix, flags):
     if baremetal.missing(arch):

@@ -290,8 +290,10 @@ def test_ed25519_verify_refuses(curve, signatures):
 def test_outputs_may_overlap_inputs(curve, rng):
     a, b = rng.randbytes(32), R.ristretto_map(rng.randbytes(64))
     generator = R.ristretto_encode(BASE)
-    for name, args in [("x25519", (a, b)), ("x25519_base", (a,)), ("ristretto_mul", (a, b)), ("ristretto_add", (b, generator)),
-                       ("ristretto_sub", (b, generator)), ("ed25519_public", (a,))]:  # fmt: skip
+    for name, args in (
+        ("x25519", (a, b)), ("x25519_base", (a,)), ("ristretto_mul", (a, b)), ("ristretto_add", (b, generator)),
+        ("ristretto_sub", (b, generator)), ("ed25519_public", (a,)),
+    ):  # fmt: skip
         expected = getattr(curve, name)(*args)
         for i, arg in enumerate(args):
             buffer = ctypes.create_string_buffer(arg, 32)

@@ -21,8 +21,8 @@ PARTS = {
     "curve": {"x25519": 6_000, "x25519_base": 3_000, "scalar_reduce": 8_000},
     "sign": {"ed25519_public": 1_000, "ed25519_sign": 1_000, "ed25519_verify": 2_000},
     "frames": {
-        "seal_frame": 1_500, "open_frame": 1_500, "genuine_frame": 1_000, "frame_nonce": 1_000, "signable": 1_000, "chain": 500,
-        "pad": 2_000, "unpad": 4_000,
+        "seal_frame": 1_500, "open_frame": 1_500, "genuine_frame": 1_000, "frame_nonce": 1_000, "signable": 1_000,
+        "chain": 500, "pad": 2_000, "unpad": 4_000,
     },
     "ratchet": {
         "x25519_xor": 300, "x25519_column": 300, "ratchet_frame": 800, "ratchet_header": 1_000, "ratchet_body": 1_000,

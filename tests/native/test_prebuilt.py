@@ -61,7 +61,8 @@ def test_rebuilding_gives_the_same_bytes(arch, tmp_path):
         pytest.skip(f"made by {made_by}, here is {version}")
     for module, path in natmod.build(arch, tmp_path).items():
         assert path.read_bytes() == prebuilt(arch)[module].read_bytes(), (
-            f"firmware/prebuilt/{arch}/{module}.mpy is not what the sources make: run `make -C firmware/curve25519 prebuilt`"
+            f"firmware/prebuilt/{arch}/{module}.mpy is not what the sources make: "
+            "run `make -C firmware/curve25519 prebuilt`"
         )
 
 

@@ -49,15 +49,17 @@ ALLOWED = {
         "bd_key": (6, "counters, validity of encodings, whether the sum is zero"),
         "sc_ed25519_verify": (4, "a verifier has no secrets"),
     },
-    "sha512.c": {"sc_sha512": (3, "lengths"), "update": (3, "lengths"), "compress": (6, LOOP + " and the round's number")},
-    "memory.c": {"sc_equal": (2, "the length"), "sc_wipe": (8, "length and alignment"), "sc_copy": (6, "length and alignment")},
+    "sha512.c": {"sc_sha512": (3, "lengths"), "update": (3, "lengths"),
+                 "compress": (6, LOOP + " and the round's number")},
+    "memory.c": {"sc_equal": (2, "the length"), "sc_wipe": (8, "length and alignment"),
+                 "sc_copy": (6, "length and alignment")},
     "blake2b.c": {"sc_blake2b_init": (1, "whether there is a key"), "sc_blake2b_update": (3, "lengths"),
                   "compress": (4, "byte counter, last block, round, half of a round")},
     "salsa20.c": {"sc_salsa20_rounds": (1, LOOP), "sc_xsalsa20_block": (1, "the block counter's carry"),
                   "sc_xsalsa20_xor": (13, "lengths, alignment and overlap")},
     "poly1305.c": {"sc_poly1305": (5, LOOP + " and the length"), "absorb": (3, "lengths")},
-    "frames.c": {"sc_begin": (3, "length of the label, whether there is a key, a salt"), "sc_frame_seal": (2, "whether there is a mac"),
-                 "sc_chain": (6, LOOP), "sc_padded": (4, "a length"),
+    "frames.c": {"sc_begin": (3, "length of the label, whether there is a key, a salt"),
+                 "sc_frame_seal": (2, "whether there is a mac"), "sc_chain": (6, LOOP), "sc_padded": (4, "a length"),
                  "sc_unpad": (6, LOOP + ", and the text's length, public from there on")},
     "ratchet.c": {"sc_ratchet_seal": (3, LOOP + " and whose header is left out"), "sc_ratchet_box": (8, "lengths"),
                   "sc_ratchet_header": (1, "which member reads"),
@@ -74,7 +76,8 @@ LEAK = "int leak(unsigned secret, int a) { return secret == 0 ? a + a : a; }\n"
 
 
 def flags_of(source):
-    return [flag for flag in natmod._COMMON if not flag.startswith("-DMICROPY")] + ["-O2" if source in natmod._FAST else "-Os"]
+    flags = [flag for flag in natmod._COMMON if not flag.startswith("-DMICROPY")]
+    return [*flags, "-O2" if source in natmod._FAST else "-Os"]
 
 
 def made_of(source):

@@ -114,7 +114,8 @@ def symmetric(r):
     size = r.randrange(1, 65)
     return [
         (
-            "sc_blake2b s; sc_blake2b_init(&s, %d, %s, 32, %s, 16, %s, 4); sc_blake2b_update(&s, %s, %d); sc_blake2b_final(&s, out)"
+            "sc_blake2b s; sc_blake2b_init(&s, %d, %s, 32, %s, 16, %s, 4); sc_blake2b_update(&s, %s, %d); "
+            "sc_blake2b_final(&s, out)"
             % (size, _bytes(key), _bytes(salt), _bytes(b"sc/x"), _bytes(text), len(text)),
             host.h(size, key, salt, b"sc/x", text),
         ),
@@ -141,8 +142,9 @@ def symmetric(r):
             b"\x01",
         ),
         (
-            "sc_ratchet_seal(out, &(sc_ratchet_in) { {%s, 32}, {%s, 64}, {%s, 32}, {%s, 32}, {%s, 32}, {%s, 54}, {%s, 24}, {%s, 32},"
-            " {%s, 16} }, 1)" % tuple(map(_view, (key, key + place, place, key, key, salt * 4, nonce, place, salt))),
+            "sc_ratchet_seal(out, &(sc_ratchet_in) { {%s, 32}, {%s, 64}, {%s, 32}, {%s, 32}, {%s, 32}, {%s, 54},"
+            " {%s, 24}, {%s, 32}, {%s, 16} }, 1)"
+            % tuple(map(_view, (key, key + place, place, key, key, salt * 4, nonce, place, salt))),
             host.ratchet_frame(key, key + place, place, key, key, (salt * 4)[:54], nonce, place, salt, 1),
         ),
         (

@@ -159,8 +159,8 @@ def of_controls(forge: GroupForge) -> Iterator[Case]:
     yield "made by another member", "bad_hmac", *forge.control(ahead, lamport=boris.current.lamport, tag=boris.tag)
     yield "vouched in another's name", "bad_hmac", *forge.control(ahead, vouched=forge.vouch(as_tag=boris.tag))
     yield "of another group", "bad_hmac", *forge.control(ahead, vouched=forge.vouch(group=b"g" * 16))
-    right = forge.vouch()
-    yield "32 MACs", "format", *forge.control(ahead, vouched=lambda ad, said: (*right(ad, said), *[bytes(16)] * 32)[:32])
+    right, more = forge.vouch(), (bytes(16),) * 32
+    yield "32 MACs", "format", *forge.control(ahead, vouched=lambda ad, said: (*right(ad, said), *more)[:32])
     said = u8(2) + nonce + u8(1) + u32(state.epoch) + state.head
     yield "vouched without its type", "bad_hmac", *forge.raw_control(said, vouched_as=said[1:])
     yield "one byte more", "format", *forge.raw_control(said + b"\0")

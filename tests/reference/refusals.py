@@ -103,14 +103,19 @@ def of_joins(forge: Forge) -> Iterator[Case]:
     former = peer.sid[:4]
     yield "four former sessions", "format", *join(largest + 1, ended=((former, 1),) * 4)
     yield "2^31 notes of a former session", "format", *join(largest + 1, ended=((former, 1), (former, 2**31)))
-    yield "data of 65 bytes behind former sessions", "format", *join(largest + 1, data=b"x" * 65, ended=((former, 1),) * 3)
+    three = ((former, 1),) * 3
+    yield "data of 65 bytes behind former sessions", "format", *join(largest + 1, data=b"x" * 65, ended=three)
     yield "0.1's form, K = 0", "format", *join(largest + 1, K=0, ended=None)
     yield "0.1's form, another identity", "identity", *join(largest + 1, SecretIdentity(b"?" * 32), ended=None)
     yield "data of another channel's identity", "identity", *join(largest + 1, SecretIdentity(b"?" * 32), data=b"x")
     ad = associated(Header(JOIN, sid, largest + 1), keys.rp, peer.name)
     first = u32(largest + 1) + peer.secret.public.B + peer.secret.public.E + S + u8(16)
     body = first + u8(0)
-    by_session = body + ed25519_sign(peer.seed, H(b"", ad, body, person=b"sc/join"))
+
+    def signature(secret: bytes, text: bytes) -> bytes:
+        return ed25519_sign(secret, H(b"", ad, text, person=b"sc/join"))
+
+    by_session = body + signature(peer.seed, body)
     yield (
         "signed by the session",
         "signature",
@@ -123,12 +128,15 @@ def of_joins(forge: Forge) -> Iterator[Case]:
         forge.topic("j", (largest + 1) % 4),
         seal(keys.msgkey, ad, nonce, u32(largest + 5) + by_session[4:]),
     )
-    for what, pt in (("data after the signature", by_session + b"x"), ("data before it", body + b"x" + by_session[-64:])):
+    for what, pt in (
+        ("data after the signature", by_session + b"x"),
+        ("data before it", body + b"x" + by_session[-64:]),
+    ):
         yield what, "signature", forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, pt)
     for what, reason, pt in (
         ("too short", "format", first + by_session[-63:]),
-        ("0.1's form, signed by the session", "signature", first + ed25519_sign(peer.seed, H(b"", ad, first, person=b"sc/join"))),
-        ("0.1's form, signed with an n", "signature", first + ed25519_sign(peer.secret.e, H(b"", ad, body, person=b"sc/join"))),
+        ("0.1's form, signed by the session", "signature", first + signature(peer.seed, first)),
+        ("0.1's form, signed with an n", "signature", first + signature(peer.secret.e, body)),
         ("more former sessions than there are", "format", first + u8(3) + bytes(16) + by_session[-64:]),
         ("fewer former sessions than there are", "signature", first + u8(1) + bytes(16) + by_session[-64:]),
         ("255 former sessions", "format", first + u8(255) + by_session[-64:]),

@@ -85,6 +85,11 @@ def largest(guest):
     return max(m.current.lamport for m in guest.peer.view.members.values() if m.sessions)
 
 
+def another(epoch, at):
+    """Four bytes that begin another epoch's name, by its byte `at`."""
+    return epoch[:at] + bytes((epoch[at] ^ 1,)) + epoch[at + 1 : 4]
+
+
 # What stands in an answer to a member that stands so (its present session, and the largest lamport).
 NOTHING = [
     ("stale", lambda own, top: Stale(bytes(16), top + 5, own.conn, own.notes + 1, own.epoch[:4], own.said + 1)),
@@ -97,8 +102,8 @@ NOTHING = [
     ("duplicate", lambda own, top: Stale(own.sid, conn=own.conn + CONNECTION)),
     ("duplicate", lambda own, top: Stale(own.sid, notes=own.notes)),
     ("duplicate", lambda own, top: Stale(own.sid, epoch=own.epoch[:4], said=own.said)),
-    ("duplicate", lambda own, top: Stale(own.sid, epoch=bytes((own.epoch[0] ^ 1,)) + own.epoch[1:4], said=own.said + 1)),
-    ("duplicate", lambda own, top: Stale(own.sid, epoch=own.epoch[:3] + bytes((own.epoch[3] ^ 1,)), said=own.said + 1)),
+    ("duplicate", lambda own, top: Stale(own.sid, epoch=another(own.epoch, 0), said=own.said + 1)),
+    ("duplicate", lambda own, top: Stale(own.sid, epoch=another(own.epoch, 3), said=own.said + 1)),
     ("duplicate", lambda own, top: Stale(own.sid, said=own.said + 1)),
 ]
 SOMETHING = {
@@ -234,7 +239,8 @@ def test_counts_that_are_answered():
         guest.peer.conn, guest.peer.counter = conn, changes.get("counter", 1)
     assert not shown.to(shown.presence(guest.peer.conn, counter=7, head=1)), "not the first of its connection"
     guest.peer.counter = 7
-    will = shown.presence(next_conn(guest.peer.conn, bytes(2)), counter=WILL_COUNTER, status=LEFT, head=0, epoch=bytes(16), said=0)
+    conn = next_conn(guest.peer.conn, bytes(2))
+    will = shown.presence(conn, counter=WILL_COUNTER, status=LEFT, head=0, epoch=bytes(16), said=0)
     assert not shown.to(will), "a last will"
 
 

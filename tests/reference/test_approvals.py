@@ -1,4 +1,4 @@
-"""The admin's list: what the core says the reference reads, and the core takes what the reference builds. PROTOCOL 6.6."""
+"""The admin's list: what the core says the reference reads, and the core takes what that builds. PROTOCOL.md 6.6."""
 
 import sys
 from pathlib import Path

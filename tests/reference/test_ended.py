@@ -95,7 +95,8 @@ class Owing:
         self.peer.ended = kept
 
     def gaps(self):
-        return [(d["first"], d["last"]) for name, d in self.world.events["anna"] if name == "gap" and d["uid"] == "guest"]
+        gaps = [data for name, data in self.world.events["anna"] if name == "gap" and data["uid"] == "guest"]
+        return [(gap["first"], gap["last"]) for gap in gaps]
 
     def agree(self, *gaps):
         """In the end anna has reported these gaps, and the windows the same; and they have handed over the same."""

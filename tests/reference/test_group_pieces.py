@@ -151,10 +151,10 @@ def test_messages(text):
     assert ratchet.parse_message(m.pack()) == m
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [b"", b"\xff" + bytes(12), b"\x06" + bytes(13), b"\xff" + bytes(13 + 1151), b"\xff" + bytes(12) + b"\x09" + bytes(72)],
-)
+@pytest.mark.parametrize("wrong", [
+    b"", b"\xff" + bytes(12), b"\x06" + bytes(13), b"\xff" + bytes(13 + 1151),
+    b"\xff" + bytes(12) + b"\x09" + bytes(72),
+])  # fmt: skip
 def test_wrong_messages(wrong):
     with pytest.raises(Reject, match="format"):
         ratchet.parse_message(wrong)
@@ -196,8 +196,9 @@ def test_controls(control):
     assert opened.position.believers({**statics, b"c" * 16: b"1" * 32}) == list(statics)
     assert opened.position.believers({b"a" * 16: b"2" * 32}) == []
     for at in range(22, len(frame)):
+        changed = frame[:at] + bytes((frame[at] ^ 1,)) + frame[at + 1 :]
         with pytest.raises(Reject):
-            open_control(KEYS, group, frame[:at] + bytes((frame[at] ^ 1,)) + frame[at + 1 :], {tag: SESSION}.__getitem__)
+            open_control(KEYS, group, changed, {tag: SESSION}.__getitem__)
 
 
 @pytest.mark.parametrize("what", [Package(bytes(16), 5, KEY, KEY), NoticeKey(bytes(16), KEY)])

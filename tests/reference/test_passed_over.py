@@ -1,4 +1,4 @@
-"""Keyed epochs that are passed over stay readable (PROTOCOL.md section 9.5), by the reference's rule and by the core."""
+"""Keyed epochs that are passed over stay readable (PROTOCOL.md 9.5), by the reference's rule and by the core."""
 
 import pytest
 from guest import Guest
@@ -86,7 +86,8 @@ class Attempts:
         seq = self.said.get(hid, 0)
         self.said[hid] = peer.sent[hid] = seq + 1
         said = Said(seq, 0, body, heard=peer.view.heard.named())
-        self.guest.say([peer.put("c", conversation.build(conversation.parties[peer.name], said, peer.draw(24), peer.seed))])
+        frame = conversation.build(conversation.parties[peer.name], said, peer.draw(24), peer.seed)
+        self.guest.say([peer.put("c", frame)])
 
 
 @pytest.mark.parametrize("over", [1, 2, 3, 4])

@@ -66,8 +66,9 @@ class Checks:
         self.frames = {}  # (uid, header) -> frame, of notes and conversations
         self.bodies = {}  # body -> (uid, secrecy, sid, seq, lineage)
         self.out = set()  # (uid, sid, seq) of notes that were published
-        self.doubled = {}  # body -> [(sid, seq)] before the last, of a note that was out and that a restored state, which
-        # did not know it, sealed again: the network had lost what lies in its own ring
+        # body -> [(sid, seq)] before the last, of a note that was out and that a restored state, which did not know it,
+        # sealed again: the network had lost what lies in its own ring
+        self.doubled = {}
         self.got = {}  # (receiver, lineage) -> {body}
         self.live = {}  # receiver -> {body}, delivered as live
         self.order = {}  # (receiver, lineage, sid) -> last seq
@@ -252,8 +253,9 @@ class Checks:
                     self._settled(sender, receiver)
 
     def twin(self, uid, sid, seq, lineage):
-        """Had this number been given to another note before a state came back? Behind a broker that hides our ring from us,
-        and our first presence from the others, nobody can tell (THREATS.md): such losses are counted, not allowed."""
+        """Had this number been given to another note before a state came back? Behind a broker that hides our ring from
+        us, and our first presence from the others, nobody can tell (THREATS.md): such losses are not
+        allowed, but counted."""
         if not self.world.broker.hides:
             return False
         return any(v[0] == uid and v[2:4] == (sid, seq) and v[4] != lineage for v in self.bodies.values())

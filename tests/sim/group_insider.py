@@ -12,7 +12,8 @@ from sealcast.smmp.ratchet import derive
 from sealcast.wire import CONTROL, PACKAGE, RATCHET, TAG, header, u32
 
 KINDS = (
-    "spoil", "spoil", "pose", "swap", "position", "as another", "want", "need", "agreement", "future", "low", "false key", "package",
+    "spoil", "spoil", "pose", "swap", "position", "as another", "want", "need", "agreement", "future", "low",
+    "false key", "package",
 )  # fmt: skip
 
 
@@ -97,7 +98,8 @@ def _control(world, client, g, tag, pt):
     lamport = m.current.lamport if m and m.current else ch.me.session.lamport
     head = header(CONTROL, tag, lamport)
     ad = ch.me.keys.ad(head, g.id)
-    macs = [mac(world.suite, static(ch.me, ch.others, g, to), ad, g.id, tag, to, pt) for to in ch.others.by_tag if ch.others.pinned(to)]
+    to_all = [to for to in ch.others.by_tag if ch.others.pinned(to)]
+    macs = [mac(world.suite, static(ch.me, ch.others, g, to), ad, g.id, tag, to, pt) for to in to_all]
     return ch.me.keys.seal(ch.me.rng, head, g.id, pt + b"".join(macs))
 
 

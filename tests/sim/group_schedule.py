@@ -77,8 +77,9 @@ class GroupStory(Story):
         w, r = self.world, self.random
         client = r.choice(list(w.clients.values()))
         what = r.choice(
-            ("say",) * 10 + ("all", "all", "private", "private", "cut", "cut soon", "cut soon", "link", "link", "add", "remove")
-            + ("leave group", "thief", "thief", "partition", "broker", "sleep", "resync") + ("junk",) * (4 * self.junk)
+            ("say",) * 10 + ("all", "all", "private", "private", "cut", "cut soon", "cut soon", "link", "link", "add")
+            + ("remove", "leave group", "thief", "thief", "partition", "broker", "sleep", "resync")
+            + ("junk",) * (4 * self.junk)
             + ("split",) * (2 * self.splits) + ("insider",) * (6 * (self.traitor is not None))
         )  # fmt: skip
         if what == "say":

@@ -55,8 +55,9 @@ def main():
         worst, most = max(worst, w.settle_ms), max(most, w.settle_messages / len(w.clients))
         if t > 5:
             print("seed %d took %.1f s (%d members)" % (seed, t, len(w.clients)), flush=True)
+    took = time.perf_counter() - begin
     print("%d seeds, %d failed %s, %.0f s; slowest to settle %.1f s, most handshake messages a member %.1f"
-          % (args.seeds[1] - args.seeds[0], len(failed), failed[:20], time.perf_counter() - begin, worst / 1000, most))  # fmt: skip
+          % (args.seeds[1] - args.seeds[0], len(failed), failed[:20], took, worst / 1000, most))  # fmt: skip
     print("%d receipts" % receipts)
     if counts:
         print(", ".join("%s %d" % (what, counts[what]) for what in sorted(counts)))
@@ -67,9 +68,10 @@ def summary(w):
     c = w.checks
     if w.ratchet:
         return "seed %d: %d members, %s; settled in %.1f s" % (w.seed, len(w.clients), c.counts, w.settle_ms / 1000)
-    return "seed %d: %d members, %d notes, %d conversation messages, %d historic, %d again, %d gaps, %d rekeys; settled in %.1f s" % (
-        w.seed, len(w.clients), c.notes, c.talks, c.historic, c.again, c.gap_count, w.rekeys, w.settle_ms / 1000
-    )  # fmt: skip
+    return (
+        "seed %d: %d members, %d notes, %d conversation messages, %d historic, %d again, %d gaps, %d rekeys; "
+        "settled in %.1f s"
+    ) % (w.seed, len(w.clients), c.notes, c.talks, c.historic, c.again, c.gap_count, w.rekeys, w.settle_ms / 1000)
 
 
 if __name__ == "__main__":

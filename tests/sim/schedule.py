@@ -61,8 +61,8 @@ class Story:
         w, r = self.world, self.random
         client = r.choice(list(w.clients.values()))
         what = r.choice(
-            ("note",) * 8 + ("talk",) * 8 + ("cut", "cut", "cut soon", "cut soon", "link", "sleep", "leave", "rekey", "partition", "broker")
-            + ("junk",) * (8 * self.junk)
+            ("note",) * 8 + ("talk",) * 8 + ("cut", "cut", "cut soon", "cut soon", "link", "sleep", "leave", "rekey")
+            + ("partition", "broker") + ("junk",) * (8 * self.junk)
         )  # fmt: skip
         if what == "note":
             for _ in range(r.choice((1, 1, 1, 3, 25))):

@@ -98,8 +98,8 @@ def test_an_agreement_is_one_publish_and_fits(n):
 
 @pytest.mark.parametrize("n", [2, 8])
 def test_what_two_identities_share_is_computed_once_a_pair_and_start(n):
-    """After a start it is in nobody's memory: N - 1 multiplications of who started, when it asks where the group is, and
-    none of anybody else, nor later.
+    """After a start it is in nobody's memory: N - 1 multiplications of who started, when it asks where the group is,
+    and none of anybody else, nor later.
     """
     w = group(n)
     identities = {c.channel.me.identity.b: uid for uid, c in w.clients.items()}

@@ -35,6 +35,11 @@ def say(w, *uids, to=None):
         w.say(w.clients[uid], to)
 
 
+def out_of_the_group(w, c):
+    """What it missed cannot be had: it asks to be taken in again."""
+    c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.others, ch.group, w.now, ch.out) or ch._finish(w.now))
+
+
 def counted(w, *names):
     return [w.checks.counts.get(name, 0) for name in names]
 
@@ -163,7 +168,7 @@ def test_falling_behind_by_more_than_the_ring_is_one_resync(w):
 
 def test_when_nobody_can_follow_a_person_begins_anew(w):
     for c in w.live():
-        c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.others, ch.group, w.now, ch.out) or ch._finish(w.now))
+        out_of_the_group(w, c)
     w.run_until(w.now + 40000)
     assert all(c.channel.group.phase == REJOIN for c in w.live())
     w.change(w.clients["m01"], "create", ("m00", "m02"))
@@ -228,7 +233,7 @@ def test_a_wish_to_rejoin_does_not_bring_back_who_was_removed_meanwhile(w):
     say(w, "m02")
     w.run_until(w.now + 1000)
     c = w.clients["m02"]
-    c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.others, ch.group, w.now, ch.out) or ch._finish(w.now))
+    out_of_the_group(w, c)
     w.run_until(w.now + 50)
     w.change(w.clients["m00"], "remove", ("m02",))
     w.run_until(w.now + 40000)
@@ -258,7 +263,8 @@ def test_who_comes_back_catches_up_although_messages_flow(w, gap, delay):
     assert c.channel.group.phase == LIVE and c.channel.group.state.epoch > before + 10
     calm(w)
     assert counted(w, "desync", "forked") == [0, 0]
-    assert counted(w, "resynced")[0] <= 1  # one world in ten: what stood in a slot had lost its race, and it goes back by one
+    # one world in ten: what stood in a slot had lost its race, and it goes back by one
+    assert counted(w, "resynced")[0] <= 1
     heard = [b for b in w.checks.bodies if b in w.checks.got[("m02", 0)]]
     assert len(heard) == len(w.checks.bodies)
 
@@ -306,7 +312,7 @@ def test_who_answers_a_wish_to_rejoin_in_vain_lets_the_others_go_first():
     world.change(old[0], "add", (new.uid,))
     assert world.run_until(world.now + 20000, lambda: new.channel.group.phase == LIVE)
     for c in lost:
-        c.enter("break", lambda ch: fetch.rejoin(ch.me, ch.others, ch.group, world.now, ch.out) or ch._finish(world.now))
+        out_of_the_group(world, c)
         c.wanted = True
         c._connect(c.run)
         world.run_until(world.now + 9000)

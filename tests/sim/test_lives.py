@@ -1,4 +1,4 @@
-"""The rules that stories are held to at every call (lives.py), each found broken by a story of a core that breaks it."""
+"""The rules that stories are held to at every call (lives.py), each found broken where a core breaks it."""
 
 import pytest
 

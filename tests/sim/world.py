@@ -103,10 +103,10 @@ class World:
 
     def add(self, uid, hardware=True, ring=16):
         config = {
-            "uid": uid, "channel": "greenhouse", "key": hashlib.sha256(b"%d" % self.seed).digest(), "roster": None, "sign": True,
-            "identity": hashlib.sha256(b"%d %s" % (self.seed, uid.encode())).digest(), "ring": ring, "keepalive": KEEPALIVE_S,
-            "rekey_seconds": self.random.choice((25, 60, 3600)), "rekey_messages": self.random.choice((6, 30, 1000)), "history": "all",
-            "ratchet": self.ratchet,
+            "uid": uid, "channel": "greenhouse", "key": hashlib.sha256(b"%d" % self.seed).digest(), "roster": None,
+            "identity": hashlib.sha256(b"%d %s" % (self.seed, uid.encode())).digest(), "sign": True, "ring": ring,
+            "keepalive": KEEPALIVE_S, "rekey_seconds": self.random.choice((25, 60, 3600)),
+            "rekey_messages": self.random.choice((6, 30, 1000)), "history": "all", "ratchet": self.ratchet,
         }  # fmt: skip
         client = Client(self, uid, config, self.random.randbytes if hardware else None)
         if not hardware:

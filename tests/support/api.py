@@ -20,8 +20,10 @@ PARTS = (
     ("A message", "shared/sealcast/effects.py", "Message", ("__init__",), "What `async for` gives, on both."),
     ("A computer's join", "host/sealcast_host/member/session.py", None, ("join",),
      "Where `sealcast.join` ends up on a computer."),
-    ("Through the agent", "host/sealcast_host/agent/client.py", None, ("attach",), "On a computer; the agent holds the member."),
-    ("What the agent lends", "host/sealcast_host/agent/client.py", "Attached", None, "The face of a session, and some more."),
+    ("Through the agent", "host/sealcast_host/agent/client.py", None, ("attach",),
+     "On a computer; the agent holds the member."),
+    ("What the agent lends", "host/sealcast_host/agent/client.py", "Attached", None,
+     "The face of a session, and some more."),
     ("An output of one's own", "host/sealcast_host/gateway/output.py", "Output", None,
      "On a computer: a file in `sealcast_host/gateway/`."),
 )  # fmt: skip

@@ -191,10 +191,10 @@ WHAT = {
 FIRMWARE, SHARED, HOST = "#e7f5ff", "#fff4e6", "#ebfbee"
 # layer -> column, row (from the top), width in columns
 PLACES = {
-    "cli": (0, 0, 2), "demo": (2, 0, 1), "hil": (0, 1, 1.8), "gateway": (2, 1, 1), "reference": (0, 2, 1), "bridge": (1, 2, 1),
-    "broker": (2, 2, 1), "boards": (1, 3, 1), "agent": (2, 3, 1), "member": (1, 4, 2), "host": (0, 4, 1), "node": (4, 2, 2),
-    "sealcast": (3, 3, 1), "run": (4, 5, 2), "channel": (0, 5, 3), "smmp": (0, 6, 3), "zpinc": (0, 7, 3),
-    "crypto": (0, 8, 3), "base": (0, 9, 6),
+    "cli": (0, 0, 2), "demo": (2, 0, 1), "hil": (0, 1, 1.8), "gateway": (2, 1, 1), "reference": (0, 2, 1),
+    "bridge": (1, 2, 1), "broker": (2, 2, 1), "boards": (1, 3, 1), "agent": (2, 3, 1), "member": (1, 4, 2),
+    "host": (0, 4, 1), "node": (4, 2, 2), "sealcast": (3, 3, 1), "run": (4, 5, 2), "channel": (0, 5, 3),
+    "smmp": (0, 6, 3), "zpinc": (0, 7, 3), "crypto": (0, 8, 3), "base": (0, 9, 6),
 }  # fmt: skip
 COLUMN, ROW, HIGH, GAP = 158, 100, 70, 14  # pixels
 

@@ -14,10 +14,10 @@ CORE = ROOT / "tests" / "core"
 HELPERS = ROOT / "tests" / "support" / "core"  # what those tests share
 BUILD = ROOT / "build"
 
-# Taken literally by the unix port: 196,608 bytes in all, garbage collector's tables included (163,840 until presences said
-# where their senders are: several members, a whole state and all rare code in one heap). Objects are twice as large on
-# this 64-bit machine as on a board, so that this is the harder test; what a board has is tests/memory's business. A
-# module of tests whose cases hold whole groups says another HEAP.
+# Taken literally by the unix port: 196,608 bytes in all, garbage collector's tables included (163,840 until presences
+# said where their senders are: several members, a whole state and all rare code in one heap). Objects are twice as
+# large on this 64-bit machine as on a board, so that this is the harder test; what a board has is tests/memory's
+# business. A module of tests whose cases hold whole groups says another HEAP.
 HEAP = "heapsize=192k"
 
 

@@ -1,5 +1,5 @@
-"""docs/SETTINGS.md's table: every field of sealcast.json, what it must be and its default as sealcast/run/settings.py has
-them, and what it is for. `python tests/support/fields.py` writes it.
+"""docs/SETTINGS.md's table: every field of sealcast.json, what it must be and its default as sealcast/run/settings.py
+has them, and what it is for. `python tests/support/fields.py` writes it.
 """
 
 import sys
@@ -22,7 +22,8 @@ FOR = {
     "data": "what this member says of itself to all, sealed in its join: its model, its place",
     "key": "this or `password`; as `sealcast provision` writes it",
     "password": "the phrase; a board takes minutes to make the key of it, once",
-    "stretch": "with `password`: how hard it is stretched; absent: as in version 0.1; `sealcast channel new` says its own (18)",
+    "stretch": "with `password`: how hard it is stretched; absent: as in version 0.1; "
+    "`sealcast channel new` says its own (18)",
     "identity": "made at the first start where it is absent; the others pin its public half",
     "transport": "`serial`: a board without radio, by `sealcast bridge`",
     "broker": "where the broker is; not for `serial`",

@@ -36,8 +36,9 @@ def ratchet(r, suite, members=None):
     """(arguments of ratchet_frame, a whole frame): what follows the check and mac is never looked at."""
     members = members or r.choice(MEMBERS)
     args = (
-        column(r, members - 1), column(r, members), r.randbytes(32), r.randbytes(32), r.randbytes(32), head(r, 8) + r.randbytes(32),
-        r.randbytes(24), r.randbytes(32), text(r) if members < 20 else r.randbytes(40), r.randrange(members),
+        column(r, members - 1), column(r, members), r.randbytes(32), r.randbytes(32), r.randbytes(32),
+        head(r, 8) + r.randbytes(32), r.randbytes(24), r.randbytes(32),
+        text(r) if members < 20 else r.randbytes(40), r.randrange(members),
     )  # fmt: skip
     return args, suite.ratchet_frame(*args) + r.randbytes(2 * MAC)
 
@@ -132,7 +133,9 @@ def make(r, suite):
         "chain": lambda: (r.randbytes(32), r.choice((0, 0, 0, 1, 2, 30, 960)), r.choice((0, 1, 1, 2, 65))),
         "pad": lambda: (r.randbytes(r.choice((0, 4, 24))), text(r)),
         "unpad": unpad,
-        "x25519_xor": lambda: (r.randbytes(32), r.choice(LOW_ORDER) if not r.randrange(8) else column(r, r.choice(MEMBERS))),
+        "x25519_xor": lambda: (
+            r.randbytes(32), r.choice(LOW_ORDER) if not r.randrange(8) else column(r, r.choice(MEMBERS))
+        ),
         "x25519_column": multiples,
         "ratchet_frame": lambda: ratchet(r, suite)[0],
         "ratchet_header": opened_header,

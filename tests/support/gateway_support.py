@@ -7,10 +7,10 @@ from sealcast.effects import Message
 from sealcast_host.gateway.config import Wish
 from sealcast_host.gateway.gateway import Gateway
 
-# What a hostile member can call itself or write: line ends, quotes, markup, topic characters, formulas, lone surrogates.
+# What a hostile member can call itself or write: line ends, quotes, markup, topic characters, formulas, surrogates.
 HOSTILE = (
-    'x\ny,"z"', "a/b/+/#", "<img src=x onerror=alert(1)>", '"} 1\nsealcast_reading{member="faked"} 9\n', "=cmd|' /C calc'!A0",
-    "\x00\x1b[2J", "ä" * 20, "{{ 7 * 7 }}", "..", "\u202eevil",
+    'x\ny,"z"', "a/b/+/#", "<img src=x onerror=alert(1)>", '"} 1\nsealcast_reading{member="faked"} 9\n',
+    "=cmd|' /C calc'!A0", "\x00\x1b[2J", "ä" * 20, "{{ 7 * 7 }}", "..", "\u202eevil",
 )  # fmt: skip
 
 

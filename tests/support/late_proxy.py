@@ -1,5 +1,5 @@
-"""A TCP proxy before a real broker that holds the retained messages of chosen connections back, as a slow or lying broker
-does: MQTT's packets are followed, what is not a retained PUBLISH passes at once."""
+"""A TCP proxy before a real broker that holds the retained messages of chosen connections back, as a slow or lying
+broker does: MQTT's packets are followed, what is not a retained PUBLISH passes at once."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,8 @@ _PUBLISH, _RETAIN = 0x30, 0x01
 
 
 class LateProxy:
-    """`port` is where clients connect. `delay_s(number)` -> how long the retained messages of that connection (0, 1, ..)
-    are held back."""
+    """`port` is where clients connect. `delay_s(number)` -> how long the retained messages of that connection
+    (0, 1, ..) are held back."""
 
     def __init__(self, broker_port, delay_s):
         self._broker_port = broker_port

@@ -92,8 +92,10 @@ EVENTS = {
     "identity_changed": "its board was erased, or somebody pretends to be it: compare fingerprints, then "
     "`sealcast group verify NAME UID --approve FINGERPRINT`",
     "approved": "nothing is to be done",
-    "approval_waits": "nothing is to be done: an approval is for the identity that was compared, whatever else is shown",
-    "pinned": "its first identity counts from now on; whoever wants to be sure compares it (`sealcast group verify NAME`)",
+    "approval_waits": "nothing is to be done: an approval is for the identity that was compared, "
+    "whatever else is shown",
+    "pinned": "its first identity counts from now on; whoever wants to be sure compares it "
+    "(`sealcast group verify NAME`)",
     "forged": "somebody without its key spoke in its name, and was not believed: who knows the phrase?",
     "handshake_failed": "it is tried again; if it goes on, somebody disturbs: `sealcast doctor NAME`",
     "removed": "ask who did it; `sealcast group add NAME UID` takes this member in again",
@@ -107,11 +109,13 @@ EVENTS = {
     "notice_unreadable": "provision it again (`sealcast provision NAME --uid UID --replace`), or give it an invitation",
     "moved": "nothing is to be done; the word phrase and old invitations lead nowhere now",
     "unconfirmed": "ask who did it: that member is out of step, or lies; another one can add this member",
-    "forked": "compare heads and digests on two members (`sealcast group status NAME`), leave on one side, be added again",
+    "forked": "compare heads and digests on two members (`sealcast group status NAME`), leave on one side, "
+    "be added again",
     "desync": "it is taken in again by a member that is awake",
     "resynced": "nothing is to be done",
     "undeliverable": "send it to somebody who is in the group",
-    "channel_full": "a member too many: take another channel, or free a place with `sealcast channel purge` and a new key",
+    "channel_full": "a member too many: take another channel, or free a place with `sealcast channel purge` "
+    "and a new key",
     "mute": "the broker takes messages and passes none on: its rights (ACL), its limits, another broker",
     "taken_over": "each board needs a name and an identity of its own: provision the copy anew",
     "offline": "it is tried again by itself; the reason says what is wrong",
@@ -166,8 +170,9 @@ def said(node, classes):
     if isinstance(node, ast.AsyncFunctionDef):  # named first, said by `within`
         used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         for line in node.body:
-            if isinstance(line, ast.Assign) and isinstance(line.value, ast.JoinedStr) and ast.unparse(line.targets[0]) in used & LATE:
-                yield text_of(line.value)
+            if isinstance(line, ast.Assign) and isinstance(line.value, ast.JoinedStr):
+                if ast.unparse(line.targets[0]) in used & LATE:
+                    yield text_of(line.value)
 
 
 LATE = {"alone", "late"}
@@ -178,9 +183,12 @@ def links():
     found = {}
     path = ROOT / "host/sealcast_host/member/mqtt.py"
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "LinkError" and isinstance(node.args[0], ast.Constant):
-            why = text_of(node.args[1]) or "…"
-            found[f"no connection to the broker at …: {why}; {WAYS_OUT[node.args[0].value]}"] = str(path.relative_to(ROOT))
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) != "LinkError":
+            continue
+        kind, why = node.args[:2]
+        if isinstance(kind, ast.Constant):
+            text = f"no connection to the broker at …: {text_of(why) or '…'}; {WAYS_OUT[kind.value]}"
+            found[text] = str(path.relative_to(ROOT))
     return found
 
 

@@ -66,7 +66,8 @@ def test_it_listens_on_an_ipv6_address(host):
 def limited(limit, tmp_path):
     """A broker as a process, under a limit of the shell."""
     port = free_port()
-    argv = [sys.executable, "-m", "sealcast_host", "broker", "--with", "embedded", "--port", str(port), "--persist", str(tmp_path / "kept")]
+    argv = [sys.executable, "-m", "sealcast_host", "broker", "--with", "embedded", "--port", str(port)]
+    argv += ["--persist", str(tmp_path / "kept")]
     child = Child(["sh", "-c", f'{limit}; exec "$@"', "sh", *argv], environment())
     child.wait_for("listening on")
     return child, port

@@ -265,8 +265,9 @@ def test_calls_before_connecting_fail_as_a_lost_link():
 def test_tls_checks_the_certificate_and_its_name(tmp_path):
     for name in ("right", "other"):
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
-             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+             "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+             "-keyout", f"{name}.key", "-out", f"{name}.pem"],
             check=True, cwd=tmp_path, capture_output=True,
         )  # fmt: skip
     port = free_port()

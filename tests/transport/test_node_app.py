@@ -30,7 +30,8 @@ class Node(Program):
     def __init__(self, micropython, folder: Path, port, uid, path=PATH, options=(), **more):
         folder.mkdir(exist_ok=True)
         settings = {
-            "uid": uid, "channel": "greenhouse", "key": KEY, "broker": {"host": "127.0.0.1", "port": port}, "log": "json", "keepalive": 5,
+            "uid": uid, "channel": "greenhouse", "key": KEY, "broker": {"host": "127.0.0.1", "port": port},
+            "log": "json", "keepalive": 5,
         }  # fmt: skip
         settings.update(more)
         (folder / "sealcast.json").write_text(json.dumps(settings))

@@ -63,8 +63,8 @@ def test_wakings_keep_the_epoch_and_cost_no_handshake(micropython, mosquitto, ho
                 "keepalive": 5,
             }
         )
-        # Once awake for long enough to agree on a key, then asleep. It has the key when it says so itself: the host may have
-        # it earlier, and what is not confirmed is not kept in sleep.
+        # Once awake for long enough to agree on a key, then asleep. It has the key when it says so itself: the host may
+        # have it earlier, and what is not confirmed is not kept in sleep.
         both = ["host", "sleepy"]
         with Program(micropython, ROOT / "firmware/node/main.py", settings(home / "sleepy", mosquitto.port)) as first:
             await watch.until("one epoch", lambda: bool(host.epochs) and host.epochs[-1][1] == both)

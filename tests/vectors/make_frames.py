@@ -15,15 +15,18 @@ import frame_cases  # noqa: E402
 import frame_reference as reference  # noqa: E402
 
 RULE = (
-    "Bytes are hexadecimal. Each section is named after a function of the crypto suite (shared/sealcast/crypto/soft_frames.py says what "
-    "they do) and lists cases of its arguments, its result last: bytes, a number, true or false, or null. Every suite must give every "
-    "result exactly. PROTOCOL.md 3, 5, 10 and 17 are where the formulas stand."
+    "Bytes are hexadecimal. Each section is named after a function of the crypto suite "
+    "(shared/sealcast/crypto/soft_frames.py says what they do) and lists cases of its arguments, its result last: "
+    "bytes, a number, true or false, or null. Every suite must give every result exactly. PROTOCOL.md 3, 5, 10 and 17 "
+    "are where the formulas stand."
 )
 ARGUMENTS = {
-    "seal_frame": "key head place nonce pt [hk]: frame", "open_frame": "key frame place: pt", "genuine_frame": "hk frame place: yes or no",
-    "frame_nonce": "seed count hardware ad pt: nonce", "signable": "ad extra pt: digest", "chain": "key skip keep: keys",
-    "pad": "lead body: padded", "unpad": "data limit: length", "x25519_xor": "v R: z", "x25519_column": "r R j: z",
-    "ratchet_frame": "z statics HK digest mk lead nonce R_new message j: frame", "ratchet_header": "z common HK digest frame i: R_new",
+    "seal_frame": "key head place nonce pt [hk]: frame", "open_frame": "key frame place: pt",
+    "genuine_frame": "hk frame place: yes or no", "frame_nonce": "seed count hardware ad pt: nonce",
+    "signable": "ad extra pt: digest", "chain": "key skip keep: keys", "pad": "lead body: padded",
+    "unpad": "data limit: length", "x25519_xor": "v R: z", "x25519_column": "r R j: z",
+    "ratchet_frame": "z statics HK digest mk lead nonce R_new message j: frame",
+    "ratchet_header": "z common HK digest frame i: R_new",
     "ratchet_body": "mk frame: padded", "ratchet_keys": "z RK digest R epoch message j: RK NHK mk v digest",
 }  # fmt: skip
 LONGEST = 1000  # characters of a case

@@ -20,12 +20,13 @@ from sim.broker import patterns
 
 HERE = Path(__file__).resolve().parent
 RULE = (
-    "A member is a function of its inputs. Build a Channel from `settings`, the member's uid (its name in `members`), key and identity, "
-    "without stored state, with a source of randomness that returns, at its i-th call for n bytes, BLAKE2b(size n, no key, no salt, "
-    "personalisation 'sc/vector', uid || i as 4 bytes, big endian), i from 1. Feed it `steps` in order: [now in ms, method, arguments...]; "
-    "the argument of receive is an index into `frames` ([topic, payload in hex]), those of send are body in hex, mode and time. After each "
-    "step what it publishes (['p', frame, retain 0 or 1, token]), subscribes to (['s', filter]), delivers (['m', sender, body in hex, "
-    "secrecy, origin, time, seq, historic 0 or 1]) and reports as its epoch (['e', hex or null]) must be, in this order, the list that "
+    "A member is a function of its inputs. Build a Channel from `settings`, the member's uid (its name in `members`), "
+    "key and identity, without stored state, with a source of randomness that returns, at its i-th call for n bytes, "
+    "BLAKE2b(size n, no key, no salt, personalisation 'sc/vector', uid || i as 4 bytes, big endian), i from 1. Feed it "
+    "`steps` in order: [now in ms, method, arguments...]; the argument of receive is an index into `frames` ([topic, "
+    "payload in hex]), those of send are body in hex, mode and time. After each step what it publishes (['p', frame, "
+    "retain 0 or 1, token]), subscribes to (['s', filter]), delivers (['m', sender, body in hex, secrecy, origin, "
+    "time, seq, historic 0 or 1]) and reports as its epoch (['e', hex or null]) must be, in this order, the list that "
     "follows the step. Stores, wakes, connections and other events are not compared."
 )
 SETTINGS = {"channel": "greenhouse", "roster": None, "sign": True, "ring": 4, "keepalive": 30, "rekey_seconds": 3600,

@@ -25,7 +25,8 @@ static inline uint64_t counter(void) {
     uint32_t high, low, again;
     do {
         __asm__ volatile (".option push\n.option arch, +zicsr\n"
-            "csrr %0, minstreth\ncsrr %1, minstret\ncsrr %2, minstreth\n.option pop" : "=r" (high), "=r" (low), "=r" (again));
+            "csrr %0, minstreth\ncsrr %1, minstret\ncsrr %2, minstreth\n.option pop"
+            : "=r" (high), "=r" (low), "=r" (again));
     } while (high != again);
     return (uint64_t)high << 32 | low;
 }

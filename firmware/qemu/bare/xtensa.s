@@ -1,5 +1,5 @@
-# Start of a program for QEMU's Xtensa "sim" machine: window exceptions as the architecture manual defines them, a stack,
-# and the simulator's system call. All of it runs at 0x60000000, where core de212 has its memory.
+# Start of a program for QEMU's Xtensa "sim" machine: window exceptions as the architecture manual defines them, a
+# stack, and the simulator's system call. All of it runs at 0x60000000, where core de212 has its memory.
     .text
     .p2align 10
     .global vectors
@@ -68,7 +68,7 @@ vectors:
     l32e a11, a11, -20
     rfwu
     .p2align 6
-    .rept 18                    # every other exception ends the program with code 99; the vectors' places depend on the core
+    .rept 18                    # every other exception ends the program with code 99; its vector depends on the core
     j stop
     .p2align 6
     .endr

@@ -1,4 +1,5 @@
-// The radio's antenna: virtio-net (VIRTIO 1.2, section 5.1), whose other end is QEMU's user network. Its rings are no memory of the chip.
+// The radio's antenna: virtio-net (VIRTIO 1.2, section 5.1), whose other end is QEMU's user network. Its rings are no
+// memory of the chip.
 #include <string.h>
 #include "modules/qemu/machine.h"
 #include "chip.h"

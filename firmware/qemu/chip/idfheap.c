@@ -1,5 +1,6 @@
-// ESP-IDF's heap as MicroPython sees it: regions tried in order, four bytes of overhead a piece, and a largest piece that is
-// told in the allocator's size classes. The real one is a TLSF; this one takes the best fit, which leaves the same holes but for chance.
+// ESP-IDF's heap as MicroPython sees it: regions tried in order, four bytes of overhead a piece, and a largest piece
+// that is told in the allocator's size classes. The real one is a TLSF; this one takes the best fit, which leaves the
+// same holes but for chance.
 #include <string.h>
 #include "idfheap.h"
 

@@ -1,5 +1,6 @@
 // lwIP as ESP-IDF configures it for MicroPython (sizes of its Kconfig), but without its own task: the port polls it.
-// Every control block, segment and buffer comes from the chip's heap, and where that has none lwIP fails as it does on the chip.
+// Every control block, segment and buffer comes from the chip's heap, and where that has none lwIP fails as it does
+// on the chip.
 #include <stddef.h>
 #include "profile.h"
 void *idf_malloc(size_t size);

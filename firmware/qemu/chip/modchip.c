@@ -1,7 +1,7 @@
 // What tests and benchmarks ask of a profile and no chip can tell (module "chip"):
 //
 //   chip.frames()      (received, dropped, sent, refused) since start; dropped and refused: no memory for them
-//   chip.hold(n)       takes n bytes of the chip's heap, as a driver would; returns a number to release(), None when there is no such piece
+//   chip.hold(n)       takes n bytes of the chip's heap, as a driver would; a number to release(); None: no such piece
 //   chip.release(held) gives them back
 //   chip.forget()      what idf_heap_info tells as least is of what comes from now on
 #include "py/runtime.h"

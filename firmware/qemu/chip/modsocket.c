@@ -1,5 +1,5 @@
-// The module socket on lwIP's raw interface, with the answers and errors of ports/esp32 (lwIP's err_to_errno): what finds no memory
-// to send is asked to come again, ERR_ABRT is ECONNABORTED (113). Clients only: TCP and UDP.
+// The module socket on lwIP's raw interface, with the answers and errors of ports/esp32 (lwIP's err_to_errno): what
+// finds no memory to send is asked to come again, ERR_ABRT is ECONNABORTED (113). Clients only: TCP and UDP.
 #include <string.h>
 #include "py/mperrno.h"
 #include "py/mphal.h"
@@ -9,8 +9,8 @@
 #include "lwip/tcp.h"
 #include "lwip/udp.h"
 #include "shared/netutils/netutils.h"
+#include "names.h"
 
-enum { INET = 2, STREAM = 1, DATAGRAM = 2 };
 enum { NEW, CONNECTING, CONNECTED, PEER_CLOSED, FAILED, SHUT };
 #define FOREVER ((mp_uint_t)-1)
 #define TCP_ROOM_BYTES (2 * TCP_MSS + 1)    // lwIP's TCP_SNDLOWAT: less is not called writable
@@ -27,12 +27,12 @@ typedef struct {
 } socket_t;
 
 static const mp_obj_type_t socket_type;
-void chip_resolve(mp_obj_t name, ip_addr_t *address);     // names.c
 
 static int number(err_t error) {
     static const uint8_t numbers[] = {
-        0, MP_ENOMEM, MP_ENOBUFS, MP_EWOULDBLOCK, MP_EHOSTUNREACH, MP_EINPROGRESS, MP_EINVAL, MP_EWOULDBLOCK, MP_EADDRINUSE,
-        MP_EALREADY, MP_EISCONN, MP_ENOTCONN, MP_EIO, MP_ECONNABORTED, MP_ECONNRESET, MP_ENOTCONN, MP_EIO,
+        0, MP_ENOMEM, MP_ENOBUFS, MP_EWOULDBLOCK, MP_EHOSTUNREACH, MP_EINPROGRESS, MP_EINVAL, MP_EWOULDBLOCK,
+        MP_EADDRINUSE, MP_EALREADY, MP_EISCONN, MP_ENOTCONN, MP_EIO, MP_ECONNABORTED, MP_ECONNRESET, MP_ENOTCONN,
+        MP_EIO,
     };
     return error <= 0 && -error < (int)sizeof(numbers) ? numbers[-error] : MP_EIO;
 }
@@ -91,30 +91,6 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip
     self->peer_port = from_port;
 }
 
-// --- names
-
-static uint16_t endpoint(mp_obj_t pair, ip_addr_t *address) {
-    mp_obj_t *items;
-    mp_obj_get_array_fixed_n(pair, 2, &items);
-    chip_resolve(items[0], address);
-    return mp_obj_get_int(items[1]);
-}
-
-static mp_obj_t socket_getaddrinfo(size_t n_args, const mp_obj_t *args) {
-    ip_addr_t address;
-    mp_obj_t port = mp_obj_is_str(args[1]) ? mp_call_function_1(MP_OBJ_FROM_PTR(&mp_type_int), args[1]) : args[1];
-    chip_resolve(args[0], &address);
-    mp_int_t type = n_args > 3 ? mp_obj_get_int(args[3]) : 0;
-    mp_obj_t fields[] = {
-        MP_OBJ_NEW_SMALL_INT(INET), MP_OBJ_NEW_SMALL_INT(type ? type : STREAM),
-        n_args > 4 ? args[4] : MP_OBJ_NEW_SMALL_INT(0), args[0],
-        netutils_format_inet_addr((uint8_t *)&address, mp_obj_get_int(port), NETUTILS_BIG),
-    };
-    mp_obj_t tuple = mp_obj_new_tuple(MP_ARRAY_SIZE(fields), fields);
-    return mp_obj_new_list(1, &tuple);
-}
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_getaddrinfo_obj, 2, 6, socket_getaddrinfo);
-
 // --- the socket
 
 static mp_obj_t socket_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
@@ -149,7 +125,7 @@ static mp_obj_t socket_make_new(const mp_obj_type_t *type, size_t n_args, size_t
 static mp_obj_t socket_connect(mp_obj_t self_in, mp_obj_t address_in) {
     socket_t *self = MP_OBJ_TO_PTR(self_in);
     ip_addr_t address;
-    uint16_t port = endpoint(address_in, &address);
+    uint16_t port = chip_endpoint(address_in, &address);
     if (!self->pcb.tcp) {
         mp_raise_OSError(self->state == FAILED ? number(self->error) : MP_EBADF);
     }
@@ -302,7 +278,8 @@ static mp_uint_t socket_ioctl(mp_obj_t self_in, mp_uint_t request, uintptr_t arg
     if (self->type == DATAGRAM || self->state == NEW) {
         ready |= MP_STREAM_POLL_WR;
     } else if (self->state == CONNECTED || self->state == PEER_CLOSED) {
-        bool room = tcp_sndbuf(self->pcb.tcp) >= TCP_ROOM_BYTES && tcp_sndqueuelen(self->pcb.tcp) < TCP_SND_QUEUELEN / 2;
+        struct tcp_pcb *pcb = self->pcb.tcp;
+        bool room = tcp_sndbuf(pcb) >= TCP_ROOM_BYTES && tcp_sndqueuelen(pcb) < TCP_SND_QUEUELEN / 2;
         ready |= room ? MP_STREAM_POLL_WR : 0;
     }
     if (self->state == FAILED) {
@@ -404,7 +381,7 @@ static MP_DEFINE_CONST_OBJ_TYPE(socket_type, MP_QSTR_socket, MP_TYPE_FLAG_NONE, 
 static const mp_rom_map_elem_t module_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_socket) },
     { MP_ROM_QSTR(MP_QSTR_socket), MP_ROM_PTR(&socket_type) },
-    { MP_ROM_QSTR(MP_QSTR_getaddrinfo), MP_ROM_PTR(&socket_getaddrinfo_obj) },
+    { MP_ROM_QSTR(MP_QSTR_getaddrinfo), MP_ROM_PTR(&chip_getaddrinfo_obj) },
     { MP_ROM_QSTR(MP_QSTR_AF_INET), MP_ROM_INT(INET) },
     { MP_ROM_QSTR(MP_QSTR_SOCK_STREAM), MP_ROM_INT(STREAM) },
     { MP_ROM_QSTR(MP_QSTR_SOCK_DGRAM), MP_ROM_INT(DATAGRAM) },

@@ -83,7 +83,8 @@ static mp_obj_t wlan_status(size_t n_args, const mp_obj_t *args) {
         return MP_OBJ_NEW_SMALL_INT(-50);
     }
     int state = radio_state(), reason = radio_reason();
-    int said = state == RADIO_CONNECTED ? GOT_IP : reason >= 200 ? reason : state == RADIO_CONNECTING ? CONNECTING : IDLE;
+    int said = state == RADIO_CONNECTED ? GOT_IP
+        : reason >= 200 ? reason : state == RADIO_CONNECTING ? CONNECTING : IDLE;
     return MP_OBJ_NEW_SMALL_INT(said);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(wlan_status_obj, 1, 2, wlan_status);
@@ -147,7 +148,8 @@ static const mp_rom_map_elem_t wlan_locals_table[] = {
 };
 static MP_DEFINE_CONST_DICT(wlan_locals, wlan_locals_table);
 
-static MP_DEFINE_CONST_OBJ_TYPE(wlan_type, MP_QSTR_WLAN, MP_TYPE_FLAG_NONE, make_new, wlan_make_new, locals_dict, &wlan_locals);
+static MP_DEFINE_CONST_OBJ_TYPE(wlan_type, MP_QSTR_WLAN, MP_TYPE_FLAG_NONE, make_new, wlan_make_new,
+    locals_dict, &wlan_locals);
 
 static const mp_rom_map_elem_t network_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_network) },

@@ -1,4 +1,5 @@
-// Native code is loaded into MicroPython's heap and copied for good into the chip's, as ports/esp32 does; a soft reset gives it back.
+// Native code is loaded into MicroPython's heap and copied for good into the chip's, as ports/esp32 does; a soft reset
+// gives it back.
 #include <string.h>
 #include "py/gc.h"
 #include "py/persistentcode.h"

@@ -1,5 +1,6 @@
-// The chips' memory in numbers. Source: esp32.idf_heap_info(esp32.HEAP_DATA) of stock firmware (docs/HARDWARE.md has the table
-// and how the pieces were told from it); sizes of buffers and stacks: ESP-IDF's Kconfig as MicroPython sets it.
+// The chips' memory in numbers. Source: esp32.idf_heap_info(esp32.HEAP_DATA) of stock firmware (docs/HARDWARE.md has
+// the table and how the pieces were told from it); sizes of buffers and stacks: ESP-IDF's Kconfig as MicroPython sets
+// it.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
-// The station: what memory the radio holds in each of its states, and lwIP above it. An access point of any name is there while
-// QEMU's link is up (board.py: wifi()); names that begin with "absent" are not, passwords that begin with "wrong" are refused.
+// The station: what memory the radio holds in each of its states, and lwIP above it. An access point of any name is
+// there while QEMU's link is up (board.py: wifi()); names that begin with "absent" are not, passwords that begin with
+// "wrong" are refused.
 #include <string.h>
 #include "py/mphal.h"
 #include "lwip/dns.h"

@@ -1,5 +1,6 @@
 // The chip's source of randomness: virtio-rng (VIRTIO 1.2, section 5.4).
-// Without that device (where instructions are counted, and waiting for it would count) the bytes are those of a fixed generator.
+// Without that device (where instructions are counted, and waiting for it would count) the bytes are those of a fixed
+// generator.
 #include <stddef.h>
 #include "virtio.h"
 

@@ -5,8 +5,9 @@
 #define SLOTS (8)
 #define REG(offset) (*(volatile uint32_t *)(base + (offset)))
 #define FENCE() __asm__ volatile ("fence" : : : "memory")
-enum { DEVICE_ID = 0x08, FEATURES = 0x20, FEATURES_SELECT = 0x24, QUEUE_SELECT = 0x30, QUEUE_SIZE = 0x38, QUEUE_READY = 0x44 };
-enum { NOTIFY = 0x50, INTERRUPT = 0x60, INTERRUPT_ACK = 0x64, STATUS = 0x70, QUEUE_ADDRESSES = 0x80 };
+enum { DEVICE_ID = 0x08, FEATURES = 0x20, FEATURES_SELECT = 0x24, QUEUE_SELECT = 0x30, QUEUE_SIZE = 0x38 };
+enum { QUEUE_READY = 0x44, NOTIFY = 0x50, INTERRUPT = 0x60, INTERRUPT_ACK = 0x64, STATUS = 0x70 };
+enum { QUEUE_ADDRESSES = 0x80 };
 enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8 };
 enum { VERSION_1_HIGH = 1 };
 

@@ -1,4 +1,4 @@
-// Devices on QEMU's memory bus. Source: Virtual I/O Device (VIRTIO) 1.2, OASIS, sections 2.7 (rings) and 4.2.2 (registers).
+// Devices on QEMU's memory bus. Source: Virtual I/O Device (VIRTIO) 1.2, OASIS, 2.7 (rings) and 4.2.2 (registers).
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,5 +19,6 @@ void virtio_begin(uintptr_t base, uint32_t features);
 void virtio_queue(uintptr_t base, int number, queue_t *queue);
 void virtio_ready(uintptr_t base);
 void virtio_offer(uintptr_t base, int number, queue_t *queue, uint16_t descriptor);
-bool virtio_used(queue_t *queue, uint32_t *id, uint32_t *length);   // the oldest that the device has done; queue->seen++ takes it
+// The oldest that the device has done; queue->seen++ takes it.
+bool virtio_used(queue_t *queue, uint32_t *id, uint32_t *length);
 void virtio_quiet(uintptr_t base);                  // takes back its interrupt

@@ -112,7 +112,11 @@ def dropping(every=50):
 
         return call
 
-    methods = {name: value for name, value in vars(Channel).items() if callable(value) and (name[0] != "_" or name == "__init__")}
+    methods = {
+        name: value
+        for name, value in vars(Channel).items()
+        if callable(value) and (name[0] != "_" or name == "__init__")
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "meta_path", [Once, *sys.meta_path])
         for name, method in methods.items():

@@ -77,8 +77,9 @@ def test_rbcl_is_loaded_when_it_is_needed_and_leaves_nothing_behind(tmp_path):
     start: a script that sends each minute would fill it.
     """
     ask = (
-        "import sys; from sealcast.crypto import host; assert 'rbcl' not in sys.modules; host.h(32, b'', b'', b'', b'x');"
-        "assert 'rbcl' not in sys.modules; print(host.ristretto_map(bytes(64)).hex()); assert 'rbcl' in sys.modules"
+        "import sys; from sealcast.crypto import host; assert 'rbcl' not in sys.modules;"
+        "host.h(32, b'', b'', b'', b'x'); assert 'rbcl' not in sys.modules;"
+        "print(host.ristretto_map(bytes(64)).hex()); assert 'rbcl' in sys.modules"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT / "shared"), "TMPDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", ask], env=env, capture_output=True, text=True, check=True)

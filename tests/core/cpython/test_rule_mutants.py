@@ -19,9 +19,11 @@ DENIABLE = "test_deniable"
 # (what, file, text, its replacement, module, test)
 MUTANTS = [
     ("who waits to rejoin keeps all keys", "smmp/fetch.py",
-     "    group.state = State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)\n",
+     "    group.state = State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, "
+     "ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)\n",
      "", ERASED, "test_who_waits_to_rejoin_holds_no_keys"),
-    ("and the pairs of private messages", "smmp/fetch.py", "    group.undo = None\n    group.pairs = {}\n", "    group.undo = None\n",
+    ("and the pairs of private messages", "smmp/fetch.py",
+     "    group.undo = None\n    group.pairs = {}\n", "    group.undo = None\n",
      ERASED, "test_who_waits_to_rejoin_holds_no_keys"),
     ("a lost member's pin is carried along", "zpinc/revocation.py", "    places.pins.pop(removed, None)\n", "",
      ERASED, "test_a_lost_member_is_not_pinned_at_the_new_place"),
@@ -34,47 +36,58 @@ MUTANTS = [
     ("a doubter leaves LIVE for an unauthentic slot frame", "smmp/suspicion.py",
      "    if not authentic(me.suite, frame, group.state.v):\n", "    if False:\n",
      ERASED, "test_who_doubts_stays_live_for_a_frame_in_the_slot_that_no_member_made"),
-    ("the skipped key of who has fewest is given up", "zpinc/conversation.py", "(-count[w[0]], w[1])", "(count[w[0]], w[1])",
+    ("the skipped key of who has fewest is given up", "zpinc/conversation.py",
+     "(-count[w[0]], w[1])", "(count[w[0]], w[1])",
      "test_hostile_limits", "test_one_party_cannot_make_us_forget_the_skipped_keys_of_another"),
     ("a payload without a box is opened", "smmp/private.py", "    if len(payload) < HINT + TAG:\n", "    if False:\n",
      "test_refused_formulas", "test_a_private_message_that_is_none"),
     ("a repeated question is answered", "smmp/heads.py", " and nonce[:8] not in s.heard:", ":",
      "test_refused_in_order", "test_a_question_that_is_repeated_costs_nothing"),
-    ("held notes are bound by session alone", "zpinc/messages.py", "    if note.session.window.held:\n", "    if False:\n",
+    ("held notes are bound by session alone", "zpinc/messages.py",
+     "    if note.session.window.held:\n", "    if False:\n",
      "test_held_notes", "test_notes_that_are_held_stay_within_one_bound_for_all_sessions"),
     ("a rising connection number ends a penalty", "zpinc/presence.py", " and member.strikes < 2:", ":",
      "test_hostile_limits", "test_a_silent_member_that_raises_its_connection_number_is_left_out_all_the_same"),
     ("all known members get the new key", "zpinc/revocation.py", "    if keep is not None:\n", "    if False:\n",
      "test_notice_attacks", "test_a_thief_that_joined_under_a_second_name_is_out_too"),
-    ("one member's word takes in for good", "smmp/membership.py", "None if mine or len(a.tags) == 2 else", "None if True else",
+    ("one member's word takes in for good", "smmp/membership.py",
+     "None if mine or len(a.tags) == 2 else", "None if True else",
      TAKEN, "test_a_stranger_that_lists_the_real_members_does_not_hold_a_board"),
-    ("and no other agreement displaces it", "smmp/order.py", "    elif kind == AGREEMENT and group.entry and", "    elif False and",
+    ("and no other agreement displaces it", "smmp/order.py",
+     "    elif kind == AGREEMENT and group.entry and", "    elif False and",
      TAKEN, "test_the_real_agreement_gets_through_while_a_false_one_holds"),
     ("anyone displaces who is in the roster", "smmp/membership.py",
      "    if listed(me, members, first) and not listed(me, members, a.organizer):\n", "    if False:\n",
      TAKEN, "test_who_is_in_the_roster_is_not_displaced_by_who_is_not"),
-    ("anyone's claim stops a group", "smmp/membership.py", "    if c.sure and tag not in c.job[1]:\n", "    if False:\n",
+    ("anyone's claim stops a group", "smmp/membership.py",
+     "    if c.sure and tag not in c.job[1]:\n", "    if False:\n",
      TAKEN, "test_a_claim_does_not_stop_the_creation_of_a_group_for_good"),
     ("proposals cost without limit", "zpinc/rekey.py", "    if since + PROPOSAL_MS > now:\n", "    if False:\n",
      "test_hostile_limits", "test_proposals_of_a_stranger_cost_a_bounded_number_of_shares_and_writes"),
     ("the last counter locks out", "zpinc/joins.py", "    if own and own[0] == LAMPORT_MAX:\n", "    if False:\n",
      "test_hostile_limits", "test_who_joins_at_the_last_counter_joins_all_the_same"),
-    ("a second leave waits, too", "smmp/order.py", " and not group.leaving:", ":", TAKEN, "test_nobody_is_held_against_its_will"),
+    ("a second leave waits, too", "smmp/order.py", " and not group.leaving:", ":",
+     TAKEN, "test_nobody_is_held_against_its_will"),
     ("what is heard makes no draw fresh", "zpinc/me.py", "        if rng and rng.poor:\n", "        if False:\n",
      AGAIN, "test_a_board_without_hardware_randomness_does_not_draw_its_secrets_twice"),
-    ("the first session is drawn before anything is heard", "zpinc/joins.py", "        if me.rng.poor:\n", "        if False:\n",
+    ("the first session is drawn before anything is heard", "zpinc/joins.py",
+     "        if me.rng.poor:\n", "        if False:\n",
      AGAIN, "test_a_board_without_hardware_randomness_does_not_draw_its_secrets_twice"),
     ("a control frame is believed without a MAC", "smmp/heads.py",
      "        if not group.vouched(", "        if False and not group.vouched(",
      DENIABLE, "test_a_control_frame_without_our_mac_moves_nothing"),
     ("a place is believed without a MAC", "zpinc/presence.py",
-     "    if not macs or not group.vouched(", "    if False and not group.vouched(", DENIABLE, "test_a_place_without_our_mac_is_none"),
-    ("a MAC of the pair with another serves", "smmp/group.py", "ad, self.id, tag, me.tag, said)", "ad, self.id, tag, tag, said)",
+     "    if not macs or not group.vouched(", "    if False and not group.vouched(",
+     DENIABLE, "test_a_place_without_our_mac_is_none"),
+    ("a MAC of the pair with another serves", "smmp/group.py",
+     "ad, self.id, tag, me.tag, said)", "ad, self.id, tag, tag, said)",
      DENIABLE, "test_who_shows_a_position_could_have_made_it"),
-    ("a MAC is not over the presence before it", "zpinc/presence.py", "pt[: r.pos], r.rest()", "pt[r.pos - 20 : r.pos], r.rest()",
+    ("a MAC is not over the presence before it", "zpinc/presence.py",
+     "pt[: r.pos], r.rest()", "pt[r.pos - 20 : r.pos], r.rest()",
      DENIABLE, "test_who_shows_a_place_could_have_made_it"),
-    ("a mark is over more than is signed", "zpinc/presence.py", "    return counter, p, frame[HEADER : HEADER + NONCE] + sig\n",
-     "    return counter, p, frame\n", DENIABLE, "test_who_shows_a_place_could_have_made_it"),
+    ("a mark is over more than is signed", "zpinc/presence.py",
+     "    return counter, p, frame[HEADER : HEADER + NONCE] + sig\n", "    return counter, p, frame\n",
+     DENIABLE, "test_who_shows_a_place_could_have_made_it"),
     ("the digest is signed where notes are not", "zpinc/presence.py",
      "    return body if me.config[\"sign\"] else", "    return body if True else",
      DENIABLE, "test_no_signature_covers_a_head_or_an_unsigned_channels_notes"),
@@ -87,7 +100,8 @@ MUTANTS = [
      REGROUP, "test_who_sleeps_is_taken_in_when_it_comes_and_who_is_not_kept_never"),
     ("who is in the group is still waited for", "smmp/membership.py", " if uid not in seen]", "]",
      REGROUP, "test_those_who_stay_are_in_one_group_again"),
-    ("a join holds any number of bytes", "zpinc/identity.py", "SIG <= len(data) <= SIG + MAX_DATA:", "SIG <= len(data):",
+    ("a join holds any number of bytes", "zpinc/identity.py",
+     "SIG <= len(data) <= SIG + MAX_DATA:", "SIG <= len(data):",
      "test_join_data", "test_it_has_bounds"),
     ("other data in the same session", "zpinc/joins.py", "(used or me.session.data != me.data)", "used",
      "test_join_data", "test_a_member_that_says_something_else_begins_a_new_session_and_stays_in_the_group"),
@@ -105,11 +119,13 @@ def test_the_rule_holds(module, test):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(("what", "file", "text", "replacement", "module", "test"), MUTANTS, ids=[m[0] for m in MUTANTS])
-def test_the_broken_rule_is_found_out(tmp_path, what, file, text, replacement, module, test):
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant[0] for mutant in MUTANTS])
+def test_the_broken_rule_is_found_out(tmp_path, mutant):
+    what, file, text, replacement, module, test = mutant
     copy = shutil.copytree(CORE, tmp_path / "sealcast", ignore=shutil.ignore_patterns("__pycache__"))
     source = (copy / file).read_text()
     assert source.count(text) == 1, f"{what}: mend the list of mutants"
     (copy / file).write_text(source.replace(text, replacement))
     done = run(tmp_path, module, test)
-    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith(("AssertionError", "ValueError")), done.stderr
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(("AssertionError", "ValueError")), done.stderr

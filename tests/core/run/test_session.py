@@ -170,7 +170,7 @@ def test_effects_made_offline_are_dropped():
 
 
 def test_a_receipt_is_waited_for_and_its_time_ends():
-    """What the channel learns later ends the wait; who has not confirmed in time is named; an error is raised at once."""
+    """What the channel learns later ends the wait; who has not confirmed in time is named; an error comes at once."""
 
     async def test():
         tag, wanted = b"t" * 16, Wanted({b"t" * 16: "anna"}, {}, None)

@@ -130,7 +130,8 @@ def test_a_tail_that_is_none_is_refused():
     tails = (b"\x00", place[:-1], place + bytes(15), place + bytes(17), bytes(20), u32(0x80000000) + bytes(16))
     for tail in tails + (place + bytes(16 * 20),):
         count = ann.out.drops.get("format", 0)
-        room.run("ann", ann.receive(topic, by(cem, topic, frame, lambda tag, head, signed, t=tail: signed + t), room.now))
+        forged = by(cem, topic, frame, lambda tag, head, signed, t=tail: signed + t)
+        room.run("ann", ann.receive(topic, forged, room.now))
         assert ann.out.drops["format"] == count + 1 and ann.others.by_tag[bob.me.tag].counter == before
     room.run("ann", ann.receive(topic, by(cem, topic, frame, lambda tag, head, signed: signed + place), room.now))
     assert ann.others.by_tag[bob.me.tag].counter == bob.keepalive.counter
@@ -144,7 +145,8 @@ def test_a_control_frame_without_our_mac_moves_nothing():
     lamport = bob.me.session.lamport
     where = bytes(16) + b"\x01" + u32(ann.group.state.epoch + 5) + INVENTED
     number = ann.group.packages.theirs[bob.me.tag][:4]
-    bodies = ((ASK, hardware(16) + where[17:]), (HEAD, where), (NEED, u32(ann.group.state.epoch - 1) + bytes(32)), (WANT, number))
+    before = u32(ann.group.state.epoch - 1)
+    bodies = ((ASK, hardware(16) + where[17:]), (HEAD, where), (NEED, before + bytes(32)), (WANT, number))
     for kind, body in bodies:
         right = control_of(bob, kind, body)
         pt = bob.me.keys.open(right, CONTROL, bob.group.id)[3]

@@ -1,4 +1,5 @@
-"""What must be gone, stored or proven before something else happens, each by itself. PROTOCOL.md 9.2, 16.1, 18.3, 18.5, 22.
+"""What must be gone, stored or proven before something else happens, each by itself. PROTOCOL.md 9.2, 16.1, 18.3, 18.5,
+22.
 
 Mutants of these rules are in tests/core/cpython/test_rule_mutants.py.
 """

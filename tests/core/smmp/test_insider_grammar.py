@@ -1,4 +1,4 @@
-"""Some frames of the insider's fuzzer (tests/core/cpython/test_insider_frames.py) on both Pythons. PROTOCOL.md 1, 13."""
+"""Frames of the insider's fuzzer (tests/core/cpython/test_insider_frames.py) on both Pythons. PROTOCOL.md 1, 13."""
 
 from grammar import KINDS
 from insider_fuzz import Draw, World, play

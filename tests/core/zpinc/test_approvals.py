@@ -1,5 +1,5 @@
-"""The admin's list of approved identities: whom it reaches, and what thieves, brokers and old lists do not. On CPython and
-MicroPython. PROTOCOL.md section 6.6.
+"""The admin's list of approved identities: whom it reaches, and what thieves, brokers and old lists do not. On CPython
+and MicroPython. PROTOCOL.md section 6.6.
 """
 
 from check import raises

@@ -85,15 +85,15 @@ def test_answers_that_are_not_ours_or_go_too_far_or_name_nothing_that_is_above()
     sid, lamport, conn = solo.ch.me.session.sid, solo.ch.me.session.lamport, solo.ch.keepalive.conn
     epoch = solo.ch.epochs.current.id[:4]
     for body in (
-        answer(bytes(16), lamport, conn, 9), answer(sid, lamport - 1), answer(sid, 0, conn - 1), answer(sid, 0, conn + 1),
-        answer(sid, 0, 0, solo.ch.ring.next, epoch, 0), answer(sid, 0, 0, 0, bytes(4), 1),
+        answer(bytes(16), lamport, conn, 9), answer(sid, lamport - 1), answer(sid, 0, conn - 1),
+        answer(sid, 0, conn + 1), answer(sid, 0, 0, solo.ch.ring.next, epoch, 0), answer(sid, 0, 0, 0, bytes(4), 1),
     ):  # fmt: skip
         solo.refuses(*(peer.handshake(0, body) + ("stale" if body[1:17] != sid else "duplicate",)))
     solo.refuses(*(peer.handshake(0, answer(sid, lamport + 65536)) + ("jump",)))
 
 
 def test_answers_that_show_that_we_came_from_a_backup():
-    """Others have more from us than we know of: we begin anew and say which of our notes they may have taken for others."""
+    """Others have more from us than we know of: we begin anew and say which of our notes may be taken for others."""
     for about in ("conn", "notes", "said"):
         solo, peer = two()
         agree(solo, peer)

@@ -1,4 +1,4 @@
-"""What a member says of itself in its join: heard, kept, changed, refused. PROTOCOL.md 6.2, on CPython and MicroPython."""
+"""What a member says of itself in its join: heard, kept, changed, refused. PROTOCOL.md 6.2, on both Pythons."""
 
 from room import Room
 from solo import Peer, Solo

@@ -1,4 +1,4 @@
-"""A conversation message that its sender was told has been sent is delivered, or reported missing. PROTOCOL.md 6.2, 10.3."""
+"""A conversation message that its sender was told is sent is delivered or reported missing. PROTOCOL.md 6.2, 10.3."""
 
 from room import Room, gaps
 from sealcast.wire import HANDSHAKE
@@ -20,7 +20,7 @@ def say(room, uid, body):
 
 
 def test_who_says_that_it_is_in_an_epoch_hears_what_is_said_there_from_then_on():
-    """Found behind mosquitto: a member that was killed and restarted had published its keepalive and not subscribed yet."""
+    """Found behind mosquitto: a member was killed and restarted, and published its keepalive before it subscribed."""
     room = Room(["A", "S"])
     room.advance(1000)
     off(room, "S")
@@ -93,7 +93,7 @@ def test_a_conversation_message_that_never_came_is_reported_with_its_senders_nex
 
 
 def test_what_was_said_in_an_epoch_is_heard_or_reported_when_two_others_have_come():
-    """tests/delivery, seed 72: one that came back spoke in the epoch that all had left, and had no part in the next one."""
+    """tests/delivery, seed 72: one that came back spoke in the epoch that all had left, and had no part in the next."""
     for lost in (False, True):
         room = Room(["A", "S"])
         room.advance(5000)

@@ -1,4 +1,4 @@
-"""Rare parts of the core load when they are needed, work, and go when they have been idle: on MicroPython from files."""
+"""Rare parts of the core load when they are needed, work, and go when they were idle: on MicroPython from files."""
 
 import gc
 import sys

@@ -111,7 +111,7 @@ def test_who_lost_its_identity_comes_after_the_one_it_had_and_can_be_approved():
 
 
 def test_member_and_broker_come_back_from_a_backup_and_what_is_said_then_is_heard():
-    """One connection old: its numbers have been seen by the others alone. They are told who it is, and nobody is a forger."""
+    """One connection old: its numbers were seen by the others alone. They are told who it is; nobody is a forger."""
     room = Room(["A", "S"])
     state, kept = room.stored["S"], dict(room.retained)
     restored("S", state, room)

@@ -1,5 +1,5 @@
-"""A grammar of every kind of frame, drawn from PROTOCOL.md, for an insider that holds all keys of its own: frames that are
-rightly sealed, signed and tagged, whose fields stand at their edges and whose lengths begin at 0.
+"""A grammar of every kind of frame, drawn from PROTOCOL.md, for an insider that holds all keys of its own: frames that
+are rightly sealed, signed and tagged, whose fields stand at their edges and whose lengths begin at 0.
 
 On CPython and on MicroPython. insider_fuzz.py plays them to a member. `Insider.frame(draw)` is one of them.
 """
@@ -104,7 +104,7 @@ def varied(draw, fields):
 
 
 class Insider:
-    """A member that has turned: everything that it holds is right. ch: its Channel; victim: the one that is to take it."""
+    """A member that has turned: all that it holds is right. ch: its Channel; victim: the one that is to take it."""
 
     def __init__(self, ch, others):
         self.ch, self.me, self.others = ch, ch.me, others
@@ -188,8 +188,9 @@ class Insider:
         e = self.ch.epochs.current
         fields = [
             bytes((draw.below(5),)), u32(conn), draw.one((4, 5, 30, 3600, 3601, 65535)).to_bytes(2, "big"),
-            u32(draw.number()), u32(draw.number(self.ch.ring.next)), draw.data(16), u32(draw.number(self.ch.epochs.rank[0])),
-            bytes((draw.below(256),)), e.id if e else bytes(16), u32(draw.number(1)), draw.data(4), u32(draw.number(1)),
+            u32(draw.number()), u32(draw.number(self.ch.ring.next)), draw.data(16),
+            u32(draw.number(self.ch.epochs.rank[0])), bytes((draw.below(256),)), e.id if e else bytes(16),
+            u32(draw.number(1)), draw.data(4), u32(draw.number(1)),
         ]  # fmt: skip
         body = varied(draw, fields + [b"".join(self._heard(draw))])
         head, st = header(PRESENCE, self._sid(draw), draw.number(3)), self.ch.group.state
@@ -230,10 +231,12 @@ class Insider:
         v = self.victim
         lamport = draw.number(v.others.lamport, v.others.lamport + 65536)
         e, number = v.epochs.current, draw.number
-        counts = [u32(number(v.ring.next)), e.id[:4] if e else bytes(4), u32(number(e.chains[e.index(v.me.tag)][1] if e else 0))]
+        counts = [u32(number(v.ring.next)), e.id[:4] if e else bytes(4)]
+        counts.append(u32(number(e.chains[e.index(v.me.tag)][1] if e else 0)))
         fields = [b"\x05", v.me.session.sid, u32(lamport), u32(number(v.keepalive.conn))] + counts
         if draw.below(3) == 0:
-            fields = [b"\x06"] + [draw.one((v.me.session.sid, draw.data(16))) for _ in range(draw.one((0, 1, 3, 32, 33)))]
+            n = draw.one((0, 1, 3, 32, 33))
+            fields = [b"\x06"] + [draw.one((v.me.session.sid, draw.data(16))) for _ in range(n)]
         return self._handshake(draw, 0, varied(draw, fields))
 
     def talk(self, draw):
@@ -302,7 +305,8 @@ class Insider:
         if which not in self.bases:
             g, st, r = self.ch.group, self.ch.group.state, hardware(32)
             tags = [tag for tag in st.tags if which != 1 or tag != self.others[-1].me.tag]
-            parties = [membership.party(self.me, self.ch.others, g, tag, which == 2 and tag != self.me.tag, r) for tag in tags]
+            new = [which == 2 and tag != self.me.tag for tag in tags]
+            parties = [membership.party(self.me, self.ch.others, g, tag, enters, r) for tag, enters in zip(tags, new)]
             reason = (0, 3, 0)[which]
             frame, _ = agreement.agree(
                 suite, g.id, st.epoch, st.head, reason, self.me.tag, self.me.identity.b, r, hardware(32), parties, st.v
@@ -388,4 +392,5 @@ class Insider:
         place = self.me.keys.rp[:16] if stream == "x" else self.me.tag
         frame = self._sealed(draw, kind, self._sid(draw), draw.number(), draw.data(draw.below(300)), None, place)
         topic = notice_topic(self.me.keys, self.me.topics, self.me.channel) if stream == "x" else None
-        return topic or self.me.topic(stream, 0 if stream in "jnk" else None), frame[: draw.one((len(frame), draw.below(90)))]
+        topic = topic or self.me.topic(stream, 0 if stream in "jnk" else None)
+        return topic, frame[: draw.one((len(frame), draw.below(90)))]

@@ -71,7 +71,8 @@ def play(world, ann, draw, frames, tally, changes):
                 ann.tick(now)
                 after = remembered(ann)
         except Exception as e:
-            print("%s, draw %d, now %d, drops %r, topic %s, %s" % (kind, seed, now, ann.out.drops, topic, payload.hex()))
+            where = (kind, seed, now, ann.out.drops, topic, payload.hex())
+            print("%s, draw %d, now %d, drops %r, topic %s, %s" % where)
             raise e
         tally[kind] = tally.get(kind, 0) + 1
         if not refused:

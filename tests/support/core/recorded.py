@@ -58,7 +58,8 @@ class Member:
         if config.get("admin_here"):
             ch.places.collects = True
         self.tokens, self.messages = {}, []
-        return [[uid, status] for uid, status in ch.members] + [ch.epoch, ch.group_summary()], load("state").pack_state(ch)
+        seen = [[uid, status] for uid, status in ch.members] + [ch.epoch, ch.group_summary()]
+        return seen, load("state").pack_state(ch)
 
     def enter(self, now, method, *args):
         """One input; -> the effects."""

@@ -22,9 +22,9 @@ class Two:
         self.members = {uid: self._channel(uid) for uid in ("ann", "bob")}
 
     def _channel(self, uid, blob=None):
-        config = {"uid": uid, "channel": "life", "key": b"k" * 32, "identity": (uid.encode() * 32)[:32], "roster": None, "sign": True,
-                  "ring": 4, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000, "history": "all", "ratchet": False,
-                  "admin": suite.ed25519_public(b"a" * 32)}  # fmt: skip
+        config = {"uid": uid, "channel": "life", "key": b"k" * 32, "identity": (uid.encode() * 32)[:32], "roster": None,
+                  "sign": True, "ring": 4, "keepalive": 30, "rekey_seconds": 3600, "rekey_messages": 1000,
+                  "history": "all", "ratchet": False, "admin": suite.ed25519_public(b"a" * 32)}  # fmt: skip
         return Channel(suite, config, blob, hardware)
 
     def connect(self):

@@ -19,7 +19,7 @@ static void programs(void) {
     }
 }
 
-// mp_init() calls this before it takes the lock of Python's threads: a program would leave the lock taken at its end, for good.
+// mp_init() calls this before it takes the lock of Python's threads: a program would leave it taken at its end.
 void qemu_boot(void) {
     MP_THREAD_GIL_ENTER();
     programs();

@@ -14,8 +14,8 @@ static unsigned int ring_in, ring_out;      // free-running; their difference is
 
 void qemu_poll(void) {
     #if defined(QEMU_SOC_VIRT)
-    // After reset the 16-byte FIFO is off. With its interrupt at 14 bytes the emulator hands over as many at a time, else one;
-    // what is fewer interrupts after four characters' time, so that is made short (divisor 1).
+    // After reset the 16-byte FIFO is off. With its interrupt at 14 bytes the emulator hands over as many at a time,
+    // else one; what is fewer interrupts after four characters' time, so that is made short (divisor 1).
     volatile uint8_t *uart = (volatile uint8_t *)0x10000000;
     if (uart[3] != 3) {
         uart[3] = 0x80;

@@ -1,4 +1,4 @@
-// What benchmarks and tests ask the emulated board and a real one cannot tell: the largest allocation, and how long it idled.
+// What benchmarks and tests ask the emulated board and a real one cannot tell: the largest allocation, its idle time.
 //
 //   qemu.largest()   bytes of the largest allocation since the last call
 //   qemu.limit(n)    from now on an allocation of more than n bytes fails with MemoryError (0: any may be had)

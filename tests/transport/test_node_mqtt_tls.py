@@ -1,0 +1,134 @@
+"""The node's MQTT client over TLS: whom it believes, and what it says of a certificate that it does not."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from host_support import ROOT, Child, free_port, mosquitto
+
+pytestmark = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+
+
+def certificate(folder, name, subject="localhost"):
+    """A certificate signed by itself, name.pem, and its key."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-days", "30", "-subj", f"/CN={subject}", "-addext", f"subjectAltName=DNS:{subject}",
+         "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+        check=True, cwd=folder, capture_output=True,
+    )  # fmt: skip
+    return folder / f"{name}.pem"
+
+
+def tls_broker(folder, name):
+    """(mosquitto with that certificate, its port)"""
+    port = free_port()
+    config = folder / f"{name}.conf"
+    files = f"certfile {folder}/{name}.pem\nkeyfile {folder}/{name}.key\n"
+    config.write_text(f"listener {port} localhost\nallow_anonymous true\nuser root\n{files}")
+    child = Child([mosquitto(), "-v", "-c", str(config)])
+    child.wait_for("running")
+    return child, port
+
+
+@pytest.fixture
+def with_tls(micropython):
+    if subprocess.run([micropython, "-c", "import tls"], capture_output=True).returncode:
+        pytest.skip("this MicroPython is built without TLS")
+
+
+def test_tls_with_and_without_the_right_authority(tmp_path, with_tls, driver):
+    right, other = (certificate(tmp_path, name) for name in ("right", "other"))
+    both = tmp_path / "both.pem"
+    both.write_text("what comes before is no certificate\n" + other.read_text() + right.read_text())
+    child, port = tls_broker(tmp_path, "right")
+    with child:
+        good = driver().connect(port, host="localhost", ca=str(right)).do("subscribe", filter="t")
+        good.do("publish", topic="t", size=2400)
+        good.got("t", size=2400)
+        driver().connect(port, host="localhost", id="b", ca=None).do("publish", topic="t", text="unchecked")
+        good.got("t", text="unchecked")
+        driver().connect(port, host="localhost", id="c", ca=str(both)).do("publish", topic="t", text="one of several")
+        good.got("t", text="one of several")
+        refused = driver().try_("connect", port=port, host="localhost", ca=str(other))
+        assert refused["kind"] == "OSError" and "signed by nobody whom broker.ca knows" in refused["error"]
+        assert driver().try_("connect", port=port, host="localhost")["kind"] == "OSError", "plain MQTT to a TLS port"
+        child.stop(signal.SIGKILL)
+        assert good.lost()
+
+
+def test_what_is_wrong_with_a_certificate_is_said(tmp_path, with_tls, driver):
+    """Each in words of its own: the name, the clock. (The authority: above.)"""
+    elsewhere = certificate(tmp_path, "elsewhere", "elsewhere")
+    child, port = tls_broker(tmp_path, "elsewhere")
+    with child:
+        refused = driver().try_("connect", port=port, host="localhost", ca=str(elsewhere))
+        assert refused["kind"] == "OSError" and "for another name than broker.host" in refused["error"]
+    expired = certificate(tmp_path, "expired")
+    again = ["openssl", "x509", "-in", expired, "-signkey", "expired.key", "-days", "-1", "-out", expired]
+    subprocess.run(again, check=True, cwd=tmp_path, capture_output=True)
+    child, port = tls_broker(tmp_path, "expired")
+    with child:
+        refused = driver().try_("connect", port=port, host="localhost", ca=str(expired))
+        assert refused["kind"] == "OSError" and "is not valid at this board's time, 20" in refused["error"]
+        assert "set the clock" in refused["error"] and "never set" not in refused["error"]
+
+
+# A clock that was never set, and the board's own way to set it, recorded; the rest is the node's.
+_NO_CLOCK = """
+import asyncio, sys
+from sealcast.run import aio
+class Machine:
+    class RTC:
+        def datetime(self, t):
+            print("set", *t)
+            aio.Clock.time = lambda self: 1800000000
+sys.modules["machine"] = Machine
+aio.Clock.time = lambda self: 0
+from node import timeofday
+from node.mqtt import Client
+from node.setup import context
+timeofday.SERVERS = (("127.0.0.1", %d), ("127.0.0.1", %d))
+async def go():
+    client = Client("localhost", %d, "a", None, None, 30, context(%r))
+    await client.connect(None, b"")
+    print("connected")
+    await client.close()
+asyncio.run(go())
+print(timeofday.judged("The certificate validity starts in the future"))
+aio.Clock.time = lambda self: 0
+print(timeofday.judged("The certificate validity starts in the future"))
+"""
+
+
+def test_a_clock_that_was_never_set_is_asked_of_the_network_first(tmp_path, with_tls, micropython):
+    right = certificate(tmp_path, "right")
+    servers = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    for server in servers:
+        server.bind(("127.0.0.1", 0))
+    when = 1_800_000_000  # 2027-01-15 08:00:00
+
+    def answer(server, stratum):
+        question, address = server.recvfrom(100)
+        times = bytes(8) + question[40:48] + bytes(8) + (when + 2_208_988_800).to_bytes(4, "big") + bytes(4)
+        server.sendto(b"\x24" + bytes([stratum]) + bytes(14) + times, address)
+
+    threads = [threading.Thread(target=answer, args=(s, n), daemon=True) for s, n in zip(servers, (16, 2), strict=True)]
+    for thread in threads:
+        thread.start()
+    child, port = tls_broker(tmp_path, "right")
+    with child:
+        ports = [server.getsockname()[1] for server in servers]
+        done = subprocess.run(
+            [micropython, "-c", _NO_CLOCK % (*ports, port, str(right))], capture_output=True, text=True, timeout=100,
+            env={**os.environ, "MICROPYPATH": f".frozen:{ROOT}/shared:{ROOT}/firmware"},
+        )  # fmt: skip
+    for server in servers:
+        server.close()
+    said = done.stdout.splitlines()
+    assert said[:2] == ["set 2027 1 15 4 8 0 0 0", "connected"], done
+    assert "not valid at this board's time" in said[2] and "clock was never set" in said[3]
