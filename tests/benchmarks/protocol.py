@@ -109,7 +109,7 @@ class Replay:
         return before - self.heap_bytes
 
     def profile(self):
-        """[(file, function, calls, instructions, allocations, frames)] since the last call: firmware/qemu, profile.c."""
+        """[(file, function, calls, instructions, allocations, frames)] since the last call: see qemu's profile.c."""
         return json.loads(self._command("profile", [])[1])
 
     def step(self, step):

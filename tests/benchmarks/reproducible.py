@@ -1,5 +1,6 @@
-"""Reproducible bytes in the place of hardware randomness, the same here and on a board, and as quick as that there: what
-is counted is not the count of this. Runs on both Pythons."""
+"""Reproducible bytes in the place of hardware randomness, the same here and on a board, and as quick as that there:
+what is counted is the protocol's work. Runs on both Pythons.
+"""
 
 from hashlib import sha256
 

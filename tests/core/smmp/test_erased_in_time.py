@@ -74,7 +74,8 @@ def test_who_doubts_stays_live_for_a_frame_in_the_slot_that_no_member_made():
     topic = ann.me.topics.make(ann.group.name, "g")
     ann.receive(topic, wrapped(bob.me, bob.group, claim), room.now)
     assert ann.group.search.stage == sync.DOUBT and ann.group.phase == LIVE
-    frame, _ = smmp.seal(suite, st, statics(ann.me, ann.others, ann.group), hardware(24), hardware(32), b"\xff" + bytes(9))
+    both = statics(ann.me, ann.others, ann.group)
+    frame, _ = smmp.seal(suite, st, both, hardware(24), hardware(32), b"\xff" + bytes(9))
     false = frame[:-1] + bytes((frame[-1] ^ 1,))
     slot = ann.me.topics.make(ann.group.name, "e", st.epoch % 64)
     ann.receive(slot, wrapped(bob.me, bob.group, false), room.now)

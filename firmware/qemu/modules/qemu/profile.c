@@ -2,9 +2,9 @@
 //
 //   qemu.profile(table)  from now on each function's share is written into `table` (a bytearray, held by the caller);
 //                        qemu.profile(None) ends that
-//   qemu.profiled()      [(file, function, calls, instructions, allocations, frames)] since the last call. What a function
-//                        calls is not in its share. allocations: of more than one block of the heap, and thus with a
-//                        search for room; frames: calls whose locals had no room on the C stack.
+//   qemu.profiled()      [(file, function, calls, instructions, allocations, frames)] since the last call. What a
+//                        function calls is not in its share. allocations: of more than one block of the heap, and
+//                        thus with a search for room; frames: calls whose locals had no room on the C stack.
 #include <string.h>
 #include "py/bc.h"
 #include "py/gc.h"

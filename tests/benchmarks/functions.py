@@ -1,9 +1,9 @@
 """Which functions take the instructions of a message on an emulated ESP32-C3.
 
-    python tests/benchmarks/profile.py note receive --unsigned
+    python tests/benchmarks/functions.py note receive --unsigned
 
-A line a function: instructions, calls, allocations of more than a block of the heap, calls whose locals lay on the heap.
-Such an allocation searches the heap from its first hole on: in a full one that is most of what a message costs.
+A line a function: instructions, calls, allocations of more than a block of the heap, calls whose locals lay on the
+heap. Such an allocation searches the heap from its first hole on: in a full one that is most of what a message costs.
 """
 
 import argparse
@@ -12,9 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "tests"), str(ROOT / "tests" / "support"), str(ROOT / "tests" / "native"),
-                    str(ROOT / "host"), str(ROOT / "firmware")]  # fmt: skip
-    del sys.path[5 + 1]  # this folder: profile is a module of Python, too
+    sys.path[:0] = [str(ROOT / folder) for folder in ("shared", "tests", "tests/support", "tests/native", "host")]
 
 from benchmarks.protocol import BODY, complete_group, replaying  # noqa: E402
 from benchmarks.ratchet import ratcheting  # noqa: E402
