@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT / folder) for folder in ("shared", "tests", "tests/support", "tests/native", "host")]
+    sys.path[:1] = [str(ROOT / folder) for folder in ("shared", "tests", "tests/support", "tests/native", "host")]
 
 from benchmarks.protocol import BODY, complete_group, replaying  # noqa: E402
 from benchmarks.ratchet import ratcheting  # noqa: E402
