@@ -215,7 +215,7 @@ def receive(me, members, group, stream, payload, now, out):
     calm = stream == "e" and group.search.stage == CALM
     if calm and group.recent.get(frame_epoch(frame), (None,))[0] == frame:
         raise Reject("duplicate")  # the slot of what came live
-    if not me.suite.equal(payload, wrapped(me, group, frame)):
+    if not group.outgoing.own(frame) and not me.suite.equal(payload, wrapped(me, group, frame)):
         raise Reject("forged")
     if kind == CONTROL:
         need("smmp.heads")
