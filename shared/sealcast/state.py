@@ -10,14 +10,9 @@ from .wire import lv, prefixed, u32
 from .zpinc.notes import DIGEST
 
 
-def pack_state(ch):
-    """Everything a member must not forget, as bytes."""
-    return b"".join(pack_parts(ch, ch.journal.key))
-
-
 def pack_parts(ch, key=b""):
-    """The same in pieces: on a board's heap, after days, there may be no room for the whole in one. key: of the journal
-    that may follow it, 32 bytes, or empty.
+    """Everything a member must not forget, in pieces: on a board's heap, after days, there may be no room for it in
+    one. key: of the journal that may follow it, 32 bytes, or empty.
 
     Presence, running handshakes and held notes are not part of it.
     """

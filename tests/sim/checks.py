@@ -2,7 +2,7 @@
 schedule, whatever breaks. `Broken` names the one that fails.
 """
 
-from sealcast.state import pack_state
+from packed import pack_state
 from sealcast.wire import NOTE, unpad_asking
 from sealcast.zpinc.heard import MARK
 from sim.receipts import Asked

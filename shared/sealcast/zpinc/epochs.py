@@ -122,7 +122,8 @@ class Epochs:
         self.apart_at = None  # when the others have all named another epoch for long enough
 
     def readable(self):
-        return [e for e in [self.current, self.pending, self.previous] + [e for e, _ in self.passed] if e]
+        some = [e for e in (self.current, self.pending, self.previous) if e]
+        return some + [e for e, _ in self.passed] if self.passed else some
 
     def running(self):
         return self.attempt is not None and self.attempt.state != CONFIRMED
@@ -238,6 +239,8 @@ def at_work(epochs, now):
 
 def find(epochs, epoch_id):
     """The epoch a conversation frame names; Reject("epoch") when it is none of ours (any more)."""
+    if epochs.current and epochs.current.id == epoch_id:
+        return epochs.current
     for e in epochs.readable():
         if e.id == epoch_id:
             return e

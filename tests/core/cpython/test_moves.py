@@ -7,11 +7,11 @@ import stat
 
 import pytest
 
+from packed import pack_state
 from sealcast import wire
 from sealcast.channel import Channel
 from sealcast.crypto import host as suite
 from sealcast.run.settings import complete
-from sealcast.state import pack_state
 from sealcast.zpinc import revocation
 from sealcast.zpinc.members import Member
 from sealcast_host.member import channels, migration

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from packed import pack_state
 from sealcast import wire
 from sealcast.channel import Channel
 from sealcast.crypto.keys import Keys
 from sealcast.effects import Outbox
 from sealcast.errors import BadState, Reject
-from sealcast.state import pack_epoch, pack_outbox, pack_ring, pack_state
+from sealcast.state import pack_epoch, pack_outbox, pack_ring
 from sealcast.stored import unpack_epoch, unpack_outbox, unpack_ring
 from sealcast.wire import Reader, Topics
 from sealcast.zpinc.conversation import Epoch

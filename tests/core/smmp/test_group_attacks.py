@@ -7,6 +7,7 @@ attacks into its stories (tests/sim/group_insider.py).
 
 from check import raises
 from insider import LOW, agreement, control_of, drops, party, publish, same, three
+from packed import pack_state
 from room import Room
 from sealcast.channel import Channel
 from sealcast.crypto.keys import high_order
@@ -18,7 +19,7 @@ from sealcast.smmp.group import LIVE, REJOIN, statics
 from sealcast.smmp.heads import HEAD, WANT
 from sealcast.smmp.outgoing import wrapped
 from sealcast.smmp.ratchet import ENTERS, MAX_EPOCH
-from sealcast.state import pack_places, pack_state
+from sealcast.state import pack_places
 from sealcast.stored import unpack_places
 from sealcast.wire import Reader, header, u32
 from sealcast.zpinc.identity import Identity

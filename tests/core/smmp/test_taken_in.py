@@ -5,6 +5,7 @@ eve knows the channel's password, and has joined; she is in no group.
 """
 
 from insider import control_of, publish, same
+from packed import pack_state
 from room import Room
 from sealcast.channel import Channel
 from sealcast.smmp import agreement as formulas
@@ -13,7 +14,6 @@ from sealcast.smmp import ratchet as smmp
 from sealcast.smmp.group import LIVE, NONE, REJOIN, SYNC
 from sealcast.smmp.heads import HEAD
 from sealcast.smmp.ratchet import ENTERS
-from sealcast.state import pack_state
 from sealcast.wire import u32
 from solo import config, hardware, suite
 

@@ -4,10 +4,10 @@ PROTOCOL.md 1 and 13.
 """
 
 from grammar import ADMIN, Draw, Insider
+from packed import pack_state
 from room import Room
 from sealcast.smmp.group import LIVE
 from sealcast.smmp.packages import AHEAD, BELIEVED
-from sealcast.state import pack_state
 from solo import suite
 
 

@@ -10,8 +10,8 @@ import sys
 from binascii import hexlify, unhexlify
 
 from check import VECTORS
+from packed import pack_state
 from sealcast.channel import Channel
-from sealcast.rare import load
 
 ORDERED = sys.implementation.name == "cpython"  # on MicroPython a dict has no order: one state may be other bytes
 
@@ -59,7 +59,7 @@ class Member:
             ch.places.collects = True
         self.tokens, self.messages = {}, []
         seen = [[uid, status] for uid, status in ch.members] + [ch.epoch, ch.group_summary()]
-        return seen, load("state").pack_state(ch)
+        return seen, pack_state(ch)
 
     def enter(self, now, method, *args):
         """One input; -> the effects."""
