@@ -252,7 +252,7 @@ class Channel:
         self.phase = ONLINE
         for stream in "phcr" if out.wanted else "phc":  # before anybody who learns that we are there speaks
             out.subscribe(me.topics.everyone(stream))
-        joins.publish(me, out)
+        joins.publish(me, out, reading.own_order)
         self._announce(AWAKE, 0, now)
         for token in sorted(out.outbox.entries):
             topic, frame, retain, _ = out.outbox.entries[token]

@@ -122,8 +122,7 @@ def done(me, members, reading, now, out):
     reading.heard = True
     for s in member.sessions:
         if s.window.next is None:
-            s.window.baseline()
-            out.dirty = True
+            s.window.baseline()  # nothing that is stored: see journal.window_fields
     notes = drain(reading, member, now)
     deliver_notes(me, member, notes[-1:] if me.config["history"] == "latest" else notes, now, out)
     out.dirty = out.dirty or bool(notes)
