@@ -87,7 +87,7 @@ class Channel:
         return self._finish(now)
 
     def connected(self, now):
-        need("zpinc.history").begin(self.me, self.others, self.reading, self.places, now, self.out)
+        need("zpinc.history").begin(self.me, self.others, self.ring, self.reading, self.places, now, self.out)
         self.phase = READING
         return self._finish(now)
 

@@ -85,3 +85,51 @@ def test_a_silent_members_ring_that_was_read_changes_nothing_that_is_stored():
     stored = woke.blob
     woke.barrier()  # online, and the peer's ring is read
     assert woke.ch.phase == ONLINE and woke.blob == stored
+
+
+def own_ring(solo):
+    """What a member with this state subscribes to of its own ring."""
+    front = solo.ch.me.topic("n") + "/"
+    effects = solo.run(solo.ch.connecting(solo.now)) + solo.run(solo.ch.connected(solo.now))
+    (found,) = [e[1] for e in effects if e[0] == "subscribe" and e[1].startswith(front)]
+    return found
+
+
+def test_a_sleeper_reads_the_slot_of_its_next_note_and_others_their_ring():
+    for duty, filters in ((None, ["+"] * 6), (600, "012301")):
+        solo, notes = Solo(duty=duty), []
+        for n in range(6):
+            assert own_ring(solo) == solo.ch.me.topic("n") + "/" + filters[n]
+            solo.connect(*joins(solo)[:1])
+            solo.run(solo.ch.send(b"%d" % n, "note", solo.now))
+            solo.run(solo.ch.acked(max(solo.ch.out.outbox.entries), solo.now))
+            solo.run(solo.ch.sleep(600, solo.now))
+            notes.append(solo.published[-2])
+            solo = woken_later(solo, duty)
+        solo.run(solo.ch.send(b"offline", "note", solo.now))  # in no connection yet, as far as it knows
+        assert own_ring(solo) == solo.ch.me.topic("n") + "/+"
+
+
+def woken_later(solo, duty):
+    woke = Solo(blob=solo.blob, duty=duty)
+    woke.published = solo.published
+    return woke
+
+
+def test_a_sleeper_whose_state_came_back_from_a_backup_learns_it_from_that_slot():
+    solo = Solo(duty=600).connect()
+    (join,), blobs, ring = joins(solo), [], {}
+    for n in range(11):  # nearly three times around
+        solo.run(solo.ch.sleep(600, solo.now))
+        blobs.append(solo.blob)
+        solo = Solo(blob=solo.blob, duty=600).connect(join)
+        solo.run(solo.ch.send(b"%d" % n, "note", solo.now))
+        topic, frame = solo.published[-1]
+        ring[topic] = frame
+        solo.run(solo.ch.acked(max(solo.ch.out.outbox.entries), solo.now))
+    for blob in blobs:
+        old = Solo(blob=blob, duty=600)
+        slot = own_ring(Solo(blob=blob, duty=600))
+        sid = old.ch.me.session.sid
+        old.connect(join, (slot, ring[slot]))
+        assert old.event("dropped")["reason"] == "same_uid" and old.ch.me.session.sid != sid
