@@ -41,6 +41,8 @@ async def run(path):
     while True:
         try:
             config, directory = configured(path)
+            if ON_BOARD and config["duty"]:
+                gc.threshold(gc.mem_free() // 2)  # a waking has ended before the heap is in pieces
             return await node(config, directory, light)
         except BadSettings as e:
             for line in str(e).split("\n"):
@@ -85,10 +87,12 @@ async def node(config, directory, light=None):
     tasks.append(lambda: typed(session, log, broker if config["transport"] == "serial" else None))
     if status:
         status.others = lambda: others(session, config["uid"])
-    if not config["duty"]:
+    start = {"uid": config["uid"]}
+    if not config["duty"]:  # a waking has no time for the count
         named()
-    gc.collect()
-    log.event("start", {"uid": config["uid"], "heap_free": gc.mem_free(), "heap_used": gc.mem_alloc()})
+        gc.collect()
+        start["heap_free"], start["heap_used"] = gc.mem_free(), gc.mem_alloc()
+    log.event("start", start)
     await session.start()
     running = [asyncio.create_task(guard(work, session)) for work in tasks]
     watchdog.start(suite, log.tell)

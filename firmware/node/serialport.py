@@ -23,7 +23,7 @@ _RESULT = const(0x81)
 _MESSAGE = const(0x82)
 
 _GOODBYE_MS = const(3000)
-_CHUNK = const(128)
+_CHUNK = const(256)  # more than a line
 
 
 class Stream:
@@ -44,21 +44,19 @@ class Stream:
 
         Byte by byte: a read of more would wait for all of it on most ports. Allocates nothing for each byte.
         """
-        one, source, poll = self._one, self._source, self._poll
-        count = 0
-        while count < len(chunk):
-            for _ in poll.ipoll(0):
-                n = source.readinto(one)
+        one, read, ready = self._one, self._source.readinto, self._poll.ipoll
+        for count in range(len(chunk)):
+            for _ in ready(0):
+                n = read(one)
                 break
             else:
                 if count:
-                    break
+                    return count
                 n = await self._reader.readinto(one)
             if not n:
                 raise OSError("the serial port is closed")
             chunk[count] = one[0]
-            count += 1
-        return count
+        return len(chunk)
 
     def write(self, data):
         view = memoryview(data)
@@ -93,7 +91,7 @@ class Serial:
         self._link = Link(window)
         self._lines = Lines()
         self._chunk = bytearray(_CHUNK)
-        self._at = self._end = 0
+        self._found = []  # in what was read, not looked at yet
         self._clock = Clock()
         self._lock = asyncio.Lock()
         self._room = asyncio.Event()
@@ -212,14 +210,11 @@ class Serial:
         other step forward. Raises OSError when it is over.
         """
         while True:
-            if self._at == self._end:
-                self._at = 0
-                self._end = 0
-                self._end = await self._port.read(self._chunk)
-            found = self._lines.put(self._chunk[self._at])
-            self._at += 1
-            if found is None:
+            if not self._found:
+                n = await self._port.read(self._chunk)
+                self._found = self._lines.put(bytes(memoryview(self._chunk)[:n]))
                 continue
+            found = self._found.pop(0)
             if found[0] == "text":
                 if self.on_text:
                     self.on_text(found[1])

@@ -172,6 +172,10 @@ def fit(config):
 
     Raises SealcastError where it would not run: a board says so, and does not die of it.
     """
+    if config["duty"] is not None and config["ratchet"] is None:
+        config["ratchet"] = False
+    if config["ratchet"] is not None and not config["wifi"]:
+        return
     gc.collect()
     free, path = gc.mem_free(), getattr(sealcast, "__file__", "")
     if config["wifi"] and path.startswith("/") and _heap_grows():
@@ -187,8 +191,8 @@ def fit(config):
                 "(docs/HARDWARE.md)" % (free // 1000, what, need // 1000)
             )
     if config["ratchet"] is None:
-        config["ratchet"] = config["duty"] is None and ratchet_fits(free, path)
-        if config["duty"] is None and not config["ratchet"]:
+        config["ratchet"] = ratchet_fits(free, path)
+        if not config["ratchet"]:
             print(
                 "memory: too little for the ratcheting group as well; "
                 "notes and conversations only (ratchet: true tries it)"

@@ -87,7 +87,7 @@ class Channel:
         return self._finish(now)
 
     def connected(self, now):
-        need("zpinc.history").begin(self.me, self.others, self.reading, self.places, now, self.out)
+        need("zpinc.history").begin(self.me, self.others, self.ring, self.reading, self.places, now, self.out)
         self.phase = READING
         return self._finish(now)
 
@@ -253,7 +253,7 @@ class Channel:
         self.phase = ONLINE
         for stream in "phcr" if out.wanted else "phc":  # before anybody who learns that we are there speaks
             out.subscribe(me.topics.everyone(stream))
-        joins.publish(me, out)
+        joins.publish(me, out, reading.own_order)
         self._announce(AWAKE, 0, now)
         for token in sorted(out.outbox.entries):
             topic, frame, retain, _ = out.outbox.entries[token]

@@ -183,9 +183,8 @@ def test_a_board_that_asks_without_waiting_for_answers_is_let_go(home):
         reasons, arrived = [], asyncio.Event()
 
         def hear(data):
-            for byte in data:
-                found = lines.put(byte)
-                event = board.take(found[1], 0) if found and found[0] == "packet" else None
+            for kind, value in lines.put(data):
+                event = board.take(value, 0) if kind == "packet" else None
                 if event and event[0] == "gone":
                     reasons.append(event[1])
                     ended.set()

@@ -76,6 +76,21 @@ def test_in_flash_it_talks_over_wifi_and_comes_back(board_of, home, monkeypatch)
             asyncio.run(_life(board, broker, port, home))
 
 
+def test_a_sleeper_wakes_and_sleeps_over_wifi(board_of, home):
+    """Its heap is not collected every 4 KB; no allocation fails for it."""
+    port = free_port()
+    with board_of("esp32c3") as board:
+        install(board, port, True, duty=3)
+        with start_broker("mosquitto", port, home):
+            serial = Serial(board)
+            try:
+                for _ in range(4):
+                    assert serial.event("sent")["mode"] == "note"
+                    serial.event("closed")
+            finally:
+                serial.close()
+
+
 async def _life(board, broker, port, home):
     serial = Serial(board)
 

@@ -180,10 +180,16 @@ def _write(device: Device, settings: dict[str, Any], secret: bytes, *, keep_stat
         suite = best_suite()
         key = slots.key_for(suite, secret, settings["channel"].encode(), settings["uid"].encode())
         device.put(_STATE[0], slots.pack(suite, key, 1, _SEEDED + secrets.token_bytes(32)))
+    device.put(SETTINGS, completed(best_suite(), settings).encode())
+
+
+def completed(suite: Any, settings: dict[str, Any]) -> str:
+    """The text of a board's settings, checked here, so that the board need not do it. Raises BadSettings."""
     config = complete(settings)
     if settings.get("ratchet") is None and settings.get("modes") is None:
         config["ratchet"] = None  # the board looks whether it has the room
-    device.put(SETTINGS, text_of(best_suite(), config).encode())
+    text: str = text_of(suite, config)
+    return text
 
 
 def _present(device: Device) -> dict[str, Any]:

@@ -76,11 +76,7 @@ class Relay:
 
     def feed(self, data: bytes) -> None:
         """Bytes from the port."""
-        for byte in data:
-            found = self._lines.put(byte)
-            if found is None:
-                continue
-            kind, value = found
+        for kind, value in self._lines.put(data):
             if kind == "text":
                 self._show("".join(c if c.isprintable() else "?" for c in value.decode("utf-8", "replace")))
             else:

@@ -5,7 +5,6 @@ Only in a checkout: firmware/qemu builds MicroPython for the board and runs it i
 
 import asyncio
 import importlib.util
-import json
 import secrets
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from sealcast import wire
 from sealcast.crypto import best_suite
 from sealcast.run import slots
 from sealcast_host.boards import bundle, romfs
+from sealcast_host.boards.provision import completed
 from sealcast_host.bridge.ports import Bridge, maker
 from sealcast_host.demo.members import Member
 from sealcast_host.member import channels
@@ -78,7 +78,7 @@ class BoardMember(Member):
         self._board = emulated.Board(NAME, disk=str(self._folder / "memory"), heap_bytes=emulated.port.C3_HEAP_BYTES)
         self._board.start()
         self._board.write_rom(romfs.image({path: data for path, data in files.items() if path.startswith("/lib/")}))
-        self._board.put("/sealcast.json", json.dumps(settings).encode())
+        self._board.put("/sealcast.json", completed(suite, settings).encode())
         self._board.put("/state.0", slots.pack(suite, key, 1, b"\x01" + secrets.token_bytes(32)))
         for path in ("/boot.py", "/main.py"):
             self._board.put(path, files[path])

@@ -14,8 +14,7 @@ SEGMENT = const(120)
 LINE = const(192)
 VERSION = const(1)
 
-_MARK = const(0x1E)  # begins a packet; no REPL takes it for a command, and no text holds it
-_LF = const(0x0A)
+_MARK = b"\x1e"  # begins a packet; no REPL takes it for a command, and no text holds it
 _CRC = const(4)
 _HEAD = const(5)  # kind, session (2), number, acknowledgement
 
@@ -36,7 +35,7 @@ _REASON = const(100)
 
 def line(packet):
     """packet -> the bytes to send."""
-    return b"\x1e" + b2a_base64(packet + crc32(packet).to_bytes(_CRC, "big"))
+    return _MARK + b2a_base64(packet + crc32(packet).to_bytes(_CRC, "big"))
 
 
 def unline(text):
@@ -45,60 +44,54 @@ def unline(text):
         data = a2b_base64(text)
     except ValueError:
         return None
-    if len(data) < _HEAD + _CRC or crc32(data[:-_CRC]).to_bytes(_CRC, "big") != data[-_CRC:]:
+    packet = data[:-_CRC]
+    if len(packet) < _HEAD or crc32(packet).to_bytes(_CRC, "big") != data[-_CRC:]:
         return None
-    return data[:-_CRC]
+    return packet
 
 
 class Lines:
-    """Takes a serial port's bytes one by one; returns ("packet", bytes) or ("text", bytes) when one is complete.
-
-    text: how long a line of text may be before it comes in pieces; at least LINE.
-    """
+    """Takes a serial port's bytes as they come -> what they complete: [("packet", bytes) or ("text", bytes)].
+    text: how long a line of text may be before it comes in pieces; at least LINE."""
 
     def __init__(self, text=LINE):
-        self._buf = bytearray(text)
-        self._len = 0
+        self._most = text
+        self._part = b""  # of the line that is coming in
         self._packet = False
         self.damaged = 0
 
-    def put(self, byte):
-        if byte == _MARK:
-            found = self._text()
-            self._packet, self._len = True, 0
-            return found
-        if byte == _LF:
-            return self._end() if self._packet else self._text()
-        if self._packet and self._len == LINE:  # no packet is as long as this: its end was lost
-            self._packet, self._len = False, 0
-            self.damaged += 1
-            return None
-        if self._len == len(self._buf):
-            found = self._text()
-            self._buf[0] = byte
-            self._len = 1
-            return found
-        self._buf[self._len] = byte
-        self._len += 1
-        return None
+    def put(self, data):
+        found = []
+        for n, piece in enumerate(data.split(_MARK)):  # byte by byte it takes a board 5,000 instructions for each
+            if n:
+                self._close(found, False)
+                self._packet = True
+            for n, part in enumerate(piece.split(b"\n")):
+                if n:
+                    self._close(found, True)
+                self._add(found, self._part + part)
+        return found
 
-    def _text(self):
-        """What was collected, as text; a packet that a new one cuts short is none."""
-        size, self._len = self._len, 0
-        if self._packet:
-            self._packet = False
+    def _add(self, found, part):
+        if self._packet and len(part) > LINE:  # no packet is as long as this: its end was lost
+            self._packet, part = False, part[LINE + 1 :]
             self.damaged += 1
-            return None
-        text = bytes(self._buf[:size]).rstrip(b"\r")
-        return ("text", text) if text else None
+        while not self._packet and len(part) > self._most:
+            found.append(("text", part[: self._most]))
+            part = part[self._most :]
+        self._part = part
 
-    def _end(self):
-        text, self._len, self._packet = bytes(self._buf[: self._len]), 0, False
-        packet = unline(text)
-        if packet is None:
-            self.damaged += 1
-            return None
-        return ("packet", packet)
+    def _close(self, found, ended):
+        """ended: as lines are; a packet that a new one cuts short is none."""
+        packet, part = self._packet, self._part
+        self._packet, self._part = False, b""
+        if packet:
+            part = unline(part) if ended else None
+            self.damaged += part is None
+        else:
+            part = part.rstrip(b"\r")
+        if part:
+            found.append(("packet" if packet else "text", part))
 
 
 class Link:

@@ -86,13 +86,13 @@ class Session:
     # What a user calls.
     async def start(self):
         """Begin. Raises SealcastError when the channel cannot start (no randomness, unusable state)."""
-        self._tasks.append(asyncio.create_task(self._supervise("engine", self._engine)))
+        for name, work in (("link", self._link.run), ("engine", self._engine)):  # its first turn has the inputs of both
+            self._tasks.append(asyncio.create_task(self._supervise(name, work)))
         try:
             await self.ask(lambda ch, now: ch.start(now))
         except SealcastError:
             await self.close()
             raise
-        self._tasks.append(asyncio.create_task(self._supervise("link", self._link.run)))
         return self
 
     async def send(self, body, mode=None, to=None, min_secrecy=None, receipt=False, timeout=10):

@@ -24,8 +24,8 @@ _LATE_MS = const(12000)  # as GAP_MS, again while a window is fresh: a broker ma
 # --- the first reading: joins, and our own ring
 
 
-def begin(me, members, reading, places, now, out):
-    """A new connection."""
+def begin(me, members, ring, reading, places, now, out):
+    """A new connection. Whoever used our next number wrote to its slot: a sleeper reads no more of its ring."""
     reading.stop()
     for m in members.by_tag.values():
         m.epoch = m.place = None  # where it is it has to say anew
@@ -33,7 +33,8 @@ def begin(me, members, reading, places, now, out):
             s.window.calm()
     out.subscribe(me.topic("s"))
     _watch(me, places, out)
-    out.subscribe(me.topics.ring(me.name))
+    one = me.config.get("duty") and ring.unsent == ring.next
+    out.subscribe(me.topic("n", ring.next % ring.size) if one else me.topics.ring(me.name))
     out.subscribe(me.topic("p"))
     out.subscribe(me.topics.everyone("j"))
     _barrier(me, reading, now, out)
@@ -122,8 +123,7 @@ def done(me, members, reading, now, out):
     reading.heard = True
     for s in member.sessions:
         if s.window.next is None:
-            s.window.baseline()
-            out.dirty = True
+            s.window.baseline()  # nothing that is stored: see journal.window_fields
     notes = drain(reading, member, now)
     deliver_notes(me, member, notes[-1:] if me.config["history"] == "latest" else notes, now, out)
     out.dirty = out.dirty or bool(notes)

@@ -72,8 +72,11 @@ def take_place(me, members, own, out):
     out.dirty = True
 
 
-def publish(me, out):
+def publish(me, out, shown=None):
+    """shown: (lamport, sid) of the newest of ours that the broker has just shown: it keeps that one."""
     s = me.session
+    if shown == s.order:
+        return
     join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"], s.data, s.ended)
     out.publish(me.topic("j", s.lamport % JOIN_SLOTS), seal_join(me.keys, me.rng, me.identity, me.tag, join), True)
 
@@ -191,9 +194,11 @@ def pin(member, public, out):
 
 
 def receive(me, members, reading, places, name, frame, online, now, out):
-    """A join note -> tag of its member when it begins a new session of it, else None. Raises Reject."""
-    join = open_join(me.keys, frame, name[:16])
+    """A join note -> tag of its member when it begins a new session of it, else None. Raises Reject, early if known."""
     member = members.by_tag.get(name[:16])
+    if member:
+        member.new(frame[2:18])
+    join = open_join(me.keys, frame, name[:16])
     if member is None:
         _room(me, members)
         member = Member(name, me.keys.uid(name))

@@ -76,14 +76,15 @@ class Member:
                 return s
         raise Reject("unknown")
 
+    def new(self, sid):
+        """Raises Reject("duplicate") when a session with this sid is known."""
+        if sid in [s.sid for s in self.sessions]:
+            raise Reject("duplicate")
+
     def admit(self, join):
         """A verified join of the pinned identity -> True when it is the member's newest session.
-
-        Reject("duplicate") when known, Reject("stale") when older than what was forgotten.
-        """
-        for s in self.sessions:
-            if s.sid == join.sid:
-                raise Reject("duplicate")
+        Reject("duplicate") when known, Reject("stale") when older than what was forgotten."""
+        self.new(join.sid)
         if join.lamport <= self.floor:
             raise Reject("stale")
         session = Session(join)

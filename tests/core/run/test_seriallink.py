@@ -31,12 +31,11 @@ class End:
         self.queue = []
 
     def feed(self, data, now):
-        for byte in data:
-            found = self.lines.put(byte)
-            if found and found[0] == "text":
-                self.texts.append(found[1])
-            elif found:
-                self._note(self.link.take(found[1], now))
+        for kind, value in self.lines.put(data):
+            if kind == "text":
+                self.texts.append(value)
+            else:
+                self._note(self.link.take(value, now))
 
     def _note(self, event):
         if event:
@@ -144,28 +143,42 @@ def test_a_packet_lost_at_any_place_is_sent_again():
 
 def test_text_between_packets_is_text_and_text_inside_one_spoils_only_that():
     packet = line(b"\x05\x00\x07\x00\x00")
-    lines = Lines()
-    found = [lines.put(b) for b in b"boot: ok\r\n>>> " + packet + packet[:9] + b"Traceback\n" + packet + b"\r\nlast\n"]
-    assert [f for f in found if f] == [
-        ("text", b"boot: ok"),
-        ("text", b">>> "),
-        ("packet", b"\x05\x00\x07\x00\x00"),
-        ("packet", b"\x05\x00\x07\x00\x00"),
-        ("text", b"last"),
-    ]
-    assert lines.damaged == 1
+    said = b"boot: ok\r\n>>> " + packet + packet[:9] + b"Traceback\n" + packet + b"\r\nlast\n"
+    for size in (1, 2, 3, 7, 50, len(said)):  # in whatever pieces it comes
+        lines, found = Lines(), []
+        for at in range(0, len(said), size):
+            found += lines.put(said[at : at + size])
+        assert found == [
+            ("text", b"boot: ok"),
+            ("text", b">>> "),
+            ("packet", b"\x05\x00\x07\x00\x00"),
+            ("packet", b"\x05\x00\x07\x00\x00"),
+            ("text", b"last"),
+        ], size
+        assert lines.damaged == 1
 
 
 def test_any_garbage_leaves_the_next_packet_whole_and_memory_bounded():
     dice = Dice(3)
     for _ in range(40):
-        lines = Lines()
-        for byte in dice.bytes(dice.below(3 * LINE)):
-            lines.put(byte)
+        lines, byte_by_byte = Lines(), Lines()
+        garbage = dice.bytes(dice.below(3 * LINE))
         wanted = dice.bytes(5 + dice.below(SEGMENT))
-        found = [lines.put(b) for b in line(wanted)]
+        found = lines.put(garbage + line(wanted))
         assert found[-1] == ("packet", wanted)
-        assert len(lines._buf) == LINE
+        assert len(lines._part) <= LINE
+        alone = []
+        for at in range(len(garbage)):
+            alone += byte_by_byte.put(garbage[at : at + 1])
+        assert alone + byte_by_byte.put(line(wanted)) == found and byte_by_byte.damaged == lines.damaged
+
+
+def test_a_text_without_end_comes_in_pieces_and_a_packet_without_end_is_dropped():
+    lines = Lines()
+    assert lines.put(b"x" * LINE) == [] and lines.put(b"x" * (LINE + 1)) == [("text", b"x" * LINE)] * 2
+    assert lines.put(b"\n") == [("text", b"x")]
+    assert lines.put(b"\x1e" + b"A" * LINE) == [] and lines.damaged == 0
+    assert lines.put(b"AB\n") == [("text", b"B")] and lines.damaged == 1
 
 
 def test_one_flipped_bit_anywhere_in_a_line_is_seen():

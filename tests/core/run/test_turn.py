@@ -102,3 +102,19 @@ def test_a_state_that_cannot_be_packed_is_told_to_who_waits():
         await s.close()
 
     run(test())
+
+
+def test_the_start_and_the_first_connection_share_a_turn():
+    """One state for both: a board stores once before it connects."""
+
+    async def test():
+        wire, storage, calls = Wire(), Memory(), []
+        ch = Script(start=lambda: calls.append("start") or [], connecting=lambda: calls.append("connecting") or [])
+        commit = ch.commit
+        ch.commit = lambda: calls.append("commit") or commit()
+        s = await running(ch, wire, storage, batch=4)
+        await until(lambda: "connected" in ch.names())
+        assert calls[:3] == ["start", "connecting", "commit"]
+        await s.close()
+
+    run(test())
