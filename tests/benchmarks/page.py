@@ -62,8 +62,8 @@ day. In use after a collection, at the end of each part: of a thousand messages 
 native modules, 480 KB), of seventy on the emulated board (256 KB). It is flat when `most` is `last`. `gc.threshold`,
 which boot.py and the node set, is part of it: without it half a day leaves no free block above 2 KB."""
 _DUTY = """One waking of a node with `duty`, the median of five in a row: from its main program to sleep, over the
-serial link to the bridge, where every byte passes the interpreter. Instructions without the time in which it waited; bytes are
-topics and payloads; `exchanges`: what it asks of the bridge and waits for, subscriptions and publishes."""
+serial link to the bridge, where every byte passes the interpreter. Instructions without the time in which it waited;
+bytes are topics and payloads; `exchanges`: what it asks of the bridge and waits for, subscriptions and publishes."""
 _FLASH = """What littlefs programs for one member's state (blocks of 4,096 bytes, programs of 32, as on an ESP32), a
 message sent or received, with all that the member stores meanwhile (keepalives, hourly new epochs): the real FileStore
 on a block device that counts, under MicroPython's unix port. `flash_years`: until every block of a partition of 2 MB

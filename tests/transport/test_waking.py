@@ -1,4 +1,4 @@
-"""What a deep sleeper's waking costs on the emulated board (tests/benchmarks/duty.py measures it), what it leaves out."""
+"""What a deep sleeper's waking leaves out on the emulated board; tests/benchmarks/duty.py measures what it costs."""
 
 import asyncio
 import sys
