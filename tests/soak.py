@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "tests"), str(ROOT / "tests/support")]
+    sys.path[:0] = [str(ROOT / folder) for folder in ("shared", "tests", "tests/support", "tests/support/core")]
 
 from sim.group_schedule import GroupStory  # noqa: E402
 from sim.lying import LyingStory  # noqa: E402

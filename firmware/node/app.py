@@ -17,6 +17,8 @@ from .log import Log
 _FEED_MS = const(1000)
 _AGAIN_MS = const(10000)
 _AGAIN_MOST_MS = const(60000)
+_EACH_BYTES = const(4096)  # between two collections
+_WAKING_BYTES = const(32768)  # the same, while a waking lasts
 
 ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
 
@@ -24,7 +26,7 @@ ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
 def main(arguments):
     """Run until the session is closed. Returns the exit code: 0, 2 for settings that cannot work, 130 after Ctrl-C."""
     if ON_BOARD:  # elsewhere the heap is large, and collecting every 4 KB makes the soft suite ten times slower
-        gc.threshold(4096)
+        gc.threshold(_EACH_BYTES)
     try:
         return asyncio.run(run(arguments[0] if arguments else "sealcast.json"))
     except KeyboardInterrupt:  # like a power cut: the broker publishes the last will
@@ -41,8 +43,8 @@ async def run(path):
     while True:
         try:
             config, directory = configured(path)
-            if ON_BOARD and config["duty"]:
-                gc.threshold(gc.mem_free() // 2)  # a waking has ended before the heap is in pieces
+            if ON_BOARD:  # a waking has ended before the heap is in pieces
+                gc.threshold(min(gc.mem_free() // 2, _WAKING_BYTES) if config["duty"] else _EACH_BYTES)
             return await node(config, directory, light)
         except BadSettings as e:
             for line in str(e).split("\n"):
@@ -113,10 +115,11 @@ async def node(config, directory, light=None):
 def named():
     """Load what brings a member into its conversation, and let it go: the names in it stay.
 
-    MicroPython's table of names doubles when it is full, by some KB in one piece. Now there is room for that.
+    MicroPython's table of names doubles when it is full, by some KB in one piece. Now there is room for that. Settings
+    that were checked when the board was provisioned leave it a few names short of it: their rules fill it.
     """
     try:
-        need("state", "zpinc.history", "zpinc.joins", "zpinc.asking", "zpinc.cpace", "zpinc.rekey")
+        need("state", "zpinc.history", "zpinc.joins", "zpinc.asking", "zpinc.cpace", "zpinc.rekey", "run.settings")
     except NoRoom:
         pass  # told when it is needed
     release()

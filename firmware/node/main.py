@@ -7,7 +7,7 @@ import sys
 
 _AGAIN_S = 30
 _STAY_S = 20
-_BUILT_IN = ("binascii", "collections", "json", "machine", "os", "select", "socket", "sys", "time")
+_BUILT_IN = ("binascii", "collections", "json", "machine", "os", "select", "sys", "time")
 
 
 def found():
@@ -17,12 +17,14 @@ def found():
     the root, where there are none.
     """
     path, sys.path[:] = sys.path[:], []
-    for name in _BUILT_IN:
-        try:
-            sys.modules[name] = __import__(name)
-        except ImportError:
-            pass
-    sys.path[:] = [folder for folder in path if folder] + [""]
+    try:
+        for name in _BUILT_IN:
+            try:
+                sys.modules[name] = __import__(name)
+            except ImportError:
+                pass
+    finally:
+        sys.path[:] = [folder for folder in path if folder] + [""]
 
 
 def in_flash():

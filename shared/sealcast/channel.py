@@ -106,16 +106,17 @@ class Channel:
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         uid = quiet = None
         try:
-            old = self.places.old and payload is not None and not topic.startswith(self.me.topics.prefix)
+            if payload is None:
+                raise Reject("internal")
+            old = self.places.old and not topic.startswith(self.me.topics.prefix)
             if old and need("zpinc.revocation").at_old_place(self.places, topic, bytes(payload), now, self.out):
                 return self._finish(now)
             name, stream = self.me.topics.parse(topic)
             member = self.others.by_tag.get(name[:16])
             uid = member.uid if member else None
-            if payload is None:
-                raise Reject("internal")
-            if stream in "ge" or stream in "nc" and member and member.name == name and member.sessions:
-                quiet = member.sessions if member else ()
+            if not self.epochs.running():  # else a message may end a handshake
+                talks = stream in "nc" and member and member.name == name and member.sessions
+                quiet = () if stream in "ge" else talks or None
             self._dispatch(name, member, stream, bytes(payload), now)
         except Reject as e:
             self.out.complain(e.reason, uid, now)
@@ -380,10 +381,9 @@ class Channel:
         self.journal.plan(now, out)
         if self._sweep_at is None and rare.holding():
             self._sweep_at = now + SWEEP_MS
-        wake = self._next_wake(now, quiet)
-        if wake is not None and wake != self._wake:
-            effects.append((WAKE, wake))
-        self._wake = wake
+        before, self._wake = self._wake, self._next_wake(now, quiet)
+        if self._wake not in (None, before):
+            effects.append((WAKE, self._wake))
         return effects
 
     def _next_wake(self, now, quiet):

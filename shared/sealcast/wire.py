@@ -186,7 +186,7 @@ class Topics:
             raise Reject("topic")
         if stream in RETAINED_SLOTS:
             number = slot[1:]
-            if not number.isdigit() or len(number) > 3 or slot != "/" + str(int(number)):
+            if not number.encode().isdigit() or len(number) > 3 or slot != "/" + str(int(number)):
                 raise Reject("topic")
         elif slot:
             raise Reject("topic")

@@ -50,8 +50,9 @@ class GroupChecks(Checks):
             if before is not None:
                 self.unsteady.add(client.uid)  # removed; the event may go with the power
             return
-        if g.phase != REJOIN:
-            self._same(g.state)
+        if g.phase == REJOIN:  # it stands nowhere: its head is that before any group's first frame
+            return
+        self._same(g.state)
         if g.state.head not in self.nodes:
             uid_of = client.channel.others.uid_of
             who = [uid_of(t) for t in g.state.tags]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 if __name__ == "__main__":
     ROOT = Path(__file__).resolve().parents[2]
-    sys.path[:0] = [str(ROOT / "shared"), str(ROOT / "tests"), str(ROOT / "tests/support")]
+    sys.path[:0] = [str(ROOT / folder) for folder in ("shared", "tests", "tests/support", "tests/support/core")]
 
 from sim.group_schedule import GroupStory
 from sim.lying import LyingStory

@@ -77,7 +77,7 @@ class Lines:
             self._packet, part = False, part[LINE + 1 :]
             self.damaged += 1
         while not self._packet and len(part) > self._most:
-            found.append(("text", part[: self._most]))
+            found.append(("text", part[: self._most].rstrip(b"\r")))
             part = part[self._most :]
         self._part = part
 

@@ -157,12 +157,10 @@ def open_frame(suite, st, static, frame, r_new=None):
     static: as in `seal`. Two scalar multiplications. Raises Reject("epoch" | "bad_hmac" | "undecryptable" | "format"
     | "neutral"); nothing has changed then.
     """
-    if len(frame) < _HEADERS:
-        raise Reject("format")
     at = (frame[2:18], frame[18:22], frame_prev(frame))
     if at != (st.group, u32(st.epoch), st.head) or st.epoch >= MAX_EPOCH:
         raise Reject("epoch")
-    if not authentic(suite, frame, st.v):
+    if not authentic(suite, frame, st.v):  # before all else: what no member made says nothing about the group
         raise Reject("bad_hmac")
     j, n = frame[_HEADERS - 2], frame[_HEADERS - 1]
     if n != st.N or j >= n or (j == st.index) != (r_new is not None):

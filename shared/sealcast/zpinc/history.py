@@ -25,7 +25,8 @@ _LATE_MS = const(12000)  # as GAP_MS, again while a window is fresh: a broker ma
 
 
 def begin(me, members, ring, reading, places, now, out):
-    """A new connection. Whoever used our next number wrote to its slot: a sleeper reads no more of its ring."""
+    """A new connection. Whoever used our next number wrote to its slot: a sleeper to whose notes the broker has said
+    yes reads no more of its ring."""
     reading.stop()
     for m in members.by_tag.values():
         m.epoch = m.place = None  # where it is it has to say anew
@@ -33,7 +34,7 @@ def begin(me, members, ring, reading, places, now, out):
             s.window.calm()
     out.subscribe(me.topic("s"))
     _watch(me, places, out)
-    one = me.config.get("duty") and ring.unsent == ring.next
+    one = me.config.get("duty") and ring.unsent == ring.next and not out.outbox.entries
     out.subscribe(me.topic("n", ring.next % ring.size) if one else me.topics.ring(me.name))
     out.subscribe(me.topic("p"))
     out.subscribe(me.topics.everyone("j"))

@@ -75,11 +75,14 @@ def seal_join(keys, rng, identity, tag, join):
     return keys.seal(rng, head, tag, body + sig)
 
 
-def open_join(keys, frame, tag):
-    """frame -> Join, its signature checked against the identity it carries. Pinning is the caller's. Raises Reject."""
+def open_join(keys, frame, tag, member=None):
+    """frame -> Join, its signature checked against the identity it carries. Pinning is the caller's. member: whose it
+    may be; of a session that is known of its identity it is Reject("duplicate") before that. Raises Reject."""
     ad, sid, seq, pt = keys.open(frame, JOIN, tag)
     r = Reader(pt)
     lamport, public, S, ring = r.uint(4), r.take(64), r.take(32), r.uint(1)
+    if member and member.public == public:
+        member.new(sid)
     n = r.uint(1) if len(pt) > r.pos + SIG else 0  # by version 0.1
     ended, data = r.take(n * ENDED), r.rest()
     if lamport != seq or not 1 <= ring <= 64 or n > MAX_ENDED or not SIG <= len(data) <= SIG + MAX_DATA:

@@ -194,11 +194,9 @@ def pin(member, public, out):
 
 
 def receive(me, members, reading, places, name, frame, online, now, out):
-    """A join note -> tag of its member when it begins a new session of it, else None. Raises Reject, early if known."""
+    """A join note -> tag of its member when it begins a new session of it, else None. Raises Reject."""
     member = members.by_tag.get(name[:16])
-    if member:
-        member.new(frame[2:18])
-    join = open_join(me.keys, frame, name[:16])
+    join = open_join(me.keys, frame, name[:16], member)
     if member is None:
         _room(me, members)
         member = Member(name, me.keys.uid(name))

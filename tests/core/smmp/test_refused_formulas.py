@@ -62,8 +62,8 @@ def test_a_message_that_is_wrong_in_one_place():
         wrong = closed(frame, st, at, value)
         assert says(wrong) == "members" and refused(room, "ann", wrong) == "members"
     assert raises(Reject, smmp.open_frame, suite, st, static_of, frame, hardware(32)).reason == "members"  # not ours
-    for short in (b"", frame[:22], frame[:55]):
-        assert says(short) == "format"
+    for short, reason in ((b"", "epoch"), (frame[:22], "epoch"), (frame[:53], "epoch"), (frame[:55], "bad_hmac")):
+        assert says(short) == reason
     size = int.from_bytes(frame[size_at : size_at + 2], "big")
     for other in (0, size - 1, size + 1, 0xFFFF):
         wrong = closed(frame, st, size_at, other.to_bytes(2, "big"))

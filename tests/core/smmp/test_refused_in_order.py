@@ -12,7 +12,7 @@ from sealcast.smmp import ratchet as smmp
 from sealcast.smmp.group import LIVE, SLOTS, SYNC, statics
 from sealcast.smmp.heads import ASK, HEAD, NEED
 from sealcast.smmp.outgoing import wrapped
-from sealcast.wire import MAX_FRAME, header, u32
+from sealcast.wire import AGREEMENT, MAX_FRAME, header, u32
 from solo import Solo, hardware, suite
 
 HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
@@ -60,6 +60,11 @@ def test_a_frame_that_no_member_made():
     refuses(room, "ann", "g", wrapped(bob.me, bob.group, changed(made_by(room, "bob"), -1)), "bad_hmac")
     frame, _ = agreement(room, "bob", lambda parties: None)
     refuses(room, "ann", "g", wrapped(bob.me, bob.group, changed(frame, -1)), "bad_hmac")
+    st = ann.group.state
+    for size in (54, 55, 56, 57, 104, 105, 160, 600):  # what it stands on is no secret
+        for kind in (smmp.RATCHET, AGREEMENT):
+            short = (header(kind, st.group, st.epoch) + st.head + hardware(64) * 9)[:size]
+            refuses(room, "ann", "g", wrapped(bob.me, bob.group, short), "bad_hmac")
     assert ann.group.phase == LIVE and ann.group.search.stage == sync.CALM
 
 

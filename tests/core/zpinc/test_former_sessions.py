@@ -133,7 +133,7 @@ def test_what_is_held_of_a_session_that_we_were_not_there_for_is_given_up_with_i
 
 
 def test_what_a_board_owed_whose_place_another_takes_is_given_up_at_once():
-    anna, other = Peer("anna"), Peer("anna", 9, secret=b"another identity of 32 bytes....", session=1)
+    anna, other = Peer("anna"), Peer("anna", 9, secret=b"another identity of 32 bytes....")
     solo = Solo().connect(anna.join())
     solo.give(*anna.note(0))
     solo.give(*anna.presence(head=2))

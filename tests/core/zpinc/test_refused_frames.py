@@ -133,4 +133,7 @@ def test_a_frame_that_crashed_twice_is_counted_and_not_looked_at():
     anna = Peer("anna")
     solo = Solo().connect(anna.join())
     solo.refuses(anna.topic("n", 0), None, "internal")
-    assert solo.event("dropped") == {"reason": "internal", "uid": "anna", "count": 1}
+    assert solo.event("dropped") == {"reason": "internal", "uid": None, "count": 1}
+    assert raises(Reject, solo.ch.me.topics.parse, "anything").reason == "topic"
+    solo.give("anything", None)
+    assert solo.ch.out.drops == {"internal": 2}
