@@ -28,7 +28,7 @@ def test_who_confirmed_and_who_did_not(mosquitto, tmp_path):
     assert (nobody.returncode, nobody.stdout) == (1, "") and "nobody else is awake" in nobody.stderr
     with a.listen() as first, b.listen() as second:
         for mode in ("note", "conversation"):
-            done = s.run("send", "g", "--mode", mode, "--receipt", "--json", f"by {mode}")
+            done = s.run("send", "g", "--mode", mode, "--receipt", "--timeout", "60", "--json", f"by {mode}")
             (sent,) = told(done)
             assert (done.returncode, sent["mode"]) == (0, mode), done
             assert (sent["confirmed"], sent["unconfirmed"]) == (["A", "B"], []), sent

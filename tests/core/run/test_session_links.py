@@ -7,6 +7,8 @@ from sealcast.errors import Offline
 from sealcast.run import aio, link
 from sealcast.run.echo import Echo
 
+HEAP = "heapsize=256k"  # who waits here looks at a hundred calls again each millisecond
+
 
 def test_reconnects_wait_longer_each_time():
     async def test():

@@ -1,10 +1,8 @@
 """A member that connects again, as a board at each waking: what the broker has just shown is neither said again nor
 computed again, and what nobody changed is not stored."""
 
-from room import Room
 from sealcast.channel import ONLINE
 from sealcast.crypto import best_suite
-from sealcast.zpinc.identity import Identity, Join, fingerprint, seal_join
 from solo import Peer, Solo
 
 suite = best_suite()
@@ -71,33 +69,6 @@ def test_joins_that_are_known_are_dropped_before_their_signature_is_checked():
     woke.connect(join, *[peer.join() for peer in peers])
     assert len(checked) == 1 and woke.ch.out.drops == {"duplicate": 3}  # its own
     assert sorted(woke.ch.others.by_tag) == sorted([peer.tag for peer in peers])
-
-
-def test_who_squats_on_a_name_and_a_session_does_not_keep_its_owner_unheard():
-    """eve, with the password, has a join under bob's name and sid; ann reads it first and pins it."""
-    room = Room(("eve",))
-    room.switch_on("bob")
-    room.advance(3000)
-    bob, eve = room.members["bob"], room.members["eve"]
-    false = Identity(suite, b"e" * 32)
-    join = Join(bob.me.session.lamport - 1, bob.me.session.sid, false.public, suite.ed25519_public(b"z" * 32), 4)
-    topic = bob.me.topics.make(bob.me.name, "j", (bob.me.session.lamport + 1) % 4)
-    room.publish(topic, seal_join(bob.me.keys, eve.me.rng, false, bob.me.tag, join), True)
-    for start in range(2):
-        room.switch_on("ann")
-        room.advance(4000)
-        ann = room.members["ann"]
-        assert [e for e in room.events if e[:2] == ("ann", "identity_changed")] != []
-        assert ann.others.by_tag[bob.me.tag].public == false.public
-        room.events.clear()
-        if not start:
-            room.power_cut("ann")
-    room.run("ann", ann.approve("bob", fingerprint(suite, bob.me.identity.public), room.now))
-    room.advance(4000)
-    room.power_cut("ann")
-    room.switch_on("ann")
-    room.advance(4000)
-    assert room.members["ann"].others.by_tag[bob.me.tag].public == bob.me.identity.public
 
 
 def test_a_silent_members_ring_that_was_read_changes_nothing_that_is_stored():
