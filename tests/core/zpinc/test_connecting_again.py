@@ -110,6 +110,13 @@ def test_a_sleeper_reads_the_slot_of_its_next_note_and_others_their_ring():
         assert own_ring(solo) == solo.ch.me.topic("n") + "/+"
 
 
+def test_a_sleeper_whose_note_the_broker_has_not_taken_reads_its_whole_ring():
+    solo = Solo(duty=600).connect()
+    solo.run(solo.ch.send(b"on its way", "note", solo.now))
+    solo.run(solo.ch.sleep(600, solo.now))
+    assert own_ring(woken_later(solo, 600)) == solo.ch.me.topic("n") + "/+"
+
+
 def woken_later(solo, duty):
     woke = Solo(blob=solo.blob, duty=duty)
     woke.published = solo.published
