@@ -7,19 +7,7 @@ signature anywhere.
 from ..crypto.keys import ZERO, derive, dh, high_order
 from ..errors import Reject
 from ..wire import AGREEMENT, TAG, Reader, header, lv, u32
-from .ratchet import (
-    ADD,
-    CREATE,
-    ENTERS,
-    MAX_EPOCH,
-    MAX_GROUP,
-    MAX_NUMBER,
-    REMOVE,
-    RESYNC,
-    State,
-    close,
-    frame_hash,
-)  # fmt: skip
+from .ratchet import ADD, CREATE, ENTERS, MAX_EPOCH, MAX_GROUP, MAX_NUMBER, REMOVE, RESYNC, State, close, frame_hash
 
 
 def kdf(suite, key, step):

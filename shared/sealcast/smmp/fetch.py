@@ -38,28 +38,11 @@ def towards(me, group, target, out):
         s.upto = e + 1
 
 
-def need(me, members, group, epoch, wanted, out):
-    """Nobody has put this frame into its slot: ask for it. wanted: its hash, or zeros."""
-    load("smmp.heads").ask_frame(me, members, group, epoch, wanted, out)
-    look(me, group, epoch, out)
-
-
 def shows(me, group, frame):
     """Does what came early stand on this frame, which fits our state?"""
     st, early = group.state, group.search.early.get(group.state.epoch + 1)
     fits = frame_epoch(frame) == st.epoch and frame_prev(frame) == st.head
     return fits and early is not None and frame_prev(early) == frame_hash(me.suite, frame)
-
-
-def _chasing(me, group, other, out):
-    """Look for the frame of our last epoch with this hash. False when we cannot go back, or have looked for it."""
-    s = group.search
-    new = group.undo is not None and other not in s.chased and len(s.chased) < CHASES
-    s.chased.append(other)
-    if new:
-        s.other = other
-        look(me, group, group.state.epoch - 1, out)
-    return new
 
 
 # --- frames from the slots
@@ -108,7 +91,11 @@ def branch(me, members, group, frame, now, out):
 def chase(me, members, group, other, now, out):
     """Our last frame is not on the others' branch: look for the one that is, if we can still go back."""
     s = group.search
-    if _chasing(me, group, other, out):
+    new = group.undo is not None and other not in s.chased and len(s.chased) < CHASES
+    s.chased.append(other)
+    if new:
+        s.other = other
+        look(me, group, group.state.epoch - 1, out)
         s.stage, s.deadline = load("smmp.sync").BACK, now + FETCH_MS
     elif s.target[0] <= group.state.epoch:
         _give_up(me, members, group, now, out)
@@ -125,7 +112,6 @@ def back(me, members, group, frame, now, out):
         return
     _roll_back(me, group, now, out)
     if group.phase == REJOIN:
-        s.stage = sync.OUT
         want(me, members, group, None, now, out)
     elif group.phase == NONE:
         s.stage = REST
@@ -175,7 +161,7 @@ def need_other(me, members, group, _, now, out):
     s = group.search
     if not _there_already(me, members, group, now, out):
         s.stage, s.deadline = load("smmp.sync").BACK_NEED, now + NEED_MS
-        need(me, members, group, group.state.epoch - 1, s.other, out)
+        load("smmp.heads").ask_frame(me, members, group, group.state.epoch - 1, s.other, out)
 
 
 def not_back(me, members, group, _, now, out):
@@ -212,7 +198,7 @@ def _need_next(me, members, group, now, out):
     s = group.search
     s.stage, s.deadline = load("smmp.sync").NEED, now + NEED_MS
     s.again()
-    need(me, members, group, group.state.epoch, bytes(32), out)
+    load("smmp.heads").ask_frame(me, members, group, group.state.epoch, bytes(32), out)
     towards(me, group, s.target[0], out)
 
 
@@ -252,7 +238,6 @@ def fork(me, members, group, now, out):
         load("smmp.membership").give_back(me, group, out)
         out.event("unconfirmed", {"by": by})
         if group.phase == REJOIN:
-            group.search.stage = load("smmp.sync").OUT
             want(me, members, group, None, now, out)
         else:
             everything(me, group, out)
@@ -273,15 +258,14 @@ def rejoin(me, members, group, now, out):
     group.pairs = {}
     group.phase = REJOIN
     group.search.stop()
-    group.search.stage = load("smmp.sync").OUT
     out.dirty = True
     want(me, members, group, None, now, out)
 
 
 def want(me, members, group, _, now, out):
     """Ask to be taken in again."""
-    packages, heads = load("smmp.packages"), load("smmp.heads")
+    packages, heads, sync, s = load("smmp.packages"), load("smmp.heads"), load("smmp.sync"), group.search
     everything(me, group, out)
-    group.search.deadline = now + REJOIN_MS
+    s.stage, s.deadline = sync.OUT, now + REJOIN_MS
     packages.renew(me, group, out)
     heads.want(me, members, group, out)

@@ -186,8 +186,9 @@ def ask(me, members, group, now, out):
 
 
 def ask_frame(me, members, group, epoch, wanted, out):
-    """Ask the others to put a frame into its slot again. wanted: its hash, or zeros."""
+    """Ask the others to put a frame into its slot again, and look there. wanted: its hash, or zeros."""
     _say(me, members, group, NEED, u32(epoch) + wanted, out)
+    load("smmp.fetch").look(me, group, epoch, out)
 
 
 def want(me, members, group, out):
@@ -257,11 +258,6 @@ def hold(group, frame):
     s.held.append(frame)
     while len(s.held) > MAX_HELD or sum([len(f) for f in s.held]) > HELD_BYTES:
         s.gone = max(s.gone, frame_epoch(s.held.pop(0)))
-
-
-def hole(group):
-    """Is a frame of our epoch, or of a later one, gone from what we held? Then what is left may have lost to it."""
-    return group.search.gone >= group.state.epoch
 
 
 def hear(group, c):

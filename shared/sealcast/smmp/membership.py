@@ -37,10 +37,8 @@ def in_order(me, members, group, frame, now, out):
     at = a.tags.index(me.tag)
     if mine:
         after = mine.after
-    elif a.enters(at):
-        after = _by_package(me, members, group, a, at, None, now, out)
-    elif a.number(at):
-        after = _by_package(me, members, group, a, at, st.r, now, out)
+    elif a.numbers[at]:
+        after = _by_package(me, members, group, a, at, None if a.enters(at) else st.r, now, out)
     else:  # our packages had run out: our present key serves
         after = a.accept(me.suite, me.tag, me.identity.b, st.r, a.R[at], st.r, members.pinned)
     _begin(me, members, group, a, after, mine, now, out)
@@ -108,9 +106,8 @@ def give_back(me, group, out):
     forget(group, out)
     if before is not None:
         epoch, tags = before
-        zeros = [ZERO] * len(tags)
-        keyless = [ZERO] * 6
-        group.state = State(st.group, tags, zeros, tags.index(me.tag), ZERO, epoch, ZERO, *keyless)
+        keys, keyless = [ZERO] * len(tags), [ZERO] * 6
+        group.state = State(st.group, tags, keys, tags.index(me.tag), ZERO, epoch, ZERO, *keyless)
         group.phase = REJOIN
 
 
@@ -144,7 +141,11 @@ def _begin(me, members, group, a, after, mine, now, out):
     group.search.liars = []
     group.undo.job = job
     group.undo.spent = _used(me, group, a, old, now, out)
-    _await(members, group, list(a.tags) + list(before), now)
+    c, seen = group.change, [members.uid_of(tag) for tag in list(a.tags) + list(before)]
+    # Whom we want together again (regroup.py): nobody of these any more, they are in the group or were taken out
+    c.together = [uid for uid in c.together if uid not in seen]
+    if c.together and c.at is None:
+        c.at = now + STEP_MS
     out.event("group", {
         "reason": a.reason, "by": members.uid_of(a.organizer), "members": [members.uid_of(t) for t in a.tags],
         "added": [members.uid_of(t) for t in a.tags if t not in before],
@@ -179,14 +180,6 @@ def _used(me, group, a, before, now, out):
         if add or remove:
             want(group, reason, add, remove, now + STEP_MS)
     return spent
-
-
-def _await(members, group, tags, now):
-    """Whom we want together again (regroup.py): nobody of these any more, they are in the group or were taken out."""
-    c, seen = group.change, [members.uid_of(tag) for tag in tags]
-    c.together = [uid for uid in c.together if uid not in seen]
-    if c.together and c.at is None:
-        c.at = now + STEP_MS
 
 
 def _still(tag, a, before):

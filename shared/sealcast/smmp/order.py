@@ -14,7 +14,7 @@ from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
 from . import outgoing, private, ratchet
 from .group import AHEAD, CALM, LIVE, NONE, PHASE, REJOIN, SLOTS, STEP_MS, SYNC, Group, Undo, own_tag, static, statics
-from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, publish, wrapped
+from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, REFRESH, publish, wrapped
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
 RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
@@ -298,7 +298,7 @@ def _message(me, members, group, frame, now, out):
         j, m, after = st.index, mine.entry[0], mine.after
     else:
         j, m, after = ratchet.open_frame(suite, st, statics(me, members, group), frame, mine.secret if mine else None)
-    sender, number, at, secret_text = own_tag(members, st.tags[j]), m[1:NUMBERED], outgoing.text_at(m), None
+    sender, number, at = own_tag(members, st.tags[j]), m[1:NUMBERED], outgoing.text_at(m)
     kind, text = (m[0], m[at:]) if at else (None, b"")
     asks = kind in (ASKING, PRIVATE_ASKING)
     if kind == LEAVE:
@@ -315,7 +315,7 @@ def _message(me, members, group, frame, now, out):
         to = mine.entry[2]
         group.pairs[to] = private.moved(suite, group.pairs[to], mine.t)
     elif private_one:
-        secret_text = _open_private(me, members, group, sender, st, frame, text, out)
+        text = _open_private(me, members, group, sender, st, frame, text, out)
     fresh = kind is not None and number > group.heard.get(sender, b"")  # else sealed again after we had gone back
     if fresh:
         group.heard[sender] = number
@@ -326,16 +326,14 @@ def _message(me, members, group, frame, now, out):
         win_slot(me, group, out)
         out.event("accepted", {"epoch": st.epoch, "number": int.from_bytes(number[4:], "big")})
         return
-    if fresh and secret_text is not None:
-        _deliver(me, members, sender, m[NUMBERED:at], secret_text, st.epoch, True, now, out)
-    elif fresh and kind in (APPLICATION, ASKING):
-        _deliver(me, members, sender, m[NUMBERED:at], text, st.epoch, False, now, out)
-    elif kind == LEAVE:
+    if kind == LEAVE:
         out.event("leaving", {"uid": members.uid_of(sender)})
         load("smmp.membership").leaving(me, members, group, sender, now)
-    if asks and fresh and (secret_text is not None or kind == ASKING):
-        item = load("zpinc.receipts").pair_item
-        out.owe(False, item(me.suite, static(me, members, group, sender), after, me.tag, sender))
+    elif fresh and text is not None and kind != REFRESH:
+        _deliver(me, members, sender, m[NUMBERED:at], text, st.epoch, private_one, now, out)
+        if asks:
+            item = load("zpinc.receipts").pair_item
+            out.owe(False, item(suite, static(me, members, group, sender), after, me.tag, sender))
     if group.outgoing.pending:
         outgoing.lost_race(group, now, j, out)
 

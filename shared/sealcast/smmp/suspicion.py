@@ -14,23 +14,20 @@ CALM_MS = const(1500)  # all who know have answered by then
 
 
 def suspect(me, members, group, c, now, out):
-    """A member's position is not ours: ask, and stay live until it is answered."""
-    _doubt(me, members, group, c.tag, c.position, now, out)
+    """A member's position is not ours, or a frame does not fit (c: None). Ask, look into the slot of our epoch, and
+    stay live until it is answered."""
+    heads, s = load("smmp.heads"), group.search
+    s.clear(load("smmp.sync").DOUBT)
+    if c:
+        s.cause, s.claim = c.tag, c.position
+    load("smmp.fetch").look(me, group, group.state.epoch, out)
+    heads.ask_soon(me, members, group, False, now, out)
 
 
 def suspect_frame(me, members, group, frame, now, out):
     """Something was missed, here or there."""
-    _doubt(me, members, group, None, None, now, out)
+    suspect(me, members, group, None, now, out)
     keep_live(me, members, group, frame, now, out)
-
-
-def _doubt(me, members, group, cause, claim, now, out):
-    """Ask, and look into the slot of our epoch. cause, claim: who says that we are elsewhere, and where."""
-    heads, s = load("smmp.heads"), group.search
-    s.clear(load("smmp.sync").DOUBT)
-    s.cause, s.claim = cause, claim
-    load("smmp.fetch").look(me, group, group.state.epoch, out)
-    heads.ask_soon(me, members, group, False, now, out)
 
 
 def keep_live(me, members, group, frame, now, out):

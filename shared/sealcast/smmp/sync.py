@@ -8,7 +8,7 @@ live member.
 
 Nobody's word moves us, only frames in hand: what is named and cannot be had gives way to what another live member
 names. The procedures stand here, in fetch.py and in suspicion.py. What the table leaves out has no effect at that
-stage. PROTOCOL.md shows the same table, written by docs/position.py.
+stage. PROTOCOL.md shows the same table, written by tests/support/position.py.
 """
 
 from ..compat import const
@@ -75,12 +75,12 @@ TABLE = {
     (BACK_NEED, LATE): "fetch.not_back",
     (CALM, CLAIM): "suspicion.suspect",
     (CALM, ODD): "suspicion.suspect_frame",
-    (CALM, UNTAKEN): "sync.restart",
+    (CALM, UNTAKEN): "sync.start",
     (DOUBT, ECHO): "sync.echoed",
     (DOUBT, ANSWER): "suspicion.judge",
     (DOUBT, NEXT): "suspicion.prove",
     (DOUBT, ODD): "suspicion.keep_live",
-    (DOUBT, UNTAKEN): "sync.restart",
+    (DOUBT, UNTAKEN): "sync.start",
     (DOUBT, LATE): "suspicion.settle",
     (OUT, LATE): "fetch.want",
 }
@@ -131,17 +131,13 @@ def begin(me, members, group, now, out):
 
 
 def start(me, members, group, at_once, now, out):
-    """Ask where the group is; accept nothing until we know. at_once: whenever we asked last."""
+    """Ask where the group is; accept nothing until we know. at_once: whenever we asked last; not for UNTAKEN: the
+    others may have taken that frame."""
     heads = load("smmp.heads")
     if group.phase == LIVE:
         group.phase = SYNC
     group.search.clear(FOUNDING if group.phase == NONE else ASKED)
     heads.ask_soon(me, members, group, at_once, now, out)
-
-
-def restart(me, members, group, _, now, out):
-    """Made by a member, and not for us: the others may have taken it."""
-    start(me, members, group, False, now, out)
 
 
 def echoed(me, members, group, _, now, out):
@@ -263,7 +259,7 @@ def _ask_later(s, now):
 def arrived(me, members, group, now, out):
     """We are where a live member is, or nobody is."""
     heads, s = load("smmp.heads"), group.search
-    if heads.hole(group):
+    if s.gone >= group.state.epoch:  # what is left of what we held may have lost to it
         start(me, members, group, group.state.epoch > s.epoch, now, out)
         return
     heads.refuse_one(group)
