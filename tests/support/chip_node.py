@@ -11,9 +11,10 @@ import tty
 
 from sealcast.crypto import host as suite
 from sealcast.run import slots
-from sealcast.run.settings import complete, text_of
+from sealcast.run.settings import complete
 from sealcast.wire import b64
 from sealcast_host.boards import bundle, models, names
+from sealcast_host.boards.provision import text_of
 from sealcast_host.boards.repl import Device
 from sealcast_host.boards.xip import board as in_flash
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from sealcast import wire
 from sealcast.crypto import best_suite
-from sealcast.run import slots
-from sealcast.run.settings import complete, text_of
+from sealcast.run import checked, slots
+from sealcast.run.settings import complete
 from sealcast.zpinc.identity import Identity, fingerprint
 from sealcast_host.boards import wifi
 from sealcast_host.boards.bundle import MAIN
@@ -188,8 +188,19 @@ def completed(suite: Any, settings: dict[str, Any]) -> str:
     config = complete(settings)
     if settings.get("ratchet") is None and settings.get("modes") is None:
         config["ratchet"] = None  # the board looks whether it has the room
-    text: str = text_of(suite, config)
+    return text_of(suite, config)
+
+
+def text_of(suite: Any, settings: dict[str, Any]) -> str:
+    """Completed settings as the text of a board's sealcast.json, sealed: the board need not check them again."""
+    text: str = checked.seal(suite, json.dumps(_plain(settings)))
     return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return wire.b64(value) if isinstance(value, bytes) else value
 
 
 def _present(device: Device) -> dict[str, Any]:

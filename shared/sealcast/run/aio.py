@@ -48,9 +48,7 @@ async def stop(task):
     task.cancel()
     try:
         await task
-    except asyncio.CancelledError:
-        pass
-    except Exception:
+    except (asyncio.CancelledError, Exception):
         pass
 
 

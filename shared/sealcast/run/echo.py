@@ -69,7 +69,4 @@ class Echo:
 
     def late(self, now):
         """Has something been acknowledged, and was not shown for so long that the broker must have thrown it away?"""
-        for w in self._waiting:
-            if w[3] is not None and now - w[3] >= _LATE_MS:
-                return True
-        return False
+        return bool([w for w in self._waiting if w[3] is not None and now - w[3] >= _LATE_MS])

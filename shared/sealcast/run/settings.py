@@ -5,11 +5,8 @@ typed as text is never repeated in an error (it may be a password in the wrong p
 and numbers only.
 """
 
-import json
-
 from ..errors import BadSettings, Reject
-from ..rare import load
-from ..wire import MAX_NAME, b64, unb64
+from ..wire import MAX_NAME, unb64
 
 _REQUIRED = ("required",)  # marks a field without a default
 
@@ -17,9 +14,7 @@ _REQUIRED = ("required",)  # marks a field without a default
 def check(settings):
     """dict -> list of one-line errors, each naming its field and what to do; an empty list when all is well."""
     if not isinstance(settings, dict):
-        return [
-            "settings: must be a JSON object like {}, not {}".format('{"uid": ..., "channel": ...}', _kind(settings))
-        ]
+        return ['settings: must be a JSON object like {"uid": ..., "channel": ...}, not ' + _kind(settings)]
     errors = []
     # the seal of what has been edited since
     settings = {name: settings[name] for name in settings if name != "checked"}
@@ -59,30 +54,6 @@ def complete(settings):
     return out
 
 
-def text_of(suite, settings):
-    """Completed settings as the text of a board's sealcast.json,
-    sealed: the board need not check them again (checked.py).
-    """
-    return load("run.checked").seal(suite, json.dumps(_plain(settings)))
-
-
-def _plain(value):
-    if isinstance(value, dict):
-        return {name: _plain(value[name]) for name in value}
-    return b64(value) if isinstance(value, bytes) else value
-
-
-def public(settings):
-    """The completed settings without anything secret: for logs and dashboards."""
-    broker, sensor = settings["broker"], settings["sensor"]
-    return {
-        "uid": settings["uid"],
-        "broker": broker["host"] + ":" + str(broker["port"]) if broker else "serial",
-        "tls": bool(broker and broker["tls"]),
-        "sensor": sensor["kind"] if sensor else None,
-    }
-
-
 def _walk(values, fields, where, errors):
     for name in sorted([str(k) for k in values]):
         if name not in fields:
@@ -113,13 +84,12 @@ def _fill(values, fields):
         default, rule = fields[name]
         value = values.get(name)
         if value is None:
-            out[name] = default
+            value = default
         elif isinstance(rule, dict):
-            out[name] = _fill(value, rule)
+            value = _fill(value, rule)
         elif len(rule) > 2:
-            out[name] = rule[2](value)
-        else:
-            out[name] = value
+            value = rule[2](value)
+        out[name] = value
     return out
 
 
@@ -240,10 +210,7 @@ def _roster(value):
 
 
 def _unroster(value):
-    out = {}
-    for uid in value:
-        out[uid] = _unblob(value[uid])
-    return out
+    return {uid: _unblob(value[uid]) for uid in value}
 
 
 def _modes(value):

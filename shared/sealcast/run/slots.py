@@ -74,20 +74,13 @@ def newest(suite, key, a, b):
     neither is believed.
     """
     first, second = unpack(suite, key, a), unpack(suite, key, b)
-    if first is None or second is None:
-        if first is None and second is None:
-            return None
-        return (0,) + first if second is None else (1,) + second
-    if first[0] == second[0]:
-        return (0,) + first if first[1] == second[1] else None
-    return (0,) + first if first[0] > second[0] else (1,) + second
+    if first and second and first[0] == second[0] and first[1] != second[1]:
+        return None
+    if second and (first is None or second[0] > first[0]):
+        return (1,) + second
+    return (0,) + first if first else None
 
 
 def blank(data):
     """True for a slot that holds nothing: missing, empty, or overwritten with zeros."""
-    if data is None:
-        return True
-    for byte in data:
-        if byte:
-            return False
-    return True
+    return data is None or not any(data)

@@ -13,11 +13,8 @@ from .epochs import CONFIRM, CONFIRMED, KEYED, MAX_ATTEMPT, MAX_MEMBERS, SHARE, 
 
 
 def proposal_body(p):
-    out = [p.nonce, p.previous, bytes((len(p.parties),))]
-    for tag, sid in p.parties:
-        out.append(tag)
-        out.append(sid)
-    return b"".join(out)
+    parties = b"".join([tag + sid for tag, sid in p.parties])
+    return p.nonce + p.previous + bytes((len(p.parties),)) + parties
 
 
 def read_proposal(tag, attempt, r):
@@ -41,8 +38,7 @@ def begin(keys, rng, proposal, names, my_tag, latest):
     a = Attempt(proposal, names, my_tag, latest)
     pairs = []
     for i in range(a.n):
-        pairs.append(names[i])
-        pairs.append(proposal.parties[i][1])
+        pairs += [names[i], proposal.parties[i][1]]
     a.hid = derive(
         suite, derive(suite, keys.msgkey, b"sc/hid"), b"sc/hid",
         lv(*pairs), u32(proposal.attempt), proposal.proposer, proposal.nonce, proposal.previous,
@@ -71,45 +67,37 @@ def proof(suite, a, i):
     return derive(suite, a.kc, b"sc/kc", a.transcript, lv(a.names[i]))
 
 
-def take_share(keys, a, i, Z):
-    """Z_i from party i. Reject("neutral" | "encoding" | "duplicate_share" | "conflict" | "sum"); True when it
-    moved us on."""
-    return _value(keys, a, a.Z, i, Z)
-
-
-def take_sum(keys, a, i, X):
-    """X_i from party i: as `take_share`. Honest X are never neutral, because the Z are all different."""
-    if a.n == 2:
+def take(keys, a, kind, i, value):
+    """A SHARE, Z_i, or a SUM, X_i, from party i. Honest X are never neutral, because the Z are all different.
+    Reject("format" | "neutral" | "encoding" | "duplicate_share" | "conflict" | "sum")."""
+    if kind == SUM and a.n == 2:
         raise Reject("format")
-    return _value(keys, a, a.X, i, X)
-
-
-def _value(keys, a, values, i, value):
     if a.state == CONFIRMED:  # late or repeated: there is nothing left to compare it with, and nothing to decide
-        return False
+        return
+    values = a.Z if kind == SHARE else a.X
     if values[i] is not None:
         if values[i] != value:
             raise Reject("conflict")
-        return False
+        return
     if a.state >= KEYED:
         raise Reject("state")
     if not any(value):
         raise Reject("neutral")
     if not keys.suite.ristretto_valid(value):
         raise Reject("encoding")
-    if values is a.Z and value in values:
+    if kind == SHARE and value in values:
         raise Reject("duplicate_share")
     values[i] = value
-    return _advance(keys, a)
+    _advance(keys, a)
 
 
 def confirm(suite, a, i, value):
     """Party i's confirmation (its signature already checked). Reject("confirmation") when it is not for our key."""
     if i in a.confirmed:
-        return False
+        return
     if not suite.equal(value, proof(suite, a, i)):
         raise Reject("confirmation")
-    return vouch(a, i)
+    vouch(a, i)
 
 
 def vouch(a, i):
@@ -117,13 +105,10 @@ def vouch(a, i):
     a.confirmed.add(i)
     if a.state == KEYED and len(a.confirmed) >= a.n:
         a.state = CONFIRMED
-        return True
-    return False
 
 
 def _advance(keys, a):
-    """Do all that the values we have allow; True when the state changed."""
-    before = a.state
+    """Do all that the values we have allow."""
     n, i, suite = a.n, a.me, keys.suite
     if a.state == SHARES and None not in a.Z:
         # A = y Z_{i-1} serves twice: in X_i, and n-fold in K.
@@ -141,7 +126,6 @@ def _advance(keys, a):
         if K is None:
             raise Reject("sum")
         _key(keys, a, K)
-    return a.state != before
 
 
 def _key(keys, a, K):
@@ -150,9 +134,7 @@ def _key(keys, a, K):
         raise Reject("neutral")
     values = []
     for j in range(a.n):
-        values.append(a.names[j])
-        values.append(a.Z[j])
-        values.append(a.X[j] or b"")
+        values += [a.names[j], a.Z[j], a.X[j] or b""]
     t = lv(*values)
     outer = derive(suite, keys.msgkey, b"sc/isk")
     a.ISK = suite.h(32, K + outer, b"", b"sc/isk", a.hid, a.latest, t)
@@ -165,8 +147,7 @@ def _key(keys, a, K):
 
 def new_epoch(suite, a, uids):
     """A keyed Attempt -> Epoch. ISK itself is not kept. PROTOCOL.md 10.1."""
-    parties = []
-    chains = []
+    parties, chains = [], []
     for j in range(a.n):
         tag, sid = a.proposal.parties[j]
         parties.append((tag, sid, uids[j]))

@@ -85,11 +85,8 @@ class Attempt:
     def waiting_for(self):
         """Tags of the parties whose next message is missing."""
         have = self.Z if self.state == SHARES else self.X if self.state == SUMS else None
-        out = []
-        for i in range(self.n):
-            if (have[i] is None) if have else (i not in self.confirmed and i != self.me):
-                out.append(self.tags[i])
-        return out
+        lack = [have[i] is None if have else i not in self.confirmed for i in range(self.n)]  # ours is never missing
+        return [tag for tag, lacks in zip(self.tags, lack) if lacks]
 
     def forget(self, suite):
         """Erase what could open the epoch, once its keys are derived elsewhere. Confirmations can still be answered."""

@@ -18,7 +18,6 @@ from .places import notice_topic
 from .presence import presence_conn, verify
 
 BARRIER_MS = const(5000)  # a broker that does not answer in this time is taken to have nothing more
-MAX_HELD_JOINS = const(128)
 _LATE_MS = const(12000)  # as GAP_MS, again while a window is fresh: a broker may show what it keeps late
 
 # --- the first reading: joins, and our own ring
@@ -48,13 +47,6 @@ def _watch(me, places, out):
     for old in places.old:
         out.subscribe(old.topics.everyone("p"))
         out.subscribe(old.topics.everyone("j"))
-
-
-def hold(reading, join, member):
-    """A join that came during the first reading: admitted in Lamport order when all are there."""
-    if len(reading.joins) >= MAX_HELD_JOINS:
-        raise Reject("full")
-    reading.joins.append((join, member))
 
 
 def own(me, ring, reading, conn, stream, frame, now, out):

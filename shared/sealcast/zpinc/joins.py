@@ -16,6 +16,7 @@ from .messages import missing, next_note
 from .notes import DIGEST, MAX_MISSED, parts
 
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
+MAX_HELD_JOINS = const(128)
 LAMPORT_JUMP = const(65536)
 LAMPORT_MAX = 0x7FFFFFFF
 ASK_MS = const(2000)  # a join that we do not know is asked for after this time
@@ -204,7 +205,9 @@ def receive(me, members, reading, places, name, frame, online, now, out):
     elif member.name != name:
         raise Reject("name")
     if reading.first:
-        load("zpinc.history").hold(reading, join, member)
+        if len(reading.joins) >= MAX_HELD_JOINS:
+            raise Reject("full")
+        reading.joins.append((join, member))  # they are admitted in Lamport order when all are there
         return None
     return admit(me, members, reading, places, member, join, online, now, out)
 

@@ -5,25 +5,8 @@ from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
 from ..rare import load
 from ..wire import HANDSHAKE, Reader, header
-from .epochs import (
-    CONFIRM,
-    CONFIRMED,
-    INTERVAL_MS,
-    JUMP,
-    KEYED,
-    MAX_ATTEMPT,
-    PROPOSE,
-    RETRY,
-    SHARE,
-    SUM,
-    Proposal,
-    abort,
-    left,
-    pass_over,
-    retire,
-    target,
-    wanted,
-)
+from . import epochs as agreed
+from .epochs import CONFIRM, CONFIRMED, INTERVAL_MS, JUMP, KEYED, MAX_ATTEMPT, PROPOSE, RETRY, SHARE, SUM, Proposal
 
 RETRY_MS = const(2000)
 ATTEMPT_MS = const(12000)  # and
@@ -40,14 +23,14 @@ _ABORTS = ("neutral", "encoding", "duplicate_share", "conflict", "sum", "confirm
 def tick(me, members, epochs, now, out):
     if epochs.running() and now >= epochs.deadline:
         _silent(members, epochs.attempt.waiting_for(), now)
-        abort(me, members, epochs, "timeout", None, now, out)
+        agreed.abort(me, members, epochs, "timeout", None, now, out)
     if epochs.running() and now >= epochs.retry_at:
         epochs.retry_at = now + RETRY_MS
         _repeat(me, epochs, RETRY, out)
     if due(epochs.propose_at, now):
         epochs.propose_at = None
-        parties = target(me, members, now)
-        if not epochs.running() and wanted(me, members, epochs, parties, now):
+        parties = agreed.target(me, members, now)
+        if not epochs.running() and agreed.wanted(me, members, epochs, parties, now):
             _propose(me, members, epochs, parties, now, out)
 
 
@@ -68,9 +51,7 @@ def _propose(me, members, epochs, parties, now, out):
 def begin(me, members, epochs, proposal, now, out):
     """Take part. The rank is stored before our share leaves: no crash makes us take part twice in one hid."""
     cpace = load("zpinc.cpace")
-    names = []
-    orders = []
-    parties = []
+    names, orders, parties = [], [], []
     for tag, sid in proposal.parties:
         m = me if tag == me.tag else members.by_tag.get(tag)
         session = m and (m.session if m is me else m.current)
@@ -82,7 +63,7 @@ def begin(me, members, epochs, proposal, now, out):
     proposal.parties = parties  # equal, but the objects we have anyhow: what was read is let go
     if epochs.attempt:
         epochs.attempt.forget(me.suite)
-    pass_over(epochs, now)
+    agreed.pass_over(epochs, now)
     epochs.attempt = cpace.begin(me.keys, me.rng, proposal, names, me.tag, max(orders)[1])
     epochs.rank = proposal.rank
     epochs.requested = True  # until an epoch is confirmed, across failures and power cuts
@@ -138,7 +119,7 @@ def progress(me, members, epochs, now, out):
 def _adopt(members, epochs, now, out):
     """All have confirmed the pending epoch."""
     a = epochs.attempt
-    retire(epochs, now, out)
+    agreed.retire(epochs, now, out)
     epochs.current, epochs.pending = epochs.pending, None
     epochs.current.since = now
     epochs.requested = False
@@ -188,7 +169,7 @@ def _proposed(me, members, epochs, proposal, now, out):
         return  # a repetition of the one we are in
     if proposal.attempt > epochs.rank[0] + JUMP:
         raise Reject("jump")
-    if (me.tag, me.session.sid) not in proposal.parties or left(members, proposal):
+    if (me.tag, me.session.sid) not in proposal.parties or agreed.left(members, proposal):
         raise Reject("members")
     # Anyone with the channel's key can propose: beyond a burst, no more shares and writes than one in a while
     since = max(epochs.spent_until, now - BURST * PROPOSAL_MS)
@@ -202,10 +183,8 @@ def _feed(me, members, epochs, i, member, kind, value, signed, now, out):
     """One value of party i. signed: (ad, opened body) of the frame that carried it."""
     cpace, a = load("zpinc.cpace"), epochs.attempt
     try:
-        if kind == SHARE:
-            cpace.take_share(me.keys, a, i, value)
-        elif kind == SUM:
-            cpace.take_sum(me.keys, a, i, value)
+        if kind != CONFIRM:
+            cpace.take(me.keys, a, kind, i, value)
         elif a.transcript is None:
             a.early[i] = (member, value, signed)
             return
@@ -216,6 +195,6 @@ def _feed(me, members, epochs, i, member, kind, value, signed, now, out):
         if e.reason in _ABORTS and a.state != CONFIRMED:
             if e.reason != "sum":
                 _silent(members, [member.tag], now)
-            abort(me, members, epochs, e.reason, member.uid, now, out)
+            agreed.abort(me, members, epochs, e.reason, member.uid, now, out)
         raise
     progress(me, members, epochs, now, out)

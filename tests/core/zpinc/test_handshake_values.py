@@ -92,7 +92,7 @@ def test_a_false_early_confirmation_does_not_silence_the_others():
     hear(solo, a)
     hear(solo, b)
     for x, y in ((a, b), (b, a)):
-        cpace.take_sum(solo.ch.me.keys, x, x.tags.index(y.tags[y.me]), y.X[y.me])
+        cpace.take(solo.ch.me.keys, x, SUM, x.tags.index(y.tags[y.me]), y.X[y.me])
     solo.give(*peer.value(a, CONFIRM, signer=Peer("bert").session))
     solo.give(*other.value(b, CONFIRM))
     for p, x in ((peer, a), (other, b)):

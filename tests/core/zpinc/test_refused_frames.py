@@ -10,6 +10,7 @@ from sealcast.stored import _unpack
 from sealcast.wire import CONVERSATION, HEADER, Reader, header, pad, u32
 from sealcast.zpinc import cpace
 from sealcast.zpinc.conversation import Epoch
+from sealcast.zpinc.epochs import SHARE
 from sealcast.zpinc.notes import Window
 from solo import Peer, Solo, agree, config, hardware, suite, talk
 
@@ -111,7 +112,7 @@ def test_a_value_that_comes_after_the_key():
     a = cpace.begin(anna.keys, anna.rng, anna.proposal(solo), names, anna.tag, us.session.sid)
     a.state = cpace.KEYED
     other = 1 - a.me
-    assert raises(Reject, cpace._value, anna.keys, a, a.Z, other, bytes(a.Z[a.me])).reason == "state"
+    assert raises(Reject, cpace.take, anna.keys, a, SHARE, other, bytes(a.Z[a.me])).reason == "state"
     assert a.Z[other] is None and a.state == cpace.KEYED
 
 

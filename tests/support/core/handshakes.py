@@ -3,6 +3,7 @@ PROTOCOL.md 9; for the attacks in tests/core/zpinc.
 """
 
 from sealcast.zpinc import cpace
+from sealcast.zpinc.epochs import SHARE
 from solo import Peer, Solo, hear
 
 
@@ -35,7 +36,7 @@ def begun(solo, peer, *others):
         hear(solo, a)
         for p, b in zip((peer,) + others, attempts):
             if a is not b:
-                cpace.take_share(p.keys, a, a.tags.index(p.tag), b.Z[b.me])
+                cpace.take(p.keys, a, SHARE, a.tags.index(p.tag), b.Z[b.me])
     return attempts
 
 

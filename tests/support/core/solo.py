@@ -238,10 +238,8 @@ def hear(solo, attempt):
             pt = solo.ch.me.keys.open(payload, HANDSHAKE, solo.ch.me.tag)[3]
             i = attempt.tags.index(solo.ch.me.tag)
             if pt[1:33] == attempt.hid:
-                if pt[0] == SHARE:
-                    cpace.take_share(solo.ch.me.keys, attempt, i, pt[33:65])
-                elif pt[0] == SUM:
-                    cpace.take_sum(solo.ch.me.keys, attempt, i, pt[33:65])
+                if pt[0] in (SHARE, SUM):
+                    cpace.take(solo.ch.me.keys, attempt, pt[0], i, pt[33:65])
                 elif pt[0] == CONFIRM:
                     proof = pt[33:65]
     return proof
