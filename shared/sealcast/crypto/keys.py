@@ -73,8 +73,7 @@ def unsiv(suite, ckey, label, name):
     if len(name) not in (32, 48, 64):
         raise Reject("name")
     enc = derive(suite, ckey, b"sc/siv-enc", label)
-    text = suite.xsalsa20_xor(enc, name[:16] + bytes(8), name[16:])
-    text = text.rstrip(b"\x00")
+    text = suite.xsalsa20_xor(enc, name[:16] + bytes(8), name[16:]).rstrip(b"\x00")
     if not 0 < len(text) <= MAX_NAME or b"\x00" in text or not suite.equal(siv(suite, ckey, label, text), name):
         raise Reject("name")
     return text

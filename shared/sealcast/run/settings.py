@@ -221,9 +221,7 @@ def _modes(value):
 
 
 def _pin(value):
-    if isinstance(value, str):
-        return _text(value, 16)
-    return _number(value, 0, 255)
+    return _text(value, 16) if isinstance(value, str) else _number(value, 0, 255)
 
 
 _BROKER = {

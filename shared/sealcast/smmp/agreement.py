@@ -45,9 +45,8 @@ def _link(suite, group, W, organizer, party_tag, B, K, R, z):
 def transcript(group, epoch, head, reason, organizer, W, parties, G):
     """parties: [(tag, B, number, R)] ascending; G: one 32-byte value a party, zeros for the organizer."""
     out = [group, u32(epoch), head, bytes((reason, len(parties))), organizer, W]
-    for i in range(len(parties)):
-        tag, B, number, R = parties[i]
-        out.append(tag + B + u32(number) + R + G[i])
+    for (tag, B, number, R), g in zip(parties, G):
+        out.append(tag + B + u32(number) + R + g)
     return b"".join(out)
 
 

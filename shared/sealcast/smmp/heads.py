@@ -315,15 +315,6 @@ def better(a, b):
     return a[0] > b[0] or a[0] == b[0] and a[1] < b[1]
 
 
-def refuse_one(group):
-    """We are where we ought to be: who alone is elsewhere is not believed any more."""
-    told = group.search.told
-    if away(group) < 2:
-        for tag in told:
-            if elsewhere(group, told[tag]):
-                refuse(group, tag)
-
-
 def refuse(group, tag):
     """It named what it could not show."""
     if tag not in group.search.liars:

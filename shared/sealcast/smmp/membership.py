@@ -66,8 +66,9 @@ def from_outside(me, members, group, frame, live, now, out):
     elif at is None or not a.enters(at) or not packages.fits(group, a.number(at), a.R[at]):
         if at is not None:
             packages.behind(me, group, a.number(at), now, out)
-        if live and a.reason == CREATE and group.change.job:
-            _forestalled(members, group, a.organizer, out)  # of two groups set up at once the first stands, for all
+        why = 'another group was created first, by "%s"'
+        if live and a.reason == CREATE and group.change.job and _stopped(members, group, a.organizer, why, out):
+            group.outgoing.pending = None  # of two groups set up at once the first stands, for all
         raise Reject("outside")
     elif before is not None and a.organizer not in before[1]:
         raise Reject("members")  # only those we knew may say that this is the group
@@ -244,12 +245,6 @@ def exists(members, group, tag, out):
     """A live member has answered: there is a group of this name."""
     if group.change.job and group.change.job[0] == CREATE:
         _stopped(members, group, tag, 'a group of this name exists, says "%s": ask it to add this member', out)
-
-
-def _forestalled(members, group, tag, out):
-    """Another group of this name was created before ours."""
-    if _stopped(members, group, tag, 'another group was created first, by "%s"', out):
-        group.outgoing.pending = None
 
 
 def _stopped(members, group, tag, why, out):

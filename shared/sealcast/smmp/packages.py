@@ -129,10 +129,7 @@ def known(group, tag):
 
 
 def _keep(p, tag, packages):
-    data = b""
-    for number in sorted(packages)[-AHEAD:]:
-        data += u32(number) + packages[number][0] + packages[number][1]
-    p.theirs[tag] = data
+    p.theirs[tag] = b"".join([u32(n) + packages[n][0] + packages[n][1] for n in sorted(packages)[-AHEAD:]])
 
 
 def used(group, tag, number, out):

@@ -262,7 +262,10 @@ def arrived(me, members, group, now, out):
     if s.gone >= group.state.epoch:  # what is left of what we held may have lost to it
         start(me, members, group, group.state.epoch > s.epoch, now, out)
         return
-    heads.refuse_one(group)
+    if heads.away(group) < 2:  # who alone is elsewhere is not believed any more
+        for tag in s.told:
+            if heads.elsewhere(group, s.told[tag]):
+                heads.refuse(group, tag)
     s.rounds, s.ask_at = 0, None
     go_live(me, members, group, s.held, now, out)
 

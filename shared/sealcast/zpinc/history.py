@@ -32,21 +32,16 @@ def begin(me, members, ring, reading, places, now, out):
         for s in m.sessions:
             s.window.calm()
     out.subscribe(me.topic("s"))
-    _watch(me, places, out)
+    for stream in ("x", "a") if me.config.get("admin") else "x":  # the notice of where we are
+        out.subscribe(notice_topic(me.keys, me.topics, me.channel, stream))
+    for old in places.old:  # and what still comes where we were
+        out.subscribe(old.topics.everyone("p"))
+        out.subscribe(old.topics.everyone("j"))
     one = me.config.get("duty") and ring.unsent == ring.next and not out.outbox.entries
     out.subscribe(me.topic("n", ring.next % ring.size) if one else me.topics.ring(me.name))
     out.subscribe(me.topic("p"))
     out.subscribe(me.topics.everyone("j"))
     _barrier(me, reading, now, out)
-
-
-def _watch(me, places, out):
-    """Subscribe to the notice of where we are, and to what still comes where we were."""
-    for stream in ("x", "a") if me.config.get("admin") else "x":
-        out.subscribe(notice_topic(me.keys, me.topics, me.channel, stream))
-    for old in places.old:
-        out.subscribe(old.topics.everyone("p"))
-        out.subscribe(old.topics.everyone("j"))
 
 
 def own(me, ring, reading, conn, stream, frame, now, out):

@@ -57,10 +57,6 @@ class Join:
     def order(self):
         return (self.lamport, self.sid)
 
-    def body(self):
-        ended = bytes((len(self.ended) // ENDED,)) + self.ended
-        return u32(self.lamport) + self.public + self.S + bytes((self.ring,)) + ended + self.data
-
 
 def ends(ended):
     """-> [(beginning of a sid, number of notes)]."""
@@ -70,7 +66,8 @@ def ends(ended):
 def seal_join(keys, rng, identity, tag, join):
     """The join note's frame: epoch = sid, seq = lamport, signed by the long-term identity."""
     head = header(JOIN, join.sid, join.lamport)
-    body = join.body()
+    ended = bytes((len(join.ended) // ENDED,)) + join.ended
+    body = u32(join.lamport) + join.public + join.S + bytes((join.ring,)) + ended + join.data
     sig = sign_as(keys.suite, JOIN_LABEL, identity.e, identity.E, keys.ad(head, tag), body)
     return keys.seal(rng, head, tag, body + sig)
 

@@ -31,7 +31,9 @@ def tick(me, members, epochs, now, out):
         epochs.propose_at = None
         parties = agreed.target(me, members, now)
         if not epochs.running() and agreed.wanted(me, members, epochs, parties, now):
-            _propose(me, members, epochs, parties, now, out)
+            previous = epochs.current.hid if epochs.current else bytes(32)
+            attempt = min(epochs.rank[0] + 1, MAX_ATTEMPT)
+            begin(me, members, epochs, Proposal(me.tag, attempt, me.rng.bytes(16), previous, parties), now, out)
 
 
 def _silent(members, tags, now):
@@ -40,12 +42,6 @@ def _silent(members, tags, now):
         if m:
             m.silent_until = now + min(SILENT_MS << min(m.strikes, 8), SILENT_MAX_MS)
             m.strikes += 1
-
-
-def _propose(me, members, epochs, parties, now, out):
-    previous = epochs.current.hid if epochs.current else bytes(32)
-    attempt = min(epochs.rank[0] + 1, MAX_ATTEMPT)
-    begin(me, members, epochs, Proposal(me.tag, attempt, me.rng.bytes(16), previous, parties), now, out)
 
 
 def begin(me, members, epochs, proposal, now, out):
