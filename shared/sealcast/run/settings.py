@@ -65,13 +65,10 @@ def _walk(values, fields, where, errors):
             if default is _REQUIRED:
                 what = "an object with " + _listing(rule) if isinstance(rule, dict) else rule[1]
                 errors.append("{}{}: missing; add {}".format(where, name, what))
+        elif isinstance(rule, dict) and isinstance(value, dict):
+            _walk(value, rule, where + name + ".", errors)
         elif isinstance(rule, dict):
-            if isinstance(value, dict):
-                _walk(value, rule, where + name + ".", errors)
-            else:
-                errors.append(
-                    "{}{}: must be an object with {}, not {}".format(where, name, _listing(rule), _kind(value))
-                )
+            errors.append("{}{}: must be an object with {}, not {}".format(where, name, _listing(rule), _kind(value)))
         else:
             wrong = rule[0](value)
             if wrong:

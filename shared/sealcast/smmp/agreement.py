@@ -10,11 +10,6 @@ from ..wire import AGREEMENT, TAG, Reader, header, lv, u32
 from .ratchet import ADD, CREATE, ENTERS, MAX_EPOCH, MAX_GROUP, MAX_NUMBER, REMOVE, RESYNC, State, close, frame_hash
 
 
-def kdf(suite, key, step):
-    """The five keys of the paper: step 0x00 RK, 0x01 HK, 0x02 NHK, 0x03 mk, 0x04 v."""
-    return derive(suite, key, b"sc/kdf", bytes((step,)))
-
-
 def xor(a, b):
     return bytes([x ^ y for x, y in zip(a, b)])
 
@@ -171,5 +166,5 @@ class Agreement:
 
 
 def _begin(suite, group, tags, R, index, r, epoch, frame, MK):
-    keys = [kdf(suite, MK, step) for step in range(5)]
+    keys = [derive(suite, MK, b"sc/kdf", bytes((step,))) for step in range(5)]  # RK, HK, NHK, mk, v
     return State(group, tags, R, index, r, epoch + 1, frame_hash(suite, frame), *keys, ZERO)

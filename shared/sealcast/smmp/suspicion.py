@@ -42,7 +42,8 @@ def judge(me, members, group, c, now, out):
     heads, s = load("smmp.heads"), group.search
     heads.hear(group, c)
     told = heads.said_by(group, s.cause)
-    if [p for p in told if heads.elsewhere(group, p)] or not told and _nobody_else(members, group):
+    others = [tag for tag in group.state.tags if tag != s.cause and tag not in s.liars and members.awake(tag)]
+    if [p for p in told if heads.elsewhere(group, p)] or not told and not others:  # nobody could contradict the cause
         _leave(me, members, group, now, out)
     elif [p for p in told if group.passed(p)]:
         s.deadline = min(s.deadline or now + CALM_MS, now + CALM_MS)
@@ -61,12 +62,6 @@ def settle(me, members, group, _, now, out):
         _leave(me, members, group, now, out)
     else:
         sync.start(me, members, group, False, now, out)
-
-
-def _nobody_else(members, group):
-    """Is nobody awake who could contradict the cause?"""
-    s = group.search
-    return not [tag for tag in group.state.tags if tag != s.cause and tag not in s.liars and members.awake(tag)]
 
 
 def _leave(me, members, group, now, out):
