@@ -10,6 +10,7 @@ import os
 from day_on_board import Room
 
 from sealcast.crypto import native as suite
+from sealcast.run.durable import able
 from sealcast.run.filestore import FileStore
 
 BLOCK = 4096
@@ -55,7 +56,7 @@ class Kept(Room):
             self.stores[uid].load()
         super().__init__(uids)
         for uid in uids:
-            self.members[uid].journal.room = self.stores[uid].room
+            able(self.members[uid], self.stores[uid]).journal.prompt = True
 
     def keep(self, uid, kind, what):
         getattr(self.stores[uid], kind)(what)

@@ -9,6 +9,7 @@ import heapq
 from benchmarks.reproducible import hardware
 from sealcast.channel import Channel
 from sealcast.crypto import host as suite_host
+from sealcast.run.filestore import FileStore
 from sealcast.run.settings import complete
 
 DELAY_MS = 10
@@ -53,6 +54,11 @@ class Group:
         self.channels = [Channel(suite, complete(settings(i, sign)), None, hardware(i)) for i in range(n)]
         for channel in self.channels:
             channel.journal.room = ROOM
+
+    def burst(self):
+        """From here on what a board's storage and node ask for: see PROTOCOL.md 12.3."""
+        for channel in self.channels:
+            channel.journal.ahead, channel.journal.prompt = FileStore.ahead, True
 
     def switch_on(self, i):
         self.call(i, "start")

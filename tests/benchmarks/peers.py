@@ -34,6 +34,13 @@ TARGETS = {
     "armv7emsp.x25519.instructions": 600000,
     "armv6m.x25519.instructions": 5500000,
     "x64.x25519.ratio_to_libsodium_portable": 1.0,
+    "rv32imc.note_receive_unsigned.instructions": 1000000,     # issue 10, DESIGN section 5
+    "rv32imc.conversation_receive.instructions": 3400000,
+    "rv32imc.ratchet_8.receive.instructions": 5500000,
+    "rv32imc.ratchet_8.send.instructions": 17000000,
+    "rv32imc.handshake_16.instructions": 120000000,
+    "rv32imc.handshake_32.instructions": 260000000,
+    "rv32imc.duty.instructions": 100000000,
     "rv32imc.curve25519.text_bytes": 20480,
     "rv32imc.symcrypto.text_bytes": 20480,
     "rv32imc.native.text_bytes": 28672,

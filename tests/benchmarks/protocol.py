@@ -108,6 +108,10 @@ class Replay:
         self._command("drop", [part])
         return before - self.heap_bytes
 
+    def burst(self):
+        """As Group.burst."""
+        self._command("burst", [])
+
     def profile(self):
         """[(file, function, calls, instructions, allocations, frames)] since the last call: see qemu's profile.c."""
         return json.loads(self._command("profile", [])[1])
@@ -202,9 +206,13 @@ def _messages(put, replay, name, sign):
     group = complete_group(2, sign=sign)
     replay.new(group)
     done = 0
-    for mode, stream in (("note", "n"), ("conversation", "c")):
+    streams = (("note", "n"), ("conversation", "c"))
+    for burst, mode, stream in [(burst, *one) for burst in ("", "_burst") for one in streams]:
+        if burst:
+            group.burst()
+            replay.burst()
         for sender, what in ((0, "send"), (1, "receive")):
-            for _ in range(2):  # the second one: what comes once only is not a message's cost
+            for _ in range(4 if burst else 2):  # the last one: what comes once only is not a message's cost
                 group.call(sender, "send", BODY, mode)
                 group.run(3000)
             counts = [(step, replay.step(step)) for step in group.steps[done:]]
@@ -214,6 +222,6 @@ def _messages(put, replay, name, sign):
                 for step, count in counts
                 if (step.method == "send" if what == "send" else step.stream() == stream)
             ]
-            put("rv32imc.%s_%s%s.instructions" % (mode, what, name), mine[-1])
+            put("rv32imc.%s_%s%s%s.instructions" % (mode, what, name, burst), mine[-1])
         payload = [payload for topic, payload in group.published if topic.split("/")[4] == stream][-1]
         put("protocol.%s_32%s.bytes" % (mode, name), len(payload))

@@ -45,6 +45,7 @@ def main():
     bare = gc.mem_alloc()
     from sealcast.channel import Channel
     from sealcast.crypto import native as suite_native
+    from sealcast.run.filestore import FileStore
     from sealcast.run.settings import complete
 
     gc.collect()
@@ -70,6 +71,10 @@ def main():
             channel.journal.room = 2048  # as group.ROOM
             gc.collect()
             print("done", 0, gc.mem_alloc() - before, "-")
+            continue
+        if method == "burst":  # as Group.burst
+            channel.journal.ahead, channel.journal.prompt = FileStore.ahead, True
+            print("done", 0, 0, "-")
             continue
         if method == "profile":  # from now on, and what there is since the last time
             if not table:
