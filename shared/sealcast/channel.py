@@ -38,7 +38,6 @@ SWEEP_MS = const(20000)  # between two looks at which code was not used
 
 class Channel:
     """config: checked settings with `key` (32 bytes, the root key) and `identity` (32 bytes) filled in.
-
     blob: the last stored state or None. hardware(n): n random bytes or None. Raises NoRandomness and BadState.
     """
 
@@ -190,6 +189,7 @@ class Channel:
         """Say goodbye: the others re-key without us."""
         if self.phase == ONLINE:
             self._announce(status, seconds, now)
+        self.out.calm()
         self.out.effects.append((DISCONNECT,))
         return self._finish(now)
 
@@ -353,12 +353,12 @@ class Channel:
         out, journal = self.out, self.journal
         if not (out.dirty or out.urgent):
             return []
-        batch = None if out.dirty else journal.seal(self.me.suite, out.records)
+        batch = journal.seal(self.me.suite, out.said())
         if batch:
             return out.stored() + [(APPEND, batch)]
         parts = load("state").pack_parts(self, journal.next_key(self.me.rng))
         journal.begin()
-        return out.stored() + [(STORE, parts)]
+        return out.stored(True) + [(STORE, parts)]
 
     def snapshot(self):
         """In place of an APPEND that could not be carried out. Raises NoRoom."""

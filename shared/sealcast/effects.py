@@ -24,7 +24,7 @@ from collections import namedtuple
 
 from .compat import const
 from .errors import Offline, OutboxFull
-from .journal import ACKED, TAKEN, delivered, waits
+from .journal import ACKED, TAKEN, delivered, moved, waits
 from .wire import lv, u32
 
 STORE = "store"
@@ -41,7 +41,7 @@ WAKE = "wake"
 QUEUED = "queued"
 SETTLED = "settled"
 
-FORMAT = const(4)  # of the parts that a STORE has: state.py
+FORMAT = const(5)  # of the parts that a STORE has: state.py
 MODES = ("note", "conversation", "ratchet")  # how a message is sent, the weakest first
 QUIET = ("duplicate", "late", "outside", "topic")  # part of normal life: counted, not reported
 REPORT_MS = const(10000)  # the same complaint is reported at most this often
@@ -130,6 +130,12 @@ class Out:
         self.dirty = False  # does what changed need a new snapshot?
         self.records = []  # else: what changed, in order, for the journal
         self.urgent = False  # is any of them to be durable before anything else happens?
+        self.burst = False  # does another message come soon? One was recorded
+        self.block = 0  # so many of the next ones does its record say ahead
+        self.ahead = {}  # (session,) or (epoch, index) -> (number, our chain's key there): stored as if it were there
+        self.moves = []  # which of them have moved since
+        self.unsaid = []  # tokens of the outbox that nothing stored knows
+        self.prompt = False  # is it taken the moment it is handed over? As the journal was told
         self.drops = {}  # reason -> count
         self.outbox = Outbox(limit)
         self.inbox = []  # messages delivered, not yet taken by the application
@@ -150,18 +156,51 @@ class Out:
     def record(self, record):
         """For the journal, with this turn."""
         self.records.append(record)
-        self.urgent = True
+        self.urgent = self.burst = True
 
-    def wait(self, entry, unsent):
-        """Another frame that the broker is to acknowledge -> its token. unsent: see journal.waiting_fields."""
-        self.record(waits(entry, unsent))
-        return self.outbox.add(*entry)
+    def move(self, where, upto, skipped=(), suite=None):
+        """(session,): its window, or (epoch, index): its chain has come to `upto` -> was it said ahead? Then nothing is
+        written now. skipped: see journal.chain. suite: the chain is our own."""
+        if (suite or self.prompt) and not skipped:
+            if upto <= self.ahead.get(where, (0,))[0]:
+                if where not in self.moves:
+                    self.moves.append(where)
+                return True
+            if self.block:
+                key = suite.chain(where[0].chains[where[1]][0], self.block, 0) if suite else b""
+                self.ahead[where] = upto + self.block, key
+        self.record(moved(where, self.ahead, skipped))
+        return False
+
+    def calm(self):
+        """No more messages come for now: what is left of what was said ahead is taken back."""
+        self.moves += [where for where in self.ahead if where not in self.moves]
+        self.ahead, self.block, self.urgent = {}, 0, self.urgent or bool(self.records or self.moves)
+
+    def said(self):
+        """Records of all that is not stored; None: it needs a snapshot."""
+        if self.dirty:
+            self.ahead = {}  # of epochs, say, that are no more
+            return None
+        return self.records + [moved(where, self.ahead) for where in self.moves]
+
+    def wait(self, entry, unsent, later=False):
+        """Another frame that the broker is to acknowledge -> its token. unsent: see journal.waiting_fields.
+        later: nothing is written; after a power cut it is gone, and who sent it was not told that it was sent."""
+        token = self.outbox.add(*entry)
+        if later:
+            self.unsaid.append(token)
+        else:
+            self.record(waits(entry, unsent))
+        return token
 
     def acked(self, token):
         """The broker has it. A power cut may make us publish it again, byte for byte."""
         waiting = self.outbox.entries
         if token in waiting:
-            self.records.append(bytes((ACKED, sorted(waiting).index(token))))
+            stored = [t for t in sorted(waiting) if t not in self.unsaid]
+            if token in stored:
+                self.records.append(bytes((ACKED, stored.index(token))))
             del waiting[token]
         self.settled(token)
 
@@ -172,9 +211,10 @@ class Out:
             del self.inbox[at]
             self.records.append(bytes((TAKEN, at)))
 
-    def stored(self):
-        """All that changed is in an effect -> the events that go before it."""
-        losses, self.losses, self.records = self.losses, [], []
+    def stored(self, whole=False):
+        """All that changed is in an effect (whole: a snapshot) -> the events that go before it."""
+        self.unsaid = [] if whole else self.unsaid
+        losses, self.losses, self.records, self.moves = self.losses, [], [], []
         self.dirty = self.urgent = False
         return losses
 
@@ -183,9 +223,11 @@ class Out:
         self.losses.append((EVENT, name, detail))
         self.dirty = True
 
-    def deliver(self, message):
-        self.keep(message)
-        self.record(delivered(message))
+    def deliver(self, message, later=False):
+        """later: it was said ahead, and is taken at once."""
+        if not later:
+            self.keep(message)
+            self.record(delivered(message))
         self.effects.append((MESSAGE, message))
 
     def keep(self, message):

@@ -29,6 +29,8 @@ class Journal:
 
     def __init__(self):
         self.room = 0  # bytes that may follow a snapshot: the driver's storage says it; 0: every change is a snapshot
+        self.ahead = 0  # so many messages does a record say ahead in a burst: the driver's storage says it, too
+        self.prompt = False  # does the application take each message the moment it is handed over?
         self.key = b""  # 32 bytes, of this snapshot; empty: it has no journal
         self.drawn = b""  # that of the next one
         self.count = self.size = 0
@@ -46,23 +48,32 @@ class Journal:
         self.key, self.drawn, self.count, self.size, self.until = self.drawn, b"", 0, 0, None
 
     def plan(self, now, out):
+        out.prompt = self.prompt
         if self.size and self.until is None:
             self.until = now + LIFE_MS
-        if not out.records:
+        if out.burst:
+            out.burst, out.block, self.flush_at = False, self.ahead, None
+        if not (out.records or out.block):
             self.flush_at = None
         elif self.flush_at is None:
             self.flush_at = now + FLUSH_MS
 
     def tick(self, now, out):
         if due(self.flush_at, now):
-            self.flush_at, out.urgent = None, out.urgent or bool(out.records)
+            self.flush_at = None
+            if out.moves:
+                out.urgent = True
+            else:
+                out.calm()
         if due(self.until, now):
             out.dirty = True
 
     def seal(self, suite, records):
-        """Records -> the next batch as bytes; None when it would exceed the room: make a snapshot."""
+        """Records -> the next batch as bytes; None when it would exceed the room: make a snapshot. None for None."""
+        if records is None or not self.key:
+            return None
         size = sum([len(r) + 2 for r in records]) + HEAD + TAG
-        if not self.key or self.size + size > min(self.room, MOST):
+        if self.size + size > min(self.room, MOST):
             return None
         box = suite.secretbox(self.key, self.count.to_bytes(24, "big"), lv(*records))
         self.count += 1
@@ -78,23 +89,30 @@ def header(n):
 # --- records; a snapshot has the same fields
 
 
-def window_fields(w):
+def window_fields(session, ahead):
+    w = session.window
     has = 1 if not w.fresh else 0 if w.first is None else 2
-    return pack(">BII", has, (w.first or 0) if w.fresh else w.next, w.head)
+    upto = ahead and ahead.get((session,), (0,))[0] or 0
+    return pack(">BIII", has, (w.first or 0) if w.fresh else w.next, w.head, max(upto, w.doubt))
 
 
-def window(session):
-    return bytes((WINDOW,)) + session.sid + window_fields(session.window)
+def chain_fields(epoch, i, ahead):
+    key, at = epoch.chains[i]
+    upto, ours = ahead and ahead.get((epoch, i)) or (0, b"")
+    return ours + pack(">II", upto, 0) if ours else key + pack(">II", at, max(upto, epoch.doubt.get(i, 0)))
 
 
 def heard(member):
     return bytes((HEARD,)) + member.tag + u32(member.conn) + u32(member.counter + 1)
 
 
-def chain(epoch, i, skipped=()):
-    """skipped: [((i, number), key)] that joined the skipped keys with this move."""
-    key, at = epoch.chains[i]
-    out = bytes((CHAIN,)) + epoch.id[:4] + bytes((i,)) + key + u32(at) + u32(epoch.messages)
+def moved(where, ahead, skipped=()):
+    """where: (session,), its window, or (epoch, index), its chain. ahead: see Out.
+    skipped: [((i, number), key)] that joined the skipped keys with this move."""
+    if len(where) == 1:
+        return bytes((WINDOW,)) + where[0].sid + window_fields(where[0], ahead)
+    epoch, i = where
+    out = bytes((CHAIN,)) + epoch.id[:4] + bytes((i,)) + chain_fields(epoch, i, ahead) + u32(epoch.messages)
     for (_, number), mk in skipped:
         out += u32(number) + mk
     return out

@@ -9,8 +9,8 @@ from .wire import NOTE, TAG, Reader
 from .zpinc.notes import Window, frame_digest
 
 
-def replay(ch, key, data):
-    """data: the journal, which may have a torn end; key: the snapshot's.
+def replay(ch, form, key, data):
+    """data: the journal, which may have a torn end; form, key: the snapshot's.
     Raises Reject, ValueError or LookupError: this is no journal of that state."""
     if data and not key:
         raise Reject("format")
@@ -18,7 +18,7 @@ def replay(ch, key, data):
         r = Reader(batch)
         while r.pos < len(batch):
             record = Reader(r.lv())
-            _again(ch, record.uint(1), record)
+            _again(ch, form, record.uint(1), record)
             record.end()
 
 
@@ -46,7 +46,7 @@ def batches(suite, key, data):
     return out
 
 
-def _again(ch, kind, r):
+def _again(ch, form, kind, r):
     """One record."""
     out, ring, stored = ch.out, ch.ring, load("stored")
     waiting = out.outbox.entries
@@ -54,12 +54,13 @@ def _again(ch, kind, r):
         sid = r.take(16)
         found = [s.window for m in ch.others.by_tag.values() for s in m.sessions if s.sid == sid]
         for window in found or [Window(0)]:  # else the roster names another identity since
-            stored.unpack_window(r, window)
+            stored.unpack_window(r, window, form)
     elif kind in (CHAIN, USED):
         name, i = r.take(4), r.uint(1)
         epoch = [e for e in (ch.epochs.current, ch.epochs.previous) if e and e.id[:4] == name][0]
         if kind == CHAIN:
-            key, at, epoch.messages, skipped = r.take(32), r.uint(4), r.uint(4), []
+            (key, at), skipped = stored.unpack_chain(r, epoch, i, form), []
+            epoch.messages = r.uint(4)
             while r.pos < len(r.data):
                 skipped.append(((i, r.uint(4)), r.take(32)))
             epoch.move(i, key, at, skipped)

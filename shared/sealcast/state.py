@@ -5,7 +5,7 @@ reads it back.
 from struct import pack
 
 from .effects import FORMAT
-from .journal import waiting_fields, window_fields
+from .journal import chain_fields, waiting_fields, window_fields
 from .wire import lv, prefixed, u32
 from .zpinc.notes import DIGEST
 
@@ -29,10 +29,10 @@ def pack_parts(ch, key=b""):
     pack_outbox(pieces, out.outbox, ch.ring)
     pieces.append(u32(epochs.rank[0]) + epochs.rank[1] + bytes((1 if epochs.requested else 0,)))
     for epoch in (epochs.current, epochs.previous):
-        pack_epoch(pieces, epoch)
+        pack_epoch(pieces, epoch, out.ahead)
     pieces.append(len(others.by_tag).to_bytes(2, "big"))
     for m in others.by_tag.values():
-        pieces.append(_pack_member(m))
+        pieces.append(_pack_member(m, out.ahead))
     pieces.append(bytes((len(out.inbox),)))
     for message in out.inbox:
         pieces.append(message.fields())
@@ -64,15 +64,14 @@ def pack_outbox(out, outbox, ring):
         out.append(waiting_fields(outbox.entries[token], ring.unsent))
 
 
-def pack_epoch(out, e):
+def pack_epoch(out, e, ahead):
     if e is None:
         out.append(b"\x00")
         return
     parts = [b"\x01", e.hid, e.hk, pack(">IB", e.messages, len(e.parties))]
     for i in range(len(e.parties)):
         tag, sid, uid = e.parties[i]
-        key, at = e.chains[i]
-        parts += [tag, sid, lv(uid.encode()), key, u32(at)]
+        parts += [tag, sid, lv(uid.encode()), chain_fields(e, i, ahead)]
     parts.append(bytes((len(e.skipped),)))
     out.append(b"".join(parts))
     some = []
@@ -84,9 +83,9 @@ def pack_epoch(out, e):
     out.append(b"".join(some))
 
 
-def _pack_member(m):
+def _pack_member(m, ahead):
     parts = prefixed(m.name, m.uid.encode(), m.public or b"", m.data)
     parts.append(pack(">IIIB", m.floor, m.conn, m.counter + 1, len(m.sessions)))
     for s in m.sessions:
-        parts += [u32(s.lamport), s.sid, s.S, bytes((s.window.ring,)), window_fields(s.window)]
+        parts += [u32(s.lamport), s.sid, s.S, bytes((s.window.ring,)), window_fields(s, ahead)]
     return b"".join(parts)

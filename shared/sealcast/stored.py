@@ -51,8 +51,8 @@ def _unpack(ch, r):
     unpack_outbox(r, ch.out.outbox, ch.ring)
     epochs.rank = (r.uint(4), r.take(16))
     epochs.requested = r.uint(1) == 1
-    epochs.current = unpack_epoch(r)
-    epochs.previous = unpack_epoch(r)
+    epochs.current = unpack_epoch(r, form)
+    epochs.previous = unpack_epoch(r, form)
     for _ in range(r.uint(2)):
         m = _unpack_member(r, me.config["roster"] or {}, form)
         others.by_tag[m.tag] = m
@@ -61,7 +61,7 @@ def _unpack(ch, r):
         ch.out.inbox.append(unpack_message(r))
     ch.ratchet.unpack(me, others, ch.group, r.take(r.uint(4)) if form > 3 else r.rest())
     if r.pos < len(r.data):
-        load("replay").replay(ch, key, r.rest())
+        load("replay").replay(ch, form, key, r.rest())
     if elsewhere:
         # The settings give a key that our state knows nothing of: begin there. Only whom we have pinned is taken along.
         revocation = load("zpinc.revocation")
@@ -106,20 +106,28 @@ def unpack_waiting(r):
     return (topic, frame, retain == 1, seq if has else None), has == 2
 
 
-def unpack_epoch(r):
+def unpack_epoch(r, form):
     if not r.uint(1):
         return None
     hid, hk, messages = r.take(32), r.take(32), r.uint(4)
-    parties, chains, skipped = [], [], {}
-    for _ in range(r.uint(1)):
-        parties.append((r.take(16), r.take(16), r.lv().decode()))
-        chains.append([r.take(32), r.uint(4)])
+    e = Epoch(hid, hk, [], [])
+    e.messages = messages
+    for i in range(r.uint(1)):
+        e.parties.append((r.take(16), r.take(16), r.lv().decode()))
+        e.chains.append(unpack_chain(r, e, i, form))
     for _ in range(r.uint(1)):
         where = (r.uint(1), r.uint(4))
-        skipped[where] = r.take(32)
-    e = Epoch(hid, hk, parties, chains, skipped)
-    e.messages = messages
+        e.skipped[where] = r.take(32)
     return e
+
+
+def unpack_chain(r, e, i, form):
+    """-> [key, next number]."""
+    key, at, upto = r.take(32), r.uint(4), r.uint(4) if form > 4 else 0
+    e.doubt.pop(i, None)
+    if upto:
+        e.doubt[i] = upto
+    return [key, at]
 
 
 def _unpack_member(r, roster, form):
@@ -133,7 +141,7 @@ def _unpack_member(r, roster, form):
         lamport, sid, S = r.uint(4), r.take(16), r.take(32)
         ring = r.uint(1)
         window = Window(ring)
-        unpack_window(r, window)
+        unpack_window(r, window, form)
         if kept:
             m.admit(Join(lamport, sid, public, S, ring, data))
             m.current.window = window
@@ -145,8 +153,9 @@ def _unpack_member(r, roster, form):
     return m
 
 
-def unpack_window(r, window):
+def unpack_window(r, window, form):
     has, upto, window.head = r.uint(1), r.uint(4), r.uint(4)
+    window.doubt = r.uint(4) if form > 4 else 0
     if has == 1:
         window.next, window.fresh = upto, False
     elif has:

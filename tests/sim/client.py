@@ -23,6 +23,9 @@ class Client:
         self.suite = world.suite
         self.hardware = hardware
         self.stored = []
+        kind = world.seed + len(world.clients)
+        self.ahead = (0, 2, 32)[kind % 3]  # what a record says ahead
+        self.prompt = kind // 3 % 2 == 0  # does it take each message at once?
         self.channel = None
         self.connection = None
         self.connected = False
@@ -48,7 +51,8 @@ class Client:
         self.wanted = True
         blob = self.stored[-1] if self.stored else None
         self.channel = Channel(self.suite, self.config, blob, self.hardware)
-        self.channel.journal.room = ROOM
+        self.channel.journal.room, self.channel.journal.ahead = ROOM, self.ahead
+        self.channel.journal.prompt = self.prompt
         w.switched_on(self)
         self.wake = None
         self.backoff = 500

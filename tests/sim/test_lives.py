@@ -3,10 +3,11 @@
 import pytest
 
 from rules import RuleBroken, hoard
+from sealcast import effects
 from sealcast.channel import Channel
-from sealcast.effects import STORE
+from sealcast.effects import STORE, Out
 from sealcast.errors import OutboxFull, Reject
-from sealcast.journal import HEAD, window
+from sealcast.journal import HEAD, moved
 from sealcast.rare import load
 from sealcast.smmp import order, outgoing
 from sealcast.zpinc import conversation, messages, notes
@@ -14,6 +15,7 @@ from sealcast.zpinc.identity import Join
 from sealcast.zpinc.members import Session
 from sim.group_schedule import GroupStory
 from sim.lying import LyingStory
+from sim.recorder import Broken
 from sim.schedule import Story
 
 SEEDS = 12  # of the stories that find it
@@ -57,9 +59,49 @@ def test_a_state_that_is_not_stored(kind, module, name, monkeypatch):
     broken(kind, "no stored state knows of|not what is read back")
 
 
-@pytest.mark.parametrize("name", ["window", "chain"])
-def test_a_record_that_says_something_else(name, monkeypatch):
-    monkeypatch.setattr(messages, name, lambda *args: window(Session(Join(0, bytes(16), b"", b"", 4, b""))))
+@pytest.mark.parametrize("places", [1, 2])
+def test_a_record_that_says_something_else(places, monkeypatch):
+    """Of a window, or of a chain."""
+    other = moved((Session(Join(0, bytes(16), b"", b"", 4, b"")),), {})
+    monkeypatch.setattr(effects, "moved", lambda where, *args: other if len(where) == places else moved(where, *args))
+    broken(Story, "appended is not what is read back")
+
+
+def test_a_number_that_was_said_ahead_and_is_used_again(monkeypatch):
+    """Our chain is stored where it is: after a cut the rest of the block is not burnt."""
+
+    def where_it_is(out, where, upto, skipped=(), suite=None):
+        said = move(out, where, upto, skipped, suite)
+        if suite and out.block:
+            out.ahead[where] = out.ahead[where][0], b""
+        return said
+
+    move = Out.move
+    monkeypatch.setattr(Out, "move", where_it_is)
+    with pytest.raises((RuleBroken, Broken), match="let go is back|not what is read back|under one number"):
+        for seed in range(SEEDS):
+            Story(seed).run()
+
+
+def test_a_block_that_has_no_end(monkeypatch):
+    """The member believes that more was said ahead than the stored state says."""
+
+    def endless(said, out, where, *args):
+        if where in out.ahead:
+            out.ahead[where] = out.ahead[where][0] + 1, out.ahead[where][1]
+        return said
+
+    after(monkeypatch, Out, "move", endless)
+    broken(Story, "no stored state knows of|not what is read back")
+
+
+def test_a_message_that_comes_again_without_a_word(monkeypatch):
+    """What a window or a chain said ahead is forgotten at a restart."""
+
+    def sure(window, *args):
+        args[1].doubt = 0
+
+    after(monkeypatch, load("stored"), "unpack_window", sure)
     broken(Story, "appended is not what is read back")
 
 
@@ -123,11 +165,11 @@ def test_keys_that_come_back_with_another_life(monkeypatch):
     monkeypatch.setattr("sim.client.ROOM", 0)  # with a journal, it is found when the first batch is read back
     first = {}
 
-    def hoarding(_, out, epoch):
+    def hoarding(_, out, epoch, ahead):
         if epoch:
             first.setdefault(epoch.hid, [*map(tuple, epoch.chains)])
 
-    def rewound(epoch, r):
+    def rewound(epoch, r, form):
         if epoch:
             epoch.chains = [list(chain) for chain in first[epoch.hid]]
         return epoch

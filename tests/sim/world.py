@@ -81,7 +81,7 @@ class World:
 
     def delivered(self, client, m):
         self.checks.delivered(client, m)
-        when = self.random.choice((0, 0, 0, 500, 8000))
+        when = 0 if client.prompt else self.random.choice((0, 0, 0, 500, 8000))
         if not when:
             client.channel.taken(m)
         else:
@@ -145,7 +145,7 @@ class World:
         self.checks.made[body] = self.now
         client.sending = (sid, seq)
         asks = self.checks.asked.asks(ch, len(self.checks.bodies))
-        if not client.send(body, mode, asks) or client.sending:
+        if not client.send(body, mode, asks) or client.sending and not (mode == "conversation" and client.ahead):
             del self.checks.bodies[body]  # refused, or the power went before it was durable
         elif asks:
             self.checks.asked.sent(ch, body)

@@ -82,20 +82,46 @@ def counted(ch):
         at = group.state and (group.state.epoch, group.state.head)
         floor = {tag: number for tag, number in group.packages.floor.items() if number}
         place = group.packages.counter, (at, group.outgoing.count, dict(group.heard), floor)
-    members, heard = [], []  # flat: this is asked for at every call
+    members, heard, windows = [], [], []  # flat: this is asked for at every call
     for m in ch.others.by_tag.values():
         if m.sessions:
             members += (m.tag, m.public, m.floor)
             heard += (m.conn, m.counter)
             for s in m.sessions:
                 w = s.window
-                members += (s.sid, None if w.fresh else w.next)
+                members.append(s.sid)
+                windows.append(None if w.fresh else w.next)
                 heard += (w.next, len(w.held))
     chains = [e and (e.hid, [at for _, at in e.chains]) for e in (ch.epochs.current, ch.epochs.previous)]
     own = session and (session.lamport, session.sid)
     others = ch.others.lamport, ch.others.approvals[0]
     numbers = ch.places.generation, ch.ring.next, ch.epochs.rank, ch.keepalive.conn, others
-    return (own, ch.me.root, numbers, chains, members, place), heard
+    return (own, ch.me.root, numbers, (chains, windows), members, place), heard
+
+
+def as_stored(ch, held, numbers):
+    """(secrets, numbers) as a restart finds them: our chains where what is said ahead ends (12.3)."""
+    ours, chains = {where: said for where, said in ch.out.ahead.items() if len(where) == 2 and said[1]}, []
+    for e in (ch.epochs.current, ch.epochs.previous):
+        for i, (key, _) in enumerate(e.chains if e else ()):
+            if (e, i) in ours:
+                held = held - {key} | {ours[e, i][1]}
+        chains.append(e and (e.hid, [ours.get((e, i), (at,))[0] for i, (_, at) in enumerate(e.chains)]))
+    return held, (*numbers[:3], (chains, numbers[3][1]), *numbers[4:])
+
+
+def covered(ch, held, numbers):
+    """What must be stored before anything goes out: of chains and windows, up to where they are said to have come."""
+    ahead, keys, ends = ch.out.ahead, set(), []
+    for e in (ch.epochs.current, ch.epochs.previous):
+        for i, (key, at) in enumerate(e.chains if e else ()):
+            keys.add(key)
+            ends.append(max(at, ahead.get((e, i), (0,))[0], e.doubt.get(i, 0)))
+    for m in ch.others.by_tag.values():
+        for s in m.sessions:
+            upto = max(ahead.get((s,), (0,))[0], s.window.doubt)
+            ends.append(None if s.window.fresh else max(s.window.next, upto))
+    return held - keys, (*numbers[:3], *numbers[4:]), ends
 
 
 class Held:
@@ -106,7 +132,7 @@ class Held:
         self.ch, self.gone = ch, gone
         self.pieces = None
         self.last = self._known()  # after the last call: its secrets, and what counted() says
-        self.stored = None  # (secrets, counted) at the last STORE
+        self.stored = None  # what was covered at the last STORE or APPEND
         self.kept = None  # and what of them is in what was stored
         self.blob = b""  # the last snapshot, or what was appended last
         self.whole = b""  # the last snapshot and all that was appended since; None: something was changed by hand since
@@ -136,7 +162,8 @@ class Held:
         """A scenario may have put something there."""
         now = self._known()
         if now != self.last:
-            self.last, self.stored, self.sought, self.packages = now, now[:2], 0, self._packages()
+            self.last, self.sought, self.packages = now, 0, self._packages()
+            self.stored = covered(self.ch, *now[:2])
             self.whole = None  # no record says it
             for secret in now[0]:
                 self.gone.pop(secret, None)
@@ -173,7 +200,7 @@ class Held:
                 outward = True
                 if e[0] == MESSAGE and e[1].secrecy == "conversation":
                     self._used(e[1])
-        if outward and not ch.held and self.stored != self.last[:2]:
+        if outward and not ch.held and self.stored != covered(ch, *self.last[:2]):
             raise RuleBroken("something goes out that no stored state knows of")
 
     def _heeded(self, before):
@@ -191,12 +218,12 @@ class Held:
         else:  # a snapshot and what follows it have what was let go since, until the next one
             self.whole, journal = self.whole and self.whole + blob, self.ch.journal
             blob = self.ch.me.suite.secretbox_open(journal.key, (journal.count - 1).to_bytes(24, "big"), blob[HEAD:])
-        self.blob, self.stored = blob, self.last[:2]
-        held, numbers = self.stored
+        self.blob, self.stored = blob, covered(self.ch, *self.last[:2])
+        held, numbers = as_stored(self.ch, *self.last[:2])
         if not self.ch.me.joined:  # a session that nobody has heard of is not stored
             held, numbers = held - {self.ch.me.session and self.ch.me.session.seed}, (None, *numbers[1:])
         self.kept = held, numbers
-        if appended and self.whole and self.ch.me.joined and self._read_back() != self.kept:
+        if appended and self.whole and self.ch.me.joined and self._read_back() != (held, numbers, self.stored[2]):
             raise RuleBroken("what was appended is not what is read back")
         self.search(self.erased if appended else self.sought)
         self.sought = len(self.gone)
@@ -209,7 +236,8 @@ class Held:
     def _read_back(self):
         """What a restart would find."""
         ch = Channel(self.ch.me.suite, self.ch.me.config, self.whole, lambda n: bytes(n))
-        return _set(*pieces(ch)), counted(ch)[0]
+        held, numbers = _set(*pieces(ch)), counted(ch)[0]
+        return held, numbers, covered(ch, held, numbers)[2]
 
     def search(self, since=0, until=None):
         """Is one of the secrets that were let go in the last stored state? since: the first that could be new there."""
@@ -252,7 +280,7 @@ def rules():
             patch.setattr(Channel, name, wrapped(getattr(Channel, name)))
         yield
     for one in held.values():
-        one.search()
+        one.search(until=one.sought if one.ch.out.moves else None)  # what lags behind is stored within 5 s (12.3)
 
 
 def hoard(monkeypatch):

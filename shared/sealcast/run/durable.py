@@ -27,7 +27,7 @@ async def commit(decide, replies, again):
 
 def able(channel, storage):
     """The channel, told what the storage can do. Where it cannot append, every change is a snapshot."""
-    channel.journal.room = getattr(storage, "room", 0)
+    channel.journal.room, channel.journal.ahead = getattr(storage, "room", 0), getattr(storage, "ahead", 0)
     return channel
 
 

@@ -64,6 +64,7 @@ class FileStore:
     """
 
     room = 2048  # bytes that may be appended to a body: both are read back in one piece
+    ahead = 48  # so many messages may a record say ahead: flash wears out
 
     def __init__(self, suite, key, path, files=None):
         self._suite = suite

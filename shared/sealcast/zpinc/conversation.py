@@ -24,6 +24,7 @@ class Epoch:
         self.parties = parties
         self.chains = chains  # index -> [key, next number], of the sender
         self.skipped = skipped or {}  # (index, number) -> message key
+        self.doubt = {}  # index -> number: messages below may have been delivered before a power cut
         self.messages = 0
         self.since = 0  # monotonic ms, this run
 

@@ -2,7 +2,7 @@
 
 from ..crypto.signing import check, received
 from ..effects import Message
-from ..journal import chain, used, window
+from ..journal import used
 from ..rare import need
 from ..wire import Reader, pad, u32, unpad_asking
 from . import epochs as agreed
@@ -41,8 +41,9 @@ def send_conversation(me, members, epochs, body, time, asks, out):
     epoch, topic = epochs.current, me.topic("c")
     frame = epoch.seal(me, u32(time) + members.heard.named() + pad(body, asks), me.config["sign"])
     epoch.messages += 1
-    out.record(chain(epoch, epoch.index(me.tag)))
-    out.publish(topic, frame, False, out.wait((topic, frame, False, None), 0))
+    i = epoch.index(me.tag)
+    later = out.move((epoch, i), epoch.chains[i][1], (), me.suite)
+    out.publish(topic, frame, False, out.wait((topic, frame, False, None), 0, later))
     return frame
 
 
@@ -60,16 +61,19 @@ def receive_note(me, members, reading, member, frame, now, out):
 
 def deliver_notes(me, member, notes, now, out):
     """Notes of one member, in order."""
-    for note in notes:
-        age = heard.age(note.since, now)
-        live = note.session is member.current and heard.is_live(age, me.config)
-        origin = "member" if me.config["sign"] else "group"
-        out.deliver(Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None, age))
-        if live and note.item:
-            out.owe(True, note.item)
     for session in member.sessions:
-        if [note for note in notes if note.session is session]:
-            out.record(window(session))
+        its = [note for note in notes if note.session is session]
+        later = its and out.move((session,), session.window.next)
+        for note in its:
+            age = heard.age(note.since, now)
+            live = session is member.current and heard.is_live(age, me.config)
+            origin = "member" if me.config["sign"] else "group"
+            message = Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None, age)
+            if note.seq < session.window.doubt:
+                message.again = True
+            out.deliver(message, later)
+            if live and note.item:
+                out.owe(True, note.item)
 
 
 def missing(member, lost, secrecy, out):
@@ -101,14 +105,16 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
         pt = check(me.suite, session.S, ad, pt, epoch.hid)
     r = Reader(pt)
     time, marks, (body, asks) = r.uint(4), heard.read(r), unpad_asking(r.rest())
-    expected = epoch.chains[i][1]
-    if key is None:
-        epoch.use(i, number)
-    else:
-        epoch.move(i, key, number + 1, skipped)
+    expected, later = epoch.chains[i][1], False
+    stored = epoch in (epochs.current, epochs.previous)
     epoch.messages += 1
-    if epoch in (epochs.current, epochs.previous):  # the others are not stored
-        out.record(used(epoch, i, number) if key is None else chain(epoch, i, skipped))
+    if key is not None:
+        epoch.move(i, key, number + 1, skipped)
+        later = stored and out.move((epoch, i), number + 1, skipped)
+    else:
+        epoch.use(i, number)
+        if stored:
+            out.record(used(epoch, i, number))
     if number > expected:
         missing(member, (expected, number - 1), "conversation", out)
     if epoch is epochs.current:
@@ -118,6 +124,9 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     origin = "member" if signed else "group"
     age = heard.age(members.heard.since(marks), now)
     live = heard.is_live(age, me.config)
-    out.deliver(Message(member.uid, body, "conversation", origin, time, number, not live, epoch.name, age))
+    message = Message(member.uid, body, "conversation", origin, time, number, not live, epoch.name, age)
+    if number < epoch.doubt.get(i, 0):
+        message.again = True
+    out.deliver(message, later)
     if asks:
         out.owe(True, received(me.suite, member.tag, frame))

@@ -132,6 +132,7 @@ class Window:
     first = None  # the first signed head heard while it was, if any: what came since is owed
     head = 0  # the highest signed head heard of
     digests = b""  # of the last `ring` notes delivered without a hole
+    doubt = 0  # notes below this number may have been delivered before a power cut
     gap_at = None
     reread = False
 

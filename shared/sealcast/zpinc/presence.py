@@ -7,7 +7,7 @@ others' do.
 from ..compat import const
 from ..crypto.signing import SIG, check, sign
 from ..errors import Reject
-from ..journal import heard, window
+from ..journal import heard, moved
 from ..rare import need
 from ..wire import HEADER, NONCE, PRESENCE, TAG, U32, Reader, header, u32
 from .heard import ALL, MANY, MARK, read
@@ -200,7 +200,7 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
     if counter != WILL:
         member.mark = members.heard.add(me.suite, signed, p.heard + member.mark, None)
         if member.current.window.confirmed(p.head):
-            out.record(window(member.current))
+            out.record(moved((member.current,), out.ahead))
         missed(me, epochs, member, ((p.epoch, p.said[0]), p.said[1:]), out)
         deliver_notes(me, member, drain(reading, member, now), now, out)
     return member.status != before and member.status not in PRESENT

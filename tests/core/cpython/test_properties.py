@@ -8,7 +8,7 @@ from packed import pack_state
 from sealcast import wire
 from sealcast.channel import Channel
 from sealcast.crypto.keys import Keys
-from sealcast.effects import Outbox
+from sealcast.effects import FORMAT, Outbox
 from sealcast.errors import BadState, Reject
 from sealcast.state import pack_epoch, pack_outbox, pack_ring
 from sealcast.stored import unpack_epoch, unpack_outbox, unpack_ring
@@ -125,22 +125,17 @@ def test_any_bytes_are_a_proposal_or_refused(data, tag):
 @given(
     b32, b32, u32, st.lists(st.tuples(b16, b16, names, b32, u32), min_size=2, max_size=32),
     st.dictionaries(st.tuples(st.integers(0, 31), u32), b32, max_size=64),
+    st.dictionaries(st.just(0), u32.filter(bool)),
 )  # fmt: skip
-def test_epochs_round_trip(hid, hk, messages, parties, skipped):
+def test_epochs_round_trip(hid, hk, messages, parties, skipped, doubt):
     e = Epoch(hid, hk, [(t, s, n.decode()) for t, s, n, _, _ in parties], [[k, at] for *_, k, at in parties], skipped)
-    e.messages = messages
-    pack_epoch(pieces := [], e)
+    e.messages, e.doubt = messages, doubt
+    pack_epoch(pieces := [], e, {})
     r = Reader(b"".join(pieces))
-    f = unpack_epoch(r)
+    f = unpack_epoch(r, FORMAT)
     r.end()
-    assert (f.hid, f.hk, f.parties, f.chains, f.skipped, f.messages) == (
-        hid,
-        hk,
-        e.parties,
-        e.chains,
-        skipped,
-        messages,
-    )
+    assert (f.hid, f.hk, f.parties, f.chains) == (hid, hk, e.parties, e.chains)
+    assert (f.skipped, f.messages, f.doubt) == (skipped, messages, doubt)
 
 
 @given(

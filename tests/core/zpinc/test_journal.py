@@ -1,9 +1,12 @@
 """Snapshot and journal: what is appended says all that a restart must know, a torn end is none, anything else that is
 not as written is refused. PROTOCOL.md 12."""
 
-from check import raises
+from binascii import unhexlify
+
+from check import raises, vectors
 from sealcast.channel import Channel
-from sealcast.effects import APPEND, STORE
+from sealcast.compat import hexlify
+from sealcast.effects import APPEND, FORMAT, STORE
 from sealcast.errors import BadState, Reject
 from sealcast.journal import ACKED, CHAIN, HEAD, LIFE_MS, MOST, TAKEN, USED, WAITS, WINDOW, Journal, header
 from sealcast.rare import load
@@ -128,10 +131,10 @@ def test_a_record_that_says_nothing_is_refused():
         journal.room, journal.key, journal.count = MOST, solo.ch.journal.key, after
         return again(solo, blob + journal.seal(suite, [record]))
 
-    chain = bytes((CHAIN,)) + e.id[:4] + b"\x00" + bytes(32) + u32(9) + u32(1)
+    chain = bytes((CHAIN,)) + e.id[:4] + b"\x00" + bytes(32) + u32(9) + u32(0) + u32(1)
     used = bytes((USED,)) + e.id[:4] + b"\x00" + u32(7) + u32(1)
     wrong = (
-        b"", b"\x00", b"\x08", b"\x09", bytes((WINDOW,)) + bytes(24), chain[:-1], chain + bytes(5),
+        b"", b"\x00", b"\x08", b"\x09", bytes((WINDOW,)) + bytes(28), chain[:-1], chain + bytes(5),
         chain[:1] + bytes(4) + chain[5:], chain[:5] + b"\x02" + chain[6:], used, used[:-1],
         bytes((TAKEN,)), bytes((TAKEN, 1)), bytes((ACKED, 0)), bytes((WAITS,)) + lv(b"topic"), bytes((TAKEN, 0, 0)),
     )  # fmt: skip
@@ -139,9 +142,10 @@ def test_a_record_that_says_nothing_is_refused():
         raises(BadState, read, record)
     one = Journal()
     one.room, one.key = MOST, bytes(32)
-    assert raises(Reject, load("replay").replay, solo.ch, one.key, one.seal(suite, [b"\x09"])).reason == "format"
+    batch = one.seal(suite, [b"\x09"])
+    assert raises(Reject, load("replay").replay, solo.ch, FORMAT, one.key, batch).reason == "format"
     assert read(chain).epochs.current.chains[0] == [bytes(32), 9]
-    assert read(bytes((WINDOW,)) + bytes(25)).epochs.current.chains == e.chains  # of whom the roster names another now
+    assert read(bytes((WINDOW,)) + bytes(29)).epochs.current.chains == e.chains  # of whom the roster names another now
     assert not read(bytes((TAKEN, 0))).out.inbox
 
 
@@ -204,13 +208,22 @@ def test_without_room_every_change_is_a_snapshot():
     assert [e[0] for e in effects if e[0] in (STORE, APPEND)] == [STORE] and solo.ch.journal.key == b""
     assert known(again(solo))[0] == known(solo.ch)[0]
     raises(BadState, again, solo, solo.blob + header(16) + bytes(16))
-    assert raises(Reject, load("replay").replay, solo.ch, b"", header(16) + bytes(16)).reason == "format"
+    assert raises(Reject, load("replay").replay, solo.ch, FORMAT, b"", header(16) + bytes(16)).reason == "format"
+
+
+def flat(known):
+    """As tests/vectors/format4.json has it."""
+    if isinstance(known, (bytes, bytearray)):
+        return hexlify(known)
+    return [flat(one) for one in known] if isinstance(known, (list, tuple)) else known
 
 
 def test_a_state_of_before_is_read():
-    """Formats 1 to 3 had no journal, and nothing between the group's part and the end."""
-    solo, anna, epoch = talking()
-    now = b"".join(load("state").pack_parts(solo.ch))
-    assert now[49:51] == bytes(2) and now[-4:] == bytes(4)
-    before = b"\x03" + now[1:49] + now[51:-4]
-    assert known(again(solo, before)) == known(solo.ch)
+    """Format 4 said nothing ahead; 1 to 3 had no journal, and nothing between the group's part and the end."""
+    kept, solo = vectors("format4"), talking()[0]
+    snapshot, journal = unhexlify(kept["snapshot"]), unhexlify(kept["journal"])
+    assert snapshot[:1] == b"\x04" and snapshot[-4:] == bytes(4)
+    assert flat(known(again(solo, snapshot))) == kept["known"][0]
+    assert flat(known(again(solo, snapshot + journal))) == kept["known"][1]
+    assert flat(known(again(solo, b"\x03" + snapshot[1:49] + snapshot[83:-4]))) == kept["known"][0]
+    raises(BadState, again, solo, b"\x05" + snapshot[1:])
