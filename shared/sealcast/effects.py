@@ -160,7 +160,7 @@ class Out:
 
     def move(self, where, upto, skipped=(), suite=None):
         """(session,): its window, or (epoch, index): its chain has come to `upto` -> was it said ahead? Then nothing is
-        written now. skipped: see journal.chain. suite: the chain is our own."""
+        written now. skipped: see journal.moved. suite: the chain is our own."""
         if (suite or self.prompt) and not skipped:
             if upto <= self.ahead.get(where, (0,))[0]:
                 if where not in self.moves:

@@ -149,7 +149,7 @@ def test_send_beside_an_agent_loads_neither_the_protocol_nor_mqtt(mosquitto, tmp
         code, names = loaded(tmp_path, "send", "g", "hi")
         agent.stop()
     assert code == 0
-    needed = "compat crypto crypto.keys effects errors journal padding rare run run.settings wire"
+    needed = "compat crypto crypto.keys effects errors journal padding run run.settings wire"
     assert {name for name in names if name.startswith("sealcast.")} == {f"sealcast.{name}" for name in needed.split()}
     assert not names & {"aiomqtt", "paho", "nacl", "sealcast_host.member.session", "sealcast_host.member.mqtt"}
     assert len(names) <= 200, len(names)
