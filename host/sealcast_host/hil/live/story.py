@@ -250,12 +250,13 @@ class Story:
         elif what == "ratchet message":
             await self._typed("ratchet in the middle, ratcheted", done)
         else:
-            for i in range(12):  # each is stored before it is handed over
+            for i in range(12):  # each of ours is stored before it leaves; of what is heard one in a few may be (12.3)
                 if done():
                     return
                 body = f"to be stored {i}"
                 await self._guest.say(self._guest.peer.note(body.encode()))
                 await self._until("a note is heard, or the armed reset", partial(self._has_or, body, done))
+                await self._typed(f"note {body}", partial(self._sent_or, body, done))
 
     async def end(self) -> None:
         await self._stop()
@@ -303,7 +304,7 @@ class Story:
         self._bridge.type(self._rig.port, line)
 
     async def _send(self, mode: str, text: str) -> None:
-        await self._typed(f"{mode} {text}", lambda: any(n == "sent" and i["text"] == text for n, i in self._events))
+        await self._typed(f"{mode} {text}", partial(self._sent_or, text, lambda: False))
 
     async def _typed(self, line: str, taken: Callable[[], bool]) -> None:
         await self._watch.typed(partial(self._type, line), taken)
@@ -319,6 +320,9 @@ class Story:
 
     def _has_or(self, body: str, done: Callable[[], bool]) -> bool:
         return self._has(body) or done()
+
+    def _sent_or(self, text: str, done: Callable[[], bool]) -> bool:
+        return done() or any(name == "sent" and info["text"] == text for name, info in self._events)
 
     async def _agreed(self, before: str | None) -> None:
         """Board and reference name the same epoch, another than `before`."""
