@@ -135,7 +135,7 @@ class Out:
         self.ahead = {}  # (session,) or (epoch, index) -> (number, our chain's key there): stored as if it were there
         self.moves = []  # which of them have moved since
         self.unsaid = []  # tokens of the outbox that nothing stored knows
-        self.prompt = False  # is it taken the moment it is handed over? As the journal was told
+        self.prompt = False  # does the application take each message the moment it is handed over? Its driver says it
         self.drops = {}  # reason -> count
         self.outbox = Outbox(limit)
         self.inbox = []  # messages delivered, not yet taken by the application
@@ -198,8 +198,10 @@ class Out:
         """The broker has it. A power cut may make us publish it again, byte for byte."""
         waiting = self.outbox.entries
         if token in waiting:
-            stored = [t for t in sorted(waiting) if t not in self.unsaid]
-            if token in stored:
+            if token in self.unsaid:
+                self.unsaid.remove(token)
+            else:
+                stored = [t for t in sorted(waiting) if t not in self.unsaid]
                 self.records.append(bytes((ACKED, stored.index(token))))
             del waiting[token]
         self.settled(token)

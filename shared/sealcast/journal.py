@@ -30,7 +30,6 @@ class Journal:
     def __init__(self):
         self.room = 0  # bytes that may follow a snapshot: the driver's storage says it; 0: every change is a snapshot
         self.ahead = 0  # so many messages does a record say ahead in a burst: the driver's storage says it, too
-        self.prompt = False  # does the application take each message the moment it is handed over?
         self.key = b""  # 32 bytes, of this snapshot; empty: it has no journal
         self.drawn = b""  # that of the next one
         self.count = self.size = 0
@@ -48,7 +47,6 @@ class Journal:
         self.key, self.drawn, self.count, self.size, self.until = self.drawn, b"", 0, 0, None
 
     def plan(self, now, out):
-        out.prompt = self.prompt
         if self.size and self.until is None:
             self.until = now + LIFE_MS
         if out.burst:

@@ -56,7 +56,7 @@ class Kept(Room):
             self.stores[uid].load()
         super().__init__(uids)
         for uid in uids:
-            able(self.members[uid], self.stores[uid]).journal.prompt = True
+            able(self.members[uid], self.stores[uid]).out.prompt = True
 
     def keep(self, uid, kind, what):
         getattr(self.stores[uid], kind)(what)

@@ -58,7 +58,7 @@ class Group:
     def burst(self):
         """From here on what a board's storage and node ask for: see PROTOCOL.md 12.3."""
         for channel in self.channels:
-            channel.journal.ahead, channel.journal.prompt = FileStore.ahead, True
+            channel.journal.ahead, channel.out.prompt = FileStore.ahead, True
 
     def switch_on(self, i):
         self.call(i, "start")

@@ -73,7 +73,7 @@ def main():
             print("done", 0, gc.mem_alloc() - before, "-")
             continue
         if method == "burst":  # as Group.burst
-            channel.journal.ahead, channel.journal.prompt = FileStore.ahead, True
+            channel.journal.ahead, channel.out.prompt = FileStore.ahead, True
             print("done", 0, 0, "-")
             continue
         if method == "profile":  # from now on, and what there is since the last time

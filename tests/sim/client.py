@@ -52,7 +52,7 @@ class Client:
         blob = self.stored[-1] if self.stored else None
         self.channel = Channel(self.suite, self.config, blob, self.hardware)
         self.channel.journal.room, self.channel.journal.ahead = ROOM, self.ahead
-        self.channel.journal.prompt = self.prompt
+        self.channel.out.prompt = self.prompt
         w.switched_on(self)
         self.wake = None
         self.backoff = 500

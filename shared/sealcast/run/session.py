@@ -311,7 +311,7 @@ class Session:
         await self.perform(self.channel.start(self.clock.now()))
 
     async def _turn(self):
-        turn, self.channel.journal.prompt = Turn(), "message" in self._callbacks
+        turn, self.channel.out.prompt = Turn(), "message" in self._callbacks
         turn.take(self, self._inbox, self._batch)
         if turn.error and self._remake:
             self._inbox = turn.undone() + self._inbox

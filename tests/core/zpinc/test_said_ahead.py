@@ -14,7 +14,7 @@ def talking(prompt=True):
     """A member in an epoch with one peer, with a snapshot behind it. -> (Solo, Peer, the peer's Epoch)"""
     anna = Peer("anna")
     solo = Solo()
-    solo.ch.journal.ahead, solo.ch.journal.prompt = AHEAD, prompt
+    solo.ch.journal.ahead, solo.ch.out.prompt = AHEAD, prompt
     solo.connect(anna.join())
     solo.give(*anna.presence())
     epoch = agree(solo, anna)[1]
@@ -146,6 +146,13 @@ def test_of_ours_what_was_not_written_is_gone_after_a_cut_and_the_rest_is_not():
     solo.run(solo.ch.acked(tokens[3], solo.now))
     assert pause(solo) == [APPEND]
     assert waiting(again(solo)) == [solo.ch.out.outbox.entries[tokens[0]]]
+
+
+def test_what_is_acknowledged_is_forgotten():
+    solo, anna, epoch = talking()
+    for _ in range(2 + AHEAD):
+        ours(solo)
+    assert not solo.ch.out.unsaid and not solo.ch.out.outbox.entries
 
 
 def test_when_it_is_quiet_what_was_said_ahead_is_taken_back():

@@ -6,6 +6,7 @@ seen alone; tests/transport runs the driver with the real channel against real b
 
 import asyncio
 
+from sealcast.effects import Out
 from sealcast.journal import Journal
 from sealcast.run import aio
 from sealcast.run.session import Session
@@ -24,7 +25,7 @@ class Script:
     me = Joined
     sent = wanted = None
     held = False
-    journal = Journal()
+    journal, out = Journal(), Out(4)
     state = None  # what an answer leaves to be stored at the end of the turn
 
     def __init__(self, **answers):
