@@ -74,10 +74,9 @@ static void ge_double(ge *r, const ge *p, int want_t) {
     fe_sqr(&a, &p->X);
     fe_sqr(&b, &p->Y);
     fe_sqr(&f, &p->Z);
-    fe_sub(&g, &a, &b);          // G = A - B              3
     fe_add(&f, &f, &f);
+    fe_addsub(&a, &g, &a, &b);   // H = A + B, G = A - B   2, 3
     fe_add(&f, &f, &g);          // F = 2 Z^2 + A - B      5
-    fe_add(&a, &a, &b);          // H = A + B              2
     fe_sub(&e, &a, &e);          // E = A + B - (X + Y)^2  4
     ge_finish(r, &e, &f, &g, &a, want_t);
 }
@@ -86,16 +85,13 @@ static void ge_double(ge *r, const ge *p, int want_t) {
 // the exchange of F and G, the signs of X and T, is all of it); r may be p.
 static void ge_add(ge *r, const ge *p, const ge_cached *q, uint32_t negate, int want_t) {
     fe a, b, c, d, t;
-    fe_sub(&t, &p->Y, &p->X);                      // 3
+    fe_addsub(&b, &t, &p->Y, &p->X);               // 2, 3
     fe_mul(&a, &t, FE_UNPACK(&q->minus, &a));      // A = (Y1 - X1)(Y2 - X2)
-    fe_add(&t, &p->Y, &p->X);                      // 2
-    fe_mul(&b, &t, FE_UNPACK(&q->plus, &b));       // B = (Y1 + X1)(Y2 + X2)
+    fe_mul(&b, &b, FE_UNPACK(&q->plus, &t));       // B = (Y1 + X1)(Y2 + X2)
     fe_mul(&c, &p->T, FE_UNPACK(&q->t2d, &c));     // C = 2d T1 T2
     fe_mul(&d, &p->Z, FE_UNPACK(&q->z2, &d));      // D = 2 Z1 Z2
-    fe_sub(&t, &d, &c);                            // F   3
-    fe_add(&d, &d, &c);                            // G   2
-    fe_sub(&c, &b, &a);                            // E   3
-    fe_add(&b, &b, &a);                            // H   2
+    fe_addsub(&d, &t, &d, &c);                     // G, F   2, 3
+    fe_addsub(&b, &c, &b, &a);                     // H, E   2, 3
     swap(&t, &d, sizeof t / 4, negate);
     ge_finish(r, &c, &t, &d, &b, want_t);
 }

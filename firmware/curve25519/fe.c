@@ -12,6 +12,13 @@
 #include "fe_13.h"
 #endif
 
+#if SC_FE != 29
+static inline void fe_addsub(fe *sum, fe *difference, const fe *f, const fe *g) {
+    fe_sub(difference, f, g);
+    fe_add(sum, f, g);
+}
+#endif
+
 // All ones if bit = 1, zero if bit = 0. The asm hides from the compiler that there are
 // only two cases, so that it cannot turn the masking below into a branch.
 static inline fe_limb fe_mask(uint32_t bit) {
@@ -46,11 +53,20 @@ FE_FUNCTION void fe_const(fe *h, int k) {
 
 FE_FUNCTION void fe_select(fe *h, const fe *f, const fe *g, uint32_t bit) {
     fe_limb m = fe_mask(bit);
+#ifndef FE_SQR_SELECT  // else it is rare
 #pragma GCC unroll 9
+#endif
     for (int i = 0; i < FE_LIMBS; i++) {
         h->v[i] = f->v[i] ^ (m & (f->v[i] ^ g->v[i]));
     }
 }
+
+#ifndef FE_SQR_SELECT
+static inline void fe_sqr_select(fe *h, const fe *f, const fe *g, uint32_t bit) {
+    fe_select(h, f, g, bit);
+    fe_sqr(h, h);
+}
+#endif
 
 static void fe_cmov(fe *h, const fe *f, uint32_t bit) {
     fe_select(h, h, f, bit);

@@ -32,6 +32,7 @@
 #define FE_P(a, b, b8) T += (uint64_t)(a) * (b)
 #define FE_SPLIT
 #define FE_END(limb) limb = (uint32_t)T & M29, T >>= 29
+#define FE_WHOLE(limb) FE_END(limb)
 #define FE_RESTART T = 0
 #define FE_PLUS(x) T += (x)
 #define FE_REST ((uint32_t)T)
@@ -41,6 +42,8 @@
 #define FE_SPLIT H += (L - (H << 29)) >> 29
 // The column's limb; H + E / 2^29 (< 2^32) goes to the next column, as one more term.
 #define FE_END(limb) E = L - (H << 29), limb = E & M29, L = H + (E >> 29), H = L >> 29
+// The same where the limb may stay whole (E, below 2^32): H alone goes on.
+#define FE_WHOLE(limb) limb = L - (H << 29), L = H, H >>= 29
 #define FE_RESTART L = H = 0
 #define FE_PLUS(x) L += (x)
 #define FE_REST L
@@ -54,24 +57,24 @@
 // Column 7 first, then 8 to 16: these make c_9..c_17, folded into columns 0..8 as
 // c_k * 1216. What leaves column 7 upwards is thus known before the low columns run, and
 // the top limb can be folded (at bit 255) into column 0 before the only carry chain:
-// it ends in limb 8 with less than 1216 + 16 of carry. Terms per column (at most 8
-// between splits): products + 1 carried in + 1 folded. H stays below 2^32, because in
-// column 7 it is at most 8 * (2^29 - 2), and in column 8 and up two products have a
-// small factor (limb 8 < 2^25.4). c_17 < 2^21.4 as weight(f) * weight(g) <= 20, so
-// limb 8 + 1216 * c_17 < 2^29 + 2^31.65 < 2^32.
+// it ends in limb 8 with less than 8 * 1216 + 16 of carry, since c_9..c_16 stay whole.
+// Terms per column (at most 8 between splits): products + 1 carried in + 1 folded. H stays
+// below 2^32, because in column 7 it is at most 8 * (2^29 - 2), and in column 8 and up two
+// products have a small factor (limb 8 < 2^25.4). c_17 < 2^21.4 as weight(f) * weight(g) <= 20,
+// so limb 8 + 1216 * c_17 < 2^29 + 2^31.65 < 2^32.
 #define FE_COLUMNS(h)                                                        \
     FE_BEGIN;                                                                \
     uint32_t x7, x8, c9, c10, c11, c12, c13, c14, c15, c16, c17;             \
     C7; FE_END(x7);                                                          \
     C8; FE_END(x8);                                                          \
-    C9; FE_END(c9);                                                          \
-    C10; FE_END(c10);                                                        \
-    C11; FE_END(c11);                                                        \
-    C12; FE_END(c12);                                                        \
-    C13; FE_END(c13);                                                        \
-    C14; FE_END(c14);                                                        \
-    C15; FE_END(c15);                                                        \
-    C16; FE_END(c16);                                                        \
+    C9; FE_WHOLE(c9);                                                        \
+    C10; FE_WHOLE(c10);                                                      \
+    C11; FE_WHOLE(c11);                                                      \
+    C12; FE_WHOLE(c12);                                                      \
+    C13; FE_WHOLE(c13);                                                      \
+    C14; FE_WHOLE(c14);                                                      \
+    C15; FE_WHOLE(c15);                                                      \
+    C16; FE_WHOLE(c16);                                                      \
     c17 = FE_REST;                                                           \
     x8 += c17 * 1216;                                                        \
     FE_RESTART; FE_PLUS((x8 >> 23) * 19);                                    \
@@ -195,6 +198,25 @@ FE_FUNCTION void fe_sub(fe *h, const fe *f, const fe *g) {
     h->v[8] = f->v[8] - g->v[8] + (1u << 24) + (uint32_t)t;
 }
 
+// f + g and f - g in one pass.
+FE_FUNCTION void fe_addsub(fe *sum, fe *difference, const fe *f, const fe *g) {
+    uint32_t a = 0, x, y;
+    int32_t s = -38;
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) {
+        x = f->v[i], y = g->v[i];
+        a += x + y;
+        s += (int32_t)(x - y);
+        sum->v[i] = a & M29;
+        difference->v[i] = (uint32_t)s & M29;
+        a >>= 29;
+        s >>= 29;
+    }
+    x = f->v[8], y = g->v[8];
+    sum->v[8] = x + y + a;
+    difference->v[8] = x - y + (1u << 24) + (uint32_t)s;
+}
+
 // 121665 g: the low 29 bits from the low word, the rest from mulhu(8 g_i, 121665) < 2^17.
 // Limb 8 first, so that the fold at bit 255 precedes the carry chain, as in FE_COLUMNS. Its
 // product (< 2^42) is cut at bit 27, where both parts fit in words, then at bit 23.
@@ -210,6 +232,7 @@ FE_FUNCTION void fe_addmul_a24(fe *h, const fe *f, const fe *g) {
         t += f->v[i] + (a * 121665 & M29);
         h->v[i] = t & M29;
         t = (t >> 29) + (uint32_t)((uint64_t)(a << 3) * 121665 >> 32);
+        __asm__("" ::: "memory");  // else GCC loads all limbs first and saves twelve registers for it
     }
     h->v[8] = x8 + t;  // t < 2^17
 }

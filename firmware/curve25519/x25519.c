@@ -1,50 +1,48 @@
 // x25519.c: RFC 7748 section 5, the Montgomery ladder.
 
-// One step: from (x2:z2) = m P and (x3:z3) = (m+1) P to their double and their sum, where
-// `swap` says that it is the second one that is doubled. The sum does not care about the
+// One step: from (x2:z2) = m P and (x3:z3) = (m+1) P to their double and, if it is wanted, their
+// sum, where `swap` says that it is the second one that is doubled. The sum does not care about the
 // order (D A and C B change places, D A - C B is squared), so nothing is swapped; only the
 // operands of the doubling are selected.
 typedef struct {
     fe x1, x2, z2, x3, z3, a, b, c, d;
 } ladder;
 
-static void ladder_step(ladder *l, uint32_t swap) {
-    fe_add(&l->a, &l->x2, &l->z2);
-    fe_sub(&l->b, &l->x2, &l->z2);
-    fe_add(&l->c, &l->x3, &l->z3);
-    fe_sub(&l->d, &l->x3, &l->z3);
-    fe_select(&l->x2, &l->a, &l->c, swap);
-    fe_select(&l->z2, &l->b, &l->d, swap);
-    fe_mul(&l->d, &l->d, &l->a);                    // DA
-    fe_mul(&l->c, &l->c, &l->b);                    // CB
-    fe_sqr(&l->a, &l->x2);                          // AA
-    fe_sqr(&l->b, &l->z2);                          // BB
-    fe_add(&l->x3, &l->d, &l->c);
-    fe_sub(&l->z3, &l->d, &l->c);
-    fe_sqr(&l->x3, &l->x3);
-    fe_sqr(&l->z3, &l->z3);
-    fe_mul(&l->z3, &l->z3, &l->x1);
-    fe_mul(&l->x2, &l->a, &l->b);
-    fe_sub(&l->z2, &l->a, &l->b);                   // E
-    fe_addmul_a24(&l->b, &l->a, &l->z2);            // AA + a24 E
-    fe_mul(&l->z2, &l->z2, &l->b);
+static inline __attribute__((always_inline)) void ladder_step(ladder *l, uint32_t swap, int sum) {
+    fe_addsub(&l->a, &l->b, &l->x2, &l->z2);
+    fe_addsub(&l->c, &l->d, &l->x3, &l->z3);
+    fe_sqr_select(&l->x2, &l->a, &l->c, swap);      // AA
+    fe_sqr_select(&l->z2, &l->b, &l->d, swap);      // BB
+    if (sum) {
+        fe_mul(&l->d, &l->d, &l->a);                // DA
+        fe_mul(&l->c, &l->c, &l->b);                // CB
+        fe_addsub(&l->x3, &l->z3, &l->d, &l->c);
+        fe_sqr(&l->x3, &l->x3);
+        fe_sqr(&l->z3, &l->z3);
+        fe_mul(&l->z3, &l->z3, &l->x1);
+    }
+    fe_sub(&l->a, &l->x2, &l->z2);                  // E
+    fe_addmul_a24(&l->b, &l->x2, &l->a);            // AA + a24 E
+    fe_mul(&l->x2, &l->x2, &l->z2);
+    fe_mul(&l->z2, &l->a, &l->b);
 }
 
-// k u as x2 / z2. Clamping makes bit 0 of k zero: the last step doubles the first point, which is the result.
+// k u as x2 / z2. Clamping makes bit 254 of k one, so that the first step doubles P beside P, and bits 0 to 2 zero, so
+// that the last three are doublings too.
 static __attribute__((noinline)) void climb(ladder *l, const uint8_t k[32], const uint8_t u[32]) {
     uint8_t e[32];
-    uint32_t last = 0, bit = 0;
+    uint32_t last = 0, bit;
     memcpy(e, k, 32);
     e[0] &= 248;
     e[31] = (e[31] & 127) | 64;
     fe_frombytes(&l->x1, u);
-    fe_small(&l->x2, 1);
-    fe_small(&l->z2, 0);
-    l->x3 = l->x1;
-    l->z3 = l->x2;
-    for (int i = 254; i >= 0; i--) {
+    fe_frombytes(&l->x2, u);
+    fe_frombytes(&l->x3, u);
+    fe_small(&l->z2, 1);
+    fe_small(&l->z3, 1);
+    for (uint32_t i = 254; i < 255; i--) {
         bit = e[i >> 3] >> (i & 7) & 1;
-        ladder_step(l, last ^ bit);
+        ladder_step(l, last ^ bit, i - 3 < 251);
         last = bit;
     }
 }

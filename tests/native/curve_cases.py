@@ -12,17 +12,21 @@ OPS = [
     ("mul", lambda f, g: f * g), ("sqr", lambda f, g: f * f), ("add", lambda f, g: f + g), ("sub", lambda f, g: f - g),
     ("addmul_a24", lambda f, g: f + A24 * g), ("carry", lambda f, g: f), ("invert", lambda f, g: pow(f, P - 2, P)),
     ("abs", lambda f, g: f % P if f % P % 2 == 0 else -f),
+    ("addsub+", lambda f, g: f + g), ("addsub-", lambda f, g: f - g),
+    ("sqr_select f", lambda f, g: f * f), ("sqr_select g", lambda f, g: g * g),
 ]  # fmt: skip
 # Weights (of f, of g) that the callers use at most: see fe.h and edwards.c.
 WEIGHTS = {
     "wide": {
         "mul": (5, 4), "sqr": (4, 1), "add": (2, 3), "sub": (3, 1), "addmul_a24": (1, 3), "carry": (5, 1),
-        "invert": (3, 1), "abs": (1, 1),
+        "invert": (3, 1), "abs": (1, 1), "addsub+": (2, 1), "addsub-": (2, 1), "sqr_select f": (4, 4),
+        "sqr_select g": (4, 4),
     },
     # 13-bit limbs: a difference weighs as much as a sum, and fe_mul takes products of weights up to 6.
     "13": {
         "mul": (3, 2), "sqr": (2, 1), "add": (2, 2), "sub": (2, 2), "addmul_a24": (1, 2), "carry": (5, 1),
-        "invert": (2, 1), "abs": (1, 1),
+        "invert": (2, 1), "abs": (1, 1), "addsub+": (2, 2), "addsub-": (2, 2), "sqr_select f": (2, 2),
+        "sqr_select g": (2, 2),
     },
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ int probe_limb_bytes(void) {
 // One field operation on limbs as they are given (any that the bounds of the
 // representation allow); the result as limbs.
 void probe_fe(int op, fe *h, const fe *f, const fe *g) {
+    fe t;
     switch (op) {
         case 0: fe_mul(h, f, g); break;
         case 1: fe_sqr(h, f); break;
@@ -21,6 +22,10 @@ void probe_fe(int op, fe *h, const fe *f, const fe *g) {
         case 5: *h = *f; fe_carry(h); break;
         case 6: fe_invert(h, f); break;
         case 7: *h = *f; fe_abs(h); break;
+        case 8: fe_addsub(h, &t, f, g); break;
+        case 9: { fe sum; fe_addsub(&sum, &t, f, g); *h = t; break; }
+        case 10: fe_sqr_select(h, f, g, 0); break;
+        case 11: fe_sqr_select(h, f, g, 1); break;
     }
 }
 
