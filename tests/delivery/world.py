@@ -69,6 +69,7 @@ class World:
         self._key = random.Random(-1 - seed).randbytes(32)
         self._channel = f"s{seed}"
         self._folder = folder / self._channel
+        self.cuts = 0  # members that were there when their process was killed
         self.members = {}
         for n, uid in enumerate(NAMES):
             m = Member(uid, f"{self._channel}/{uid}", hands[(n + seed) % len(hands)])
@@ -169,6 +170,7 @@ class World:
     def _gone(self, m):
         if m.here:
             self._say("killed", m.uid)
+            self.cuts += 1
         m.here = False
         self._changed.set()
 
