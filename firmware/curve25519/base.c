@@ -6,20 +6,28 @@
 // of c; tables of both signs of the top tooth differ by the sign of the point only, so
 // eight points (768 bytes) serve, at 64 doublings instead of 256.
 
+#if SC_FE == 13
 static SC_RARE void unpack_coordinate(fe_packed *h, const uint32_t words[8]) {
     fe f;
     fe_fromwords(&f, words);
     fe_pack(h, &f);
 }
+#else
+#define unpack_coordinate fe_fromwords
+#endif
 
-static SC_RARE void ge_mul_base(ge *r, const uint8_t s[32]) {
+struct comb {
     uint8_t c[32];
-    uint32_t t = 0, w[24], index, sign, odd = s[0] & 1;
+    ge_cached q;  // the point of a column; 2 Z is always 2
+};
+
+// For s: c = ((s, or s + l if s is even) - 1) / 2 + 2^255; s + l < 2^254.
+static SC_RARE void comb_begin(comb *b, const uint8_t s[32]) {
+    uint8_t *c = b->c;
+    uint32_t t = 0, odd = s[0] & 1;
     uint32_t even = odd - 1;
-    ge_cached q;
     fe f;
     __asm__("" : "+r"(even));
-    // c = ((s, or s + l if s is even) - 1) / 2 + 2^255; s + l < 2^254.
     for (int i = 0; i < 32; i++) {
         t += s[i] + (L16[i >> 1] >> (8 * (i & 1)) & 0xff & even);
         c[i] = (uint8_t)t;
@@ -30,21 +38,31 @@ static SC_RARE void ge_mul_base(ge *r, const uint8_t s[32]) {
     }
     c[31] = c[31] >> 1 | 0x80;
     fe_small(&f, 2);
-    fe_pack(&q.z2, &f);
+    fe_pack(&b->q.z2, &f);
+}
+
+// r += the point of column j.
+static SC_RARE void comb_add(ge *r, comb *b, uint32_t j, int want_t) {
+    uint32_t w[24], index = 0, sign;
+    for (int k = 0; k < 4; k++) {
+        index |= (uint32_t)(b->c[8 * k + (j >> 3)] >> (j & 7) & 1) << k;
+    }
+    sign = 1 ^ (index >> 3);
+    index = (index ^ -sign) & 7;
+    pick(w, COMB, 24, index);
+    swap(w, w + 8, 8, sign);
+    unpack_coordinate(&b->q.plus, w);
+    unpack_coordinate(&b->q.minus, w + 8);
+    unpack_coordinate(&b->q.t2d, w + 16);
+    ge_add(r, r, &b->q, sign, want_t);
+}
+
+static SC_RARE void ge_mul_base(ge *r, const uint8_t s[32]) {
+    comb b;
+    comb_begin(&b, s);
     ge_neutral(r);
-    for (int j = 63; j >= 0; j--) {
+    for (uint32_t j = 64; j--;) {
         ge_double(r, r, 1);
-        index = 0;
-        for (int k = 0; k < 4; k++) {
-            index |= (uint32_t)(c[8 * k + (j >> 3)] >> (j & 7) & 1) << k;
-        }
-        sign = 1 ^ (index >> 3);
-        index = (index ^ -sign) & 7;
-        pick(w, COMB, 24, index);
-        swap(w, w + 8, 8, sign);
-        unpack_coordinate(&q.plus, w);
-        unpack_coordinate(&q.minus, w + 8);
-        unpack_coordinate(&q.t2d, w + 16);
-        ge_add(r, r, &q, sign, j == 0);
+        comb_add(r, &b, j, j == 0);
     }
 }

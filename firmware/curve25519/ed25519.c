@@ -80,20 +80,19 @@ static uint32_t decode_negated(ge *p, const uint8_t in[32]) {
 }
 
 // R' = S B - k A must encode to R, byte for byte, and not be of small order. Nothing here
-// is secret; the constant-time functions are used because they are there.
+// is secret; the constant-time functions are used because they are there. R' is one sum: the
+// comb of S B rides on the doublings of k A.
 SC_RARE int sc_ed25519_verify(const uint8_t public_key[32], const uint8_t sig[64], const uint8_t *msg, size_t len) {
-    ge a, p;
-    ge_cached c;
+    ge p;
+    comb b;
     uint8_t k[64];
-    if (!scalar_canonical(sig + 32) || !decode_negated(&a, public_key)) {
+    if (!scalar_canonical(sig + 32) || !decode_negated(&p, public_key)) {
         return 0;
     }
     sc_sha512(k, sig, 32, public_key, 32, msg, len);
     scalar_mod(k, k, 64);
-    ge_mul(&a, k, &a);
-    ge_cache(&c, &a);
-    ge_mul_base(&p, sig + 32);
-    ge_add(&p, &p, &c, 0, 1);
+    comb_begin(&b, sig + 32);
+    ge_mul(&p, k, &p, &b);
     if (small_order(&p)) {
         return 0;
     }

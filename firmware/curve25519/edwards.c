@@ -109,10 +109,14 @@ static SC_RARE void ge_cache(ge_cached *c, const ge *p) {
     fe_pack(&c->t2d, &t);
 }
 
+typedef struct comb comb;  // another scalar, of the base point: base.c
+static void comb_add(ge *r, comb *b, uint32_t j, int want_t);
+
 // r = s p for s < l (any s < 2^255 works): 64 signed digits of 4 bits, -8 .. 7, from the
-// top. r may be p.
-static void ge_mul(ge *r, const uint8_t s[32], const ge *p) {
-    ge_cached table[8], c;  // 1 p .. 8 p
+// top. r may be p. With a comb for t (else b is 0): s p + t B; its 64 columns come with the
+// last 64 doublings.
+static void ge_mul(ge *r, const uint8_t s[32], const ge *p, comb *b) {
+    ge_cached table[8], q;  // 1 p .. 8 p
     uint8_t e[32];
     uint32_t carry = 0, digit, sign;
     for (int i = 0; i < 32; i++) {  // the digits are the nibbles of s + 0x88..88, minus 8
@@ -128,21 +132,25 @@ static void ge_mul(ge *r, const uint8_t s[32], const ge *p) {
         ge_cache(&table[i], r);
     }
     ge_neutral(r);
-    for (int i = 63; i >= 0; i--) {
-        for (int j = 3; j >= 0; j--) {
-            ge_double(r, r, j == 0);
+    for (uint32_t at = 256; at--;) {
+        int whole = (at & 3) == 0, column = b != 0 && at < 64;
+        ge_double(r, r, whole || column);
+        if (column) {
+            comb_add(r, b, at, whole);
         }
-        digit = (uint32_t)(e[i >> 1] >> (4 * (i & 1)) & 15) - 8;
-        sign = digit >> 31;
-        __asm__("" : "+r"(sign));        // else LLVM sees an absolute value: a branch on Xtensa
-        digit = (digit ^ -sign) + sign;  // |digit|, 0 .. 8
-        pick(&c, table, sizeof c / 4, digit - 1);
-        digit = is_zero(digit);          // 0 stands for the neutral element: (1, 1, 2, 0)
-        c.plus.v[0] += digit;
-        c.minus.v[0] += digit;
-        c.z2.v[0] += 2 * digit;
-        swap(&c.plus, &c.minus, sizeof c.plus / 4, sign);
-        ge_add(r, r, &c, sign, i == 0);
+        if (whole) {
+            digit = (uint32_t)(e[at >> 3] >> (at & 4) & 15) - 8;
+            sign = digit >> 31;
+            __asm__("" : "+r"(sign));        // else LLVM sees an absolute value: a branch on Xtensa
+            digit = (digit ^ -sign) + sign;  // |digit|, 0 .. 8
+            pick(&q, table, sizeof q / 4, digit - 1);
+            digit = is_zero(digit);          // 0 stands for the neutral element: (1, 1, 2, 0)
+            q.plus.v[0] += digit;
+            q.minus.v[0] += digit;
+            q.z2.v[0] += 2 * digit;
+            swap(&q.plus, &q.minus, sizeof q.plus / 4, sign);
+            ge_add(r, r, &q, sign, at == 0);
+        }
     }
 }
 

@@ -126,7 +126,7 @@ static __attribute__((noinline)) int ristretto_mul(uint8_t out[32], const uint8_
         return SC_BAD_POINT;
     }
     scalar_mod(r, s, 32);
-    ge_mul(&p, r, &p);
+    ge_mul(&p, r, &p, 0);
     ristretto_encode(out, &p);
     return SC_OK;
 }
