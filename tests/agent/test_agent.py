@@ -233,7 +233,10 @@ def test_it_lives_on_when_nothing_can_be_written(users):
             assert not texts(bens)
             infinite = resource.RLIM_INFINITY
             resource.prlimit(agent.process.pid, resource.RLIMIT_FSIZE, (infinite, infinite))
-            bens.wait_for("waits for room")
+            try:
+                bens.wait_for("waits for room")
+            except AssertionError as e:
+                raise AssertionError(f"{e}; the agent said {agent.lines}, the sender {sending.lines}") from None
             assert sending.stop(None) in (0, 2)  # it was told how things stand, if that took long
         bens.stop()
         assert agent.stop() == 0
