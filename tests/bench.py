@@ -65,7 +65,7 @@ PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "rec
 
 def main(wanted):
     path = HERE.parent / "build" / "bench.json"
-    figures = json.loads(path.read_text()) if wanted and path.exists() else {}
+    figures, failed = json.loads(path.read_text()) if wanted and path.exists() else {}, []
     for name in wanted or PARTS:
         if name not in PARTS:
             sys.exit("no such part: %s (there are: %s)" % (name, " ".join(PARTS)))
@@ -75,15 +75,21 @@ def main(wanted):
             print("%-10s left out: %s not installed" % (name, ", ".join(absent)))
             continue
         print("%-10s %s ..." % (name, part.__doc__.splitlines()[0].rstrip(".")), end=" ", flush=True)
-        part.measure(figures.__setitem__)
+        try:
+            part.measure(figures.__setitem__)
+        except (Exception, SystemExit) as e:
+            failed.append(name)
+            print("failed: %s: %s" % (type(e).__name__, e), end=" ")
         print("%d figures, %.0f s" % (len(figures) - before, time.monotonic() - start))
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(dict(sorted(figures.items())), indent=1) + "\n")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(dict(sorted(figures.items())), indent=1) + "\n")
     page = importlib.import_module("benchmarks.page")
     written = page.write(figures, HERE.parent / "docs")
     print(
         "wrote %s and %s" % (path.relative_to(HERE.parent), ", ".join(str(p.relative_to(HERE.parent)) for p in written))
     )
+    if failed:
+        sys.exit("failed: " + " ".join(failed))
 
 
 if __name__ == "__main__":
