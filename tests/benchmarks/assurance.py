@@ -32,7 +32,7 @@ def measure(put):
 
 def _part(name):
     """A module of the tests; those beside it are found, too."""
-    for folder in (TESTS, TESTS / "reference", TESTS / "core" / "cpython"):
+    for folder in (TESTS, TESTS / "reference", TESTS / "core" / "cpython", TESTS / "support" / "core"):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     return importlib.import_module(name)
@@ -51,7 +51,7 @@ def _mutants():
         with tempfile.TemporaryDirectory() as folder:
             total += 1
             try:
-                ruled.test_the_broken_rule_is_found_out(Path(folder), *mutant)
+                ruled.test_the_broken_rule_is_found_out(Path(folder), mutant)
                 killed += 1
             except AssertionError as e:
                 print("\nnot found out: %s\n%s" % (mutant[0], e))
