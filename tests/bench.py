@@ -57,7 +57,8 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-FOLDERS = (HERE, HERE / "native", HERE / "support", *(HERE.parent / name for name in ("shared", "host", "firmware")))
+FOLDERS = (HERE, *(HERE / name for name in ("native", "support", "support/core")),
+           *(HERE.parent / name for name in ("shared", "host", "firmware")))  # fmt: skip
 sys.path[:0] = [str(folder) for folder in FOLDERS]
 PARTS = ["cores", "sizes", "x64", "board", "frames", "protocol", "ratchet", "receipts", "day", "duty", "node", "stock",
          "xip", "assurance", "computer", "api", "flash"]

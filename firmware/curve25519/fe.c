@@ -12,13 +12,6 @@
 #include "fe_13.h"
 #endif
 
-#if SC_FE != 29
-static inline void fe_addsub(fe *sum, fe *difference, const fe *f, const fe *g) {
-    fe_sub(difference, f, g);
-    fe_add(sum, f, g);
-}
-#endif
-
 // All ones if bit = 1, zero if bit = 0. The asm hides from the compiler that there are
 // only two cases, so that it cannot turn the masking below into a branch.
 static inline fe_limb fe_mask(uint32_t bit) {
@@ -60,6 +53,14 @@ FE_FUNCTION void fe_select(fe *h, const fe *f, const fe *g, uint32_t bit) {
         h->v[i] = f->v[i] ^ (m & (f->v[i] ^ g->v[i]));
     }
 }
+
+// What a representation does not have in one piece.
+#ifndef FE_ADDSUB
+static inline void fe_addsub(fe *sum, fe *difference, const fe *f, const fe *g) {
+    fe_sub(difference, f, g);
+    fe_add(sum, f, g);
+}
+#endif
 
 #ifndef FE_SQR_SELECT
 static inline void fe_sqr_select(fe *h, const fe *f, const fe *g, uint32_t bit) {

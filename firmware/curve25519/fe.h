@@ -88,11 +88,14 @@ static void fe_mul(fe *h, const fe *f, const fe *g);
 static void fe_sqr(fe *h, const fe *f);
 static void fe_add(fe *h, const fe *f, const fe *g);
 static void fe_sub(fe *h, const fe *f, const fe *g);
-static void fe_addsub(fe *sum, fe *difference, const fe *f, const fe *g);  // sum may be f or g, difference not
 static void fe_addmul_a24(fe *h, const fe *f, const fe *g);  // f + 121665 g, both weights <= 3
 static void fe_carry(fe *h);                                 // any weight -> 1
 static void fe_fromwords(fe *h, const uint32_t w[8]);         // little endian, ignores bit 255
 static void fe_towords(uint32_t w[8], const fe *f);          // canonical
+
+// --- given by a representation that has it in one piece (FE_ADDSUB, FE_SQR_SELECT), else by fe.c
+static void fe_addsub(fe *sum, fe *difference, const fe *f, const fe *g);  // sum may be f or g, difference not
+static void fe_sqr_select(fe *h, const fe *f, const fe *g, uint32_t bit);  // h = (bit ? g : f)^2
 
 // --- fe.c, the same for all ----------------------------------------------------
 static void fe_frombytes(fe *h, const uint8_t s[32]);
@@ -101,7 +104,6 @@ static void fe_small(fe *h, uint32_t x);                     // h = x, x < 2^12
 static void fe_const(fe *h, int k);                          // h = K[k] of constants.h
 static void fe_cmov(fe *h, const fe *f, uint32_t bit);       // bit ? h = f : unchanged
 static void fe_select(fe *h, const fe *f, const fe *g, uint32_t bit);  // h = bit ? g : f
-static void fe_sqr_select(fe *h, const fe *f, const fe *g, uint32_t bit);  // h = (bit ? g : f)^2
 static void fe_neg(fe *h, const fe *f);                      // f reduced; weight 2
 static void fe_abs(fe *h);                                   // h reduced -> reduced, even
 static uint32_t fe_isneg(const fe *f);                       // lowest bit of the canonical form

@@ -199,6 +199,7 @@ FE_FUNCTION void fe_sub(fe *h, const fe *f, const fe *g) {
 }
 
 // f + g and f - g in one pass.
+#define FE_ADDSUB
 FE_FUNCTION void fe_addsub(fe *sum, fe *difference, const fe *f, const fe *g) {
     uint32_t a = 0, x, y;
     int32_t s = -38;

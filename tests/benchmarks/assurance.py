@@ -32,7 +32,7 @@ def measure(put):
 
 def _part(name):
     """A module of the tests; those beside it are found, too."""
-    for folder in (TESTS, TESTS / "reference", TESTS / "core" / "cpython", TESTS / "support" / "core"):
+    for folder in (TESTS, TESTS / "reference", TESTS / "core" / "cpython"):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
     return importlib.import_module(name)

@@ -23,6 +23,7 @@ _spec = importlib.util.spec_from_file_location(
 baremetal = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(baremetal)
 
+ON_CORES = 600  # operations on each core
 REDUCING = {"mul", "sqr", "addmul_a24", "carry", "invert", "abs", "sqr_select f", "sqr_select g"}
 
 
@@ -81,7 +82,7 @@ def test_field_operations_on_cores(tmp_path, arch, radix, flags):
     print("seed", seed)
     words = {5: "ull", 20: ""}.get(radix.limbs, "u")
     lines = []
-    listed = list(cases(radix, 600, seed))
+    listed = list(cases(radix, ON_CORES, seed))
     for number, (op, f, g, expected) in enumerate(listed):
         wrong = number == 123  # the machine's comparison itself must be seen to work
         numbers = [", ".join("%d%s" % (x, words) for x in limbs) for limbs in (f, g)]
@@ -92,8 +93,8 @@ def test_field_operations_on_cores(tmp_path, arch, radix, flags):
     probe = os.path.join(HERE, "fe_cases.c")
     sources = [probe, os.path.join(SOURCE, "sha512.c"), os.path.join(SOURCE, "memory.c")]
     flags = ["-Os", "-std=gnu99", "-fpic", "-DNDEBUG", "-I" + SOURCE, '-DCASES="%s"' % header, *flags]
-    ops = [("cases", "", 'fe_cases(f); show("failed", f, 2 * 600)')]
+    ops = [("cases", "", 'fe_cases(f); show("failed", f, %d)' % (2 * ON_CORES))]
     _, _, out = baremetal.count(arch, sources, ops, flags, [os.path.join(HERE, "fe_cases.h")])
     failed = bytes.fromhex(re.search(r"failed ([0-9a-f]+)", out).group(1))
-    assert [i for i in range(600) if failed[2 * i]] == [123], (seed, arch)
+    assert [i for i in range(ON_CORES) if failed[2 * i]] == [123], (seed, arch)
     assert not any(failed[1::2]), (seed, arch, "not reduced")
