@@ -80,7 +80,7 @@ def test_the_roof_opens_and_says_so(user):
     with program(user, "roof.py") as roof:
         roof.wait_for("ready")
         with program(user, "open_roof.py") as gardener:
-            assert gardener.process.wait(90) == 0
+            assert gardener.ends(90) == 0
             assert gardener.lines_at_end()[-1] == "the roof is open"
         roof.wait_for("roof open for gardener")
 

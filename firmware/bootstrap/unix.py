@@ -21,6 +21,9 @@ _MANIFEST = Path(__file__).with_name("manifest.py")
 # No FFI (needs libffi, and no board has it) and no btree (needs a submodule). Later compilers find new warnings: not
 # errors here.
 _OPTIONS = ["MICROPY_PY_FFI=0", "MICROPY_PY_BTREE=0", "CFLAGS_EXTRA=-Wno-error"]
+# The port's makefile builds for size; the tests' time is mostly this interpreter's, and a computer has the room.
+# In the environment, since the makefile adds to it.
+_FOR_SPEED = {"COPT": "-O2"}
 _NO_TLS = ["MICROPY_PY_SSL=0", "MICROPY_SSL_MBEDTLS=0"]
 _CHECK = "import sys, asyncio, socket, select; print('%d.%d' % sys.implementation[1][:2])"
 
@@ -64,7 +67,7 @@ def _key(tree: Path, options: list[str]) -> str:
     """Everything that decides what is built: source, options, manifest, compiler, system."""
     asked = subprocess.run([os.environ.get("CC", "gcc"), "--version"], capture_output=True, text=True, check=False)
     libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else ""
-    facts: list[object] = [VERSION, options, _MANIFEST.read_text(), asked.stdout, platform.machine(), libc]
+    facts: list[object] = [VERSION, options, _FOR_SPEED, _MANIFEST.read_text(), asked.stdout, platform.machine(), libc]
     if os.environ.get("MICROPYTHON_DIR"):
         facts.append(_state(tree))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
@@ -115,6 +118,7 @@ def _build(tree: Path, options: list[str], folder: Path, place: Path) -> None:
     (library / "README.md").touch()
     # A make of ours must not hand its own flags (or BUILD=...) down to MicroPython's.
     env = dict.fromkeys(("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES"), "")
+    env |= _FOR_SPEED
     command = [*make, "-C", tree / "mpy-cross", f"BUILD={cross.parent}", "CFLAGS_EXTRA=-Wno-error"]
     run(command, "micropython.log", "building mpy-cross", env=env)
     paths = [f"BUILD={folder / 'unix'}", f"FROZEN_MANIFEST={_MANIFEST}", f"MPY_LIB_DIR={library}"]

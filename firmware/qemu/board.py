@@ -52,17 +52,19 @@ class Board:
     name    VIRT_RV32 (runs the rv32imc code of an ESP32-C3) or MPS2_AN385 (Cortex-M3)
     disk    file that holds the machine's memory, the disk in it: the same one again starts where the power was cut
     icount  True: the clock counts instructions, one a nanosecond
+    preexec what the emulator's process calls before it becomes one
     heap_bytes  a heap of another size than that of a board with a radio
     whole   True: a firmware with native modules, core and node in it
     profile  "esp32" or "esp32c3": with that chip's memory and a radio; this computer's 127.0.0.1 is HOST there
     """
 
     def __init__(self, name="VIRT_RV32", disk=None, icount=False, heap_bytes=port.HEAP_BYTES, whole=False,
-                 profile=None):
+                 profile=None, preexec=None):
         self.name = name
         self.heap_bytes = heap_bytes
         self.whole = whole
         self.profile = profile
+        self._preexec = preexec
         self.port = None
         self._icount = icount
         self._folder = None if disk else tempfile.mkdtemp(prefix="sealcast-board-")
@@ -95,7 +97,8 @@ class Board:
             command += ["-S"]
         # The machine has no memory of what was on the disk unless the file is there: QEMU makes it.
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                         stderr=subprocess.STDOUT, pass_fds=[theirs.fileno()])
+                                         stderr=subprocess.STDOUT, pass_fds=[theirs.fileno()],
+                                         preexec_fn=self._preexec)
         theirs.close()
         self._qmp = ours.makefile("rwb", buffering=0)
         ours.close()

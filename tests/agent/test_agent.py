@@ -97,7 +97,7 @@ def test_two_programs_and_a_chat_share_one_member(users, at_home):
         for text in ("from one", "from two", theirs[-1]):
             chat.wait_for(text)
         chat.type("/leave")
-        assert chat.process.wait(60) == 0
+        assert chat.ends(60) == 0
     ours = {"from one", "from two", "from chat"}
     for got, own in ((one, "from one"), (two, "from two")):
         assert sorted(got) == sorted([("ben", t) for t in theirs] + [("anna", t) for t in ours - {own}])
@@ -191,7 +191,7 @@ def test_a_killed_agent_leaves_nothing_in_the_way(users):
     anna, _ = users
     with anna.agent() as agent, anna.listen() as annas:
         agent.stop(signal.SIGKILL)
-        assert annas.process.wait(60) == 1
+        assert annas.ends(60) == 1
         assert "the agent has ended" in annas.lines_at_end()[-1]
     assert (state(anna) / "socket").exists()
     anna.ok("send", "g", "--mode", "note", "alone")

@@ -77,7 +77,7 @@ def test_the_agent_runs_a_gateway(users, monkeypatch):
         second = gateway_process(anna)
         with anna.listen() as annas:
             anna.ok("channel", "forget", "g", "--yes")
-            assert annas.process.wait(60) == 1
+            assert annas.ends(60) == 1
             assert "changed or forgotten" in annas.lines_at_end()[-1]
         assert ended(second)
         assert anna.json("agent", "--status")["gateways"] == []

@@ -247,14 +247,14 @@ def test_a_parting_board_is_not_mourned(micropython, mosquitto, home):
 def test_bad_input_is_one_line_and_exit_code_2(mosquitto, arguments, says):
     broker = [] if "--broker" in arguments else ["--broker", f"127.0.0.1:{mosquitto.port}"]
     with sealcast("bridge", *arguments, *broker) as child:
-        assert child.process.wait(60) == 2
+        assert child.ends(60) == 2
         lines = child.lines_at_end()
         assert len(lines) == 1 and lines[0].startswith("sealcast: ") and says in lines[0], lines
 
 
 def test_a_broker_that_is_not_there_is_told_at_once():
     with sealcast("bridge", "--port", "a", "--broker", f"127.0.0.1:{free_port()}") as child:
-        assert child.process.wait(60) == 2
+        assert child.ends(60) == 2
         assert "nothing listens there; start one with: sealcast broker" in child.lines_at_end()[0]
 
 

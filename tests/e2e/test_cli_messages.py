@@ -63,7 +63,7 @@ def test_a_late_listener_reads_the_history_in_order(users):
     anna, ben = users
     ben.ok("send", "g", "-", stdin="one\n\ntwo\nthree\n")
     with anna.start("listen", "g", "--json", "--count", "3") as listening:
-        assert listening.process.wait(120) == 0
+        assert listening.ends(120) == 0
     got = messages(listening.lines_at_end())
     assert [(m["text"], m["secrecy"], m["historic"]) for m in got] == [
         (t, "note", True) for t in ("one", "two", "three")
@@ -215,10 +215,10 @@ def test_chat_through_pipes(users):
         b.type("/nonsense")
         b.type("/rekey")
         b.type("/leave")
-        assert b.process.wait(60) == 0
+        assert b.ends(60) == 0
         a.wait_for("* ben left")
         a.process.stdin.close()  # the end of the input is a goodbye as well
-        assert a.process.wait(60) == 0
+        assert a.ends(60) == 0
     assert not [line for line in a.lines + b.lines if "Traceback" in line]
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from host_support import Child, environment
+from sealcast_host.demo.board import missing
 from sealcast_host.demo.browser import chromium
 
 KEYS = {
@@ -37,6 +38,10 @@ def children(folder):
     return out
 
 
+def emulates(pid):
+    return b"qemu-system" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def ended(pid):
     """Has it ended within the deadline?"""
     try:
@@ -51,7 +56,7 @@ def ended(pid):
 
 def test_the_demo_keeps_its_promises(micropython, tmp_path):
     with demo(micropython, tmp_path / "demo.json") as running:
-        code = running.process.wait(280)
+        code = running.ends(280)
         lines = running.lines_at_end()
     assert code == 0, "\n".join(lines[-4:])
     counts = json.loads((tmp_path / "demo.json").read_text())
@@ -87,6 +92,9 @@ def test_a_demo_that_is_ended_early_fails_and_leaves_nothing_running(micropython
         path = tmp_path / f"{signum}.json"
         with demo(micropython, path) as running:
             running.wait_for("nodes started")
+            if signum == signal.SIGKILL and not missing():
+                running.wait_for("valve-board started")
+                assert any(map(emulates, children(tmp_path)))
             code = running.stop(signum)
             if signum != signal.SIGKILL:  # after that it is the kernel that ends the nodes with their parent
                 assert (code, running.lines[-1]) == (1, "demo: FAILED interrupted")

@@ -76,7 +76,7 @@ def test_the_end_of_its_reader_ends_it(home):
     with home.shell(line) as gate:
         gate.wait_for("connected")
         assert home.run("send", "g", "again", "--uid", "early", "--mode", "note").returncode == 0
-        assert gate.process.wait(60) == 0
+        assert gate.ends(60) == 0
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,14 @@ class Child:
         """Send the signal (None: it ends by itself) and wait for the end; the exit code."""
         if signum is not None:
             self.process.send_signal(signum)
-        code = self.process.wait(DEADLINE_S)
+        return self.ends()
+
+    def ends(self, seconds: float = DEADLINE_S) -> int:
+        """Wait for it -> the exit code."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it still runs after {seconds} s, and said at last {self.lines[-20:]}") from None
         self._reader.join(DEADLINE_S)
         return code
 

@@ -3,8 +3,9 @@
 amqtt (0.12) acknowledges a message before it has retained it, forgets acknowledged messages when their sender hangs up,
 never notices a client that vanished (so its last will is never sent), reads packets of any length, lets a stranger end
 the session of a member whose client id it knows, and greets each client with the retained messages that others asked
-for. It also leaves the first of two connections with one client id open and deaf, and keeps the brackets of IPv6
-addresses. The subclasses here mend all that, and keep retained messages on disk.
+for. It also leaves the first of two connections with one client id open and deaf, keeps the brackets of IPv6 addresses,
+and formats all subscriptions for a log line that nobody sees. The subclasses here mend all that, and keep retained
+messages on disk.
 
 The broker is not trusted with anything: all it carries is sealed. Its user name and password only keep strangers from
 filling it.
@@ -107,6 +108,13 @@ class _Handler(BrokerProtocolHandler):
         self._closing = asyncio.ensure_future(self.handle_connection_closed())
 
 
+class _Subscriptions(dict[str, list[tuple[Session, int]]]):
+    """amqtt formats them all, with all sessions, for a log line at each SUBSCRIBE."""
+
+    def __repr__(self) -> str:
+        return f"{len(self)} filters"
+
+
 class EmbeddedBroker(Broker):
     """amqtt's broker with the mends listed at the top of this file."""
 
@@ -119,6 +127,7 @@ class EmbeddedBroker(Broker):
         self._credentials = credentials
         self._store = store
         self._tap = tap
+        self._subscriptions = _Subscriptions()
         self._stopping = False
         self._senders: set[asyncio.Task[None]] = set()
 

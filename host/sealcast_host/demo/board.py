@@ -16,7 +16,7 @@ from sealcast.run import slots
 from sealcast_host.boards import bundle, romfs
 from sealcast_host.boards.provision import completed
 from sealcast_host.bridge.ports import Bridge, maker
-from sealcast_host.demo.members import Member
+from sealcast_host.demo.members import Member, die_with_parent
 from sealcast_host.member import channels
 from sealcast_host.waiting import STEP_S, Watch
 
@@ -75,7 +75,10 @@ class BoardMember(Member):
         del settings["broker"]
         # The board has no randomness of its own: it lives on this seed (PROTOCOL.md sections 5 and 12).
         key = slots.key_for(suite, identity, settings["channel"].encode(), self.uid.encode())
-        self._board = emulated.Board(NAME, disk=str(self._folder / "memory"), heap_bytes=emulated.port.C3_HEAP_BYTES)
+        disk = str(self._folder / "memory")
+        self._board = emulated.Board(
+            NAME, disk=disk, heap_bytes=emulated.port.C3_HEAP_BYTES, preexec=die_with_parent
+        )
         self._board.start()
         self._board.write_rom(romfs.image({path: data for path, data in files.items() if path.startswith("/lib/")}))
         self._board.put("/sealcast.json", completed(suite, settings).encode())

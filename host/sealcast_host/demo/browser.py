@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from sealcast_host.demo.members import die_with_parent
+
 LONGEST_TEMPORARY = 44  # bytes of a folder below which Chromium puts a socket of its own: its path may have 107
 STEP_S = 120.0  # a busy machine starts a browser slowly
 _FLAGS = (
@@ -125,7 +127,7 @@ async def _begin(program: str, folder: str) -> tuple[asyncio.subprocess.Process,
     process = await asyncio.create_subprocess_exec(
         program, *_FLAGS, f"--user-data-dir={folder}/profile", "about:blank",
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        env=os.environ | {"TMPDIR": folder},
+        env=os.environ | {"TMPDIR": folder}, preexec_fn=die_with_parent,
     )  # fmt: skip
     try:
         assert process.stderr is not None

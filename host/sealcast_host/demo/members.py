@@ -144,7 +144,7 @@ class NodeMember(Member):
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=node_environment(),
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         self._reader = asyncio.create_task(self._read())
 
@@ -207,12 +207,12 @@ async def has_native_crypto(micropython: Path) -> bool:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         env=node_environment(),
-        preexec_fn=_die_with_parent,
+        preexec_fn=die_with_parent,
     )
     return await process.wait() == 0
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Runs in the child: end with the demo, even when that is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
