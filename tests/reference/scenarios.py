@@ -1,7 +1,7 @@
 """The cross-check: whole runs of the core that the reference must
 verify and foretell, and the reference among real Channels.
 
-`SCENARIOS` is used by test_cross_check.py, and by test_mutations.py, which runs them on spoiled copies of the core: as
+`SCENARIOS` is used by test_cross_check.py, and by test_mutations.py, which runs them on mutants of the core: as
 a program this takes the folder that holds the core's package and names of scenarios, and ends with 0 only if they pass.
 """
 
