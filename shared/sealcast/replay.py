@@ -15,11 +15,7 @@ def replay(ch, form, key, data):
     if data and not key:
         raise Reject("format")
     for batch in batches(ch.me.suite, key, data):
-        r = Reader(batch)
-        while r.pos < len(batch):
-            record = Reader(r.lv())
-            _again(ch, form, record.uint(1), record)
-            record.end()
+        again(ch, form, batch)
 
 
 def batches(suite, key, data):
@@ -44,6 +40,15 @@ def batches(suite, key, data):
             break
         out.append(batch)
     return out
+
+
+def again(ch, form, batch):
+    """One batch, opened."""
+    r = Reader(batch)
+    while r.pos < len(batch):
+        record = Reader(r.lv())
+        _again(ch, form, record.uint(1), record)
+        record.end()
 
 
 def _again(ch, form, kind, r):

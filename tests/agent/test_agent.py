@@ -316,7 +316,7 @@ def test_no_agent_and_wrong_ones(users, at_home, monkeypatch):
         try:
             with pytest.raises(NoAgent):
                 await attach("g")
-            done = await asyncio.to_thread(anna.run, "send", "g", "--timeout", "1", "busy")
+            done = await asyncio.to_thread(anna.run, "send", "g", "--timeout", "10", "busy")
             assert done.returncode == 2 and "another process" in done.stderr and "sealcast agent" in done.stderr
         finally:
             await ch.close()

@@ -11,7 +11,7 @@ import pytest
 from sealcast.channel import Channel
 from sealcast.compat import hexlify
 from sealcast.crypto.keys import ZERO
-from sealcast.effects import APPEND, CONNECT, EVENT, MESSAGE, PUBLISH, STORE
+from sealcast.effects import APPEND, CONNECT, EVENT, FORMAT, MESSAGE, PUBLISH, STORE
 from sealcast.errors import Reject
 from sealcast.journal import HEAD
 from sealcast.rare import load
@@ -136,6 +136,7 @@ class Held:
         self.kept = None  # and what of them is in what was stored
         self.blob = b""  # the last snapshot, or what was appended last
         self.whole = b""  # the last snapshot and all that was appended since; None: something was changed by hand since
+        self.restarted = None  # what a restart made of it, once something was appended
         self.sought = 0  # so many of `gone` were looked for in it
         self.erased = 0  # and so many are in no snapshot
         self.refusal = False
@@ -223,7 +224,9 @@ class Held:
         if not self.ch.me.joined:  # a session that nobody has heard of is not stored
             held, numbers = held - {self.ch.me.session and self.ch.me.session.seed}, (None, *numbers[1:])
         self.kept = held, numbers
-        if appended and self.whole and self.ch.me.joined and self._read_back() != (held, numbers, self.stored[2]):
+        if not (appended and self.whole and self.ch.me.joined):
+            self.restarted = None
+        elif self._read_back(blob) != (held, numbers, self.stored[2]):
             raise RuleBroken("what was appended is not what is read back")
         self.search(self.erased if appended else self.sought)
         self.sought = len(self.gone)
@@ -233,9 +236,14 @@ class Held:
         if a and any(bytes(part) in blob for part in (a.y, a.A, a.ISK) if part and any(part)):
             raise RuleBroken("a secret of a handshake is stored")
 
-    def _read_back(self):
-        """What a restart would find."""
-        ch = Channel(self.ch.me.suite, self.ch.me.config, self.whole, lambda n: bytes(n))
+    def _read_back(self, batch):
+        """What a restart would find, batch being the last that was appended: it goes through what is stored but once,
+        and then takes a batch at a time."""
+        if self.restarted:
+            load("replay").again(self.restarted, FORMAT, batch)
+        else:
+            self.restarted = Channel(self.ch.me.suite, self.ch.me.config, self.whole, lambda n: bytes(n))
+        ch = self.restarted
         held, numbers = _set(*pieces(ch)), counted(ch)[0]
         return held, numbers, covered(ch, held, numbers)[2]
 
