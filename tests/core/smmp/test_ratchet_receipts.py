@@ -5,7 +5,7 @@ from sealcast.smmp.group import static
 from sealcast.wire import RECEIPT, header
 from sealcast.zpinc.receipts import pair_item
 
-HEAP = "heapsize=400k"
+HEAP = "heapsize=500k"
 
 
 class Told(Room):

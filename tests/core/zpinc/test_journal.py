@@ -13,7 +13,7 @@ from sealcast.rare import load
 from sealcast.wire import lv, u32
 from solo import Peer, Solo, agree, config, hardware, suite, talk
 
-HEAP = "heapsize=500k"
+HEAP = "heapsize=600k"
 
 
 def talking():

@@ -5,7 +5,7 @@
 from room import Room
 from sealcast.zpinc import joins
 
-HEAP = "heapsize=300k"
+HEAP = "heapsize=400k"
 SEED = b"\x01" + b"\x07" * 32  # the state of a board that was provisioned and never started
 
 

@@ -8,7 +8,7 @@ from sealcast.channel import Channel
 from sealcast.wire import HANDSHAKE
 from solo import Peer, Solo, agree, config, nothing, suite
 
-HEAP = "heapsize=300k"  # two lives, and what all they heard
+HEAP = "heapsize=400k"  # two lives, and what all they heard
 SEED = b"\x01" + b"\x07" * 32  # the state of a board that was provisioned and never started
 
 

@@ -15,9 +15,9 @@ def main(module, name=None):
             print("test", n)
         return
     gc.collect()
-    # Long before the heap is full, as a node does: a full heap is a fragmented one. More often than at an eighth of it
-    # is two thirds of a long test's time.
-    gc.threshold((gc.mem_alloc() + gc.mem_free()) // 8)
+    # Long before the heap is full, as a node does: a full heap is a fragmented one. 16 KB in most tests; as often in a
+    # heap of 700 KB would be two thirds of a long test's time.
+    gc.threshold((gc.mem_alloc() + gc.mem_free()) // 13)
     print("heap", gc.mem_alloc(), gc.mem_free())
     getattr(tests, name)()
     print("ok", name)
