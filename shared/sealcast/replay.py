@@ -15,7 +15,11 @@ def replay(ch, form, key, data):
     if data and not key:
         raise Reject("format")
     for batch in batches(ch.me.suite, key, data):
-        again(ch, form, batch)
+        r = Reader(batch)
+        while r.pos < len(batch):
+            record = Reader(r.lv())
+            _again(ch, form, record.uint(1), record)
+            record.end()
 
 
 def batches(suite, key, data):
@@ -40,15 +44,6 @@ def batches(suite, key, data):
             break
         out.append(batch)
     return out
-
-
-def again(ch, form, batch):
-    """One batch, opened."""
-    r = Reader(batch)
-    while r.pos < len(batch):
-        record = Reader(r.lv())
-        _again(ch, form, record.uint(1), record)
-        record.end()
 
 
 def _again(ch, form, kind, r):
