@@ -46,6 +46,11 @@ def test_three_nodes_and_a_host_over_mosquitto(micropython, mosquitto, tmp_path)
 
             await watch.until("all are awake", lambda: met(host) and met(visitor))
             return await RatchetAct(nodes, host, visitor, watch).run(told.append, need)
+        except Exception as e:
+            for m in members:
+                events = [(name, info) for name, info in m.events if name not in ("sent", "accepted")]
+                e.add_note(f"{m.uid} has {len(m.messages)} messages, and told at last {events[-40:]}")
+            raise
         finally:
             for node in nodes:
                 await node.kill()

@@ -139,7 +139,8 @@ class Search:
         self.deadline = None
         self.best = None  # the furthest position of those who are looking, too
         self.target = None  # where we are going
-        self.cause = self.claim = None  # of a doubt: tag of who says that we are elsewhere, and the position it names
+        # Of a doubt: tag of who says that we are elsewhere, the position it names; has another been with us since?
+        self.cause = self.claim = self.calmed = None
         self.held = []  # live frames that came meanwhile
         self.gone = -1  # the highest epoch of those that found no room
         self.question = None

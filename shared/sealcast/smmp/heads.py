@@ -99,6 +99,7 @@ def receive(me, members, group, frame, now, out):
     if group.entry and c.kind in (ASK, HEAD):
         need_search(group)
         _weigh(me, members, group, c, now, out)
+        moves = answer or _moves(group, c)  # it may have made us live
     if c.kind == ASK and group.phase in (LIVE, SYNC):
         _owe(me, members, group, c.nonce, now)
     elif c.kind == HEAD and group.state is not None:

@@ -36,8 +36,7 @@ def keep_live(me, members, group, frame, now, out):
 
 
 def judge(me, members, group, c, now, out):
-    """An answer has come. Another live member that is elsewhere too makes us move; one that is where we are calms us
-    soon.
+    """An answer has come: another live member that is elsewhere, too, makes us move, one that is with us calms us soon.
     """
     heads, s = load("smmp.heads"), group.search
     heads.hear(group, c)
@@ -46,15 +45,14 @@ def judge(me, members, group, c, now, out):
     if [p for p in told if heads.elsewhere(group, p)] or not told and not others:  # nobody could contradict the cause
         _leave(me, members, group, now, out)
     elif [p for p in told if group.passed(p)]:
+        s.calmed = True  # when the time is over the group may be far from there
         s.deadline = min(s.deadline or now + CALM_MS, now + CALM_MS)
 
 
 def settle(me, members, group, _, now, out):
     """The time for answers is over."""
     heads, sync, s = load("smmp.heads"), load("smmp.sync"), group.search
-    if s.claim and group.passed(s.claim):
-        s.clear(sync.CALM)  # the frame was on its way
-    elif [p for p in heads.said_by(group, s.cause) if group.passed(p)]:
+    if s.calmed or s.claim and group.passed(s.claim):  # or the frame was on its way
         if s.cause and s.claim[0] > group.state.epoch:
             heads.refuse(group, s.cause)  # another head of our epoch may be what it said long ago, repeated by somebody
         s.clear(sync.CALM)

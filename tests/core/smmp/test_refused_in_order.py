@@ -9,7 +9,7 @@ from sealcast import rare
 from sealcast.errors import Reject
 from sealcast.smmp import heads, order, sync
 from sealcast.smmp import ratchet as smmp
-from sealcast.smmp.group import LIVE, SLOTS, SYNC, statics
+from sealcast.smmp.group import LIVE, SLOTS, SYNC, Entry, statics
 from sealcast.smmp.heads import ASK, HEAD, NEED
 from sealcast.smmp.outgoing import wrapped
 from sealcast.wire import AGREEMENT, MAX_FRAME, header, u32
@@ -125,6 +125,39 @@ def test_a_false_proof_moves_nobody_who_doubts():
     assert ann.group.search.stage == sync.DOUBT
     room.advance(9000)
     assert same(room, "ann", "bob", "cem") and ann.group.state is st
+
+
+def test_who_was_calmed_stays_live_however_fast_the_group_goes_on():
+    """What calmed ann is long past when the time for answers is over; so is what could show that it was right."""
+    room, ann, bob = doubting()
+    room.advance(600)  # all have answered
+    assert ann.group.search.stage == sync.DOUBT and len(ann.group.search.told) == 2
+    before = ann.group.state.epoch
+    for _ in range(20):
+        room.run("cem", room.members["cem"].send(b"on and on", "ratchet", room.now, 0))
+        room.pump()
+    assert ann.group.state.epoch == before + 20 and before not in ann.group.recent
+    for _ in range(200):
+        room.advance(50)
+        assert ann.group.phase == LIVE
+    assert ann.group.search.stage == sync.CALM and same(room, "ann", "bob", "cem")
+
+
+def test_nobody_doubts_what_has_just_made_it_live():
+    """Who was taken in on one's word, and asks, hears another tell a third that it is so."""
+    room = three()
+    bob = room.members["bob"]
+    topic, st, g = bob.me.topics.make(bob.group.name, "g"), bob.group.state, bob.group
+    g.entry = Entry(room.members["ann"].me.tag, st.epoch, None)
+    sync.start(bob.me, bob.others, g, True, room.now, bob.out)
+    for uid, nonce in (("ann", g.search.nonces[-1]), ("cem", bytes(16))):
+        assert g.phase == SYNC
+        ch = room.members[uid]
+        told = control_of(ch, HEAD, nonce + b"\x01" + u32(st.epoch) + st.head)
+        room.run("bob", bob.receive(topic, wrapped(ch.me, ch.group, told), room.now))
+    assert g.phase == LIVE and g.search.stage == sync.CALM
+    room.advance(9000)
+    assert same(room, "ann", "bob", "cem")
 
 
 def test_what_a_slot_holds_of_another_time():
