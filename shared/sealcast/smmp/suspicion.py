@@ -36,8 +36,7 @@ def keep_live(me, members, group, frame, now, out):
 
 
 def judge(me, members, group, c, now, out):
-    """An answer has come: another live member that is elsewhere, too, makes us move, one that is with us calms us soon.
-    """
+    """An answer has come: another live member elsewhere, too, makes us move, one that is with us calms us soon."""
     heads, s = load("smmp.heads"), group.search
     heads.hear(group, c)
     told = heads.said_by(group, s.cause)
