@@ -9,12 +9,10 @@ from .wire import NOTE, TAG, Reader
 from .zpinc.notes import Window, frame_digest
 
 
-def replay(ch, form, key, data):
-    """data: the journal, which may have a torn end; form, key: the snapshot's.
-    Raises Reject, ValueError or LookupError: this is no journal of that state."""
-    if data and not key:
-        raise Reject("format")
-    for batch in batches(ch.me.suite, key, data):
+def replay(ch, form, opened):
+    """opened: batches of the journal; form: the snapshot's.
+    Raises Reject, ValueError or LookupError: they are of no journal of that state."""
+    for batch in opened:
         r = Reader(batch)
         while r.pos < len(batch):
             record = Reader(r.lv())
@@ -23,9 +21,10 @@ def replay(ch, form, key, data):
 
 
 def batches(suite, key, data):
-    """The whole batches of a journal, opened, as a list. Raises Reject for a fault that no power cut makes."""
+    """The whole batches of a journal, which may have a torn end, opened, as a list; key: the snapshot's.
+    Raises Reject for a fault that no power cut makes."""
     out, at = [], 0
-    if len(data) > MOST:
+    if not key or len(data) > MOST:
         raise Reject("format")
     while at + HEAD <= len(data):
         head, box = data[at : at + HEAD], data[at + HEAD :]

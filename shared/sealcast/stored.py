@@ -61,7 +61,8 @@ def _unpack(ch, r):
         ch.out.inbox.append(unpack_message(r))
     ch.ratchet.unpack(me, others, ch.group, r.take(r.uint(4)) if form > 3 else r.rest())
     if r.pos < len(r.data):
-        load("replay").replay(ch, form, key, r.rest())
+        journal = load("replay")
+        journal.replay(ch, form, journal.batches(me.suite, key, r.rest()))
     if elsewhere:
         # The settings give a key that our state knows nothing of: begin there. Only whom we have pinned is taken along.
         revocation = load("zpinc.revocation")

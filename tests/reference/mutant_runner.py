@@ -25,8 +25,8 @@ AT_ONCE = 2
 class Changed:
     """Finds the modules that a mutant changes before the core's own are looked for."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | str) -> None:
+        self._folder = Path(folder)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         file = self._folder.joinpath(*name.split(".")).with_suffix(".py")

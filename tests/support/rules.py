@@ -17,7 +17,7 @@ from sealcast.journal import HEAD
 from sealcast.rare import load
 from sealcast.smmp.group import AHEAD
 from sealcast.smmp.packages import BELIEVED
-from sealcast.wire import AGREEMENT, Reader
+from sealcast.wire import AGREEMENT
 
 OUTWARD = (PUBLISH, MESSAGE, CONNECT)
 CALLS = ("start", "connecting", "connected", "disconnected", "acked", "receive", "tick", "send", "change_group",
@@ -240,11 +240,7 @@ class Held:
         """What a restart would find, batch being the last that was appended: it goes through what is stored but once,
         and then takes a batch at a time."""
         if self.restarted:
-            records = Reader(batch)
-            while records.pos < len(batch):
-                record = Reader(records.lv())
-                load("replay")._again(self.restarted, FORMAT, record.uint(1), record)
-                record.end()
+            load("replay").replay(self.restarted, FORMAT, [batch])
         else:
             self.restarted = Channel(self.ch.me.suite, self.ch.me.config, self.whole, lambda n: bytes(n))
         ch = self.restarted

@@ -140,10 +140,7 @@ def test_a_record_that_says_nothing_is_refused():
     )  # fmt: skip
     for record in wrong:
         raises(BadState, read, record)
-    one = Journal()
-    one.room, one.key = MOST, bytes(32)
-    batch = one.seal(suite, [b"\x09"])
-    assert raises(Reject, load("replay").replay, solo.ch, FORMAT, one.key, batch).reason == "format"
+    assert raises(Reject, load("replay").replay, solo.ch, FORMAT, [lv(b"\x09")]).reason == "format"
     assert read(chain).epochs.current.chains[0] == [bytes(32), 9]
     assert read(bytes((WINDOW,)) + bytes(29)).epochs.current.chains == e.chains  # of whom the roster names another now
     assert not read(bytes((TAKEN, 0))).out.inbox
@@ -208,7 +205,7 @@ def test_without_room_every_change_is_a_snapshot():
     assert [e[0] for e in effects if e[0] in (STORE, APPEND)] == [STORE] and solo.ch.journal.key == b""
     assert known(again(solo))[0] == known(solo.ch)[0]
     raises(BadState, again, solo, solo.blob + header(16) + bytes(16))
-    assert raises(Reject, load("replay").replay, solo.ch, FORMAT, b"", header(16) + bytes(16)).reason == "format"
+    assert raises(Reject, load("replay").batches, suite, b"", header(16) + bytes(16)).reason == "format"
 
 
 def flat(known):
