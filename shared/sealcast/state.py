@@ -71,7 +71,8 @@ def pack_epoch(out, e, ahead):
     parts = [b"\x01", e.hid, e.hk, pack(">IB", e.messages, len(e.parties))]
     for i in range(len(e.parties)):
         tag, sid, uid = e.parties[i]
-        parts += [tag, sid, lv(uid.encode()), chain_fields(e, i, ahead)]
+        name = uid.encode()
+        parts += [tag, sid, len(name).to_bytes(2, "big"), name, chain_fields(e, i, ahead)]
     parts.append(bytes((len(e.skipped),)))
     out.append(b"".join(parts))
     some = []

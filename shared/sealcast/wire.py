@@ -185,8 +185,8 @@ class Topics:
         if end < 0 or stream not in STREAMS or not stream:  # "" is in STREAMS, too
             raise Reject("topic")
         if stream in RETAINED_SLOTS:
-            number = slot[1:]
-            if not number.encode().isdigit() or len(number) > 3 or slot != "/" + str(int(number)):
+            number = slot[1:].encode()
+            if slot[:1] != "/" or not number.isdigit() or len(number) > (3 if number[0] > 48 else 1):
                 raise Reject("topic")
         elif slot:
             raise Reject("topic")

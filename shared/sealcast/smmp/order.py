@@ -14,7 +14,7 @@ from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
 from . import outgoing, private, ratchet
 from .group import AHEAD, CALM, LIVE, NONE, PHASE, REJOIN, SLOTS, STEP_MS, SYNC, Group, Undo, own_tag, static, statics
-from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, REFRESH, publish, wrapped
+from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, REFRESH, mark, publish, wrapped
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
 RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
@@ -215,7 +215,7 @@ def receive(me, members, group, stream, payload, now, out):
     calm = stream == "e" and group.search.stage == CALM
     if calm and group.recent.get(frame_epoch(frame), (None,))[0] == frame:
         raise Reject("duplicate")  # the slot of what came live
-    if not group.outgoing.own(frame) and not me.suite.equal(payload, wrapped(me, group, frame)):
+    if not group.outgoing.own(frame) and not me.suite.equal(payload[-TAG:], mark(me, group, frame)):
         raise Reject("forged")
     if kind == CONTROL:
         need("smmp.heads")

@@ -42,11 +42,15 @@ def text_at(m):
     return at if right and len(m) >= at else None
 
 
-def wrapped(me, group, frame):
+def mark(me, group, frame):
     """All that is the group's carries a tag under the channel's key: what outsiders make is dropped before it means
     anything.
     """
-    return frame + derive(me.suite, me.keys.msgkey, b"sc/gm", group.id, frame)[:TAG]
+    return derive(me.suite, me.keys.msgkey, b"sc/gm", group.id, frame)[:TAG]
+
+
+def wrapped(me, group, frame):
+    return frame + mark(me, group, frame)
 
 
 def publish(me, group, frame, slot, out):

@@ -67,19 +67,11 @@ class State:
     """
 
     def __init__(self, group, tags, R, index, r, epoch, head, RK, HK, NHK, mk, v, digest):
-        self.group = group
         self.tags = tags if isinstance(tags, Column) else Column(tags, TAG)
         self.R = R if isinstance(R, Column) else Column(R, 32)
-        self.index = index
-        self.r = r
-        self.epoch = epoch
-        self.head = head
-        self.RK = RK
-        self.HK = HK
-        self.NHK = NHK
-        self.mk = mk
-        self.v = v
-        self.digest = digest
+        self.group, self.index, self.r = group, index, r
+        self.epoch, self.head, self.digest = epoch, head, digest
+        self.RK, self.HK, self.NHK, self.mk, self.v = RK, HK, NHK, mk, v
 
     @property
     def N(self):
