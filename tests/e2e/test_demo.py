@@ -56,7 +56,7 @@ def ended(pid):
 
 def test_the_demo_keeps_its_promises(micropython, tmp_path):
     with demo(micropython, tmp_path / "demo.json") as running:
-        code = running.ends(280)
+        code = running.ends(560)
         lines = running.lines_at_end()
     assert code == 0, "\n".join(lines[-4:])
     counts = json.loads((tmp_path / "demo.json").read_text())
@@ -108,7 +108,7 @@ def test_a_demo_without_a_working_micropython_says_what_failed(tmp_path):
     broken.chmod(0o755)
     env = environment(MICROPYTHON=str(broken), TMPDIR=str(tmp_path))
     argv = [sys.executable, "-m", "sealcast_host.demo", "--json", str(tmp_path / "demo.json")]
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=280)
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=560)
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("demo: FAILED ")
     assert "Traceback" not in done.stderr + done.stdout

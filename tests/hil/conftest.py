@@ -145,7 +145,7 @@ class _Run(subprocess.Popen):
         super().__init__(argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env, cwd=folder)
 
     def communicate_with(self, text):
-        out, err = self.communicate(text, timeout=300)
+        out, err = self.communicate(text, timeout=570)
         return subprocess.CompletedProcess(self.args, self.returncode, out, err)
 
 
