@@ -13,7 +13,7 @@ changes the records and writes to `out`; what one half has to tell another goes 
 from . import rare, sending
 from .compat import const, due
 from .crypto.rng import Rng
-from .effects import APPEND, CONNECT, DISCONNECT, MESSAGE, RECONNECT, STORE, WAKE, Out
+from .effects import APPEND, CONNECT, DISCONNECT, RECONNECT, STORE, WAKE, Out
 from .errors import Reject, TooLong
 from .journal import Journal
 from .rare import load, need
@@ -72,9 +72,7 @@ class Channel:
         """Once, before anything else: the new seed is stored before it is used; interrupted deliveries are repeated."""
         self.out.dirty = True
         agreed.resume(self.epochs, now)
-        for m in self.out.inbox:
-            m.again = True
-            self.out.effects.append((MESSAGE, m))
+        self.out.deliver_again()
         return self._finish(now)
 
     def connecting(self, now):
@@ -103,6 +101,8 @@ class Channel:
 
     def receive(self, topic, payload, now):
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
+        if payload and "/e/" in topic and self.group.again(payload, now, self.out):
+            return []  # nothing else is as frequent
         uid = quiet = None
         try:
             if payload is None:

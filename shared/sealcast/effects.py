@@ -59,15 +59,10 @@ class Message:
     again = False  # may have been delivered before a power cut
 
     def __init__(self, sender, body, secrecy, origin, time, seq, historic, epoch, age=None):
-        self.sender = sender
-        self.body = body
-        self.secrecy = secrecy
-        self.origin = origin
+        self.sender, self.body, self.seq = sender, body, seq
+        self.secrecy, self.origin, self.historic, self.age = secrecy, origin, historic, age
         self.time = time  # the sender's clock, Unix seconds; 0 when it had none
-        self.seq = seq
-        self.historic = historic
         self.epoch = epoch  # hex, or None for a note
-        self.age = age
 
     def fields(self):
         """As stored: how old it is nobody knows by then."""
@@ -231,6 +226,12 @@ class Out:
             self.keep(message)
             self.record(delivered(message))
         self.effects.append((MESSAGE, message))
+
+    def deliver_again(self):
+        """After a start: a power cut may have come between."""
+        for m in self.inbox:
+            m.again = True
+            self.effects.append((MESSAGE, m))
 
     def keep(self, message):
         self.inbox.append(message)

@@ -15,6 +15,8 @@ class Group:
     def vouched(self, *_):
         return False
 
+    again = vouched
+
 
 def begin(me):
     return Group()

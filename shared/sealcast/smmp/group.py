@@ -13,7 +13,7 @@ from ..crypto.keys import dh, siv
 from ..crypto.signing import mac
 from ..errors import Reject
 from ..wire import TAG
-from .ratchet import MAX_EPOCH, RESYNC, frame_prev
+from .ratchet import MAX_EPOCH, RESYNC, frame_epoch, frame_prev
 
 # Phases of a group
 NONE = const(0)  # in no group
@@ -227,6 +227,13 @@ class Group:
         if epoch == self.state.epoch:
             return head == self.state.head
         return epoch in self.recent and frame_prev(self.recent[epoch][0]) == head
+
+    def again(self, payload, now, out):
+        """Is it what came live, now in its slot? Then there is no more to do. payload: any bytes."""
+        same = self.search.stage == CALM and self.recent.get(frame_epoch(payload), (None,))[0] == payload[:-TAG]
+        if same:
+            out.complain("duplicate", None, now)
+        return same
 
     def vouch(self, me, members, tags, ad, said):
         """MACs, joined, by which those with these tags believe that we said this, and can show it to nobody."""

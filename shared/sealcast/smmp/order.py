@@ -213,8 +213,6 @@ def receive(me, members, group, stream, payload, now, out):
     if kind not in (AGREEMENT, RATCHET) and (kind != CONTROL or stream == "e"):
         raise Reject("kind")
     calm = stream == "e" and group.search.stage == CALM
-    if calm and group.recent.get(frame_epoch(frame), (None,))[0] == frame:
-        raise Reject("duplicate")  # the slot of what came live
     if not group.outgoing.own(frame) and not me.suite.equal(payload[-TAG:], mark(me, group, frame)):
         raise Reject("forged")
     if kind == CONTROL:

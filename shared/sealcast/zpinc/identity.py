@@ -45,13 +45,8 @@ class Join:
     sessions, joined: the sid's beginning (4) and the number of notes; data is what the member says of itself, UTF-8."""
 
     def __init__(self, lamport, sid, public, S, ring, data=b"", ended=b""):
-        self.lamport = lamport
-        self.sid = sid
-        self.public = public
-        self.S = S
-        self.ring = ring
-        self.ended = ended
-        self.data = data
+        self.lamport, self.sid, self.public, self.S = lamport, sid, public, S
+        self.ring, self.ended, self.data = ring, ended, data
 
     @property
     def order(self):
