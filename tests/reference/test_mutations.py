@@ -23,7 +23,7 @@ def run(folder, all_mutants):
     places = {}
     for n, mutant in enumerate(all_mutants):
         place = folder / str(n)
-        place.mkdir()
+        place.mkdir(parents=True)
         for name, text in mutant.changed.items():
             changed = place / "sealcast" / name
             changed.parent.mkdir(parents=True, exist_ok=True)
