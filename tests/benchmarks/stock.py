@@ -70,7 +70,6 @@ def missing():
 def measure(put):
     ratchet = _modules(put)
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_STATE_HOME"] = folder + "/state"
         found = {}
         for profile in PROFILES:
             asyncio.run(_profile(found.__setitem__, profile, Path(folder)))
@@ -138,6 +137,7 @@ async def _profile(put, profile, folder):
     for what, flash, settings in CASES:
         where = folder / (profile + what)
         where.mkdir()
+        os.environ["XDG_STATE_HOME"] = str(where / "state")  # else the hosts are still in the last one's group
         port = free_port()
         with start_broker("mosquitto", port, where), emulated.Board("VIRT_RV32", profile=profile) as board:
             chip_node.install(board, port, flash, True, keepalive=20, **settings)
