@@ -102,7 +102,7 @@ class Channel:
     def receive(self, topic, payload, now):
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         if payload and "/e/" in topic and self.group.again(payload, now, self.out):
-            return []  # nothing else is as frequent
+            return self._finish(now, ())  # nothing else is as frequent
         uid = quiet = None
         try:
             if payload is None:

@@ -230,7 +230,8 @@ class Group:
 
     def again(self, payload, now, out):
         """Is it what came live, now in its slot? Then there is no more to do. payload: any bytes."""
-        same = self.search.stage == CALM and self.recent.get(frame_epoch(payload), (None,))[0] == payload[:-TAG]
+        frame = self.recent.get(frame_epoch(payload), (None,))[0]
+        same = self.search.stage == CALM and frame == memoryview(payload)[:-TAG]
         if same:
             out.complain("duplicate", None, now)
         return same
