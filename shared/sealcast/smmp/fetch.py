@@ -10,7 +10,7 @@ from ..errors import Reject
 from ..rare import load
 from . import order, outgoing
 from .group import FORKED, NONE, REJOIN, REST, SLOTS, SYNC
-from .ratchet import State, authentic, frame_epoch, frame_hash, frame_prev
+from .ratchet import State, authentic, frame_epoch, frame_hash, frame_prev, open_frame
 
 AHEAD = const(4)  # asked for at a time
 CHASES = const(2)  # other frames of our last epoch that we look for, a round
@@ -38,11 +38,14 @@ def towards(me, group, target, out):
         s.upto = e + 1
 
 
-def shows(me, group, frame):
-    """Does what came early stand on this frame, which fits our state?"""
-    st, early = group.state, group.search.early.get(group.state.epoch + 1)
+def shows(me, members, group, mine):
+    """Did a member go on from our own frame, which fits our state? What came early says so."""
+    st, early, frame = group.state, group.search.early.get(group.state.epoch + 1), mine.frame
     fits = frame_epoch(frame) == st.epoch and frame_prev(frame) == st.head
-    return fits and early is not None and frame_prev(early) == frame_hash(me.suite, frame)
+    if not fits or early is None or frame_prev(early) != frame_hash(me.suite, frame):
+        return False
+    after = mine.after or open_frame(me.suite, st, order.statics(me, members, group), frame, mine.secret)[2]
+    return authentic(me.suite, early, after.v)
 
 
 # --- frames from the slots
@@ -91,9 +94,10 @@ def branch(me, members, group, frame, now, out):
 def chase(me, members, group, other, now, out):
     """Our last frame is not on the others' branch: look for the one that is, if we can still go back."""
     s = group.search
-    new = group.undo is not None and other not in s.chased and len(s.chased) < CHASES
-    s.chased.append(other)
+    new = other not in s.chased and len(s.chased) < CHASES
     if new:
+        s.chased.append(other)
+    if new and group.undo is not None:
         s.other = other
         look(me, group, group.state.epoch - 1, out)
         s.stage, s.deadline = load("smmp.sync").BACK, now + FETCH_MS
@@ -104,7 +108,10 @@ def chase(me, members, group, other, now, out):
 def back(me, members, group, frame, now, out):
     """The frame that the others have in our last one's place: back by one epoch, and on from there."""
     sync, s, u, left = load("smmp.sync"), group.search, group.undo, group.last
-    stands = u.outside is not None or frame_prev(frame) == u.state.head and authentic(me.suite, frame, u.state.v)
+    if u.outside is None:
+        stands = frame_prev(frame) == u.state.head and authentic(me.suite, frame, u.state.v)
+    else:  # we have no key to judge it: a member must have said that the group is there
+        stands = (group.state.epoch, s.other) in load("smmp.heads").said_by(group)
     s.stage = sync.ASKED
     s.again()
     if not stands:
@@ -183,7 +190,7 @@ def not_there(me, members, group, _, now, out):
 def _there_already(me, members, group, now, out):
     """Is the frame that we miss our own, or a live member content with what we have?"""
     heads, mine = load("smmp.heads"), group.outgoing.pending
-    if mine and shows(me, group, mine.frame):
+    if mine and shows(me, members, group, mine):
         # The group took our own frame, and the power went before we saw it, or wrote its slot
         take(me, members, group, mine.frame, now, out)
     elif heads.away(group) < 2 and [p for p in heads.named(group) if group.passed(p)]:
@@ -220,7 +227,7 @@ def _give_up(me, members, group, now, out):
         chased = s.chased[:1] and [b""]  # that there is another branch we remember
         sync.start(me, members, group, False, now, out)
         s.chased = chased
-    elif s.chased:
+    elif s.chased and not (group.undo and group.undo.outside is not None):  # who just came in has no branch
         fork(me, members, group, now, out)
     else:
         out.event("desync", {"epoch": group.state.epoch})

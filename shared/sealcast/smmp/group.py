@@ -204,6 +204,7 @@ class Group:
         self.last_by = None
         self.recent = {}  # epoch -> (frame, sender's tag): the last few; only `last` is stored
         self.heard = {}  # tag -> number of its last message that we had: none is delivered twice
+        self.untaken = None  # head at which we have asked about a frame that we could not take
         self.statics = {}  # pinned B of a member -> what our identities share
         self.packages = Packages()
         self.outgoing = Outgoing()

@@ -270,8 +270,9 @@ def live(me, members, group, frame, now, out):
     try:
         accept(me, members, group, frame, now, out)
     except Reject as e:
-        if e.reason != "bad_hmac":  # made by a member, and not for us: the others may have taken it
-            need_search(group)
+        if e.reason != "bad_hmac" and group.untaken != st.head:  # made by a member, and not for us:
+            need_search(group)  # the others may have taken it. Once a place: else its maker would stop the group
+            group.untaken = st.head
             sync = load("smmp.sync")
             sync.step(me, members, group, sync.UNTAKEN, None, now, out)
         raise

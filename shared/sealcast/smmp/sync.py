@@ -259,9 +259,11 @@ def _ask_later(s, now):
 def arrived(me, members, group, now, out):
     """We are where a live member is, or nobody is."""
     heads, s = load("smmp.heads"), group.search
-    if s.gone >= group.state.epoch:  # what is left of what we held may have lost to it
-        start(me, members, group, group.state.epoch > s.epoch, now, out)
+    if s.gone >= group.state.epoch > s.epoch:
+        start(me, members, group, True, now, out)
         return
+    # What is left of it may have lost to what found no room: anybody can see to that, so once was enough
+    s.held = [frame for frame in s.held if frame_epoch(frame) > s.gone]
     if heads.away(group) < 2:  # who alone is elsewhere is not believed any more
         for tag in s.told:
             if heads.elsewhere(group, s.told[tag]):

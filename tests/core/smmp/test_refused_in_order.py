@@ -251,17 +251,22 @@ def test_a_question_that_is_repeated_costs_nothing():
 
 
 def test_a_frame_whose_rival_found_no_room_is_not_taken():
-    """Of two frames for one epoch the first was let go while bob was looking: the second fits, and lost."""
-    room = three()
-    bob = room.members["bob"]
-    group, epoch = bob.group, bob.group.state.epoch
-    first, second = made_by(room, "ann"), made_by(room, "cem")
+    """Of two frames for one epoch the first was let go while bob was looking: the second fits, and lost. If bob has
+    come nearer meanwhile it asks again, else it goes live without it: anybody can flood what is held."""
+    for nearer in (True, False):
+        room = three()
+        bob = room.members["bob"]
+        group, epoch = bob.group, bob.group.state.epoch
+        first, second = made_by(room, "ann"), made_by(room, "cem")
+        sync.start(bob.me, bob.others, group, True, room.now, bob.out)
+        flood = [header(smmp.RATCHET, group.id, epoch + 1) + bytes((i,)) * 64 for i in range(31)]
+        for frame in [first, second] + flood:
+            heads.hold(group, frame)
+        assert first not in group.search.held and second in group.search.held
+        group.search.epoch -= nearer
+        sync.arrived(bob.me, bob.others, group, room.now, bob.out)
+        assert (group.phase, group.state.epoch) == (SYNC if nearer else LIVE, epoch)
     sync.start(bob.me, bob.others, group, True, room.now, bob.out)
-    for frame in [first, second] + [header(smmp.RATCHET, group.id, epoch + 1) + bytes((i,)) * 64 for i in range(31)]:
-        heads.hold(group, frame)
-    assert first not in group.search.held and second in group.search.held
-    sync.arrived(bob.me, bob.others, group, room.now, bob.out)
-    assert (group.phase, group.state.epoch) == (SYNC, epoch)  # it asks again
     group.search.held, group.search.gone = [second], epoch - 1
     sync.arrived(bob.me, bob.others, group, room.now, bob.out)
     assert (group.phase, group.state.epoch) == (LIVE, epoch + 1)  # nothing of this epoch is gone
