@@ -18,6 +18,19 @@ def heard(solo):
     return solo.ch.others.heard.named()
 
 
+def test_topics_under_what_is_no_name_are_refused():
+    """Whoever may publish needs no key for this, and the broker keeps it: one ended the member at each start."""
+    solo = online(Peer("anna").join())
+    for again in range(2):
+        for text in ("", "AAAA", "AAAAAAAA", "A" * 42 + "8A", "A" * 40, "A" * 128):
+            for stream in ("j/0", "n/0", "p", "h", "k/0", "k/2", "x", "a", "g", "s"):
+                solo.refuses(solo.ch.me.topics.prefix + text + "/" + stream, b"\x01\x01" + bytes(60), "topic")
+        if not again:
+            solo.run(solo.ch.disconnected(solo.now))
+            solo.run(solo.ch.connecting(solo.now))
+            solo.run(solo.ch.connected(solo.now))
+
+
 def test_old_joins_again():
     first, second = Peer("anna", 1, session=1), Peer("anna", 2, session=2)
     solo = online(first.join(), second.join())
