@@ -8,7 +8,7 @@ from ..crypto.keys import ZERO, dh, high_order
 from ..crypto.signing import NOTICE_LABEL, PACKAGE_LABEL, SIG, sign_as, verify_signed
 from ..errors import NoGroup, Reject
 from ..wire import JOIN, NONCE, NOTICE, PACKAGE, PRESENCE, Reader, header, lv, u32
-from .places import ANSWER_MS, Old, notice_topic
+from .places import ANSWER_MS, BY_HAND, Old, notice_topic
 
 MAX_PARTIES = const(31)
 MAX_OLD = const(4)
@@ -154,7 +154,8 @@ def pin(members, places, but=None):
 
 
 def settle(places, generation):
-    """Another place: its notice keys are yet to be made."""
+    """Another place: its notice keys are yet to be made, and its lists of approvals."""
+    places.pins = {uid: places.pins[uid] for uid in places.pins if uid[0] != BY_HAND}
     places.generation = generation
     places.k = None
     places.theirs = {}
