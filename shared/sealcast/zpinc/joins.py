@@ -236,6 +236,8 @@ def seek(me, reading, name, stream, frame, now, out):
         _, sid, counter, _ = me.keys.open(frame, PRESENCE, name[:16])
         if out.may_report("seek", now):
             out.subscribe(me.topics.everyone("j"))
+        if len(reading.missed) >= MAX_MISSED and sid not in reading.missed:  # what was asked for gives way
+            reading.missed = {old: True for old in reading.missed if reading.missed[old]}
         if counter != WILL and (sid in reading.missed or len(reading.missed) < MAX_MISSED):
             reading.missed[sid] = True
             if reading.ask_at is None:

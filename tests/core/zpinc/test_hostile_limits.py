@@ -1,10 +1,11 @@
 """The ends of number ranges and of what is remembered, pushed by others: nobody is stopped. PROTOCOL.md 6 to 10."""
 
 from sealcast.crypto.keys import derive
-from sealcast.wire import u32
+from sealcast.wire import HANDSHAKE, u32
 from sealcast.zpinc.conversation import MAX_SKIPPED, Epoch
-from sealcast.zpinc.epochs import STALE
+from sealcast.zpinc.epochs import ASK, STALE
 from sealcast.zpinc.joins import LAMPORT_MAX
+from sealcast.zpinc.notes import MAX_MISSED
 from sealcast.zpinc.rekey import BURST
 from solo import Peer, Solo, agree, suite, talk
 
@@ -71,6 +72,20 @@ def test_who_joins_at_the_last_counter_joins_all_the_same():
         watch.give(topic, frame)
         assert watch.ch.others.by_tag[solo.ch.me.tag].current.sid == current
     assert watch.ch.out.drops == {"stale": 3}
+
+
+def test_sessions_that_nobody_joins_do_not_keep_a_lost_join_from_being_asked_for():
+    """A stranger's presences name 32 sessions of which there is no join; bert's join is lost at the broker."""
+    eve, bert = Peer("eve"), Peer("bert", 9)
+    solo = online(eve.join())
+    for i in range(MAX_MISSED):
+        solo.give(*Peer("eve", 1, None, 100 + i).presence())
+    solo.later(12000)
+    solo.published = []
+    solo.give(*bert.presence())
+    solo.later(5000)
+    asked = [solo.ch.me.keys.open(f, HANDSHAKE, solo.ch.me.tag)[3] for t, f in solo.published if t[-2:] == "/h"]
+    assert asked == [bytes((ASK,)) + bert.session.sid] and len(solo.ch.reading.missed) == 1
 
 
 def test_proposals_of_a_stranger_cost_a_bounded_number_of_shares_and_writes():
