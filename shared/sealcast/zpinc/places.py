@@ -24,7 +24,7 @@ class Old:
         self.topic = notice_topic(self.keys, self.topics, channel)
         self.notice = notice
         self.waiting = waiting  # uids
-        self.answered = {}  # uid -> the frame that was answered last
+        self.answered = {}  # uid -> digest of the frame that was answered last
         self.answer_at = 0
 
 
