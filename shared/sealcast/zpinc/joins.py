@@ -205,6 +205,8 @@ def receive(me, members, reading, places, name, frame, online, now, out):
     elif member.name != name:
         raise Reject("name")
     if reading.first:
+        if [j for j, m in reading.joins if (j.order, j.public, m.tag) == (join.order, join.public, member.tag)]:
+            raise Reject("duplicate")
         if len(reading.joins) >= MAX_HELD_JOINS:
             raise Reject("full")
         reading.joins.append((join, member))  # they are admitted in Lamport order when all are there
