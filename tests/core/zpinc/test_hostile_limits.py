@@ -124,6 +124,26 @@ def test_one_party_cannot_make_us_forget_the_skipped_keys_of_another():
     assert (other, 0) in e.skipped and len(e.skipped) == MAX_SKIPPED
 
 
+def test_the_last_number_of_a_conversation_is_refused():
+    """A party that has come so far, 1,024 at a time: the state can always be stored, also what is said ahead."""
+    anna = Peer("anna")
+    for ahead in (0, 48):
+        solo = online(anna.join())
+        solo.ch.journal.ahead, solo.ch.out.prompt = ahead, bool(ahead)
+        solo.give(*anna.presence(conn=1 + ahead))
+        _, epoch, _ = agree(solo, anna)
+        e, count = solo.ch.epochs.current, len(solo.messages)
+        i = e.index(anna.tag)
+        epoch.chains[i][1] = e.chains[i][1] = 0xFFFFFFFC
+        for _ in range(3):
+            solo.give(*talk(anna, epoch, b"x"))
+        solo.refuses(*(talk(anna, epoch, b"x") + ("window",)))
+        solo.give(*anna.presence(conn=1 + ahead, epoch=e.id, said=(0xFFFFFFFF, bytes(4), 0)))
+        solo.run(solo.ch.snapshot())
+        assert len(solo.messages) == count + 3 and e.chains[i][1] == 0xFFFFFFFF
+        assert Solo(blob=solo.blob).ch.epochs.current.chains[i][1] == 0xFFFFFFFF
+
+
 def test_a_silent_member_that_raises_its_connection_number_is_left_out_all_the_same():
     anna, bert = Peer("anna"), Peer("bert", 2)
     solo = online(anna.join(), bert.join())
