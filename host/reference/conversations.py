@@ -42,7 +42,7 @@ class Chain:
             if seq not in self.skipped:
                 raise Reject("duplicate")
             return self.skipped[seq]
-        if seq - self.next > JUMP:
+        if seq - self.next > JUMP or seq == 2**32 - 1:
             raise Reject("window")
         return message_key(self.key, seq - self.next)
 

@@ -124,5 +124,7 @@ class ChannelKeys:
         if (slot is None) != (slots == 0):
             raise Reject("topic", "a slot too many or too few")
         found = Topic(unbase64url(parts[3]), parts[4], slot)
+        if len(found.name) not in (32, 48, 64):
+            raise Reject("topic", "a hidden name of no such length")
         self.unsiv(LABELS.get(found.stream, b"uid"), found.name)
         return found

@@ -207,8 +207,8 @@ class Channel:
 
     def approve(self, uid, text, now, admin_seed=None, time=0):
         """A person has compared this fingerprint (the event says it): pin that identity, and none that came since."""
-        me, others, online = self.me, self.others, self.phase == ONLINE
-        need("zpinc.approval", "zpinc.joins").approve(me, others, uid, text, admin_seed, time, online, self.out)
+        me, others, places, online = self.me, self.others, self.places, self.phase == ONLINE
+        need("zpinc.approval", "zpinc.joins").approve(me, others, places, uid, text, admin_seed, time, online, self.out)
         return self._finish(now)
 
     def settling(self, place):
@@ -289,7 +289,7 @@ class Channel:
         elif stream == "x":
             self._move(need("zpinc.revocation").receive(me, others, self.places, frame, now, out))
         elif stream == "a":
-            need("zpinc.approval", "zpinc.joins").receive(me, others, frame, online, out)
+            need("zpinc.approval", "zpinc.joins").receive(me, others, self.places, frame, online, out)
         elif stream == "j":
             joins = need("zpinc.joins", "zpinc.history")
             tag = joins.receive(me, others, reading, self.places, name, frame, online, now, out)

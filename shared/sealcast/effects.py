@@ -25,7 +25,7 @@ from collections import namedtuple
 from .compat import const
 from .errors import Offline, OutboxFull
 from .journal import ACKED, TAKEN, delivered, moved, waits
-from .wire import lv, u32
+from .wire import U32, lv, u32
 
 STORE = "store"
 APPEND = "append"
@@ -163,7 +163,7 @@ class Out:
                 return True
             if self.block:
                 key = suite.chain(where[0].chains[where[1]][0], self.block, 0) if suite else b""
-                self.ahead[where] = upto + self.block, key
+                self.ahead[where] = min(upto + self.block, U32), key
         self.record(moved(where, self.ahead, skipped))
         return False
 

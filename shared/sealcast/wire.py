@@ -191,4 +191,9 @@ class Topics:
         elif slot:
             raise Reject("topic")
         text = topic[begin:end]
-        return self._names.get(text) or unb64(text), stream
+        name = self._names.get(text)
+        if name is None:
+            name = unb64(text)
+            if len(name) not in (32, 48, 64):  # what a hidden name can have
+                raise Reject("topic")
+        return name, stream

@@ -143,15 +143,16 @@ def of_joins(forge: Forge) -> Iterator[Case]:
     ):
         yield what, reason, forge.topic("j", (largest + 1) % 4), seal(keys.msgkey, ad, nonce, pt)
     other = ChannelKeys(bytes(32), keys.channel).name(peer.uid)
-    for what, name in (
-        ("a name that is none", flipped(peer.name, 20)),
-        ("too short", peer.name[:16]),
-        ("of another channel", other),
+    for what, reason, name in (
+        ("a name that is none", "name", flipped(peer.name, 20)),
+        ("too short", "topic", peer.name[:16]),
+        ("empty", "topic", b""),
+        ("of another channel", "name", other),
     ):
         ad = associated(Header(JOIN, sid, largest + 1), keys.rp, name)
         signed = body + ed25519_sign(peer.secret.e, H(b"", ad, body, person=b"sc/join"))
         topic = f"zp/1/{base64url(keys.rp)}/{base64url(name)}/j/{(largest + 1) % 4}"
-        yield what, "name", topic, seal(keys.msgkey, ad, nonce, signed)
+        yield what, reason, topic, seal(keys.msgkey, ad, nonce, signed)
     now = peer.view.members[peer.name].current
     yield (
         "the same again",

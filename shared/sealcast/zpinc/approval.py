@@ -5,9 +5,9 @@ from ..compat import const
 from ..crypto.signing import SIG, sign_as, verify_signed
 from ..errors import NoGroup, Reject
 from ..rare import load
-from ..wire import U32, Reader, header
+from ..wire import U32, Reader, header, u32
 from .identity import fingerprint
-from .places import notice_topic
+from .places import BY_HAND, notice_topic
 
 KIND = const(13)  # of frame
 LABEL = b"sc/approvals"
@@ -15,12 +15,15 @@ MOST = const(31)
 _PRINT = const(24)  # letters of a fingerprint, hyphens included
 
 
-def approve(me, members, uid, text, admin_seed, time, online, out):
+def approve(me, members, places, uid, text, admin_seed, time, online, out):
     """A person has checked this fingerprint: that identity is pinned, now or when its join is read again, and none that
     came meanwhile. admin_seed: 32 bytes or None; with it the others are told. time: Unix s, or 0. Raises NoGroup."""
     member = [m for m in members.by_tag.values() if m.uid == uid]
     if admin_seed and member:
         _tell(me, members, member[0].tag, text, admin_seed, time, online, out)
+    if member and members.approvals[0]:
+        places.pins[BY_HAND + uid] = u32(members.approvals[0])  # this list says nothing of it any more
+        out.dirty = True
     if not member or not _believe(me, member[0], text, online, out):
         out.event("approval_waits", {"uid": uid, "fingerprint": text})
 
@@ -28,6 +31,7 @@ def approve(me, members, uid, text, admin_seed, time, online, out):
 def _believe(me, member, text, online, out):
     """-> is the identity with this fingerprint pinned by now?"""
     if member.public and fingerprint(me.suite, member.public) == text:
+        member.approved = None
         out.event("approved", {"uid": member.uid})
         return True
     member.approved = text
@@ -62,7 +66,7 @@ def _tell(me, members, tag, text, admin_seed, time, online, out):
         out.queued(token)
 
 
-def receive(me, members, frame, online, out):
+def receive(me, members, places, frame, online, out):
     """The admin's list. Raises Reject; then nothing has changed."""
     ad, place, number, pt = me.keys.open(frame, KIND, me.keys.rp[:16])
     if number < members.approvals[0] or place != me.keys.rp[:16]:
@@ -84,5 +88,7 @@ def receive(me, members, frame, online, out):
     members.approvals = (number, listed)
     for tag, letters in listed:
         m = members.by_tag.get(tag)
-        if m and m.public and letters not in (m.approved, fingerprint(me.suite, m.public)):
+        if not m or not m.public or places.pins.get(BY_HAND + m.uid) == u32(number):
+            continue
+        if letters not in (m.approved, fingerprint(me.suite, m.public)):
             _believe(me, m, letters, online, out)

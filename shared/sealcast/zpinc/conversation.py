@@ -7,7 +7,7 @@ before any chain is moved; the chain is then moved on a copy, and kept only when
 from ..compat import const, hexlify
 from ..crypto.signing import sign
 from ..errors import Reject
-from ..wire import CONVERSATION, HEADER, NONCE, TAG, check, header
+from ..wire import CONVERSATION, HEADER, NONCE, TAG, U32, check, header
 
 MAX_JUMP = const(1024)
 MAX_SKIPPED = const(64)
@@ -70,7 +70,7 @@ class Epoch:
             mk, key, skipped = self.skipped.get((i, number)), None, None
             if mk is None:
                 raise Reject("duplicate")
-        elif number - at > MAX_JUMP:
+        elif number - at > MAX_JUMP or number == U32:  # `at` is stored in four bytes
             raise Reject("window")
         else:
             key, skipped = self._ahead(suite, i, number)

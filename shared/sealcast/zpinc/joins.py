@@ -11,7 +11,7 @@ from .epochs import ASK, STALE
 from .heard import MARK, Heard
 from .identity import ENDED, JOIN_SLOTS, MAX_ENDED, Join, ends, fingerprint, open_join, seal_join
 from .me import MySession
-from .members import GONE, WILL, Member
+from .members import GONE, MAX_TOLD, WILL, Member
 from .messages import missing, next_note
 from .notes import DIGEST, MAX_MISSED, parts
 
@@ -184,7 +184,7 @@ def _forget(member, s, out):
 
 def pin(member, public, out):
     """Another identity from here on: what was said before was said by another."""
-    member.public, member.refused, member.approved = public, None, None
+    member.public, member.refused, member.approved, member.told = public, None, None, ()
     member.floor = min(member.current.lamport, LAMPORT_MAX - 1) if member.current else member.floor
     for s in member.sessions:
         _forget(member, s, out)
@@ -205,6 +205,8 @@ def receive(me, members, reading, places, name, frame, online, now, out):
     elif member.name != name:
         raise Reject("name")
     if reading.first:
+        if [j for j, m in reading.joins if (j.order, j.public, m.tag) == (join.order, join.public, member.tag)]:
+            raise Reject("duplicate")
         if len(reading.joins) >= MAX_HELD_JOINS:
             raise Reject("full")
         reading.joins.append((join, member))  # they are admitted in Lamport order when all are there
@@ -236,6 +238,8 @@ def seek(me, reading, name, stream, frame, now, out):
         _, sid, counter, _ = me.keys.open(frame, PRESENCE, name[:16])
         if out.may_report("seek", now):
             out.subscribe(me.topics.everyone("j"))
+        if len(reading.missed) >= MAX_MISSED and sid not in reading.missed:  # what was asked for gives way
+            reading.missed = {old: True for old in reading.missed if reading.missed[old]}
         if counter != WILL and (sid in reading.missed or len(reading.missed) < MAX_MISSED):
             reading.missed[sid] = True
             if reading.ask_at is None:
@@ -256,10 +260,13 @@ def admit(me, members, reading, places, member, join, online, now, out):
     if member.public is not None and member.public != join.public:
         newer = join.lamport > member.floor and (member.current is None or join.order > member.current.order)
         # Else it is what the broker still keeps of before an approved change
-        if newer and member.refused != join.public:
+        if newer:
             member.refused = join.public
             members.by_tag[member.tag] = member
-            out.event("identity_changed", {"uid": member.uid, "fingerprint": fingerprint(me.suite, join.public)})
+            text = fingerprint(me.suite, join.public)
+            if text not in member.told and (len(member.told) < MAX_TOLD or out.may_report("new" + member.uid, now)):
+                member.told = member.told[1 - MAX_TOLD :] + (text,)
+                out.event("identity_changed", {"uid": member.uid, "fingerprint": text})
         raise Reject("identity")
     if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > members.lamport + LAMPORT_JUMP:
         raise Reject("jump")

@@ -22,6 +22,7 @@ PRESENT = (AWAKE, ASLEEP, UNHEARD)
 CONN = const(65536)
 WILL = U32  # the counter of a last will: after every keepalive of its connection
 MAX_SESSIONS = const(3)
+MAX_TOLD = const(4)
 
 
 class Session:
@@ -42,7 +43,8 @@ class Member:
     """Another member: pinned identity, its newest sessions, its presence."""
 
     # What most members never change stands here, once for all of them.
-    refused = None  # an identity we refused: reported once
+    refused = None  # the last identity that we refused
+    told = ()  # fingerprints of those that were reported, MAX_TOLD at most
     approved = None  # the fingerprint that a person has compared, until its join is here
     floor = 0  # joins up to this lamport are never taken again
     willed = -1  # a last will counts once, for its own connection

@@ -13,7 +13,8 @@ from .heard import read
 
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
 DIGEST = const(8)
-HELD_BYTES = const(8192)  # of bodies, a session
+NOTE_BYTES = const(200)  # what a held note costs beside its body and its marks
+HELD_BYTES = const(8192)  # of notes that are held, a session
 ALL_HELD = const(16384)  # and of all sessions together
 # How long a hole in a sender's notes may last before the ring is read again, and again before it is reported
 GAP_MS = const(3000)
@@ -153,7 +154,7 @@ class Window:
 
     def size(self):
         """Bytes that are held."""
-        return sum([len(n.body) for n in self.held.values()])
+        return sum([NOTE_BYTES + len(n.body) + len(n.heard) for n in self.held.values()])
 
     def let_go(self):
         """A board holds no whole ring of large notes: the last one is read again when the first are delivered."""
@@ -187,6 +188,8 @@ class Window:
             self.digests = (self.digests + note.digest)[-self.ring * DIGEST :]
             self.next += 1
             self.fresh = False
+        if out:
+            self.calm()  # what is missing now is another hole
         return out
 
     def hole(self, now):

@@ -10,6 +10,7 @@ from ..wire import Topics
 
 ANSWER_MS = const(2000)  # an answer reaches everyone who is at the old place then
 SHOWS = const(3)  # connections in which the notice key is published: the retained copy serves from then on
+BY_HAND = "\x00"  # before a uid: the number of the admin's list that was known when a person approved it here
 KEY_SLOT = const(2)  # of stream k; one-time packages have 0 and 1
 
 
@@ -23,7 +24,7 @@ class Old:
         self.topic = notice_topic(self.keys, self.topics, channel)
         self.notice = notice
         self.waiting = waiting  # uids
-        self.answered = {}  # uid -> the frame that was answered last
+        self.answered = {}  # uid -> digest of the frame that was answered last
         self.answer_at = 0
 
 
@@ -33,7 +34,7 @@ class Places:
     def __init__(self):
         self.generation = 0  # moves so far
         self.old = []  # [Old], oldest first
-        self.pins = {}  # uid -> B || E, carried over from the place we left
+        self.pins = {}  # uid -> B || E, carried over from the place we left; BY_HAND + uid -> u32
         self.k = None  # secret of our notice key: made once at each place, used by nothing but a notice
         self.shown = b""  # the session in which it was published, and how often: sid, u8
         # May we have to make a notice? Set by who has the admin's key; a board need not read all of them

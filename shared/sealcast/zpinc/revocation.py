@@ -8,7 +8,8 @@ from ..crypto.keys import ZERO, dh, high_order
 from ..crypto.signing import NOTICE_LABEL, PACKAGE_LABEL, SIG, sign_as, verify_signed
 from ..errors import NoGroup, Reject
 from ..wire import JOIN, NONCE, NOTICE, PACKAGE, PRESENCE, Reader, header, lv, u32
-from .places import ANSWER_MS, Old, notice_topic
+from .notes import frame_digest
+from .places import ANSWER_MS, BY_HAND, Old, notice_topic
 
 MAX_PARTIES = const(31)
 MAX_OLD = const(4)
@@ -154,7 +155,8 @@ def pin(members, places, but=None):
 
 
 def settle(places, generation):
-    """Another place: its notice keys are yet to be made."""
+    """Another place: its notice keys are yet to be made, and its lists of approvals."""
+    places.pins = {uid: places.pins[uid] for uid in places.pins if uid[0] != BY_HAND}
     places.generation = generation
     places.k = None
     places.theirs = {}
@@ -168,10 +170,10 @@ def at_old_place(places, topic, frame, now, out):
             name, stream = old.topics.parse(topic)
             if stream not in "jp":
                 return True
-            uid = old.keys.uid(name)
-            if uid in old.waiting and now >= old.answer_at and old.answered.get(uid) != frame:
+            uid, digest = old.keys.uid(name), frame_digest(old.keys.suite, frame)
+            if uid in old.waiting and now >= old.answer_at and old.answered.get(uid) != digest:
                 old.keys.open(frame, JOIN if stream == "j" else PRESENCE, name[:16])
-                old.answered[uid] = frame
+                old.answered[uid] = digest
                 old.answer_at = now + ANSWER_MS
                 out.publish(old.topic, old.notice, True)
             return True

@@ -78,6 +78,40 @@ def test_an_old_list_gives_nothing_back():
     assert pinned(solo, anna) == new.identity.public
 
 
+def test_a_list_of_before_does_not_undo_what_a_person_approved_here():
+    """The admin approved anna's second board, which was stolen then; a person has approved the third one here. The
+    list is retained: it comes again in each connection, also after a restart."""
+    solo, anna, stolen = replaced()
+    listed = approvals(anna, 1000, [(anna.tag, text_of(stolen).encode())])
+    solo.give(*listed)
+    solo.give(*stolen.join())
+    third = Peer("anna", 3, secret=b"\x66" * 32, session=3)
+    solo.give(*third.join())
+    solo.run(solo.ch.approve("anna", text_of(third), solo.now))
+    solo.give(*third.join())
+    for _ in range(2):
+        solo.give(*listed)
+        solo.refuses(*(Peer("anna", 9, secret=b"\x77" * 32, session=9).join() + ("identity",)))
+        assert pinned(solo, anna) == third.identity.public and solo.ch.others.by_tag[anna.tag].approved is None
+        blob, solo = solo.blob, None  # a board's heap has no room for both
+        solo = Solo(blob=blob, admin=PUBLIC).connect(listed, third.join())
+    fourth = Peer("anna", 12, secret=b"\x55" * 32, session=4)  # what the admin says from now on counts
+    solo.give(*approvals(anna, 1001, [(anna.tag, text_of(fourth).encode())]))
+    solo.give(*fourth.join())
+    assert pinned(solo, anna) == fourth.identity.public
+
+
+def test_a_person_who_keeps_the_identity_that_is_pinned_calls_the_list_off():
+    solo, anna, new = replaced()
+    solo.ch.others.by_tag[anna.tag].refused = None
+    listed = approvals(anna, 1000, [(anna.tag, text_of(new).encode())])
+    solo.give(*listed)
+    solo.run(solo.ch.approve("anna", text_of(anna), solo.now))
+    solo.give(*listed)
+    solo.refuses(*(new.join() + ("identity",)))
+    assert pinned(solo, anna) == anna.identity.public
+
+
 def test_nobody_but_the_admin_approves():
     solo, anna, new = replaced()
     listed = [(anna.tag, text_of(new).encode())]

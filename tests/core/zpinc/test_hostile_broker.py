@@ -2,6 +2,7 @@
 members, deleted, rolled back, wills at will. PROTOCOL.md 6 to 8.
 """
 
+from sealcast.zpinc.joins import MAX_HELD_JOINS
 from sealcast.zpinc.members import ASLEEP, LEFT, WILL
 from solo import Peer, Solo
 
@@ -16,6 +17,28 @@ def online(*frames):
 def heard(solo):
     """What an honest sender names: the presences that it has heard, here the member's own."""
     return solo.ch.others.heard.named()
+
+
+def test_topics_under_what_is_no_name_are_refused():
+    """Whoever may publish needs no key for this, and the broker keeps it: one ended the member at each start."""
+    solo = online(Peer("anna").join())
+    for again in range(2):
+        for text in ("", "AAAA", "AAAAAAAA", "A" * 42 + "8A", "A" * 40, "A" * 128):
+            for stream in ("j/0", "n/0", "p", "h", "k/0", "k/2", "x", "a", "g", "s"):
+                solo.refuses(solo.ch.me.topics.prefix + text + "/" + stream, b"\x01\x01" + bytes(60), "topic")
+        if not again:
+            solo.run(solo.ch.disconnected(solo.now))
+            solo.run(solo.ch.connecting(solo.now))
+            solo.run(solo.ch.connected(solo.now))
+
+
+def test_one_join_again_and_again_in_a_first_reading_takes_one_place():
+    zoe, anna = Peer("zoe"), Peer("anna", 2)
+    squatted = Peer("zoe", secret=b"\x66" * 32)  # under her name and sid, by who has the password
+    join = zoe.join()
+    solo = online(squatted.join(), *[join] * MAX_HELD_JOINS + [anna.join()])
+    assert solo.ch.out.drops == {"duplicate": MAX_HELD_JOINS - 1, "identity": 1}
+    assert solo.ch.others.tag_of("anna") and solo.ch.others.tag_of("zoe")
 
 
 def test_old_joins_again():

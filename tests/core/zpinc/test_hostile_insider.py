@@ -1,7 +1,7 @@
 """Somebody who knows the channel's key speaks under another member's name. PROTOCOL.md 6 to 10, 13."""
 
 from sealcast.zpinc.identity import fingerprint
-from sealcast.zpinc.members import LEFT
+from sealcast.zpinc.members import LEFT, MAX_TOLD
 from solo import Peer, Solo, agree, suite, talk
 
 
@@ -122,6 +122,25 @@ def test_an_approval_is_for_the_identity_that_was_looked_at():
     solo.give(*changed.join())
     assert solo.ch.others.by_tag[anna.tag].public == changed.identity.public
     assert solo.event("approved") == {"uid": "anna"}
+
+
+def test_changed_identities_that_are_shown_in_turn_are_reported_once():
+    """Two recorded joins, by whoever may publish; then those of a stranger, a new identity each time."""
+    anna = Peer("anna")
+    solo = online(anna.join())
+    two = [Peer("anna", n, secret=bytes((n,)) * 32, session=n).join() for n in (2, 3)]
+
+    def told(frames):
+        solo.events = []
+        for frame in frames:
+            solo.give(*frame)
+        return len([e for e in solo.events if e[0] == "identity_changed"])
+
+    assert told(two * 10) == 2
+    many = [Peer("anna", n, secret=bytes((n,)) * 32, session=n).join() for n in range(4, 16)]
+    assert told(many) == 3
+    solo.later(10000)
+    assert told(many) == 1 and len(solo.ch.others.by_tag[anna.tag].told) == MAX_TOLD
 
 
 def test_nothing_to_approve():

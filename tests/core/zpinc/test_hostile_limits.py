@@ -1,10 +1,11 @@
 """The ends of number ranges and of what is remembered, pushed by others: nobody is stopped. PROTOCOL.md 6 to 10."""
 
 from sealcast.crypto.keys import derive
-from sealcast.wire import u32
+from sealcast.wire import HANDSHAKE, u32
 from sealcast.zpinc.conversation import MAX_SKIPPED, Epoch
-from sealcast.zpinc.epochs import STALE
+from sealcast.zpinc.epochs import ASK, STALE
 from sealcast.zpinc.joins import LAMPORT_MAX
+from sealcast.zpinc.notes import MAX_MISSED
 from sealcast.zpinc.rekey import BURST
 from solo import Peer, Solo, agree, suite, talk
 
@@ -73,6 +74,20 @@ def test_who_joins_at_the_last_counter_joins_all_the_same():
     assert watch.ch.out.drops == {"stale": 3}
 
 
+def test_sessions_that_nobody_joins_do_not_keep_a_lost_join_from_being_asked_for():
+    """A stranger's presences name 32 sessions of which there is no join; bert's join is lost at the broker."""
+    eve, bert = Peer("eve"), Peer("bert", 9)
+    solo = online(eve.join())
+    for i in range(MAX_MISSED):
+        solo.give(*Peer("eve", 1, None, 100 + i).presence())
+    solo.later(12000)
+    solo.published = []
+    solo.give(*bert.presence())
+    solo.later(5000)
+    asked = [solo.ch.me.keys.open(f, HANDSHAKE, solo.ch.me.tag)[3] for t, f in solo.published if t[-2:] == "/h"]
+    assert asked == [bytes((ASK,)) + bert.session.sid] and len(solo.ch.reading.missed) == 1
+
+
 def test_proposals_of_a_stranger_cost_a_bounded_number_of_shares_and_writes():
     anna = Peer("anna")
     solo = online(anna.join())
@@ -107,6 +122,26 @@ def test_one_party_cannot_make_us_forget_the_skipped_keys_of_another():
         solo.give(*talk(anna, theirs, b"far ahead"))
     assert len(solo.messages) == 2
     assert (other, 0) in e.skipped and len(e.skipped) == MAX_SKIPPED
+
+
+def test_the_last_number_of_a_conversation_is_refused():
+    """A party that has come so far, 1,024 at a time: the state can always be stored, also what is said ahead."""
+    anna = Peer("anna")
+    for ahead in (0, 48):
+        solo = online(anna.join())
+        solo.ch.journal.ahead, solo.ch.out.prompt = ahead, bool(ahead)
+        solo.give(*anna.presence(conn=1 + ahead))
+        _, epoch, _ = agree(solo, anna)
+        e, count = solo.ch.epochs.current, len(solo.messages)
+        i = e.index(anna.tag)
+        epoch.chains[i][1] = e.chains[i][1] = 0xFFFFFFFC
+        for _ in range(3):
+            solo.give(*talk(anna, epoch, b"x"))
+        solo.refuses(*(talk(anna, epoch, b"x") + ("window",)))
+        solo.give(*anna.presence(conn=1 + ahead, epoch=e.id, said=(0xFFFFFFFF, bytes(4), 0)))
+        solo.run(solo.ch.snapshot())
+        assert len(solo.messages) == count + 3 and e.chains[i][1] == 0xFFFFFFFF
+        assert Solo(blob=solo.blob).ch.epochs.current.chains[i][1] == 0xFFFFFFFF
 
 
 def test_a_silent_member_that_raises_its_connection_number_is_left_out_all_the_same():

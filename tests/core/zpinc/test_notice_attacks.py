@@ -6,9 +6,10 @@ from room import Room
 from sealcast.crypto.signing import NOTICE_LABEL, PACKAGE_LABEL, seal_signed, sign_as
 from sealcast.errors import NoGroup, Reject
 from sealcast.smmp import packages
-from sealcast.wire import NOTICE, PACKAGE, header
+from sealcast.wire import NOTICE, PACKAGE, PRESENCE, header
 from sealcast.zpinc import revocation
 from sealcast.zpinc.identity import Identity
+from sealcast.zpinc.notes import DIGEST
 from sealcast.zpinc.places import notice_topic
 from solo import Peer, Solo, config, hardware, suite
 
@@ -175,6 +176,25 @@ def test_a_thief_that_joined_under_a_second_name_is_out_too():
     assert room.members["bob"].me.root == ann.me.root
     for uid in ("eve", "eva"):
         assert (uid, "expelled") in room.events and room.members[uid].me.root != ann.me.root
+
+
+def test_what_is_said_at_the_old_place_fills_no_memory():
+    """The thief says there what it likes in the names of those who are still waited for, in the longest frames."""
+    room = lost_room()
+    ann, eve = room.members["ann"], room.members["eve"]
+    for uid in ("bob", "cem"):
+        room.power_cut(uid)
+    room.run("ann", ann.declare_lost("eve", ADMIN, room.now))
+    room.pump()
+    old, answers = ann.places.old[0], 0
+    for uid in ("bob", "cem"):
+        name = eve.me.keys.name(uid.encode())
+        frame = eve.me.keys.seal(eve.me.rng, header(PRESENCE, hardware(16), 1), name[:16], bytes(2338))
+        for _ in range(2):
+            room.now += 2100
+            effects = ann.receive(eve.me.topics.make(name, "p"), frame, room.now)
+            answers += len([e for e in effects if e[0] == "publish" and e[2] == old.notice])
+    assert answers == 2 and sum([len(kept) for kept in old.answered.values()]) == 2 * DIGEST
 
 
 def test_names_that_a_stranger_has_filled_the_channel_with_are_no_obstacle():
