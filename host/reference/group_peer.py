@@ -6,6 +6,7 @@ from . import agreement as ag
 from .control import Control, Head, Need, Rejoin, Sync, build_control
 from .encoding import Reject
 from .frames import AGREEMENT, CONTROL
+from .joins import era
 from .members import Member
 from .names import RETAINED
 from .packages import AHEAD, FAR, Package, build_package, slot_of
@@ -123,7 +124,8 @@ class GroupPeer:
 
     def _message(self, kind: int, text: bytes) -> Message:
         self.count += 1
-        return Message(kind, self.peer.lamport, self.count, text, heard=self.peer.view.heard.named())
+        number = era(self.peer.lamport, self.peer.sid)
+        return Message(kind, number, self.count, text, heard=self.peer.view.heard.named())
 
     def say(self, m: Message, nonce: bytes | None = None) -> list[Publication]:
         """A message; said again on the new state if another frame comes first."""

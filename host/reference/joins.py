@@ -16,6 +16,11 @@ STALE = 5
 ASK, MOST_ASKED = 6, 32
 
 
+def era(lamport: int, sid: bytes) -> int:
+    """What numbers a session's messages in the group before their count (17.4): at the last lamport the sid grows."""
+    return lamport if lamport < MAX_LAMPORT else 2**31 + int.from_bytes(sid[:4], "big") // 2
+
+
 @dataclass(frozen=True)
 class Identity:
     """The public identity B || E of section 6.1."""
@@ -60,6 +65,10 @@ class Join:
     @property
     def rank(self) -> tuple[int, bytes]:
         return self.lamport, self.sid
+
+    @property
+    def era(self) -> int:
+        return era(self.lamport, self.sid)
 
 
 def _join_hash(ad: bytes, body: bytes) -> bytes:

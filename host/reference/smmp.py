@@ -317,7 +317,7 @@ class GroupView:
             self.state = received.after
             return Unsaid(sender.uid)
         if self.view.complete:
-            expect_true("17.4", "lamport is the session's", m.lamport == sender.current.lamport)
+            expect_true("17.4", "lamport is the session's", m.lamport == sender.current.era)
         expect_true("17.4", "(lamport, count) grows", (m.lamport, m.count) >= self.numbers.get(sender.uid, (0, 0)))
         self.numbers[sender.uid] = m.lamport, m.count
         private = self._private(state, j, received.nonce, m.text) if m.type in (PRIVATE, PRIVATE_ASKING) else None

@@ -28,6 +28,7 @@ ASKING = const(0xFE)  # the same two, asking for a receipt (24)
 PRIVATE_ASKING = const(0x02)
 REFRESH = const(0x04)
 LEAVE = const(0x05)
+_LAST = const(0x7FFFFFFF)  # Lamport counter of a session: its end
 NUMBERED = const(9)  # that byte and the sender's message number (8); then time, and what was heard
 
 
@@ -59,6 +60,13 @@ def publish(me, group, frame, slot, out):
     out.publish(topic, wrapped(me, group, frame), slot is not None)
 
 
+def _era(session):
+    """What numbers our messages before `count`. At the end of the Lamport counter sids go on growing."""
+    if session.lamport < _LAST:
+        return u32(session.lamport)
+    return u32(0x80000000 + (int.from_bytes(session.sid[:4], "big") >> 1))
+
+
 def send(me, members, group, kind, text, time, to, now, out):
     """Queue a message -> its lead. kind: its first byte; time: Unix s or 0; to: tag of a private message's receiver.
 
@@ -77,7 +85,7 @@ def send(me, members, group, kind, text, time, to, now, out):
         raise OutboxFull("%d messages wait for their turn in the group: wait for one to be sent" % QUEUE)
     o.count += 1
     token = out.outbox.token()
-    lead = bytes((kind,)) + u32(me.session.lamport) + u32(o.count) + u32(time) + members.heard.named()
+    lead = bytes((kind,)) + _era(me.session) + u32(o.count) + u32(time) + members.heard.named()
     o.queue.append((lead, text, to, token))
     out.queued(token)
     out.dirty = True

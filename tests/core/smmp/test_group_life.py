@@ -4,12 +4,14 @@ The simulator (tests/sim/group_*.py) is where it is broken in every way; here it
 """
 
 from check import raises
+from insider import same
 from room import Room, big, full, packed
 from sealcast.channel import Channel
 from sealcast.errors import NoGroup, TooLong
 from sealcast.smmp import order
 from sealcast.smmp.outgoing import MAX_MESSAGE
-from solo import config, hardware, suite
+from sealcast.zpinc.joins import LAMPORT_MAX
+from solo import Peer, config, hardware, suite
 
 HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
 
@@ -80,3 +82,27 @@ def test_who_was_shown_another_frame_first_takes_its_own():
             heard.remove(("anna", b"from cleo"))
         said = [("anna", b"from cleo"), ("bert", b"from anna"), ("bert", b"from cleo"), ("cleo", b"from anna")]
         assert heard == said, heard
+
+
+def test_who_lost_its_storage_at_the_end_of_the_lamport_counter_is_heard_all_the_same():
+    """A stranger has brought the counter there: all sessions have one number, and the sids go on growing."""
+    room = Room(())
+    topic, frame = Peer("eve", lamport=LAMPORT_MAX).join()
+    room.retained[topic] = frame
+    for uid in ("ann", "bob", "cem"):
+        room.switch_on(uid)
+        room.advance(3000)
+    room.do("ann", "change_group", "create", ["bob", "cem"])
+    for _ in range(3):
+        room.say("bob", b"before")
+    for _ in range(2):
+        room.power_cut("bob")
+        del room.stored["bob"]
+        room.switch_on("bob")
+        room.advance(9000)
+        room.do("ann", "change_group", "remove", ["bob"])
+        room.do("ann", "change_group", "add", ["bob"])
+        room.heard = []
+        room.say("bob", b"after")
+        assert room.members["bob"].me.session.lamport == LAMPORT_MAX and same(room, "ann", "bob", "cem")
+        assert [h[:3] for h in room.heard] == [("ann", "bob", b"after"), ("cem", "bob", b"after")]
