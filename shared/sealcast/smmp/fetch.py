@@ -274,5 +274,8 @@ def want(me, members, group, _, now, out):
     packages, heads, sync, s = load("smmp.packages"), load("smmp.heads"), load("smmp.sync"), group.search
     everything(me, group, out)
     s.stage, s.deadline = sync.OUT, now + REJOIN_MS
+    if [tag for tag in group.tags() if tag != me.tag and members.awake(tag)]:
+        packages.leap(group, s.wants)
+        s.wants += 1
     packages.renew(me, group, out)
     heads.want(me, members, group, out)

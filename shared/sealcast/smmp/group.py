@@ -131,6 +131,7 @@ class Search:
         self.ask_at = None
         self.epoch = -1  # ours, when we asked last
         self.rounds = 0
+        self.wants = 0  # how often we asked in vain to be taken in, while others were awake
         self.clear(REST)
 
     def clear(self, stage):

@@ -14,6 +14,7 @@ from .ratchet import MAX_NUMBER
 
 MAX_KEPT = const(31)  # members whose packages we keep
 BELIEVED = const(64)  # how far beyond what we know of a number is believed
+LEAPS = const(10)  # a connection: 65,472 numbers in all, so that asking on for years uses up none that matter
 _RECORD = const(68)  # number u32 || K || R
 
 
@@ -82,6 +83,16 @@ def behind(me, group, number, now, out):
     if p.counter < number <= min(p.counter + BELIEVED, MAX_NUMBER) and out.may_report("numbers", now):
         p.counter = number
         renew(me, group, out)
+
+
+def leap(group, wants):
+    """We have asked to be taken in so many times, in vain: the others may take more of ours for used than we ever
+    made.
+    """
+    p = group.packages
+    further = p.counter + (BELIEVED << wants - 1 if 0 < wants <= LEAPS else 0)
+    if further <= MAX_NUMBER - BELIEVED:
+        p.counter = further
 
 
 # --- the others'

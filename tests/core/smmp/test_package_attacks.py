@@ -7,9 +7,10 @@ from insider import LOW, agreement, package, party, publish, same, three
 from room import Room, full
 from sealcast.channel import Channel
 from sealcast.errors import Reject
-from sealcast.smmp import packages
+from sealcast.smmp import outgoing, packages
 from sealcast.smmp import ratchet as smmp
-from sealcast.wire import PACKAGE, header
+from sealcast.smmp.group import REJOIN, Pending
+from sealcast.wire import AGREEMENT, PACKAGE, header
 from sealcast.zpinc.me import MySession
 from solo import config, hardware, suite
 
@@ -79,3 +80,52 @@ def test_a_lie_about_anothers_packages_does_not_keep_its_true_ones_out():
     known = packages.known(bob.group, cem.me.tag)
     assert known and min(known) > 60 and cem.group.packages.counter > 60
     assert same(room, "bob", "cem")
+
+
+def test_higher_and_higher_lies_do_not_lock_a_member_out_once_the_liar_is_gone():
+    """Twelve agreements within a second: others take for used what cem will not have made for hours, two by two."""
+    room = three()
+    ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
+
+    def lie(parties):
+        p = party(room, parties, "cem")
+        floor = bob.group.packages.floor.get(cem.me.tag, 0)
+        p.number = max(list(packages.known(bob.group, cem.me.tag)) + [floor]) + packages.BELIEVED
+        p.K = suite.x25519_base(hardware(32))
+
+    for _ in range(12):
+        frame, after = agreement(room, "ann", lie)
+        outgoing.submit(ann.me, ann.group, Pending(AGREEMENT, frame, None, None, None, after), room.now, ann.out)
+        room.run("ann", ann._finish(room.now))
+        room.pump()
+    floor = bob.group.packages.floor[cem.me.tag]
+    assert floor > 700 and cem.group.packages.counter < 100
+    room.do("bob", "change_group", "remove", ["ann"])
+    room.advance(240000)
+    assert cem.group.packages.counter > floor and same(room, "bob", "cem")
+
+
+def test_who_asks_in_vain_for_years_keeps_numbers_enough():
+    """Nobody will answer who was taken out while it was away."""
+    room = three()
+    cem = room.members["cem"]
+    room.run("cem", cem.change_group("rejoin", [], room.now))
+    room.queue = []
+    room.filters["cem"] = [f for f in room.filters["cem"] if "/g" not in f and "/e" not in f]
+    p = cem.group.packages
+    for uid in ("ann", "bob"):
+        room.members[uid].group.packages.floor[cem.me.tag] = 1 << 30
+    before = p.counter
+    room.advance(600000)
+    assert 65000 < p.counter - before < 66000 and cem.group.phase == REJOIN
+    room.advance(600000)
+    assert p.counter - before < 66000 and len(p.mine) <= 4
+    p.counter = smmp.MAX_NUMBER - 70
+    for wants in (10, 1):
+        packages.leap(cem.group, wants)
+        assert p.counter == smmp.MAX_NUMBER - 70
+    # Nobody is there to answer: no leap
+    room.power_cut("ann"), room.power_cut("bob")
+    p.counter, cem.group.search.wants = before, 0
+    room.advance(600000)
+    assert p.counter - before < 64
