@@ -125,7 +125,7 @@ class GroupPeer:
     def _message(self, kind: int, text: bytes) -> Message:
         self.count += 1
         number = era(self.peer.lamport, self.peer.sid)
-        return Message(kind, number, self.count, text, heard=self.peer.view.heard.named())
+        return Message(kind, number, self.count, text, heard=self.peer.view.heard.named(self.peer.sid))
 
     def say(self, m: Message, nonce: bytes | None = None) -> list[Publication]:
         """A message; said again on the new state if another frame comes first."""

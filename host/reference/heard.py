@@ -46,9 +46,10 @@ class Heard:
         self.marks = (*(m for m in self.marks if m not in (mark, *marks)), mark)[-ALL:]
         self._after[mark] = self.sessions(marks) | {sid}
 
-    def named(self) -> Marks:
-        """What a message names."""
-        return self.marks[-MOST:]
+    def named(self, sid: bytes) -> Marks:
+        """What a message of this session names."""
+        marks, own = self.marks[-MOST:], self._last.get(sid)
+        return (own, *marks[1:]) if own and len(self.marks) > MOST and own not in marks else marks
 
     def sessions(self, marks: Marks) -> frozenset[bytes]:
         """The sids of which a presence stands behind these marks: who names them knew those sessions."""

@@ -147,7 +147,7 @@ class Peer:
         return self.presence(LEFT)
 
     def note(self, body: bytes, time: int = 0, asks: bool = False) -> list[Publication]:
-        note = Note(self.sid, self.seq, time, body, asks, self.view.heard.named())
+        note = Note(self.sid, self.seq, time, body, asks, self.view.heard.named(self.sid))
         frame = build_note(self.keys, self.uid, note, self.draw(24), self.seed if self.signed else None)
         self.view.member(self.name).ring[self.sid, self.seq] = frame
         self.seq += 1
@@ -198,7 +198,7 @@ class Peer:
         conversation = self.view.conversations[epoch.computation.hid[:16]]
         seq = self.sent.get(epoch.computation.hid, 0)
         self.sent[epoch.computation.hid] = seq + 1
-        said = Said(seq, time, body, asks, self.view.heard.named())
+        said = Said(seq, time, body, asks, self.view.heard.named(self.sid))
         frame = conversation.build(conversation.parties[self.name], said, self.draw(24), self.seed)
         return [self.put("c", frame)]
 

@@ -85,7 +85,7 @@ class Attempts:
         conversation = peer.view.conversations[hid[:16]]
         seq = self.said.get(hid, 0)
         self.said[hid] = peer.sent[hid] = seq + 1
-        said = Said(seq, 0, body, heard=peer.view.heard.named())
+        said = Said(seq, 0, body, heard=peer.view.heard.named(peer.sid))
         frame = conversation.build(conversation.parties[peer.name], said, peer.draw(24), peer.seed)
         self.guest.say([peer.put("c", frame)])
 

@@ -9,8 +9,10 @@ MARK = const(8)  # bytes that name a presence
 MOST = const(8)  # marks that a message names
 ALL = const(32)  # and a presence
 MANY = const(4)  # with more of them one member sends a presence that names them all
-_ENTRY = const(12)  # a mark and seconds of our own clock
-_KEPT = const(48)
+_MAKER = const(4)  # the beginning of a tag
+_ENTRY = const(16)  # a mark, seconds of our own clock, and whose it is
+_KEPT = const(4)  # of each maker: nobody's presences push out those of another
+_OURS = const(24)  # and of our own
 
 
 class Heard:
@@ -18,22 +20,30 @@ class Heard:
 
     def __init__(self):
         self.marks = []  # of presences that no later one names yet
-        self._known = b""  # mark || s: when we made our presence, or the last of ours that is behind another's
+        self._ours = b""  # mark of our last one
+        self._known = b""  # mark || s || maker: when we made our presence, or the last of ours that is behind another's
 
     def named(self):
         """What a message that we make now names."""
         marks = self.marks[-MOST:]
+        if len(marks) < len(self.marks) and self._ours and self._ours not in marks:
+            marks = [self._ours] + marks[1:]  # the others' names do not push it out
         return bytes((len(marks),)) + b"".join(marks)
 
-    def add(self, suite, signed, marks, now):
-        """-> mark of a presence of ours, or accepted. signed: its nonce and signature; marks: that it names; now:
-        in ms, None: not ours."""
+    def add(self, suite, maker, signed, marks, now):
+        """-> mark of a presence of ours, or accepted. maker: its tag; signed: its nonce and signature; marks: that it
+        names; now: in ms, None: not ours."""
         mark = derive(suite, b"", b"sc/mark", signed)[:MARK]
         at = self.since(marks) if now is None else now // 1000
         rest = [m for m in self.marks if m != mark and m not in split(marks)]
         self.marks = (rest + [mark])[-ALL:]
+        if now is not None:
+            self._ours = mark
         if at is not None and self.since(mark) is None:
-            self._known = (self._known + mark + u32(at))[-_ENTRY * _KEPT :]
+            self._known += mark + u32(at) + maker[:_MAKER]
+            its = [i for i in range(0, len(self._known), _ENTRY) if self._known[i + 12 : i + _ENTRY] == maker[:_MAKER]]
+            if len(its) > (_KEPT if now is None else _OURS):
+                self._known = self._known[: its[0]] + self._known[its[0] + _ENTRY :]
         return mark
 
     def since(self, marks):
@@ -44,7 +54,7 @@ class Heard:
             while at >= 0 and at % _ENTRY:
                 at = self._known.find(mark, at + 1)
             if at >= 0:
-                s = int.from_bytes(self._known[at + MARK : at + _ENTRY], "big")
+                s = int.from_bytes(self._known[at + MARK : at + 12], "big")
                 latest = s if latest is None else max(latest, s)
         return latest
 

@@ -135,7 +135,7 @@ def announce(me, members, ring, epochs, keepalive, ratchet, group, status, sleep
     p.place = ratchet.place(group)
     keepalive.said = (p.epoch, p.place and group.state.tags.data)
     frame, signed = seal_presence(me, members, group, keepalive.counter, p)
-    members.heard.add(me.suite, signed, marks, now)
+    members.heard.add(me.suite, me.tag, signed, marks, now)
     out.publish(me.topic("p"), frame, True)
 
 
@@ -198,7 +198,7 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
     if member.status != before:
         out.event(STATUS[member.status], {"uid": member.uid})
     if counter != WILL:
-        member.mark = members.heard.add(me.suite, signed, p.heard + member.mark, None)
+        member.mark = members.heard.add(me.suite, member.tag, signed, p.heard + member.mark, None)
         if member.current.window.confirmed(p.head):
             out.record(moved((member.current,), out.ahead))
         missed(me, epochs, member, ((p.epoch, p.said[0]), p.said[1:]), out)

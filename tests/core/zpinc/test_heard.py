@@ -147,22 +147,41 @@ def test_marks_that_are_too_many():
 
 
 def test_the_list_stays_short_and_finds_what_it_knows():
-    h = Heard()
+    h, me, anna = Heard(), bytes(16), b"anna" * 4
     for i in range(3 * ALL):
-        h.add(suite, b"%d" % i, b"", 1000 * i)
+        h.add(suite, me, b"%d" % i, b"", 1000 * i)
     assert len(h.marks) == ALL and h.named()[0] == MOST
-    assert [h.since(m) for m in h.marks] == list(range(2 * ALL, 3 * ALL))
-    first = h.marks[0]
-    h.add(suite, b"all", b"".join(h.marks), None)
+    assert [h.since(m) for m in h.marks[-24:]] == list(range(3 * ALL - 24, 3 * ALL)) and h.since(h.marks[-25]) is None
+    ours = h.marks[-1]
+    h.add(suite, anna, b"all", b"".join(h.marks), None)
     assert len(h.marks) == 1 and h.since(h.marks[0]) == 3 * ALL - 1
-    for i in range(60):
-        h.add(suite, b"x%d" % i, b"", 0)
-    assert h.since(first) is None  # long ago
+    first = h.marks[0]
+    for i in range(60):  # long ago for one maker, not for the others
+        h.add(suite, anna, b"x%d" % i, ours, None)
+    assert h.since(first) is None and h.since(ours) == 3 * ALL - 1
     # What stands across two entries is no mark
     other = Heard()
-    other.add(suite, b"a", b"", 0x01020304 * 1000)
-    other.add(suite, b"b", b"", 0)
+    other.add(suite, me, b"a", b"", 0x01020304 * 1000)
+    other.add(suite, me, b"b", b"", 0)
     assert other.since(other._known[8:16]) is None
+
+
+def test_presences_of_a_stranger_make_nobody_elses_messages_historic():
+    """More marks than a message names, of names before ours; and more presences than are remembered."""
+    eves = [Peer("eve%d" % i, i + 2) for i in range(10)]
+    anna = Peer("anna")
+    solo = online(anna.join(), *[eve.join() for eve in eves])
+    mine = solo.ch.others.heard.marks[-1]
+    for eve in eves:
+        solo.give(*eve.presence())
+    assert heard(solo)[: 1 + MARK] == bytes((MOST,)) + mine and len(heard(solo)) == 1 + MARK * MOST
+    assert mine not in solo.ch.others.heard.marks[-MOST:]
+    solo.give(*anna.presence(marks=mine))
+    said = b"\x01" + solo.ch.others.heard.marks[-1]
+    for i in range(100):
+        solo.give(*eves[i % 10].presence(marks=mine))
+    solo.give(*anna.note(0, heard=said))
+    assert last(solo) == (False, 0)
 
 
 def test_a_burst_is_named_by_one_presence_of_one_member():
