@@ -3,6 +3,7 @@ a platform without Unix's modules."""
 
 import importlib.metadata
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,25 @@ def test_completion_knows_commands_and_asks_for_channels(tmp_path):
     done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, env=env, timeout=60, check=True)
     assert done.stdout.split() == ["status", "forget", "greenhouse"], done
     assert "#compdef sealcast" in run(tmp_path, "completion", "zsh").stdout
+
+
+def test_completion_runs_nothing_that_a_name_says(tmp_path):
+    """An invitation's author chooses the channel's name."""
+    names = ["$(touch PWNED)", "`touch PWNED`", "green house; touch PWNED", "$PATH"]
+    for name in names:
+        assert run(tmp_path, "channel", "new", name, "--stretch", "15").returncode == 0
+    script = tmp_path / "completion.bash"
+    script.write_text(run(tmp_path, "completion", "bash").stdout)
+    ask = f"""
+    sealcast() {{ {sys.executable} -m sealcast_host "$@"; }}
+    source {script}
+    _sealcast_channels ""; _sealcast_channels 'grün\\ '
+    """
+    env = environment(XDG_CONFIG_HOME=str(tmp_path / "config"))
+    argv = ["bash", "-c", ask]
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=60, cwd=tmp_path)
+    assert not (tmp_path / "PWNED").exists() and done.stderr == ""
+    assert [shlex.split(line) for line in done.stdout.splitlines()] == [[n] for n in [*sorted(names), names[2]]]
 
 
 # A Windows of its own kind: none of Unix's modules, no private sockets, no signals in the loop.
