@@ -94,11 +94,13 @@ class Gateway:
         self, body: bytes, mode: str | None = None, to: str | None = None, receipt: bool = False
     ) -> dict[str, Any]:
         """Send it; what is known of it then. receipt: also who has confirmed it within the time that a send waits, and
-        who has not. Raises UserError, SealcastError."""
+        who has not. to: of the group, for this member alone. Raises UserError, SealcastError."""
+        if to is not None and mode not in (None, "ratchet"):
+            raise UserError("a message for one member goes in mode ratchet: notes and conversations go to all")
         session = self._session
         if session is None:
             raise UserError("not in the channel just now: try again")
-        sent = await session.send(body, mode, to if mode == "ratchet" else None, receipt=receipt)
+        sent = await session.send(body, mode, to, receipt=receipt)
         return {key: value for key, value in sent._asdict().items() if value is not None}
 
     async def approve(self, uid: str, fingerprint: str) -> None:
