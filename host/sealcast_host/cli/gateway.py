@@ -57,7 +57,7 @@ def detach(known: ChannelFile, args: argparse.Namespace, wishes: list[Wish]) -> 
     if any(wish.kind == "lines" for wish in wishes):
         raise UserError("lines is for a program that reads this command's output: run it without --detach")
     words = [f"--to={word}" for word in args.to]
-    words += [f"--uid={args.uid}"] if args.uid else []
+    words += [f"--uid={args.uid}"] if args.uid is not None else []
     words += [f"--config={args.config.absolute()}"] if args.config is not None else []
     start.staying()
     said = start.ask("gateway", channel=known.name, words=words, folder=os.getcwd())
