@@ -5,8 +5,11 @@ import importlib.metadata
 import os
 import shlex
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 import venv
 from pathlib import Path
@@ -54,6 +57,23 @@ def test_the_broker_is_mosquitto_where_it_is_installed(tmp_path):
         assert heard.returncode == 0
         broker.stop()
     assert "open sesame" not in "".join(broker.lines)
+
+
+@pytest.mark.skipif(program() is None, reason="mosquitto is not installed")
+@pytest.mark.parametrize("signum, code", [(signal.SIGHUP, 0), (signal.SIGKILL, -signal.SIGKILL)])
+def test_the_broker_ends_with_its_command(signum, code):
+    """A terminal that is closed, and a command that is killed, leave no mosquitto at the port."""
+    port = free_port()
+    with Child([sys.executable, "-m", "sealcast_host", "broker", "--port", str(port)]) as broker:
+        broker.wait_for("listening on")
+        assert broker.stop(signum) == code
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"something listens at port {port}")
 
 
 def test_the_embedded_broker_goes_on_with_what_it_kept(tmp_path):
