@@ -234,7 +234,12 @@ def test_a_damaged_identity_or_state_is_one_line(home):
         done = cli(home, "send", "g", "hi", "--uid", "damaged")
         assert_one_line(done)
         assert "identity" in done.stderr and secret[:40] not in done.stderr
+    identity.unlink()  # a new one would be a changed identity to the others, and the state could not be read
+    done = cli(home, "send", "g", "hi", "--uid", "damaged")
+    assert_one_line(done)
+    assert "identity.json is missing" in done.stderr and not identity.exists()
     identity.write_text(good)
+    identity.chmod(0o600)
     slots = [p for p in (directory / "state.0", directory / "state.1") if p.exists()]
     assert slots
     for slot in slots:

@@ -179,7 +179,8 @@ def create(
     data: str | None = None,
 ) -> ChannelFile:
     """Derive the key, make the admin, store the file (0600). Raises UserError when the channel is known already."""
-    known = ChannelFile(channel, bytes(32), default_uid() if uid is None else uid, broker=broker, stretch=stretch, data=data)
+    uid = default_uid() if uid is None else uid
+    known = ChannelFile(channel, bytes(32), uid, broker=broker, stretch=stretch, data=data)
     raise_wrong_settings(known.settings(), "")
     path = path_of(channel)
     if path.exists():  # before the slow part; the write refuses as well

@@ -64,6 +64,11 @@ class MemberState:
         """This member's 32-byte secret: made at the first call, then kept (mode 0600)."""
         path = self.path / "identity.json"
         if not path.exists():
+            if any(self.path.glob("state.*")):
+                raise UserError(
+                    f"{path} is missing, and the state beside it needs it: restore it from a copy; or remove the files "
+                    "state.* there to join anew, which the others see as a changed identity"
+                )
             write_private(path, json.dumps({"identity": wire.b64(secrets.token_bytes(32))}) + "\n", replace=False)
         try:
             secret: bytes = wire.unb64(read_private_json(path)["identity"])
@@ -165,8 +170,8 @@ class HostSession:
     ) -> None:
         """Leave a member behind: the channel moves to a new key. The event followed tells who came along.
 
-        admin_secret: 32 bytes; None takes that of the channel's file. also: others who are lost, and not in `keep`: they
-        leave the file's roster as well. Raises SealcastError, UserError.
+        admin_secret: 32 bytes; None takes that of the channel's file. also: others who are lost, and not in `keep`:
+        they leave the file's roster as well. Raises SealcastError, UserError.
         """
         secret = admin_secret or inquiry.admin_secret(self.channel.me.config["channel"])
         self._gone = {uid, *also}
