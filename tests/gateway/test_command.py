@@ -67,7 +67,8 @@ def test_messages_reach_files_and_programs_and_lines_are_sent(home):
         gate.wait_for("humidity")
         ear.wait_for("humidity")
         assert not [line for line in ear.lines if "the tail" in line or "for the bench" in line]
-        assert gate.stop(signal.SIGTERM) == 0
+        assert gate.stop(signal.SIGTERM) == 1  # what waited before the broken one is lost
+    assert [line for line in gate.lines if "broken: " in line and "were not handed on" in line]
     rows = list(csv.DictReader((home.folder / "a.csv").open()))
     assert [(r["sender"], r["text"], r["historic"]) for r in rows] == [
         ("early", "before", "yes"), ("late", '{"humidity": 40}', ""),

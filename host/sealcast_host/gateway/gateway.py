@@ -22,6 +22,7 @@ class Gateway:
         """say(line): for complaints and news, one line each. Raises UserError when an output's options are wrong."""
         self.channel = channel
         self.say = say
+        self.left = 0  # how many messages and events were not handed on at the end
         self._session: Any = None
         self._counted: dict[str, int] = {}  # drops by reason, as the session's events told them
         self.runners = [Runner(wish.name, wish.output(self), self, wish.filter(), first_s) for wish in wishes]
@@ -44,7 +45,7 @@ class Gateway:
             await asyncio.wait(tasks)  # unlike gather it leaves them at work when this one is cancelled
         finally:
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*(runner.drained() for runner in self.runners))
+                self.left = sum(await asyncio.gather(*(runner.drained() for runner in self.runners)))
             for task in (counting, *tasks):
                 task.cancel()
             await asyncio.gather(counting, *tasks, return_exceptions=True)
