@@ -18,6 +18,6 @@ def address_of(text: str) -> tuple[str, int]:
         name, more = "", None
     if not (name and port.isascii() and port.isdigit()) or more or len(port) > 5 or int(port) > 65535:
         raise UserError(
-            f'listen: "{text}" is no address: give PORT or HOST:PORT, like 127.0.0.1:9464 (IPv6: [::1]:9464)'
+            f'listen: "{text}" is no address: give PORT or HOST:PORT, like 127.0.0.1:9464 (an IPv6 address in brackets)'
         )
     return name, int(port)
