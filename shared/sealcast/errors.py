@@ -61,7 +61,7 @@ class NoGroup(SealcastError):
 
 
 class TooWeak(SealcastError):
-    """No mode that reaches every awake member is as strong as `min_secrecy` asks for."""
+    """No mode that reaches every awake member is as strong as `min_secrecy`, or a message `to` one, asks for."""
 
     code = "too_weak"
 

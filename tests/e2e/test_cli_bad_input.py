@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from host_support import environment, free_port, start_broker
+from sealcast_host.member import channels, invites
 
 PHRASE = "correct-horse-battery-staple-envelope-lantern-quantum-orchid"
 
@@ -179,6 +180,38 @@ def test_a_damaged_channel_file_is_one_line_without_its_contents(home, text):
     assert "c2VjcmV0" not in done.stderr and "s3cret" not in done.stderr
 
 
+def test_a_setting_that_a_channels_file_does_not_keep_is_refused(home):
+    """It was checked, taken and passed over: notes went out under "min_secrecy": "ratchet"."""
+    path = home / "config/sealcast/g.json"
+    before = path.read_text()
+    path.write_text(json.dumps(json.loads(before) | {"min_secrecy": "ratchet"}))
+    try:
+        for words in (("channel", "show", "g"), ("send", "g", "hi"), ("channel", "set", "g", "--data", "x")):
+            done = cli(home, *words)
+            assert_one_line(done)
+            assert "min_secrecy" in done.stderr
+        assert "min_secrecy" in path.read_text()
+    finally:
+        path.write_text(before)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("send", "g", "hi"), ("listen", "g"), ("gateway", "g", "--to", "lines"), ("channel", "node", "g"),
+        ("channel", "set", "g"), ("channel", "new", "h", "--stretch", "15"),
+        ("channel", "join", "h", "--password-stdin", "--as-is", "--stretch", "15"), ("join", "-"),
+    ],
+)  # fmt: skip
+def test_an_empty_name_is_no_default(home, words):
+    """`--uid "$BOARD"` where BOARD is not set."""
+    url = invites.make(channels.ChannelFile("h", b"k" * 32, "x", broker={"host": "192.0.2.1"}))
+    done = cli(home, *words, "--uid", "", stdin=(url if words[0] == "join" else PHRASE) + "\n")
+    assert_one_line(done)
+    assert "uid" in done.stderr and "invitation" not in done.stderr
+    assert not (home / "config/sealcast/h.json").exists()
+
+
 def test_an_editors_mark_before_a_file_is_no_damage(home):
     path = home / "config/sealcast/g.json"
     before = path.read_bytes()
@@ -201,7 +234,12 @@ def test_a_damaged_identity_or_state_is_one_line(home):
         done = cli(home, "send", "g", "hi", "--uid", "damaged")
         assert_one_line(done)
         assert "identity" in done.stderr and secret[:40] not in done.stderr
+    identity.unlink()  # a new one would be a changed identity to the others, and the state could not be read
+    done = cli(home, "send", "g", "hi", "--uid", "damaged")
+    assert_one_line(done)
+    assert "identity.json is missing" in done.stderr and not identity.exists()
     identity.write_text(good)
+    identity.chmod(0o600)
     slots = [p for p in (directory / "state.0", directory / "state.1") if p.exists()]
     assert slots
     for slot in slots:

@@ -2,6 +2,7 @@
 over mosquitto: three users with homes of their own.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ import pytest
 
 import cli_users
 from sealcast.crypto import host as suite
-from sealcast.wire import unb64
+from sealcast.wire import b64, unb64
 from sealcast.zpinc.identity import Identity, fingerprint
 from sealcast_host.member.phrases import spoken
 
@@ -28,12 +29,16 @@ class User(cli_users.User):
         assert stat.S_IMODE(self.file.stat().st_mode) == 0o600
         return json.loads(self.file.read_text())["key"]
 
-    def fingerprint(self):
-        """Of the secret in this user's own state: what the others must be shown."""
+    def public(self):
+        """Of the secret in this user's own state."""
         secret = json.loads((self.home / "state" / "sealcast" / "g" / self.uid / "identity.json").read_text())[
             "identity"
         ]
-        return fingerprint(suite, Identity(suite, unb64(secret)).public)
+        return Identity(suite, unb64(secret)).public
+
+    def fingerprint(self):
+        """What the others must be shown."""
+        return fingerprint(suite, self.public())
 
 
 def told(child):
@@ -125,6 +130,21 @@ def test_a_group_is_made_talks_changes_and_leaves_a_lost_member_behind(users):
         bens.wait_for('"the group again"')
         assert ("the group again", "ratchet", False) in told(bens)
         assert anna.json("group", "status", "g")["group"]["members"] == ["anna", "ben"]
+
+
+@pytest.mark.parametrize("agent", [False, True])
+def test_all_who_are_lost_leave_the_roster(users, agent):
+    """What is provisioned later must not come with the key of a stolen board."""
+    anna, ben, cara = users
+    for user in (ben, cara):
+        user.ok("send", "g", "--mode", "note", "hello")
+    known = json.loads(anna.file.read_text())
+    roster = {user.uid: b64(user.public()) for user in (ben, cara)} | {"dan": b64(ben.public()[::-1])}
+    anna.file.write_text(json.dumps(known | {"roster": roster}))
+    with anna.listen() if agent else contextlib.nullcontext():
+        anna.run("lost", "g", "ben", "cara", "--yes", "--timeout", "1")
+    after = json.loads(anna.file.read_text())
+    assert after["key"] != known["key"] and set(after["roster"]) == {"dan"}
 
 
 def test_a_changed_identity_is_refused_until_a_person_approves_its_fingerprint(users):

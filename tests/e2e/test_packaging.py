@@ -3,9 +3,13 @@ a platform without Unix's modules."""
 
 import importlib.metadata
 import os
+import shlex
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 import venv
 from pathlib import Path
@@ -53,6 +57,23 @@ def test_the_broker_is_mosquitto_where_it_is_installed(tmp_path):
         assert heard.returncode == 0
         broker.stop()
     assert "open sesame" not in "".join(broker.lines)
+
+
+@pytest.mark.skipif(program() is None, reason="mosquitto is not installed")
+@pytest.mark.parametrize("signum, code", [(signal.SIGHUP, 0), (signal.SIGKILL, -signal.SIGKILL)])
+def test_the_broker_ends_with_its_command(signum, code):
+    """A terminal that is closed, and a command that is killed, leave no mosquitto at the port."""
+    port = free_port()
+    with Child([sys.executable, "-m", "sealcast_host", "broker", "--port", str(port)]) as broker:
+        broker.wait_for("listening on")
+        assert broker.stop(signum) == code
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"something listens at port {port}")
 
 
 def test_the_embedded_broker_goes_on_with_what_it_kept(tmp_path):
@@ -143,6 +164,25 @@ def test_completion_knows_commands_and_asks_for_channels(tmp_path):
     done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, env=env, timeout=60, check=True)
     assert done.stdout.split() == ["status", "forget", "greenhouse"], done
     assert "#compdef sealcast" in run(tmp_path, "completion", "zsh").stdout
+
+
+def test_completion_runs_nothing_that_a_name_says(tmp_path):
+    """An invitation's author chooses the channel's name."""
+    names = ["$(touch PWNED)", "`touch PWNED`", "green house; touch PWNED", "$PATH"]
+    for name in names:
+        assert run(tmp_path, "channel", "new", name, "--stretch", "15").returncode == 0
+    script = tmp_path / "completion.bash"
+    script.write_text(run(tmp_path, "completion", "bash").stdout)
+    ask = f"""
+    sealcast() {{ {sys.executable} -m sealcast_host "$@"; }}
+    source {script}
+    _sealcast_channels ""; _sealcast_channels 'grün\\ '
+    """
+    env = environment(XDG_CONFIG_HOME=str(tmp_path / "config"))
+    argv = ["bash", "-c", ask]
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=60, cwd=tmp_path)
+    assert not (tmp_path / "PWNED").exists() and done.stderr == ""
+    assert [shlex.split(line) for line in done.stdout.splitlines()] == [[n] for n in [*sorted(names), names[2]]]
 
 
 # A Windows of its own kind: none of Unix's modules, no private sockets, no signals in the loop.

@@ -54,13 +54,21 @@ def test_messages_reach_files_and_programs_and_lines_are_sent(home):
         gate.type("as it stands")
         gate.type('{"send": {"temperature": 21.5}, "mode": "note", "id": 7}')
         gate.type('{"send": "", "id": 8}')
+        gate.type("x" * 50_000 + "the tail")
+        gate.type('{"send": "for the bench", "to": "late", "mode": "note", "id": 9}')
+        gate.type('{"send": "for the bench", "to": "ear", "id": 10}')
         ear.wait_for("as it stands")
         ear.wait_for('{\\"temperature\\": 21.5}')
-        answers = [json.loads(gate.wait_for(f'"id": {n}')) for n in (7, 8)]
-        assert [a["type"] for a in answers] == ["sent", "refused"]
+        answers = [json.loads(gate.wait_for(f'"id": {n}')) for n in (7, 8, 9, 10)]
+        assert [a["type"] for a in answers] == ["sent", "refused", "refused", "refused"], answers
+        assert "goes in mode ratchet" in answers[2]["text"] and "group" in answers[3]["text"]
+        assert sum("a line has at most" in line for line in gate.lines) == 1
         assert home.run("send", "g", '{"humidity": 40}', "--uid", "late", "--mode", "note").returncode == 0
         gate.wait_for("humidity")
-        assert gate.stop(signal.SIGTERM) == 0
+        ear.wait_for("humidity")
+        assert not [line for line in ear.lines if "the tail" in line or "for the bench" in line]
+        assert gate.stop(signal.SIGTERM) == 1  # what waited before the broken one is lost
+    assert [line for line in gate.lines if "broken: " in line and "were not handed on" in line]
     rows = list(csv.DictReader((home.folder / "a.csv").open()))
     assert [(r["sender"], r["text"], r["historic"]) for r in rows] == [
         ("early", "before", "yes"), ("late", '{"humidity": 40}', ""),

@@ -252,6 +252,72 @@ def test_short_forms():
             from_words([wrong])
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "webhook=http://[::1", "webhook=http://127.0.0.1:x/", "webhook=http://127.0.0.1:99999/",
+        "webhook=http://127.0.0.1/a b", "webhook=http://user:pw@127.0.0.1/", "webhook=http://127.0.0.1/ä",
+        "webhook=http://a..b/", "homeassistant=mqtt://[::1", "homeassistant=mqtt://a b", "csv=~nosuch/x",
+        "sqlite=~nosuch/x", "web=::1:80", "web=127.0.0.1:1:80", "prometheus=a b:80", "prometheus=:80000",
+    ],
+)  # fmt: skip
+def test_an_output_that_could_never_work_is_told_in_a_line(word):
+    from sealcast_host.gateway.gateway import Gateway
+
+    with pytest.raises(UserError) as found:
+        Gateway("g", from_words([word]), print)
+    text = str(found.value)
+    assert "\n" not in text and "pw" not in text.replace("password", "") and "--broker" not in text
+    assert text.startswith((word.partition("=")[0], "listen: "))
+
+
+@pytest.mark.parametrize(
+    "kind, options",
+    [
+        ("sqlite", {"path": "a", "keep_days": -1}), ("sqlite", {"path": "a", "keep_days": float("nan")}),
+        ("sqlite", {"path": "a", "keep_days": float("inf")}), ("sqlite", {"path": "a", "keep_days": 10**400}),
+        ("web", {"outside": "https://[::1"}), ("web", {"history": "~nosuch/a.db"}), ("web", {"socket": "~nosuch/a"}),
+        ("web", {"password_file": "~nosuch/a"}), ("homeassistant", {"password_file": "~nosuch/a"}),
+        ("webhook", {"url": "http://a/", "token_file": "~nosuch/a"}), ("csv", {"path": "a\0b"}),
+    ],
+)  # fmt: skip
+def test_an_option_that_could_never_work_is_told_in_a_line(kind, options):
+    """A negative keep_days deleted each message as it came."""
+    with pytest.raises(UserError) as found:
+        Wish(kind, kind, options).output(None if kind != "homeassistant" else FakeHub())
+    assert str(found.value).startswith(f"{kind}: ")
+
+
+class FakeHub:
+    channel = "g"
+
+
+def test_sqlite_keeps_what_a_path_names_in_a_file(tmp_path, monkeypatch):
+    """`--to sqlite=:memory:` took every message, and kept none."""
+    monkeypatch.chdir(tmp_path)
+
+    async def go():
+        async with running(("sqlite", {"path": ":memory:"})) as gateway:
+            feed(gateway, message())
+
+    asyncio.run(go())
+    assert len(sqlite.recent(tmp_path / ":memory:", 3)) == 1
+
+
+def test_what_was_not_handed_on_at_the_end_is_said(tmp_path):
+    (tmp_path / "full.csv").symlink_to("/dev/full")
+    said = []
+
+    async def go():
+        broken, good = ("csv", {"path": str(tmp_path / "full.csv")}), ("sqlite", {"path": str(tmp_path / "a.db")})
+        async with running(broken, good, said=said) as gateway:
+            feed(gateway, *[message(seq=i) for i in range(3)])
+            await until(lambda: said and gateway.runners[1].handed == 3)
+        return gateway.left
+
+    assert asyncio.run(go()) == 3 and said[1].startswith("csv: 3 messages and events were not handed on"), said
+
+
 def test_a_path_that_is_no_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises((UserError, OSError)):

@@ -71,6 +71,12 @@ def test_a_board_becomes_a_member_and_stays_it(greenhouse, installed):
     assert after == {name: settings[name] for name in settings if name != "checked"} | {"sensor": sensor}
     assert (installed.flash / "state.0").read_bytes() == state
 
+    # The same channel under another name of this computer's is no other channel.
+    greenhouse.sealcast("channel", "rename", "greenhouse", "mine")
+    greenhouse.sealcast("provision", "mine", "--uid", "bench-1", "--port", installed.port, "--sensor", "simulated")
+    greenhouse.sealcast("channel", "rename", "mine", "greenhouse")
+    assert (installed.flash / "state.0").read_bytes() == state
+
     # As somebody else: only when that is asked for, and then nothing of the first is left.
     refused = greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-2", "--port", installed.port, code=2)
     assert "another member already (bench-1 in greenhouse)" in refused.stderr

@@ -133,7 +133,7 @@ class Attached:
         return [(uid, shown, fresh) for uid, shown, fresh in await self._ask("staying", uid=lost)]
 
     async def declare_lost(self, uid: str, **more: Any) -> None:
-        """Leave a member behind, with the admin's key of the channel's file. Raises UserError, SealcastError."""
+        """As HostSession.declare_lost, with the admin's key of the channel's file. Raises UserError, SealcastError."""
         await self._ask("declare_lost", uid=uid, more=more)
 
     @property

@@ -88,7 +88,7 @@ class Agent:
         own = dict(known.broker)
         if isinstance(broker, dict):
             known.broker = broker
-        key = (channel, uid or known.uid)
+        key = (channel, known.uid if uid is None else uid)
         async with self._opening.setdefault(key, asyncio.Lock()):
             held = self.members.get(key)
             if held is not None and held.broker != known.broker and not held.clients:

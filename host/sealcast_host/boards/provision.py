@@ -145,7 +145,7 @@ def provision(channel: str, wishes: Wishes, port: str, *, replace: bool) -> Labe
             )
         settings = settings_for(known, wishes, board)
         before = _present(device)
-        same = (before.get("channel"), before.get("uid")) == (channel, wishes.uid)
+        same = (before.get("channel"), before.get("uid")) == (known.channel, wishes.uid)
         if before and not same and not replace:
             raise UserError(
                 f"{port}: this board is another member already ({_of(before)}): use --replace to make it this one"
@@ -162,7 +162,7 @@ def provision(channel: str, wishes: Wishes, port: str, *, replace: bool) -> Labe
         _write(device, settings | {"identity": wire.b64(secret)}, secret, keep_state=same)
         _remember(channel, wishes.uid, public)
         device.restart()
-    return Label(wishes.uid, channel, fingerprint(suite, wire.unb64(public)))
+    return Label(wishes.uid, known.channel, fingerprint(suite, wire.unb64(public)))
 
 
 def _write(device: Device, settings: dict[str, Any], secret: bytes, *, keep_state: bool) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealcast_host.errors import Failed, UserError
+from sealcast_host.member.parent import die_with_parent
 from sealcast_host.member.privatefiles import make_private_dir, write_private
 
 ROUNDS = 1000  # of PBKDF2, over a password that guards nothing but the broker's peace
@@ -92,6 +93,13 @@ def run(program: str, wishes: Wishes, ready: Callable[[str, int, Path | None, st
         return _supervise([program, "-c", str(config)], wishes, ready)
 
 
+def _stops() -> list[int]:
+    """The signals that end it: a closed terminal, too, but not under nohup."""
+    hangup = getattr(signal, "SIGHUP", None)
+    heard = hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM] + ([hangup] if hangup is not None and heard else [])
+
+
 def _supervise(
     command: list[str], wishes: Wishes, ready: Callable[[str, int, Path | None, str | None, str], None]
 ) -> int:
@@ -105,6 +113,7 @@ def _supervise(
         text=True,
         errors="replace",
         start_new_session=True,
+        preexec_fn=die_with_parent,
     )
 
     def end() -> None:
@@ -118,7 +127,7 @@ def _supervise(
             stopped = True
             threading.Thread(target=end, daemon=True).start()
 
-    before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [(number, signal.signal(number, stop)) for number in _stops()]
     try:
         assert process.stdout is not None
         for line in process.stdout:

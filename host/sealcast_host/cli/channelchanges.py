@@ -53,7 +53,7 @@ def change(
 ) -> int:
     """Store another broker, name, data or name of the group; members that the agent holds start anew with it."""
     before = known.to_json()
-    known.broker, known.uid = broker, uid or known.uid
+    known.broker, known.uid = broker, known.uid if uid is None else uid
     known.data = known.data if data is None else data or None
     known.group_name = known.group_name if group_name is None else group_name or None
     if known.to_json() == before:

@@ -4,8 +4,18 @@ import argparse
 from typing import Any
 
 SHELLS = ("bash", "zsh", "tcsh")
+# Names come from others (invitations): none is ever expanded, and each is quoted as the shell reads it.
+_BASH = r"""
+_sealcast_channels() {
+  local name quoted
+  while IFS= read -r name; do
+    printf -v quoted '%q' "$name"
+    [[ $name == "$1"* || $quoted == "$1"* ]] && printf '%s\n' "$quoted"
+  done < <(sealcast channel list -q 2>/dev/null)
+}
+"""
 _PREAMBLE: Any = {
-    "bash": '_sealcast_channels() {\n  compgen -W "$(sealcast channel list -q 2>/dev/null)" -- "$1"\n}\n',
+    "bash": _BASH,
     "zsh": "_sealcast_channels() {\n  local -a names\n"
     '  names=("${(@f)$(sealcast channel list -q 2>/dev/null)}")\n  compadd -a names\n}\n',
 }

@@ -57,7 +57,7 @@ def detach(known: ChannelFile, args: argparse.Namespace, wishes: list[Wish]) -> 
     if any(wish.kind == "lines" for wish in wishes):
         raise UserError("lines is for a program that reads this command's output: run it without --detach")
     words = [f"--to={word}" for word in args.to]
-    words += [f"--uid={args.uid}"] if args.uid else []
+    words += [f"--uid={args.uid}"] if args.uid is not None else []
     words += [f"--config={args.config.absolute()}"] if args.config is not None else []
     start.staying()
     said = start.ask("gateway", channel=known.name, words=words, folder=os.getcwd())
@@ -80,17 +80,19 @@ def stop(channel: str) -> int:
 
 
 def gateway(known: ChannelFile, uid: str | None, wishes: list[Wish], by_agent: bool) -> int:
-    """Run until it is ended, or every output has finished. by_agent: until standard input ends. Raises UserError."""
-    return run(_gateway(known, uid, wishes, by_agent), lasting=True)
-
-
-async def _gateway(known: ChannelFile, uid: str | None, wishes: list[Wish], by_agent: bool) -> int:
+    """Run until it is ended, or every output has finished; 1 when it ends with what it has not handed on. by_agent:
+    until standard input ends. Raises UserError."""
     served = Gateway(known.channel, wishes, _say)
+    code = run(_gateway(known, uid, served, by_agent), lasting=True)
+    return code or int(served.left > 0)
+
+
+async def _gateway(known: ChannelFile, uid: str | None, served: Gateway, by_agent: bool) -> int:
     if by_agent:
         _end_with_the_agent()
     async with visit(known, uid, served.heard, starts=not by_agent, waits=True) as session:
         how = "" if by_agent else "; Ctrl-C ends it"
-        _say(f'gateway of "{known.channel}": {", ".join(wish.name for wish in wishes)}{how}')
+        _say(f'gateway of "{known.channel}": {", ".join(runner.name for runner in served.runners)}{how}')
         await served.run(session)
     return 0
 

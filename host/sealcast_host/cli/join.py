@@ -20,7 +20,8 @@ def join(url: str | None, uid: str | None, broker: BrokerOptions) -> int:
     """Add the channel of an invitation; a channel that is known already is left as it is."""
     if url is None or url == "-":
         url = read_secret("invitation", stdin=url == "-", piped="- in its place reads it from there")
-    known = invites.read(url.strip(), uid or channels.default_uid())
+    known = invites.read(url.strip(), channels.default_uid())
+    known.uid = known.uid if uid is None else uid
     known.broker = broker.over(known.broker)
     if known.broker.get("username") and not known.broker.get("password"):
         known.broker["password"] = read_secret("broker password", env=BROKER_ENV)

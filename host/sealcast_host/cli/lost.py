@@ -94,7 +94,7 @@ async def _lost(
             )
         together = {u for u in (session.group or {"members": ()})["members"] if u in dict(stay) or u == session.uid}
         try:
-            await session.declare_lost(gone[0], keep=[u for u, _ in stay])
+            await session.declare_lost(gone[0], keep=[u for u, _ in stay], also=gone[1:])
         except SealcastError as e:
             raise UserError(str(e)) from None
         said = f'"{who}" is left behind: the channel has a new key, which goes to'

@@ -16,8 +16,9 @@ from sealcast.run import slots
 from sealcast_host.boards import bundle, romfs
 from sealcast_host.boards.provision import completed
 from sealcast_host.bridge.ports import Bridge, maker
-from sealcast_host.demo.members import Member, die_with_parent
+from sealcast_host.demo.members import Member
 from sealcast_host.member import channels
+from sealcast_host.member.parent import die_with_parent
 from sealcast_host.waiting import STEP_S, Watch
 
 QEMU = Path(__file__).resolve().parents[3] / "firmware" / "qemu"

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sealcast_host.demo.members import die_with_parent
+from sealcast_host.member.parent import die_with_parent
 
 LONGEST_TEMPORARY = 44  # bytes of a folder below which Chromium puts a socket of its own: its path may have 107
 STEP_S = 120.0  # a busy machine starts a browser slowly

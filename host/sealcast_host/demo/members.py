@@ -4,13 +4,10 @@ Each records what happens to it; `Watch` wakes whoever waits for something to ha
 """
 
 import asyncio
-import ctypes
 import json
 import os
 import platform
 import shutil
-import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from sealcast.errors import TooWeak
 from sealcast_host.boards.shipped import core_dir, node_dir, prebuilt_dir
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
+from sealcast_host.member.parent import die_with_parent
 from sealcast_host.member.privatefiles import write_private
 from sealcast_host.member.session import HostSession, join_watched
 from sealcast_host.waiting import STEP_S, NotKept, Watch
@@ -210,9 +208,3 @@ async def has_native_crypto(micropython: Path) -> bool:
         preexec_fn=die_with_parent,
     )
     return await process.wait() == 0
-
-
-def die_with_parent() -> None:
-    """Runs in the child: end with the demo, even when that is killed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -9,10 +9,10 @@ import io
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub, Output, aside
+from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Item, Message
 from sealcast_host.member.system import CLOSED
 
@@ -25,8 +25,9 @@ class Csv(Output):
     """A file of comma-separated values, UTF-8, made with mode 0600."""
 
     def __init__(self, hub: Hub, path: str) -> None:
+        """Raises UserError."""
         super().__init__(hub)
-        self._path = Path(path).expanduser()
+        self._path = whole("csv: path", path)
 
     async def open(self) -> None:
         """Check the file, or make it. Raises OSError, UserError."""

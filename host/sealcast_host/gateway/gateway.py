@@ -22,6 +22,7 @@ class Gateway:
         """say(line): for complaints and news, one line each. Raises UserError when an output's options are wrong."""
         self.channel = channel
         self.say = say
+        self.left = 0  # how many messages and events were not handed on at the end
         self._session: Any = None
         self._counted: dict[str, int] = {}  # drops by reason, as the session's events told them
         self.runners = [Runner(wish.name, wish.output(self), self, wish.filter(), first_s) for wish in wishes]
@@ -44,7 +45,7 @@ class Gateway:
             await asyncio.wait(tasks)  # unlike gather it leaves them at work when this one is cancelled
         finally:
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*(runner.drained() for runner in self.runners))
+                self.left = sum(await asyncio.gather(*(runner.drained() for runner in self.runners)))
             for task in (counting, *tasks):
                 task.cancel()
             await asyncio.gather(counting, *tasks, return_exceptions=True)
@@ -94,11 +95,13 @@ class Gateway:
         self, body: bytes, mode: str | None = None, to: str | None = None, receipt: bool = False
     ) -> dict[str, Any]:
         """Send it; what is known of it then. receipt: also who has confirmed it within the time that a send waits, and
-        who has not. Raises UserError, SealcastError."""
+        who has not. to: of the group, for this member alone. Raises UserError, SealcastError."""
+        if to is not None and mode not in (None, "ratchet"):
+            raise UserError("a message for one member goes in mode ratchet: notes and conversations go to all")
         session = self._session
         if session is None:
             raise UserError("not in the channel just now: try again")
-        sent = await session.send(body, mode, to if mode == "ratchet" else None, receipt=receipt)
+        sent = await session.send(body, mode, to, receipt=receipt)
         return {key: value for key, value in sent._asdict().items() if value is not None}
 
     async def approve(self, uid: str, fingerprint: str) -> None:

@@ -19,6 +19,7 @@ from sealcast_host.errors import Failed, UserError
 from sealcast_host.gateway.ha_commands import Command
 from sealcast_host.gateway.ha_entities import Member, slug, units
 from sealcast_host.gateway.output import Hub, Output
+from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Event, Item, Message, clean, values
 from sealcast_host.member.privatefiles import read_password
 
@@ -42,15 +43,16 @@ class HomeAssistant(Output):
     ) -> None:
         """discovery: Home Assistant's discovery prefix. Raises UserError."""
         super().__init__(hub)
-        self._url = urlsplit(broker if "://" in broker else "mqtt://" + broker)
         try:
+            self._url = urlsplit(broker if "://" in broker else "mqtt://" + broker)
             usable = self._url.scheme in ("mqtt", "mqtts") and self._url.hostname and self._url.port != 0
         except ValueError:
             usable = False
-        if not usable or self._url.password:
+        if not usable or self._url.password or not broker.isprintable() or " " in broker:
             raise UserError(
                 "homeassistant: broker is mqtt://[USER@]HOST[:PORT], or mqtts://...; a password goes into password_file"
             )
+        whole("homeassistant: password_file", password_file)
         self._password_file = password_file
         self._discovery = discovery
         self._commands = [Command.of(given) for given in command or []]

@@ -9,7 +9,7 @@ import json
 import os
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from sealcast.errors import SealcastError
 from sealcast.wire import MAX_BODY
@@ -17,6 +17,7 @@ from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Finished, Hub, Output, aside
 from sealcast_host.gateway.record import Item
 
+LONGEST = 8 * MAX_BODY  # bytes of a line with its end
 OPTIONS: dict[str, type] = {"input": bool}
 MAIN = None
 _MODES = (None, "note", "conversation", "ratchet")
@@ -44,7 +45,7 @@ class Lines(Output):
         source = open(0, "rb", closefd=False)
         try:
             while True:
-                line = source.readline(8 * MAX_BODY)
+                line = _whole(source)
                 asyncio.run_coroutine_threadsafe(self._queue.put(line or None), loop).result()
                 if not line:
                     return
@@ -71,13 +72,15 @@ class Lines(Output):
     async def attend(self) -> None:
         """Send line after line."""
         while (line := await self._queue.get()) is not None:
-            if body := line.rstrip(b"\r\n"):
+            if body := line if len(line) > LONGEST else line.rstrip(b"\r\n"):
                 await self._write([await self._send(body)])
         await asyncio.Event().wait()  # the end of the input is not the end of the output
 
     async def _send(self, body: bytes) -> dict[str, Any]:
         id: Any = None
         try:
+            if len(body) > LONGEST:
+                raise UserError(f"a line has at most {LONGEST} bytes: it was left out whole")
             asked = _asked(body)
             if asked is None:
                 mode = to = None
@@ -94,6 +97,14 @@ class Lines(Output):
             return {"type": "sent", "id": id} | done
         except (SealcastError, UserError, UnicodeEncodeError) as e:
             return {"type": "refused", "id": id, "text": str(e)}
+
+
+def _whole(source: BinaryIO) -> bytes:
+    """The next line; of one that is too long the beginning, which is too long as well, and nothing of its rest."""
+    line = part = source.readline(LONGEST + 1)
+    while len(part) > LONGEST and not part.endswith(b"\n"):
+        part = source.readline(LONGEST + 1)
+    return line
 
 
 def _asked(line: bytes) -> dict[str, Any] | None:

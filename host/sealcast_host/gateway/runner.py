@@ -31,14 +31,14 @@ class Runner:
         self._empty.set()
         self._first_s = self._pause_s = first_s
         self._lost = 0
-        self._broken = False
+        self._broken = self._finished = False
         self._single = 0  # so many items are given one by one: the batch failed
         self._stumbles = 0  # over the item that is first
         self.handed = 0  # messages that the output has taken
 
     def put(self, item: Item) -> None:
         """Queue what arrived, when this output wants it."""
-        if not self._wants(item):
+        if self._finished or not self._wants(item):
             return
         if len(self._queue) >= WAITING:
             self._queue.popleft()
@@ -55,6 +55,9 @@ class Runner:
                 await self._at_work()
                 return
             except Finished:
+                self._finished = True
+                self._queue.clear()
+                self._empty.set()
                 return
             except Exception as e:
                 self._failed(e)
@@ -64,11 +67,16 @@ class Runner:
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(2 * self._pause_s, LONGEST_S)
 
-    async def drained(self) -> None:
-        """Returns when nothing waits any more, or after some seconds."""
+    async def drained(self) -> int:
+        """Returns when nothing waits any more, or after some seconds; how many were not handed on, which is said."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE_S if not self._broken else 0):
                 await self._empty.wait()
+                return 0
+        left = len(self._queue) + self._lost
+        if left:
+            self._hub.say(f"{self.name}: {left} messages and events were not handed on: it is broken or too slow")
+        return left
 
     async def _at_work(self) -> None:
         """Both halves; the first that ends, well or not, ends the other. attend() may end alone: no more comes in."""

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub, Output, aside
+from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Item, Message
 from sealcast_host.member.system import CLOSED
 
 OPTIONS: dict[str, type] = {"path": str, "keep_days": float}
 MAIN = "path"
+MOST_DAYS = 100_000
 TABLE = """\
 CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY,
@@ -38,9 +40,11 @@ class Sqlite(Output):
     """A database file, mode 0600."""
 
     def __init__(self, hub: Hub, path: str, keep_days: float = 0) -> None:
-        """keep_days: what is older is removed; 0: nothing is."""
+        """keep_days: what is older is removed; 0: nothing is. Raises UserError."""
         super().__init__(hub)
-        self._path = Path(path).expanduser()
+        if not 0 <= keep_days <= MOST_DAYS:
+            raise UserError(f"sqlite: keep_days is a number of days up to {MOST_DAYS}, or 0: nothing is removed")
+        self._path = whole("sqlite: path", path)  # ":memory:" is a file's name, too
         self._keep_s = keep_days * 86400
         self._db: sqlite3.Connection | None = None
 

@@ -9,12 +9,12 @@ import contextlib
 import os
 import socket
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub, Output, aside
+from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Item
 from sealcast_host.gateway.sqlite import recent
 from sealcast_host.gateway.web_address import address_of
@@ -25,6 +25,14 @@ from sealcast_host.member.privatefiles import read_password
 OPTIONS: dict[str, type] = {"listen": str, "password_file": str, "socket": str, "history": str, "outside": str}
 MAIN = "listen"
 HISTORY = 5000  # messages out of the database at the start
+
+
+def _is_page(address: str) -> bool:
+    try:
+        url = urlsplit(address)
+    except ValueError:  # a bracket that is not closed
+        return False
+    return url.scheme in ("http", "https") and bool(url.netloc) and not url.path and "@" not in url.netloc
 
 
 class Web(Output):
@@ -48,8 +56,9 @@ class Web(Output):
         self._path = socket
         self._history = history
         self._outside = outside.rstrip("/")
-        url = urlsplit(self._outside)
-        if outside and (url.scheme not in ("http", "https") or not url.netloc or url.path or "@" in url.netloc):
+        for option, path in (("password_file", password_file), ("socket", socket), ("history", history)):
+            whole(f"web: {option}", path)
+        if outside and not _is_page(self._outside):
             raise UserError("web: outside is the page's address as browsers see it, like https://page.example")
         self.board = Board()
         self._server: Any = None
@@ -66,7 +75,7 @@ class Web(Output):
         except ImportError:
             raise UserError("nicegui is not installed: pip install 'sealcast-host[web]'") from None
         if self._history:
-            self.board.take(await aside(lambda: recent(Path(self._history).expanduser(), HISTORY)))
+            self.board.take(await aside(lambda: recent(whole("web: history", self._history), HISTORY)))
         password = self._password()
         listener = self._listener()
         origins = {self._outside} if self._outside else set()
@@ -118,7 +127,7 @@ class Web(Output):
 
     def _listener(self) -> socket.socket:
         if self._path:
-            path = Path(self._path).expanduser()
+            path = whole("web: socket", self._path)
             if path.is_socket():
                 path.unlink()  # of an earlier run
             listener = socket.socket(socket.AF_UNIX)

@@ -12,7 +12,12 @@ def address_of(text: str) -> tuple[str, int]:
     host, port = ("127.0.0.1", text) if text.isdigit() else ("", "")
     if not host:
         host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit()) or len(port) > 5 or int(port) > 65535:
-        raise UserError(f'listen: "{text}" is no address: give PORT or HOST:PORT, like 127.0.0.1:9464')
-    name = split_host(host)[0] if host else "0.0.0.0"
+    try:
+        name, more = split_host(host) if host else ("0.0.0.0", None)
+    except UserError:  # it speaks of a broker
+        name, more = "", None
+    if not (name and port.isascii() and port.isdigit()) or more or len(port) > 5 or int(port) > 65535:
+        raise UserError(
+            f'listen: "{text}" is no address: give PORT or HOST:PORT, like 127.0.0.1:9464 (an IPv6 address in brackets)'
+        )
     return name, int(port)

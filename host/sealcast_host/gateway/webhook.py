@@ -5,13 +5,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sealcast_host import __version__
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub, Output, Refused, aside
+from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Item
 
 OPTIONS: dict[str, type] = {"url": str, "token_file": str}
@@ -35,18 +35,17 @@ class Webhook(Output):
     def __init__(self, hub: Hub, url: str, token_file: str = "") -> None:
         """token_file: its first line goes along as `Authorization: Bearer`. Raises UserError."""
         super().__init__(hub)
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise UserError("webhook: the url must begin with http:// or https://")
+        _check(url)
         self._url = url
-        self._token_file = token_file
+        self._token_file = whole("webhook: token_file", token_file) if token_file else None
         self._headers: dict[str, str] = {}
         self._opener = urllib.request.build_opener(_Straight)
 
     async def open(self) -> None:
         """Read the token. Raises OSError."""
         self._headers = {"Content-Type": "application/json", "User-Agent": f"sealcast/{__version__}"}
-        if self._token_file:
-            lines = Path(self._token_file).expanduser().read_text("utf-8", "replace").splitlines()
+        if self._token_file is not None:
+            lines = self._token_file.read_text("utf-8", "replace").splitlines()
             token = lines[0].strip() if lines else ""
             if not token.isascii() or not token.isprintable() or not token:
                 raise UserError("webhook: the first line of token_file is no token")
@@ -69,6 +68,22 @@ class Webhook(Output):
             raise Refused(f"the server answers {e.code}") from None
         except urllib.error.URLError as e:
             raise e.reason if isinstance(e.reason, OSError) else OSError(str(e.reason)) from None
+
+
+def _check(url: str) -> None:
+    """Raises UserError, which does not repeat it: what stands before an "@" is a secret."""
+    if not url[:8].lower().startswith(("http://", "https://")):
+        raise UserError("webhook: the url must begin with http:// or https://")
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        usable = parts.hostname and parts.port != 0 and (parts.path + parts.query).isascii()
+    except ValueError:  # a port that is none, a bracket that is not closed, a name that no host can have
+        usable = False
+    if not usable or not url.isprintable() or " " in url:
+        raise UserError("webhook: the url is http(s)://HOST[:PORT]/PATH, with what is not ASCII, and spaces, as %20")
+    if "@" in parts.netloc:
+        raise UserError("webhook: no user or password in the url: a token goes into token_file")
 
 
 make = Webhook

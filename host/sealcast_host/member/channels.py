@@ -24,6 +24,9 @@ FORMAT = 1
 STRETCH = 18  # of the channels that are made here: 256 MiB and a second of a computer's time for each guess
 
 
+_KEPT = ("channel", "key", "uid", "admin", "broker", "roster", "stretch", "data", "group_name")
+
+
 @dataclass
 class ChannelFile:
     """What is known of a channel here. `key`, `admin_secret`: 32 bytes each; None where this host is not the admin."""
@@ -63,7 +66,7 @@ class ChannelFile:
     def settings(self, uid: str | None = None) -> dict[str, Any]:
         """A member's sealcast.json (without the secrets that only the host keeps)."""
         out: dict[str, Any] = {
-            "uid": uid or self.uid,
+            "uid": self.uid if uid is None else uid,
             "channel": self.channel,
             "key": wire.b64(self.key),
             "broker": dict(self.broker),
@@ -115,6 +118,12 @@ def load(channel: str) -> ChannelFile:
     if type(generation) is not int or not 0 <= generation < 1 << 32:
         raise UserError(f"{path} is damaged (generation): restore it from a copy")
     raise_wrong_settings(raw, str(path))
+    more = [name for name in raw if raw[name] is not None and name not in _KEPT]
+    if more:
+        raise UserError(
+            f"{path}: {more[0]}: a channel's file does not hold this setting: remove it there; a node's sealcast.json "
+            "and sealcast.join take it"
+        )
     if (alias or raw["channel"]) != channel:
         raise UserError(f"{path} is the file of another channel: rename it back")
     try:
@@ -170,7 +179,8 @@ def create(
     data: str | None = None,
 ) -> ChannelFile:
     """Derive the key, make the admin, store the file (0600). Raises UserError when the channel is known already."""
-    known = ChannelFile(channel, bytes(32), uid or default_uid(), broker=broker, stretch=stretch, data=data)
+    uid = default_uid() if uid is None else uid
+    known = ChannelFile(channel, bytes(32), uid, broker=broker, stretch=stretch, data=data)
     raise_wrong_settings(known.settings(), "")
     path = path_of(channel)
     if path.exists():  # before the slow part; the write refuses as well

@@ -7,6 +7,7 @@ another member of this computer moved. PROTOCOL.md section 22.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +26,9 @@ def restored(suite: Any, config: dict[str, Any], blob: bytes | None) -> Any:
     return member
 
 
-def follow(member: Any, removed: str | None = None) -> None:
-    """Give the channel's file the key that `member` has moved to, if it holds one from before. Raises UserError.
+def follow(member: Any, removed: Iterable[str] = ()) -> None:
+    """Give the channel's file the key that `member` has moved to, if it holds one from before, and take those who were
+    `removed` out of its roster. Raises UserError.
 
     The file is replaced whole: until the new one is durable the old one stands.
     """
@@ -34,7 +36,7 @@ def follow(member: Any, removed: str | None = None) -> None:
     here, root = member.places, member.me.root
     if known is None or known.key == root or known.generation >= here.generation or known.key not in _left(member):
         return
-    roster = {uid: public for uid, public in known.roster.items() if uid != removed}
+    roster = {uid: public for uid, public in known.roster.items() if uid not in removed}
     moved = replace(known, key=bytes(root), stretch=None, generation=here.generation, roster=roster)
     channels.store(moved, replace=True)
 

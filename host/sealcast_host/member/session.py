@@ -10,7 +10,7 @@ invariant, so its directory is locked while a session runs.
 
 import json
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, unquote
@@ -64,6 +64,11 @@ class MemberState:
         """This member's 32-byte secret: made at the first call, then kept (mode 0600)."""
         path = self.path / "identity.json"
         if not path.exists():
+            if any(self.path.glob("state.*")):
+                raise UserError(
+                    f"{path} is missing, and the state beside it needs it: restore it from a copy; or remove the files "
+                    "state.* there to join anew, which the others see as a changed identity"
+                )
             write_private(path, json.dumps({"identity": wire.b64(secrets.token_bytes(32))}) + "\n", replace=False)
         try:
             secret: bytes = wire.unb64(read_private_json(path)["identity"])
@@ -120,6 +125,7 @@ class HostSession:
         self._group_name = config.get("group_name") or config.get("group", "main")
         self._fresh: set[str] = set()  # pinned just now: nobody has compared their fingerprints
         self._session.on("pinned", lambda name, info: self._fresh.add(info["uid"]))
+        self._gone: set[str] = set()  # declared lost by this session: the channel's file forgets them all
         self._last: dict[str, Any] | None = None  # what is told of the last message
         self.transport = transport  # `transport.failure` tells why a connection failed
 
@@ -159,14 +165,22 @@ class HostSession:
         """
         await self._session.change_group(action, uids or [])
 
-    async def declare_lost(self, uid: str, admin_secret: bytes | None = None, **more: Any) -> None:
+    async def declare_lost(
+        self, uid: str, admin_secret: bytes | None = None, also: Iterable[str] = (), **more: Any
+    ) -> None:
         """Leave a member behind: the channel moves to a new key. The event followed tells who came along.
 
-        admin_secret: 32 bytes; None takes that of the channel's file. Raises SealcastError, UserError.
+        admin_secret: 32 bytes; None takes that of the channel's file. also: others who are lost, and not in `keep`:
+        they leave the file's roster as well. Raises SealcastError, UserError.
         """
         secret = admin_secret or inquiry.admin_secret(self.channel.me.config["channel"])
+        self._gone = {uid, *also}
         await self._session.declare_lost(uid, secret, **more)
-        migration.follow(self.channel, uid)
+        migration.follow(self.channel, self._gone)
+
+    def follow(self, removed: str) -> None:
+        """The channel has moved, and left `removed` behind: its file follows."""
+        migration.follow(self.channel, self._gone | {removed})
 
     async def approve(self, uid: str, text: str) -> None:
         """Pin a member's changed identity, the one with the fingerprint that a person has compared; where the channel's
@@ -338,7 +352,7 @@ async def start(
             return migration.restored(suite, config, store.load())
 
         session = HostSession(member, transport_for(config), store, state, remake, keep or BACKLOG)
-        session.on("moved", lambda name, info: migration.follow(session.channel, info["removed"]))
+        session.on("moved", lambda name, info: session.follow(info["removed"]))
         if watch is not None:
             session.on("*", watch)
         if watch is not None and keep is None:

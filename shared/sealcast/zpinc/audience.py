@@ -13,8 +13,9 @@ def choose(me, awake, epoch, place, tags, mode, to, least):
     that will do, the settings' `min_secrecy` apart. Raises NotReady, NoConversation, TooWeak.
     """
     least = max(_rank(least or "note"), _rank(me.config.get("min_secrecy") or "note"))
-    if mode is None and to is not None:
-        mode = "ratchet"
+    mode = mode or ("ratchet" if to is not None else None)
+    if to is not None and mode != "ratchet":
+        raise TooWeak("a message for one member needs mode ratchet: what goes in another mode, all read")
     for name in (mode,) if mode else ("ratchet", "conversation", "note"):
         way = _reach(awake, name, epoch, place, tags, to)
         if not way.missing and (place if name == "ratchet" else epoch and way.audience):

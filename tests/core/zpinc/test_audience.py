@@ -93,6 +93,18 @@ def test_the_group_serves_only_when_it_holds_everyone_who_is_awake():
     assert (sent.mode, sent.audience, sent.missing) == ("ratchet", ["B"], ["C"])
 
 
+def test_a_message_for_one_member_goes_in_no_mode_that_others_read():
+    room = Room(["A", "B", "C"])
+    room.do("A", "change_group", "create", ["B", "C"])
+    room.advance(2000)
+    for mode in ("note", "conversation"):
+        refused = raises(TooWeak, room.members["A"].send, b"x", mode, room.now, to="B")
+        assert "needs mode ratchet" in str(refused)
+    assert (said(room, "A", to="B").mode, said(room, "A", "ratchet", to="B").audience) == ("ratchet", ["B"])
+    room.pump()
+    assert [(uid, body) for uid, _, body, _ in room.heard] == [("B", b"from A")] * 2
+
+
 def test_a_member_whose_epoch_nobody_shares_any_more_notices_and_falls_back():
     room = Room(["A", "B"])
     room.advance(1000)
