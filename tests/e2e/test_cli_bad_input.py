@@ -114,6 +114,25 @@ def test_bad_input_is_one_line_and_code_2(home, args):
     assert_one_line(done)
 
 
+MISPLACED = {
+    "behind the names": ["channel", "join", "g5", PHRASE],
+    "join forgotten": [f"sealcast://127.0.0.1/g?key={PHRASE}"],
+    "in place of a command": [PHRASE],
+    "in place of an action": ["channel", PHRASE],
+    "behind an option that there is not": ["send", "g", "hi", f"--password={PHRASE}"],
+    "behind one that takes none": ["send", "g", "hi", f"--json={PHRASE}"],
+    "behind one with choices": ["send", "g", "hi", "--mode", PHRASE],
+    "behind a number": ["channel", "new", "g5", "--stretch", PHRASE],
+}
+
+
+@pytest.mark.parametrize("args", MISPLACED.values(), ids=MISPLACED.keys())
+def test_no_error_repeats_a_phrase_in_the_wrong_place(home, args):
+    assert_one_line(cli(home, *args))
+    done = cli(home, *args, "--json")
+    assert done.returncode == 2 and PHRASE not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     "password",
     [

@@ -115,7 +115,7 @@ def test_errors_and_lines_are_objects_too(anna):
     assert (wrong.returncode, told["type"], told["code"]) == (2, "error", 2) and "unknown channel" in told["text"]
     assert "unknown channel" in wrong.stderr
     unparsed = json.loads(anna.run("send", "g", "x", "--json", "--bogus").stdout)
-    text = "unrecognized arguments: --bogus; see: sealcast send --help"
+    text = "there is no option --bogus; see: sealcast send --help"
     assert unparsed == {"type": "error", "text": text, "code": 2}
     port = free_port()
     argv = [sys.executable, "-m", "sealcast_host", "broker", "--json", "--port", str(port)]

@@ -8,6 +8,7 @@ stopped by Ctrl-C or SIGTERM before it was done (0 for what lasts until it is st
 import argparse
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -58,6 +59,9 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)
 
     def error(self, message: str) -> NoReturn:
+        """What was typed in the wrong place may be a phrase: a value stands in no error."""
+        for given, told in _GIVEN:
+            message = given.sub(told, message)
         raise UserError(f"{message}; see: {self.prog} --help")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -65,8 +69,10 @@ class _Parser(argparse.ArgumentParser):
         if isinstance(action, argparse._SubParsersAction) and value not in known:
             import difflib
 
+            if value.lower().startswith("sealcast:"):
+                self.error("that is an invitation: put join before it")
             near = difflib.get_close_matches(value, known, 1)
-            self.error(f'there is no command "{value}"' + (f' (do you mean "{near[0]}"?)' if near else ""))
+            self.error("there is no such command" + (f' (do you mean "{near[0]}"?)' if near else ""))
         super()._check_value(action, value)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -76,8 +82,23 @@ class _Parser(argparse.ArgumentParser):
             return super().parse_known_args(_name_first(args), namespace)
         found, rest = super().parse_known_args(_options_first(self, args), namespace)
         if rest:
-            self.error(f"unrecognized arguments: {' '.join(rest)}")
+            self.error(_too_much(rest))
         return found, rest
+
+
+_GIVEN = (
+    (re.compile(r"ignored explicit argument .*", re.DOTALL), "takes no value"),
+    (re.compile(r"invalid (\w+) value: .*", re.DOTALL), r"the value must be \1"),
+    (re.compile(r"invalid choice: .*\(choose from (.*)\)$", re.DOTALL), r"choose from \1"),
+)
+
+
+def _too_much(words: list[str]) -> str:
+    """The options that there are not, or how many words are too many."""
+    options = [word.partition("=")[0] if word.startswith("--") else word[:2] for word in words if word[:1] == "-"]
+    if options:
+        return f"there is no option {', '.join(options)}"
+    return f"{len(words)} word{'s' if len(words) > 1 else ''} too many"
 
 
 def _name_first(args: list[str]) -> list[str]:
