@@ -1,11 +1,13 @@
 """What an exit code of `send` is worth, and a `listen` that outlives its broker: real processes, real brokers."""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -145,3 +147,29 @@ def test_what_is_not_acknowledged_in_time_waits_and_is_not_called_unsent(tmp_pat
         bens.stop()
     four = ["four"] if through == "an agent" else []
     assert [m["text"] for m in messages(bens.lines)] == ["one", "two", "three", *four, "the last"]
+
+
+@pytest.mark.parametrize("command", [["send", "g", "-", "--mode", "note"], ["chat", "g"]], ids=["send", "chat"])
+def test_an_input_that_cannot_be_read_is_no_end(tmp_path, command):
+    """One that does not wait is waited for; one that fails is an error."""
+    port = free_port()
+    anna = User(tmp_path / "anna", port)
+    anna.new()
+    with start_broker("embedded", port, tmp_path):
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        with anna.start("listen", "g", "--uid", "ears", "--json") as ears:
+            ears.wait_for('"online"')
+            with anna.start(*command, stdin=read) as child, open(write, "wb", buffering=0) as late:
+                ears.wait_for('"joined"')
+                time.sleep(1)  # it has begun to read
+                late.write(b"late\n")
+                late.close()
+                assert child.ends() == 0
+            ears.wait_for('"late"')
+            ears.stop()
+        os.close(read)
+        with open(tmp_path / "out", "wb") as only_written:
+            with anna.start(*command, stdin=only_written) as child:
+                assert child.ends() == 1
+        assert child.lines[-1].startswith("sealcast: cannot read standard input: ")
