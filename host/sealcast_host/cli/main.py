@@ -7,6 +7,7 @@ stopped by Ctrl-C or SIGTERM before it was done (0 for what lasts until it is st
 
 import argparse
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -15,7 +16,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from sealcast_host import __version__
-from sealcast_host.cli import talk
+from sealcast_host.cli import standard, talk
 from sealcast_host.errors import UserError
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -63,6 +64,9 @@ class _Parser(argparse.ArgumentParser):
         for given, told in _GIVEN:
             message = given.sub(told, message)
         raise UserError(f"{message}; see: {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # argparse's own passes over what cannot be written
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         known = action.choices or ()
@@ -127,34 +131,66 @@ def _options_first(parser: argparse.ArgumentParser, args: list[str]) -> list[str
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    standard.begin()
     argv = sys.argv[1:] if argv is None else argv
     talk.begin(argparse.Namespace(json="--json" in argv))  # for what is wrong with the arguments
+    try:
+        code = _run(argv)
+    except standard.Unwritable as e:
+        return _unwritable(e)
+    failure = standard.settle()
+    return code if failure is None else code or _unwritable(failure)
+
+
+def _run(argv: Sequence[str]) -> int:
     try:
         args = _parser(argv).parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run
         talk.begin(args)
         with contextlib.redirect_stdout(talk.Lines(sys.stdout)) if lines_only(args) else contextlib.nullcontext():
-            code = run(args)
-        sys.stdout.flush()
-        return code
+            return run(args)
     except UserError as e:
-        talk.complaint(str(e))
-        talk.result("error", {"text": str(e), "code": e.code}) if talk.as_json() else None
-        return e.code
+        return _told(e)
+    except SystemExit as e:  # --help, --version
+        return int(e.code or OK)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`sealcast listen NAME | head`): nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+    except standard.Unwritable:
+        raise
+    except BrokenPipeError as e:
+        raise standard.Unwritable(*e.args) from None
+    except OSError as e:
+        if e.errno == errno.ENAMETOOLONG:
+            return _told(UserError("a name or path is too long: give a shorter one"))
+        return _unforeseen(e)
+    except UnicodeEncodeError as e:
+        if not any("\udc80" <= c <= "\udcff" for word in argv for c in word):
+            return _unforeseen(e)
+        return _told(UserError("a name or option is not UTF-8 text: type it again"))
     except ModuleNotFoundError as e:
         extra = EXTRAS.get((e.name or "").split(".")[0])
         if extra is None:
             return _unforeseen(e)
-        talk.complaint(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'")
-        return UserError.code
+        return _told(UserError(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'"))
     except Exception as e:
         return _unforeseen(e)
+
+
+def _told(e: UserError) -> int:
+    talk.complaint(str(e))
+    if talk.as_json():
+        with contextlib.suppress(standard.Unwritable):  # it has been said
+            talk.result("error", {"text": str(e), "code": e.code})
+    return e.code
+
+
+def _unwritable(e: OSError) -> int:
+    """Standard output takes no more. That the reader of it went away (`sealcast listen NAME | head`) is no error."""
+    standard.give_up()
+    if e.errno == errno.EPIPE:
+        return OK
+    talk.complaint(f"cannot write to standard output: {(e.strerror or 'it is closed').lower()}")
+    return FAILED
 
 
 def _unforeseen(e: Exception) -> int:
