@@ -66,6 +66,8 @@ BAD = {
     "node with the host's name": ["channel", "node", "g", "--uid", "host"],
     "node name too long": ["channel", "node", "g", "--uid", "u" * 49],
     "node file in no directory": ["channel", "node", "g", "--uid", "n", "--output", "/nonexistent/dir/sealcast.json"],
+    "node file is a directory": ["channel", "node", "g", "--uid", "n", "--output", "."],
+    "node file is the root": ["channel", "node", "g", "--uid", "n", "--output", "/"],
     "uid too long": ["listen", "g", "--uid", "u" * 49],
     "uid empty": ["send", "g", "hi", "--uid", ""],
     "uid with a newline": ["send", "g", "hi", "--uid", "a\nb"],
@@ -185,6 +187,7 @@ DAMAGE = {
     % ("A" * 43),
     "broker is a text": '{"format": 1, "channel": "d", "uid": "u", "broker": "s3cret", "key": "%s"}' % ("A" * 43),
     "not UTF-8": "\udcff",
+    "a number of 5,000 digits": '{"format": 1%s}' % ("0" * 5000),
 }
 
 
@@ -228,6 +231,34 @@ def test_a_damaged_identity_or_state_is_one_line(home):
     done = cli(home, "send", "g", "hi", "--uid", "damaged")
     assert_one_line(done)
     assert "state" in done.stderr
+    cli(home, "send", "g", "hi", "--uid", "journal")
+    directory = directory.with_name("journal")
+    for slot in list(directory.glob("state.?")):
+        slot.with_name(slot.name + "j").write_bytes(os.urandom(300))
+    done = cli(home, "send", "g", "hi", "--uid", "journal")
+    assert_one_line(done)
+    assert f"the state in {directory} cannot be read" in done.stderr
+
+
+def test_an_interrupt_while_the_command_is_loaded_is_no_traceback():
+    script = (
+        "import builtins, runpy; real = builtins.__import__\n"
+        "def stopped(name, *more, **named):\n"
+        "    if name == 'argparse': raise KeyboardInterrupt\n"
+        "    return real(name, *more, **named)\n"
+        "builtins.__import__ = stopped; runpy.run_module('sealcast_host', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment(), timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "a\x85b"])
+def test_a_name_is_printed_without_what_moves_the_cursor(tmp_path, name):
+    made = cli(tmp_path, "channel", "new", name, "--stretch", "15", "--broker", "192.0.2.1")
+    url = cli(tmp_path, "invite", name, "--no-qr").stdout.strip()
+    joined = cli(tmp_path / "other", "join", url)
+    for done in (made, joined, cli(tmp_path, "channel", "show", name)):
+        assert done.returncode == 0 and name not in done.stdout and "a\ufffdb" in done.stdout, done
 
 
 def test_a_port_in_use_and_a_directory_in_use_are_told_apart(home, tmp_path):
