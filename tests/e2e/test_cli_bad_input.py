@@ -2,6 +2,7 @@
 standard error that says what to do, never a traceback.
 """
 
+import asyncio
 import json
 import os
 import socket
@@ -11,7 +12,9 @@ import threading
 
 import pytest
 
+import sealcast
 from host_support import environment, free_port, start_broker
+from sealcast_host.errors import UserError
 
 PHRASE = "correct-horse-battery-staple-envelope-lantern-quantum-orchid"
 
@@ -259,6 +262,16 @@ def test_a_name_is_printed_without_what_moves_the_cursor(tmp_path, name):
     joined = cli(tmp_path / "other", "join", url)
     for done in (made, joined, cli(tmp_path, "channel", "show", name)):
         assert done.returncode == 0 and name not in done.stdout and "a\ufffdb" in done.stdout, done
+
+
+@pytest.mark.parametrize(
+    "how",
+    [("x" * 300,), (5,), ("",), ("caf\udcff",), (None, [1]), (None, 5), (None, "x" * 300), (None, {"channel": 5})],
+    ids=repr,
+)
+def test_a_programs_join_raises_user_errors_only(how):
+    with pytest.raises(UserError):
+        asyncio.run(sealcast.join(*how[:1], **({"settings": how[1]} if how[1:] else {})))
 
 
 def test_a_port_in_use_and_a_directory_in_use_are_told_apart(home, tmp_path):

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from sealcast_host import __version__
 from sealcast_host.cli import standard, talk
-from sealcast_host.errors import UserError
+from sealcast_host.errors import Failed, UserError
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -177,10 +177,8 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _told(e: UserError) -> int:
-    talk.complaint(str(e))
-    if talk.as_json():
-        with contextlib.suppress(standard.Unwritable):  # it has been said
-            talk.result("error", {"text": str(e), "code": e.code})
+    with contextlib.suppress(standard.Unwritable):  # the complaint has been said
+        talk.failed(str(e), e.code)
     return e.code
 
 
@@ -197,8 +195,9 @@ def _unforeseen(e: Exception) -> int:
     if os.environ.get("SEALCAST_DEBUG"):
         raise e
     # The text of an unforeseen error could hold anything, a key too: only its kind is shown.
-    talk.complaint(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
-    return FAILED
+    return _told(
+        Failed(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
+    )
 
 
 def _parser(argv: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:
