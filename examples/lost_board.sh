@@ -3,6 +3,8 @@
 #   examples/lost_board.sh greenhouse bench-7
 set -eu
 name=$1 uid=$2
-sealcast lost "$name" "$uid" || true        # says who would stay: read it
+sealcast lost "$name" "$uid" || true        # says who would stay
+printf 'Enter: these stay, all others are out; Ctrl-C: nothing changes '
+read -r _
 sealcast lost "$name" "$uid" --yes          # the others move; sleepers follow when they wake
 sealcast send "$name" --mode note "the channel has a new key; $uid is out"

@@ -135,7 +135,10 @@ def test_a_lost_board(user):
     user.ok("send", "shed", "--mode", "note", "seen")
     env = environment(**user.env, PATH=PATH)
     script = [str(EXAMPLES / "lost_board.sh"), "shed", "bench-7"]
-    done = subprocess.run(script, capture_output=True, text=True, env=env, timeout=120)
+    how = {"capture_output": True, "text": True, "env": env, "timeout": 120}
+    unsure = subprocess.run(script, input="", **how)
+    assert unsure.returncode != 0 and "the channel has a new key" not in unsure.stdout
+    done = subprocess.run(script, input="\n", **how)
     assert done.returncode == 0, done
     assert user.run("send", "shed", "--mode", "note", "still here").returncode == 0
 

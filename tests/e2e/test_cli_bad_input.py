@@ -2,6 +2,7 @@
 standard error that says what to do, never a traceback.
 """
 
+import asyncio
 import json
 import os
 import socket
@@ -11,7 +12,9 @@ import threading
 
 import pytest
 
+import sealcast
 from host_support import environment, free_port, start_broker
+from sealcast_host.errors import UserError
 from sealcast_host.member import channels, invites
 
 PHRASE = "correct-horse-battery-staple-envelope-lantern-quantum-orchid"
@@ -67,6 +70,8 @@ BAD = {
     "node with the host's name": ["channel", "node", "g", "--uid", "host"],
     "node name too long": ["channel", "node", "g", "--uid", "u" * 49],
     "node file in no directory": ["channel", "node", "g", "--uid", "n", "--output", "/nonexistent/dir/sealcast.json"],
+    "node file is a directory": ["channel", "node", "g", "--uid", "n", "--output", "."],
+    "node file is the root": ["channel", "node", "g", "--uid", "n", "--output", "/"],
     "uid too long": ["listen", "g", "--uid", "u" * 49],
     "uid empty": ["send", "g", "hi", "--uid", ""],
     "uid with a newline": ["send", "g", "hi", "--uid", "a\nb"],
@@ -113,6 +118,25 @@ BAD = {
 def test_bad_input_is_one_line_and_code_2(home, args):
     done = cli(home, *args, stdin=PHRASE + "\n" if "--password-stdin" in args else "")
     assert_one_line(done)
+
+
+MISPLACED = {
+    "behind the names": ["channel", "join", "g5", PHRASE],
+    "join forgotten": [f"sealcast://127.0.0.1/g?key={PHRASE}"],
+    "in place of a command": [PHRASE],
+    "in place of an action": ["channel", PHRASE],
+    "behind an option that there is not": ["send", "g", "hi", f"--password={PHRASE}"],
+    "behind one that takes none": ["send", "g", "hi", f"--json={PHRASE}"],
+    "behind one with choices": ["send", "g", "hi", "--mode", PHRASE],
+    "behind a number": ["channel", "new", "g5", "--stretch", PHRASE],
+}
+
+
+@pytest.mark.parametrize("args", MISPLACED.values(), ids=MISPLACED.keys())
+def test_no_error_repeats_a_phrase_in_the_wrong_place(home, args):
+    assert_one_line(cli(home, *args))
+    done = cli(home, *args, "--json")
+    assert done.returncode == 2 and PHRASE not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -167,6 +191,7 @@ DAMAGE = {
     % ("A" * 43),
     "broker is a text": '{"format": 1, "channel": "d", "uid": "u", "broker": "s3cret", "key": "%s"}' % ("A" * 43),
     "not UTF-8": "\udcff",
+    "a number of 5,000 digits": '{"format": 1%s}' % ("0" * 5000),
 }
 
 
@@ -247,6 +272,44 @@ def test_a_damaged_identity_or_state_is_one_line(home):
     done = cli(home, "send", "g", "hi", "--uid", "damaged")
     assert_one_line(done)
     assert "state" in done.stderr
+    cli(home, "send", "g", "hi", "--uid", "journal")
+    directory = directory.with_name("journal")
+    for slot in list(directory.glob("state.?")):
+        slot.with_name(slot.name + "j").write_bytes(os.urandom(300))
+    done = cli(home, "send", "g", "hi", "--uid", "journal")
+    assert_one_line(done)
+    assert f"the state in {directory} cannot be read" in done.stderr
+
+
+def test_an_interrupt_while_the_command_is_loaded_is_no_traceback():
+    script = (
+        "import builtins, runpy; real = builtins.__import__\n"
+        "def stopped(name, *more, **named):\n"
+        "    if name == 'argparse': raise KeyboardInterrupt\n"
+        "    return real(name, *more, **named)\n"
+        "builtins.__import__ = stopped; runpy.run_module('sealcast_host', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment(), timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "a\x85b"])
+def test_a_name_is_printed_without_what_moves_the_cursor(tmp_path, name):
+    made = cli(tmp_path, "channel", "new", name, "--stretch", "15", "--broker", "192.0.2.1")
+    url = cli(tmp_path, "invite", name, "--no-qr").stdout.strip()
+    joined = cli(tmp_path / "other", "join", url)
+    for done in (made, joined, cli(tmp_path, "channel", "show", name)):
+        assert done.returncode == 0 and name not in done.stdout and "a\ufffdb" in done.stdout, done
+
+
+@pytest.mark.parametrize(
+    "how",
+    [("x" * 300,), (5,), ("",), ("caf\udcff",), (None, [1]), (None, 5), (None, "x" * 300), (None, {"channel": 5})],
+    ids=repr,
+)
+def test_a_programs_join_raises_user_errors_only(how):
+    with pytest.raises(UserError):
+        asyncio.run(sealcast.join(*how[:1], **({"settings": how[1]} if how[1:] else {})))
 
 
 def test_a_port_in_use_and_a_directory_in_use_are_told_apart(home, tmp_path):

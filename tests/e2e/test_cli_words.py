@@ -115,8 +115,12 @@ def test_errors_and_lines_are_objects_too(anna):
     assert (wrong.returncode, told["type"], told["code"]) == (2, "error", 2) and "unknown channel" in told["text"]
     assert "unknown channel" in wrong.stderr
     unparsed = json.loads(anna.run("send", "g", "x", "--json", "--bogus").stdout)
-    text = "unrecognized arguments: --bogus; see: sealcast send --help"
+    text = "there is no option --bogus; see: sealcast send --help"
     assert unparsed == {"type": "error", "text": text, "code": 2}
+    for words in (["join", "bad"], ["provision", "nowhere", "x"], ["broker", "--port", "0", "--user", ""]):
+        done = anna.run(*words, "--json")
+        told = json.loads(done.stdout)
+        assert (done.returncode, told["type"], told["code"]) == (2, "error", 2) and told["text"] in done.stderr
     port = free_port()
     argv = [sys.executable, "-m", "sealcast_host", "broker", "--json", "--port", str(port)]
     with Child(argv, extra_env=anna.env) as broker:

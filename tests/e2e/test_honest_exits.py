@@ -1,15 +1,17 @@
 """What an exit code of `send` is worth, and a `listen` that outlives its broker: real processes, real brokers."""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from cli_users import User
+from cli_users import User, messages
 from host_support import environment, free_port, start_broker
 
 
@@ -113,3 +115,61 @@ def test_listen_begins_before_its_broker_and_outlives_it(tmp_path):
                 listening.wait_for(begun)
                 assert broker.stop() == 0
         assert listening.stop() == 0
+
+
+@pytest.mark.parametrize("through", ["an agent", "no agent"])
+def test_what_is_not_acknowledged_in_time_waits_and_is_not_called_unsent(tmp_path, through):
+    """The broker stops for a while: code 1, and all of it comes, once, when it goes on."""
+    port = free_port()
+    anna, ben = User(tmp_path / "anna", port), User(tmp_path / "ben", port)
+    ben.join(anna.new())
+    with start_broker("embedded", port, tmp_path) as broker, contextlib.ExitStack() as stack:
+        bens = stack.enter_context(ben.listen())
+        if through == "an agent":
+            stack.enter_context(anna.start("agent")).wait_for("online")
+        argv = ["send", "g", "-", "--mode", "note", "--timeout", "4", "--json"]
+        sending = stack.enter_context(anna.start(*argv, stdin=subprocess.PIPE))
+        sending.type("one")
+        sending.wait_for('"sent"')
+        broker.process.send_signal(signal.SIGSTOP)
+        sending.type("two\nthree\n" + "x" * 3000)
+        sending.process.stdin.close()
+        assert sending.ends() == 2
+        error = sending.lines[-1]
+        assert "not sent: 4 (1 were)" in error and "next connection: 2, 3" in error, sending.lines
+        if through == "an agent":
+            done = anna.run("send", "g", "--mode", "note", "--timeout", "2", "four")
+            assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+            assert "it waits here, and may go out" in done.stderr
+        broker.process.send_signal(signal.SIGCONT)
+        anna.ok("send", "g", "--mode", "note", "the last")
+        bens.wait_for('"the last"')
+        bens.stop()
+    four = ["four"] if through == "an agent" else []
+    assert [m["text"] for m in messages(bens.lines)] == ["one", "two", "three", *four, "the last"]
+
+
+@pytest.mark.parametrize("command", [["send", "g", "-", "--mode", "note"], ["chat", "g"]], ids=["send", "chat"])
+def test_an_input_that_cannot_be_read_is_no_end(tmp_path, command):
+    """One that does not wait is waited for; one that fails is an error."""
+    port = free_port()
+    anna = User(tmp_path / "anna", port)
+    anna.new()
+    with start_broker("embedded", port, tmp_path):
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        with anna.start("listen", "g", "--uid", "ears", "--json") as ears:
+            ears.wait_for('"online"')
+            with anna.start(*command, stdin=read) as child, open(write, "wb", buffering=0) as late:
+                ears.wait_for('"joined"')
+                time.sleep(1)  # it has begun to read
+                late.write(b"late\n")
+                late.close()
+                assert child.ends() == 0
+            ears.wait_for('"late"')
+            ears.stop()
+        os.close(read)
+        with open(tmp_path / "out", "wb") as only_written:
+            with anna.start(*command, stdin=only_written) as child:
+                assert child.ends() == 1
+        assert child.lines[-1].startswith("sealcast: cannot read standard input: ")

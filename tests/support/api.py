@@ -34,7 +34,7 @@ INTRO = """\
 # What a program calls
 
 Written from the docstrings by `python tests/support/api.py`; the same on MicroPython and on a computer unless it says
-otherwise. Texts are str, bodies bytes, 1 to 2,000 of them, times Unix seconds. Inside a coroutine:
+otherwise. Texts are str, bodies bytes, at most 2,000 of them, times Unix seconds. Inside a coroutine:
 
     import sealcast
 

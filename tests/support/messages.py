@@ -23,6 +23,10 @@ RAISED = {"UserError", "Failed", "MemberBusy", "NoAgent"}
 # What to do where the message leaves it to the reader: its beginning, as the table shows it.
 REMEDY = {
     "that is its name already": "nothing is to be done",
+    "channel must be": "give the name that sealcast channel list shows",
+    "settings must be": "give one of them, or leave settings out",
+    "cannot write the settings": "send it to a file, or to a program that reads it: --output FILE",
+    "the channel is not made": "run it again where its output can be read",
     "--no-tls and --tls": "give one of them",
     "word … of the phrase": "compare it with the phrase that was printed; the nearest words are offered",
     "a phrase has": "type all the words, with hyphens or spaces between them",

@@ -8,8 +8,8 @@
     await ch.close()                          # detaches; the member stays
 
 Everybody attached gets every message once, and what the others attached have sent (sender is this member then). A
-message counts as taken when the first of them comes back for the next one; until then it is kept, and given to
-whoever attaches.
+message counts as taken when the first of them comes back for the next one, or its callback has returned; until then it
+is kept, and given to whoever attaches.
 """
 
 import asyncio
@@ -72,6 +72,7 @@ class Attached:
         self._reader = reader
         self._writer = writer
         self._callbacks: dict[str, list[Callback]] = {}
+        self._watch = watch
         if watch is not None:
             self._callbacks = {"*": [watch], "message": [_ignore]}
         self._state: dict[str, Any] = {"members": [], "data": {}, "epoch": None, "group": None, "online": False}
@@ -287,8 +288,8 @@ class Attached:
         message = Message.__new__(Message)
         vars(message).update(told)
         if "message" in self._callbacks:
-            self._emit("message", message)
-            self._taken(number)
+            if self._emit("message", message):
+                self._taken(number)
             return
         if len(self._messages) >= BACKLOG:
             _, lost = self._messages.popleft()
@@ -296,13 +297,17 @@ class Attached:
         self._messages.append((number, message))
         self._arrived.set()
 
-    def _emit(self, name: str, info: Any) -> None:
+    def _emit(self, name: str, info: Any) -> bool:
+        """-> False: who watches all of it (a command) has failed, and has not taken it."""
+        seen = True
         for callback in self._callbacks.get(name, []) + self._callbacks.get("*", []):
             try:
                 callback(name, info)
             except Exception as e:
+                seen = seen and callback is not self._watch
                 if name != "error":
                     self._emit("error", {"code": "internal", "where": f"callback for {name}", "type": type(e).__name__})
+        return seen
 
     def _end(self) -> None:
         if self._ended.is_set():

@@ -17,7 +17,7 @@ from sealcast_host.member import channels
 from sealcast_host.member.many import Outcomes
 from sealcast_host.member.mqtt import LinkError
 from sealcast_host.member.session import HostSession, MemberState, start
-from sealcast_host.member.visit import GOODBYE_S, way_out
+from sealcast_host.member.visit import GOODBYE_S, way_out, why_not
 
 ROOM_S = 1.0  # look again for room at least this often
 _WAITED = {"historic": True, "age": None}  # what arrived then says nothing of now
@@ -65,7 +65,7 @@ class Held:
             state = MemberState(self.channel, self.uid)
             self.session = await start(settings, state, self._see, keep=BACKLOG)
         except SealcastError as e:
-            raise UserError(str(e)) from None
+            raise UserError(why_not(e, self.channel, self.uid)) from None
         self._state = self.state()
         self._pump = asyncio.ensure_future(self._deliver(self.session))
         self._log.say(f"{self._who()}: started")

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from sealcast.wire import MAX_NAME
 from sealcast_host.agent import client
 from sealcast_host.agent.place import NoAgent
+from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 from sealcast_host.member.face import Member
 
@@ -19,6 +21,7 @@ async def join(
     ./sealcast.json is read. overrides: fields of sealcast.json that replace those; with any but `uid`, and with
     settings, the member runs in this process. Raises UserError and SealcastError.
     """
+    _raise_wrong(channel, settings)
     if channel is not None and settings is None and set(overrides) <= {"uid"} and channels.path_of(channel).exists():
         try:
             return await client.attach(channel, overrides.get("uid"), wait=False)
@@ -27,3 +30,15 @@ async def join(
     from sealcast_host.member.session import join
 
     return await join(channel, settings, **overrides)
+
+
+def _raise_wrong(channel: Any, settings: Any) -> None:
+    """UserError for what cannot be a channel's name, or no settings."""
+    try:
+        fits = channel is None or isinstance(channel, str) and 0 < len(channel.encode()) <= MAX_NAME
+    except UnicodeEncodeError:
+        fits = False
+    if not fits:
+        raise UserError(f"channel must be a name of 1 to {MAX_NAME} bytes of UTF-8 text")
+    if not isinstance(settings, dict | Path | str | None):
+        raise UserError("settings must be a dict, or the path of a sealcast.json")

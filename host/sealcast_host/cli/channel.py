@@ -16,9 +16,9 @@ from sealcast_host.cli.channelchanges import where as _where
 from sealcast_host.cli.options import BrokerOptions, add_broker, broker_of, channel_of
 from sealcast_host.cli.render import clean
 from sealcast_host.cli.secretinput import read_secret
-from sealcast_host.errors import UserError
+from sealcast_host.errors import Failed, UserError
 from sealcast_host.member import channels, phrases
-from sealcast_host.member.privatefiles import write_private
+from sealcast_host.member.privatefiles import reason, write_private
 from sealcast_host.terminal import is_one
 
 
@@ -103,7 +103,7 @@ def new(
             )
     password = own if own is not None else phrases.new_phrase(stretch)
     known = channels.create(channel, password, broker.over(_LOCAL), uid, stretch=stretch, data=data)
-    lines = [f"channel   {channel}"]
+    lines = [f"channel   {clean(channel)}"]
     if own is None:
         lines.append(f"phrase    {password}")
         lines.append("          Write it down now: it is shown this once, and whoever joins needs it.")
@@ -111,8 +111,14 @@ def new(
         lines.append(f"stretch   {stretch}{_needed(stretch)}")
     lines.append(f"kept in   {channels.path_of(channel)} (mode 0600: key, admin key, broker)")
     lines.append(f"broker    {_where(known.broker)}")
-    lines.append(f"next      sealcast listen {shlex.quote(channel)}")
-    told({"phrase": password} if own is None else {}, known, *lines)
+    lines.append(f"next      sealcast listen {clean(shlex.quote(channel))}")
+    try:
+        told({"phrase": password} if own is None else {}, known, *lines)
+    except BaseException as e:  # nobody has seen the phrase
+        channels.path_of(channel).unlink(missing_ok=True)
+        if isinstance(e, OSError):
+            raise Failed(f"the channel is not made: what is shown this once cannot be written: {reason(e)}") from None
+        raise
     return 0
 
 
@@ -139,10 +145,10 @@ def join(
     told(
         {},
         known,
-        f"channel   {channel}, kept in {channels.path_of(channel)} (mode 0600)",
+        f"channel   {clean(channel)}, kept in {channels.path_of(channel)} (mode 0600)",
         f"broker    {_where(known.broker)}",
-        f"next      sealcast listen {shlex.quote(channel)}   (with another phrase it is a different channel: nobody is "
-        "there)",
+        f"next      sealcast listen {clean(shlex.quote(channel))}   (with another phrase it is a different channel: "
+        "nobody is there)",
     )
     return 0
 
@@ -153,14 +159,14 @@ def show(channel: str) -> int:
     told(
         {},
         known,
-        f"channel   {known.channel}" + (f" (here: {known.name})" if known.alias else ""),
-        f"uid       {known.uid} (this computer's name in it)",
+        f"channel   {clean(known.channel)}" + (f" (here: {clean(known.name)})" if known.alias else ""),
+        f"uid       {clean(known.uid)} (this computer's name in it)",
         f"broker    {_where(known.broker)}",
         f"admin     {'this computer' if known.admin_secret else 'another computer, or none'}",
         *([f"data      {clean(known.data)}"] if known.data else ()),
         *([f"group     {clean(known.group_name)} (on this computer)"] if known.group_name else ()),
         *([f"stretch   {known.stretch}{_needed(known.stretch)}"] if known.stretch else ()),
-        f"roster    {', '.join(sorted(known.roster)) if known.roster else 'empty: members are pinned when first seen'}",
+        f"roster    {', '.join(map(clean, sorted(known.roster))) or 'empty: members are pinned when first seen'}",
         f"kept in   {channels.path_of(channel)}",
     )
     return 0
@@ -201,7 +207,11 @@ def node(known: channels.ChannelFile, uid: str, output: Path | None, data: str |
         raise UserError("this holds the channel's key: send it to a file (> sealcast.json) or use --output FILE")
     if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode):
         os.fchmod(sys.stdout.fileno(), 0o600)
-    sys.stdout.write(text)
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as e:
+        raise Failed(f"cannot write the settings to standard output: {reason(e)}") from None
     return 0
 
 

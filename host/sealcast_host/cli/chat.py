@@ -18,6 +18,7 @@ from sealcast_host.cli.listen import alone
 from sealcast_host.cli.options import add_member, channel_of
 from sealcast_host.cli.screen import Lines, screen
 from sealcast_host.cli.signals import run
+from sealcast_host.errors import Failed
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
 from sealcast_host.terminal import painted
@@ -63,10 +64,15 @@ async def _chat(known: ChannelFile, uid: str | None) -> int:
             shown.say(f'this is "{render.clean(known.channel)}", you are "{render.clean(session.uid)}"; /help explains')
             chatting = Chat(session, shown)
             lonely = asyncio.ensure_future(alone(session, lambda text: shown.say("* " + text)))
-            while (entered := await shown.entry()) is not None:
-                if not await chatting.take(entered):
-                    break
-            lonely.cancel()
+            try:
+                while (entered := await shown.entry()) is not None:
+                    if not await chatting.take(entered):
+                        break
+            except Failed:
+                await chatting.drain()
+                raise
+            finally:
+                lonely.cancel()
             await chatting.drain()
     return 0
 

@@ -33,7 +33,7 @@ def invite(known: ChannelFile, qr: bool) -> int:
         import segno
 
         segno.make(url, error="m", micro=False).terminal(compact=True)
-    print(url)
+    print(url, flush=True)
     password = "; the broker's password is asked for as well" if known.broker.get("username") else ""
     print(f"on the other computer: sealcast join   (and paste it{password})", file=sys.stderr)
     return 0

@@ -4,6 +4,7 @@ import argparse
 import shlex
 
 from sealcast_host.cli.options import BrokerOptions, add_broker, broker_of
+from sealcast_host.cli.render import clean
 from sealcast_host.cli.secretinput import BROKER_ENV, read_secret
 from sealcast_host.member import channels, invites
 
@@ -26,8 +27,8 @@ def join(url: str | None, uid: str | None, broker: BrokerOptions) -> int:
     if known.broker.get("username") and not known.broker.get("password"):
         known.broker["password"] = read_secret("broker password", env=BROKER_ENV)
     path = channels.store(known, replace=False)
-    name = shlex.quote(known.channel)
-    print(f"channel   {known.channel}, kept in {path} (mode 0600)")
+    name = clean(shlex.quote(known.channel))
+    print(f"channel   {clean(known.channel)}, kept in {path} (mode 0600)")
     print(f"next      sealcast listen {name}   (sealcast doctor {name}, if nothing comes)")
     return 0
 

@@ -67,7 +67,11 @@ async def _listen(
 
     def show(name: str, info: Any) -> None:
         nonlocal seen
-        if enough.is_set() or name == "message" and not wanted(info):
+        if enough.is_set():
+            if name == "message":
+                raise _Over  # it waits for whoever listens next
+            return
+        if name == "message" and not wanted(info):
             return
         try:
             if name == "message":
@@ -79,10 +83,11 @@ async def _listen(
                 print(render.event_json(name, info), flush=True)
             elif line := line_of(name, info):
                 print(line, flush=True)
-        except OSError as e:  # nobody reads our output any more
+        except Exception as e:  # nobody reads our output any more, or it cannot be written
             broken.append(e)
             enough.set()
             online.set()
+            raise
 
     lonely: asyncio.Future[None] | None = None  # held, or it would be collected
     async with visit(known, uid, show, starts=True, waits=True) as session:
@@ -97,6 +102,10 @@ async def _listen(
     if broken:
         raise broken[0]
     return 0
+
+
+class _Over(Exception):
+    """This message is not taken: what was to be listened to has come."""
 
 
 async def alone(session: Member, tell: Callable[[str], None]) -> None:

@@ -7,15 +7,17 @@ stopped by Ctrl-C or SIGTERM before it was done (0 for what lasts until it is st
 
 import argparse
 import contextlib
+import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
 from sealcast_host import __version__
-from sealcast_host.cli import talk
-from sealcast_host.errors import UserError
+from sealcast_host.cli import standard, talk
+from sealcast_host.errors import Failed, UserError
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -58,15 +60,23 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)
 
     def error(self, message: str) -> NoReturn:
+        """What was typed in the wrong place may be a phrase: a value stands in no error."""
+        for given, told in _GIVEN:
+            message = given.sub(told, message)
         raise UserError(f"{message}; see: {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # argparse's own passes over what cannot be written
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         known = action.choices or ()
         if isinstance(action, argparse._SubParsersAction) and value not in known:
             import difflib
 
+            if value.lower().startswith("sealcast:"):
+                self.error("that is an invitation: put join before it")
             near = difflib.get_close_matches(value, known, 1)
-            self.error(f'there is no command "{value}"' + (f' (do you mean "{near[0]}"?)' if near else ""))
+            self.error("there is no such command" + (f' (do you mean "{near[0]}"?)' if near else ""))
         super()._check_value(action, value)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -76,8 +86,23 @@ class _Parser(argparse.ArgumentParser):
             return super().parse_known_args(_name_first(args), namespace)
         found, rest = super().parse_known_args(_options_first(self, args), namespace)
         if rest:
-            self.error(f"unrecognized arguments: {' '.join(rest)}")
+            self.error(_too_much(rest))
         return found, rest
+
+
+_GIVEN = (
+    (re.compile(r"ignored explicit argument .*", re.DOTALL), "takes no value"),
+    (re.compile(r"invalid (\w+) value: .*", re.DOTALL), r"the value must be \1"),
+    (re.compile(r"invalid choice: .*\(choose from (.*)\)$", re.DOTALL), r"choose from \1"),
+)
+
+
+def _too_much(words: list[str]) -> str:
+    """The options that there are not, or how many words are too many."""
+    options = [word.partition("=")[0] if word.startswith("--") else word[:2] for word in words if word[:1] == "-"]
+    if options:
+        return f"there is no option {', '.join(options)}"
+    return f"{len(words)} word{'s' if len(words) > 1 else ''} too many"
 
 
 def _name_first(args: list[str]) -> list[str]:
@@ -106,42 +131,73 @@ def _options_first(parser: argparse.ArgumentParser, args: list[str]) -> list[str
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    standard.begin()
     argv = sys.argv[1:] if argv is None else argv
     talk.begin(argparse.Namespace(json="--json" in argv))  # for what is wrong with the arguments
+    try:
+        code = _run(argv)
+    except standard.Unwritable as e:
+        return _unwritable(e)
+    failure = standard.settle()
+    return code if failure is None else code or _unwritable(failure)
+
+
+def _run(argv: Sequence[str]) -> int:
     try:
         args = _parser(argv).parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run
         talk.begin(args)
         with contextlib.redirect_stdout(talk.Lines(sys.stdout)) if lines_only(args) else contextlib.nullcontext():
-            code = run(args)
-        sys.stdout.flush()
-        return code
+            return run(args)
     except UserError as e:
-        talk.complaint(str(e))
-        talk.result("error", {"text": str(e), "code": e.code}) if talk.as_json() else None
-        return e.code
+        return _told(e)
+    except SystemExit as e:  # --help, --version
+        return int(e.code or OK)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`sealcast listen NAME | head`): nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+    except standard.Unwritable:
+        raise
+    except BrokenPipeError as e:
+        raise standard.Unwritable(*e.args) from None
+    except OSError as e:
+        if e.errno == errno.ENAMETOOLONG:
+            return _told(UserError("a name or path is too long: give a shorter one"))
+        return _unforeseen(e)
+    except UnicodeEncodeError as e:
+        if not any("\udc80" <= c <= "\udcff" for word in argv for c in word):
+            return _unforeseen(e)
+        return _told(UserError("a name or option is not UTF-8 text: type it again"))
     except ModuleNotFoundError as e:
         extra = EXTRAS.get((e.name or "").split(".")[0])
         if extra is None:
             return _unforeseen(e)
-        talk.complaint(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'")
-        return UserError.code
+        return _told(UserError(f"this needs {e.name}, which is not installed: pip install 'sealcast-host[{extra}]'"))
     except Exception as e:
         return _unforeseen(e)
+
+
+def _told(e: UserError) -> int:
+    with contextlib.suppress(standard.Unwritable):  # the complaint has been said
+        talk.failed(str(e), e.code)
+    return e.code
+
+
+def _unwritable(e: OSError) -> int:
+    """Standard output takes no more. That the reader of it went away (`sealcast listen NAME | head`) is no error."""
+    standard.give_up()
+    if e.errno == errno.EPIPE:
+        return OK
+    talk.complaint(f"cannot write to standard output: {(e.strerror or 'it is closed').lower()}")
+    return FAILED
 
 
 def _unforeseen(e: Exception) -> int:
     if os.environ.get("SEALCAST_DEBUG"):
         raise e
     # The text of an unforeseen error could hold anything, a key too: only its kind is shown.
-    talk.complaint(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
-    return FAILED
+    return _told(
+        Failed(f"internal error ({type(e).__name__}); run again with SEALCAST_DEBUG=1 to see where, and report it")
+    )
 
 
 def _parser(argv: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:

@@ -179,7 +179,7 @@ def modes(text: str) -> list[str]:
 
 def pin(text: str) -> int | str:
     """A pin's number, or its name ("LED", "GP15")."""
-    return int(text) if text.isascii() and text.isdigit() else text
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
 def _seconds(row: dict[str, str], name: str) -> int | None:

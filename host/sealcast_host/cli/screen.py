@@ -4,12 +4,13 @@ history, editing, paste), or plain lines where there is none (a pipe, a file, TE
 
 import asyncio
 import contextlib
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from sealcast_host.cli.typed import chunk
+from sealcast_host.errors import Failed
 from sealcast_host.terminal import is_one
 
 
@@ -24,7 +25,7 @@ class Lines:
     def __init__(self) -> None:
         self.prompt: Callable[[], str] = str
         self.words: Callable[[], list[str]] = list  # what Tab completes a line to
-        self._entries: asyncio.Queue[str | None] = asyncio.Queue()
+        self._entries: asyncio.Queue[str | Failed | None] = asyncio.Queue()
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -40,25 +41,31 @@ class Lines:
         """What the prompt tells may have changed."""
 
     async def entry(self) -> str | None:
-        """What was entered next, None at the end. A paste into a terminal can be several lines."""
-        return await self._entries.get()
+        """What was entered next, None at the end. A paste into a terminal can be several lines. Raises Failed."""
+        entry = await self._entries.get()
+        if isinstance(entry, Failed):
+            raise entry
+        return entry
 
     def _read(self, loop: asyncio.AbstractEventLoop, source: int) -> None:
-        rest = b""
+        rest, end = b"", None
         with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits for lines any more
-            while chunk := _chunk(source):
-                *lines, rest = (rest + chunk).split(b"\n")
+            while data := _chunk(source):
+                if isinstance(data, Failed):
+                    end = data
+                    break
+                *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     loop.call_soon_threadsafe(self._entries.put_nowait, _text(line))
-            for last in [_text(rest), None] if rest else [None]:
+            for last in [_text(rest), end] if rest else [end]:
                 loop.call_soon_threadsafe(self._entries.put_nowait, last)
 
 
-def _chunk(source: int) -> bytes:
+def _chunk(source: int) -> bytes | Failed:
     try:
-        return os.read(source, 65536)  # not sys.stdin: a thread that waits in it hinders the program's end
-    except OSError:
-        return b""
+        return chunk(source)
+    except Failed as e:
+        return e
 
 
 def _text(line: bytes) -> str:

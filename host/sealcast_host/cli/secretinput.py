@@ -26,7 +26,7 @@ def read_secret(
     if file is not None:
         text = _from_file(what, file)
     elif stdin:
-        text = sys.stdin.readline(MAX_PASSWORD + 2)
+        text = _from_stdin(what)
     elif env is not None and env in os.environ:
         text = os.environ[env]
     elif sys.stdin.isatty():
@@ -51,6 +51,15 @@ def read_secret(
 def wifi_password(ssid: str) -> str:
     """The password of a Wi-Fi, from the environment or a prompt."""
     return read_secret(f"password of the Wi-Fi {ssid}", env=WIFI_ENV)
+
+
+def _from_stdin(what: str) -> str:
+    try:
+        return sys.stdin.readline(MAX_PASSWORD + 2)
+    except OSError as e:
+        raise UserError(f"cannot read the {what} from standard input: {reason(e)}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"the {what} is not UTF-8 text") from None
 
 
 def _from_file(what: str, file: Path) -> str:

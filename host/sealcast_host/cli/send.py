@@ -67,7 +67,7 @@ async def _send(
 ) -> int:  # fmt: skip
     alone = f"no conversation within {timeout:g} s: nobody else may be awake; --mode note reaches them later"
     late = f"not acknowledged within {timeout:g} s: no broker, or one that takes nothing; raise --timeout to hear which"
-    sender = _Sender(mode, timeout, to, min_secrecy, receipt, alone if mode == "conversation" else late)
+    sender = _Sender(mode, timeout, to, min_secrecy, receipt, alone)
     typed = None
     if text == "-":
         from sealcast_host.cli.typed import Lines
@@ -96,20 +96,25 @@ class _Sender:
     """What this run was asked for, and what came of it."""
 
     def __init__(
-        self, mode: str | None, timeout: float, to: str | None, min_secrecy: str | None, receipt: bool, slow: str
+        self, mode: str | None, timeout: float, to: str | None, min_secrecy: str | None, receipt: bool, alone: str
     ) -> None:
-        """slow: what is said when the time has passed."""
+        """alone: what is said when nobody to converse with has come in time."""
         self.mode, self.timeout, self.to, self.min_secrecy, self.receipt = mode, timeout, to, min_secrecy, receipt
-        self.slow = slow
+        self._alone = alone
+        self._late = f"not acknowledged within {timeout:g} s: it waits here, and may go out with the next connection"
         self.acknowledged = 0
         self._unsent: list[int] = []  # numbers of lines
+        self._waiting: list[int] = []  # of those that are not acknowledged yet
+        self._asked = False  # is it in the member's hands?
         self._unheard, self._silent = 0, set[str]()
 
     async def one(self, session: Member, body: bytes, deadline: float) -> None:
-        sending = _send_one(session, body, self.mode, self.to, self.min_secrecy, self.receipt, deadline)
         patience = deadline - asyncio.get_running_loop().time() + SPARE_S * self.receipt
         try:
-            self._sent(await within(patience, sending, self.slow))
+            async with asyncio.timeout(patience):
+                self._sent(await self._send_one(session, body, deadline))
+        except TimeoutError:
+            raise (Failed(self._late) if self._asked else UserError(self._alone)) from None
         except SealcastError as e:
             raise UserError(str(e)) from None
 
@@ -128,6 +133,8 @@ class _Sender:
             for number, body in left[:1]:  # with a receipt, or until there is somebody to converse with
                 try:
                     await self.one(session, body, deadline)
+                except Failed as e:
+                    self._slow(number, str(e))
                 except UserError as e:
                     self._wrong(number, str(e))
             left = left[1:]
@@ -144,17 +151,40 @@ class _Sender:
                 self._sent(end)
             elif isinstance(end, NoConversation):
                 waiting.append(line)
+            elif end is None:
+                self._slow(line[0], self._late)
             else:
-                self._wrong(line[0], self.slow if end is None else str(end))
+                self._wrong(line[0], str(end))
         return waiting
 
+    async def _send_one(self, session: Member, body: bytes, deadline: float) -> Sent:
+        """A conversation message once there is somebody to converse with."""
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+        if self.mode == "conversation":
+            for event in ("rekeyed", "awake"):
+                session.on(event, lambda name, info: changed.set())
+        how = (self.mode, self.to, self.min_secrecy, self.receipt)
+        while True:
+            changed.clear()
+            try:
+                self._asked, left = True, deadline - loop.time()
+                return await session.send(body, *how, timeout=left)
+            except NoConversation:
+                self._asked = False
+                await changed.wait()
+
     def judge(self) -> None:
-        """Raises UserError for what was not sent, Failed for what was not confirmed."""
+        """Raises UserError for what was not sent, Failed for what was not acknowledged or not confirmed."""
+        later = ""
+        if self._waiting:
+            later = f"lines that wait here, and may go out with the next connection: {_named(self._waiting)}"
         if self._unsent:
-            named = ", ".join(str(number) for number in self._unsent[:10]) + (", ..." if self._unsent[10:] else "")
             raise UserError(
-                f"lines that were not sent: {named} ({self.acknowledged} were); mend those, and send them again"
+                f"lines that were not sent: {_named(self._unsent)} ({self.acknowledged} were); mend those, and send "
+                f"them again{'; ' * bool(later)}{later}"
             )
+        if later:
+            raise Failed(f"{later} ({self.acknowledged} were acknowledged); do not send them again yet")
         if self._silent:
             who = ", ".join(sorted(self._silent))
             raise Failed(f"not confirmed within {self.timeout:g} s by {who}: it was sent, and may reach them later")
@@ -174,23 +204,13 @@ class _Sender:
         self._unsent.append(number)
         talk.complaint(f"line {number}: {why}")
 
+    def _slow(self, number: int, why: str) -> None:
+        self._waiting.append(number)
+        talk.complaint(f"line {number}: {why}")
 
-async def _send_one(
-    session: Member, body: bytes, mode: str | None, to: str | None, min_secrecy: str | None,
-    receipt: bool, deadline: float,
-) -> Sent:  # fmt: skip
-    """A conversation message once there is somebody to converse with."""
-    loop, changed = asyncio.get_running_loop(), asyncio.Event()
-    if mode == "conversation":
-        for event in ("rekeyed", "awake"):
-            session.on(event, lambda name, info: changed.set())
-    while True:
-        changed.clear()
-        try:
-            left = deadline - loop.time()
-            return await session.send(body, mode, to, min_secrecy=min_secrecy, receipt=receipt, timeout=left)
-        except NoConversation:
-            await changed.wait()
+
+def _named(numbers: list[int]) -> str:
+    return ", ".join(str(number) for number in numbers[:10]) + (", ..." if numbers[10:] else "")
 
 
 def _line(sent: Sent) -> str:
@@ -210,7 +230,8 @@ def _check(body: bytes) -> None:
 _ABOUT = """Send, and wait until the broker has it. A note reaches members that are asleep or join later as well.
 Of lines (-) that are wrong the number is said, and the others are sent.
 Exit code 0: it has; with --receipt: all who are awake (or --to) have confirmed it, else 1, and a line names who has
-not (the message may reach them later); 2: it was not sent."""
+not (the message may reach them later); 1 also: it is not acknowledged yet, waits here, and may go out with the next
+connection; 2: it was not sent."""
 _EXAMPLES = """\
 examples:
   sealcast send greenhouse "open the roof"

@@ -12,6 +12,7 @@ from typing import Any
 from sealcast_host import terminal
 
 _json = False
+_objects = False  # is standard output to hold objects only, lines within them, too?
 _quiet = False
 _verbose = False
 
@@ -22,8 +23,9 @@ def add_json(p: argparse.ArgumentParser, what: str = "one JSON object a line: do
 
 def begin(args: argparse.Namespace) -> None:
     """Take the options of this run."""
-    global _json, _quiet, _verbose
+    global _json, _objects, _quiet, _verbose
     _json = bool(getattr(args, "json", False))
+    _objects = _json or bool(getattr(args, "json_lines", False))
     _quiet = bool(getattr(args, "quiet", False))
     _verbose = bool(getattr(args, "verbose", False))
 
@@ -50,6 +52,15 @@ def result(kind: str, fields: dict[str, Any], *lines: str) -> None:
 
 
 _LABEL = re.compile(r"(?=[a-z]+ +\S).{9} \S")
+
+
+def failed(text: str, code: int) -> None:
+    """The command's end that is no good one: a line of complaint, and an object."""
+    complaint(text)
+    if _objects:
+        import json
+
+        print(json.dumps({"type": "error", "text": text, "code": code}), flush=True)
 
 
 def table(

@@ -28,7 +28,7 @@ async def send_all(
                 await asyncio.sleep(ROOM_S)
             await sends.settled(session, mode != "note")
     except TimeoutError:
-        return [None] * len(bodies)
+        return [_no_time()] * len(bodies)
     while len(out) < len(bodies):
         few = bodies[len(out) :][: _room(session)]
         ended = await _together(session, [_seal(session, body, mode, to, min_secrecy) for body in few], deadline)
@@ -42,7 +42,12 @@ async def send_all(
             return out + [alone] * (len(bodies) - len(out))
         if loop.time() >= deadline:
             break
-    return out + [None] * (len(bodies) - len(out))
+    return out + [_no_time()] * (len(bodies) - len(out))
+
+
+def _no_time() -> SealcastError:
+    """Of what was never sealed: no later connection sends it."""
+    return SealcastError("its time was over before its turn: send it again, or raise the timeout")
 
 
 def _begun(channel: Any) -> bool:

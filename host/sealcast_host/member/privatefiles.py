@@ -42,6 +42,8 @@ def make_private_dir(path: Path) -> None:
 
 def write_private(path: Path, text: str, *, replace: bool) -> None:
     """Write `text` with mode 0600, whole or not at all. Without `replace` an existing file is an error."""
+    if not path.name:
+        raise UserError(f"{path} is a directory: name a file in it")
     data = text.encode()
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -102,8 +104,8 @@ def read_private_json(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path} is not valid JSON (line {e.lineno}, column {e.colno}): mend it or restore a copy"
         ) from None
-    except RecursionError:
-        raise UserError(f"{path} is not valid JSON (nested too deeply): restore a copy") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path} is not valid JSON (nested too deeply, or a number too long): restore a copy") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} must hold one JSON object: restore it from a copy")
     return value

@@ -6,13 +6,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import unquote
 
-from sealcast.errors import SealcastError
+from sealcast.errors import BadState, SealcastError
 from sealcast_host.errors import UserError
 from sealcast_host.member.address import place_of
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import LinkError
-from sealcast_host.member.session import Callback, HostSession, join_watched
+from sealcast_host.member.session import Callback, HostSession, join_watched, state_folders
 
 GOODBYE_S = 6.0
 HURRIED_S = 1.0  # when time is up, or somebody stops us: if the broker is there this is enough, else the last will is
@@ -60,7 +61,7 @@ async def visit_alone(
     try:
         session = await join_watched(known.settings(uid), everything)
     except SealcastError as e:
-        raise UserError(str(e)) from None
+        raise UserError(why_not(e, known.channel, uid or known.uid)) from None
     opened.append(session)
     limit = HURRIED_S
     try:
@@ -75,6 +76,14 @@ async def visit_alone(
             async with asyncio.timeout(0 if stuck or not ready.done() or ready.result() else limit):
                 await (session.leave() if sleep_s is None else session.sleep(sleep_s))
         await session.close()
+
+
+def why_not(e: SealcastError, channel: str, uid: str) -> str:
+    """Why a member cannot begin; of a state that cannot be read where it is."""
+    here = [path for path in state_folders(channel) if unquote(path.name) == uid]
+    if isinstance(e, BadState) and here:
+        return f"the state in {here[0]} cannot be read: remove the files state.* there to join anew"
+    return str(e)
 
 
 # What to do about a connection that could not be made, by its kind
