@@ -20,7 +20,7 @@ getattr(__import__(module), test)()
 """
 
 ERASED, TAKEN, AGAIN, REGROUP = "test_erased_in_time", "test_taken_in", "test_storage_put_back", "test_regroup"
-DENIABLE = "test_deniable"
+DENIABLE, SLOTS = "test_deniable", "test_slots_of_strangers"
 # (what, file, text, its replacement, module, test)
 MUTANTS = [
     ("who waits to rejoin keeps all keys", "smmp/fetch.py",
@@ -84,6 +84,17 @@ MUTANTS = [
     ("a place is believed without a MAC", "zpinc/presence.py",
      "    if not macs or not group.vouched(", "    if False and not group.vouched(",
      DENIABLE, "test_a_place_without_our_mac_is_none"),
+    ("a frame that cannot be taken makes us ask each time", "smmp/order.py", " and group.untaken != st.head:", ":",
+     SLOTS, "test_a_frame_that_nobody_can_take_stops_no_group"),
+    ("anybody shows that our frame was accepted", "smmp/fetch.py",
+     "    return authentic(me.suite, early, after.v)\n", "    return True\n",
+     SLOTS, "test_nobody_but_a_member_shows_that_our_frame_was_accepted"),
+    ("anybody makes who just came in go back", "smmp/fetch.py",
+     "        stands = (group.state.epoch, s.other) in", "        stands = True or (group.state.epoch, s.other) in",
+     SLOTS, "test_a_stranger_puts_nobody_out_who_just_came_in"),
+    ("what is held can be flooded for good", "smmp/sync.py",
+     "    if s.gone >= group.state.epoch > s.epoch:\n", "    if s.gone >= group.state.epoch:\n",
+     SLOTS, "test_a_flood_of_what_is_held_keeps_nobody_from_going_live"),
     ("a MAC of the pair with another serves", "smmp/group.py",
      "ad, self.id, tag, me.tag, said)", "ad, self.id, tag, tag, said)",
      DENIABLE, "test_who_shows_a_position_could_have_made_it"),
