@@ -176,7 +176,7 @@ def test_completion_runs_nothing_that_a_name_says(tmp_path):
     ask = f"""
     sealcast() {{ {sys.executable} -m sealcast_host "$@"; }}
     source {script}
-    _sealcast_channels ""; _sealcast_channels 'grün\\ '
+    _sealcast_channels ""; _sealcast_channels 'green\\ '
     """
     env = environment(XDG_CONFIG_HOME=str(tmp_path / "config"))
     argv = ["bash", "-c", ask]
