@@ -229,6 +229,7 @@ def test_what_an_output_wants_is_what_it_gets(tmp_path):
         ("", "names no output"), ("[output.csv]\n", "needs path"), ("[output.x]\n", '"x" is no output'),
         ("x = 1\n", 'there is no "x"'), ('[output.csv]\npath = 3\n', "path must be a text"),
         ('[output.csv]\npath = "a"\nsepp = 1\n', 'no option "sepp"'), ("[output", "gateway.toml"),
+        ("x = " + "1" * 5000, "too large or too deep"), ("x = " + "[" * 5000, "too large or too deep"),
         ('[output.lines]\nsecrecy = ["loud"]\n', "secrecy is of note"), ("output = 3\n", "names no output"),
         ('[output.homeassistant]\n[[output.homeassistant.command]]\nkind = "horn"\n', "needs member, name, and kind"),
     ],
