@@ -84,7 +84,7 @@ def from_file(path: Path) -> list[Wish]:
     except tomllib.TOMLDecodeError as e:
         raise UserError(f"{path}: {e}") from None
     except (ValueError, RecursionError):  # a number of thousands of digits, tables in tables
-        raise UserError(f"{path} is too large or too deep") from None
+        raise UserError(f"{path} is too large or too deep: see docs/COOKBOOK.md") from None
     outputs = found.pop("output", {})
     if found:
         raise UserError(f'{path}: there is no "{next(iter(found))}": outputs are tables like [output.csv]')
