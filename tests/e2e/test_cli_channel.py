@@ -176,6 +176,8 @@ def test_set_rename_purge_and_forget(mosquitto, tmp_path):
     assert anna.run("channel", "set", "g").returncode == 2
     assert anna.json("channel", "rename", "g", "the greenhouse")["name_of_its_own"] == "g"
     assert anna.ok("channel", "list") == "the greenhouse\n"
+    again = anna.run("channel", "new", "g", "--stretch", "15")
+    assert again.returncode == 2 and 'known here as "the greenhouse"' in again.stderr
     assert "unknown channel" in anna.run("send", "g", "x").stderr
     anna.ok("agent", "--detach")
     anna.ok("send", "the greenhouse", "--mode", "note", "under its new name")

@@ -213,6 +213,12 @@ def stretched(password: str, channel: str, stretch: int) -> bytes:
 def store(known: ChannelFile, *, replace: bool) -> Path:
     """Write the channel's file (0600) -> its path. Raises UserError when it is there and not to be replaced."""
     raise_wrong_settings(known.settings(), "")
+    other = None if replace else find(known.channel)
+    if other and other.name != known.name and other.key != known.key:  # its members' states lie under that name
+        raise UserError(
+            f'another channel named "{known.channel}" is known here as "{other.name}", and both would share what is '
+            "stored: name this one otherwise, or forget that one (sealcast channel forget)"
+        )
     path = path_of(known.name)
     make_private_dir(path.parent)
     write_private(path, _dump(known.to_json()), replace=replace)
