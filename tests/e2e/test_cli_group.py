@@ -175,7 +175,7 @@ def test_a_changed_identity_is_refused_until_a_person_approves_its_fingerprint(u
 
 BAD = {
     "group without an action": (["group"], "group --help"),
-    "unknown action": (["group", "frob", "g"], "frob"),
+    "unknown action": (["group", "frob", "g"], "no such command"),
     "create of oneself": (["group", "create", "g", "anna"], "this member itself"),
     "create with nobody awake": (["group", "create", "g"], "nobody else is awake"),
     "create with an unknown member": (["group", "create", "g", "zoe"], "zoe"),

@@ -61,9 +61,11 @@ def test_the_broker_is_mosquitto_where_it_is_installed(tmp_path):
 
 @pytest.mark.skipif(program() is None, reason="mosquitto is not installed")
 @pytest.mark.parametrize("signum, code", [(signal.SIGHUP, 0), (signal.SIGKILL, -signal.SIGKILL)])
-def test_the_broker_ends_with_its_command(signum, code):
+def test_the_broker_ends_with_its_command(signum, code, request):
     """A terminal that is closed, and a command that is killed, leave no mosquitto at the port."""
     port = free_port()
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who runs the tests may have it ignored, and nohup stays
+    request.addfinalizer(lambda: signal.signal(signal.SIGHUP, before))
     with Child([sys.executable, "-m", "sealcast_host", "broker", "--port", str(port)]) as broker:
         broker.wait_for("listening on")
         assert broker.stop(signum) == code
