@@ -23,6 +23,7 @@ from sealcast_host.waiting import STEP_S, Watch
 
 QEMU = Path(__file__).resolve().parents[3] / "firmware" / "qemu"
 NAME, ARCH, MPY = "VIRT_RV32", "rv32imc", 6
+SLOW_S = 400.0  # for what an emulated board does at once, on a computer that is busy
 WINDOW = 16  # packets: what the emulated port loses nothing of
 
 

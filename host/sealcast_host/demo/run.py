@@ -35,7 +35,7 @@ from typing import Any
 
 from sealcast.crypto import best_suite, keys
 from sealcast_host.broker.server import running_broker
-from sealcast_host.demo.board import BoardMember, missing
+from sealcast_host.demo.board import SLOW_S, BoardMember, missing
 from sealcast_host.demo.broker import Recorder
 from sealcast_host.demo.gateway import RING, GatewayAct
 from sealcast_host.demo.gateway import UID as GATEWAY
@@ -243,7 +243,7 @@ class Demo:
         members = [*self.five, board]
         epoch = await self._one_epoch(members)
         self.tell(f"    {BOARD:16} {board.crypto()}")
-        await self.watch.until(f"{BOARD} reads the history", lambda: self._has_notes(board))
+        await self.watch.until(f"{BOARD} reads the history", lambda: self._has_notes(board), SLOW_S)
         await self._note(board, "a note of the board without radio")
         for member in self.five:
             await self.watch.until(f"{member.uid} receives the board's note", partial(self._has_notes, member))
