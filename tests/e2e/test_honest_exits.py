@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -161,8 +160,8 @@ def test_an_input_that_cannot_be_read_is_no_end(tmp_path, command):
         with anna.start("listen", "g", "--uid", "ears", "--json") as ears:
             ears.wait_for('"online"')
             with anna.start(*command, stdin=read) as child, open(write, "wb", buffering=0) as late:
-                ears.wait_for('"joined"')
-                time.sleep(1)  # it has begun to read
+                late.write(b"early\n")
+                ears.wait_for('"early"')  # it has begun to read, and finds nothing more
                 late.write(b"late\n")
                 late.close()
                 assert child.ends() == 0
