@@ -13,6 +13,7 @@ SLOTS = {"j": 4, "n": 64, "p": 0, "h": 0, "c": 0, "s": 0, "k": 3, "g": 0, "e": 6
 LABELS = {"g": b"group", "e": b"group", "x": b"notice"}
 GROUP_STREAMS = "ge"
 RETAINED = "jnpkex"
+LENGTHS = (32, 48, 64)  # bytes of a hidden name (4.3)
 
 
 def root_key(password: str, channel: str, stretch: int = 15) -> bytes:
@@ -77,7 +78,7 @@ class ChannelKeys:
         for (kind, text), known in self._known.items():
             if (kind, known) == (label, name):
                 return text
-        if len(name) not in (32, 48, 64):
+        if len(name) not in LENGTHS:
             raise Reject("name", "wrong length")
         try:
             text = self._cipher(label, name[:16], name[16:]).rstrip(b"\0").decode()
@@ -124,7 +125,7 @@ class ChannelKeys:
         if (slot is None) != (slots == 0):
             raise Reject("topic", "a slot too many or too few")
         found = Topic(unbase64url(parts[3]), parts[4], slot)
-        if len(found.name) not in (32, 48, 64):
+        if len(found.name) not in LENGTHS:
             raise Reject("topic", "a hidden name of no such length")
         self.unsiv(LABELS.get(found.stream, b"uid"), found.name)
         return found

@@ -34,7 +34,9 @@ TAG = const(16)
 MAX_BODY = const(2000)
 MAX_FRAME = const(2400)
 MAX_NAME = const(48)
+HIDDEN = (32, 48, 64)  # bytes that a hidden name can have
 U32 = 0xFFFFFFFF
+LAMPORT_MAX = 0x7FFFFFFF  # the last number of a session
 _LAST = ("", "", "AQgw", "AEIMQUYcgkosw048")  # letters of base64 whose last bits are 0, after so many of four
 
 
@@ -194,6 +196,6 @@ class Topics:
         name = self._names.get(text)
         if name is None:
             name = unb64(text)
-            if len(name) not in (32, 48, 64):  # what a hidden name can have
+            if len(name) not in HIDDEN:
                 raise Reject("topic")
         return name, stream

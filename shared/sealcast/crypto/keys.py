@@ -5,7 +5,7 @@
 
 from ..compat import const
 from ..errors import Reject
-from ..wire import HEADER, MAX_NAME, TAG, check, lv
+from ..wire import HEADER, HIDDEN, MAX_NAME, TAG, check, lv
 
 STRETCH = const(15)  # where nothing is said of it: what every channel of 0.1 has
 SCRYPT_R = const(8)
@@ -70,7 +70,7 @@ def siv(suite, ckey, label, text):
 def unsiv(suite, ckey, label, name):
     """Inverse of `siv`: recomputed and compared. Reject("name") unless `name` is exactly what `siv` makes of
     some text."""
-    if len(name) not in (32, 48, 64):
+    if len(name) not in HIDDEN:
         raise Reject("name")
     enc = derive(suite, ckey, b"sc/siv-enc", label)
     text = suite.xsalsa20_xor(enc, name[:16] + bytes(8), name[16:]).rstrip(b"\x00")

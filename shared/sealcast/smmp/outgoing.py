@@ -9,7 +9,7 @@ from ..compat import const, due
 from ..crypto.keys import derive
 from ..errors import NoGroup, OutboxFull, TooLong
 from ..rare import load
-from ..wire import RATCHET, TAG, u32
+from ..wire import LAMPORT_MAX, RATCHET, TAG, u32
 from ..zpinc.heard import MARK, MOST
 from . import private, ratchet
 from .group import LIVE, NONE, Pending, statics
@@ -28,7 +28,6 @@ ASKING = const(0xFE)  # the same two, asking for a receipt (24)
 PRIVATE_ASKING = const(0x02)
 REFRESH = const(0x04)
 LEAVE = const(0x05)
-_LAST = const(0x7FFFFFFF)  # Lamport counter of a session: its end
 NUMBERED = const(9)  # that byte and the sender's message number (8); then time, and what was heard
 
 
@@ -62,7 +61,7 @@ def publish(me, group, frame, slot, out):
 
 def _era(session):
     """What numbers our messages before `count`. At the end of the Lamport counter sids go on growing."""
-    if session.lamport < _LAST:
+    if session.lamport < LAMPORT_MAX:
         return u32(session.lamport)
     return u32(0x80000000 + (int.from_bytes(session.sid[:4], "big") >> 1))
 

@@ -4,7 +4,7 @@ from ..compat import const
 from ..crypto.signing import PACKAGE_LABEL, SIG, seal_signed
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, NOTE, PACKAGE, PRESENCE, U32, Reader, header, u32
+from ..wire import HANDSHAKE, LAMPORT_MAX, NOTE, PACKAGE, PRESENCE, U32, Reader, header, u32
 from . import epochs as agreed
 from . import places as left
 from .epochs import ASK, STALE
@@ -18,7 +18,6 @@ from .notes import DIGEST, MAX_MISSED, parts
 MAX_SLOTS = const(512)  # retained notes a channel may hold: members times ring
 MAX_HELD_JOINS = const(128)
 LAMPORT_JUMP = const(65536)
-LAMPORT_MAX = 0x7FFFFFFF
 ASK_MS = const(2000)  # a join that we do not know is asked for after this time
 _SPREAD_MS = const(8)  # and this, times the first byte of our tag: others may ask before us
 _SID_STEP = const(4096)
