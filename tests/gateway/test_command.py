@@ -87,6 +87,15 @@ def test_the_end_of_its_reader_ends_it(home):
         assert gate.ends(60) == 0
 
 
+def test_an_input_that_cannot_be_read_is_told(home):
+    """And the output goes on."""
+    with open("/dev/null", "wb") as unreadable, home.start("gateway", "g", "--to", "lines", stdin=unreadable) as gate:
+        gate.wait_for("standard input cannot be read (bad file descriptor)")
+        gate.wait_for("connected")
+        assert home.run("send", "g", "again", "--uid", "early", "--mode", "note").returncode == 0
+        gate.wait_for('"text": "again"')
+
+
 @pytest.mark.parametrize(
     "args, word",
     [

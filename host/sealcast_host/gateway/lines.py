@@ -5,10 +5,12 @@ answer is a line {"type": "sent", "id": ...} or {"type": "refused", "id": ..., "
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from typing import Any, BinaryIO
 
 from sealcast.errors import SealcastError
@@ -16,6 +18,7 @@ from sealcast.wire import MAX_BODY
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Finished, Hub, Output, aside
 from sealcast_host.gateway.record import Item
+from sealcast_host.member.privatefiles import reason
 
 LONGEST = 8 * MAX_BODY  # bytes of a line with its end
 OPTIONS: dict[str, type] = {"input": bool}
@@ -41,16 +44,19 @@ class Lines(Output):
             threading.Thread(target=self._read, args=(loop,), daemon=True).start()
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Not sys.stdin: at its end the interpreter waits for the lock that this thread may hold for ever.
-        source = open(0, "rb", closefd=False)
-        try:
-            while True:
-                line = _whole(source)
-                asyncio.run_coroutine_threadsafe(self._queue.put(line or None), loop).result()
-                if not line:
-                    return
-        except Exception:
-            return  # standard input is closed, or the gateway ends
+        def put(line: bytes) -> None:
+            asyncio.run_coroutine_threadsafe(self._queue.put(line or None), loop).result()
+
+        with contextlib.suppress(RuntimeError, CancelledError):  # the gateway ends
+            try:
+                # Not sys.stdin: at its end the interpreter waits for the lock that this thread may hold for ever.
+                source = open(0, "rb", closefd=False)
+                while line := _whole(source):
+                    put(line)
+            except OSError as e:
+                said = f"lines: standard input cannot be read ({reason(e)}): nothing more is sent from there"
+                loop.call_soon_threadsafe(self.hub.say, said)
+            put(b"")
 
     async def take(self, items: Sequence[Item]) -> None:
         """Write them. Raises Finished when nobody reads any more."""

@@ -91,7 +91,11 @@ def read_private_text(path: Path, what: str) -> str:
 
 def read_password(path: str) -> str:
     """The first line of a file that only its owner can read; empty when there is none."""
-    lines = read_private_text(Path(path).expanduser(), "a password").splitlines()
+    try:
+        where = Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{path}: nobody has that name here: give the path as ls shows it") from None
+    lines = read_private_text(where, "a password").splitlines()
     return lines[0] if lines else ""
 
 

@@ -87,6 +87,7 @@ def _gained(me, members, group, now, out):
 
 def branch(me, members, group, frame, now, out):
     """The group went on from another frame than our last one."""
+    keep(me, members, group, frame, now, out)
     chase(me, members, group, frame_prev(frame), now, out)
     raise Reject("outside")
 
@@ -105,13 +106,23 @@ def chase(me, members, group, other, now, out):
         _give_up(me, members, group, now, out)
 
 
+def _leads_to_a_member(me, group, head):
+    """Did a member name this position, or one that stands on it by the frames that came early?"""
+    epoch, early, said = group.state.epoch, group.search.early, load("smmp.heads").said_by(group)
+    while (epoch, head) not in said:
+        if epoch not in early or frame_prev(early[epoch]) != head:
+            return False
+        epoch, head = epoch + 1, frame_hash(me.suite, early[epoch])
+    return True
+
+
 def back(me, members, group, frame, now, out):
     """The frame that the others have in our last one's place: back by one epoch, and on from there."""
     sync, s, u, left = load("smmp.sync"), group.search, group.undo, group.last
     if u.outside is None:
         stands = frame_prev(frame) == u.state.head and authentic(me.suite, frame, u.state.v)
     else:  # we have no key to judge it: a member must have said that the group is there
-        stands = (group.state.epoch, s.other) in load("smmp.heads").said_by(group)
+        stands = _leads_to_a_member(me, group, s.other)
     s.stage = sync.ASKED
     s.again()
     if not stands:

@@ -18,13 +18,18 @@ _PRINT = const(24)  # letters of a fingerprint, hyphens included
 def approve(me, members, places, uid, text, admin_seed, time, online, out):
     """A person has checked this fingerprint: that identity is pinned, now or when its join is read again, and none that
     came meanwhile. admin_seed: 32 bytes or None; with it the others are told. time: Unix s, or 0. Raises NoGroup."""
-    member = [m for m in members.by_tag.values() if m.uid == uid]
-    if admin_seed and member:
-        _tell(me, members, member[0].tag, text, admin_seed, time, online, out)
-    if member and members.approvals[0]:
+    found = [m for m in members.by_tag.values() if m.uid == uid]
+    if not found:
+        raise NoGroup("nobody of this name has joined this channel: look at the list of members")
+    if len(text.encode()) != _PRINT:
+        raise NoGroup("this is no fingerprint: it has 24 characters, hyphens included")
+    member = found[0]
+    if admin_seed:
+        _tell(me, members, member.tag, text, admin_seed, time, online, out)
+    if members.approvals[0]:
         places.pins[BY_HAND + uid] = u32(members.approvals[0])  # this list says nothing of it any more
         out.dirty = True
-    if not member or not _believe(me, member[0], text, online, out):
+    if not _believe(me, member, text, online, out):
         out.event("approval_waits", {"uid": uid, "fingerprint": text})
 
 
@@ -47,8 +52,6 @@ def _tell(me, members, tag, text, admin_seed, time, online, out):
     admin = me.suite.ed25519_public(admin_seed)
     if admin != me.config.get("admin"):
         raise NoGroup("this channel has another admin, or none: approve it at each member")
-    if len(text.encode()) != _PRINT:
-        raise NoGroup("this is no fingerprint: it has 24 characters, hyphens included")
     out.outbox.room()
     number, listed = members.approvals
     number = min(max(number + 1, time), U32)

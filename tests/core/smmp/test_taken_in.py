@@ -70,6 +70,38 @@ def test_a_stranger_that_lists_the_real_members_does_not_hold_a_board():
     assert [h[0] for h in room.heard] == ["ann", "bob"]
 
 
+def test_who_was_taken_in_by_a_frame_that_lost_its_race_stands_outside_again():
+    """dan had ann's first, the group took another in its place and went on: its slots say so, and what a member says
+    stands on them. dan lost nothing, and asks nobody to take him in again."""
+    for cut in (False, True):
+        room, held = four(), []
+        ann, dan, run = room.members["ann"], room.members["dan"], room.run
+
+        def keeps(uid, effects, held=held, run=run):
+            mine = [e for e in effects if uid == "ann" and e[0] == "publish" and e[1][-2:] == "/g"]
+            held.extend(mine)
+            run(uid, [e for e in effects if e not in mine])
+
+        room.run = keeps
+        room.run("ann", ann.change_group("add", ["dan"], room.now))
+        while not held:
+            room.advance(100)
+        room.run = run
+        run("dan", dan.receive(held[0][1], held[0][2], room.now))
+        assert dan.group.phase == SYNC
+        if cut:
+            room.power_cut("dan")
+        for k in range(2):
+            run("bob", room.members["bob"].send(b"%d" % k, "ratchet", room.now))
+            room.pump()
+        room.advance(3000)
+        if cut:
+            room.switch_on("dan")
+        room.advance(12000)
+        assert same(room, "ann", "bob", "dan") and ("dan", "resynced") in room.events, cut
+        assert ("dan", "desync") not in room.events
+
+
 def test_the_real_agreement_gets_through_while_a_false_one_holds():
     """Also when nobody who could contradict is there, and after a power cut: a word alone binds nothing."""
     for uids in (("ann", "bob"), ("zoe",)):

@@ -1,5 +1,7 @@
 """Somebody who knows the channel's key speaks under another member's name. PROTOCOL.md 6 to 10, 13."""
 
+from check import raises
+from sealcast.errors import NoGroup
 from sealcast.zpinc.identity import fingerprint
 from sealcast.zpinc.members import LEFT, MAX_TOLD
 from solo import Peer, Solo, agree, suite, talk
@@ -149,7 +151,8 @@ def test_nothing_to_approve():
     before = solo.state()
     text = fingerprint(suite, anna.identity.public)
     solo.run(solo.ch.approve("anna", text, solo.now))
-    solo.run(solo.ch.approve("nobody", text, solo.now))
+    for uid, shown in (("nobody", text), ("anna", text[:-1]), ("anna", text + "2"), ("anna", "")):
+        assert raises(NoGroup, solo.ch.approve, uid, shown, solo.now)
     assert solo.state() == before
 
 
