@@ -168,7 +168,7 @@ class Channel:
         return self._finish(now, ())
 
     def change_group(self, action, uids, now):
-        """action: "create" (ourselves and these), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
+        """action: "create" (these, or all), "add", "remove", "leave", "resync", "rejoin". Raises NoGroup."""
         tags = [self.others.tag_of(uid) for uid in uids]
         self.ratchet.change(self.me, self.others, self.group, action, tags, now, self.out)
         return self._finish(now)

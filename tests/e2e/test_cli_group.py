@@ -177,7 +177,7 @@ BAD = {
     "group without an action": (["group"], "group --help"),
     "unknown action": (["group", "frob", "g"], "no such command"),
     "create of oneself": (["group", "create", "g", "anna"], "this member itself"),
-    "create with nobody awake": (["group", "create", "g"], "nobody else is awake"),
+    "create with nobody awake": (["group", "create", "g"], "nobody else is awake and takes part"),
     "create with an unknown member": (["group", "create", "g", "zoe"], "zoe"),
     "create with a name twice": (["group", "create", "g", "ben", "ben"], "twice"),
     "add without a name": (["group", "add", "g"], "UID"),

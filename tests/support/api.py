@@ -16,10 +16,15 @@ PAGE = ROOT / "docs" / "API.md"
 PARTS = (
     ("Join", "shared/sealcast/__init__.py", None, ("join",), "On a board and on a computer."),
     ("A session", "shared/sealcast/run/session.py", "Session", None,
-     "What `join` returns, on both. End it with `leave()`, `sleep()` or `close()`."),
+     "What `join` returns on a board. End it with `leave()`, `sleep()` or `close()`. A computer's session has the same "
+     "face, and is below."),
     ("A message", "shared/sealcast/effects.py", "Message", ("__init__",), "What `async for` gives, on both."),
-    ("A computer's join", "host/sealcast_host/member/session.py", None, ("join",),
+    ("A computer's join", "host/sealcast_host/agent/programs.py", None, ("join",),
      "Where `sealcast.join` ends up on a computer."),
+    ("A computer's session", "host/sealcast_host/member/session.py", "HostSession",
+     ("send", "send_all", "change_group", "declare_lost", "approve", "rekey", "settled", "fingerprints", "staying",
+      "status", "sleep", "leave", "close", "on", "uid", "members", "data", "epoch", "group", "online"),
+     "What `join` returns on a computer where no agent has the member."),
     ("Through the agent", "host/sealcast_host/agent/client.py", None, ("attach",),
      "On a computer; the agent holds the member."),
     ("What the agent lends", "host/sealcast_host/agent/client.py", "Attached", None,
@@ -28,13 +33,14 @@ PARTS = (
      "On a computer: a file in `sealcast_host/gateway/`."),
 )  # fmt: skip
 # what the session's own parts call
-INNER = {"again", "ask", "emit", "failed", "perform", "post", "receive", "waiting_frames"}
+INNER = {"again", "ask", "beat", "emit", "failed", "give_up", "handled", "perform", "post", "receive", "waiting_frames"}
 ERRORS = "shared/sealcast/errors.py"
 INTRO = """\
 # What a program calls
 
 Written from the docstrings by `python tests/support/api.py`; the same on MicroPython and on a computer unless it says
-otherwise. Texts are str, bodies bytes, at most 2,000 of them, times Unix seconds. Inside a coroutine:
+otherwise. Texts are str, bodies bytes, at most 2,000 of them (1,150 where a message goes in the group),
+times Unix seconds. Inside a coroutine:
 
     import sealcast
 
@@ -118,6 +124,7 @@ def page():
     out += [f"| `{name}` | `{code}` | {text} |" for name, code, text in errors()]
     out.append("\n## Events\n\n`ch.on(name, callback)`; the callback gets the name and a dict with these keys.\n")
     out += ["| event | keys |", "|---|---|", "| `awake`, `asleep`, `left`, `gone`, `unheard` | `uid` |"]
+    out += ["| `dropped`, `forged` | `count`, `reason`, `uid`; with the reason `same_uid` also `first`, `last` |"]
     out += [f"| `{name}` | {', '.join(f'`{k}`' for k in sorted(keys))} |" for name, keys in sorted(events().items())]
     return wrapped.wrapped("\n".join(out) + "\n")
 

@@ -86,7 +86,7 @@ EVENTS = {
     "joined": "a member came; `sealcast group verify NAME` shows its fingerprint, to be compared once",
     "left": "it said goodbye: nothing is to be done",
     "gone": "the broker says that its connection broke; it comes back by itself when it can",
-    "vanished": "no sign of life for three keepalives: power, Wi-Fi, broker; a board says on its console why",
+    "vanished": "no sign of life for two and a half keepalives: power, Wi-Fi, broker; a board says on its console why",
     "asleep": "it reads when it wakes; what is sent meanwhile is a note",
     "awake": "nothing is to be done",
     "rekeyed": "those who are awake have agreed on a new key; messages are conversation now",

@@ -1,7 +1,7 @@
 """A member for a command: through the agent when one runs, else in this process. What a computer's commands share.
 
-`listen` and `chat` start an agent for as long as they last (`starts`), so that others can take part as the same
-member meanwhile. A one-shot command alone holds its member itself; when another has it just then, it waits.
+`listen`, `chat` and `gateway` start an agent for as long as they last (`starts`), so that others can take part as the
+same member meanwhile. A one-shot command alone holds its member itself; when another has it just then, it waits.
 """
 
 import asyncio

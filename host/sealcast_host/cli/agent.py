@@ -113,8 +113,8 @@ def status() -> int:
 
 _ABOUT = """\
 Hold this computer's members in one process. While it runs, all commands and programs (sealcast.join) take part through
-it as the same member, over a socket that only this user can open; without it they work alone. listen and chat start
-one by themselves for as long as they last. A message that nobody takes is kept for the next listener."""
+it as the same member, over a socket that only this user can open; without it they work alone. listen, chat and
+gateway start one by themselves for as long as they last. A message that nobody takes is kept for the next listener."""
 _EXAMPLES = """\
 examples:
   sealcast agent --detach        from now on

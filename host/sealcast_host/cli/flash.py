@@ -113,7 +113,7 @@ copied, each file is checked on the board, and an unplugged cable is waited for.
 _EXAMPLES = """\
 examples:
   sealcast flash                                             the only board that is plugged in; it runs MicroPython
-  sealcast flash --port /dev/ttyUSB0 --image ESP32_GENERIC_C3-20241129-v1.24.1.bin
+  sealcast flash --port /dev/ttyUSB0 --xip --image ESP32_GENERIC_C3-20241129-v1.24.1.bin
   sealcast flash --image RPI_PICO_W-20241129-v1.24.1.uf2     with BOOTSEL held while plugging in
 
 images: https://micropython.org/download/ (the page of the board's name; the file boards/NAME.toml has its address)

@@ -39,7 +39,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
         return p
 
     for name, what, names in (
-        ("create", "make a group of this member and those named (none named: all that are awake)", "*"),
+        ("create", "make a group of this member and those named (none named: all that are awake and take part)", "*"),
         ("add", "take members in: they can read what comes, and nothing of before", "+"),
         ("remove", "take members out: they can read nothing more", "+"),
     ):
@@ -84,7 +84,7 @@ class Changes:
 
 
 def change(action: str, known: ChannelFile, uid: str | None, uids: list[str], timeout: float) -> int:
-    """action: create, add or remove, of `uids` (create without any: of all that are awake)."""
+    """action: create, add or remove, of `uids` (create without any: of all that are awake and take part)."""
     double = next((u for i, u in enumerate(uids) if u in uids[:i]), None)
     if double is not None:
         raise UserError(f'"{clean(double)}" is named twice')
@@ -102,10 +102,6 @@ async def _change(action: str, known: ChannelFile, uid: str | None, uids: list[s
             raise UserError(
                 f'"{clean(me)}" is this member itself' + ("; use: sealcast group leave" if action == "remove" else "")
             )
-        if action == "create":
-            uids = uids or [u for u, status in session.members if status == "awake" and u != me]
-            if not uids:
-                raise UserError("nobody else is awake: start other members first, or name members that sleep")
         _known(session, uids)
         if action == "remove" and session.group is not None:
             outside = [u for u in uids if u not in session.group["members"]]
@@ -214,7 +210,7 @@ The ratcheting group inside a channel: each message brings fresh key material, s
 before, and nothing of what comes once every member has spoken again. Any member can make it and change it."""
 _EXAMPLES = """\
 examples:
-  sealcast group create greenhouse                     of all that are awake
+  sealcast group create greenhouse                     of all that are awake and take part
   sealcast group verify greenhouse                     fingerprints: compare them once
   sealcast send greenhouse --mode ratchet "hello"
   sealcast send greenhouse --mode ratchet --to bench-1 "for you alone"

@@ -63,7 +63,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
         "--modes",
         type=modes,
         metavar="LIST",
-        help="what it takes part in, like note,conversation or note,ratchet: what it leaves out takes no memory",
+        help="what it takes part in, like note,conversation or note,ratchet: without ratchet the group takes no memory",
     )
     p.add_argument("--data", metavar="TEXT", help=DATA)
     p.add_argument(

@@ -132,8 +132,8 @@ class Page:
             with ui.element("section").classes("sc-card sc-alarm"):
                 ui.label(f"{clean(uid)} shows another identity than before").classes("sc-big sc-warn")
                 ui.label(
-                    "Its messages are refused. Was the board replaced or erased? Compare the fingerprint with the one "
-                    "that it shows itself, then approve. Otherwise somebody pretends to be it."
+                    "Its messages are refused. Was the board replaced or erased? Compare the fingerprint with its "
+                    "label, then approve. Otherwise somebody pretends to be it."
                 ).classes("sc-soft")
                 ui.label(clean(fingerprint)).classes("sc-mono")
                 ui.button("It is the same: approve", on_click=partial(self._approve, uid, fingerprint)).props(

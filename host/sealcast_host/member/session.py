@@ -158,7 +158,8 @@ class HostSession:
         return await send_all(self._session, bodies, mode, to, min_secrecy, timeout)
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
-        """The ratcheting group: "create" (of this member and `uids`), "add", "remove", "leave", "resync", "rejoin".
+        """The ratcheting group: "create" (without uids: of all that are awake and take part), "add", "remove", "leave",
+        "resync", "rejoin".
 
         Returns when the wish is stored ("leave": when the group knows); the event group tells that it is fulfilled,
         group_failed that it cannot be. Raises SealcastError.

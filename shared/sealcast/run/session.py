@@ -106,7 +106,7 @@ class Session:
         return await send(self, body, mode, to, min_secrecy, receipt, timeout)
 
     async def change_group(self, action, uids=()):
-        """The ratcheting group: "create" (of ourselves and `uids`), "add", "remove", "leave", "resync", "rejoin".
+        """The ratcheting group: "create" (no `uids`: all who take part), "add", "remove", "leave", "resync", "rejoin".
 
         Returns when the wish is stored ("leave": when the group has been told); the event group says that it is
         fulfilled, group_failed that it cannot be. Raises SealcastError.

@@ -274,7 +274,7 @@ _FIELDS = {
     "sensor": (None, _SENSOR),
     "modes": (None, (_modes, 'a list of "note", "conversation" and "ratchet", "note" always among them')),
     "min_secrecy": ("note", _choice("note", "conversation", "ratchet")),
-    "ratchet": (None, _switch("take part in the ratcheting group; without it a board has 30 KB more of heap")),
+    "ratchet": (None, _switch("take part in the ratcheting group; it takes 6 KB of heap, a group of eight 14")),
     "duty": (None, _between(1, 604800, "seconds from one waking to the next,")),
     "led": (None, (_pin, "the pin's number or name")),
     "log": ("lines", _choice("lines", "json")),

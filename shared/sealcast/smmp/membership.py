@@ -10,6 +10,7 @@ from ..crypto.keys import ZERO, high_order
 from ..errors import NoGroup, Reject
 from ..rare import load
 from ..wire import AGREEMENT
+from ..zpinc.me import GROUP
 from . import outgoing, private
 from .group import LIVE, NONE, REJOIN, STEP_MS, SYNC, Entry, Pending, own_tag, static
 from .order import advance, win_slot
@@ -215,8 +216,12 @@ def change(me, members, group, action, tags, now, out):
         raise NoGroup("this member is in a group already: add or remove members, or leave it first")
     if action != "create" and not inside:
         raise NoGroup("this member is in no group: create one first")
+    if action in ("add", "remove") and not tags:
+        raise NoGroup("nobody is named: name one member or more")
     if action == "add" and tags[0] in st.tags:
         raise NoGroup("a member of the group already: remove it first if it has lost its state")
+    if action in ("create", "add"):
+        tags = _willing(members, tags)
     if action == "leave":
         out.event("removed", {"by": me.uid})  # nobody hears us: we are out, they will see
         forget(group, out)
@@ -233,6 +238,19 @@ def change(me, members, group, action, tags, now, out):
         forget(group, out)  # of a group that nobody can follow any more, the last trace
         group.change.sure = group.change.failed == tags
         found(me, members, group, tags, now, out)
+
+
+def _willing(members, tags):
+    """These; where none are named, all that are awake and take part in the group. Raises NoGroup."""
+    awake = [tag for tag in sorted(members.by_tag) if members.awake(tag)]
+    apart = [tag for tag in awake if not members.by_tag[tag].parts & GROUP]
+    tags = tags or [tag for tag in awake if tag not in apart]
+    if not tags:
+        raise NoGroup("nobody else is awake and takes part: start other members first, or name members that sleep")
+    for tag in tags:
+        if tag in apart:
+            raise NoGroup('"%s" takes no part in the group: leave it out, or change its modes' % members.uid_of(tag))
+    return tags
 
 
 def found(me, members, group, tags, now, out):

@@ -43,6 +43,19 @@ def test_a_group_from_set_up_to_removal():
     assert error.code == "too_long"
 
 
+def test_a_group_of_all_is_of_those_who_take_part():
+    """eve is awake, and her settings leave the group out: she would be waited for without end."""
+    room = Room(("ann", "bob"))
+    room.switch_on("eve", ratchet=False)
+    room.advance(3000)
+    ann = room.members["ann"]
+    assert raises(NoGroup, ann.change_group, "create", ["eve", "bob"], room.now)
+    room.do("ann", "change_group", "create", [])
+    assert same(room, "ann", "bob") and ann.group_summary()["members"] == ["ann", "bob"]
+    for action, uids in (("add", ["eve"]), ("add", []), ("remove", [])):
+        assert raises(NoGroup, ann.change_group, action, uids, room.now)
+
+
 def test_the_state_of_a_large_group_is_kept_whole():
     g = big(20)
     data = packed(g)
