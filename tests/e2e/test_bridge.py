@@ -6,10 +6,12 @@ import asyncio
 import os
 import random
 import signal
+import subprocess
+import sys
 
 import pytest
 
-from host_support import free_port, sealcast, start_broker
+from host_support import environment, free_port, sealcast, start_broker
 from sealcast.run.seriallink import Lines, Link
 from sealcast_host.bridge.ports import maker
 from sealcast_host.bridge.relay import PENDING, Relay
@@ -211,6 +213,55 @@ def test_a_board_that_asks_without_waiting_for_answers_is_let_go(home):
     reasons, count = asyncio.run(asyncio.wait_for(story(), 60))
     assert reasons == ["the board breaks the rules: it asks for more before it was answered"]
     assert count <= PENDING + 4
+
+
+def test_a_board_is_told_what_the_broker_refuses(tmp_path, home):
+    """And the bridge says so: the board waited for an answer that never came."""
+
+    async def story(port):
+        board, lines, reasons, said = Link(8), Lines(1024), asyncio.Queue(), []
+
+        def hear(data):
+            for kind, value in lines.put(data):
+                event = board.take(value, 0) if kind == "packet" else None
+                if event and event[0] == "message":
+                    topic = b"zp/1/a/b/c"
+                    board.send((b"\x03\x01\x02", len(topic).to_bytes(2, "big"), topic, b"hello"), 0)
+                elif event and event[0] == "opened":
+                    board.send((b"\x01\x00\x00\x0azp/1/a/b/c",), 0)
+                elif event and event[0] == "gone":
+                    reasons.put_nowait(event[1])
+
+        relay = Relay(maker({"host": "127.0.0.1", "port": port}), said.append, hear)
+        keeping = asyncio.create_task(relay.run())
+        board.open(1, 30, 0)
+        while reasons.empty():
+            out, board.out = board.out, []
+            relay.feed(b"".join(out))
+            await asyncio.sleep(0.01)
+        keeping.cancel()
+        await asyncio.wait({keeping})
+        return reasons.get_nowait(), said
+
+    port = free_port()
+    with start_broker("mosquitto", port, tmp_path, deaf=True):
+        reason, said = asyncio.run(asyncio.wait_for(story(port), 60))
+    assert "uthori" in reason and said[-1] == f"(disconnected: {reason})", (reason, said)
+
+
+def test_a_bridge_that_cannot_tell_ends(mosquitto, home):
+    """Its boards are heard by nobody any more than its words: it leaves its place to the next one."""
+    master, slave = os.openpty()
+    argv = [sys.executable, "-m", "sealcast_host", "bridge", "--port", os.ttyname(slave)]
+    argv += ["--broker", f"127.0.0.1:{mosquitto.port}"]
+    bridge = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    assert "no key is here" in bridge.stdout.readline()
+    bridge.stdout.close()
+    os.write(master, b"booting\n")
+    assert (bridge.wait(60), bridge.stderr.read()) == (0, "")  # as with `| head`
+    bridge.stderr.close()
+    for end in (master, slave):
+        os.close(end)
 
 
 def test_a_parting_board_is_not_mourned(micropython, mosquitto, home):

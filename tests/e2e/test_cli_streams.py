@@ -69,6 +69,15 @@ def test_output_that_is_full_or_closed_is_one_line(anna, command, where):
     assert error.startswith(LOST) or code == 2
 
 
+def test_complaints_that_nobody_can_read_stop_nothing(anna):
+    with anna.start("listen", "g", "--uid", "ears", "--json") as ears:
+        ears.wait_for('"online"')
+        done = sh(anna, "{ printf '%03000d\\n' 1; echo the rest; } | sc send g - --mode note 2>/dev/full")
+        assert (done.returncode, done.stderr) == (2, "")
+        ears.wait_for('"the rest"')
+        assert ears.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [("send g -", 1), ("chat g", 1), ("channel join z", 2), ("channel join z --password-stdin", 2), ("join", 2),

@@ -120,6 +120,17 @@ def test_chat_in_a_terminal(tmp_path):
             terminal.close()
 
 
+def test_the_end_of_the_input_at_a_prompt_is_one_line(tmp_path):
+    terminal = Terminal([*CLI, "channel", "join", "x"], environment(**User(tmp_path, 1).env, TERM="xterm"))
+    try:
+        terminal.wait_for(".*: ?")
+        terminal.type("\x04")
+        assert terminal.wait() == 2
+        assert re.search("sealcast: no .*, the input has ended", terminal.lines[-1])
+    finally:
+        terminal.close()
+
+
 def test_the_terminal_is_given_back_after_a_signal_and_after_a_failure(tmp_path):
     port = free_port()
     anna = User(tmp_path, port)

@@ -1,5 +1,6 @@
 """What an exit code of `send` is worth, and a `listen` that outlives its broker: real processes, real brokers."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -10,8 +11,11 @@ import threading
 
 import pytest
 
+import sealcast_host.member.visit
 from cli_users import User, messages
-from host_support import environment, free_port, start_broker
+from host_support import environment, free_port, mosquitto, start_broker
+from sealcast_host.agent.visit import visit
+from sealcast_host.member.channels import ChannelFile
 
 
 @pytest.fixture
@@ -146,6 +150,55 @@ def test_what_is_not_acknowledged_in_time_waits_and_is_not_called_unsent(tmp_pat
         bens.stop()
     four = ["four"] if through == "an agent" else []
     assert [m["text"] for m in messages(bens.lines)] == ["one", "two", "three", *four, "the last"]
+
+
+@pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+def test_what_a_broker_refuses_waits_here_and_is_not_called_unsent(tmp_path):
+    port = free_port()
+    anna = User(tmp_path, port)
+    anna.new()
+    with start_broker("mosquitto", port, tmp_path, deaf=True):
+        one = anna.run("send", "g", "--mode", "note", "hello")
+        many = anna.run("send", "g", "-", "--mode", "note", stdin="one\ntwo\n")
+    assert (one.returncode, one.stderr.count("\n"), many.returncode) == (1, 1, 1)
+    assert "it waits here" in one.stderr and "next connection: 1, 2" in many.stderr
+
+
+def test_a_command_that_fails_parts_in_a_hurry(tmp_path, monkeypatch):
+    """How a member parts is decided where it was made: it must know how the command ended."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    seen = []
+
+    @contextlib.asynccontextmanager
+    async def alone(*_, **__):
+        try:
+            yield None
+        except BaseException as e:
+            seen.append(type(e))
+            raise
+
+    async def command():
+        async with visit(ChannelFile("g", bytes(32), "anna", broker={"host": "127.0.0.1"}), None):
+            raise TimeoutError
+
+    monkeypatch.setattr(sealcast_host.member.visit, "visit_alone", alone)
+    with pytest.raises(TimeoutError):
+        asyncio.run(command())
+    assert seen == [TimeoutError]
+
+
+def test_a_chat_that_ends_before_the_broker_has_its_last_line_says_so(tmp_path):
+    port = free_port()
+    anna = User(tmp_path, port)
+    anna.new()
+    with start_broker("embedded", port, tmp_path) as broker, anna.start("chat", "g", stdin=subprocess.PIPE) as chat:
+        chat.wait_for("/help explains")
+        broker.process.send_signal(signal.SIGSTOP)
+        chat.type("the roof is open")
+        chat.process.stdin.close()
+        assert chat.ends() == 1
+        broker.process.send_signal(signal.SIGCONT)
+    assert "is not acknowledged" in chat.lines[-1], chat.lines
 
 
 @pytest.mark.parametrize("command", [["send", "g", "-", "--mode", "note"], ["chat", "g"]], ids=["send", "chat"])

@@ -1,5 +1,6 @@
 """`sealcast gateway` as users run it: a real broker, other members' commands, several outputs at once."""
 
+import asyncio
 import csv
 import json
 import signal
@@ -9,6 +10,7 @@ import sys
 
 import pytest
 
+from gateway_support import until
 from host_support import Child, environment, free_port, start_broker
 
 
@@ -94,6 +96,19 @@ def test_an_input_that_cannot_be_read_is_told(home):
         gate.wait_for("connected")
         assert home.run("send", "g", "again", "--uid", "early", "--mode", "note").returncode == 0
         gate.wait_for('"text": "again"')
+
+
+def test_an_output_is_tried_again_though_nobody_can_be_told(home):
+    """Standard error is on the full disk, too."""
+    folder = home.folder / "full"
+    outputs = f"--to csv={folder}/a.csv --to lines"
+    with home.shell(f"exec {sys.executable} -m sealcast_host gateway g {outputs} </dev/null 2>/dev/full") as gate:
+        gate.wait_for('"online"')
+        assert home.run("send", "g", "before", "--uid", "early", "--mode", "note").returncode == 0
+        gate.wait_for('"before"')
+        folder.mkdir()
+        asyncio.run(until(lambda: (folder / "a.csv").exists() and "before" in (folder / "a.csv").read_text()))
+        gate.stop(signal.SIGTERM)
 
 
 @pytest.mark.parametrize(

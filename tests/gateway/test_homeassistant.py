@@ -95,8 +95,12 @@ def test_what_commands_send():
     assert (switch.message(b"ON"), switch.message(b"OFF"), switch.message(b"on\n")) == (b"open", b"close", None)
     assert (number.message(b"12.5"), number.message(b"41"), number.message(b"nan")) == (b"gap 12.5", None, None)
     assert (button.message(b"PRESS"), button.message(b"\xff")) == (b"ring", None)
+    large = Command.of(COMMANDS[1] | {"max": 2e6})
+    for said in (b"1234567", b"100000.5", b"0.1"):
+        assert large.message(said) == b"gap " + said
     for wrong in (
         {}, [], COMMANDS[0] | {"mode": "x"}, COMMANDS[1] | {"send": "x"}, COMMANDS[1] | {"min": 41}, {"x": 1},
+        COMMANDS[1] | {"max": float("inf")},
     ):  # fmt: skip
         with pytest.raises(UserError):
             Command.of(wrong)

@@ -10,7 +10,7 @@ import pytest
 from sealcast.run.settings import complete
 from sealcast_host.boards import models
 from sealcast_host.boards.provision import Wishes, name_for, settings_for
-from sealcast_host.cli import table
+from sealcast_host.cli import provision, table
 from sealcast_host.cli.provision import COLUMNS
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import ChannelFile
@@ -191,6 +191,16 @@ def test_a_row_says_more_than_the_options(greenhouse, installed, tmp_path):
     made = json.loads((installed.flash / "sealcast.json").read_text())
     assert made["wifi"] == {"ssid": " my net ", "password": "  eight  "}
     assert (made["duty"], made["ratchet"], made["data"]) == (600, True, "in the well")
+
+
+def test_a_row_that_names_the_same_broker_keeps_what_is_known_of_it():
+    known = {"host": "b.example", "tls": True, "username": "farm", "password": "secret"}
+    row = dict.fromkeys(COLUMNS, "") | {"uid": "a"}
+    for options, cell, broker in (
+        (None, "", None), (None, "b.example", known), (known | {"port": 1}, "b.example", known),
+        (None, "c.example", {"host": "c.example"}),
+    ):  # fmt: skip
+        assert provision._wishes(row | {"broker": cell}, Wishes(""), known, options, None).broker == broker
 
 
 def test_names_that_look_alike_are_one_name_or_refused(greenhouse, tmp_path):

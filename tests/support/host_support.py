@@ -111,9 +111,9 @@ def sealcast(*args: str, **kwargs: object) -> Child:
     return Child([sys.executable, "-m", "sealcast_host", *args], **kwargs)
 
 
-def start_broker(kind: str, port: int, directory: Path) -> Child:
+def start_broker(kind: str, port: int, directory: Path, deaf: bool = False) -> Child:
     """A broker ready for clients on 127.0.0.1:port, keeping retained
-    messages in `directory`. kind: embedded, mosquitto.
+    messages in `directory`. kind: embedded, mosquitto. deaf: it refuses all that is published.
     """
     if kind == "embedded":
         child = sealcast("broker", "--with", "embedded", "--port", str(port), "--persist", str(directory / "kept"))
@@ -122,6 +122,9 @@ def start_broker(kind: str, port: int, directory: Path) -> Child:
         config = directory / "mosquitto.conf"
         # autosave after each change, so that a SIGKILL finds on disk what was acknowledged a moment before
         keep = f"persistence true\npersistence_location {directory}/\nautosave_on_changes true\nautosave_interval 1\n"
+        rules = directory / "rules"
+        rules.write_text("topic read #\n" if deaf else "topic #\n")
+        keep += f"acl_file {rules}\n"
         config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{keep}")
         child = Child([mosquitto() or "mosquitto", "-v", "-c", str(config)])
         ready = "running"

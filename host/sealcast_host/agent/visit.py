@@ -6,6 +6,7 @@ same member meanwhile. A one-shot command alone holds its member itself; when an
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -97,7 +98,10 @@ async def _member(
             continue
         try:
             yield session
-        finally:
+        except BaseException:
+            if not await here.__aexit__(*sys.exc_info()):  # it parts in a hurry then
+                raise
+        else:
             await here.__aexit__(None, None, None)
         return
 

@@ -166,7 +166,7 @@ class Relay:
                 clean = await self._request(transport, await request)
             await transport.close()
             await self._send(bytes((RESULT, 0, 0)))
-        except (LinkError, BadRequest) as e:
+        except (OSError, BadRequest) as e:  # a publish that the broker refuses, too
             self._link.gone(str(e))
             self._flush()
             self._show(f"(disconnected: {e})")

@@ -46,7 +46,16 @@ async def _run(ports: list[str], baud: int, broker: dict[str, Any]) -> int:
     await _try_broker(make(30), broker)
     stop = asyncio.Event()
     on_stop(stop.set)
-    running = Bridge(make, lambda line: print(line, flush=True), baud)
+    unwritable: list[OSError] = []
+
+    def tell(line: str) -> None:
+        try:
+            print(line, flush=True)
+        except OSError as e:  # it ends the bridge, not what a board is in the middle of
+            unwritable.append(e)
+            stop.set()
+
+    running = Bridge(make, tell, baud)
     tasks = {asyncio.create_task(running.attend(path)): path for path in ports}
     stopped = asyncio.ensure_future(stop.wait())
     try:
@@ -64,6 +73,8 @@ async def _run(ports: list[str], baud: int, broker: dict[str, Any]) -> int:
         for task in (*tasks, stopped):
             task.cancel()
         await asyncio.wait({*tasks, stopped})
+    if unwritable:
+        raise unwritable[0]
     print("sealcast bridge: stopped", flush=True)
     return 0
 

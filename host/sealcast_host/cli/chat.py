@@ -6,6 +6,7 @@ How it is typed and shown stands in screen.py.
 
 import argparse
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from typing import Any
 
@@ -22,6 +23,9 @@ from sealcast_host.errors import Failed
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
 from sealcast_host.terminal import painted
+
+DRAIN_S = 10
+HURRIED_S = 1
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -69,11 +73,15 @@ async def _chat(known: ChannelFile, uid: str | None) -> int:
                     if not await chatting.take(entered):
                         break
             except Failed:
-                await chatting.drain()
+                with contextlib.suppress(Failed):  # what ended says so itself
+                    await chatting.drain(DRAIN_S)
+                raise
+            except asyncio.CancelledError:
+                await chatting.drain(HURRIED_S)
                 raise
             finally:
                 lonely.cancel()
-            await chatting.drain()
+            await chatting.drain(DRAIN_S)
     return 0
 
 
@@ -142,10 +150,10 @@ class Chat:
             self._screen.say(HELP.rstrip("\n"))
         return True
 
-    async def drain(self) -> None:
-        """Wait a while for what is still on its way to the broker."""
-        if self._sending:
-            await asyncio.wait(self._sending, timeout=10)
+    async def drain(self, limit: float) -> None:
+        """Wait so many seconds for what is on its way to the broker. Raises Failed for what is not acknowledged."""
+        if self._sending and (await asyncio.wait(self._sending, timeout=limit))[1]:
+            raise Failed("the last that you entered is not acknowledged: the broker may not have it")
 
     def _private(self, rest: str) -> None:
         """`UID TEXT`: a name may hold spaces, so that the group's names decide where the text begins."""

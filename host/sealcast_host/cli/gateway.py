@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -109,7 +110,8 @@ def _end_with_the_agent() -> None:
 
 
 def _say(line: str) -> None:
-    print("sealcast: " + clean(line), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # nobody hears it: no output stops for that
+        print("sealcast: " + clean(line), file=sys.stderr, flush=True)
 
 
 _ABOUT = """\

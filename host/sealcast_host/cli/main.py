@@ -157,8 +157,6 @@ def _run(argv: Sequence[str]) -> int:
         return INTERRUPTED
     except standard.Unwritable:
         raise
-    except BrokenPipeError as e:
-        raise standard.Unwritable(*e.args) from None
     except OSError as e:
         if e.errno == errno.ENAMETOOLONG:
             return _told(UserError("a name or path is too long: give a shorter one"))

@@ -102,7 +102,7 @@ def many(channel: str, file: Path, common: Wishes, broker: BrokerOptions, port: 
     for number, row in rows:
         where = f"{file} row {number} ({row['uid'] or 'without a uid'})"
         try:
-            wishes = _wishes(row, common, default, password)
+            wishes = _wishes(row, common, known.broker, default, password)
             wishes.uid = name_for(known, wishes.uid)
             settings_for(known, wishes, None)
             plan.append((number, wishes, the_port(row["port"] or port)))
@@ -142,8 +142,11 @@ def _broker(known: channels.ChannelFile, broker: BrokerOptions) -> dict[str, Any
     return changed if changed != known.broker else None
 
 
-def _wishes(row: dict[str, str], common: Wishes, broker: dict[str, Any] | None, password: str | None) -> Wishes:
-    """What a row wishes, and what is wished for all where it says nothing. Raises UserError."""
+def _wishes(
+    row: dict[str, str], common: Wishes, known: dict[str, Any], broker: dict[str, Any] | None, password: str | None
+) -> Wishes:
+    """What a row wishes, and what is wished for all where it says nothing. known: the channel's broker, broker: what
+    the options make of it. Raises UserError."""
     transport = row["transport"] or common.transport
     ssid = row["wifi_ssid"] or (common.wifi_ssid if transport != "serial" else None)
     without = _yes(row, "wifi_open") or False
@@ -159,7 +162,7 @@ def _wishes(row: dict[str, str], common: Wishes, broker: dict[str, Any] | None, 
         wifi_ssid=ssid,
         wifi_password=own,
         wifi_open=without,
-        broker=BrokerOptions(row["broker"]).over(broker or {}) if row["broker"] else broker,
+        broker=BrokerOptions(row["broker"]).over(broker or known) if row["broker"] else broker,
         transport=transport,
         sensor=row["sensor"] or common.sensor,
         pin=pin(row["pin"]) if row["pin"] else common.pin,
@@ -202,7 +205,10 @@ def _next_board(file: Path, number: int, uid: str, port: str) -> None:
             f"{file} row {number} ({uid}): {port} was the port of the row before: give each row its own, or run this "
             "in a terminal"
         )
-    input(f"Plug the board for {uid} in at {port}, then press Enter. ")
+    try:
+        input(f"Plug the board for {uid} in at {port}, then press Enter. ")
+    except EOFError:
+        raise UserError("the input has ended: run it again for the rest") from None
 
 
 def _print(lines: list[str]) -> None:

@@ -30,8 +30,8 @@ def read_secret(
     elif env is not None and env in os.environ:
         text = os.environ[env]
     elif sys.stdin.isatty():
-        text = getpass.getpass(f"{what}: ")
-        if confirm and getpass.getpass(f"{what}, again: ") != text:
+        text = _asked(what)
+        if confirm and _asked(f"{what}, again") != text:
             raise UserError("the two entries differ: try again")
     else:
         ways = "standard input is not a terminal, so it cannot be asked for"
@@ -51,6 +51,13 @@ def read_secret(
 def wifi_password(ssid: str) -> str:
     """The password of a Wi-Fi, from the environment or a prompt."""
     return read_secret(f"password of the Wi-Fi {ssid}", env=WIFI_ENV)
+
+
+def _asked(what: str) -> str:
+    try:
+        return getpass.getpass(f"{what}: ")
+    except EOFError:
+        raise UserError(f"no {what}, the input has ended: run it again") from None
 
 
 def _from_stdin(what: str) -> str:

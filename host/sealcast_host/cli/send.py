@@ -10,7 +10,7 @@ import sys
 from contextlib import AsyncExitStack
 
 from sealcast.effects import Sent
-from sealcast.errors import NoConversation, SealcastError
+from sealcast.errors import Mute, NoConversation, SealcastError
 from sealcast.wire import MAX_BODY
 from sealcast_host.agent.visit import SLEEP_S, visit, within
 from sealcast_host.cli import talk
@@ -115,6 +115,8 @@ class _Sender:
                 self._sent(await self._send_one(session, body, deadline))
         except TimeoutError:
             raise (Failed(self._late) if self._asked else UserError(self._alone)) from None
+        except Mute as e:
+            raise Failed(str(e)) from None
         except SealcastError as e:
             raise UserError(str(e)) from None
 
@@ -151,8 +153,8 @@ class _Sender:
                 self._sent(end)
             elif isinstance(end, NoConversation):
                 waiting.append(line)
-            elif end is None:
-                self._slow(line[0], self._late)
+            elif end is None or isinstance(end, Mute):
+                self._slow(line[0], self._late if end is None else str(end))
             else:
                 self._wrong(line[0], str(end))
         return waiting

@@ -3,6 +3,7 @@ none with --quiet, more with --verbose. docs/JSON.md has every object.
 """
 
 import argparse
+import contextlib
 import io
 import re
 import sys
@@ -100,7 +101,8 @@ def complaint(text: str) -> None:
 
 
 def _aside(text: str, style: str) -> None:
-    print(terminal.painted([("sealcast:", style), (" " + text, "")], sys.stderr), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # nobody hears it: the work goes on
+        print(terminal.painted([("sealcast:", style), (" " + text, "")], sys.stderr), file=sys.stderr, flush=True)
 
 
 class Lines(io.TextIOBase):

@@ -13,6 +13,7 @@ mode = "ratchet"             optional: as in `sealcast send --mode`
 receipt = true               optional: done only when the member has confirmed it
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +64,8 @@ class Command:
         if given.get("mode") not in (None, *_MODES):
             raise UserError(f"{where}: mode is one of {', '.join(_MODES)}")
         low, high, step = (float(given.get(k, d)) for k, d in (("min", 0), ("max", 100), ("step", 1)))
-        if not low < high or not 0.001 <= step:
-            raise UserError(f"{where}: min must be less than max, and step at least 0.001")
+        if not low < high or not 0.001 <= step or not math.isfinite(low + high + step):
+            raise UserError(f"{where}: min must be less than max, and step at least 0.001, none of them infinite")
         return cls(
             member=given["member"], kind=kind, name=given["name"], messages={k: given[k] for k in _KINDS[kind]},
             low=low, high=high, step=step, state=given.get("state"), mode=given.get("mode"),
@@ -98,4 +99,4 @@ class Command:
             return None
         if not self.low <= value <= self.high:
             return None
-        return self.messages["send"].replace("{}", f"{value:g}").encode()
+        return self.messages["send"].replace("{}", f"{value:.0f}" if value.is_integer() else repr(value)).encode()

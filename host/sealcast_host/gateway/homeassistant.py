@@ -6,6 +6,7 @@ The broker is Home Assistant's own: what lies there is in the clear, and who may
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Sequence
@@ -109,10 +110,10 @@ class HomeAssistant(Output):
             member = self._member(command.member)
             if member is not None:
                 member.add_command(command.key, command.kind, command.name, command.options())
-        for member in self._members.values():
+        for member in list(self._members.values()):  # more may come meanwhile
             await self._publish_config(member)
         await self._presence()
-        for topic, payload in self._last.items():
+        for topic, payload in list(self._last.items()):
             await self._publish(topic, payload)
 
     async def _publish(self, topic: str, payload: str) -> None:
@@ -218,15 +219,16 @@ class HomeAssistant(Output):
                     result |= await self.hub.send(body, command.mode, to, command.receipt)
                 if command.receipt and command.member not in result["confirmed"]:
                     raise Failed(f"{command.member} has not confirmed it: is it awake?")
-                if command.state is None and command.kind != "button":
-                    await self._state(f"{member.base}/{command.key}", payload.decode())
             except TimeoutError:
                 result = {"command": command.name, "ok": False, "why": f"not sent within {_SEND_S} s"}
             except (SealcastError, UserError) as e:
                 result |= {"ok": False, "why": str(e)}
             if not result["ok"]:
                 self.hub.say(f"homeassistant: {clean(command.name)} was not done: {clean(str(result['why']))}")
-            await self._publish(f"{member.base}/{command.key}/result", json.dumps(result))
+            with contextlib.suppress(OSError):  # attend() tells that the link to Home Assistant is lost
+                if result["ok"] and command.state is None and command.kind != "button":
+                    await self._state(f"{member.base}/{command.key}", payload.decode())
+                await self._publish(f"{member.base}/{command.key}/result", json.dumps(result))
 
 
 def _shown(value: float | bool | str) -> str:
