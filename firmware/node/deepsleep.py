@@ -15,6 +15,7 @@ from sealcast.run.aio import pause, within
 
 _ONLINE_MS = const(20000)
 _SENT_MS = const(10000)
+_PIECE_S = const(4000)
 _SPARE_S = const(60)  # beyond the next waking, before the others take a member that stays away for gone
 
 
@@ -39,6 +40,8 @@ class Turn:
             self._log.event("refused", {"command": "sensor", "code": e.code, "text": str(e)})
         except OSError as e:
             self._log.event("error", {"code": "duty", "text": str(e)})
+        except Exception as e:  # whatever a sensor comes up with: the board sleeps all the same
+            session.failed("application", e)
         await session.sleep(self._config["duty"] + _SPARE_S)
 
     async def _send(self):
@@ -51,10 +54,16 @@ class Turn:
 
 
 def rest(seconds):
-    """Sleep as deeply as this board can, and start again. Returns on a machine that is no board."""
+    """Sleep as deeply as this board can, and start again."""
     import machine
 
     if hasattr(machine, "deepsleep"):
-        machine.deepsleep(seconds * 1000)
-    time.sleep(seconds)
+        try:
+            machine.deepsleep(seconds * 1000)
+        except ValueError:  # on a Pico it is lightsleep and a reset, by a timer of 32 bits of microseconds
+            while seconds > 0:
+                machine.lightsleep(min(seconds, _PIECE_S) * 1000)
+                seconds -= _PIECE_S
+    else:
+        time.sleep(seconds)
     machine.reset()

@@ -1,0 +1,111 @@
+"""Sensors that fail, and a Pico's long sleep, on the real MicroPython. Pins and drivers are stand-ins that raise what
+the ports' own raise: the unix port has none, and here is no board.
+"""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from node_support import PATH, ROOT, Program
+
+KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+
+# dht.py, ds18x20.py and onewire.py of micropython-lib; Pin and UART as ports/esp32's and ports/rp2's; deepsleep as
+# ports/rp2's: lightsleep, and then a reset.
+DRIVERS = {
+    "machine": """
+class Pin:
+    def __init__(self, number):
+        if number > 48: raise ValueError("invalid pin")
+class ADC:
+    def __init__(self, pin): pass
+    def read_u16(self): raise RuntimeError("adc")
+class UART:
+    def __init__(self, number, **more): raise ValueError("UART(%d) does not exist" % number)
+def lightsleep(ms):
+    if ms >= (1 << 32) // 1000: raise ValueError("sleep too long")
+    print("lightsleep", ms)
+def reset():
+    print("reset")
+    raise SystemExit
+def deepsleep(ms):
+    lightsleep(ms)
+    reset()
+""",
+    "dht": """
+class DHT22:
+    def __init__(self, pin): pass
+    def measure(self): raise Exception("checksum error")
+""",
+    "onewire": """
+class OneWireError(Exception): pass
+class OneWire:
+    def __init__(self, pin): pass
+""",
+    "ds18x20": """
+import onewire
+class DS18X20:
+    def __init__(self, bus): pass
+    def scan(self): return [b"12345678"]
+    def convert_temp(self): raise onewire.OneWireError
+""",
+}
+
+
+@pytest.fixture
+def drivers(tmp_path):
+    """MICROPYPATH with the drivers' stand-ins."""
+    folder = tmp_path / "drivers"
+    folder.mkdir()
+    for name, text in DRIVERS.items():
+        (folder / f"{name}.py").write_text(text)
+    return f"{folder}:{PATH}"
+
+
+def settings(folder, port, **more):
+    values = {"uid": "sensor", "channel": "greenhouse", "key": KEY, "log": "json", "keepalive": 5}
+    values["broker"] = {"host": "127.0.0.1", "port": port}
+    path = folder / "sealcast.json"
+    path.write_text(json.dumps(values | more))
+    return path
+
+
+def run(micropython, path, *arguments):
+    """-> (exit code, what it printed)"""
+    argv = [str(micropython), *map(str, arguments)]
+    env = {**os.environ, "MICROPYPATH": path}
+    done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", ["dht22", "ds18b20", "adc"])
+def test_a_waking_ends_whatever_its_sensor_raises(micropython, mosquitto, tmp_path, drivers, kind):
+    path = settings(tmp_path, mosquitto.port, duty=600, sensor={"kind": kind, "pin": 4})
+    code, said = run(micropython, drivers, ROOT / "firmware/node/main.py", path)
+    log = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert code == 0 and log[-1]["event"] == "closed", said
+    told = [e for e in log if e["event"] == "error"]
+    assert [e["code"] for e in told] == ["internal" if kind == "adc" else "duty"], said
+    assert kind == "adc" or "check the wiring and sensor.pin" in told[0]["text"]
+
+
+@pytest.mark.parametrize("kind", ["dht22", "ds18b20"])
+def test_a_reading_that_fails_is_no_internal_error(micropython, mosquitto, tmp_path, drivers, kind):
+    path = settings(tmp_path, mosquitto.port, sensor={"kind": kind, "pin": 4, "every": 1})
+    with Program(micropython, ROOT / "firmware/node/main.py", path, path=drivers) as node:
+        assert node.wait(lambda e: e["event"] == "error")["code"] == "sensor"
+
+
+@pytest.mark.parametrize("seconds", [1, 4294, 4295, 604800])
+def test_a_pico_sleeps_long_in_pieces(micropython, tmp_path, drivers, seconds):
+    """Its machine.deepsleep refuses more than 71 minutes. A stand-in for it: no emulator that we have is a Pico."""
+    program = tmp_path / "rest.py"
+    program.write_text(f"from node import deepsleep\ndeepsleep.rest({seconds})\n")
+    code, said = run(micropython, drivers, program)
+    *slept, last = said.splitlines()
+    assert code == 0 and last == "reset", said
+    pieces = [int(line.split()[1]) for line in slept]
+    assert sum(pieces) == seconds * 1000
+    assert len(pieces) == 1 or seconds >= 4295
