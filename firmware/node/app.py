@@ -87,7 +87,10 @@ async def node(config, directory, light=None):
     if config["sensor"]:
         from .sensors import make
 
-        source = make(config["sensor"])
+        try:
+            source = make(config["sensor"])
+        except BadSettings as e:  # it is a member without one
+            report("error", {"code": "sensor", "where": config["sensor"]["kind"], "text": str(e)})
     if config["duty"]:
         from . import deepsleep
 

@@ -13,7 +13,7 @@ _DS18B20_MS = 750  # a conversion at full resolution
 
 def make(settings):
     """settings: the "sensor" object of the completed settings. Raises
-    BadSettings for a sensor this port cannot drive.
+    BadSettings for a sensor this port cannot drive, or a pin that it has not.
     """
     kind = settings["kind"]
     if kind == "auto":
@@ -29,6 +29,8 @@ def make(settings):
         return {"dht22": Dht22, "ds18b20": Ds18b20, "adc": Adc}[kind](settings["pin"])
     except ImportError:
         raise BadSettings("sensor.kind: this port has no driver for it; give auto")
+    except (OSError, TypeError, ValueError):  # ports differ in how they say it
+        raise BadSettings("sensor.pin: this board cannot read that sensor there; give another pin")
 
 
 def _internal():

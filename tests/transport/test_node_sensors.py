@@ -98,6 +98,25 @@ def test_a_reading_that_fails_is_no_internal_error(micropython, mosquitto, tmp_p
         assert node.wait(lambda e: e["event"] == "error")["code"] == "sensor"
 
 
+@pytest.mark.parametrize(
+    ("stand_ins", "pin", "field"), [(True, 99, "sensor.pin"), (True, "GP4", "sensor.pin"), (False, 4, "sensor.kind")]
+)
+def test_a_sensor_that_cannot_be_is_told_and_the_node_is_a_member(
+    micropython, mosquitto, tmp_path, drivers, stand_ins, pin, field
+):
+    path = settings(tmp_path, mosquitto.port, sensor={"kind": "adc", "pin": pin})
+    with Program(micropython, ROOT / "firmware/node/main.py", path, path=drivers if stand_ins else PATH) as node:
+        told = node.wait(lambda e: e["event"] == "error")
+        assert told["code"] == "sensor" and told["text"].startswith(field + ": ")
+        node.wait(lambda e: e["event"] == "online")
+
+
+def test_a_uart_that_the_chip_has_not_is_told_as_settings_are(micropython, tmp_path, drivers):
+    path = settings(tmp_path, 1, transport="serial", serial={"uart": 9})
+    code, said = run(micropython, drivers, ROOT / "firmware/node/main.py", path)
+    assert code == 2 and f"{path}: serial.uart: " in said and "Traceback" not in said
+
+
 @pytest.mark.parametrize("seconds", [1, 4294, 4295, 604800])
 def test_a_pico_sleeps_long_in_pieces(micropython, tmp_path, drivers, seconds):
     """Its machine.deepsleep refuses more than 71 minutes. A stand-in for it: no emulator that we have is a Pico."""
