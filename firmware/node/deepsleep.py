@@ -11,11 +11,13 @@ import time
 
 from sealcast.compat import const
 from sealcast.errors import SealcastError
-from sealcast.run.aio import pause, within
+from sealcast.run.aio import Clock, pause, within
+
+from .watchdog import feed
 
 _ONLINE_MS = const(20000)
 _SENT_MS = const(10000)
-_PIECE_S = const(4000)
+_PIECE_MS = const(8000)  # the watchdog waits for 8.3 s
 _SPARE_S = const(60)  # beyond the next waking, before the others take a member that stays away for gone
 
 
@@ -57,13 +59,29 @@ def rest(seconds):
     """Sleep as deeply as this board can, and start again."""
     import machine
 
-    if hasattr(machine, "deepsleep"):
-        try:
+    try:
+        import rp2  # noqa: F401  (only to tell the chip)
+
+        _pieces(machine, seconds * 1000)
+    except ImportError:
+        if hasattr(machine, "deepsleep"):
             machine.deepsleep(seconds * 1000)
-        except ValueError:  # on a Pico it is lightsleep and a reset, by a timer of 32 bits of microseconds
-            while seconds > 0:
-                machine.lightsleep(min(seconds, _PIECE_S) * 1000)
-                seconds -= _PIECE_S
-    else:
-        time.sleep(seconds)
+        else:
+            time.sleep(seconds)
     machine.reset()
+
+
+def _pieces(machine, ms):
+    """A Pico's deepsleep is lightsleep and a reset, for 71 minutes at most. Its watchdog goes on meanwhile, and an
+    RP2040 that it finds asleep stays so until its power is cut; a radio that is on ends it at once."""
+    try:
+        import network
+
+        network.WLAN(network.STA_IF).deinit()
+    except Exception:
+        pass  # there is no radio
+    clock, left = Clock(), ms
+    while left > 0:
+        feed()
+        machine.lightsleep(min(left, _PIECE_MS))
+        left = ms - clock.now()
