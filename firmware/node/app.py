@@ -71,7 +71,15 @@ async def node(config, directory, light=None):
         if status:
             status.event(name, info)
 
-    broker, session = await begun(config, suite, directory, clock, report, log.tell)
+    try:
+        broker, session = await begun(config, suite, directory, clock, report, log.tell)
+    except OSError as e:
+        if not (config["duty"] and ON_BOARD):
+            raise
+        from . import deepsleep
+
+        report("error", {"code": "duty", "text": str(e)})
+        return deepsleep.rest(config["duty"])
     forget("setup", "heap", "firstboot")
     session.on("*", report)
     session.on("message", lambda name, message: None)  # taken as soon as it is printed
@@ -79,7 +87,10 @@ async def node(config, directory, light=None):
     if config["sensor"]:
         from .sensors import make
 
-        source = make(config["sensor"])
+        try:
+            source = make(config["sensor"])
+        except BadSettings as e:  # it is a member without one
+            report("error", {"code": "sensor", "where": config["sensor"]["kind"], "text": str(e)})
     if config["duty"]:
         from . import deepsleep
 

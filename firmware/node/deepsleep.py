@@ -11,10 +11,13 @@ import time
 
 from sealcast.compat import const
 from sealcast.errors import SealcastError
-from sealcast.run.aio import pause, within
+from sealcast.run.aio import Clock, pause, within
+
+from .watchdog import feed
 
 _ONLINE_MS = const(20000)
 _SENT_MS = const(10000)
+_PIECE_MS = const(8000)  # the watchdog waits for 8.3 s
 _SPARE_S = const(60)  # beyond the next waking, before the others take a member that stays away for gone
 
 
@@ -39,6 +42,8 @@ class Turn:
             self._log.event("refused", {"command": "sensor", "code": e.code, "text": str(e)})
         except OSError as e:
             self._log.event("error", {"code": "duty", "text": str(e)})
+        except Exception as e:  # whatever a sensor comes up with: the board sleeps all the same
+            session.failed("application", e)
         await session.sleep(self._config["duty"] + _SPARE_S)
 
     async def _send(self):
@@ -51,10 +56,32 @@ class Turn:
 
 
 def rest(seconds):
-    """Sleep as deeply as this board can, and start again. Returns on a machine that is no board."""
+    """Sleep as deeply as this board can, and start again."""
     import machine
 
-    if hasattr(machine, "deepsleep"):
-        machine.deepsleep(seconds * 1000)
-    time.sleep(seconds)
+    try:
+        import rp2  # noqa: F401  (only to tell the chip)
+
+        _pieces(machine, seconds * 1000)
+    except ImportError:
+        if hasattr(machine, "deepsleep"):
+            machine.deepsleep(seconds * 1000)
+        else:
+            time.sleep(seconds)
     machine.reset()
+
+
+def _pieces(machine, ms):
+    """A Pico's deepsleep is lightsleep and a reset, for 71 minutes at most. Its watchdog goes on meanwhile, and an
+    RP2040 that it finds asleep stays so until its power is cut; a radio that is on ends it at once."""
+    try:
+        import network
+
+        network.WLAN(network.STA_IF).deinit()
+    except Exception:
+        pass  # there is no radio
+    clock, left = Clock(), ms
+    while left > 0:
+        feed()
+        machine.lightsleep(min(left, _PIECE_MS))
+        left = ms - clock.now()

@@ -13,7 +13,7 @@ _DS18B20_MS = 750  # a conversion at full resolution
 
 def make(settings):
     """settings: the "sensor" object of the completed settings. Raises
-    BadSettings for a sensor this port cannot drive.
+    BadSettings for a sensor this port cannot drive, or a pin that it has not.
     """
     kind = settings["kind"]
     if kind == "auto":
@@ -29,6 +29,8 @@ def make(settings):
         return {"dht22": Dht22, "ds18b20": Ds18b20, "adc": Adc}[kind](settings["pin"])
     except ImportError:
         raise BadSettings("sensor.kind: this port has no driver for it; give auto")
+    except (OSError, TypeError, ValueError):  # ports differ in how they say it
+        raise BadSettings("sensor.pin: this board cannot read that sensor there; give another pin")
 
 
 def _internal():
@@ -86,7 +88,10 @@ class Dht22:
         self._sensor = dht.DHT22(Pin(pin))
 
     async def read(self):
-        self._sensor.measure()  # a few milliseconds; raises OSError
+        try:
+            self._sensor.measure()  # a few milliseconds
+        except Exception:  # also how its driver says "checksum error"
+            raise OSError("no reading of the DHT22: check the wiring and sensor.pin")
         return {"temperature": self._sensor.temperature(), "humidity": self._sensor.humidity()}
 
 
@@ -103,13 +108,11 @@ class Ds18b20:
     async def read(self):
         try:
             roms = self._bus.scan()
-            if not roms:
-                raise OSError("no DS18B20 on this pin")
             self._bus.convert_temp()
             await sleep_ms(_DS18B20_MS)
             return {"temperature": round(self._bus.read_temp(roms[0]), 2)}
-        except (AssertionError, ValueError):  # how its drivers say "bad checksum" and "nobody there"
-            raise OSError("the DS18B20 does not answer")
+        except Exception:  # its drivers raise that itself, AssertionError, ValueError and a class of their own
+            raise OSError("no reading of the DS18B20: check the wiring and sensor.pin")
 
 
 class Adc:

@@ -11,6 +11,7 @@ import sys
 import time
 
 from sealcast.compat import const
+from sealcast.errors import BadSettings
 from sealcast.run.aio import Clock, sleep_ms, stop, within
 from sealcast.run.seriallink import Lines, Link
 
@@ -69,13 +70,16 @@ def stream(settings):
     """The port that settings["serial"] names. A board that talks over its console keeps Ctrl-C and its log lines."""
     if settings["uart"] is None:
         return Stream(sys.stdin.buffer, sys.stdout.buffer)
-    from machine import UART
-
     pins = {}
     for name in ("tx", "rx"):
         if settings[name] is not None:
             pins[name] = settings[name]
-    uart = UART(settings["uart"], baudrate=settings["baud"], rxbuf=256 * settings["window"], **pins)
+    try:
+        from machine import UART
+
+        uart = UART(settings["uart"], baudrate=settings["baud"], rxbuf=256 * settings["window"], **pins)
+    except (ImportError, OSError, TypeError, ValueError):  # ports differ in how they say it
+        raise BadSettings("serial.uart: this board has none of this number at these pins; give another, or null (USB)")
     return Stream(uart, uart)
 
 

@@ -10,7 +10,7 @@ from sealcast import rare
 from sealcast.compat import const
 from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, NoRandomness, SealcastError
-from sealcast.run.aio import Backoff, explain, sleep_ms
+from sealcast.run.aio import Backoff, explain, sleep_ms, within
 
 # Heap that must be free before the parts below are loaded, for the ratcheting group to fit as well (from files: with
 # 177,728 bytes a group of eight comes about, with 162,768 its making finds no memory). docs/HARDWARE.md,
@@ -25,6 +25,7 @@ _RADIO = const(62000)
 _MEMBER = const(80000)
 _MEMBER_IN_FLASH = const(50000)
 _GROUP = const(20000)  # beside either
+_WAKING_MS = const(60000)  # for Wi-Fi and the broker, of who sleeps deeply
 ON_BOARD = sys.platform not in ("linux", "darwin", "win32")
 
 SUITES = {
@@ -110,7 +111,8 @@ def member(config, suite, directory, clock, transport, tell=None):
 async def begin(config, suite, directory, report):
     """What must take its memory before the member does: Wi-Fi, the first connection, one growth of the heap.
 
-    -> (the transport, an object to be kept until the member is there). A step that fails says so, and is tried again.
+    -> (the transport, an object to be kept until the member is there). A step that fails says so, and is tried again;
+    with `duty` for a minute, then it raises OSError. Raises SealcastError before anything is begun.
     """
     identify(config, suite, directory, lambda line: report("info", {"text": line}))
     wifi = None
@@ -118,18 +120,26 @@ async def begin(config, suite, directory, report):
         from .wifi import Wifi
 
         wifi = Wifi(config["wifi"], report)
-        wifi.start()
     broker = transport(suite, config, wifi)
+    if wifi:
+        wifi.start()
     if not wifi or not ON_BOARD:
         return broker, None
+    reached = _reach(broker, wifi, report)
+    if config["duty"]:
+        reached = within(reached, _WAKING_MS, "the broker is not reached in 60 s: the next waking tries it again")
+    await reached
+    from . import heap
+
+    return broker, heap.grow()
+
+
+async def _reach(broker, wifi, report):
     backoff = Backoff(1000, 60000)
     while True:
         await wifi.ready()
         try:
-            await broker.reach()
-            from . import heap
-
-            return broker, heap.grow()
+            return await broker.reach()
         except (OSError, MemoryError) as e:
             wait = backoff.next()
             report("offline", {"reason": explain(e), "retry_ms": wait})

@@ -84,6 +84,10 @@ def _step(given, patience):
         session = part().member(config, suite, directory, Clock(), way, lambda line: None)
         app.forget('setup', 'heap')
         del kept
+        if config['sensor']:
+            from node import sensors
+            try: source = sensors.make(config['sensor'])
+            except SealcastError as e: print('~', e)
         if config['transport'] != 'serial':
             _at('broker')
             try:
@@ -180,6 +184,8 @@ def judged(said: list[str]) -> Iterator[Finding]:
             yield Finding("broker", WRONG, f"{line[1:].strip()}; the channel's broker: sealcast doctor CHANNEL")
         elif line == "= broker ":
             yield Finding("broker", OK, "it takes the board's connection")
+        elif line.startswith("~"):
+            yield Finding("sensor", WRONG, line[1:].strip())
     told = [line[1:].strip() for line in said if line.startswith("=")]
     figures = [line[1:].split() for line in said if line.startswith("#")]
     if not figures:

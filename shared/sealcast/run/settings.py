@@ -29,7 +29,7 @@ def check(settings):
     if isinstance(modes, (list, tuple)) and ratchet is not None and ratchet != ("ratchet" in modes):
         errors.append("modes, ratchet: they contradict each other; give modes alone")
     sensor = settings.get("sensor")
-    if isinstance(sensor, dict) and sensor.get("kind") in ("dht22", "ds18b20", "adc") and "pin" not in sensor:
+    if isinstance(sensor, dict) and sensor.get("kind") in ("dht22", "ds18b20", "adc") and sensor.get("pin") is None:
         errors.append("sensor.pin: missing; give the pin number that the sensor is connected to")
     return errors
 

@@ -166,6 +166,7 @@ def test_objects_must_be_objects():
 def test_sensors():
     for kind in ("dht22", "ds18b20", "adc"):
         only(good(sensor={"kind": kind}), "sensor.pin: missing")
+        only(good(sensor={"kind": kind, "pin": None}), "sensor.pin: missing")  # as provisioned, and edited then
         assert settings.check(good(sensor={"kind": kind, "pin": 4})) == []
     only(good(sensor={"kind": "thermal"}), "sensor.kind: ")
     only(good(sensor={"every": 0}), "sensor.every: ")
