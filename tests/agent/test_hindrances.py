@@ -7,6 +7,8 @@ import socket
 
 import pytest
 
+from sealcast_host.agent import lines, place
+
 
 @pytest.fixture
 def silent():
@@ -27,6 +29,59 @@ def test_who_goes_away_while_it_connects_locks_nobody_out(users, silent):
         with anna.start("send", "g", *elsewhere(silent), "hi") as sending, silent.accept()[0]:
             assert sending.stop(signal.SIGINT) == 130
         anna.ok("send", "g", "--mode", "note", "where it belongs")
+
+
+def test_a_listener_that_does_not_read_misses_some_and_goes_on(users):
+    """It asks for so much that no more fits, and reads nothing; what another listener takes is lost to it, what nobody
+    takes comes when it reads on, and what follows, too."""
+    anna, ben = users
+    with anna.agent() as agent, place_of(anna) as sock, sock.makefile("rwb") as file:
+        agent.wait_for("online")
+
+        def ask(what, **more):
+            file.write(lines.dump({"id": 1, "do": what} | more))
+
+        def told_until(text):
+            out = []
+            while not out or out[-1].get("message", {}).get("body") != text:
+                line = file.readline()
+                assert line, out
+                out.append(lines.parse(line))
+            return out
+
+        ask("attach", protocol=place.PROTOCOL, channel="g", listen=True, wait=True)
+        file.flush()
+        assert "value" in lines.parse(file.readline())
+        with ben.listen() as bens, anna.listen() as annas:
+            for _ in range(40):
+                ask("x" * 100_000)  # the answer repeats it
+            ask("send", body=b"the last request", mode="note", more={})
+            file.flush()
+            bens.wait_for('"the last request"')
+            ben.ok("send", "g", "--mode", "note", "taken by another")
+            annas.wait_for('"taken by another"')
+            annas.stop()
+            bens.stop()
+        ben.ok("send", "g", "--mode", "note", "--receipt", "taken by nobody")
+        told = told_until(b"taken by nobody")
+        (missed,) = [t["info"]["sender"] for t in told if t.get("event") == "overflow"]
+        assert missed == "ben" and all(t["message"]["body"] != b"taken by another" for t in told if "message" in t)
+        ask("taken", n=told[-1]["n"])
+        file.flush()
+        ben.ok("send", "g", "--mode", "note", "what follows")
+        assert [t["message"]["body"] for t in told_until(b"what follows") if "message" in t] == [b"what follows"]
+
+
+def place_of(user):
+    """A connection to a user's agent."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(60)
+    fd = os.open(user.home / "state/sealcast/.agent", os.O_PATH)
+    try:
+        sock.connect(f"/proc/self/fd/{fd}/socket")  # however long the path is
+    finally:
+        os.close(fd)
+    return sock
 
 
 def test_a_gateway_that_was_stopped_while_it_starts_is_gone(users, tmp_path):
