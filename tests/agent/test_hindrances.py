@@ -31,6 +31,21 @@ def test_who_goes_away_while_it_connects_locks_nobody_out(users, silent):
         anna.ok("send", "g", "--mode", "note", "where it belongs")
 
 
+def test_an_agent_that_ends_while_somebody_attaches(users, silent):
+    """The command goes on by itself, without it."""
+    anna, _ = users
+    with anna.agent() as agent:
+        agent.wait_for("online")
+        with anna.start("send", "g", *elsewhere(silent), "hi") as sending:
+            with silent.accept()[0]:
+                anna.ok("agent", "--stop")
+                assert agent.ends() == 0
+            silent.accept()[0].close()  # by itself
+            silent.close()
+            assert sending.ends() == 2
+    assert "internal" not in "".join(sending.lines) and "broker" in sending.lines[-1], sending.lines
+
+
 def test_a_listener_that_does_not_read_misses_some_and_goes_on(users):
     """It asks for so much that no more fits, and reads nothing; what another listener takes is lost to it, what nobody
     takes comes when it reads on, and what follows, too."""

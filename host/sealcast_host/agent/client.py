@@ -22,6 +22,8 @@ from sealcast.effects import Message, Sent
 from sealcast.errors import Offline, SealcastError
 from sealcast.wire import as_bytes
 from sealcast_host.agent import lines, place
+from sealcast_host.agent.place import NoAgent
+from sealcast_host.errors import Failed
 
 Callback = Callable[[str, Any], None]
 BACKLOG = 1000
@@ -54,6 +56,11 @@ async def attach(
         await out._begin(
             {"channel": channel, "uid": uid, "listen": listen, "broker": broker, "sleep_s": sleep_s, "wait": wait}
         )
+    except Offline:
+        await out.close()
+        if out.why_ended:
+            raise Failed(out.why_ended) from None
+        raise NoAgent("the agent has ended meanwhile: try again, or start one (sealcast agent --detach)") from None
     except BaseException:
         await out.close()
         raise
