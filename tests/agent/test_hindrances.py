@@ -1,5 +1,6 @@
 """Clients of the agent that go away, do not read or ask too much, and an agent that ends or hangs: real processes."""
 
+import asyncio
 import os
 import select
 import signal
@@ -7,7 +8,10 @@ import socket
 
 import pytest
 
-from sealcast_host.agent import lines, place
+from sealcast.effects import Sent
+from sealcast.errors import NoConversation, TooLong
+from sealcast_host.agent import attach, lines, place
+from sealcast_host.member.session import join
 
 
 @pytest.fixture
@@ -118,3 +122,39 @@ def test_a_gateway_that_was_stopped_while_it_starts_is_gone(users, tmp_path):
         with open(process):  # a descriptor that can be read when it has ended
             assert select.select([process], [], [], 60)[0]
         assert anna.json("agent", "--status")["gateways"] == []
+
+
+def test_many_and_long_messages_through_the_agent(users, at_home):
+    """More than fit in one line of the agent's; one that is too long is refused as without it, and alone."""
+    anna, _ = users
+    at_home(anna)
+    bodies = [b"%03d " % i + bytes(1996) for i in range(400)]
+    bodies[200] = bytes(2_000_000)
+
+    async def go(ch):
+        with pytest.raises(TooLong) as one:
+            await ch.send(bytes(2_000_000), "note")
+        return str(one.value), await ch.send_all(bodies, "note", timeout=120)
+
+    async def through_the_agent():
+        ch = await attach("g")
+        why, sent = await go(ch)
+        sent += await ch.send_all(bodies[:200], "note", timeout=0)
+        sent += await ch.send_all(bodies[:200], "conversation")  # nobody else is awake
+        await ch.close()
+        return why, sent
+
+    async def alone():
+        async with await join("g") as ch:
+            with pytest.raises(TooLong) as one:
+                await ch.send(bytes(2_000_000), "note")
+            return str(one.value)
+
+    with anna.agent() as agent:
+        agent.wait_for("online")
+        why, sent = asyncio.run(through_the_agent())
+    assert why == asyncio.run(alone()) == str(sent[200])
+    assert isinstance(sent.pop(200), TooLong) and all(isinstance(end, Sent) for end in sent[:399])
+    late, lonely = sent[399:599], sent[599:]
+    assert not any(isinstance(end, Sent) for end in late) and "its time was over" in str(late[-1])
+    assert len(lonely) == 200 and all(isinstance(end, NoConversation) for end in lonely)
