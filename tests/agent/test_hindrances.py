@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -158,3 +159,27 @@ def test_many_and_long_messages_through_the_agent(users, at_home):
     late, lonely = sent[399:599], sent[599:]
     assert not any(isinstance(end, Sent) for end in late) and "its time was over" in str(late[-1])
     assert len(lonely) == 200 and all(isinstance(end, NoConversation) for end in lonely)
+
+
+def test_lines_for_an_agent_that_hangs(users):
+    """More than its socket takes: the lines have their time, and Ctrl-C ends it as well."""
+    anna, ben = users
+    many = "\n".join(f"{i} {'x' * 1900}" for i in range(128))
+    with anna.agent() as agent, ben.listen() as bens:
+        agent.wait_for("online")
+        patient = anna.start("send", "g", "-", "--json", "--mode", "note", "--timeout", "600", stdin=subprocess.PIPE)
+        hasty = anna.start("send", "g", "-", "--json", "--mode", "note", "--timeout", "10", stdin=subprocess.PIPE)
+        with patient, hasty:
+            for child in (patient, hasty):
+                child.type(f"from {child.process.pid}")
+                bens.wait_for(f'"from {child.process.pid}"')
+                child.wait_for('"sent"')
+            agent.process.send_signal(signal.SIGSTOP)
+            for child in (patient, hasty):
+                child.type(many)
+                child.process.stdin.close()
+            assert hasty.ends() == 1
+            assert "lines that wait here" in hasty.lines[-1] and "1 were acknowledged" in hasty.lines[-1]
+            assert patient.stop(signal.SIGINT) == 130
+            assert patient.lines[-1] == "sealcast: stopped; messages that were acknowledged: 1"
+        agent.process.send_signal(signal.SIGCONT)

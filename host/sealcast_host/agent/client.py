@@ -29,6 +29,7 @@ Callback = Callable[[str, Any], None]
 BACKLOG = 1000
 AT_ONCE = 128  # messages of one request: a line has its limit
 ANSWER_S = 30.0  # an agent that is stopped is no reason to wait for ever
+CLOSE_S = 1.0  # ... not even for it to read what is left
 
 
 async def attach(
@@ -244,7 +245,9 @@ class Attached:
             self._reading = None
         self._writer.close()
         with contextlib.suppress(OSError, asyncio.CancelledError):
-            await self._writer.wait_closed()
+            async with asyncio.timeout(CLOSE_S):
+                await self._writer.wait_closed()
+        self._writer.transport.abort()
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
