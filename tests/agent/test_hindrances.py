@@ -147,14 +147,16 @@ def test_many_and_long_messages_through_the_agent(users, at_home):
 
     async def alone():
         async with await join("g") as ch:
+            await ch.send(b"here", "note")  # it is connected
             with pytest.raises(TooLong) as one:
                 await ch.send(bytes(2_000_000), "note")
             return str(one.value)
 
+    without = asyncio.run(alone())
     with anna.agent() as agent:
         agent.wait_for("online")
         why, sent = asyncio.run(through_the_agent())
-    assert why == asyncio.run(alone()) == str(sent[200])
+    assert why == without == str(sent[200])
     assert isinstance(sent.pop(200), TooLong) and all(isinstance(end, Sent) for end in sent[:399])
     late, lonely = sent[399:599], sent[599:]
     assert not any(isinstance(end, Sent) for end in late) and "its time was over" in str(late[-1])
