@@ -19,13 +19,17 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from sealcast.effects import Message, Sent
-from sealcast.errors import Offline, SealcastError
-from sealcast.wire import as_bytes
+from sealcast.errors import NoConversation, Offline, SealcastError, TooLong
+from sealcast.wire import MAX_BODY, as_bytes
 from sealcast_host.agent import lines, place
+from sealcast_host.agent.place import NoAgent
+from sealcast_host.errors import Failed
 
 Callback = Callable[[str, Any], None]
 BACKLOG = 1000
+AT_ONCE = 128  # messages of one request: a line has its limit
 ANSWER_S = 30.0  # an agent that is stopped is no reason to wait for ever
+CLOSE_S = 1.0  # ... not even for it to read what is left
 
 
 async def attach(
@@ -54,6 +58,11 @@ async def attach(
         await out._begin(
             {"channel": channel, "uid": uid, "listen": listen, "broker": broker, "sleep_s": sleep_s, "wait": wait}
         )
+    except Offline:
+        await out.close()
+        if out.why_ended:
+            raise Failed(out.why_ended) from None
+        raise NoAgent("the agent has ended meanwhile: try again, or start one (sealcast agent --detach)") from None
     except BaseException:
         await out.close()
         raise
@@ -94,16 +103,33 @@ class Attached:
         more: dict[str, Any] = {"min_secrecy": min_secrecy} if min_secrecy else {}
         if receipt:
             more |= {"receipt": True, "timeout": timeout}
-        return Sent(**await self._ask("send", body=as_bytes(body), mode=mode, to=to, more=more))
+        data: bytes = as_bytes(body)
+        if len(data) > MAX_BODY:
+            raise _too_long(data)
+        return Sent(**await self._ask("send", body=data, mode=mode, to=to, more=more))
 
     async def send_all(
         self, bodies: list[bytes], mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
         timeout: float = 60,
     ) -> list[Sent | SealcastError | None]:  # fmt: skip
         """As HostSession.send_all."""
-        more = {"mode": mode, "to": to, "min_secrecy": min_secrecy, "timeout": timeout}
-        told: list[dict[str, Any]] = await self._ask("send_all", bodies=bodies, more=more)
-        return [_outcome(end) for end in told]
+        loop, out = asyncio.get_running_loop(), list[Sent | SealcastError | None]()
+        deadline = loop.time() + timeout
+        while len(out) < len(bodies):
+            few = bodies[len(out) :][:AT_ONCE]
+            fit = [body for body in few if len(body) <= MAX_BODY]
+            more = {"mode": mode, "to": to, "min_secrecy": min_secrecy, "timeout": deadline - loop.time()}
+            told = iter(await self._ask("send_all", bodies=fit, more=more))
+            ended = [_outcome(next(told)) if len(body) <= MAX_BODY else _too_long(body) for body in few]
+            out += ended
+            alone = next((end for end in ended if isinstance(end, NoConversation)), None)
+            if alone is not None:  # it keeps its place before those that follow
+                return out + [alone] * (len(bodies) - len(out))
+            if loop.time() >= deadline and len(out) < len(bodies):
+                from sealcast_host.member.many import no_time
+
+                return out + [no_time()] * (len(bodies) - len(out))
+        return out
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
         """ "create", "add", "remove", "leave", "resync", "rejoin"; see HostSession. Raises SealcastError."""
@@ -219,7 +245,9 @@ class Attached:
             self._reading = None
         self._writer.close()
         with contextlib.suppress(OSError, asyncio.CancelledError):
-            await self._writer.wait_closed()
+            async with asyncio.timeout(CLOSE_S):
+                await self._writer.wait_closed()
+        self._writer.transport.abort()
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -318,6 +346,11 @@ class Attached:
             if not reply.done():
                 reply.set_exception(Offline("the agent has ended: what was under way may or may not be done"))
         self._asked = {}
+
+
+def _too_long(body: bytes) -> TooLong:
+    """As sealcast.sending says it: the line may be too long for the agent to say anything."""
+    return TooLong(f"a message has at most {MAX_BODY} bytes, this one has {len(body)}: split it")
 
 
 def _outcome(told: dict[str, Any]) -> Sent | SealcastError | None:

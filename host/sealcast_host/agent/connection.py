@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from sealcast.effects import Message, Sent
@@ -46,6 +47,7 @@ class Connection:
         self._quiet = True  # until the reply to `attach`, which must come first
         self._before: list[dict[str, Any]] = []
         self._missed: dict[str, Any] | None = None
+        self._later: dict[str, Any] | None = None  # had no room; comes when there is some, if nobody has taken it
 
     async def run(self) -> None:
         try:
@@ -55,9 +57,7 @@ class Connection:
                     if self._held is not None:
                         self._held.took(int(request["n"]))
                     continue
-                task = asyncio.ensure_future(self._answer(request))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._begin(self._answer(request))
         except (OSError, ValueError, KeyError, TypeError):
             pass  # not one of ours, or it went away
         finally:
@@ -77,7 +77,9 @@ class Connection:
             return
         transport = self._writer.transport
         if transport.get_write_buffer_size() > UNREAD:
-            if "message" in told:
+            if told.get("n"):
+                self._keep(told)
+            elif "message" in told:
                 self._missed = told["message"]
             return
         if self._missed is not None:
@@ -91,6 +93,28 @@ class Connection:
         if not self._writer.is_closing():
             self._writer.write(lines.dump({"ended": why}))
             self._writer.close()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _keep(self, told: dict[str, Any]) -> None:
+        """No other message comes before somebody has taken this one, and that may have to be this client."""
+        if self._later is None:
+            self._begin(self._tell_later())
+        else:
+            self._missed = self._later["message"]
+        self._later = told
+
+    async def _tell_later(self) -> None:
+        with contextlib.suppress(OSError):
+            await self._writer.drain()
+        told, self._later = self._later, None
+        if told is not None and self._held is not None and self._held.waits_for(told["n"]):
+            self.tell(told)
+        elif told is not None:
+            self._missed = told["message"]
 
     async def _answer(self, request: dict[str, Any]) -> None:
         reply: dict[str, Any] = {"id": request.get("id")}

@@ -46,13 +46,13 @@ class Gateways:
         async with self._turn:
             await self._end(channel)
             process = _Process(channel, words, folder, self._log)
-            await process.tried.wait()
             try:
+                await process.tried.wait()
                 if not process.works:
                     last = process.said[-1] if process.said else "it said nothing"
                     raise Failed(f"the gateway does not start ({last}): mend that, and give the command again")
                 self._write({channel: process})
-            except UserError:
+            except BaseException:  # also when who asked goes away before
                 await process.end()
                 raise
             self._running[channel] = process

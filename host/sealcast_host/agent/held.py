@@ -108,6 +108,10 @@ class Held:
         if number and number == self._number:
             self._taken.set()
 
+    def waits_for(self, number: int) -> bool:
+        """Has nobody taken the message of that number yet?"""
+        return number == self._number and self._current is not None and not self._taken.is_set()
+
     def state(self) -> dict[str, Any]:
         """What those attached see without asking."""
         s = self.live()

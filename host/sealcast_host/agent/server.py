@@ -83,7 +83,7 @@ class Agent:
         self.log.say("agent ended")
 
     async def borrow(self, client: Connection, channel: str, uid: str | None, broker: Any, wait: bool) -> Held:
-        """The member for `client`, started if need be. Raises UserError, and then nothing is held for it."""
+        """The member for `client`, started if need be. Raises UserError; whatever it raises, nothing is held then."""
         known = channels.load(channel)
         own = dict(known.broker)
         if isinstance(broker, dict):
@@ -105,7 +105,7 @@ class Agent:
         if wait:
             try:
                 await held.reached()
-            except UserError:
+            except BaseException:  # also when the client goes away before
                 await self.give_back(client, held, None)
                 raise
         return held

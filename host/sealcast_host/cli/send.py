@@ -22,7 +22,7 @@ from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
 
-SPARE_S = 5  # a send with a receipt ends at its time by itself; after so much more it hangs
+SPARE_S = 5  # a send with a receipt, or of many, ends at its time by itself; after so much more it hangs
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -146,7 +146,12 @@ class _Sender:
     ) -> list[tuple[int, bytes]]:
         """-> those that wait for a conversation."""
         left = deadline - asyncio.get_running_loop().time()
-        ended = await session.send_all([body for _, body in some], self.mode, self.to, self.min_secrecy, left)
+        bodies, ended = [body for _, body in some], list[Sent | SealcastError | None]()
+        try:
+            async with asyncio.timeout(left + SPARE_S):
+                ended = await session.send_all(bodies, self.mode, self.to, self.min_secrecy, left)
+        except TimeoutError:
+            ended = [None] * len(some)
         waiting = []
         for line, end in zip(some, ended, strict=True):
             if isinstance(end, Sent):

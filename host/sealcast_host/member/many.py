@@ -28,7 +28,7 @@ async def send_all(
                 await asyncio.sleep(ROOM_S)
             await sends.settled(session, mode != "note")
     except TimeoutError:
-        return [_no_time()] * len(bodies)
+        return [no_time()] * len(bodies)
     while len(out) < len(bodies):
         few = bodies[len(out) :][: _room(session)]
         ended = await _together(session, [_seal(session, body, mode, to, min_secrecy) for body in few], deadline)
@@ -42,10 +42,10 @@ async def send_all(
             return out + [alone] * (len(bodies) - len(out))
         if loop.time() >= deadline:
             break
-    return out + [_no_time()] * (len(bodies) - len(out))
+    return out + [no_time()] * (len(bodies) - len(out))
 
 
-def _no_time() -> SealcastError:
+def no_time() -> SealcastError:
     """Of what was never sealed: no later connection sends it."""
     return SealcastError("its time was over before its turn: send it again, or raise the timeout")
 
