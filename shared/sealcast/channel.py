@@ -103,7 +103,7 @@ class Channel:
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         if payload and "/e/" in topic and self.group.again(payload, now, self.out):
             return self._finish(now, ())  # nothing else is as frequent
-        uid = quiet = None
+        self.reading.fed, uid, quiet = True, None, None
         try:
             if payload is None:
                 raise Reject("internal")
@@ -137,7 +137,7 @@ class Channel:
         self._wake = None  # the driver has used it up
         agreed.expire(epochs, now, out)
         if read:
-            if due(reading.deadline, now):
+            if due(reading.deadline, now) and not reading.waits(now):
                 self._read(now)
             load("zpinc.history").tick(me, others, reading, now, out)
         if self.phase == ONLINE:

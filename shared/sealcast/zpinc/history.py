@@ -13,11 +13,11 @@ from ..wire import BARRIER, NOTE, PRESENCE, header
 from .identity import open_join
 from .members import CONN, WILL
 from .messages import deliver_notes, missing
-from .notes import GAP_MS, drain, frame_digest
+from .notes import BARRIER_MS, GAP_MS, drain, frame_digest
 from .places import notice_topic
 from .presence import presence_conn, verify
 
-BARRIER_MS = const(5000)  # a broker that does not answer in this time is taken to have nothing more
+_LIMIT_MS = const(60000)  # for one ring, or the first reading
 _LATE_MS = const(12000)  # as GAP_MS, again while a window is fresh: a broker may show what it keeps late
 
 # --- the first reading: joins, and our own ring
@@ -98,7 +98,7 @@ def _next(me, reading, now, out):
 
 def _barrier(me, reading, now, out):
     reading.nonce = me.rng.bytes(16)
-    reading.deadline = now + BARRIER_MS
+    reading.deadline, reading.limit, reading.fed = now + BARRIER_MS, now + _LIMIT_MS, False
     out.publish(me.topic("s"), me.seal(header(BARRIER, me.session.sid, 0), reading.nonce))
 
 
