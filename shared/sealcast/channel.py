@@ -137,7 +137,7 @@ class Channel:
         self._wake = None  # the driver has used it up
         agreed.expire(epochs, now, out)
         if read:
-            if due(reading.deadline, now) and not reading.waits(now):
+            if due(reading.deadline, now) and load("zpinc.history").overdue(me, reading, now, out):
                 self._read(now)
             load("zpinc.history").tick(me, others, reading, now, out)
         if self.phase == ONLINE:

@@ -13,10 +13,11 @@ from ..wire import BARRIER, NOTE, PRESENCE, header
 from .identity import open_join
 from .members import CONN, WILL
 from .messages import deliver_notes, missing
-from .notes import BARRIER_MS, GAP_MS, drain, frame_digest
+from .notes import GAP_MS, drain, frame_digest
 from .places import notice_topic
 from .presence import presence_conn, verify
 
+BARRIER_MS = const(5000)  # a broker that says nothing in this time is taken to have nothing more
 _LIMIT_MS = const(60000)  # for one ring, or the first reading
 _LATE_MS = const(12000)  # as GAP_MS, again while a window is fresh: a broker may show what it keeps late
 
@@ -97,9 +98,21 @@ def _next(me, reading, now, out):
 
 
 def _barrier(me, reading, now, out):
-    reading.nonce = me.rng.bytes(16)
-    reading.deadline, reading.limit, reading.fed = now + BARRIER_MS, now + _LIMIT_MS, False
+    reading.nonce, reading.limit = me.rng.bytes(16), now + _LIMIT_MS
+    _send(me, reading, now, out)
+
+
+def _send(me, reading, now, out):
+    reading.deadline, reading.fed = now + BARRIER_MS, False
     out.publish(me.topic("s"), me.seal(header(BARRIER, me.session.sid, 0), reading.nonce))
+
+
+def overdue(me, reading, now, out):
+    """The barrier's time is over. If anything came meanwhile it may be on its way behind that, or lost: once more."""
+    more = reading.fed and now < reading.limit
+    if more:
+        _send(me, reading, now, out)
+    return not more
 
 
 def done(me, members, reading, now, out):

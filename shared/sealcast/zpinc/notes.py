@@ -18,7 +18,6 @@ HELD_BYTES = const(8192)  # of notes that are held, a session
 ALL_HELD = const(16384)  # and of all sessions together
 # How long a hole in a sender's notes may last before the ring is read again, and again before it is reported
 GAP_MS = const(3000)
-BARRIER_MS = const(5000)  # without anything from the broker: then it has no more of what we read
 MAX_MISSED = const(32)  # joins that we ask for at once
 
 
@@ -263,13 +262,6 @@ class Reading:
 
     def busy(self, member):
         return member is self.member or member in self.queue
-
-    def waits(self, now):
-        """The deadline is over. Did anything come meanwhile, behind which the barrier may be on its way?"""
-        more = self.fed and now < self.limit
-        if more:
-            self.fed, self.deadline = False, now + BARRIER_MS
-        return more
 
     def times(self, members):
         """When history.tick has something to do."""
