@@ -25,6 +25,7 @@ def ensure_venv() -> Path:
             return python
         if not _works(python):  # the Python it was made from has gone, or an earlier run was cut short
             shutil.rmtree(VENV, ignore_errors=True)
+        stamp.unlink(missing_ok=True)  # an install that is cut short is none
         with told("      making .venv and installing the Python packages"):
             run([sys.executable, "-m", "venv", VENV], "venv.log", "making .venv")
             run([python, "-m", "pip", "install", "--editable", ".[test]"], "venv.log", "pip install")

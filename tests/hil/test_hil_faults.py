@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import signal
+import time
 import tty
 
 import pytest
@@ -114,6 +115,21 @@ def test_a_board_that_vanishes_from_a_live_group_is_told(installed, tmp_path):
     done, made = examined(installed, tmp_path, "--parts", "live,timing")
     assert done.returncode == 1 and made["verdict"] == "lost" and "has gone" in made["why"]
     assert [check["verdict"] for check in made["checks"] if check["part"] == "timing"] == ["not run"]
+
+
+def test_a_run_begins_anew_and_leaves_the_board_to_its_own_program(installed, tmp_path):
+    """Another run's journal belongs to no state of this one; settings with passwords do not stay."""
+    left = installed.flash / "hil" / "live"
+    left.mkdir(parents=True)
+    (left / "state.0j").write_bytes(b"\x00\x20\xff\xdf" + bytes(32))
+    (installed.flash / "main.py").write_text("open('/begun', 'w').close()\n")
+    done, made = examined(installed, tmp_path, "--parts", "live")
+    assert made["verdict"] == "passed" and done.returncode == 0, [c for c in made["checks"] if c["why"]]
+    assert [path.name for path in left.iterdir()] == []
+    end = time.monotonic() + 60
+    while not (installed.flash / "begun").exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_board_that_hangs_is_told(installed, tmp_path):

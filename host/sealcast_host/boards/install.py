@@ -118,6 +118,7 @@ def _announce(facts: Facts, board: Board | None, wanted: Bundle) -> None:
 
 def _need_room(device: Device, facts: Facts, wanted: Bundle, copy: list[str], there: dict[str, str]) -> None:
     need = sum(len(wanted.files[path]) + 512 for path in copy if there[path] == "-") + _SPARE
+    need += max([len(wanted.files[path]) for path in copy if there[path] != "-"], default=0)  # put() writes beside
     if need > facts.disk_free:
         room = f"{facts.disk_free // 1024} KB free on the board's filesystem, {need // 1024} KB are needed"
         raise UserError(f"{device.port}: {room}: remove files from it")

@@ -29,7 +29,8 @@ from sealcast_host.member.privatefiles import reason
 SETTINGS = "/sealcast.json"
 CA = "/ca.pem"
 _STATE = ("/state.0", "/state.1")
-_OF_A_MEMBER = (*_STATE, "/state.0j", "/state.1j", "/identity.0", "/identity.1", "/root.0", "/root.1")
+_JOURNALS = ("/state.0j", "/state.1j")
+_OF_A_MEMBER = (*_STATE, *_JOURNALS, "/identity.0", "/identity.1", "/root.0", "/root.1")
 _SEEDED = b"\x01"  # PROTOCOL.md section 12: a state that holds only a seed
 
 
@@ -175,7 +176,7 @@ def _write(device: Device, settings: dict[str, Any], secret: bytes, *, keep_stat
         settings = settings | {"broker": broker | {"ca": CA}}
     has_state = any(digest != "-" for digest in device.hashes(_STATE).values())
     if not keep_state or not has_state:
-        for path in _OF_A_MEMBER if not keep_state else ():
+        for path in _OF_A_MEMBER if not keep_state else _JOURNALS:  # of a state that is not there any more
             device.remove(path)
         suite = best_suite()
         key = slots.key_for(suite, secret, settings["channel"].encode(), settings["uid"].encode())

@@ -145,7 +145,10 @@ class Device:
         with contextlib.suppress(OSError, TransportError):
             if self._transport.in_raw_repl:
                 self._transport.exit_raw_repl()
+        with contextlib.suppress(OSError, TransportError):
             self._transport.close()
+        with contextlib.suppress(OSError):  # Linux gives a replugged board another name while its old one is open
+            self._transport.serial.close()
 
     def _enter(self) -> None:
         for patience_s in _PATIENCE_S:
@@ -231,6 +234,8 @@ class Device:
         wanted, found = list(paths), []
         for at in range(0, len(wanted), 8):  # small programs: the board compiles them
             found += self.run(f"for p in {wanted[at : at + 8]!r}: print(_hash(p))").split()
+        if len(found) != len(wanted):
+            raise Failed(f"{self.port}: the board's answer did not arrive whole: run the same command again")
         return dict(zip(wanted, found, strict=True))
 
     def names(self, folder: str) -> list[str]:
@@ -257,9 +262,15 @@ class Device:
 
     def get(self, path: str) -> bytes | None:
         """A file's bytes, None when it is not there."""
-        if self.hashes([path])[path] == "-":
+        there = self.hashes([path])[path]
+        if there == "-":
             return None
-        return b"".join(binascii.a2b_base64(line) for line in self.run(f"_show({path!r})").splitlines())
+        data = b""
+        with contextlib.suppress(ValueError):  # the chip's own log may stand among the lines
+            data = b"".join(binascii.a2b_base64(line) for line in self.run(f"_show({path!r})").splitlines())
+        if digest(data) != there:
+            raise Failed(f"{path} did not arrive whole: run the same command again")
+        return data
 
     def remove(self, path: str) -> None:
         """Remove a file if it is there."""

@@ -49,6 +49,8 @@ def hil(wishes: Wishes) -> int:
     try:
         with Rig(wishes.port, wishes.silence_s) as rig:
             _run(rig, results, wishes)
+            if not results.lost:
+                _leave(rig)
     except Gone as e:
         if not results.checks:  # there was no board to begin with
             raise
@@ -79,6 +81,15 @@ def _run(rig: Rig, results: Results, wishes: Wishes) -> None:
             _PARTS[name](rig, results, wishes)
         except BoardError as e:  # before its first check: the node is not there, or not whole
             results.fail(name, "it can begin", str(e))
+
+
+def _leave(rig: Rig) -> None:
+    """The board as it was: its own program goes on."""
+    from sealcast_host.hil.live.node import clear
+
+    rig.fresh()
+    clear(rig)
+    rig.restart()
 
 
 def _identify(rig: Rig, results: Results) -> Board | None:

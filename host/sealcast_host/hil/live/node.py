@@ -102,6 +102,12 @@ class Fault:
         return transport + _AT_PUBLISH % (self.nth, self.kind)
 
 
+def clear(rig: Rig) -> None:
+    """Nothing of a run stays on the board: its settings hold the passwords of Wi-Fi and broker."""
+    for path in (SETTINGS, *(f"{STATE}.{end}" for end in ("0", "1", "0j", "1j"))):
+        rig.device.remove(path)
+
+
 class LiveNode:
     """Puts settings and a seed on the board, starts the node there, and foretells each start."""
 
@@ -121,8 +127,7 @@ class LiveNode:
         rig.fresh()
         rig.run("from node import setup")  # what ends at once is not heard on a port that is being handed over
         rig.fresh()
-        for i in (0, 1):
-            rig.device.remove(f"{STATE}.{i}")
+        clear(rig)  # a journal of another run would belong to no state of this one
         self._write_settings()
         rig.device.put(STATE + ".0", pack_slot(self._key, 1, b"\x01" + secret(seed, "live seed")))
 
