@@ -3,9 +3,9 @@
 The file has one frame or step a line and is read like that: all of it at once is too much beside a channel in 160 KB.
 """
 
+import binascii  # by its name: a board has others for what is ours, which may be these
 import json
 import sys
-from binascii import unhexlify
 
 from check import VECTORS
 from sealcast.channel import Channel
@@ -52,7 +52,7 @@ class Frames:
     def get(self, number):
         self.lines.file.seek(self.at[number])
         topic, payload = json.loads(self.lines.file.readline().strip().rstrip(","))
-        return topic, unhexlify(payload)
+        return topic, binascii.unhexlify(payload)
 
     def find(self, topic, payload):
         """The number of a frame; -1 when it is not among the recorded ones."""
@@ -109,7 +109,7 @@ def enter(ch, frames, now, method, args):
         topic, payload = frames.get(args[0])
         return ch.receive(topic, payload, now)
     if method == "send":
-        return ch.send(unhexlify(args[0]), args[1], now, args[2])
+        return ch.send(binascii.unhexlify(args[0]), args[1], now, args[2])
     return getattr(ch, method)(*(list(args) + [now]))
 
 
