@@ -102,22 +102,25 @@ class Solo:
 
     def barrier(self):
         """Give the sync nonces back until no ring is left to read."""
-        while True:
-            mine = [f for f in self.published if f[0].endswith("/s")]
-            self.published = [f for f in self.published if not f[0].endswith("/s")]
-            if not mine:
-                return
+        while mine := self.barriers():
             for topic, payload in mine:
                 self.give(topic, payload)
 
-    def later(self, ms):
-        """Time passes, ticks included."""
+    def barriers(self):
+        """Take out what waits to come back."""
+        mine = [f for f in self.published if f[0].endswith("/s")]
+        self.published = [f for f in self.published if not f[0].endswith("/s")]
+        return mine
+
+    def later(self, ms, barrier=True):
+        """Time passes, ticks included. barrier: those that are published meanwhile come back."""
         end = self.now + ms
         while True:
             self.now = min(end, max(self.now, self.wake if self.wake is not None else end))
             self.wake = None
             self.run(self.ch.tick(self.now))
-            self.barrier()
+            if barrier:
+                self.barrier()
             if self.now >= end:
                 return
 
