@@ -28,6 +28,7 @@ def run(script, *arguments, **variables):
         ("unix.py", {"MPY_CROSS": "/nonexistent"}, "unset it"),
         ("source.py", {"MICROPYTHON_DIR": str(ROOT)}, "unset it"),
         ("source.py", {"XDG_CACHE_HOME": "/dev/null"}, "set XDG_CACHE_HOME"),
+        ("unix.py", {"CC": "/nonexistent/ccache gcc"}, "unset it"),
         ("setup.py", {}, "demo test bench"),
     ],
 )
@@ -38,6 +39,28 @@ def test_a_failure_is_one_line_with_the_way_out(script, variables, way_out):
     (line,) = done.stderr.splitlines()
     assert line.startswith("sealcast: ")
     assert way_out in line
+
+
+def test_a_file_that_is_not_ours_is_one_line(tmp_path):
+    """As another user's cache is; root may write everything, but not into a folder."""
+    (tmp_path / "sealcast" / "micropython" / "source.lock").mkdir(parents=True)
+    done = run("source.py", XDG_CACHE_HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sealcast: ") and "source.lock" in line and "run again" in line
+
+
+def test_a_compiler_without_a_c_library_builds_no_board(tmp_path, monkeypatch):
+    """What the demo then goes without."""
+    sys.path.insert(0, str(ROOT / "firmware" / "qemu"))
+    import port
+
+    assert port.missing("VIRT_RV32") == []
+    gcc = tmp_path / "riscv64-unknown-elf-gcc"
+    gcc.write_text("#!/bin/sh\nexit 1\n")
+    gcc.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert port.missing("VIRT_RV32") == ["a C library for riscv64-unknown-elf-gcc"]
 
 
 def test_the_built_binary_is_found_again(micropython):

@@ -82,6 +82,19 @@ def test_failures_are_one_line_with_the_way_out(machine, tmp_path):
     )
 
 
+def test_a_clone_that_was_cut_short_is_fetched_anew(machine, tmp_path):
+    """The version's file is there, the rest is not: git was killed."""
+    for text in ("exit 1", "exit 0"):
+        git = tmp_path / "bin" / "git"
+        git.write_text(f'#!/bin/sh\nfor to; do :; done\nmkdir -p "$to/py" && cat {machine.tree}/py/mpconfig.h > ')
+        with git.open("a") as f:
+            f.write(f'"$to/py/mpconfig.h"\necho "$0 $*" >> "$RECORD"\n{text}\n')
+        git.chmod(0o755)
+        done = machine("ESP32_GENERIC_C3", tools=["podman"], MICROPYTHON_DIR="", XDG_CACHE_HOME=str(tmp_path / "c"))
+        assert "git clone failed" in done.stderr if text == "exit 1" else "no board ESP32_GENERIC_C3" in done.stderr
+    assert len(machine.record.read_text().splitlines()) == 2  # it took the half of it for a tree
+
+
 def test_an_esp32_in_the_container(machine):
     for engine in ("docker", "podman"):  # podman first, where both are there
         done = machine("ESP32_GENERIC_C3", tools=[engine])

@@ -86,6 +86,8 @@ def run(
             )  # fmt: skip
         except FileNotFoundError:
             raise Problem(f"{doing} failed: there is no command '{command[0]}'; install it and run again") from None
+        except OSError as e:
+            raise Problem(f"{doing} failed: '{command[0]}' cannot be run ({e.strerror})") from None
     if done.returncode:
         with path.open("rb") as raw:
             raw.seek(offset)
@@ -104,12 +106,26 @@ def telling_line(lines: Sequence[str]) -> str:
     return full[-1].strip()[:200] if full else "it said nothing"
 
 
+def link(name: str, target: Path) -> None:
+    """build/bin/<name>. A test that starts at this moment sees the old one or the new one."""
+    BIN.mkdir(parents=True, exist_ok=True)
+    with lock(BIN / ".lock"):
+        place, new = BIN / name, BIN / f".{name}.new"
+        if not (place.is_symlink() and place.readlink() == target):
+            new.unlink(missing_ok=True)
+            new.symlink_to(target)
+            new.replace(place)
+
+
 def main(action: Callable[..., None], *args: object) -> int:
-    """Run a step as a command: a Problem becomes one line on stderr and exit code 1."""
+    """Run a step as a command: a Problem becomes one line on stderr and exit code 1, as does a file that is not ours."""
     try:
         action(*args)
     except Problem as e:
         say(f"sealcast: {e}")
+        return 1
+    except OSError as e:
+        say(f"sealcast: {e.filename}: {e.strerror}; make it yours to write, or free some space, and run again")
         return 1
     except KeyboardInterrupt:
         say("sealcast: interrupted")

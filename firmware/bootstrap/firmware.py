@@ -36,7 +36,7 @@ def build(board: str) -> Path:
         )
     out = BUILD / "firmware" / board
     out.mkdir(parents=True, exist_ok=True)
-    with lock(out / "lock"):
+    with lock(cache_dir() / "firmware.lock"):  # one at a time: all builds use the tree's mpy-cross and submodules
         (out / "manifest.py").write_text(_manifest(tree, port, board))
         with told(f"      building {board} ({way[0]}); all of it: build/log/firmware-{board}.log"):
             run(_command(way, tree, port, board, out), f"firmware-{board}.log", f"building {board}")
@@ -109,19 +109,12 @@ def _tree() -> Path:
                     "there is no git to fetch MicroPython with: install it, or set MICROPYTHON_DIR to a checkout"
                 )
             shutil.rmtree(tree, ignore_errors=True)
+            new = tree.with_name(tree.name + ".new")
+            shutil.rmtree(new, ignore_errors=True)
+            clone: list[str | Path] = ["git", "clone", "-q", "--depth", "1", "--branch", f"v{VERSION}", _GIT, new]
             with told(f"      fetching MicroPython {VERSION}"):
-                command: list[str | Path] = [
-                    "git",
-                    "clone",
-                    "-q",
-                    "--depth",
-                    "1",
-                    "--branch",
-                    f"v{VERSION}",
-                    _GIT,
-                    tree,
-                ]
-                run(command, "firmware-source.log", "git clone", env={"GIT_TERMINAL_PROMPT": "0"})
+                run(clone, "firmware-source.log", "git clone", env={"GIT_TERMINAL_PROMPT": "0"})
+            new.rename(tree)  # only a whole one has this name
     return tree
 
 

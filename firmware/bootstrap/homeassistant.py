@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from common import BIN, Problem, cache_dir, lock, run, say, told
+from common import Problem, cache_dir, link, lock, run, say, told
 
 VERSION = "2024.3.3"  # the last that runs on Python 3.11, the oldest that we support
 _IMPORTED = (
@@ -23,15 +23,12 @@ def ensure() -> None:
     """build/bin/homeassistant-python: a Python that has it; says so and goes on where it cannot be had."""
     folder = cache_dir().parent / f"homeassistant-{VERSION}-py{sys.version_info[0]}.{sys.version_info[1]}"
     python = folder / "bin" / "python"
-    link = BIN / "homeassistant-python"
     try:
         with lock(folder.with_name(folder.name + ".lock")):
             if not (folder / "complete").exists():
                 with told(f"      Home Assistant's schemas ({VERSION}, to judge the gateway by)"):
                     _make(folder, python)
-        BIN.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(python)
+        link("homeassistant-python", python)
     except Problem as e:
         say(f"      the gateway's payloads are not judged by Home Assistant's schemas: {e}")
 

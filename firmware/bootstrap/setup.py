@@ -14,7 +14,7 @@ import debian
 import environment
 import homeassistant
 import unix
-from common import BIN, ROOT, Problem, cache_dir, main, run, say, told
+from common import ROOT, Problem, cache_dir, link, main, run, say, told
 
 _C3_HEAP_BYTES = 181248  # as in firmware/qemu/port.py
 _FINALLY = {
@@ -36,8 +36,8 @@ def set_up(target: str) -> None:
     if target != "lint":
         say(f"[3/{last}] MicroPython (kept in {cache_dir()})")
         micropython, mpy_cross = unix.binaries()
-        _link("micropython", micropython)
-        _link("mpy-cross", mpy_cross)
+        link("micropython", micropython)
+        link("mpy-cross", mpy_cross)
         say(f"      {micropython}")
         if target == "demo":
             _emulated_board()
@@ -66,16 +66,6 @@ def _browser(target: str) -> None:
     except Problem as e:
         without = "the demo makes no picture of its page" if target == "demo" else "the page is not tried in a browser"
         say(f"      {without}: {e}")
-
-
-def _link(name: str, target: Path) -> None:
-    BIN.mkdir(parents=True, exist_ok=True)
-    link = BIN / name
-    if not (link.is_symlink() and link.readlink() == target):
-        new = BIN / f".{name}.new"
-        new.unlink(missing_ok=True)
-        new.symlink_to(target)
-        new.replace(link)  # a test that starts at this moment sees the old one or the new one
 
 
 def _command(arguments: list[str]) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,11 @@ def _tls_options(tree: Path) -> list[str]:
 
 def _key(tree: Path, options: list[str]) -> str:
     """Everything that decides what is built: source, options, manifest, compiler, system."""
-    asked = subprocess.run([os.environ.get("CC", "gcc"), "--version"], capture_output=True, text=True, check=False)
+    compiler = shlex.split(os.environ.get("CC", "gcc")) or ["gcc"]
+    try:
+        asked = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False)
+    except OSError as e:
+        raise Problem(f"CC={' '.join(compiler)} cannot be run ({e.strerror}): name a C compiler, or unset it") from None
     libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else ""
     facts: list[object] = [VERSION, options, _FOR_SPEED, _MANIFEST.read_text(), asked.stdout, platform.machine(), libc]
     if os.environ.get("MICROPYTHON_DIR"):

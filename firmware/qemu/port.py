@@ -31,8 +31,17 @@ PROFILES = {"esp32": (56 * 1024, "CHIP_ESP32"), "esp32c3": (64 * 1024, "CHIP_ESP
 
 
 def missing(board):
-    """Names of the programs that building the board needs and that are not installed."""
-    return [p for p in (BOARDS[board] + "gcc", "gcc", "make") if not shutil.which(p)]
+    """Names of the programs that building the board needs and that are not installed, or of the chip's C library."""
+    gcc = BOARDS[board] + "gcc"
+    absent = [p for p in (gcc, "gcc", "make") if not shutil.which(p)]
+    if not absent and not any(_has_library(gcc, *specs) for specs in ((), ("--specs=picolibc.specs",))):
+        return ["a C library for " + gcc]
+    return absent
+
+
+def _has_library(*gcc):
+    ask = [*gcc, "-E", "-x", "c", "-"]
+    return not subprocess.run(ask, input=b"#include <string.h>", capture_output=True, check=False).returncode
 
 
 def bootstrap(script, *arguments):

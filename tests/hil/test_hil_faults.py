@@ -132,6 +132,28 @@ def test_a_run_begins_anew_and_leaves_the_board_to_its_own_program(installed, tm
         time.sleep(0.05)
 
 
+def test_a_live_part_without_a_broker_fails_and_the_report_is_kept(installed, tmp_path):
+    (tmp_path / "ca.pem").write_text("no certificate")
+    broker = ("--broker", "127.0.0.1", "--tls", "--ca", tmp_path / "ca.pem")
+    done, made = examined(installed, tmp_path, "--parts", "pieces,live", *broker)
+    assert done.returncode == 1 and made["verdict"] == "failed"
+    (failed,) = [check for check in made["checks"] if check["verdict"] == "failed"]
+    assert failed["part"] == "live" and failed["why"].startswith(
+        f"cannot use the CA certificate {tmp_path / 'ca.pem'}: "
+    )
+    assert "passed" in [check["verdict"] for check in made["checks"] if check["part"] == "pieces"]
+
+
+def test_a_part_that_was_named_and_of_which_nothing_ran_has_not_passed(installed, tmp_path):
+    (installed.flash / "lib" / "sealcast" / "smmp" / "order.mpy").unlink()
+    (installed.flash / "lib" / "sealcast" / "smmp" / "order.py").write_text("raise MemoryError('too small')\n")
+    done, made = examined(installed, tmp_path, "--parts", "group")
+    assert done.returncode == 1 and made["verdict"] == "failed", done.stdout
+    assert [check["why"] for check in made["checks"] if check["verdict"] == "failed"] == [
+        "nothing of it runs on this board: the lines above say why"
+    ]
+
+
 def test_a_board_that_hangs_is_told(installed, tmp_path):
     """In the middle of a command, for good."""
     (installed.flash / "lib" / "curve25519.mpy").rename(installed.flash / "lib" / "curve_right.mpy")

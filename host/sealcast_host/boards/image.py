@@ -1,7 +1,12 @@
-"""Firmware images: is this file what it should be, and writing it to the chip (esptool as a program, or a copy to
-a UF2 drive)."""
+"""Firmware images: is this file what it should be, and all of it; writing it to the chip (esptool as a program, or
+a copy to a UF2 drive).
+
+Sources: Espressif's esp_app_format.h (images, their appended SHA-256) and its page on partition tables; Microsoft's
+specification of UF2, and the RP2350's data sheet, erratum E10, for the block that comes before all others.
+"""
 
 import fnmatch
+import hashlib
 import re
 import shutil
 import struct
@@ -18,8 +23,15 @@ from sealcast_host.member.privatefiles import reason
 from sealcast_host.terminal import Progress
 
 _ESP_MAGIC = 0xE9
-_UF2_MAGIC = 0x0A324655
+_ESP_HEADER = 24  # bytes; byte 1: how many segments follow, byte 23: whether a SHA-256 ends it
+_TABLE_AT = 0x8000  # where in flash the partitions are listed
+_PARTITION = 32  # bytes of one
+_PARTITION_MAGIC = b"\xaa\x50"
+_UF2_BLOCK = 512
+_UF2_MAGIC, _UF2_MAGIC_2, _UF2_END = 0x0A324655, 0x9E5D5157, 0x0AB16F30
 _UF2_FAMILY = 0x2000  # flag: the block names the family it is for
+_UF2_ABSOLUTE = 0xE48BFF57  # a family that says nothing of the chip: RP2350's images begin with one block of it
+_BAD = "is not whole: get it again from https://micropython.org/download/"
 _WRITE_BAUD = "460800"
 _VERSION = re.compile(r"-v?([1-9]\.[0-9]{1,2}(?:\.[0-9]{1,2})?)\.(?:bin|uf2)$")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9])?) ?%")
@@ -37,18 +49,75 @@ class Image:
 
 
 def read(path: Path) -> Image:
-    """Look at the file's own header. Raises UserError."""
+    """Look at the file's own headers. Raises UserError when it is no image, or a part of one."""
     try:
-        with path.open("rb") as f:
-            head = f.read(512)
+        data = path.read_bytes()
     except OSError as e:
         raise UserError(f"cannot read {path}: {reason(e)}") from None
-    if len(head) == 512 and struct.unpack_from("<I", head)[0] == _UF2_MAGIC:
-        flags, family = struct.unpack_from("<I", head, 8)[0], struct.unpack_from("<I", head, 28)[0]
-        return Image(path, "uf2", family if flags & _UF2_FAMILY else 0)
-    if len(head) == 512 and head[0] == _ESP_MAGIC:
-        return Image(path, "esp", struct.unpack_from("<H", head, 12)[0])
+    if len(data) >= _UF2_BLOCK and struct.unpack_from("<I", data)[0] == _UF2_MAGIC:
+        return Image(path, "uf2", _uf2_family(path, data))
+    if len(data) >= _UF2_BLOCK and data[0] == _ESP_MAGIC:
+        _expect_whole_esp(path, data)
+        return Image(path, "esp", struct.unpack_from("<H", data, 12)[0])
     raise UserError(f"{path} is no firmware image (.bin or .uf2): get one from https://micropython.org/download/")
+
+
+def _uf2_family(path: Path, data: bytes) -> int:
+    """The family that the blocks are for, 0 if they name none. Each block says how many its family has."""
+    numbers: dict[int, set[int]] = {}
+    counts: dict[int, int] = {}
+    for at in range(0, len(data), _UF2_BLOCK):
+        block = data[at : at + _UF2_BLOCK]
+        if len(block) < _UF2_BLOCK:
+            raise UserError(f"{path} {_BAD}")
+        magic, magic_2, flags, _, _, number, count, family = struct.unpack_from("<8I", block)
+        if (magic, magic_2, struct.unpack_from("<I", block, 508)[0]) != (_UF2_MAGIC, _UF2_MAGIC_2, _UF2_END):
+            raise UserError(f"{path} {_BAD}")
+        family = family if flags & _UF2_FAMILY else 0
+        if family != _UF2_ABSOLUTE:
+            numbers.setdefault(family, set()).add(number)
+            counts[family] = count
+    if not counts or any(numbers[family] != set(range(count)) for family, count in counts.items()):
+        raise UserError(f"{path} {_BAD}")
+    return next(iter(counts))
+
+
+def _expect_whole_esp(path: Path, data: bytes) -> None:
+    """The boot loader at the file's begin, the table of partitions, and the first program that it names. Raises
+    UserError."""
+    first = _esp_end(path, data, 0)
+    places = [offset for offset in (0, 0x1000) if first <= _TABLE_AT - offset]  # of the boot loader, by chip
+    for offset in places:
+        for at in range(_TABLE_AT - offset, len(data) - _PARTITION + 1, _PARTITION):
+            if data[at : at + 2] != _PARTITION_MAGIC:
+                break
+            if data[at + 2] == 0:  # a program, and no data
+                _esp_end(path, data, struct.unpack_from("<I", data, at + 4)[0] - offset)
+                return
+    if len(data) < _TABLE_AT:
+        raise UserError(f"{path} {_BAD}")
+    raise UserError(
+        f"{path} has no table of partitions: take the .bin that is for a first installation from "
+        "https://micropython.org/download/"
+    )
+
+
+def _esp_end(path: Path, data: bytes, at: int) -> int:
+    """Where the image that begins there ends; its SHA-256 is looked at if it has one. Raises UserError."""
+    header = data[at : at + _ESP_HEADER]
+    end = at + _ESP_HEADER
+    if len(header) == _ESP_HEADER and header[0] == _ESP_MAGIC:
+        for _ in range(header[1]):
+            if end + 8 <= len(data):
+                end += 8 + struct.unpack_from("<I", data, end + 4)[0]
+            else:
+                end = len(data) + 1
+        end = (end // 16 + 1) * 16  # one byte of a checksum at least, which ends 16 bytes
+        if end <= len(data) and not header[23]:
+            return end
+        if end + 32 <= len(data) and hashlib.sha256(data[at:end]).digest() == data[end : end + 32]:
+            return end + 32
+    raise UserError(f"{path} {_BAD}")
 
 
 def board_for(image: Image, wanted: Board | None) -> Board:

@@ -16,7 +16,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.description, p.epilog = _ABOUT, _EXAMPLES
     p.add_argument("--port", help=PORT_HELP)
     p.add_argument(
-        "--parts", type=_parts, default=PARTS, metavar="NAMES", help=f"only these, by commas, of: {','.join(PARTS)}"
+        "--parts", type=_parts, metavar="NAMES", help=f"only these, by commas, of: {','.join(PARTS)}"
     )
     p.add_argument(
         "--seed",

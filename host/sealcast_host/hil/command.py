@@ -14,21 +14,22 @@ from sealcast_host.boards.repl import BoardError, Gone
 from sealcast_host.errors import UserError
 from sealcast_host.hil import PARTS, REPORT, group, page, pieces, primitives, report, timing, zpinc
 from sealcast_host.hil.live import story
-from sealcast_host.hil.results import PASSED, Results
+from sealcast_host.hil.results import PASSED, SKIPPED, Results
 from sealcast_host.hil.rig import SILENCE_S, Rig
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """target: the report's name (None: the board's own). parts: of PARTS. broker: None for one of our own.
-    there: its host as the board sees it, if that is another.
+    """target: the report's name (None: the board's own). parts: of PARTS, of each of which something must have run;
+    None for all, and what does not fit the board is left out. broker: None for one of our own. there: its host as the
+    board sees it, if that is another.
 
     silence_s: a board that says nothing for so long is taken for hung.
     """
 
     port: str
     target: str | None = None
-    parts: tuple[str, ...] = PARTS
+    parts: tuple[str, ...] | None = None
     seed: int | None = None
     rounds: int = 20
     icount: bool = False
@@ -55,7 +56,7 @@ def hil(wishes: Wishes) -> int:
         if not results.checks:  # there was no board to begin with
             raise
         results.lost = results.lost or str(e)
-        _skip_the_rest(results, wishes.parts)
+        _skip_the_rest(results, wishes.parts or PARTS)
     seconds = time.monotonic() - begun
     target = wishes.target or _slug(str(results.facts.get("name") or results.facts.get("machine") or "board"))
     made = report.document(results, target, seconds)
@@ -74,13 +75,16 @@ def _run(rig: Rig, results: Results, wishes: Wishes) -> None:
             results.facts["files"], results.facts["copied"] = made.count, copied
             made.detail = f"{copied} files copied" if copied else "nothing had changed"
         if made.verdict != PASSED:
-            _skip_the_rest(results, wishes.parts)
+            _skip_the_rest(results, wishes.parts or PARTS)
             return
-    for name in wishes.parts:
+    for name in wishes.parts or PARTS:
         try:
             _PARTS[name](rig, results, wishes)
-        except BoardError as e:  # before its first check: the node is not there, or not whole
+        except (BoardError, UserError) as e:  # before its first check: the node, or the broker, is not there or whole
             results.fail(name, "it can begin", str(e))
+    for name in wishes.parts or ():
+        if {check.verdict for check in results.checks if check.part == name} == {SKIPPED}:
+            results.fail(name, "something of it can run", "nothing of it runs on this board: the lines above say why")
 
 
 def _leave(rig: Rig) -> None:

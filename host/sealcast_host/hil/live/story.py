@@ -41,7 +41,8 @@ def check(
     rig: Rig, results: Results, broker: dict[str, Any] | None, wifi: dict[str, str] | None, there: str | None = None
 ) -> None:
     """broker: as in sealcast.json, None for one of our own. wifi: ssid and password of a network that the board
-    joins. there: the broker's host as the board sees it, if that is another."""
+    joins. there: the broker's host as the board sees it, if that is another. Raises UserError when there is no broker
+    to be had."""
     asyncio.run(_run(rig, results, broker, wifi, there))
 
 
@@ -74,18 +75,15 @@ async def _broker(given: dict[str, Any] | None) -> AsyncIterator[dict[str, Any]]
     if given is not None:
         yield given
         return
-    from sealcast_host.broker.server import running_broker  # an extra's, which `hil --help` does without
+    try:
+        from sealcast_host.broker.server import running_broker
+    except ModuleNotFoundError as e:  # an extra's, and the other parts do without it
+        raise UserError(
+            f"a broker of its own needs {e.name}: pip install 'sealcast-host[broker]', or name one with --broker"
+        ) from None
 
     async with running_broker() as broker:
         yield {"host": "127.0.0.1", "port": broker.port}
-
-
-def _transport(broker: dict[str, Any]) -> MqttTransport:
-    """The reference's own way to the broker. Raises Wrong."""
-    try:
-        return MqttTransport.to(broker)
-    except UserError as e:
-        raise Wrong("2", str(e)) from None
 
 
 Step = tuple[str, str, Callable[[], Awaitable[str | None]]]
@@ -112,7 +110,7 @@ class Story:
         keys = self._keys = ChannelKeys(secret(seed, "root"), CHANNEL)
         self._foreseen = Foreseen(BOARD, secret(seed, BOARD))
         self._observer = Observer(keys, BOARD, self._foreseen)
-        self._guest = LiveGuest(keys, seed, self._observer, _transport(broker), self._watch)
+        self._guest = LiveGuest(keys, seed, self._observer, MqttTransport.to(broker), self._watch)
         self._bridge = Bridge(maker(broker), self._line)
         self._relaying: asyncio.Task[None] | None = None
         self._node: LiveNode | None = None
