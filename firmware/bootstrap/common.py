@@ -118,7 +118,7 @@ def link(name: str, target: Path) -> None:
 
 
 def main(action: Callable[..., None], *args: object) -> int:
-    """Run a step as a command: a Problem becomes one line on stderr and exit code 1, as does a file that is not ours."""
+    """Run a step as a command: a Problem, or a file that is not ours, becomes one line on stderr and exit code 1."""
     try:
         action(*args)
     except Problem as e:

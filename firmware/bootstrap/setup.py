@@ -4,7 +4,6 @@ Every step says what it does, does nothing when it was done before, and fails wi
 """
 
 import sys
-from pathlib import Path
 
 if sys.version_info < (3, 11):
     have = "this is %d.%d" % sys.version_info[:2]

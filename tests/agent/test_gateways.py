@@ -58,10 +58,18 @@ def test_the_agent_runs_a_gateway(users, monkeypatch):
         folder = anna.home / "state/sealcast/.agent"
         assert stat.S_IMODE((folder / "gateways.json").stat().st_mode) == 0o600
         assert "enter?code" not in (folder / "log").read_text()
-        # What does not start is said, and tried no more
+        # What does not start is said, and tried no more; what it was to take the place of goes on
         done = anna.run("gateway", "g", "--to", "csv=b.csv", "--uid", "x" * 300, "--detach")
         assert done.returncode == 1 and "the gateway does not start (" in done.stderr and "uid" in done.stderr
-        assert anna.json("agent", "--status")["gateways"] == [] and not (anna.home / "b.csv").exists()
+        assert done.stderr.endswith("; the one of before runs on\n")
+        (row,) = anna.json("agent", "--status")["gateways"]
+        assert row["words"][0] == "--to=csv=a.csv" and not (anna.home / "b.csv").exists()
+        ben.ok("send", "g", "--mode", "note", "in spite of it")
+        until_csv(anna, "in spite of it")
+        assert anna.run("gateway", "g", "--stop").returncode == 0
+        done = anna.run("gateway", "g", "--to", "csv=b.csv", "--uid", "x" * 300, "--detach")
+        assert done.returncode == 1 and "runs on" not in done.stderr
+        assert anna.json("agent", "--status")["gateways"] == []
         # It goes along with a channel that gets another name here
         anna.run("gateway", "g", "--to", "csv=nowhere/a.csv", "--detach")
         anna.ok("channel", "rename", "g", "h")

@@ -11,7 +11,8 @@ import pytest
 
 from sealcast.effects import Sent
 from sealcast.errors import NoConversation, TooLong
-from sealcast_host.agent import attach, lines, place
+from sealcast_host.agent import attach, client, lines, place
+from sealcast_host.member.many import no_time
 from sealcast_host.member.session import join
 
 
@@ -161,6 +162,27 @@ def test_many_and_long_messages_through_the_agent(users, at_home):
     late, lonely = sent[399:599], sent[599:]
     assert not any(isinstance(end, Sent) for end in late) and "its time was over" in str(late[-1])
     assert len(lonely) == 200 and all(isinstance(end, NoConversation) for end in lonely)
+
+
+def test_a_program_does_not_wait_without_end_for_an_agent_that_hangs(users, at_home, monkeypatch):
+    anna, _ = users
+    at_home(anna)
+    monkeypatch.setattr(client, "ANSWER_S", 3.0)
+
+    async def go(agent):
+        ch = await attach("g", sleep_s=60)
+        await ch.send(b"here", "note")
+        agent.process.send_signal(signal.SIGSTOP)
+        out = await ch.send_all([b"%d" % i for i in range(200)], "note", timeout=1)
+        await ch.sleep(60)
+        return out, ch.closed
+
+    with anna.agent() as agent:
+        agent.wait_for("online")
+        out, closed = asyncio.run(go(agent))
+        agent.process.send_signal(signal.SIGCONT)
+    assert out[:128] == [None] * 128 and closed  # the agent may have them
+    assert len(out) == 200 and {str(end) for end in out[128:]} == {str(no_time())}
 
 
 def test_lines_for_an_agent_that_hangs(users):

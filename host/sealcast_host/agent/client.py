@@ -112,14 +112,18 @@ class Attached:
         self, bodies: list[bytes], mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
         timeout: float = 60,
     ) -> list[Sent | SealcastError | None]:  # fmt: skip
-        """As HostSession.send_all."""
+        """As HostSession.send_all. None is also the outcome of what an agent was given that says nothing any more."""
         loop, out = asyncio.get_running_loop(), list[Sent | SealcastError | None]()
         deadline = loop.time() + timeout
         while len(out) < len(bodies):
             few = bodies[len(out) :][:AT_ONCE]
             fit = [body for body in few if len(body) <= MAX_BODY]
             more = {"mode": mode, "to": to, "min_secrecy": min_secrecy, "timeout": deadline - loop.time()}
-            told = iter(await self._ask("send_all", bodies=fit, more=more))
+            try:
+                async with asyncio.timeout_at(deadline + ANSWER_S):
+                    told = iter(await self._ask("send_all", bodies=fit, more=more))
+            except TimeoutError:
+                told = iter([{}] * len(fit))
             ended = [_outcome(next(told)) if len(body) <= MAX_BODY else _too_long(body) for body in few]
             out += ended
             alone = next((end for end in ended if isinstance(end, NoConversation)), None)
@@ -234,8 +238,9 @@ class Attached:
     async def sleep(self, seconds: int) -> None:
         """Detach. The member sleeps when nobody else is attached and the agent does not stay."""
         if not self._ended.is_set():
-            with contextlib.suppress(Offline):
-                await self._ask("parting", sleep_s=seconds)
+            with contextlib.suppress(Offline, TimeoutError):
+                async with asyncio.timeout(ANSWER_S):
+                    await self._ask("parting", sleep_s=seconds)
         await self.close()
 
     async def close(self) -> None:

@@ -42,18 +42,23 @@ class Gateways:
 
     async def add(self, channel: str, words: list[str], folder: str) -> list[str]:
         """Run one in place of the channel's present one; what it said when it had begun. words: as on its command line.
-        folder: where relative paths begin. Raises Failed with its last line when it does not begin."""
+        folder: where relative paths begin. Raises Failed with its last line when it does not begin: the present one
+        begins anew."""
         async with self._turn:
+            former = self._running.get(channel)
             await self._end(channel)
             process = _Process(channel, words, folder, self._log)
             try:
                 await process.tried.wait()
                 if not process.works:
                     last = process.said[-1] if process.said else "it said nothing"
-                    raise Failed(f"the gateway does not start ({last}): mend that, and give the command again")
+                    stays = "; the one of before runs on" if former is not None else ""
+                    raise Failed(f"the gateway does not start ({last}): mend that, and give the command again{stays}")
                 self._write({channel: process})
             except BaseException:  # also when who asked goes away before
                 await process.end()
+                if former is not None:
+                    self._running[channel] = _Process(channel, former.words, former.folder, self._log)
                 raise
             self._running[channel] = process
             return list(process.said)

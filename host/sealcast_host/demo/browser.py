@@ -157,11 +157,13 @@ async def _address(output: asyncio.StreamReader) -> str:
 async def _tab(socket: Any) -> Browser:
     async def ask(number: int, method: str, **params: Any) -> dict[str, Any]:
         await socket.send_json({"id": number, "method": method, "params": params})
-        while True:
-            answer = json.loads((await socket.receive()).data)
-            if answer.get("id") == number:
-                result: dict[str, Any] = answer["result"]
-                return result
+        async with asyncio.timeout(STEP_S):
+            async for said in socket:
+                answer = json.loads(said.data)
+                if answer.get("id") == number:
+                    result: dict[str, Any] = answer["result"]
+                    return result
+        raise OSError("chromium ended before it had a tab")
 
     made = await ask(1, "Target.createTarget", url="about:blank")
     attached = await ask(2, "Target.attachToTarget", targetId=made["targetId"], flatten=True)

@@ -26,7 +26,7 @@ from sealcast_host.gateway.gateway import Gateway
 from sealcast_host.gateway.ha_commands import Command
 from sealcast_host.member import channels
 from sealcast_host.member.session import HostSession, join_watched
-from sealcast_host.waiting import Watch
+from sealcast_host.waiting import NotKept, Watch
 
 UID = "gateway"
 ROUNDS = 12
@@ -168,7 +168,10 @@ class GatewayAct:
         async with browsing() as browser:
             await browser.look(1280, 960)
             await browser.goto(self.address)
-            await browser.until("document.querySelectorAll('canvas').length >= 2")
+            try:
+                await browser.until("document.querySelectorAll('canvas').length >= 2")
+            except TimeoutError:  # an OSError, too, and yet the page's own trouble
+                raise NotKept(f"the page shows no plots; its console: {browser.complaints}") from None
             plots = int(await browser.ask("document.querySelectorAll('canvas').length"))
             await browser.picture(self._picture)
         tell(f"its page in Chromium: {plots} plots; the picture: {self._picture}")
