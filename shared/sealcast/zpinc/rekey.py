@@ -9,7 +9,7 @@ from . import epochs as agreed
 from .epochs import CONFIRM, CONFIRMED, INTERVAL_MS, JUMP, KEYED, MAX_ATTEMPT, PROPOSE, RETRY, SHARE, SUM, Proposal
 
 RETRY_MS = const(2000)
-ATTEMPT_MS = const(12000)  # and
+WAIT_MS = const(12000)  # for all shares, then all sums, then all confirmations; and
 PARTY_MS = const(1000)  # more for each member
 SILENT_MS = const(10000)  # first penalty of a member that stayed silent; doubles up to
 SILENT_MAX_MS = const(60000)
@@ -67,7 +67,6 @@ def begin(me, members, epochs, proposal, now, out):
     epochs.propose_at = None
     epochs.sent = {}
     epochs.retry_at = now + RETRY_MS
-    epochs.deadline = now + ATTEMPT_MS + PARTY_MS * len(names)
     if proposal.proposer == me.tag:
         _publish(me, epochs, PROPOSE, cpace.proposal_body(proposal), 0, out)
     progress(me, members, epochs, now, out)
@@ -95,6 +94,7 @@ def progress(me, members, epochs, now, out):
         if kind not in epochs.sent:
             body = cpace.message(me.suite, a, kind)
             if body is not None:
+                epochs.deadline = now + WAIT_MS + PARTY_MS * a.n
                 _publish(me, epochs, kind, body, 0, out)
     if a.state >= KEYED and a.ISK is not None:
         epochs.pending = cpace.new_epoch(me.suite, a, [members.uid_of(tag) for tag in a.tags])
