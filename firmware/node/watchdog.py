@@ -22,6 +22,7 @@ def start(suite, tell):
         dog = machine.WDT(timeout=_LIMIT_MS)
     except ValueError:
         dog = machine.WDT(timeout=_RP2_MS)
+    sys.modules["watchdog"] = dog  # where `sealcast` looks for it: names of ours are others in a board's bundle
     tell("watchdog: on")
 
 

@@ -35,6 +35,15 @@ def test_every_name_is_bound_where_it_stands():
         assert used - at_top - set(dir(builtins)) <= {"const"}, module
 
 
+def test_what_a_function_says_is_global_is_what_it_sets():
+    """Under the same name as before it was put together with others: `global dog`, `dog = ...`."""
+    for module, text in merge.merged().items():
+        for function in ast.walk(ast.parse(text)):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                said = {n for s in ast.walk(function) if isinstance(s, ast.Global) for n in s.names}
+                assert said <= {n for s in function.body for n in bound(s)}, (module, function.name)
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory, mpy_cross):
     place = tmp_path_factory.mktemp("bundle")

@@ -1,5 +1,7 @@
 """What the host reads from a board over a port that is shared with the chip's own log, and that may go away."""
 
+import time
+
 import pytest
 
 from sealcast_host.boards.repl import Device, Failed
@@ -29,3 +31,38 @@ def test_a_port_that_has_gone_is_closed(unix_board):
             serial.write(b"\x00")
     device.close()
     assert not serial.is_open
+
+
+# As a Pico's: at most 8.3 s, and a soft reset leaves it on.
+WATCHED = """
+import sys
+class WDT:
+    def __init__(self, timeout):
+        if timeout > 8388: raise ValueError("timeout too long")
+        print_to_file("on %d" % timeout)
+    def feed(self): pass
+class Timer:
+    def __init__(self, id, period, callback):
+        callback(self)
+        print_to_file("fed every %d" % period)
+def print_to_file(line):
+    with open("/dog", "a") as f: f.write(line + "\\n")
+"""
+
+
+def test_a_watchdog_finds_no_program_of_ours_too_long(unix_board):
+    """A command may take longer than the 8.3 s for which a Pico's waits; what it was told is gone with a soft reset."""
+    device = Device(str(unix_board.port))
+    device.put("/lib/machine.py", WATCHED.replace("\\\\", "\\").encode())
+    device.put("/main.py", b"import sys, time\nsys.modules['watchdog'] = 1\nopen('/runs', 'w').close()\ntime.sleep(600)\n")
+    device.restart()
+    for _ in range(1200):
+        if (unix_board.flash / "runs").exists():
+            break
+        time.sleep(0.05)
+    device = Device(str(unix_board.port))
+    held = "on 8300\nfed every 1000\n"
+    assert (unix_board.flash / "dog").read_text() == 2 * held  # before the soft reset, and after it
+    device.fresh()
+    assert (unix_board.flash / "dog").read_text() == 4 * held
+    device.close()

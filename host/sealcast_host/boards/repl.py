@@ -41,12 +41,15 @@ ARCHES = (
 )
 
 # Runs before the soft reset, while the interrupted program's modules are still there: did the node start the watchdog?
-_WATCHED = "import sys\nprint(getattr(sys.modules.get('node.watchdog'), 'dog', None) is not None)"
-# A watchdog cannot be stopped, only given longer and fed, by every command of ours.
+_WATCHED = "import sys\nprint('watchdog' in sys.modules)"
+# A watchdog cannot be stopped, only given longer and fed, by every command of ours; where it takes 8.3 s at most, as on
+# a Pico, by a timer too.
 _HOLD = """
 import machine
 try: _dog = machine.WDT(timeout=600000)
-except ValueError: _dog = machine.WDT(timeout=8300)
+except ValueError:
+    _dog = machine.WDT(timeout=8300)
+    _fed = machine.Timer(-1, period=1000, callback=lambda t: _dog.feed())
 """
 _HELPERS = """
 import binascii, hashlib, os
@@ -170,7 +173,7 @@ class Device:
         """To a raw REPL with nothing in it, past a watchdog."""
         self._transport.enter_raw_repl(soft_reset=False, timeout_overall=self._transport.patience_s)
         with contextlib.suppress(BoardError):  # no memory even for the question: what was known stands
-            self._dog = "True" in self._exec(_WATCHED, _RUN_S)
+            self._dog = self._dog or "True" in self._exec(_WATCHED, _RUN_S)  # it outlives what a soft reset forgets
             if self._dog:
                 self._exec(_HOLD, _RUN_S)
         self._transport.enter_raw_repl(soft_reset=True, timeout_overall=self._transport.patience_s)
