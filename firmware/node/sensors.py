@@ -121,7 +121,8 @@ class Adc:
     def __init__(self, pin):
         from machine import ADC, Pin
 
-        self._adc = ADC(Pin(pin))
+        # An ESP32's range is 0.95 V in some releases and 2.45 V in later ones: one for all
+        self._adc = ADC(Pin(pin), atten=ADC.ATTN_11DB) if hasattr(ADC, "ATTN_11DB") else ADC(Pin(pin))
 
     async def read(self):
         return {"level": round(self._adc.read_u16() / 65535, 4)}

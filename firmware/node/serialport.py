@@ -25,6 +25,7 @@ _MESSAGE = const(0x82)
 
 _GOODBYE_MS = const(3000)
 _CHUNK = const(256)  # more than a line
+_FULL_MS = const(500)  # a port that takes nothing for so long has nobody who reads
 
 
 class Stream:
@@ -60,10 +61,16 @@ class Stream:
         return len(chunk)
 
     def write(self, data):
-        view = memoryview(data)
+        """All of it. Raises OSError where nobody reads: USB takes nothing then, and the board must not stand still."""
+        view, full = memoryview(data), None
         while len(view):
             n = self._sink.write(view)
-            view = view[n or 0 :]
+            if n:
+                view, full = view[n:], None
+            elif full is None:
+                full = time.ticks_ms()
+            elif time.ticks_diff(time.ticks_ms(), full) > _FULL_MS:
+                raise OSError("nobody reads the serial port")
 
 
 def stream(settings):
@@ -267,10 +274,12 @@ class Serial:
         while not self._dead:
             now = self._clock.now()
             event = self._link.tick(now)
-            self._flush()
-            if event:
-                self._die(OSError(event[1]))
-                return
+            try:
+                self._flush()
+                if event:
+                    raise OSError(event[1])
+            except OSError as e:
+                return self._die(e)
             await sleep_ms(max(10, min(1000, self._link.due(now))))
 
     def _die(self, error):

@@ -84,7 +84,7 @@ def judged(text):
         if not Clock().time():
             return "cannot be judged: this board's clock was never set, and no time server answers (UDP port 123)"
         return "is not valid at this board's time, %d-%02d-%02d: renew it, or set the clock" % time.gmtime()[:3]
-    if "signed" in text:
+    if "not correctly signed" in text:
         return "is signed by nobody whom broker.ca knows: give the certificate of its authority"
     if "Name" in text:
         return "is for another name than broker.host; a TLS before mbed TLS 3.5 knows no addresses in certificates"

@@ -7,6 +7,7 @@ switched off and on.
 """
 
 import asyncio
+import sys
 
 from sealcast.compat import const
 from sealcast.run.aio import Backoff, sleep_ms
@@ -104,6 +105,8 @@ class Wifi:
     def _off(self):
         try:
             self._wlan.active(False)
+            if sys.platform == "rp2":
+                self._wlan.deinit()  # else the chip keeps its power, and whatever it hangs in
         except Exception:
             pass  # there may be no radio yet, or it fails again: it is tried anew all the same
 

@@ -48,8 +48,8 @@ def uf2_image(family, blocks=3):
             "ESP32_GENERIC_S3",
             "ESP32_GENERIC_S3 needs one for ESP32-S3",
         ),
-        ("RPI_PICO_W-20241129-v1.24.1.uf2", uf2_image(0xE48BFF56), "RPI_PICO2_W", "is for RP2040"),
-        ("RPI_PICO_W-20241129-v1.24.1.uf2", uf2_image(0xE48BFF56), "ESP32_GENERIC", "is for RP2040"),
+        ("RPI_PICO_W-20250809-v1.26.0.uf2", uf2_image(0xE48BFF56), "RPI_PICO2_W", "is for RP2040"),
+        ("RPI_PICO_W-20250809-v1.26.0.uf2", uf2_image(0xE48BFF56), "ESP32_GENERIC", "is for RP2040"),
         ("ESP32_GENERIC_C3-20231227-v1.22.0.bin", esp_image(5), None, "is too old"),
         ("ESP32_GENERIC_H2-v1.25.bin", esp_image(16), None, "for a chip that no board here has"),
         ("page.bin", b"<!DOCTYPE html>" + bytes(600), None, "is no firmware image"),
@@ -60,8 +60,8 @@ def uf2_image(family, blocks=3):
         ("ESP32_GENERIC-20250415-v1.25.0.bin", esp_image(0)[:4000], None, "is not whole"),
         ("ESP32_GENERIC-20250415-v1.25.0.bin", esp_image(0)[:-9] + bytes(9), None, "is not whole"),
         ("ESP32_GENERIC-20250415-v1.25.0.app-bin", esp_image(0)[0xF000:] + bytes(40000), None, "no table of part"),
-        ("RPI_PICO_W-20241129-v1.24.1.uf2", uf2_image(0xE48BFF56)[:-512], None, "is not whole"),
-        ("RPI_PICO_W-20241129-v1.24.1.uf2", uf2_image(0xE48BFF56)[:-1], None, "is not whole"),
+        ("RPI_PICO_W-20250809-v1.26.0.uf2", uf2_image(0xE48BFF56)[:-512], None, "is not whole"),
+        ("RPI_PICO_W-20250809-v1.26.0.uf2", uf2_image(0xE48BFF56)[:-1], None, "is not whole"),
         ("RPI_PICO2_W-20250616-v1.26.0.uf2", uf2_image(0xE48BFF59)[:512], None, "is not whole"),
         ("RPI_PICO2_W-20250616-v1.26.0.uf2", uf2_image(0xE48BFF59)[:1024] + bytes(1024), None, "is not whole"),
     ],
@@ -122,7 +122,7 @@ def test_esptool_leaves_a_wrong_chip_as_it_is(tmp_path):
 
 
 def test_a_uf2_is_copied_to_its_bootloaders_drive_only(tmp_path):
-    path = tmp_path / "RPI_PICO_W-20241129-v1.24.1.uf2"
+    path = tmp_path / "RPI_PICO_W-20250809-v1.26.0.uf2"
     path.write_bytes(uf2_image(0xE48BFF56))
     drive = tmp_path / "drive"
     drive.mkdir()

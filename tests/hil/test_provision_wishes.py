@@ -63,6 +63,16 @@ def test_modes_that_are_none_or_contradict_are_refused():
             settings_for(channel(), Wishes("a", "farm", "a password", **wishes), esp)
 
 
+def test_a_voltage_is_read_at_a_pin_that_can():
+    esp, pico = models.named("ESP32_GENERIC"), models.named("RPI_PICO_W")
+    for board, pin in ((esp, 34), (pico, 26)):
+        made = settings_for(channel(), Wishes("a", "farm", "a password", sensor="adc"), board)
+        assert made["sensor"]["pin"] == pin
+    assert settings_for(channel(), Wishes("a", "farm", "a password", sensor="adc", pin=39), esp)["sensor"]["pin"] == 39
+    with pytest.raises(UserError, match="no voltage at 4 while its radio is on: give one of 32, 33"):
+        settings_for(channel(), Wishes("a", "farm", "a password", sensor="adc", pin=4), esp)
+
+
 def test_a_board_with_a_radio_can_be_at_a_serial_port():
     esp = models.named("ESP32_GENERIC_C3")
     made = settings_for(channel(), Wishes("a", transport="serial"), esp)

@@ -54,7 +54,8 @@ def test_a_watchdog_finds_no_program_of_ours_too_long(unix_board):
     """A command may take longer than the 8.3 s for which a Pico's waits; what it was told is gone with a soft reset."""
     device = Device(str(unix_board.port))
     device.put("/lib/machine.py", WATCHED.replace("\\\\", "\\").encode())
-    device.put("/main.py", b"import sys, time\nsys.modules['watchdog'] = 1\nopen('/runs', 'w').close()\ntime.sleep(600)\n")
+    main = "import sys, time\nsys.modules['watchdog'] = 1\nopen('/runs', 'w').close()\ntime.sleep(600)\n"
+    device.put("/main.py", main.encode())
     device.restart()
     for _ in range(1200):
         if (unix_board.flash / "runs").exists():

@@ -22,7 +22,9 @@ class Pin:
     def __init__(self, number):
         if number > 48: raise ValueError("invalid pin")
 class ADC:
-    def __init__(self, pin): pass
+    ATTN_11DB = 3
+    def __init__(self, pin, atten=None):
+        assert atten == self.ATTN_11DB, "the range that it has by default is of the release"
     def read_u16(self): raise RuntimeError("adc")
 class UART:
     def __init__(self, number, **more): raise ValueError("UART(%d) does not exist" % number)
@@ -87,6 +89,34 @@ watchdog.start(Native, print)
 deepsleep.Clock = Clock
 deepsleep.rest(%d)
 """
+
+
+STREAM = """
+import sys, time
+from node.serialport import Stream
+class Sink:
+    def __init__(self, *takes): self.takes, self.got = list(takes), b""
+    def write(self, view):
+        n = self.takes.pop(0) if self.takes else 0
+        self.got += bytes(view[:n or 0])
+        return n
+slow = Sink(2, 0, None, 1, 0, 9)
+Stream(sys.stdin.buffer, slow).write(b"abcdefghijkl")
+print(slow.got)
+began = time.ticks_ms()
+try:
+    Stream(sys.stdin.buffer, Sink(3)).write(b"abcdef")
+except OSError as e:
+    print(e, 400 < time.ticks_diff(time.ticks_ms(), began))
+"""
+
+
+def test_a_port_that_nobody_reads_does_not_hold_the_board(micropython, tmp_path):
+    """A Pico's USB takes nothing while no program has it open."""
+    program = tmp_path / "stream.py"
+    program.write_text(STREAM)
+    said = "b'abcdefghijkl'\nnobody reads the serial port True\n"
+    assert run(micropython, PATH, program) == (0, said)
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ _FIRMWARE: dict[str, tuple[type | tuple[type, ...], str]] = {
 _PINS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "led": ((int, str), 'a pin, or "none"'),
     "sensor": ((int, str), 'a pin, or "none"'),
+    "adc": (list, "a list of pins"),
 }
 _CHOICES = {"radio": ("wifi", "none"), "format": ("esp", "uf2", "program")}
 TARGETS = ("port", "unix", "qemu-rv32")
@@ -68,6 +69,7 @@ class Board:
     firmware: Firmware
     led: int | str | None
     sensor: int | str | None
+    adc: tuple[int, ...]
 
 
 def known() -> dict[str, Board]:
@@ -93,6 +95,7 @@ def load(path: Path) -> Board:
         firmware=Firmware(**firmware),
         led=None if pins["led"] == NO_PIN else pins["led"],
         sensor=None if pins["sensor"] == NO_PIN else pins["sensor"],
+        adc=tuple(pins["adc"]),
     )
 
 
@@ -121,8 +124,9 @@ def check(values: dict[str, Any]) -> list[str]:
     if firmware["format"] != "program" and not firmware["source"].startswith("https://micropython.org/download/"):
         errors.append("firmware.source: must be the board's page at https://micropython.org/download/")
     for pin, value in values["pins"].items():
-        if isinstance(value, int) and not 0 <= value <= 255:
-            errors.append(f"pins.{pin}: must be a pin's number or name")
+        for number in value if isinstance(value, list) else [value]:
+            if not isinstance(number, int | str) or isinstance(number, int) and not 0 <= number <= 255:
+                errors.append(f"pins.{pin}: must be a pin's number or name")
     return errors
 
 

@@ -100,10 +100,7 @@ def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | Non
     if wishes.wifi_ssid is not None:
         out["wifi"] = {"ssid": wishes.wifi_ssid, "password": wishes.wifi_password or None}
     if wishes.sensor is not None:
-        pin = wishes.pin
-        if pin is None and board is not None and wishes.sensor not in ("auto", "simulated", "internal"):
-            pin = board.sensor
-        given = {"kind": wishes.sensor, "pin": pin, "every": wishes.every}
+        given = {"kind": wishes.sensor, "pin": _sensor_pin(wishes, board), "every": wishes.every}
         out["sensor"] = {name: value for name, value in given.items() if value is not None}
     led = wishes.led if wishes.led is not None or board is None else board.led
     if led is not None:
@@ -117,6 +114,19 @@ def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | Non
     if wishes.wifi_ssid is not None:
         out["wifi"] = wifi.settings(wishes.wifi_ssid, wishes.wifi_password, without=wishes.wifi_open)
     return out
+
+
+def _sensor_pin(wishes: Wishes, board: Board | None) -> int | str | None:
+    """The one that is wished for, or the board's own. Raises UserError for one that reads no voltage."""
+    pin = wishes.pin
+    if board is None or wishes.sensor in ("auto", "simulated", "internal"):
+        return pin
+    if wishes.sensor != "adc":
+        return board.sensor if pin is None else pin
+    if isinstance(pin, int) and board.adc and pin not in board.adc:
+        able = ", ".join(map(str, sorted(board.adc)))
+        raise UserError(f"pin: {board.name} reads no voltage at {pin} while its radio is on: give one of {able}")
+    return board.adc[0] if pin is None and board.adc else pin
 
 
 def _reach(out: dict[str, Any], wishes: Wishes, board: Board) -> None:

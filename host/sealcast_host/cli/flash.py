@@ -114,7 +114,7 @@ _EXAMPLES = """\
 examples:
   sealcast flash                                             the only board that is plugged in; it runs MicroPython
   sealcast flash --port /dev/ttyUSB0 --xip --image ESP32_GENERIC_C3-20241129-v1.24.1.bin
-  sealcast flash --image RPI_PICO_W-20241129-v1.24.1.uf2     with BOOTSEL held while plugging in
+  sealcast flash --image RPI_PICO_W-20250809-v1.26.0.uf2     with BOOTSEL held while plugging in
 
 images: https://micropython.org/download/ (the page of the board's name; the file boards/NAME.toml has its address)
 """
