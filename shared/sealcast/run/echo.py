@@ -6,7 +6,8 @@ acknowledgement of a retained publish, on a topic that we have subscribed to, co
 
 from ..compat import const
 
-_LATE_MS = const(5000)  # from the acknowledgement; the engine comes by at least as often
+_LATE_MS = const(5000)  # from the acknowledgement, and with nothing else coming; the engine comes by at least as often
+_LIMIT_MS = const(60000)  # where something always comes: a slow link shows us first what came before
 _MOST = const(160)
 
 
@@ -34,6 +35,7 @@ class Echo:
         self._own = own
         self._filters = []
         self._waiting = []  # [topic, payload, token, when it was acknowledged or None]
+        self._quiet = None  # when the engine had taken all that had come, and nothing more came
 
     def subscribed(self, filter):
         alien = filter.endswith("/n/+") and not filter.startswith(self._own)  # another member's notes: none of ours
@@ -61,6 +63,7 @@ class Echo:
 
     def heard(self, topic, payload):
         """A message came: the token that is acknowledged by it, else 0."""
+        self._quiet = None
         for i, w in enumerate(self._waiting):
             if w[0] == topic and w[1] == payload:
                 self._waiting.pop(i)
@@ -68,5 +71,9 @@ class Echo:
         return 0
 
     def late(self, now):
-        """Has something been acknowledged, and was not shown for so long that the broker must have thrown it away?"""
-        return bool([w for w in self._waiting if w[3] is not None and now - w[3] >= _LATE_MS])
+        """Has something been acknowledged, and was not shown for so long that the broker must have thrown it away?
+        To be asked while the engine has nothing to do."""
+        if self._quiet is None:
+            self._quiet = now
+        limit = _LATE_MS if now - self._quiet >= _LATE_MS else _LIMIT_MS
+        return bool([w for w in self._waiting if w[3] is not None and now - w[3] >= limit])

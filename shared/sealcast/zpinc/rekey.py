@@ -25,7 +25,8 @@ def tick(me, members, epochs, now, out):
         _silent(members, epochs.attempt.waiting_for(), now)
         agreed.abort(me, members, epochs, "timeout", None, now, out)
     if epochs.running() and now >= epochs.retry_at:
-        epochs.retry_at = now + RETRY_MS
+        waited = now - epochs.deadline + WAIT_MS + PARTY_MS * epochs.attempt.n
+        epochs.retry_at = now + max(RETRY_MS, waited)  # who is slow has enough to read
         _repeat(me, epochs, RETRY, out)
     if due(epochs.propose_at, now):
         epochs.propose_at = None
@@ -66,7 +67,6 @@ def begin(me, members, epochs, proposal, now, out):
     out.dirty = True
     epochs.propose_at = None
     epochs.sent = {}
-    epochs.retry_at = now + RETRY_MS
     if proposal.proposer == me.tag:
         _publish(me, epochs, PROPOSE, cpace.proposal_body(proposal), 0, out)
     progress(me, members, epochs, now, out)
@@ -94,7 +94,7 @@ def progress(me, members, epochs, now, out):
         if kind not in epochs.sent:
             body = cpace.message(me.suite, a, kind)
             if body is not None:
-                epochs.deadline = now + WAIT_MS + PARTY_MS * a.n
+                epochs.retry_at, epochs.deadline = now + RETRY_MS, now + WAIT_MS + PARTY_MS * a.n
                 _publish(me, epochs, kind, body, 0, out)
     if a.state >= KEYED and a.ISK is not None:
         epochs.pending = cpace.new_epoch(me.suite, a, [members.uid_of(tag) for tag in a.tags])

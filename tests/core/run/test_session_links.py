@@ -273,4 +273,51 @@ def test_rings_of_others_are_no_proof_of_ours():
     box.publishing("zp/1/c/other/n/1", b"note", 9)
     assert not box.acked("zp/1/c/me/n/1", b"note", 0) and not box.acked("zp/1/c/me/j/1", b"join", 0)
     assert box.acked("zp/1/c/other/n/1", b"note", 0)
-    assert box.heard("zp/1/c/me/n/1", b"note") == 7 and box.late(6000)
+    assert box.heard("zp/1/c/me/n/1", b"note") == 7 and not box.late(6000) and box.late(11000)
+
+
+def test_an_echo_behind_much_else_is_not_missing():
+    """A slow link brings first what was on its way before. Where something always comes a minute is the limit."""
+    box = Echo()
+    box.begin("zp/1/c/me/")
+    box.subscribed("zp/1/c/me/n/+")
+    box.publishing("zp/1/c/me/n/1", b"note", 7)
+    assert not box.acked("zp/1/c/me/n/1", b"note", 0)
+    for now in range(0, 60000, 4000):
+        assert not box.late(now)
+        assert not box.heard("zp/1/c/other/n/1", b"another")
+    assert box.late(60000)
+    for now in (60000, 64000):
+        box.heard("zp/1/c/other/n/1", b"another")
+        box.late(now)
+    assert box.heard("zp/1/c/me/n/1", b"note") == 7 and not box.late(200000)
+
+
+def test_what_an_engine_at_work_has_not_read_yet_is_not_missing():
+    """The echo lies behind frames for which a board needs its time: it waits only while it has nothing to do."""
+
+    class Clock(aio.Clock):
+        passed = 0
+
+        def now(self):
+            return aio.Clock.now(self) + self.passed
+
+    async def test():
+        wire = Wire()
+
+        def slowly(topic, payload):
+            s.clock.passed += 1000
+            return []
+
+        ch = Script(receive=slowly, connected=lambda: [("subscribe", "zp/me/j/+", 1)])
+        s = await running(ch, wire)
+        s.clock = Clock()
+        await until(lambda: ("subscribe", "zp/me/j/+", 1) in wire.log)
+        s.post(lambda c, now: [("publish", "zp/me/j/1", b"join", True, 1, 7)])
+        await until(lambda: ("publish", "zp/me/j/1", b"join", True, 1) in wire.log)
+        wire.give(*[("zp/other/j/1", b"%d" % i) for i in range(40)], ("zp/me/j/1", b"join"))
+        await until(lambda: ("acked", 7) in ch.calls)
+        assert s.clock.passed == 41000 and not [name for name, info in s.events if name == "mute"]
+        await s.close()
+
+    run(test())
