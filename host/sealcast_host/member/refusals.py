@@ -93,7 +93,8 @@ def _not_let_in(code: int | ReasonCode | None, said: str) -> LinkError:
     if kind == "auth":
         return LinkError("auth", f"the broker refused the user name or password{_quoted(said)}")
     if kind == "rights":
-        return LinkError("rights", f"not allowed here: wrong user or password, or no rights to its topics{_quoted(said)}")
+        text = f"not allowed here: wrong user or password, or no rights to its topics{_quoted(said)}"
+        return LinkError("rights", text)
     if kind == "size":
         return LinkError("size", f"it takes only messages too small for Sealcast{_quoted(said)}")
     name = str(code).lower() if isinstance(code, ReasonCode) else f"code {value}"
