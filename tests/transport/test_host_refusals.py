@@ -7,7 +7,7 @@ import pytest
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig
 
-from host_support import free_port
+from host_support import Child, free_port, mosquitto
 from scripted_broker import (
     PUBLISH,
     SUBSCRIBE,
@@ -26,6 +26,7 @@ from sealcast_host.findings import NOTE, OK, WRONG
 from sealcast_host.member import mqtt
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import MqttTransport, tls_context
+from sealcast_host.member.mqttclient import Client
 from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import join
 from sealcast_host.member.visit import visit_alone, way_out
@@ -117,6 +118,18 @@ def test_why_a_broker_ends_the_connection(doing, code, kind, says):
     error, kept = run(go())
     assert error.kind == kind and says in str(error) and 'it says "see the log"' in str(error)
     assert str(kept) == str(error)
+
+
+@pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+def test_a_mosquitto_without_retained_messages_is_told_as_such(tmp_path):
+    port = free_port()
+    config = tmp_path / "bare.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\nretain_available false\n")
+    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
+        child.wait_for("running")
+        with pytest.raises(LinkError) as e:
+            run(link(port))
+    assert e.value.kind == "lacks" and "retain not supported" in str(e.value)
 
 
 @pytest.mark.parametrize("before", [0, 1])
@@ -306,6 +319,24 @@ def test_what_is_silent_for_good_is_asked_twice_and_told_as_no_broker(monkeypatc
             return e.value.kind, [c.version for c in broker.connections]
 
     assert run(go()) == ("timeout", [5, 4, 5, 4])
+
+
+def test_a_host_that_does_not_answer_at_all_is_tried_once(monkeypatch):
+    """Only an open connection that stays silent may mean another MQTT."""
+    tried = []
+
+    def unreachable(self):
+        tried.append(self.v5)
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(Client, "_client_connect", unreachable)
+
+    async def go():
+        with pytest.raises(LinkError) as e:
+            await link(1)
+        return e.value.kind
+
+    assert run(go()) == "timeout" and tried == [True]
 
 
 def test_a_ca_of_ones_own_need_not_be_strict_and_the_systems_are(monkeypatch, tmp_path):
