@@ -28,6 +28,7 @@ from sealcast_host.member.phrases import checksum, new_phrase, read_phrase, word
         ("MQTTS://farm:99", {"host": "farm", "tls": True, "port": 99}),
         ("mqtts://[::1]:8883", {"host": "::1", "tls": True, "port": 8883}),
         ("ws://farm", {"host": "farm", "tls": False, "port": 80, "path": "/mqtt"}),
+        ("wss://farm/", {"host": "farm", "tls": True, "port": 443, "path": "/"}),
         ("wss://farm/a/b", {"host": "farm", "tls": True, "port": 443, "path": "/a/b"}),
     ],
 )

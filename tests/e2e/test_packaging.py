@@ -43,7 +43,7 @@ def test_the_broker_is_mosquitto_where_it_is_installed(tmp_path):
         assert "(mosquitto), for user farm" in broker.wait_for("listening on")
         assert run(tmp_path, "channel", "new", "g", "--stretch", "15", *where).returncode == 0
         refused = run(tmp_path, "send", "g", "--mode", "note", "x")
-        assert refused.returncode == 2 and "user name or password" in refused.stderr
+        assert refused.returncode == 2 and "wrong user or password" in refused.stderr
         known = ("--broker-user", "farm", "--broker-password-file", str(secret))
         assert run(tmp_path, "channel", "set", "g", *known).returncode == 0
         assert run(tmp_path, "send", "g", "--mode", "note", "kept").returncode == 0

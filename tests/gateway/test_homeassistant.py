@@ -9,7 +9,8 @@ import aiomqtt
 import pytest
 
 from gateway_support import HOSTILE, message, running, until
-from host_support import ROOT, mosquitto, start_broker
+from host_support import ROOT, Child, free_port, mosquitto, start_broker
+from sealcast_host.broker.server import running_broker
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.config import Wish
 from sealcast_host.gateway.ha_commands import Command
@@ -177,3 +178,59 @@ def test_a_round_trip_over_a_real_broker(mosquitto, tmp_path):
                 listening.cancel()
 
     asyncio.run(go())
+
+
+def test_a_broker_that_wants_a_password_is_told_with_the_way_to_give_it(tmp_path):
+    """Home Assistant's own lets nobody in without one."""
+    secret = tmp_path / "ha-password"
+    secret.write_text("open sesame\n")
+    secret.chmod(0o600)
+
+    async def go():
+        said: list[str] = []
+        async with running_broker(credentials=("farm", "open sesame")) as broker:
+            async with running(Wish("h", "homeassistant", {"broker": f"mqtt://127.0.0.1:{broker.port}"}), said=said):
+                await until(lambda: said)
+            known = {"broker": f"mqtt://farm@127.0.0.1:{broker.port}", "password_file": str(secret)}
+            async with running(Wish("h", "homeassistant", known)):
+                await until(lambda: "sealcast/greenhouse/status" in broker.retained_messages)
+        return said
+
+    said = asyncio.run(go())
+    assert "wrong user or password" in said[0] and "mqtt://USER@HOST" in said[0] and "password_file" in said[0]
+
+
+@needs_broker
+def test_a_broker_with_a_certificate_of_a_private_authority(tmp_path):
+    for name in ("right", "other"):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+             "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+             "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+            check=True, cwd=tmp_path, capture_output=True,
+        )  # fmt: skip
+    port = free_port()
+    config = tmp_path / "tls.conf"
+    files = f"certfile {tmp_path}/right.pem\nkeyfile {tmp_path}/right.key\n"
+    config.write_text(f"listener {port} localhost\nallow_anonymous true\nuser root\n{files}")
+
+    async def first_line(ca):
+        said: list[str] = []
+        wish = Wish("h", "homeassistant", {"broker": f"mqtts://localhost:{port}"} | ({"ca": str(ca)} if ca else {}))
+        async with running(wish, said=said):
+            await until(lambda: said)
+        return said[0]
+
+    async def go():
+        assert "ca names the file of its authority" in await first_line(None)
+        assert "ca names the file of its authority" in await first_line(tmp_path / "other.pem")
+        assert "cannot use the CA certificate" in await first_line(tmp_path / "none.pem")
+        wish = Wish("h", "homeassistant", {"broker": f"mqtts://localhost:{port}", "ca": str(tmp_path / "right.pem")})
+        async with running(wish) as gateway:
+            await until(lambda: gateway.runners[0].output is not None and gateway.runners[0].output._client is not None)
+            gateway.heard("message", message(body=b'{"temperature": 21.5}'))
+            await until(lambda: gateway.runners[0].handed == 1)
+
+    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
+        child.wait_for("running")
+        asyncio.run(go())

@@ -279,6 +279,7 @@ def test_an_output_that_could_never_work_is_told_in_a_line(word):
         ("sqlite", {"path": "a", "keep_days": float("inf")}), ("sqlite", {"path": "a", "keep_days": 10**400}),
         ("web", {"outside": "https://[::1"}), ("web", {"history": "~nosuch/a.db"}), ("web", {"socket": "~nosuch/a"}),
         ("web", {"password_file": "~nosuch/a"}), ("homeassistant", {"password_file": "~nosuch/a"}),
+        ("homeassistant", {"broker": "mqtts://h", "ca": "~nosuch/a"}), ("homeassistant", {"ca": "ca.pem"}),
         ("webhook", {"url": "http://a/", "token_file": "~nosuch/a"}), ("csv", {"path": "a\0b"}),
     ],
 )  # fmt: skip

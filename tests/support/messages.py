@@ -121,7 +121,8 @@ EVENTS = {
     "channel_full": "a member too many: take another channel, or free a place with `sealcast channel purge` "
     "and a new key",
     "mute": "the broker takes messages and passes none on: its rights (ACL), its limits, another broker",
-    "taken_over": "each board needs a name and an identity of its own: provision the copy anew",
+    "taken_over": "each board needs a name and an identity of its own: provision the copy anew; a board counts four "
+    "connections that the broker ended soon, which a broker without enough rights or room does, too: sealcast doctor",
     "offline": "it is tried again by itself; the reason says what is wrong",
     "overflow": "its sender is too fast for this computer, or does it on purpose",
     "error": "make room on the disk where it says so; else report it",
@@ -185,14 +186,14 @@ LATE = {"alone", "late"}
 def links():
     """A connection that cannot be made: what is wrong, and the way out of its kind (sealcast_host/member/visit.py)."""
     found = {}
-    path = ROOT / "host/sealcast_host/member/mqtt.py"
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.Call) or ast.unparse(node.func) != "LinkError":
-            continue
-        kind, why = node.args[:2]
-        if isinstance(kind, ast.Constant):
-            text = f"no connection to the broker at …: {text_of(why) or '…'}; {WAYS_OUT[kind.value]}"
-            found[text] = str(path.relative_to(ROOT))
+    for path in (ROOT / "host/sealcast_host/member" / name for name in ("mqtt.py", "refusals.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) != "LinkError":
+                continue
+            kind, why = node.args[:2]
+            if isinstance(kind, ast.Constant):
+                text = f"no connection to the broker at …: {text_of(why) or '…'}; {WAYS_OUT[kind.value]}"
+                found[text] = str(path.relative_to(ROOT))
     return found
 
 

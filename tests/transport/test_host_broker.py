@@ -13,7 +13,8 @@ from host_support import free_port, start_broker
 from sealcast_host.broker.retained import FILE, RetainedStore
 from sealcast_host.broker.server import MAX_PACKET, running_broker
 from sealcast_host.errors import UserError
-from sealcast_host.member.mqtt import LinkError, MqttTransport
+from sealcast_host.member.mqtt import MqttTransport
+from sealcast_host.member.refusals import LinkError
 
 DEADLINE_S = 60
 
@@ -196,7 +197,7 @@ def test_only_the_right_user_and_password_get_in():
             await good.close()
         return kinds
 
-    assert run(go()) == ["auth"] * 5
+    assert run(go()) == ["rights"] * 5  # MQTT 3.1.1: "not authorised", which says no more
 
 
 async def raw(port, data):

@@ -8,7 +8,8 @@ import pytest
 
 from host_support import Child, environment, free_port
 from sealcast_host.broker.server import running_broker
-from sealcast_host.member.mqtt import LinkError, MqttTransport
+from sealcast_host.member.mqtt import MqttTransport
+from sealcast_host.member.refusals import LinkError
 
 DEADLINE_S = 60
 CONNECT = b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03abc"  # client id abc, clean session

@@ -13,8 +13,9 @@ import threading
 import pytest
 
 from host_support import Child, free_port, mosquitto, start_broker
-from sealcast_host.member.mqtt import LinkError, MqttTransport, tls_context
+from sealcast_host.member.mqtt import MqttTransport, tls_context
 from sealcast_host.member.mqttclient import Client
+from sealcast_host.member.refusals import LinkError
 
 KINDS = [
     "embedded",

@@ -15,7 +15,7 @@ from sealcast_host.agent.log import Log
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 from sealcast_host.member.many import Outcomes
-from sealcast_host.member.mqtt import LinkError
+from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import HostSession, MemberState, start
 from sealcast_host.member.visit import GOODBYE_S, way_out, why_not
 

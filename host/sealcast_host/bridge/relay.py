@@ -15,7 +15,8 @@ from typing import Any
 import aiomqtt
 
 from sealcast.run.seriallink import MESSAGE, Lines, Link
-from sealcast_host.member.mqtt import LinkError, MqttTransport, hang_up
+from sealcast_host.member.mqtt import MqttTransport, hang_up
+from sealcast_host.member.refusals import LinkError
 
 WINDOW = 32
 TEXT = 8192

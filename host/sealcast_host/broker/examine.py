@@ -12,12 +12,13 @@ from sealcast import wire
 from sealcast.crypto import best_suite, keys
 from sealcast.errors import Reject
 from sealcast.zpinc import identity
-from sealcast_host.broker.probe import keeps_what_it_takes
+from sealcast_host.broker.probe import keeps_what_it_takes, takes_subscriptions
 from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, WRONG, Finding
 from sealcast_host.member import channels
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.mqtt import LinkError, MqttTransport
+from sealcast_host.member.mqtt import MqttTransport
+from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import transport_for
 from sealcast_host.member.visit import way_out
 
@@ -31,13 +32,16 @@ async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
             yield Finding(
                 "broker", OK, f"{config['broker']['host']} port {config['broker']['port']} lets {_who(config)} in"
             )
-            second = await _connect(stack, config)
+            second = await _connect(stack, config, first)
             kept = await keeps_what_it_takes(first, _somewhere(), seconds)
             yield kept
             if kept.verdict == WRONG:
                 return  # what follows would only say the same
             yield await _keeps(first, second, seconds)
-            yield await _channel(await _connect(stack, config), known, seconds)
+            found, uids = await _channel(await _connect(stack, config, first), known, seconds)
+            yield found
+            others = len(uids - {known.uid})
+            yield await takes_subscriptions(await _connect(stack, config, first), _somewhere(), others, seconds)
     except LinkError as e:
         yield Finding("broker", WRONG, way_out(e, known.broker))
     except TimeoutError:
@@ -48,8 +52,12 @@ async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
         yield Finding("broker", WRONG, str(e))
 
 
-async def _connect(stack: contextlib.AsyncExitStack, config: dict[str, Any]) -> MqttTransport:
+async def _connect(
+    stack: contextlib.AsyncExitStack, config: dict[str, Any], before: MqttTransport | None = None
+) -> MqttTransport:
     link = transport_for(config)
+    if before is not None:
+        link.speak_as(before)
     stack.push_async_callback(link.close)
     topic = _somewhere()
     await link.connect(topic + "/p", b"\0")
@@ -84,12 +92,13 @@ async def _keeps(first: MqttTransport, second: MqttTransport, seconds: float) ->
     )
 
 
-async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> Finding:
-    """Who has been here, by the joins kept at the broker: reading one proves the key."""
+async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> tuple[Finding, set[str]]:
+    """Who has been here, by the joins kept at the broker: reading one proves the key. -> what is found, the names"""
     place = keys.Keys(best_suite(), known.key, known.channel.encode())
     topics = wire.Topics(place.rp)
     await link.subscribe(topics.everyone("j"), 1)
-    uids, unreadable = set(), 0
+    uids: set[str] = set()
+    unreadable = 0
     deadline = time.monotonic() + seconds
     with contextlib.suppress(TimeoutError):
         while True:
@@ -102,20 +111,14 @@ async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> F
             except Reject:
                 unreadable += 1
     if uids:
-        return Finding(
-            "channel",
-            OK,
-            f"members that have been here: {', '.join(sorted(uids))}; their joins can be read with our key",
-        )
+        text = f"members that have been here: {', '.join(sorted(uids))}; their joins can be read with our key"
+        return Finding("channel", OK, text), uids
     if unreadable:
-        return Finding(
-            "channel",
-            WRONG,
-            f"{unreadable} joins here cannot be read: somebody disturbs the channel; see docs/THREATS.md",
-        )
+        text = f"{unreadable} joins here cannot be read: somebody disturbs the channel; see docs/THREATS.md"
+        return Finding("channel", WRONG, text), uids
     text = "nobody has been in this channel at this broker yet"
     text += "; if others say they are, their broker, channel name or phrase is another"
-    return Finding("channel", NOTE, text)
+    return Finding("channel", NOTE, text), uids
 
 
 def _who(config: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ async def _run(ports: list[str], baud: int, broker: dict[str, Any]) -> int:
 
 async def _try_broker(transport: "BoardTransport", broker: dict[str, Any]) -> None:
     """Connect once: a wrong address or password is better told now than when a board comes."""
-    from sealcast_host.member.mqtt import LinkError
+    from sealcast_host.member.refusals import LinkError
     from sealcast_host.member.visit import way_out
 
     try:

@@ -43,7 +43,8 @@ EVENTS = {
     "undeliverable": "a private message was not sent: {uid} is not in the group any more",
     "channel_full": "NOBODY hears this member: the channel has all its members; use another channel, or purge this one",
     "mute": "NOBODY hears this member: {reason}; sealcast doctor says more",
-    "taken_over": "the broker keeps ending this connection: is there a copy of this member (a cloned board)?",
+    "taken_over": "another connection with the same MQTT name throws this one out: is there a copy of this member (a"
+    " cloned board)?",
     "offline": "no connection to the broker ({reason}); trying again",
     "overflow": "messages of {sender} were given up: they came too fast",
     "error": "trouble here: {text}",

@@ -1,4 +1,5 @@
-"""Output `homeassistant`: members are devices of Home Assistant, over its MQTT broker (device-based discovery).
+"""Output `homeassistant`: members are devices of Home Assistant, over its MQTT broker (device-based discovery,
+which it knows from 2024.11 on).
 
 What is in JSON readings becomes sensors; presence makes a device available or not; how secret the last message was, and
 who proved to have made it, are attributes. Switches, numbers and buttons (ha_commands.py) send messages to members.
@@ -9,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import ssl
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,9 +24,11 @@ from sealcast_host.gateway.ha_entities import Member, slug, units
 from sealcast_host.gateway.output import Hub, Output
 from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Event, Item, Message, clean, values
-from sealcast_host.member.privatefiles import read_password
+from sealcast_host.member.mqtt import tls_context
+from sealcast_host.member.privatefiles import read_password, reason
+from sealcast_host.member.refusals import explain
 
-OPTIONS: dict[str, type] = {"broker": str, "password_file": str, "discovery": str, "command": list}
+OPTIONS: dict[str, type] = {"broker": str, "password_file": str, "ca": str, "discovery": str, "command": list}
 MAIN = "broker"
 MOST_MEMBERS = 256
 _THERE = ("awake", "asleep")  # one that sleeps is well: its values hold
@@ -39,10 +43,12 @@ class HomeAssistant(Output):
         hub: Hub,
         broker: str = "mqtt://127.0.0.1:1883",
         password_file: str = "",
+        ca: str = "",
         discovery: str = "homeassistant",
         command: list[Any] | None = None,
     ) -> None:
-        """discovery: Home Assistant's discovery prefix. Raises UserError."""
+        """ca: a PEM file, with the authority of the broker's certificate. discovery: Home Assistant's discovery prefix.
+        Raises UserError."""
         super().__init__(hub)
         try:
             self._url = urlsplit(broker if "://" in broker else "mqtt://" + broker)
@@ -55,6 +61,9 @@ class HomeAssistant(Output):
             )
         whole("homeassistant: password_file", password_file)
         self._password_file = password_file
+        if ca and self._url.scheme != "mqtts":
+            raise UserError("homeassistant: ca is for TLS: give the broker as mqtts://HOST[:PORT], too")
+        self._ca = str(whole("homeassistant: ca", ca)) if ca else None
         self._discovery = discovery
         self._commands = [Command.of(given) for given in command or []]
         self._prefix = f"sealcast/{slug(hub.channel)}"
@@ -79,18 +88,27 @@ class HomeAssistant(Output):
             self._url.port or (8883 if tls else 1883),
             username=unquote(self._url.username) if self._url.username else None,
             password=password,
-            tls_params=aiomqtt.TLSParameters() if tls else None,
+            tls_context=self._tls() if tls else None,
             will=aiomqtt.Will(self._prefix + "/status", "offline", qos=1, retain=True),
             timeout=10,
             logger=logger,
         )
         try:
             await self._client.__aenter__()
+        except aiomqtt.MqttError as e:
+            raise OSError(f"no connection to Home Assistant's broker: {_way_out(e)}") from None
+        try:
             await self._client.subscribe(f"{self._discovery}/status", qos=1)
             await self._client.subscribe(f"{self._prefix}/+/+/set", qos=1)
             await self._tell_all()
         except aiomqtt.MqttError as e:
             raise OSError(f"no connection to Home Assistant's broker: {e}") from None
+
+    def _tls(self) -> ssl.SSLContext:
+        try:
+            return tls_context(self._ca)
+        except OSError as e:
+            raise OSError(f"cannot use the CA certificate {self._ca}: {reason(e)}") from None
 
     async def close(self) -> None:
         """Say that nobody is looking after the devices any more, and go."""
@@ -229,6 +247,14 @@ class HomeAssistant(Output):
                 if result["ok"] and command.state is None and command.kind != "button":
                     await self._state(f"{member.base}/{command.key}", payload.decode())
                 await self._publish(f"{member.base}/{command.key}/result", json.dumps(result))
+
+
+def _way_out(error: aiomqtt.MqttError) -> str:
+    """Why the broker does not let us in, and what to do."""
+    why = explain(error)
+    if why.kind in ("auth", "rights"):
+        return f"{why}: give it as mqtt://USER@HOST, and the password of USER in password_file"
+    return f"{why}: ca names the file of its authority" if why.kind == "tls" else str(why)
 
 
 def _shown(value: float | bool | str) -> str:

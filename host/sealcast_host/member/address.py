@@ -34,7 +34,7 @@ def split_host(text: str) -> tuple[str, int | None]:
 
 def read_place(text: str) -> dict[str, Any]:
     """HOST[:PORT] or a URL (mqtt://, mqtts://, ws://, wss://) -> fields of a `broker` object. A URL also says whether
-    there is TLS, and `path` for WebSockets. Raises UserError."""
+    there is TLS, and `path` for WebSockets (without one: /mqtt). Raises UserError."""
     scheme, mark, rest = text.partition("://")
     if not mark:
         host, port = split_host(text)
@@ -54,7 +54,7 @@ def read_place(text: str) -> dict[str, Any]:
     if port is not None or web:
         out["port"] = port if port is not None else usual
     if web:
-        out["path"] = f"/{path or 'mqtt'}"
+        out["path"] = f"/{path}" if slash else "/mqtt"
     return out
 
 

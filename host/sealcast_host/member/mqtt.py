@@ -15,27 +15,16 @@ from collections.abc import Coroutine
 from typing import Any, Self
 
 import aiomqtt
-import aiomqtt.exceptions
 
 from sealcast_host.errors import UserError
 from sealcast_host.member.address import port_of
-from sealcast_host.member.mqttclient import V5, V311, Client, Refused, speaks_older, will_expiry
+from sealcast_host.member.mqttclient import V5, V311, Client, Refused, silent, speaks_older, will_expiry
 from sealcast_host.member.privatefiles import reason
+from sealcast_host.member.refusals import LinkError, explain, not_subscribed
 
-_AUTH_CODES = frozenset({4, 5, 134, 135})  # CONNACK of MQTT 3.1.1 and the same as paho's MQTT 5 reason codes
-_TOO_LARGE = 149  # MQTT 5: the last will is more than the broker takes
+PATIENCE_S = 10.0  # for each answer of the broker
+SILENCE_S = 6.0  # for CONNACK in MQTT 5: a broker may know 3.1.1 only, and say nothing
 QUIET_S = 1.0  # at most so long for the broker's answer when we part
-
-
-class LinkError(OSError):
-    """The link could not be made or was lost. `kind`: refused, name, auth, tls, size, timeout or lost."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(errno.ENOTCONN, text)
-        self.kind = kind
-
-    def __str__(self) -> str:
-        return str(self.strerror)
 
 
 class RefusedError(OSError):
@@ -75,12 +64,16 @@ class MqttTransport:
         self._filters: set[str] = set()
         self._flying: set[asyncio.Task[None]] = set()
         self._landed = asyncio.Event()
-        self.failure: LinkError | None = None  # why the last attempt to connect failed
+        self.failure: LinkError | None = None  # why the last attempt to connect failed, or the link was lost
 
     @property
     def version(self) -> str:
         """The MQTT that is spoken, once connected."""
         return "5" if self._protocol is V5 else "3.1.1"
+
+    def speak_as(self, other: "MqttTransport") -> None:
+        """Begin with the MQTT that another link to the same broker speaks."""
+        self._protocol = other._protocol
 
     @classmethod
     def to(cls, broker: dict[str, Any], keepalive: int = 30) -> Self:
@@ -114,6 +107,36 @@ class MqttTransport:
 
     async def _connected(self, will_topic: str, will_payload: bytes, logger: logging.Logger) -> Client:
         """A client past its CONNACK, by MQTT 5 or by 3.1.1. Raises LinkError."""
+        client = self._made(will_topic, will_payload, logger)
+        try:
+            await client.__aenter__()
+        except asyncio.CancelledError:
+            let_go(client)
+            raise
+        except (aiomqtt.MqttError, ValueError, UnicodeError) as e:
+            quiet = silent(client, e)
+            let_go(client)
+            if client.v5 and (quiet or speaks_older(e)):
+                return await self._connected_older(will_topic, will_payload, logger, for_good=not quiet)
+            self.failure = explain(e, client.said)
+            raise self.failure from None
+        client.timeout = PATIENCE_S
+        return client
+
+    async def _connected_older(
+        self, will_topic: str, will_payload: bytes, logger: logging.Logger, for_good: bool
+    ) -> Client:
+        """The same by 3.1.1, and from now on, for it is the same broker; unless `for_good`, only when it answers."""
+        self._protocol = V311
+        try:
+            return await self._connected(will_topic, will_payload, logger)
+        except LinkError:
+            if not for_good:
+                self._protocol = V5
+            raise
+
+    def _made(self, will_topic: str, will_payload: bytes, logger: logging.Logger) -> Client:
+        """A client that is not connected yet."""
         five = self._protocol is V5
         properties = {"properties": will_expiry()} if five else {}
         client = Client(
@@ -129,39 +152,31 @@ class MqttTransport:
             transport="websockets" if self._path else "tcp",
             websocket_path=self._path,
             logger=logger,
+            timeout=SILENCE_S if five else PATIENCE_S,
         )
         client.pending_calls_threshold = 1000
-        try:
-            await client.__aenter__()
-        except asyncio.CancelledError:
-            # aiomqtt leaves the socket with the loop, and its callback fails on what was cancelled: let go of both.
-            client.left, client._client.on_disconnect = True, None
-            hang_up(client)
-            raise
-        except (aiomqtt.MqttError, ValueError, UnicodeError) as e:
-            if five and speaks_older(e):
-                self._protocol = V311  # for good: it is the same broker
-                return await self._connected(will_topic, will_payload, logger)
-            self.failure = _explain(e)
-            raise self.failure from None
         return client
 
     async def subscribe(self, topic_filter: str, qos: int) -> None:
         """Returns once the broker confirmed. Raises LinkError."""
-        granted = await self._call(self._open().subscribe(topic_filter, qos))
-        if any(int(getattr(code, "value", code)) >= 0x80 for code in granted):
-            raise LinkError("auth", "the broker refused the subscription")
+        client = self._open()
+        for code in await self._call(client, client.subscribe(topic_filter, qos)):
+            value = int(getattr(code, "value", code))
+            if value >= 0x80:
+                self.failure = not_subscribed(value, client.said, len(self._filters))
+                raise self.failure
         self._filters.add(topic_filter)
 
     async def publish(self, topic: str, payload: bytes, retain: bool, qos: int) -> None:
         """Returns after the PUBACK (QoS 1) or once sent (QoS 0). Raises RefusedError when the broker says no (MQTT 5),
         LinkError."""
+        client = self._open()
         try:
-            await self._open().put(topic, payload, retain, qos)
+            await client.put(topic, payload, retain, qos)
         except Refused as e:
             raise RefusedError(errno.EACCES, str(e)) from None
         except (aiomqtt.MqttError, ValueError) as e:
-            raise LinkError("lost", "the broker did not answer") from e
+            raise self._lost_by(client, "the broker did not answer") from e
 
     async def ahead(self, publishing: Coroutine[Any, Any, None]) -> None:
         """Begin a publish and return when there is room for the next: they go out in this order, and none waits for
@@ -187,11 +202,12 @@ class MqttTransport:
         return topic, payload
 
     async def _take(self) -> tuple[str, bytes, int]:
+        client = self._open()
         try:
-            return await self._open().take()
+            return await client.take()
         except aiomqtt.MqttError:
             self._mark_lost()
-            raise LinkError("lost", "the link to the broker was lost") from None
+            raise self._lost_by(client) from None
 
     async def close(self) -> None:
         """Disconnect cleanly (no last will) when what was published is acknowledged, soon at least; never raises."""
@@ -237,23 +253,38 @@ class MqttTransport:
             raise LinkError("lost", "not connected")
         return self._client
 
+    def _lost_by(self, client: Client, otherwise: str = "the link to the broker was lost") -> LinkError:
+        """The broker's reason where it has one."""
+        why = client.why_ended()
+        if why is None:
+            return LinkError("lost", otherwise)
+        self.failure = why
+        return why
+
     def _mark_lost(self) -> None:
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(None)
 
-    async def _call(self, operation: Any) -> Any:
+    async def _call(self, client: Client, operation: Any) -> Any:
         """Run one exchange with the broker, given up at once when the link is lost (aiomqtt alone would wait 10 s)."""
-        lost = self._lost
         task = asyncio.ensure_future(operation)
+        ends: set[asyncio.Future[None]] = {client._disconnected} | ({self._lost} if self._lost else set())
         try:
-            await asyncio.wait({task} if lost is None else {task, lost}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                raise LinkError("lost", "the link to the broker was lost")
+                raise self._lost_by(client)
             return task.result()
         except (aiomqtt.MqttError, ValueError) as e:
-            raise LinkError("lost", "the broker did not answer") from e
+            raise self._lost_by(client, "the broker did not answer") from e
         finally:
             task.cancel()
+
+
+def let_go(client: Client) -> None:
+    """Of a client that was not connected: aiomqtt leaves the socket with the loop, and its callback fails on what was
+    cancelled."""
+    client.left, client._client.on_disconnect = True, None
+    hang_up(client)
 
 
 def hang_up(client: aiomqtt.Client) -> bool:
@@ -269,27 +300,8 @@ def hang_up(client: aiomqtt.Client) -> bool:
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """A context that checks the broker's certificate, against `ca_file` or the system's authorities. Raises OSError."""
-    return ssl.create_default_context(cafile=ca_file)
-
-
-def _explain(error: BaseException) -> LinkError:
-    """aiomqtt's error -> LinkError. It hides the system's error behind its own; that one says what to do."""
-    if isinstance(error, aiomqtt.exceptions.MqttConnectError):
-        code = error.rc if isinstance(error.rc, int) else getattr(error.rc, "value", -1)
-        if code in _AUTH_CODES:
-            return LinkError("auth", "the broker refused the user name or password")
-        if code == _TOO_LARGE:
-            return LinkError("size", "it takes only messages too small for Sealcast")
-        return LinkError("refused", f"the broker refused the connection (code {code})")
-    cause = error.__context__ if error.__cause__ is None else error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return LinkError("tls", f"the broker's certificate is not trusted: {cause.verify_message}")
-    if isinstance(cause, ssl.SSLError):
-        return LinkError("tls", "no TLS connection: does the broker speak TLS on this port?")
-    if isinstance(cause, socket.gaierror) or isinstance(error, UnicodeError):
-        return LinkError("name", "no such host")
-    if isinstance(cause, ConnectionRefusedError):
-        return LinkError("refused", "nothing listens there")
-    if isinstance(cause, OSError) and not isinstance(cause, TimeoutError):
-        return LinkError("refused", (cause.strerror or "no connection").lower())
-    return LinkError("timeout", "no answer: is it an MQTT broker?")
+    context = ssl.create_default_context(cafile=ca_file)
+    if ca_file is not None:
+        # Set from Python 3.13 on; it refuses a CA without keyUsage, as mosquitto-tls(7) has its readers make.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context

@@ -1,5 +1,5 @@
-"""aiomqtt's client with what MQTT 5 says and it does not pass on (refused publishes, the receive maximum, the largest
-packet, a server that hangs up instead of answering CONNECT), and with a faster way to the socket and back."""
+"""aiomqtt's client with what MQTT 5 says and it does not pass on (refused publishes, reasons, the receive maximum, the
+largest packet, a server that hangs up instead of answering CONNECT), and with a faster way to the socket and back."""
 
 import asyncio
 import socket
@@ -13,6 +13,8 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+
+from sealcast_host.member.refusals import LinkError, ended, words
 
 INFLIGHT = 20  # paho's own bound for publishes under way
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
@@ -49,6 +51,9 @@ class Client(aiomqtt.Client):
         self.left = False  # does nobody want this connection any more?
         self.v5 = protocol is V5
         self.largest: int | None = None  # packet in bytes that the broker takes, when it says so
+        self.said = ""  # the reason that the broker gave last, in its own words
+        self._reason: ReasonCode | None = None  # of its DISCONNECT
+        self._heard = self._unheard = False  # was a publish acknowledged; was none, and one under way at the end?
         clean: dict[str, Any] = {"clean_start": True} if self.v5 else {"clean_session": True}
         super().__init__(host, port, protocol=protocol, socket_options=_AT_ONCE, **clean, **more)
         self._receive_some = self._client._sock_recv
@@ -95,6 +100,10 @@ class Client(aiomqtt.Client):
             await self._more.wait()
         return self._arrived.popleft()
 
+    def why_ended(self) -> LinkError | None:
+        """Why the connection has ended, None while it stands."""
+        return ended(self._reason, self.said, self._unheard) if self._disconnected.done() else None
+
     def lost(self) -> None:
         """Nothing more will come: whoever waits is told."""
         self._more.set()
@@ -112,6 +121,7 @@ class Client(aiomqtt.Client):
         client = self._client
         command, packet = client._in_packet["command"], bytes(client._in_packet["packet"])
         if command & 0xF0 == _PUBACK and len(packet) == 2:  # nothing but success
+            self._heard = True
             mid = int.from_bytes(packet)
             if mid in client._out_messages:
                 return client._do_on_publish(mid, _SUCCESS, _NONE)
@@ -135,6 +145,7 @@ class Client(aiomqtt.Client):
         return MQTTErrorCode.MQTT_ERR_SUCCESS if client._manual_ack else client._send_puback(mid)
 
     def _on_publish(self, client: PahoClient, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
+        self._heard = True
         answer = self._acks.pop(mid, None)
         if answer is not None and not answer.done():
             answer.set_result(str(reason_code) if self.v5 and reason_code.is_failure else "")
@@ -146,6 +157,7 @@ class Client(aiomqtt.Client):
             # Before any publish, though after CONNECT, where paho's own setter refuses it.
             client._max_inflight_messages = min(INFLIGHT, getattr(properties, "ReceiveMaximum", INFLIGHT))
             self.largest = getattr(properties, "MaximumPacketSize", None)
+            self.said = words(properties)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(
@@ -154,8 +166,17 @@ class Client(aiomqtt.Client):
         if not self._connected.done():
             self._connected.set_exception(aiomqtt.MqttCodeError(reason_code, "hung up"))
             return
+        if flags.is_disconnect_packet_from_server:
+            self._reason, self.said = reason_code, words(properties)
+        self._unheard = bool(self._acks) and not self._heard
         self.lost()
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
+
+    def _on_subscribe(
+        self, client: PahoClient, userdata: Any, mid: int, reason_codes: Any, properties: Any = None
+    ) -> None:
+        self.said = words(properties)
+        super()._on_subscribe(client, userdata, mid, reason_codes, properties)
 
     # --- the socket: many packets with one system call, where aiomqtt and paho take several for each
 
@@ -230,6 +251,11 @@ class Client(aiomqtt.Client):
 def _late(answer: "asyncio.Future[str]") -> None:
     if not answer.done():
         answer.set_exception(aiomqtt.MqttError("operation timed out"))
+
+
+def silent(client: aiomqtt.Client, error: BaseException) -> bool:
+    """Did this failure to connect leave a socket open, to which nothing answered?"""
+    return client._client.socket() is not None and isinstance(error.__context__, TimeoutError)
 
 
 def speaks_older(error: BaseException) -> bool:

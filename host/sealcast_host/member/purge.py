@@ -9,7 +9,7 @@ from sealcast.zpinc.places import notice_topic
 from sealcast_host.errors import Failed
 from sealcast_host.member import channels
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.mqtt import LinkError
+from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import transport_for
 from sealcast_host.member.visit import way_out
 

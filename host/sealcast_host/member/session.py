@@ -20,10 +20,10 @@ from sealcast.crypto import best_suite
 from sealcast.effects import Sent
 from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
-from sealcast.run.session import Session
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, inquiry, migration, system
 from sealcast_host.member.aside import Aside
+from sealcast_host.member.freshname import FreshNameSession
 from sealcast_host.member.many import Outcomes, send_all
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
@@ -118,7 +118,9 @@ class HostSession:
         """remake() -> the channel as it was stored: an internal error is survived like a power cut. keep: how many
         messages may wait to be taken."""
         aside = Aside(storage)
-        self._session: Any = Session(channel, transport, aside, aio.Clock(), backlog=keep, remake=remake, batch=BATCH)
+        self._session: Any = FreshNameSession(
+            channel, transport, aside, aio.Clock(), backlog=keep, remake=remake, batch=BATCH
+        )
         self._state = state
         self._uid = channel.me.uid
         config = channel.me.config
@@ -127,7 +129,7 @@ class HostSession:
         self._session.on("pinned", lambda name, info: self._fresh.add(info["uid"]))
         self._gone: set[str] = set()  # declared lost by this session: the channel's file forgets them all
         self._last: dict[str, Any] | None = None  # what is told of the last message
-        self.transport = transport  # `transport.failure` tells why a connection failed
+        self.transport = transport  # `transport.failure` tells why a connection failed or ended
 
     async def start(self) -> None:
         """Begin. Raises SealcastError when the channel cannot."""

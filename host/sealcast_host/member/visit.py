@@ -12,7 +12,7 @@ from sealcast.errors import BadState, SealcastError
 from sealcast_host.errors import UserError
 from sealcast_host.member.address import place_of
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.mqtt import LinkError
+from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import Callback, HostSession, join_watched, state_folders
 
 GOODBYE_S = 6.0
@@ -91,8 +91,14 @@ WAYS_OUT = {
     "refused": "start one with: sealcast broker, or name another with --broker HOST[:PORT]",
     "name": "check --broker HOST",
     "auth": "check --broker-user and its password",
+    "rights": "check --broker-user and its password, and this user's rights to zp/1/# at the broker",
     "tls": "check --ca FILE and the broker's certificate",
     "size": "raise its limit to 3000 bytes (mosquitto: message_size_limit, max_packet_size)",
+    "rate": "raise the broker's limits, or send less at a time",
+    "quota": "raise its limit, or use another broker (docs/COOKBOOK.md: What a broker must allow)",
+    "lacks": "use a broker with retained messages, QoS 1 and wildcards (docs/COOKBOOK.md: What a broker must allow)",
+    "taken": "give each copy of this member a name of its own (--uid), or let this user have more connections",
+    "cut": "if it does so again, let this user read and write zp/1/# at the broker (sealcast doctor says more)",
     "timeout": "check --broker HOST[:PORT]",
     "lost": "try again",
 }

@@ -14,7 +14,8 @@ from reference.peer import Peer, Publication
 from reference.presence import LEFT
 from sealcast_host.hil.observer import Observer
 from sealcast_host.hil.place import BOARD, GROUP, secret
-from sealcast_host.member.mqtt import LinkError, MqttTransport
+from sealcast_host.member.mqtt import MqttTransport
+from sealcast_host.member.refusals import LinkError
 from sealcast_host.waiting import Watch
 
 UID = "reference"

@@ -25,7 +25,8 @@ from sealcast_host.hil.observer import Observer
 from sealcast_host.hil.place import BOARD, secret
 from sealcast_host.hil.results import FAILED, NotRun, Results, Wrong
 from sealcast_host.hil.rig import Rig
-from sealcast_host.member.mqtt import LinkError, MqttTransport
+from sealcast_host.member.mqtt import MqttTransport
+from sealcast_host.member.refusals import LinkError
 from sealcast_host.waiting import NotKept, Watch
 
 PART = "live"
