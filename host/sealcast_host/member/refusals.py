@@ -98,8 +98,6 @@ def _not_let_in(code: int | ReasonCode | None, said: str) -> LinkError:
     if kind == "size":
         return LinkError("size", f"it takes only messages too small for Sealcast{_quoted(said)}")
     name = str(code).lower() if isinstance(code, ReasonCode) else f"code {value}"
-    if kind == "refused":
-        return LinkError("refused", f"the broker refused the connection ({name}){_quoted(said)}")
     return LinkError(kind, f"the broker refused the connection ({name}){_quoted(said)}")
 
 
