@@ -4,6 +4,7 @@ and forgotten.
 
 import asyncio
 import socket
+import time
 
 from sealcast.compat import const
 from sealcast.run.aio import Clock, within
@@ -41,8 +42,11 @@ async def connect(client, will_topic, will_payload):
         raise
     except ValueError as e:  # how the TLS module says it
         await client.abort()
-        from .timeofday import judged
+        from .timeofday import again, judged
 
+        if await again(client, str(e)):
+            client._reset()
+            return await connect(client, will_topic, will_payload)
         raise OSError("the broker's certificate " + judged(str(e)))
     if client.wifi:
         client.wifi.reached(True)
@@ -57,6 +61,7 @@ async def dial(client):
         if client.ssl.verify_mode and not Clock().time():
             from .timeofday import ask
 
+            client.asked = time.ticks_ms()
             await ask()
         client.stream, _ = await asyncio.open_connection(address, client.port, client.ssl, client.host)
     else:

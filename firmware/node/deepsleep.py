@@ -18,7 +18,8 @@ from .watchdog import feed
 _ONLINE_MS = const(20000)
 _SENT_MS = const(10000)
 _PIECE_MS = const(8000)  # the watchdog waits for 8.3 s
-_SPARE_S = const(60)  # beyond the next waking, before the others take a member that stays away for gone
+_SPARE_S = const(60)  # beyond the next waking, before the others take a member that stays away for gone; and more
+_DRIFT = const(16)  # for a long sleep: a chip's oscillator is some per cent off
 
 
 class Turn:
@@ -44,7 +45,8 @@ class Turn:
             self._log.event("error", {"code": "duty", "text": str(e)})
         except Exception as e:  # whatever a sensor comes up with: the board sleeps all the same
             session.failed("application", e)
-        await session.sleep(self._config["duty"] + _SPARE_S)
+        duty = self._config["duty"]
+        await session.sleep(duty + max(_SPARE_S, duty // _DRIFT))
 
     async def _send(self):
         reading = await self._source.read() if self._source else {"awake": True}

@@ -58,6 +58,7 @@ class Client:
         self.password = None if password is None else password.encode()
         self.keepalive_s = keepalive_s
         self.ssl = ssl
+        self.asked = None  # when the time of day was asked for last, in ticks (timeofday.py)
         self.wifi = wifi
         self.address = None  # the last one that the host's name led to
         self.input = None  # the buffers are made at the first connect(): connecting.py

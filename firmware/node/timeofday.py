@@ -17,6 +17,7 @@ _FROM_1900 = const(2208988800)  # seconds from 1900, where NTP begins, to 1970
 _FROM_2000 = const(946684800)
 _WAIT_MS = const(3000)
 _POLL_MS = const(50)
+_HOUR_MS = const(3600000)
 
 
 async def ask():
@@ -32,6 +33,16 @@ async def ask():
             _set(seconds)
             return True
     return False
+
+
+async def again(client, text):
+    """Ask once more where the TLS module finds a certificate's dates wrong: a board's clock drifts by days in a year,
+    and one false answer would keep it out until its power is cut. Once an hour at most -> is it set anew?"""
+    now = time.ticks_ms()
+    if not _of_dates(text) or client.asked is not None and time.ticks_diff(now, client.asked) < _HOUR_MS:
+        return False
+    client.asked = now
+    return await ask()
 
 
 async def _question(address):
@@ -77,10 +88,14 @@ def _set(seconds):
     RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
 
 
+def _of_dates(text):
+    return "validity" in text or "expired" in text or "future" in text
+
+
 def judged(text):
     """What the TLS module says of a certificate -> what is wrong, and what to do. The clock first: all else hangs on
     it."""
-    if "validity" in text or "expired" in text or "future" in text:
+    if _of_dates(text):
         if not Clock().time():
             return "cannot be judged: this board's clock was never set, and no time server answers (UDP port 123)"
         return "is not valid at this board's time, %d-%02d-%02d: renew it, or set the clock" % time.gmtime()[:3]

@@ -37,7 +37,7 @@ FOR = {
     "sign": "the others see `origin: member`; costs a signature a message",
     "ring": "how far back a member reads that slept or comes later",
     "keepalive": "silent for two and a half of these: vanished",
-    "rekey_seconds": "a new conversation key at the latest after",
+    "rekey_seconds": "a new conversation key after so long, while two members are awake; counted anew at a start",
     "rekey_messages": "or after so many",
     "history": "after a reconnect: all notes that were missed, or each member's latest",
     "sensor": "publish readings",

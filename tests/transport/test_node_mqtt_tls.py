@@ -78,6 +78,8 @@ def test_what_is_wrong_with_a_certificate_is_said(tmp_path, with_tls, driver):
         assert "set the clock" in refused["error"] and "never set" not in refused["error"]
 
 
+WHEN = 1_800_000_000  # 2027-01-15 08:00:00
+
 # A clock that was never set, and the board's own way to set it, recorded; the rest is the node's.
 _NO_CLOCK = """
 import asyncio, sys
@@ -105,30 +107,87 @@ print(timeofday.judged("The certificate validity starts in the future"))
 """
 
 
-def test_a_clock_that_was_never_set_is_asked_of_the_network_first(tmp_path, with_tls, micropython):
-    right = certificate(tmp_path, "right")
-    servers = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
-    for server in servers:
-        server.bind(("127.0.0.1", 0))
-    when = 1_800_000_000  # 2027-01-15 08:00:00
+# The same with a clock that goes wrong; when it is set anew the other broker's certificate is the right one.
+_WRONG_CLOCK = """
+import asyncio, sys
+from sealcast.run import aio
+class Machine:
+    class RTC:
+        def datetime(self, t):
+            print("set", *t)
+            client.port = %d
+sys.modules["machine"] = Machine
+from node import timeofday
+from node.mqtt import Client
+from node.setup import context
+timeofday.SERVERS = (("127.0.0.1", %d),)
+client = Client("localhost", %d, "a", None, None, 30, context(%r))
+async def go():
+    bad = client.port
+    await client.connect(None, b"")
+    print("connected")
+    await client.close()
+    client.port = bad
+    try:
+        await client.connect(None, b"")
+    except OSError as e:
+        print(e)
+asyncio.run(go())
+"""
+
+
+@pytest.fixture
+def time_server():
+    """time_server(stratum, ...) -> a port for each, which answers one question."""
+    servers = []
 
     def answer(server, stratum):
         question, address = server.recvfrom(100)
-        times = bytes(8) + question[40:48] + bytes(8) + (when + 2_208_988_800).to_bytes(4, "big") + bytes(4)
+        times = bytes(8) + question[40:48] + bytes(8) + (WHEN + 2_208_988_800).to_bytes(4, "big") + bytes(4)
         server.sendto(b"\x24" + bytes([stratum]) + bytes(14) + times, address)
 
-    threads = [threading.Thread(target=answer, args=(s, n), daemon=True) for s, n in zip(servers, (16, 2), strict=True)]
-    for thread in threads:
-        thread.start()
-    child, port = tls_broker(tmp_path, "right")
-    with child:
-        ports = [server.getsockname()[1] for server in servers]
-        done = subprocess.run(
-            [micropython, "-c", _NO_CLOCK % (*ports, port, str(right))], capture_output=True, text=True, timeout=100,
-            env={**os.environ, "MICROPYPATH": f".frozen:{ROOT}/shared:{ROOT}/firmware"},
-        )  # fmt: skip
+    def begin(*strata):
+        for stratum in strata:
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            server.bind(("127.0.0.1", 0))
+            servers.append(server)
+            threading.Thread(target=answer, args=(server, stratum), daemon=True).start()
+        return [server.getsockname()[1] for server in servers]
+
+    yield begin
     for server in servers:
         server.close()
-    said = done.stdout.splitlines()
-    assert said[:2] == ["set 2027 1 15 4 8 0 0 0", "connected"], done
+
+
+def node_alone(micropython, program):
+    """What a program with the node's code prints, line by line."""
+    env = {**os.environ, "MICROPYPATH": f".frozen:{ROOT}/shared:{ROOT}/firmware"}
+    done = subprocess.run([micropython, "-c", program], capture_output=True, text=True, timeout=100, env=env)
+    assert not done.stderr, done
+    return done.stdout.splitlines()
+
+
+def test_a_clock_that_was_never_set_is_asked_of_the_network_first(tmp_path, with_tls, micropython, time_server):
+    right = certificate(tmp_path, "right")
+    child, port = tls_broker(tmp_path, "right")
+    with child:
+        said = node_alone(micropython, _NO_CLOCK % (*time_server(16, 2), port, str(right)))
+    assert said[:2] == ["set 2027 1 15 4 8 0 0 0", "connected"], said
     assert "not valid at this board's time" in said[2] and "clock was never set" in said[3]
+
+
+def test_a_clock_that_goes_wrong_is_set_anew_when_a_certificate_is_refused_for_its_dates(
+    tmp_path, with_tls, micropython, time_server
+):
+    """Once an hour at most."""
+    right, expired = certificate(tmp_path, "right"), certificate(tmp_path, "expired")
+    again = ["openssl", "x509", "-in", expired, "-signkey", "expired.key", "-days", "-1", "-out", expired]
+    subprocess.run(again, check=True, cwd=tmp_path, capture_output=True)
+    both = tmp_path / "both.pem"
+    both.write_text(right.read_text() + expired.read_text())
+    old, bad = tls_broker(tmp_path, "expired")
+    new, good = tls_broker(tmp_path, "right")
+    with old, new:
+        said = node_alone(micropython, _WRONG_CLOCK % (good, *time_server(2), bad, str(both)))
+    assert said[:2] == ["set 2027 1 15 4 8 0 0 0", "connected"] and len(said) == 3, said
+    assert "is not valid at this board's time" in said[2]

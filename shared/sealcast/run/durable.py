@@ -6,7 +6,7 @@ from ..errors import NoRoom, SealcastError, Unstored
 from .aio import explain, sleep_ms
 
 _FIRST_MS = const(200)
-_MOST_MS = const(30000)
+_MOST_MS = const(15000)  # less than what healthy() takes for stuck
 _TOLD = const(4)  # after so many failures (1.4 s) those who wait are told
 
 

@@ -39,7 +39,7 @@ _STUCK_MS = const(20000)
 _TRY_MS = const(300000)
 _GOODBYE_MS = const(5000)
 _RESTART_MS = const(200)
-_RESTART_MOST_MS = const(30000)
+_RESTART_MOST_MS = const(15000)  # less than what healthy() takes for stuck
 _TRIES = const(5)  # of an input for which there is no room
 _OTHER = const(0)  # what an input is; SEND is another
 _FRAME = const(1)
@@ -263,24 +263,24 @@ class Session:
 
     async def _supervise(self, name, work):
         """Run `work` until it returns; when it fails, say so and run it again, more slowly each time."""
-        wait = _RESTART_MS
+        wait = 0
         while True:
+            begun = self.clock.now()
             try:
                 return await work()
             except Exception as e:
                 if self._closed:  # a cancellation is lost when it comes with the end of what was waited for
                     return
                 self.failed(name, e)
+            wait = min(2 * wait, _RESTART_MOST_MS) if wait and self.clock.now() - begun < _TRY_MS else _RESTART_MS
             await sleep_ms(wait)
-            wait = min(2 * wait, _RESTART_MOST_MS)
 
     async def _engine(self):
         if self._begun and self._remake:
             await self._revive()
         self._begun = True
         while not self._closed:
-            now = self.clock.now()
-            self._beat = now
+            now = self._beat = self.clock.now()
             if self._wake is not None and self._wake <= now:
                 self._wake = None
                 self._inbox.insert(0, (_tick, None, _OTHER))

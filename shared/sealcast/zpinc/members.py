@@ -121,6 +121,7 @@ class Member:
 
     def see(self, p, counter, now):
         """A fresh, verified presence."""
+        again = (p.conn, counter) == (self.conn, self.counter)
         if counter == WILL:
             self.willed = p.conn
             if p.conn > self.conn:
@@ -130,7 +131,8 @@ class Member:
             self.current.window.head = max(self.current.window.head, p.head)
         self.parts, self.epoch, self.place = p.parts, p.epoch, p.place
         self.status = p.status
-        self.deadline = now + p.sleep * 1000 * (p.status == ASLEEP) + p.keepalive * 2500
+        until = now + p.sleep * 1000 * (p.status == ASLEEP) + p.keepalive * 2500
+        self.deadline = min(until, self.deadline) if again else until  # what a broker shows once more is no new sign
         if p.status == LEFT:
             self.deadline = 0
 

@@ -10,6 +10,7 @@ from scripted import Memory, Script, Wire, internal, made, publish, run, running
 from sealcast.errors import NoRoom, NotReady, Offline
 from sealcast.journal import Journal
 from sealcast.run import aio
+from sealcast.run import session as driver
 
 
 def test_errors_of_the_channel_reach_who_caused_them():
@@ -249,6 +250,42 @@ def test_no_room_is_not_the_fault_of_a_frame():
             await until(lambda r=round: len(channels) == r + 1 and "connected" in channels[r].names())
         wire.give(("t", b"large"))
         await until(lambda: ("receive", "t", b"large") in channels[3].calls)
+        await s.close()
+
+    run(test())
+
+
+def test_an_engine_that_ran_well_begins_anew_soon():
+    """The pause grows while it fails again and again, and stays below what a watchdog waits; not over months."""
+
+    class Clock(aio.Clock):
+        passed = 0
+
+        def now(self):
+            return aio.Clock.now(self) + self.passed
+
+    async def test():
+        waits, sleep_ms = [], driver.sleep_ms
+
+        async def noted(ms):
+            waits.append(ms)
+            await sleep_ms(1)
+
+        def receive(topic, payload):
+            s.clock.passed += payload[0] * 5000
+            raise MemoryError
+
+        wire = Wire()
+        s = await running(Script(receive=receive), wire)
+        s.clock = Clock()
+        driver.sleep_ms = noted
+        try:
+            for count, seconds in enumerate((0, 0, 5, 0, 0, 0, 0, 0, 295, 300, 0)):
+                wire.give(("t", bytes([seconds // 5])))
+                await until(lambda count=count: len(waits) > count)
+        finally:
+            driver.sleep_ms = sleep_ms
+        assert waits == [200, 400, 800, 1600, 3200, 6400, 12800, 15000, 15000, 200, 400], waits
         await s.close()
 
     run(test())

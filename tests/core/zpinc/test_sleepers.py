@@ -1,0 +1,35 @@
+"""A member that sleeps and stays away is gone when its time is over, however often we connect. PROTOCOL.md 8."""
+
+from sealcast.zpinc.members import ASLEEP
+from solo import Peer, Solo
+
+HOUR = 3600000
+
+
+def slept(connections):
+    """A member that connects so often in three hours, beside a board that died at once in a sleep of one."""
+    peer = Peer("door")
+    solo = Solo().connect(peer.join())
+    kept = peer.presence(ASLEEP, sleep=3600)
+    solo.give(*kept)
+    assert solo.event("asleep") == {"uid": "door"}
+    for _ in range(connections):
+        solo.later(3 * HOUR // connections)
+        solo.run(solo.ch.disconnected(solo.now))
+        solo.connect(peer.join())
+        solo.give(*kept)  # what the broker retains
+    return solo
+
+
+def test_a_dead_sleeper_vanishes_once_its_time_is_over():
+    for connections in (1, 3, 9, 18):
+        assert slept(connections).event("vanished") == {"uid": "door"}, connections
+
+
+def test_a_sleeper_is_not_gone_for_a_connection_of_ours():
+    solo = slept(0)
+    for _ in range(5):
+        solo.later(HOUR // 6)
+        solo.run(solo.ch.disconnected(solo.now))
+        solo.connect()
+    assert not solo.event("vanished")
