@@ -12,6 +12,7 @@ from gateway_support import HOSTILE, message, running, until
 from host_support import ROOT, Child, free_port, mosquitto, start_broker
 from sealcast_host.broker.server import running_broker
 from sealcast_host.errors import UserError
+from sealcast_host.gateway import csv, homeassistant
 from sealcast_host.gateway.config import Wish
 from sealcast_host.gateway.ha_commands import Command
 from sealcast_host.gateway.ha_entities import MOST_ENTITIES, Member, measured, slug
@@ -198,6 +199,64 @@ def test_a_broker_that_wants_a_password_is_told_with_the_way_to_give_it(tmp_path
 
     said = asyncio.run(go())
     assert "wrong user or password" in said[0] and "mqtt://USER@HOST" in said[0] and "password_file" in said[0]
+
+
+def test_a_broker_that_is_silent_at_first_is_tried_again(monkeypatch):
+    """It is busy, as one on a small computer may be: what aiomqtt cancels meanwhile ends no output."""
+    monkeypatch.setattr(homeassistant, "PATIENCE_S", 1.0)
+    silent: list[asyncio.StreamWriter] = []
+
+    async def relay(reader, writer):
+        if not silent:
+            silent.append(writer)
+            return
+        there, to = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(copy(reader, to), copy(there, writer), return_exceptions=True)
+
+    async def copy(source, to):
+        while data := await source.read(4096):
+            to.write(data)
+        to.close()
+
+    async def go():
+        nonlocal port
+        said: list[str] = []
+        async with running_broker() as broker:
+            port = broker.port
+            server = await asyncio.start_server(relay, "127.0.0.1", 0)
+            where = server.sockets[0].getsockname()[1]
+            async with running(Wish("h", "homeassistant", {"broker": f"mqtt://127.0.0.1:{where}"}), said=said):
+                await until(lambda: said)
+                silent[0].close()
+                await until(lambda: "sealcast/greenhouse/status" in broker.retained_messages)
+                await until(lambda: len(said) == 2)
+            server.close()
+        return said
+
+    port = 0
+    said = asyncio.run(go())
+    assert "no answer: is it an MQTT broker?" in said[0] and said[1] == "h: works again"
+
+
+def test_an_output_whose_library_lets_out_a_cancellation_is_tried_again(tmp_path, monkeypatch):
+    """Only who ends the gateway ends an output."""
+    old, tries = csv.Csv.open, []
+
+    async def cancelled(self):
+        tries.append(None)
+        if len(tries) < 3:
+            raise asyncio.CancelledError
+        await old(self)
+
+    monkeypatch.setattr(csv.Csv, "open", cancelled)
+
+    async def go():
+        async with running(("csv", {"path": str(tmp_path / "a.csv")})) as gateway:
+            gateway.heard("message", message(body=b'{"temperature": 21.5}'))
+            await until(lambda: gateway.runners[0].handed == 1)
+
+    asyncio.run(go())
+    assert len(tries) == 3
 
 
 @needs_broker

@@ -24,13 +24,14 @@ from sealcast_host.gateway.ha_entities import Member, slug, units
 from sealcast_host.gateway.output import Hub, Output
 from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Event, Item, Message, clean, values
-from sealcast_host.member.mqtt import tls_context
+from sealcast_host.member.mqtt import hang_up, tls_context
 from sealcast_host.member.privatefiles import read_password, reason
 from sealcast_host.member.refusals import explain
 
 OPTIONS: dict[str, type] = {"broker": str, "password_file": str, "ca": str, "discovery": str, "command": list}
 MAIN = "broker"
 MOST_MEMBERS = 256
+PATIENCE_S = 10.0  # for each answer of the broker
 _THERE = ("awake", "asleep")  # one that sleeps is well: its values hold
 _SEND_S = 30
 
@@ -83,23 +84,26 @@ class HomeAssistant(Output):
         tls = self._url.scheme == "mqtts"
         logger = logging.getLogger("sealcast_host.mqtt")
         logger.setLevel(logging.CRITICAL)  # what matters is said in one line
-        self._client = aiomqtt.Client(
+        client = aiomqtt.Client(
             str(self._url.hostname),
             self._url.port or (8883 if tls else 1883),
             username=unquote(self._url.username) if self._url.username else None,
             password=password,
             tls_context=self._tls() if tls else None,
             will=aiomqtt.Will(self._prefix + "/status", "offline", qos=1, retain=True),
-            timeout=10,
+            timeout=PATIENCE_S,
             logger=logger,
         )
         try:
-            await self._client.__aenter__()
+            await client.__aenter__()
         except aiomqtt.MqttError as e:
+            client._client.on_disconnect = None  # it fails on what was given up
+            hang_up(client)
             raise OSError(f"no connection to Home Assistant's broker: {_way_out(e)}") from None
+        self._client = client
         try:
-            await self._client.subscribe(f"{self._discovery}/status", qos=1)
-            await self._client.subscribe(f"{self._prefix}/+/+/set", qos=1)
+            await client.subscribe(f"{self._discovery}/status", qos=1)
+            await client.subscribe(f"{self._prefix}/+/+/set", qos=1)
             await self._tell_all()
         except aiomqtt.MqttError as e:
             raise OSError(f"no connection to Home Assistant's broker: {e}") from None

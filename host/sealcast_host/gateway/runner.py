@@ -61,11 +61,23 @@ class Runner:
                 return
             except Exception as e:
                 self._failed(e)
+            except asyncio.CancelledError as e:
+                if _is_ended():
+                    raise
+                self._failed(e)
             finally:
-                with contextlib.suppress(Exception):
-                    await self.output.close()
+                await self._close()
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(2 * self._pause_s, LONGEST_S)
+
+    async def _close(self) -> None:
+        try:
+            await self.output.close()
+        except Exception:
+            pass  # what failed is said already
+        except asyncio.CancelledError:
+            if _is_ended():
+                raise
 
     async def drained(self) -> int:
         """Returns when nothing waits any more, or after some seconds; how many were not handed on, which is said."""
@@ -141,14 +153,20 @@ class Runner:
             self._hub.say(f"{self.name}: too slow: {self._lost} messages and events were given up")
         self._lost = 0
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         if self._broken:
             return  # said already
         self._broken = True
         self._hub.say(f"{self.name}: {clean(why(error))}; trying again, {len(self._queue)} wait")
 
 
-def why(error: Exception) -> str:
+def _is_ended() -> bool:
+    """Has somebody cancelled us? Else a library lets out what it has cancelled itself, as aiomqtt may."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+def why(error: BaseException) -> str:
     """An error in words."""
     if isinstance(error, OSError):
         if isinstance(error.filename, str):
