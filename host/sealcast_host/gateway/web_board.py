@@ -14,6 +14,8 @@ _EVENTS = {
     "joined": "{uid} joined", "left": "{uid} left", "gone": "{uid} is gone", "asleep": "{uid} sleeps",
     "awake": "{uid} is awake", "vanished": "{uid} vanished: no sign of life", "gap": "messages of {uid} are missing",
     "pinned": "{uid} is known by its identity from now on",
+    "approved": "{uid} is known by the identity that was approved",
+    "approval_waits": "{uid} has not shown the approved identity yet: it is taken when it does",
     "group": "the group is now: {members}",
     "identity_changed": "{uid} shows another identity than before",
     "removed": "{by} removed this member from the group",
@@ -55,20 +57,19 @@ class Board:
         self._seen.append(mark)
         self.count += 1
         self.messages.append(m)
-        self.last[m.sender] = max(m.when, self.last.get(m.sender, 0))
+        self.last[m.sender] = max(m.last, self.last.get(m.sender, 0))
         for quantity, value in numbers(m.reading()).items():
             lines = self.series.setdefault(quantity, {}) if len(self.series) < PLOTS else self.series.get(quantity)
             if lines is not None and (m.sender in lines or len(lines) < LINES):
                 points = lines.setdefault(m.sender, deque(maxlen=POINTS))
-                at = m.when if m.historic else m.at  # a sender's clock, where it has one, knows whole seconds
-                if not points or at >= points[-1][0]:  # history that comes late has no place in the line
-                    points.append((at, value))
+                if not points or m.last >= points[-1][0]:  # history that comes late has no place in the line
+                    points.append((m.last, value))
 
     def _event(self, event: Event) -> None:
         info = event.info
         if event.name == "identity_changed" and isinstance(info.get("fingerprint"), str):
             self.changed[str(info.get("uid"))] = info["fingerprint"]
-        elif event.name == "pinned":
+        elif event.name in ("pinned", "approved"):
             self.changed.pop(str(info.get("uid")), None)
         elif event.name == "rekeyed":
             self.epoch_at = event.at
