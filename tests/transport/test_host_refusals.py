@@ -321,6 +321,30 @@ def test_what_is_silent_for_good_is_asked_twice_and_told_as_no_broker(monkeypatc
     assert run(go()) == ("timeout", [5, 4, 5, 4])
 
 
+@pytest.mark.parametrize("again_s,refuses,versions", [
+    (3600, False, [5, 4, 4]), (0, False, [5, 4, 5]), (0, True, [5, 4, 4]),
+])  # fmt: skip
+def test_one_answer_that_was_lost_is_no_broker_that_knows_3_1_1_only(monkeypatch, again_s, refuses, versions):
+    """MQTT 5 is tried again, but not at each connection, and not where it was refused in words."""
+    monkeypatch.setattr(mqtt, "SILENCE_S", 0.3)
+    monkeypatch.setattr(mqtt, "AGAIN_S", again_s)
+
+    def answer(c, kind, body):
+        if c.n == 0 or refuses and c.version == 5:
+            return packet(0x20, b"\0\1") if refuses else b""
+        return usual(c, kind, body)
+
+    async def go():
+        async with ScriptedBroker(answer) as broker:
+            a = MqttTransport("127.0.0.1", broker.port)
+            for _ in range(2):
+                await a.connect("zp/1/a/b/p", b"gone")
+            await a.close()
+            return [c.version for c in broker.connections]
+
+    assert run(go()) == versions
+
+
 def test_a_host_that_does_not_answer_at_all_is_tried_once(monkeypatch):
     """Only an open connection that stays silent may mean another MQTT."""
     tried = []
