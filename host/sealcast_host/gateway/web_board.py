@@ -1,12 +1,13 @@
 """What the page shows, apart from how: recent messages, series of numbers, what happened, whose identity changed."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sealcast_host.gateway.record import Event, Item, Message, clean, numbers
 
 MESSAGES, EVENTS, POINTS = 200, 100, 1500
+DRAWN = 300  # points of a line that a browser is sent
 PLOTS, LINES = 24, 32  # of members' choosing: a hostile one names quantities without end
 
 _EVENTS = {
@@ -36,6 +37,7 @@ class Board:
         self.messages: deque[Message] = deque(maxlen=MESSAGES)
         self.events: deque[tuple[float, str]] = deque(maxlen=EVENTS)
         self.series: dict[str, dict[str, deque[tuple[float, float]]]] = {}  # quantity -> member -> (time, value)
+        self.grown: dict[str, int] = {}  # quantity -> how often it got a point
         self.last: dict[str, float] = {}  # member -> time of its last message
         self.changed: dict[str, str] = {}  # member -> fingerprint that waits for a person's eye
         self.epoch_at = 0.0
@@ -64,6 +66,7 @@ class Board:
                 points = lines.setdefault(m.sender, deque(maxlen=POINTS))
                 if not points or m.last >= points[-1][0]:  # history that comes late has no place in the line
                     points.append((m.last, value))
+                    self.grown[quantity] = self.grown.get(quantity, 0) + 1
 
     def _event(self, event: Event) -> None:
         info = event.info
@@ -84,3 +87,18 @@ class Board:
             k: ", ".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for k, v in info.items() if k in known
         }
         self.events.append((event.at, clean(_EVENTS.get(event.name, event.name).format_map(known | told))))
+
+
+def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most DRAWN of (time, value), in their order: the first, the last, and the lowest and highest of each stretch
+    between them."""
+    if len(points) <= DRAWN:
+        return list(points)
+    first, *between, last = points
+    step = -(-len(between) // (DRAWN // 2 - 1))
+    out = [first]
+    for start in range(0, len(between), step):
+        stretch = between[start : start + step]
+        low, high = (pick(range(len(stretch)), key=lambda i: stretch[i][1]) for pick in (min, max))
+        out += [stretch[i] for i in sorted({low, high})]
+    return [*out, last]
