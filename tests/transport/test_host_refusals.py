@@ -179,6 +179,39 @@ def settings(port):
     return {"uid": "a", "channel": "barn", "key": KEY, "broker": {"host": "127.0.0.1", "port": port}}
 
 
+def expiry(body):
+    """That of a PUBLISH of QoS 1 to a presence's topic, in seconds; None: it is another."""
+    at = 2 + int.from_bytes(body[:2], "big")
+    if body[at - 2 : at] != b"/p":
+        return None
+    assert body[at + 2 : at + 4] == b"\5\2"  # one property: this one
+    return int.from_bytes(body[at + 4 : at + 8], "big")
+
+
+@pytest.mark.parametrize("sleeps,kept", [
+    (60, 30 * 86400), (29 * 86400 + 1, 30 * 86400 + 1), (90 * 86400, 91 * 86400), (2**32 - 2, 2**32 - 1),
+])  # fmt: skip
+def test_the_presence_of_who_sleeps_long_is_kept_as_long(sleeps, kept):
+    """A broker forgot after 30 days who had said that it sleeps for three months."""
+    said = []
+
+    def answer(c, kind, body):
+        if kind == PUBLISH:
+            said.append(expiry(body))
+        return usual(c, kind, body)
+
+    async def go():
+        async with ScriptedBroker(answer) as broker:
+            session = await join(settings=settings(broker.port))
+            online = asyncio.Event()
+            session.on("online", lambda name, info: online.set())
+            await online.wait()
+            await session.sleep(sleeps)
+
+    run(go())
+    assert [s for s in said if s is not None][-1] == kept
+
+
 async def told(answer, connections):
     """Events of a member until it is offline so often."""
     events, enough = [], asyncio.Event()

@@ -26,7 +26,7 @@ def suspended() -> float:
 
 
 class Engine(Session):
-    """Its transport has `failure`, a LinkError or None."""
+    """Its transport has `failure`, a LinkError or None, and sleeps(seconds)."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         """As the core's session."""
@@ -42,6 +42,11 @@ class Engine(Session):
         if name == "offline" and failure is not None and failure.kind == "taken":
             super().emit("taken_over", {"connections": 1})
         super().emit(name, info)
+
+    async def sleep(self, seconds: int) -> None:
+        """As the core's; the broker is told how long to keep the presence that says so."""
+        self.transport.sleeps(seconds)
+        await super().sleep(seconds)
 
     def receive(self, topic: str, payload: Any) -> None:
         """Queue a received frame. Behind a suspension what it names says nothing of its age any more (PROTOCOL.md 7.6);

@@ -21,7 +21,7 @@ import aiomqtt
 
 from sealcast_host.errors import UserError
 from sealcast_host.member.address import port_of
-from sealcast_host.member.mqttclient import V5, V311, Client, Refused, silent, speaks_older, will_expiry
+from sealcast_host.member.mqttclient import PRESENCE_S, V5, V311, Client, Refused, silent, speaks_older, will_expiry
 from sealcast_host.member.privatefiles import reason
 from sealcast_host.member.refusals import LinkError, explain, not_subscribed
 
@@ -66,6 +66,7 @@ class MqttTransport:
         self._ca = ca
         self._path = path
         self._protocol = V5
+        self._presence_s = PRESENCE_S
         self._five_at = math.inf  # when MQTT 5 is tried again, by the monotonic clock in seconds
         self._client: Client | None = None
         self._lost: asyncio.Future[None] | None = None
@@ -82,6 +83,10 @@ class MqttTransport:
     def speak_as(self, other: "MqttTransport") -> None:
         """Begin with the MQTT that another link to the same broker speaks."""
         self._protocol, self._five_at = other._protocol, other._five_at
+
+    def sleeps(self, seconds: int) -> None:
+        """What is published from here on says that we sleep so long: the broker keeps it a day longer (MQTT 5)."""
+        self._presence_s = min(max(PRESENCE_S, seconds + 86400), 2**32 - 1)
 
     @classmethod
     def to(cls, broker: dict[str, Any], keepalive: int = 30) -> Self:
@@ -193,7 +198,7 @@ class MqttTransport:
         LinkError."""
         client = self._open()
         try:
-            await client.put(topic, payload, retain, qos)
+            await client.put(topic, payload, retain, qos, self._presence_s)
         except Refused as e:
             raise RefusedError(errno.EACCES, str(e)) from None
         except (aiomqtt.MqttError, ValueError) as e:
