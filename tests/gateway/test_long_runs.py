@@ -108,11 +108,11 @@ def test_a_clock_that_is_ahead_removes_nothing_that_is_young(tmp_path, restart):
 def test_rows_that_somebody_else_removed_are_no_obstacle(tmp_path):
     """Their ids are used again."""
     kept = Kept(tmp_path / "a.db", 1).start()
-    kept.take(*(NOW + hour * 3600 for hour in range(20)))
+    kept.take(*(NOW + hour * 3600 for hour in range(60)))
     with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as db:
         db.execute("DELETE FROM messages")
         db.commit()
-    for hour in range(100, 180):
+    for hour in range(100, 145):
         kept.take(NOW + hour * 3600)
     assert 20 <= len(kept.times()) <= 28
 
