@@ -13,7 +13,8 @@ import threading
 import pytest
 
 from host_support import Child, free_port, mosquitto, start_broker
-from sealcast_host.member.mqtt import MqttTransport, tls_context
+from sealcast_host.errors import UserError
+from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.mqttclient import Client
 from sealcast_host.member.refusals import LinkError
 
@@ -262,8 +263,11 @@ def test_calls_before_connecting_fail_as_a_lost_link():
     run(go())
 
 
-@pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
-def test_tls_checks_the_certificate_and_its_name(tmp_path):
+@pytest.fixture
+def guarded(tmp_path):
+    """A mosquitto that speaks TLS alone, with the certificate right.pem for "localhost"; beside it other.pem."""
+    if mosquitto() is None:
+        pytest.skip("mosquitto is not installed")
     for name in ("right", "other"):
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
@@ -275,14 +279,22 @@ def test_tls_checks_the_certificate_and_its_name(tmp_path):
     config = tmp_path / "tls.conf"
     certificate = f"certfile {tmp_path}/right.pem\nkeyfile {tmp_path}/right.key\n"
     config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{certificate}")
+    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
+        child.wait_for("running")
+        child.port = port
+        yield child
+
+
+def test_tls_checks_the_certificate_and_its_name(guarded, tmp_path):
+    port = guarded.port
 
     async def refused(host, ca):
         with pytest.raises(LinkError) as e:
-            await MqttTransport(host, port, tls=tls_context(ca and str(ca))).connect("w", b"gone")
+            await MqttTransport(host, port, tls=True, ca=ca and str(ca)).connect("w", b"gone")
         return e.value.kind
 
     async def go():
-        good = MqttTransport("localhost", port, tls=tls_context(str(tmp_path / "right.pem")))
+        good = MqttTransport("localhost", port, tls=True, ca=str(tmp_path / "right.pem"))
         await good.connect("w", b"gone")
         await good.subscribe("t", 1)
         await good.publish("t", bytes(60000), True, 1)
@@ -294,6 +306,37 @@ def test_tls_checks_the_certificate_and_its_name(tmp_path):
         with pytest.raises(LinkError):
             await link(port)
 
-    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
-        child.wait_for("running")
-        run(go())
+    run(go())
+
+
+def test_a_ca_file_that_is_renewed_is_taken_at_the_next_connection(guarded, tmp_path, monkeypatch):
+    """An agent runs for months: it looks at the file as it is then, wherever its process stands."""
+    monkeypatch.chdir(tmp_path)
+    ca = tmp_path / "ca.pem"
+    broker = {"host": "localhost", "port": guarded.port, "tls": True, "ca": "ca.pem"}
+    with pytest.raises(UserError, match=r"cannot use the CA certificate ca\.pem: "):
+        MqttTransport.to(broker)
+
+    async def refused(link, says):
+        with pytest.raises(LinkError, match=says) as e:
+            await link.connect("w", b"gone")
+        assert e.value.kind == "tls" and link.failure is e.value and "\n" not in str(e.value)
+
+    async def go():
+        ca.write_bytes((tmp_path / "other.pem").read_bytes())
+        link = MqttTransport.to(broker)
+        monkeypatch.chdir("/")
+        await refused(link, "not trusted")
+        ca.write_bytes((tmp_path / "right.pem").read_bytes())
+        await link.connect("w", b"gone")
+        ca.write_bytes((tmp_path / "other.pem").read_bytes())
+        await refused(link, "not trusted")
+        ca.write_text("no certificate")
+        await refused(link, "cannot use the CA certificate")
+        ca.unlink()
+        await refused(link, f"cannot use the CA certificate {ca}: ")
+        ca.write_bytes((tmp_path / "right.pem").read_bytes())
+        await link.connect("w", b"gone")
+        await link.close()
+
+    run(go())

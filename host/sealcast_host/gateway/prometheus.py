@@ -2,7 +2,7 @@
 
 sealcast_reading{member,quantity}             the last number that a member's JSON readings gave
 sealcast_messages_total{member,secrecy,origin}
-sealcast_last_message_seconds{member}         Unix time of the last message
+sealcast_last_message_seconds{member}         Unix time of the last message: of its arrival, of history the sender's
 sealcast_member_awake{member}                 1 or 0
 sealcast_events_total{event}                  joined, vanished, rekeyed, gap, dropped, forged ...
 sealcast_drops_total{reason}                  frames not accepted (docs/DROPS.md)
@@ -60,7 +60,7 @@ class Prometheus(Output):
             if not self._room(self._messages, (sender, item.secrecy, item.origin)):
                 continue
             self._messages[sender, item.secrecy, item.origin] += 1
-            self._last[sender] = max(item.when, self._last.get(sender, 0))
+            self._last[sender] = max(item.last, self._last.get(sender, 0))
             for quantity, value in numbers(item.reading()).items():
                 if self._room(self._readings, (sender, clean(quantity))):
                     self._readings[sender, clean(quantity)] = value

@@ -46,8 +46,14 @@ class Message:
 
     @property
     def when(self) -> float:
-        """The sender's time, or, when it has no clock, that of the arrival; Unix seconds."""
-        return float(self.time) if self.time else self.at
+        """The sender's time, or that of the arrival when it has no clock, or one that is ahead: nothing is made after
+        it has arrived. Unix seconds."""
+        return min(float(self.time), self.at) if self.time else self.at
+
+    @property
+    def last(self) -> float:
+        """When its sender was there: at the arrival of a live message, whatever its clock says. Unix seconds."""
+        return self.when if self.historic else self.at
 
     def reading(self) -> dict[str, Any]:
         """The body as a JSON object; {} when it is none."""

@@ -1,12 +1,13 @@
 """What the page shows, apart from how: recent messages, series of numbers, what happened, whose identity changed."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sealcast_host.gateway.record import Event, Item, Message, clean, numbers
 
 MESSAGES, EVENTS, POINTS = 200, 100, 1500
+DRAWN = 300  # points of a line that a browser is sent
 PLOTS, LINES = 24, 32  # of members' choosing: a hostile one names quantities without end
 
 _EVENTS = {
@@ -14,6 +15,8 @@ _EVENTS = {
     "joined": "{uid} joined", "left": "{uid} left", "gone": "{uid} is gone", "asleep": "{uid} sleeps",
     "awake": "{uid} is awake", "vanished": "{uid} vanished: no sign of life", "gap": "messages of {uid} are missing",
     "pinned": "{uid} is known by its identity from now on",
+    "approved": "{uid} is known by the identity that was approved",
+    "approval_waits": "{uid} has not shown the approved identity yet: it is taken when it does",
     "group": "the group is now: {members}",
     "identity_changed": "{uid} shows another identity than before",
     "removed": "{by} removed this member from the group",
@@ -34,6 +37,7 @@ class Board:
         self.messages: deque[Message] = deque(maxlen=MESSAGES)
         self.events: deque[tuple[float, str]] = deque(maxlen=EVENTS)
         self.series: dict[str, dict[str, deque[tuple[float, float]]]] = {}  # quantity -> member -> (time, value)
+        self.grown: dict[str, int] = {}  # quantity -> how often it got a point
         self.last: dict[str, float] = {}  # member -> time of its last message
         self.changed: dict[str, str] = {}  # member -> fingerprint that waits for a person's eye
         self.epoch_at = 0.0
@@ -55,20 +59,20 @@ class Board:
         self._seen.append(mark)
         self.count += 1
         self.messages.append(m)
-        self.last[m.sender] = max(m.when, self.last.get(m.sender, 0))
+        self.last[m.sender] = max(m.last, self.last.get(m.sender, 0))
         for quantity, value in numbers(m.reading()).items():
             lines = self.series.setdefault(quantity, {}) if len(self.series) < PLOTS else self.series.get(quantity)
             if lines is not None and (m.sender in lines or len(lines) < LINES):
                 points = lines.setdefault(m.sender, deque(maxlen=POINTS))
-                at = m.when if m.historic else m.at  # a sender's clock, where it has one, knows whole seconds
-                if not points or at >= points[-1][0]:  # history that comes late has no place in the line
-                    points.append((at, value))
+                if not points or m.last >= points[-1][0]:  # history that comes late has no place in the line
+                    points.append((m.last, value))
+                    self.grown[quantity] = self.grown.get(quantity, 0) + 1
 
     def _event(self, event: Event) -> None:
         info = event.info
         if event.name == "identity_changed" and isinstance(info.get("fingerprint"), str):
             self.changed[str(info.get("uid"))] = info["fingerprint"]
-        elif event.name == "pinned":
+        elif event.name in ("pinned", "approved"):
             self.changed.pop(str(info.get("uid")), None)
         elif event.name == "rekeyed":
             self.epoch_at = event.at
@@ -83,3 +87,18 @@ class Board:
             k: ", ".join(map(str, v)) if isinstance(v, list | tuple) else str(v) for k, v in info.items() if k in known
         }
         self.events.append((event.at, clean(_EVENTS.get(event.name, event.name).format_map(known | told))))
+
+
+def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most DRAWN of (time, value), in their order: the first, the last, and the lowest and highest of each stretch
+    between them."""
+    if len(points) <= DRAWN:
+        return list(points)
+    first, *between, last = points
+    step = -(-len(between) // (DRAWN // 2 - 1))
+    out = [first]
+    for start in range(0, len(between), step):
+        stretch = between[start : start + step]
+        low, high = (pick(range(len(stretch)), key=lambda i: stretch[i][1]) for pick in (min, max))
+        out += [stretch[i] for i in sorted({low, high})]
+    return [*out, last]

@@ -16,7 +16,7 @@ from sealcast.wire import MAX_BODY
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub
 from sealcast_host.gateway.record import Message, clean
-from sealcast_host.gateway.web_board import Board
+from sealcast_host.gateway.web_board import Board, thinned
 from sealcast_host.gateway.web_style import CSS, LINES
 from sealcast_host.member.drops import DROPS
 
@@ -45,6 +45,7 @@ class Page:
         self._hub = hub
         self._drawn: Any = None
         self._charts: dict[str, Any] = {}
+        self._plotted: dict[str, int] = {}  # quantity -> how often it had grown when this browser was sent it
 
     def build(self) -> None:
         """The frame; what members said comes with the first drawing, when the browser is connected."""
@@ -216,8 +217,12 @@ class Page:
                 ui.label(DROPS.get(reason, clean(reason).replace("_", " "))).classes("sc-soft")
 
     def _draw_plots(self) -> None:
-        """A plot stays and gets new lines, so that a finger on it is not lost."""
+        """A plot stays and gets new lines, so that a finger on it is not lost; only where there is something new."""
         for quantity, lines in self._board.series.items():
+            grown = self._board.grown.get(quantity, 0)
+            if self._plotted.get(quantity) == grown:
+                continue
+            self._plotted[quantity] = grown
             series = [_line(member, points) for member, points in lines.items()]
             if quantity not in self._charts:
                 with self._plots, ui.element("div").classes("sc-card"):
@@ -265,5 +270,5 @@ def _line(member: str, points: Any) -> dict[str, Any]:
     return {
         "name": clean(member), "type": "line", "showSymbol": len(points) < 40, "symbolSize": 5,
         "lineStyle": {"width": 2},
-        "data": [[round(at * 1000), value] for at, value in points],
+        "data": [[round(at * 1000), value] for at, value in thinned(points)],
     }  # fmt: skip

@@ -8,9 +8,12 @@ import asyncio
 import contextlib
 import errno
 import logging
+import math
+import os
 import secrets
 import socket
 import ssl
+import time
 from collections.abc import Coroutine
 from typing import Any, Self
 
@@ -18,12 +21,13 @@ import aiomqtt
 
 from sealcast_host.errors import UserError
 from sealcast_host.member.address import port_of
-from sealcast_host.member.mqttclient import V5, V311, Client, Refused, silent, speaks_older, will_expiry
+from sealcast_host.member.mqttclient import PRESENCE_S, V5, V311, Client, Refused, silent, speaks_older, will_expiry
 from sealcast_host.member.privatefiles import reason
 from sealcast_host.member.refusals import LinkError, explain, not_subscribed
 
 PATIENCE_S = 10.0  # for each answer of the broker
 SILENCE_S = 6.0  # for CONNACK in MQTT 5: a broker may know 3.1.1 only, and say nothing
+AGAIN_S = 3600.0  # after a silence MQTT 5 is tried again: it may have been the network, but is not worth 6 s each time
 QUIET_S = 1.0  # at most so long for the broker's answer when we part
 
 
@@ -47,18 +51,23 @@ class MqttTransport:
         username: str | None = None,
         password: str | None = None,
         keepalive: int = 30,
-        tls: ssl.SSLContext | None = None,
+        tls: bool = False,
+        ca: str | None = None,
         path: str | None = None,
     ) -> None:
-        """path: of the broker's WebSocket; None: plain TCP or TLS."""
+        """ca: file with the authority of its certificate, read at each connection; None: the system's. path: of the
+        broker's WebSocket; None: plain TCP or TLS."""
         self._host = host
         self._port = port
         self._username = username
         self._password = password
         self._keepalive = keepalive
         self._tls = tls
+        self._ca = ca
         self._path = path
         self._protocol = V5
+        self._presence_s = PRESENCE_S
+        self._five_at = math.inf  # when MQTT 5 is tried again, by the monotonic clock in seconds
         self._client: Client | None = None
         self._lost: asyncio.Future[None] | None = None
         self._filters: set[str] = set()
@@ -73,30 +82,38 @@ class MqttTransport:
 
     def speak_as(self, other: "MqttTransport") -> None:
         """Begin with the MQTT that another link to the same broker speaks."""
-        self._protocol = other._protocol
+        self._protocol, self._five_at = other._protocol, other._five_at
+
+    def sleeps(self, seconds: int) -> None:
+        """What is published from here on says that we sleep so long: the broker keeps it a day longer (MQTT 5)."""
+        self._presence_s = min(max(PRESENCE_S, seconds + 86400), 2**32 - 1)
 
     @classmethod
     def to(cls, broker: dict[str, Any], keepalive: int = 30) -> Self:
         """The way to a broker as sealcast.json names it. Raises UserError when its CA file cannot be used."""
-        context = None
-        if broker.get("tls"):
+        ca = broker.get("ca") if broker.get("tls") else None
+        if ca is not None:
             try:
-                context = tls_context(broker.get("ca"))
+                tls_context(ca)
             except OSError as e:
-                raise UserError(f"cannot use the CA certificate {broker.get('ca')}: {reason(e)}") from None
+                raise UserError(f"cannot use the CA certificate {ca}: {reason(e)}") from None
+            ca = os.path.abspath(ca)
         return cls(
             broker["host"],
             port_of(broker),
             username=broker.get("username"),
             password=broker.get("password"),
             keepalive=keepalive,
-            tls=context,
+            tls=bool(broker.get("tls")),
+            ca=ca,
             path=broker.get("path"),
         )
 
     async def connect(self, will_topic: str, will_payload: bytes) -> None:
         """Open the connection with this last will (retained, QoS 1). Raises LinkError."""
         await self.close()
+        if time.monotonic() >= self._five_at:
+            self._protocol, self._five_at = V5, math.inf
         logger = logging.getLogger("sealcast_host.mqtt")
         logger.setLevel(logging.CRITICAL)  # the session reports what matters
         client = await self._connected(will_topic, will_payload, logger)
@@ -107,7 +124,12 @@ class MqttTransport:
 
     async def _connected(self, will_topic: str, will_payload: bytes, logger: logging.Logger) -> Client:
         """A client past its CONNACK, by MQTT 5 or by 3.1.1. Raises LinkError."""
-        client = self._made(will_topic, will_payload, logger)
+        try:
+            context = tls_context(self._ca) if self._tls else None
+        except OSError as e:
+            self.failure = LinkError("tls", f"cannot use the CA certificate {self._ca}: {reason(e)}")
+            raise self.failure from None
+        client = self._made(will_topic, will_payload, logger, context)
         try:
             await client.__aenter__()
         except asyncio.CancelledError:
@@ -126,8 +148,10 @@ class MqttTransport:
     async def _connected_older(
         self, will_topic: str, will_payload: bytes, logger: logging.Logger, for_good: bool
     ) -> Client:
-        """The same by 3.1.1, and from now on, for it is the same broker; unless `for_good`, only when it answers."""
+        """The same by 3.1.1, and from now on, for it is the same broker; unless `for_good`, only when it answers, and
+        for AGAIN_S: one answer that was lost does not take from us for ever what MQTT 5 says."""
         self._protocol = V311
+        self._five_at = math.inf if for_good else time.monotonic() + AGAIN_S
         try:
             return await self._connected(will_topic, will_payload, logger)
         except LinkError:
@@ -135,7 +159,9 @@ class MqttTransport:
                 self._protocol = V5
             raise
 
-    def _made(self, will_topic: str, will_payload: bytes, logger: logging.Logger) -> Client:
+    def _made(
+        self, will_topic: str, will_payload: bytes, logger: logging.Logger, context: ssl.SSLContext | None
+    ) -> Client:
         """A client that is not connected yet."""
         five = self._protocol is V5
         properties = {"properties": will_expiry()} if five else {}
@@ -148,7 +174,7 @@ class MqttTransport:
             identifier="sc" + secrets.token_hex(8),  # a fresh one each time: the broker need not link connections
             keepalive=self._keepalive,
             will=aiomqtt.Will(will_topic, will_payload, qos=1, retain=True, **properties),
-            tls_context=self._tls,
+            tls_context=context,
             transport="websockets" if self._path else "tcp",
             websocket_path=self._path,
             logger=logger,
@@ -172,7 +198,7 @@ class MqttTransport:
         LinkError."""
         client = self._open()
         try:
-            await client.put(topic, payload, retain, qos)
+            await client.put(topic, payload, retain, qos, self._presence_s)
         except Refused as e:
             raise RefusedError(errno.EACCES, str(e)) from None
         except (aiomqtt.MqttError, ValueError) as e:

@@ -18,7 +18,7 @@ from sealcast_host.member.refusals import LinkError, ended, words
 
 INFLIGHT = 20  # paho's own bound for publishes under way
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
-PRESENCE_S = 30 * 86400  # a broker may forget the presence of who was not there for so long
+PRESENCE_S = 30 * 86400  # a broker may forget the presence of who was not there for so long, and does not sleep longer
 _AT_ONCE = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)  # a small packet does not wait for the answer to another
 _CORK = getattr(socket, "TCP_CORK", None)  # where the system has it: several packets go as one
 _QUICK = getattr(socket, "TCP_QUICKACK", None)  # brokers that know no TCP_NODELAY wait for this before they say more
@@ -69,11 +69,12 @@ class Client(aiomqtt.Client):
         """How many publishes may be under way."""
         return self._client._max_inflight_messages
 
-    async def put(self, topic: str, payload: bytes, retain: bool, qos: int) -> None:
-        """Publish; returns after the PUBACK (QoS 1). Raises Refused, MqttError."""
+    async def put(self, topic: str, payload: bytes, retain: bool, qos: int, presence_s: int = PRESENCE_S) -> None:
+        """Publish; returns after the PUBACK (QoS 1). presence_s: when it expires, if it is a presence. Raises Refused,
+        MqttError."""
         if self.largest is not None and len(topic.encode()) + len(payload) + _OVERHEAD > self.largest:
             raise Refused(f"the broker takes packets of {self.largest} bytes at most")
-        expires = presence_expiry(topic) if self.v5 and retain and payload else None
+        expires = presence_expiry(topic, presence_s) if self.v5 and retain and payload else None
         info = self._client.publish(topic, payload, qos, retain, expires)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise aiomqtt.MqttCodeError(info.rc, "could not publish")
@@ -265,17 +266,17 @@ def speaks_older(error: BaseException) -> bool:
     return isinstance(error, aiomqtt.MqttCodeError)
 
 
-def presence_expiry(topic: str) -> Properties | None:
+def presence_expiry(topic: str, seconds: int) -> Properties | None:
     """The properties of a retained presence, None for anything else."""
-    return _expiry(PacketTypes.PUBLISH) if topic.endswith("/p") else None
+    return _expiry(PacketTypes.PUBLISH, seconds) if topic.endswith("/p") else None
 
 
 def will_expiry() -> Properties:
     """The same for a last will, which is a presence."""
-    return _expiry(PacketTypes.WILLMESSAGE)
+    return _expiry(PacketTypes.WILLMESSAGE, PRESENCE_S)
 
 
-def _expiry(kind: int) -> Properties:
+def _expiry(kind: int, seconds: int) -> Properties:
     out = Properties(kind)  # type: ignore[no-untyped-call]
-    out.MessageExpiryInterval = PRESENCE_S
+    out.MessageExpiryInterval = seconds
     return out

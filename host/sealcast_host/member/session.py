@@ -23,7 +23,7 @@ from sealcast.run.filestore import FileStore
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, inquiry, migration, system
 from sealcast_host.member.aside import Aside
-from sealcast_host.member.freshname import FreshNameSession
+from sealcast_host.member.engine import Engine
 from sealcast_host.member.many import Outcomes, send_all
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
@@ -118,9 +118,7 @@ class HostSession:
         """remake() -> the channel as it was stored: an internal error is survived like a power cut. keep: how many
         messages may wait to be taken."""
         aside = Aside(storage)
-        self._session: Any = FreshNameSession(
-            channel, transport, aside, aio.Clock(), backlog=keep, remake=remake, batch=BATCH
-        )
+        self._session: Any = Engine(channel, transport, aside, aio.Clock(), backlog=keep, remake=remake, batch=BATCH)
         self._state = state
         self._uid = channel.me.uid
         config = channel.me.config

@@ -1,0 +1,71 @@
+"""The core's session as a computer runs it: behind a fresh MQTT name at each connection, and on a machine that is
+suspended, while which the core's clock stands still."""
+
+import sys
+import time
+from typing import Any
+
+from sealcast.run.session import Session
+from sealcast.zpinc.heard import Heard
+
+SUSPENDED_S = 1.0  # what is shorter makes an age wrong by no more than this
+# The clock that goes on while a computer is suspended, where time.monotonic does not. That of macOS is the raw one, as
+# time.monotonic is: the other drifts from it.
+_ALWAYS: int | None = getattr(
+    time, {"linux": "CLOCK_BOOTTIME", "darwin": "CLOCK_MONOTONIC_RAW"}.get(sys.platform, ""), None
+)
+
+
+def suspended() -> float:
+    """How long this computer has been suspended, in seconds from an unknown beginning; 0 where nobody can say."""
+    if _ALWAYS is None:
+        return 0.0
+    # In this order: a process that is stopped in between takes a suspension for shorter, and sees it at the next look.
+    always = time.clock_gettime(_ALWAYS)
+    return always - time.monotonic()
+
+
+class Engine(Session):
+    """Its transport has `failure`, a LinkError or None, and sleeps(seconds)."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        """As the core's session."""
+        super().__init__(*args, **more)
+        self._suspended = suspended()
+
+    def emit(self, name: str, info: dict[str, Any]) -> None:
+        """Tell the callbacks. Nobody else can have our MQTT name by accident: `taken_over` is told when the broker says
+        so (MQTT 5), and not when it hangs up again and again for another reason."""
+        if name == "taken_over":
+            return
+        failure = self.transport.failure
+        if name == "offline" and failure is not None and failure.kind == "taken":
+            super().emit("taken_over", {"connections": 1})
+        super().emit(name, info)
+
+    async def sleep(self, seconds: int) -> None:
+        """As the core's; the broker is told how long to keep the presence that says so."""
+        self.transport.sleeps(seconds)
+        await super().sleep(seconds)
+
+    def receive(self, topic: str, payload: Any) -> None:
+        """Queue a received frame. Behind a suspension what it names says nothing of its age any more (PROTOCOL.md 7.6);
+        the frames that are in the queue came before."""
+        now = suspended()
+        if now - self._suspended > SUSPENDED_S:
+            self._suspended = now
+            self.post(forget_times)
+        super().receive(topic, payload)
+
+
+def forget_times(channel: Any, now: int) -> list[Any]:
+    """When our presences were made is unknown from here on; which ones were heard is not: what we say still names them,
+    and is as old to others as it is. -> no effects."""
+    others = channel.others
+    heard, others.heard = others.heard, Heard()
+    others.heard.marks = heard.marks
+    for member in others.by_tag.values():
+        for session in member.sessions:
+            for note in session.window.held.values():
+                note.since = None
+    return []

@@ -1,0 +1,189 @@
+"""What days and months bring to a gateway: clocks that are wrong, identities that change, rows and points that pile
+up."""
+
+import asyncio
+import contextlib
+import json
+import random
+import sqlite3
+
+import pytest
+
+from sealcast_host.gateway.prometheus import Prometheus
+from sealcast_host.gateway.record import Event, Message
+from sealcast_host.gateway.sqlite import Sqlite
+from sealcast_host.gateway.web_board import DRAWN, POINTS, Board, thinned
+
+NOW = 1_800_000_000.0
+DAY = 86400
+
+
+def said(at=NOW, clock=0, body=b'{"temperature": 21.5}', sender="bench-1", seq=1, historic=False):
+    """A message. clock: the sender's, 0: it has none."""
+    return Message(at, sender, body, "note", "member", int(clock), seq, historic, False, False, None)
+
+
+def test_a_senders_clock_that_is_wrong_hides_none_of_its_messages():
+    """A board whose clock was a year ahead for an hour was "seen" a year long, and its line in the plot stood still."""
+    assert said(clock=NOW + 365 * DAY).when == NOW and said(clock=NOW - 5).when == NOW - 5 and said().when == NOW
+    board, metrics = Board(), Prometheus(None)
+    ahead, right, behind = (said(NOW + i, NOW + by, seq=i) for i, by in ((1, 365 * DAY), (2, 0), (3, -365 * DAY)))
+    late = said(NOW + 4, NOW - DAY, seq=0, historic=True)
+    for number, m in enumerate((ahead, right, behind, late), 1):
+        board.take([m])
+        asyncio.run(metrics.take([m]))
+        seen = NOW + min(number, 3)  # what was said the day before tells of no sign of life now
+        assert board.last == {"bench-1": seen}
+        assert metrics._last == {"bench-1": seen}
+    assert list(board.series["temperature"]["bench-1"]) == [(NOW + i, 21.5) for i in (1, 2, 3)]
+
+
+def test_an_identity_that_was_approved_is_no_alarm_any_more():
+    board = Board()
+    for end in ("approved", "pinned"):
+        board.take([Event(NOW, "identity_changed", {"uid": "bench-1", "fingerprint": "abcd"})])
+        assert board.changed == {"bench-1": "abcd"}
+        board.take([Event(NOW, end, {"uid": "bench-2"})])
+        assert board.changed == {"bench-1": "abcd"}
+        board.take([Event(NOW, end, {"uid": "bench-1"})])
+        assert board.changed == {}
+    assert [text for _, text in board.events if "approved" in text] == [
+        f"bench-{n} is known by the identity that was approved" for n in (2, 1)
+    ]
+
+
+class Kept:
+    """A database with keep_days, fed in batches; `start` is another run of the gateway."""
+
+    def __init__(self, path, keep_days):
+        self._path, self._keep_days = path, keep_days
+        self._output = None
+
+    def start(self):
+        if self._output is not None:
+            asyncio.run(self._output.close())
+        self._output = Sqlite(None, str(self._path), self._keep_days)
+        asyncio.run(self._output.open())
+        return self
+
+    def take(self, *times):
+        asyncio.run(self._output.take([said(at) for at in times]))
+
+    def times(self):
+        with contextlib.closing(sqlite3.connect(self._path)) as db:
+            return [at for (at,) in db.execute("SELECT at FROM messages ORDER BY id")]
+
+
+def test_keep_days_removes_what_is_older(tmp_path):
+    kept = Kept(tmp_path / "a.db", 7).start()
+    for day in range(20):
+        kept.take(*(NOW + day * DAY + hour * 3600 for hour in range(0, 24, 6)))
+        if day % 6 == 5:
+            kept.start()
+    times = kept.times()
+    newest = NOW + 19 * DAY + 18 * 3600
+    assert times[-1] == newest and newest - 7.3 * DAY < times[0] <= newest - 6.9 * DAY and len(times) in (28, 29)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_clock_that_is_ahead_removes_nothing_that_is_young(tmp_path, restart):
+    """One batch while the computer's clock was a year ahead removed all history; so did, for another rule, the second
+    one, or one behind a restart. What was dated wrongly goes when its time is over, like the rest."""
+    kept = Kept(tmp_path / "a.db", 7).start()
+    history = [NOW + hour * 3600 for hour in range(3 * 24)]
+    kept.take(*history)
+    ahead = [history[-1] + 365 * DAY + i * 60 for i in range(60)]
+    for at in ahead:
+        if restart:
+            kept.start()
+        kept.take(at)
+    back = [history[-1] + (i + 1) * 3600 for i in range(2 * 24)]
+    for at in back:
+        kept.take(at)
+    assert kept.times() == history + ahead + back
+    kept.take(*(back[-1] + i * 3600 for i in range(8 * 24)))
+    assert min(kept.times()) > NOW + 5 * DAY and max(kept.times()) < NOW + 20 * DAY
+
+
+def test_rows_that_somebody_else_removed_are_no_obstacle(tmp_path):
+    """Their ids are used again."""
+    kept = Kept(tmp_path / "a.db", 1).start()
+    kept.take(*(NOW + hour * 3600 for hour in range(60)))
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as db:
+        db.execute("DELETE FROM messages")
+        db.commit()
+    for hour in range(100, 145):
+        kept.take(NOW + hour * 3600)
+    assert 20 <= len(kept.times()) <= 28
+
+
+def test_days_that_are_kept_without_end_of_silence_end(tmp_path):
+    """A channel that speaks once a month keeps a bounded number of rows."""
+    kept = Kept(tmp_path / "a.db", 30).start()
+    for month in range(40):
+        kept.take(NOW + month * 30 * DAY)
+    assert len(kept.times()) == 31
+
+
+def test_a_long_line_is_sent_with_fewer_points_and_all_its_peaks():
+    rng = random.Random(5)
+    for count in (0, 1, 2, DRAWN - 1, DRAWN, DRAWN + 1, 2 * DRAWN, POINTS - 1, POINTS):
+        points = [(NOW + i, rng.gauss(20, 1)) for i in range(count)]
+        if count > 700:
+            points[617] = (NOW + 617, 99.0)
+            points[618] = (NOW + 618, -99.0)
+        drawn = thinned(points)
+        assert len(drawn) <= DRAWN and set(drawn) <= set(points) and drawn == sorted(drawn)
+        assert len(drawn) == count or len(drawn) > DRAWN / 3
+        assert drawn[:1] == points[:1] and drawn[-1:] == points[-1:]
+        assert count <= 700 or {(NOW + 617, 99.0), (NOW + 618, -99.0)} <= set(drawn)
+
+
+class Chart:
+    """What the page makes of a quantity."""
+
+    made = []
+
+    def __init__(self, options):
+        self.options, self.sent = options, []
+        Chart.made.append(self)
+
+    def classes(self, names):
+        return self
+
+    def update(self):
+        self.sent.append(self.options["series"])
+
+
+def test_a_browser_is_sent_the_plots_that_have_grown(monkeypatch):
+    """Each message redrew every plot in every browser: 24 plots of 8 lines were 6 MB."""
+    ui = pytest.importorskip("nicegui").ui
+    from sealcast_host.gateway import web_page
+
+    monkeypatch.setattr(ui, "echart", Chart)
+    monkeypatch.setattr(ui, "element", lambda tag: Part())
+    monkeypatch.setattr(ui, "label", lambda text: Part())
+    monkeypatch.setattr(Chart, "made", [])
+    board = Board()
+    for i in range(POINTS):
+        board.take([said(NOW + i, seq=i, body=json.dumps({f"q{n}": i % 7 for n in range(3)}).encode())])
+    pages = [web_page.Page(board, None) for _ in range(2)]
+    for page in pages:
+        page._plots = Part()
+        page._draw_plots()
+        page._draw_plots()
+    assert [len(chart.sent) for chart in Chart.made] == [1] * 6
+    assert all(len(chart.sent[0][0]["data"]) <= DRAWN for chart in Chart.made)
+    board.take([said(NOW + POINTS, seq=POINTS, body=b'{"q1": 5}')])
+    pages[0]._draw_plots()
+    assert [len(chart.sent) for chart in Chart.made] == [1, 2, 1, 1, 1, 1]
+    assert Chart.made[1].sent[1][0]["data"][-1] == [(NOW + POINTS) * 1000, 5.0]
+    pages[1]._draw_plots()
+    assert [len(chart.sent) for chart in Chart.made] == [1, 2, 1, 1, 2, 1]
+
+
+class Part(contextlib.nullcontext):
+    """A part of the page."""
+
+    def classes(self, names):
+        return self
