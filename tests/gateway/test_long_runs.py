@@ -5,13 +5,11 @@ import asyncio
 import contextlib
 import json
 import random
-import sqlite3
 
 import pytest
 
 from sealcast_host.gateway.prometheus import Prometheus
 from sealcast_host.gateway.record import Event, Message
-from sealcast_host.gateway.sqlite import Sqlite
 from sealcast_host.gateway.web_board import DRAWN, POINTS, Board, thinned
 
 NOW = 1_800_000_000.0
@@ -50,79 +48,6 @@ def test_an_identity_that_was_approved_is_no_alarm_any_more():
     assert [text for _, text in board.events if "approved" in text] == [
         f"bench-{n} is known by the identity that was approved" for n in (2, 1)
     ]
-
-
-class Kept:
-    """A database with keep_days, fed in batches; `start` is another run of the gateway."""
-
-    def __init__(self, path, keep_days):
-        self._path, self._keep_days = path, keep_days
-        self._output = None
-
-    def start(self):
-        if self._output is not None:
-            asyncio.run(self._output.close())
-        self._output = Sqlite(None, str(self._path), self._keep_days)
-        asyncio.run(self._output.open())
-        return self
-
-    def take(self, *times):
-        asyncio.run(self._output.take([said(at) for at in times]))
-
-    def times(self):
-        with contextlib.closing(sqlite3.connect(self._path)) as db:
-            return [at for (at,) in db.execute("SELECT at FROM messages ORDER BY id")]
-
-
-def test_keep_days_removes_what_is_older(tmp_path):
-    kept = Kept(tmp_path / "a.db", 7).start()
-    for day in range(20):
-        kept.take(*(NOW + day * DAY + hour * 3600 for hour in range(0, 24, 6)))
-        if day % 6 == 5:
-            kept.start()
-    times = kept.times()
-    newest = NOW + 19 * DAY + 18 * 3600
-    assert times[-1] == newest and newest - 7.3 * DAY < times[0] <= newest - 6.9 * DAY and len(times) in (28, 29)
-
-
-@pytest.mark.parametrize("restart", [False, True])
-def test_a_clock_that_is_ahead_removes_nothing_that_is_young(tmp_path, restart):
-    """One batch while the computer's clock was a year ahead removed all history; so did, for another rule, the second
-    one, or one behind a restart. What was dated wrongly goes when its time is over, like the rest."""
-    kept = Kept(tmp_path / "a.db", 7).start()
-    history = [NOW + hour * 3600 for hour in range(3 * 24)]
-    kept.take(*history)
-    ahead = [history[-1] + 365 * DAY + i * 60 for i in range(60)]
-    for at in ahead:
-        if restart:
-            kept.start()
-        kept.take(at)
-    back = [history[-1] + (i + 1) * 3600 for i in range(2 * 24)]
-    for at in back:
-        kept.take(at)
-    assert kept.times() == history + ahead + back
-    kept.take(*(back[-1] + i * 3600 for i in range(8 * 24)))
-    assert min(kept.times()) > NOW + 5 * DAY and max(kept.times()) < NOW + 20 * DAY
-
-
-def test_rows_that_somebody_else_removed_are_no_obstacle(tmp_path):
-    """Their ids are used again."""
-    kept = Kept(tmp_path / "a.db", 1).start()
-    kept.take(*(NOW + hour * 3600 for hour in range(60)))
-    with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as db:
-        db.execute("DELETE FROM messages")
-        db.commit()
-    for hour in range(100, 145):
-        kept.take(NOW + hour * 3600)
-    assert 20 <= len(kept.times()) <= 28
-
-
-def test_days_that_are_kept_without_end_of_silence_end(tmp_path):
-    """A channel that speaks once a month keeps a bounded number of rows."""
-    kept = Kept(tmp_path / "a.db", 30).start()
-    for month in range(40):
-        kept.take(NOW + month * 30 * DAY)
-    assert len(kept.times()) == 31
 
 
 def test_a_long_line_is_sent_with_fewer_points_and_all_its_peaks():

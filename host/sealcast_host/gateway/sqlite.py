@@ -2,15 +2,11 @@
 
 SELECT datetime(at, 'unixepoch'), sender, json_extract(text, '$.temperature') FROM messages
 WHERE json_valid(text) ORDER BY id DESC LIMIT 10
-
-With `keep_days` what is older is removed, where silence counts as a day at most (see Age): no clock that jumps ahead
-removes what is young.
 """
 
 import os
 import sqlite3
 import stat
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,12 +40,12 @@ class Sqlite(Output):
     """A database file, mode 0600."""
 
     def __init__(self, hub: Hub, path: str, keep_days: float = 0) -> None:
-        """keep_days: what is older, by Age, is removed; 0: nothing is. Raises UserError."""
+        """keep_days: what is older is removed; 0: nothing is. Raises UserError."""
         super().__init__(hub)
         if not 0 <= keep_days <= MOST_DAYS:
             raise UserError(f"sqlite: keep_days is a number of days up to {MOST_DAYS}, or 0: nothing is removed")
         self._path = whole("sqlite: path", path)  # ":memory:" is a file's name, too
-        self._age = Age(keep_days * 86400) if keep_days else None
+        self._keep_s = keep_days * 86400
         self._db: sqlite3.Connection | None = None
 
     async def open(self) -> None:
@@ -67,8 +63,9 @@ class Sqlite(Output):
         try:
             with self._db:
                 self._db.executemany(f"INSERT INTO messages ({_COLUMNS}) VALUES ({','.join('?' * 12)})", rows)
-                if self._age is not None:
-                    self._db.execute("DELETE FROM messages WHERE id <= ?", (self._age.old(self._db),))
+                if self._keep_s:
+                    last = max(float(str(row[0])) for row in rows)
+                    self._db.execute("DELETE FROM messages WHERE at < ?", (last - self._keep_s,))
         except sqlite3.Error as e:
             raise OSError(f"cannot write {self._path}: {e}") from None
 
@@ -77,39 +74,6 @@ class Sqlite(Output):
         db, self._db = self._db, None
         if db is not None:
             await aside(db.close)
-
-
-class Age:
-    """How old rows are by those that came after them: the time between one and the next, a day at most (and a tenth of
-    what is kept) where the clock or the channel leaves more, nothing where the clock went back. So a computer's clock
-    that is years ahead for a while makes nothing older than it is by more than a day; the price is that rows of before
-    a long silence stay that much longer."""
-
-    def __init__(self, keep_s: float) -> None:
-        """keep_s: seconds."""
-        self._keep_s = keep_s
-        self._begin()
-
-    def _begin(self) -> None:
-        self._id = 0  # of the last row that was looked at, and when it came
-        self._at: float | None = None
-        self._passed = 0.0  # seconds of those that count
-        self._marks: deque[tuple[float, int]] = deque()  # (passed, id) of rows some way apart
-
-    def old(self, db: sqlite3.Connection) -> int:
-        """The id up to which rows are old; 0: none is. The first time it looks at all rows. Raises sqlite3.Error."""
-        if db.execute("SELECT max(id) FROM messages").fetchone()[0] < self._id:
-            self._begin()  # somebody else has removed some, or a transaction was not kept: ids are used again
-        for id, at in db.execute("SELECT id, at FROM messages WHERE id > ? ORDER BY id", (self._id,)):
-            if self._at is not None:
-                self._passed += min(max(at - self._at, 0.0), 86400.0, self._keep_s / 10)
-            self._id, self._at = id, at
-            if not self._marks or self._passed - self._marks[-1][0] > self._keep_s / 1000:
-                self._marks.append((self._passed, id))
-        first = 0
-        while self._marks and self._passed - self._marks[0][0] > self._keep_s:
-            first = self._marks.popleft()[1]
-        return first
 
 
 def connect(path: Path) -> sqlite3.Connection:
