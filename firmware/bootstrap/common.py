@@ -125,7 +125,8 @@ def main(action: Callable[..., None], *args: object) -> int:
         say(f"sealcast: {e}")
         return 1
     except OSError as e:
-        say(f"sealcast: {e.filename}: {e.strerror}; make it yours to write, or free some space, and run again")
+        where = f"{e.filename}: " if e.filename else ""
+        say(f"sealcast: {where}{e.strerror or e}; make it yours to write, or free some space, and run again")
         return 1
     except KeyboardInterrupt:
         say("sealcast: interrupted")

@@ -28,20 +28,21 @@ def identity(suite, directory, tell):
             )
         if store.damaged:
             tell("storage: the identity was not finished when the power failed; making it again")
-        _radio()
+        _radio(True)
         secret = storage.hardware(32)
+        _radio(False)  # its memory belongs to other things first
         if secret:
             secret = suite.h(32, b"", b"", b"sc/identity", secret)
             store.store(secret)  # durable before anyone sees it
     return secret
 
 
-def _radio():
-    """On: an ESP32's random numbers are such only while it is (ESP-IDF, "Random Number Generation")."""
+def _radio(on):
+    """An ESP32's random numbers are such only while it is (ESP-IDF, "Random Number Generation")."""
     try:
         import network
 
-        network.WLAN(network.STA_IF).active(True)
+        network.WLAN(network.STA_IF).active(on)
     except Exception:
         pass  # there is none, or it fails: Wi-Fi says so when it begins
 

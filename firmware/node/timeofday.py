@@ -39,7 +39,8 @@ async def again(client, text):
     """Ask once more where the TLS module finds a certificate's dates wrong: a board's clock drifts by days in a year,
     and one false answer would keep it out until its power is cut. Once an hour at most -> is it set anew?"""
     now = time.ticks_ms()
-    if not _of_dates(text) or client.asked is not None and time.ticks_diff(now, client.asked) < _HOUR_MS:
+    lately = client.asked is not None and 0 <= time.ticks_diff(now, client.asked) < _HOUR_MS  # they wrap in 12 days
+    if lately or not _of_dates(text):
         return False
     client.asked = now
     return await ask()

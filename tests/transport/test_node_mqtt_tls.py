@@ -1,5 +1,6 @@
 """The node's MQTT client over TLS: whom it believes, and what it says of a certificate that it does not."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -138,13 +139,16 @@ asyncio.run(go())
 
 @pytest.fixture
 def time_server():
-    """time_server(stratum, ...) -> a port for each, which answers one question."""
+    """time_server(stratum, ...) -> a port for each; `asked` has the stratum of each that was asked, in order."""
     servers = []
 
     def answer(server, stratum):
-        question, address = server.recvfrom(100)
-        times = bytes(8) + question[40:48] + bytes(8) + (WHEN + 2_208_988_800).to_bytes(4, "big") + bytes(4)
-        server.sendto(b"\x24" + bytes([stratum]) + bytes(14) + times, address)
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                question, address = server.recvfrom(100)
+                begin.asked.append(stratum)
+                times = bytes(8) + question[40:48] + bytes(8) + (WHEN + 2_208_988_800).to_bytes(4, "big") + bytes(4)
+                server.sendto(b"\x24" + bytes([stratum]) + bytes(14) + times, address)
 
     def begin(*strata):
         for stratum in strata:
@@ -154,6 +158,7 @@ def time_server():
             threading.Thread(target=answer, args=(server, stratum), daemon=True).start()
         return [server.getsockname()[1] for server in servers]
 
+    begin.asked = []
     yield begin
     for server in servers:
         server.close()
@@ -190,4 +195,4 @@ def test_a_clock_that_goes_wrong_is_set_anew_when_a_certificate_is_refused_for_i
     with old, new:
         said = node_alone(micropython, _WRONG_CLOCK % (good, *time_server(2), bad, str(both)))
     assert said[:2] == ["set 2027 1 15 4 8 0 0 0", "connected"] and len(said) == 3, said
-    assert "is not valid at this board's time" in said[2]
+    assert "is not valid at this board's time" in said[2] and time_server.asked == [2]

@@ -30,6 +30,7 @@ class Gateways:
         self._path = place.directory() / "gateways.json"
         self._running: dict[str, _Process] = {}
         self._turn = asyncio.Lock()
+        self._closed = False
 
     def begin(self) -> None:
         """All that were asked for before."""
@@ -57,7 +58,7 @@ class Gateways:
                 self._write({channel: process})
             except BaseException:  # also when who asked goes away before
                 await process.end()
-                if former is not None:
+                if former is not None and not self._closed:
                     self._running[channel] = _Process(channel, former.words, former.folder, self._log)
                 raise
             self._running[channel] = process
@@ -73,6 +74,7 @@ class Gateways:
 
     async def close(self) -> None:
         """End all; they are begun again by the next agent."""
+        self._closed = True
         await asyncio.gather(*(process.end() for process in self._running.values()))
         self._running = {}
 

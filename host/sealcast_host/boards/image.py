@@ -76,8 +76,9 @@ def _uf2_family(path: Path, data: bytes) -> int:
         family = family if flags & _UF2_FAMILY else 0
         if family != _UF2_ABSOLUTE:
             numbers.setdefault(family, set()).add(number)
-            counts[family] = count
-    if not counts or any(numbers[family] != set(range(count)) for family, count in counts.items()):
+            if counts.setdefault(family, count) != count or number >= count:
+                raise UserError(f"{path} {_BAD}")
+    if not counts or any(len(numbers[family]) != count for family, count in counts.items()):
         raise UserError(f"{path} {_BAD}")
     return next(iter(counts))
 

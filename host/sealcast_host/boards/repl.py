@@ -49,7 +49,12 @@ import machine
 try: _dog = machine.WDT(timeout=600000)
 except ValueError:
     _dog = machine.WDT(timeout=8300)
-    _fed = machine.Timer(-1, period=1000, callback=lambda t: _dog.feed())
+    _left = 600
+    def _feed(t):
+        global _left
+        _left -= 1
+        if _left > 0: _dog.feed()
+    _fed = machine.Timer(-1, period=1000, callback=_feed)
 """
 _HELPERS = """
 import binascii, hashlib, os

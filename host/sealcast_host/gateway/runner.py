@@ -126,7 +126,9 @@ class Runner:
             self._hub.say(f"{self.name}: left out a message: {clean(str(e))}")
         except (OSError, UserError, Finished):
             raise
-        except Exception as e:
+        except (Exception, asyncio.CancelledError) as e:
+            if isinstance(e, asyncio.CancelledError) and _is_ended():
+                raise
             if count > 1:
                 self._single = count
                 return

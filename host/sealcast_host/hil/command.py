@@ -80,6 +80,8 @@ def _run(rig: Rig, results: Results, wishes: Wishes) -> None:
     for name in wishes.parts or PARTS:
         try:
             _PARTS[name](rig, results, wishes)
+        except Gone:
+            raise
         except (BoardError, UserError) as e:  # before its first check: the node, or the broker, is not there or whole
             results.fail(name, "it can begin", str(e))
     for name in wishes.parts or ():

@@ -48,14 +48,14 @@ class Engine(Session):
         self.transport.sleeps(seconds)
         await super().sleep(seconds)
 
-    def receive(self, topic: str, payload: Any) -> None:
-        """Queue a received frame. Behind a suspension what it names says nothing of its age any more (PROTOCOL.md 7.6);
-        the frames that are in the queue came before."""
+    def _put(self, input: Any, reply: Any, kind: int) -> None:
+        """Queue an input. Behind a suspension what frames name says nothing of their age any more (PROTOCOL.md 7.6);
+        those that are in the queue came before, and what we say from here on is made behind it."""
         now = suspended()
         if now - self._suspended > SUSPENDED_S:
             self._suspended = now
             self.post(forget_times)
-        super().receive(topic, payload)
+        super()._put(input, reply, kind)
 
 
 def forget_times(channel: Any, now: int) -> list[Any]:

@@ -18,6 +18,7 @@ from collections.abc import Coroutine
 from typing import Any, Self
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 
 from sealcast_host.errors import UserError
 from sealcast_host.member.address import port_of
@@ -139,7 +140,7 @@ class MqttTransport:
             quiet = silent(client, e)
             let_go(client)
             if client.v5 and (quiet or speaks_older(e)):
-                return await self._connected_older(will_topic, will_payload, logger, for_good=not quiet)
+                return await self._connected_older(will_topic, will_payload, logger, for_good=isinstance(e, MqttConnectError))
             self.failure = explain(e, client.said)
             raise self.failure from None
         client.timeout = PATIENCE_S

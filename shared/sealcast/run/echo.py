@@ -70,10 +70,9 @@ class Echo:
                 return w[2] if w[3] is not None else 0
         return 0
 
-    def late(self, now):
+    def late(self, now, idle):
         """Has something been acknowledged, and was not shown for so long that the broker must have thrown it away?
-        To be asked while the engine has nothing to do."""
-        if self._quiet is None:
-            self._quiet = now
-        limit = _LATE_MS if now - self._quiet >= _LATE_MS else _LIMIT_MS
+        idle: the engine has nothing to do."""
+        self._quiet = (now if self._quiet is None else self._quiet) if idle else None
+        limit = _LATE_MS if idle and now - self._quiet >= _LATE_MS else _LIMIT_MS
         return bool([w for w in self._waiting if w[3] is not None and now - w[3] >= limit])

@@ -193,9 +193,9 @@ class Link:
         if token:
             self._acked(token)
 
-    def look(self, now):
-        """Is the broker keeping what it acknowledged?"""
-        if self.up and self._echo.late(now):
+    def look(self, now, idle):
+        """Is the broker keeping what it acknowledged? idle: nothing waits for the engine."""
+        if self.up and self._echo.late(now, idle):
             self._muted("the broker acknowledges what we publish and throws it away, or does not let us read it", None)
 
     def _muted(self, reason, token):

@@ -281,13 +281,13 @@ class Session:
         self._begun = True
         while not self._closed:
             now = self._beat = self.clock.now()
+            self._link.look(now, not self._inbox)
             if self._wake is not None and self._wake <= now:
                 self._wake = None
                 self._inbox.insert(0, (_tick, None, _OTHER))
             if self._inbox:
                 await self._turn()
             else:
-                self._link.look(now)
                 if self._wake is None:
                     self._wake = now + _IDLE_MS  # whatever the channel asks for, it is never left alone for longer
                 self._input.clear()

@@ -121,7 +121,7 @@ class Member:
 
     def see(self, p, counter, now):
         """A fresh, verified presence."""
-        again = (p.conn, counter) == (self.conn, self.counter)
+        again = (p.conn, counter) == (self.conn, self.counter) and self.status != UNHEARD
         if counter == WILL:
             self.willed = p.conn
             if p.conn > self.conn:

@@ -273,7 +273,7 @@ def test_rings_of_others_are_no_proof_of_ours():
     box.publishing("zp/1/c/other/n/1", b"note", 9)
     assert not box.acked("zp/1/c/me/n/1", b"note", 0) and not box.acked("zp/1/c/me/j/1", b"join", 0)
     assert box.acked("zp/1/c/other/n/1", b"note", 0)
-    assert box.heard("zp/1/c/me/n/1", b"note") == 7 and not box.late(6000) and box.late(11000)
+    assert box.heard("zp/1/c/me/n/1", b"note") == 7 and not box.late(6000, True) and box.late(11000, True)
 
 
 def test_an_echo_behind_much_else_is_not_missing():
@@ -284,13 +284,13 @@ def test_an_echo_behind_much_else_is_not_missing():
     box.publishing("zp/1/c/me/n/1", b"note", 7)
     assert not box.acked("zp/1/c/me/n/1", b"note", 0)
     for now in range(0, 60000, 4000):
-        assert not box.late(now)
+        assert not box.late(now, True)
         assert not box.heard("zp/1/c/other/n/1", b"another")
-    assert box.late(60000)
+    assert box.late(60000, True) and box.late(60000, False)
     for now in (60000, 64000):
         box.heard("zp/1/c/other/n/1", b"another")
-        box.late(now)
-    assert box.heard("zp/1/c/me/n/1", b"note") == 7 and not box.late(200000)
+        box.late(now, True)
+    assert box.heard("zp/1/c/me/n/1", b"note") == 7 and not box.late(200000, True)
 
 
 def test_what_an_engine_at_work_has_not_read_yet_is_not_missing():

@@ -21,6 +21,7 @@ def slept(connections):
     solo = Solo().connect(peer.join())
     kept = peer.presence(ASLEEP, sleep=SLEEP // 1000)
     solo.give(*kept)
+    solo.peer, solo.kept = peer, kept
     assert solo.event("asleep") == {"uid": "door"}
     for _ in range(connections):
         passed(solo, 3 * SLEEP // connections)
@@ -32,6 +33,20 @@ def slept(connections):
 def test_a_dead_sleeper_vanishes_once_its_time_is_over():
     for connections in (1, 3, 9, 18):
         assert slept(connections).event("vanished") == {"uid": "door"}, connections
+
+
+def test_a_restart_of_ours_knows_of_no_time_that_is_over():
+    """What the broker retains says how long it sleeps; that we had heard it in another run says nothing."""
+    solo = slept(0)
+    kept, peer = solo.kept, solo.peer
+    solo = Solo(blob=solo.blob).connect(peer.join())
+    solo.give(*kept)
+    passed(solo, SLEEP // 2)
+    assert not solo.event("vanished") and ("door", "asleep") in solo.ch.members
+    solo.connect(peer.join())
+    solo.give(*kept)
+    passed(solo, SLEEP)
+    assert solo.event("vanished") == {"uid": "door"}
 
 
 def test_a_sleeper_is_not_gone_for_a_connection_of_ours():
