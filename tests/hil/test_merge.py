@@ -82,9 +82,86 @@ def test_a_node_has_the_heads_alone(micropython, installed):
     assert error == "no member of that name has joined this channel yet"
 
 
+# What says a text at once, beside errors themselves.
+SAYS = {"", "violation", "report", "emit", "_say", "_muted"}
+
+
+def test_long_texts_stand_where_they_are_said():
+    """Not in an argument of something that may say them: they would be loaded each time, and stay."""
+    errors = names.errors(names._sources().bases)
+    for module, text in merge.merged().items():
+        assert not {by for by in sayers(ast.parse(text)) if by not in errors | SAYS}, module
+
+
+def sayers(node, around=""):
+    """What is called with each long text: the innermost call around it; "": none."""
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func).rpartition(".")[2]
+        if name == "long_text":
+            yield around
+            return
+        yield from sayers(node.func, around)
+        around = "violation" if name.endswith("_violation") else name  # a part's name stands before it
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(node, ast.Call) and child is node.func):
+            yield from sayers(child, "" if isinstance(node, ast.stmt) else around)
+
+
+_PING = """
+import asyncio, time
+from node.mqtt import Client
+class Stream:
+    def write(self, data): print(bytes(data))
+    async def drain(self): pass
+class Input:
+    heard = time.ticks_ms()
+async def main():
+    client = Client("host", 1883, "board")
+    client.stream, client.input = Stream(), Input
+    client.tx = bytearray(16)
+    client.txv = memoryview(client.tx)
+    ping = asyncio.create_task(client._keep_alive())
+    await asyncio.sleep_ms(20)
+    ping.cancel()
+asyncio.run(main())
+print('sealcast.texts' in sys.modules)
+"""
+
+
+def test_a_ping_loads_no_texts(micropython, installed):
+    assert run(micropython, installed, _PING) == "b'\\xc0\\x00'\nFalse\n"
+
+
 def test_what_cannot_be_put_together_is_refused():
     """A part that is handed about as an object: its names are no longer its own."""
     texts = {"p": "", "p.head": "from . import part\ndef f():\n    return part\n", "p.part": "def g(): pass\n"}
     modules = Modules(texts, {"p"}, {"p.head": "p.part"})
     with pytest.raises(Clash, match=r"p\.part"):
         Rewriter(modules, modules.sources["p.head"], "p.head").body()
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "def f():\n    part = load('part')\n    part.GONE",
+        "def f():\n    other, part = 1, need('part', 'other')\n    return lambda: part.GONE",
+        "def f():\n    return load('part').GONE",
+        "def f():\n    from .part import never",
+    ],
+)
+def test_what_is_asked_of_a_module_must_be_its_own(asks):
+    """What it imports itself has no name there in a bundle."""
+    texts = {"sealcast": "", "sealcast.rare": "def load(name): pass\ndef need(*names): pass\n"}
+    texts |= {"sealcast.head": "GONE = 1\n", "sealcast.part": "from .head import GONE\ndef f(): pass\n"}
+    texts["sealcast.asks"] = f"from .rare import load, need\n{asks}\n"
+    groups = {"sealcast.rare": "", "sealcast.head": ""}
+    with pytest.raises(Clash, match=r"sealcast\.asks asks sealcast\.part for (GONE|never)"):
+        merge.together(texts, groups)
+    texts["sealcast.asks"] = texts["sealcast.asks"].replace("GONE", "f").replace("never", "f as never")
+    assert merge.together(texts, groups)
+
+
+def test_a_constant_that_another_module_imports_is_refused_there():
+    """As it was: a doubt that ended well met an AttributeError on every board."""
+    with pytest.raises(Clash, match=r"smmp\.suspicion asks sealcast\.smmp\.sync for CALM"):
+        merge.merged("s.clear(CALM)", "s.clear(sync.CALM)")

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-from sealcast_host.boards import shipped
+from sealcast_host.boards import asked, shipped
 from sealcast_host.boards.kept import kept
 from sealcast_host.boards.modules import INTERNED, Modules, Source
 from sealcast_host.boards.rewriting import Rewriter
@@ -70,7 +70,14 @@ def merged(old: str = "", new: str = "") -> dict[str, str]:
 
 def _merged(old: str = "", new: str = "") -> dict[str, str]:
     found = {name: text.replace(old, new) if old else text for name, text in sources().items()}
-    return _texts(Modules(found, {name for name in found if file_of(name, found).endswith("__init__")}, GROUPS))
+    return together(found, GROUPS)
+
+
+def together(found: dict[str, str], groups: dict[str, str]) -> dict[str, str]:
+    """Module -> its text, of sources in these groups. Raises Clash."""
+    made = _texts(Modules(found, {name for name in found if file_of(name, found).endswith("__init__")}, groups))
+    asked.see_to(made)
+    return made
 
 
 def file_of(module: str, modules: Iterable[str]) -> str:
@@ -87,7 +94,7 @@ def is_part(module: str) -> bool:
 def _texts(modules: Modules) -> dict[str, str]:
     out: dict[str, str] = {}
     for name, source in modules.sources.items():
-        if name in GROUPS:
+        if name in modules.groups:
             body = [s for part in modules.parts(name) for s in Rewriter(modules, part, name).body()]
             text = _text(_without_repeats(body)) + (_SAY if name == "sealcast.rare" else "")
             out[name] = _most_used_first(body) + text
