@@ -82,6 +82,12 @@ def test_a_node_has_the_heads_alone(micropython, installed):
     assert error == "no member of that name has joined this channel yet"
 
 
+def test_a_first_boot_makes_its_secrets_without_the_channel(micropython, installed):
+    """Which would lie in memory before the radio is on."""
+    program = "import node.firstboot\nprint('sealcast.run.filestore' in sys.modules, 'sealcast.channel' in sys.modules)"
+    assert run(micropython, installed, program) == "False False\n"
+
+
 # What says a text at once, beside errors themselves.
 SAYS = {"", "violation", "report", "emit", "_say", "_muted"}
 

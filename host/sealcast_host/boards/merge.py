@@ -26,7 +26,8 @@ TOP = ("main.py", "boot.py", "sealcast_platform.py")  # on a board they lie at t
 # Head, and what becomes a part of it. A node loads them in this order, the first three before the radio has its memory.
 GROUPS = {
     "sealcast.rare": (
-        "sealcast.errors sealcast.compat sealcast.wire sealcast.crypto.keys sealcast.run.aio node.watchdog"
+        "sealcast.errors sealcast.compat sealcast.wire sealcast.crypto.keys sealcast.run.aio node.watchdog "
+        "sealcast.run.slots sealcast.run.filestore"  # a first boot stores what it makes, and needs no channel yet
     ),
     "node.app": "node.log node.led node.console",
     "node.mqtt": "node.inbuf node.wifi",
@@ -36,7 +37,7 @@ GROUPS = {
         "sealcast.zpinc.audience sealcast.zpinc.epochs sealcast.zpinc.messages "
         "sealcast.zpinc.conversation sealcast.zpinc.presence sealcast.zpinc.places "
         "sealcast.sending sealcast.run.echo sealcast.run.link sealcast.run.sends sealcast.run.turn "
-        "sealcast.run.durable sealcast.run.crashes sealcast.run.session sealcast.run.slots sealcast.run.filestore"
+        "sealcast.run.durable sealcast.run.crashes sealcast.run.session"
     ),
     "sealcast.smmp.order": "sealcast.smmp.ratchet sealcast.smmp.group sealcast.smmp.private sealcast.smmp.outgoing",
 }
