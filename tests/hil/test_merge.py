@@ -11,7 +11,7 @@ import pytest
 from sealcast_host.boards import bundle, merge, names
 from sealcast_host.boards.modules import Clash, Modules
 from sealcast_host.boards.rewriting import Rewriter
-from sealcast_host.boards.scopes import DEFINED, bound
+from sealcast_host.boards.scopes import DEFINED, bound, local_names
 
 PARTS = sorted(part for parts in merge.GROUPS.values() for part in parts.split())
 
@@ -138,12 +138,57 @@ def test_a_ping_loads_no_texts(micropython, installed):
     assert run(micropython, installed, _PING) == "b'\\xc0\\x00'\nFalse\n"
 
 
+def put_together(part, head=""):
+    """What the file of p.head has, of a group of two."""
+    modules = Modules({"p": "", "p.head": f"from . import part\n{head}", "p.part": part}, {"p"}, {"p.head": "p.part"})
+    body = [s for source in modules.parts("p.head") for s in Rewriter(modules, source, "p.head").body()]
+    return ast.unparse(ast.Module(body, []))
+
+
 def test_what_cannot_be_put_together_is_refused():
     """A part that is handed about as an object: its names are no longer its own."""
-    texts = {"p": "", "p.head": "from . import part\ndef f():\n    return part\n", "p.part": "def g(): pass\n"}
-    modules = Modules(texts, {"p"}, {"p.head": "p.part"})
     with pytest.raises(Clash, match=r"p\.part"):
-        Rewriter(modules, modules.sources["p.head"], "p.head").body()
+        put_together("def g(): pass\n", "def f():\n    return part\n")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "y = []\ndef f(a):\n    b = [y for i in a if (y := i)]\n    return y\n",
+        "y = []\nz = [y for i in (1, 2) if (y := i)]\n",
+        "y = []\nz = lambda: (y := 1)\n",
+        "x = []\nclass C:\n    global x\n    x = 2\n",
+        "x = []\ndef f():\n    x = 1\n    def g():\n        global x\n        x = 2\n    return x",
+        "e = []\ntry:\n    e = [1]\nexcept ValueError as e:\n    pass\n",
+    ],
+)
+def test_what_no_source_does_is_refused_rather_than_put_together_wrongly(part):
+    with pytest.raises(Clash, match=r"p\.part has "):
+        put_together(part)
+
+
+@pytest.mark.parametrize(
+    "part,made",
+    [
+        ("K = []\nclass C(object, metaclass=K): pass", "class part_C(object, metaclass=part_K):"),
+        ("def d(c): return c\n@d\nclass C: pass", "@part_d\nclass part_C:"),
+        ("x = [1]\ndef f():\n    return [x for x in x]", "return [x for x in part_x]"),
+        ("x = [1]\ndef f(a):\n    return [x + [x for x in b] for b in a]", "[part_x + [x for x in b] for b in a]"),
+    ],
+)
+def test_a_name_is_what_it_is_where_it_stands(part, made):
+    assert made in put_together(part)
+
+
+def test_what_is_global_in_a_function_is_so_in_no_other():
+    inner = "def f():\n    x = 1\n    def g():\n        global x, y\n        x = y = 2\n    return x"
+    f = ast.parse(inner).body[0]
+    assert local_names(f) == {"x", "g"} and local_names(f.body[1]) == set()
+
+
+def test_a_functions_own_name_goes_before_what_is_imported_around_it():
+    head = "def f():\n    from .part import y\n    return (lambda y: y), (lambda: y)\n"
+    assert "return (lambda y: y, lambda: part_y)" in put_together("def y(): pass\n", head)
 
 
 @pytest.mark.parametrize(
