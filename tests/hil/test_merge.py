@@ -1,14 +1,17 @@
-"""Fewer modules in a board's bundle (host/sealcast_host/boards/merge.py). That they do what the sources do is what
-`sealcast hil` in this folder, tests/xip and tests/memory find out: boards there have nothing else."""
+"""Fewer modules in a board's bundle (host/sealcast_host/boards/merge.py). That they say what the sources say is what
+bundle_compare.py sees; that they do it, `sealcast hil` in this folder, tests/xip and tests/memory: boards there have
+nothing else."""
 
 import ast
 import builtins
+import importlib
 import subprocess
 import symtable
 
+import bundle_compare
 import pytest
 
-from sealcast_host.boards import bundle, merge, names
+from sealcast_host.boards import bundle, merge, modules, names, rewriting
 from sealcast_host.boards.modules import Clash, Modules
 from sealcast_host.boards.rewriting import Rewriter
 from sealcast_host.boards.scopes import DEFINED, bound, local_names
@@ -16,10 +19,53 @@ from sealcast_host.boards.scopes import DEFINED, bound, local_names
 PARTS = sorted(part for parts in merge.GROUPS.values() for part in parts.split())
 
 
-def scopes(table):
+def differences(texts):
+    def value(module, name):
+        return getattr(importlib.import_module(module), name)
+
+    return bundle_compare.differences(merge.sources(), texts, merge.GROUPS, value)
+
+
+def test_a_bundle_says_what_the_sources_say():
+    assert not differences(merge.merged())
+
+
+@pytest.mark.parametrize(
+    "file,old,new,found",
+    [
+        ("node.mqtt", "2816 - 5", "2817 - 5", "node.mqtt in node.mqtt: PACKET is 2816"),
+        ("node.setup", "led.led_make(", "led.led_patterns(", "('defined', 'node.led', 'make')] became"),
+        ("sealcast.texts", "TEXTS = (", "TEXTS = ('', ", "another text"),
+        ("sealcast.rare", "def watchdog_feed(", "def watchdog_food(", "of no source"),
+    ],
+)
+def test_what_a_bundle_says_otherwise_is_found(file, old, new, found):
+    text = merge.merged()[file]
+    assert old in text
+    assert [line for line in differences(merge.merged() | {file: text.replace(old, new, 1)}) if found in line]
+
+
+def test_a_name_that_was_taken_for_a_local_one_is_found(monkeypatch):
+    """As it was: the second of two statements took `dog` for a name of the function's own that the first had said is
+    global, and no board fed its watchdog."""
+
+    def as_it_was(node):
+        found = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+        for statement in node.body if isinstance(node.body, list) else []:
+            found |= bound(statement)
+            found -= {n for s in ast.walk(statement) if isinstance(s, ast.Global) for n in s.names}
+        return found
+
+    for module in (modules, rewriting, merge):
+        monkeypatch.setattr(module, "local_names", as_it_was)
+    found = differences(merge.together(merge.sources(), merge.GROUPS))
+    assert found and all(line.startswith("node.watchdog in sealcast.rare: ") for line in found)
+
+
+def tables(table):
     yield table
     for child in table.get_children():
-        yield from scopes(child)
+        yield from tables(child)
 
 
 def test_every_name_is_bound_where_it_stands():
@@ -28,7 +74,7 @@ def test_every_name_is_bound_where_it_stands():
         at_top = {name for statement in ast.parse(text).body for name in bound(statement)}
         used = {
             symbol.get_name()
-            for table in scopes(symtable.symtable(text, module, "exec"))
+            for table in tables(symtable.symtable(text, module, "exec"))
             for symbol in table.get_symbols()
             if symbol.is_global() and symbol.is_referenced()
         }
@@ -140,8 +186,8 @@ def test_a_ping_loads_no_texts(micropython, installed):
 
 def put_together(part, head=""):
     """What the file of p.head has, of a group of two."""
-    modules = Modules({"p": "", "p.head": f"from . import part\n{head}", "p.part": part}, {"p"}, {"p.head": "p.part"})
-    body = [s for source in modules.parts("p.head") for s in Rewriter(modules, source, "p.head").body()]
+    both = Modules({"p": "", "p.head": f"from . import part\n{head}", "p.part": part}, {"p"}, {"p.head": "p.part"})
+    body = [s for source in both.parts("p.head") for s in Rewriter(both, source, "p.head").body()]
     return ast.unparse(ast.Module(body, []))
 
 
