@@ -21,6 +21,10 @@ OUT = const(1024)  # and most packets are; a longer one leaves in pieces
 _GOODBYE_MS = const(1000)
 SILENT = "the broker does not answer"
 
+# Given with every packet, said now and then: within a function each of them would load a board's texts (merge.py)
+_UNHEARD = "the broker does not acknowledge"
+_STUCK = "the broker does not take what we send"
+
 # First bytes of packets, flags included (2.2)
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
@@ -223,7 +227,7 @@ class Client:
         ack = self._acks[pid] = [asyncio.Event(), answer, None]
         try:
             await self.send(first, *parts(pid.to_bytes(2, "big")))
-            await within(ack[0].wait(), self.keepalive_s * 1000, "the broker does not acknowledge")
+            await within(ack[0].wait(), self.keepalive_s * 1000, _UNHEARD)
         except OSError as e:
             self._die(e)
             raise
@@ -274,7 +278,7 @@ class Client:
         limit = self.keepalive_s * 1000
         try:
             while time.ticks_diff(time.ticks_ms(), self.input.heard) < limit:
-                await within(self.send(_PINGREQ), limit, "the broker does not take what we send")
+                await within(self.send(_PINGREQ), limit, _STUCK)
                 await sleep_ms(limit // 2)
             self._die(OSError("the broker is silent"))
         except OSError as e:

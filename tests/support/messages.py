@@ -170,7 +170,7 @@ def said(node, classes):
             yield text_of(node.args[0])
         elif name == "within":
             yield text_of(node.args[-1])
-    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NOBODY":
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in CONSTANTS:
         yield text_of(node.value)
     if isinstance(node, ast.AsyncFunctionDef):  # named first, said by `within`
         used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
@@ -181,6 +181,7 @@ def said(node, classes):
 
 
 LATE = {"alone", "late"}
+CONSTANTS = {"NOBODY", "_UNHEARD", "_STUCK"}  # firmware/node/mqtt.py says why it has the last two
 
 
 def links():

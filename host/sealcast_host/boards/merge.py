@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-from sealcast_host.boards import shipped
+from sealcast_host.boards import asked, shipped
 from sealcast_host.boards.kept import kept
 from sealcast_host.boards.modules import INTERNED, Modules, Source
 from sealcast_host.boards.rewriting import Rewriter
@@ -26,7 +26,8 @@ TOP = ("main.py", "boot.py", "sealcast_platform.py")  # on a board they lie at t
 # Head, and what becomes a part of it. A node loads them in this order, the first three before the radio has its memory.
 GROUPS = {
     "sealcast.rare": (
-        "sealcast.errors sealcast.compat sealcast.wire sealcast.crypto.keys sealcast.run.aio node.watchdog"
+        "sealcast.errors sealcast.compat sealcast.wire sealcast.crypto.keys sealcast.run.aio node.watchdog "
+        "sealcast.run.slots sealcast.run.filestore"  # a first boot stores what it makes, and needs no channel yet
     ),
     "node.app": "node.log node.led node.console",
     "node.mqtt": "node.inbuf node.wifi",
@@ -36,7 +37,7 @@ GROUPS = {
         "sealcast.zpinc.audience sealcast.zpinc.epochs sealcast.zpinc.messages "
         "sealcast.zpinc.conversation sealcast.zpinc.presence sealcast.zpinc.places "
         "sealcast.sending sealcast.run.echo sealcast.run.link sealcast.run.sends sealcast.run.turn "
-        "sealcast.run.durable sealcast.run.crashes sealcast.run.session sealcast.run.slots sealcast.run.filestore"
+        "sealcast.run.durable sealcast.run.crashes sealcast.run.session"
     ),
     "sealcast.smmp.order": "sealcast.smmp.ratchet sealcast.smmp.group sealcast.smmp.private sealcast.smmp.outgoing",
 }
@@ -70,7 +71,14 @@ def merged(old: str = "", new: str = "") -> dict[str, str]:
 
 def _merged(old: str = "", new: str = "") -> dict[str, str]:
     found = {name: text.replace(old, new) if old else text for name, text in sources().items()}
-    return _texts(Modules(found, {name for name in found if file_of(name, found).endswith("__init__")}, GROUPS))
+    return together(found, GROUPS)
+
+
+def together(found: dict[str, str], groups: dict[str, str]) -> dict[str, str]:
+    """Module -> its text, of sources in these groups. Raises Clash."""
+    made = _texts(Modules(found, {name for name in found if file_of(name, found).endswith("__init__")}, groups))
+    asked.see_to(made)
+    return made
 
 
 def file_of(module: str, modules: Iterable[str]) -> str:
@@ -87,7 +95,7 @@ def is_part(module: str) -> bool:
 def _texts(modules: Modules) -> dict[str, str]:
     out: dict[str, str] = {}
     for name, source in modules.sources.items():
-        if name in GROUPS:
+        if name in modules.groups:
             body = [s for part in modules.parts(name) for s in Rewriter(modules, part, name).body()]
             text = _text(_without_repeats(body)) + (_SAY if name == "sealcast.rare" else "")
             out[name] = _most_used_first(body) + text

@@ -5,12 +5,13 @@ firmware has in flash already, or by one of two letters. The same name gets the 
 means anything in our modules, so that programs do the same as before. What is global in one file and known in no other
 needs no name of its own: it is called like some attribute that is no function, which no file has among its globals.
 Left as they are: whatever some MicroPython knows (firmware_names.txt), whatever stands in a string, names of modules,
-of the native modules' functions, and what programs of a user's own call (the stubs, errors, messages, `join`). The map
-follows from the sources alone: `read_back` turns a board's tracebacks back, `source` a program that is to run beside a
-bundle.
+of the native modules' functions, of errors, which people read, and what programs of a user's own call (the stubs,
+messages, `join`). The map follows from the sources alone: `read_back` turns a board's tracebacks back, `source` a
+program that is to run beside a bundle.
 """
 
 import ast
+import builtins
 import io
 import keyword
 import re
@@ -120,6 +121,7 @@ class _Sources:
         self.attributes: set[str] = set()  # of objects, and arguments
         self.functions: set[str] = set()  # what tracebacks name, and classes
         self.borrowed: set[str] = set()  # what one file has of another
+        self.bases: dict[str, set[str]] = {}  # of classes
         self.at: dict[str, set[str]] = {}  # what a file binds at its top -> the files that have it
         self._bare: set[str] = set()  # what classes look up while they are made
         self._always: set[str] = set()
@@ -147,7 +149,7 @@ class _Sources:
     def shortened(self) -> set[str]:
         """Names that a board calls otherwise."""
         flash, known = _firmware()
-        kept = known | flash | self.texts | self.modules | self.outside
+        kept = known | flash | self.texts | self.modules | self.outside | errors(self.bases)
         return {name for name in self.own - kept if not name.startswith("__")}
 
     def private(self, name: str) -> bool:
@@ -172,6 +174,7 @@ class _Sources:
             elif isinstance(node, ast.alias):
                 self.borrowed |= {node.name, node.asname or node.name}
             if isinstance(node, ast.ClassDef):
+                self.bases.setdefault(node.name, set()).update(identifiers(walk(ast.Tuple(node.bases, ast.Load()))))
                 self._bare |= {n.id for s in node.body for n in walk(s) if isinstance(n, ast.Name)}
                 self.attributes |= _assigned(node.body) | {s.name for s in node.body if isinstance(s, DEFINED)}
         for bound in _assigned(tree.body) | {s.name for s in tree.body if isinstance(s, DEFINED)}:
@@ -194,6 +197,14 @@ class _Sources:
 
 # Loaded now and then, or never on a board.
 _RARE = ("arguments", "cpace", "host", "joins", "history", "rekey", "revocation", "settings", "sensors", "setup")
+
+
+def errors(bases: dict[str, set[str]]) -> set[str]:
+    """Classes that are errors, of those whose bases these are, and Python's own."""
+    found = {name for name, it in vars(builtins).items() if isinstance(it, type) and issubclass(it, BaseException)}
+    while more := {name for name, above in bases.items() if above & found} - found:
+        found |= more
+    return found
 
 
 def _defined(nodes: list[ast.AST]) -> set[str]:

@@ -3,7 +3,7 @@
 import ast
 
 from sealcast_host.boards.modules import Binding, Clash, Modules, Source
-from sealcast_host.boards.scopes import assignment, bound, local_names, stored, walk
+from sealcast_host.boards.scopes import assignment, bound, inside, local_names, stored, walk
 
 _LONG = 28  # from here on a text costs more than what loads it
 
@@ -13,9 +13,9 @@ class Rewriter(ast.NodeTransformer):
 
     def __init__(self, modules: Modules, source: Source, home: str) -> None:
         self.modules, self.source, self.home = modules, source, home
-        self.scopes: list[tuple[set[str], bool]] = []  # local names, and: is it a class?
+        # Local names, what a function imports of ours, and: is it a class?
+        self.scopes: list[tuple[set[str], dict[str, Binding], bool]] = []
         self.said: list[ast.stmt] = []
-        self.inner: list[dict[str, Binding]] = []  # what functions import of ours
 
     def body(self) -> list[ast.stmt]:
         """All of them, without those that only name constants: these stand where they are used."""
@@ -29,18 +29,19 @@ class Rewriter(ast.NodeTransformer):
             out += found if isinstance(found, list) else [found] if found else []
         return self.said + out
 
-    def is_local(self, name: str) -> bool:
-        """Is it one of a function around, or of the class that is being made?"""
-        inner = len(self.scopes) - 1
-        return any(name in names for i, (names, of_class) in enumerate(self.scopes) if not of_class or i == inner)
-
     def origin(self, name: str) -> "Binding | None":
-        """Where a name comes from; None: it is a local one."""
-        for inner in reversed(self.inner):
-            if name in inner:
-                module, found = inner[name]
+        """Where a name comes from; None: it is a local one, of a function around or of the class that is being made."""
+        for i, (names, imported, of_class) in enumerate(reversed(self.scopes)):
+            if name in imported:
+                module, found = imported[name]
                 return self.modules.resolve(self.modules.sources[module], found) if found else (module, "")
-        return None if self.is_local(name) else self.modules.resolve(self.source, name)
+            if name in names and (i == 0 or not of_class):
+                return None
+        return self.modules.resolve(self.source, name)
+
+    def refuse(self, node: ast.AST, what: str) -> None:
+        """What no source has, and nobody has seen to."""
+        raise Clash(f"{self.source.name} has {what}, which is not put together rightly: {ast.unparse(node)}")
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         binding = self.origin(node.id)
@@ -57,7 +58,7 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         """A long text in a function of a group is loaded when it is said."""
-        text, inside = node.value, any(not of_class for _, of_class in self.scopes)
+        text, inside = node.value, any(not of_class for _, _, of_class in self.scopes)
         if not (self.home and inside and isinstance(text, str) and len(text) >= _LONG):
             return node
         if text not in self.modules.texts:
@@ -136,6 +137,10 @@ class Rewriter(ast.NodeTransformer):
         return [ast.ImportFrom(head, [ast.alias(binding[1], None if binding[1] == bound else bound)], 0)]
 
     def visit_Global(self, node: ast.Global) -> ast.stmt:
+        if self.scopes and self.scopes[-1][2]:
+            self.refuse(node, "a global name in a class")
+        if any(name in names for names, _, of_class in self.scopes[:-1] if not of_class for name in node.names):
+            self.refuse(node, "a global name that a function around has for its own")
         if self.home:
             node.names = [self.modules.final[self.source.name, name] for name in node.names]
         return node
@@ -151,18 +156,17 @@ class Rewriter(ast.NodeTransformer):
             node.name = self._own(node.name)
         node.decorator_list = [self.visit(d) for d in node.decorator_list]
         self._defaults(node.args)
-        self.scopes.append((local_names(node), False))
-        imports = [inner for inner in walk(node) if isinstance(inner, ast.ImportFrom)]
+        imports = [inner for inner in inside(node) if isinstance(inner, ast.ImportFrom)]
         found = [b for inner in imports for b in self.modules.bindings(self.source, inner)]
-        self.inner.append({alias: (module, name) for module, name, alias in found})
+        self.scopes.append((local_names(node), {alias: (module, name) for module, name, alias in found}, False))
         node.body = self._block(node.body)
-        self.inner.pop()
         self.scopes.pop()
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
         self._defaults(node.args)
-        self.scopes.append((local_names(node), False))
+        self._no_walrus(node)
+        self.scopes.append((local_names(node), {}, False))
         node.body = self.visit(node.body)
         self.scopes.pop()
         return node
@@ -171,10 +175,12 @@ class Rewriter(ast.NodeTransformer):
         if not self.scopes:
             node.name = self._own(node.name)
         node.bases = [self.visit(b) for b in node.bases]
+        node.keywords = [self.visit(k) for k in node.keywords]
+        node.decorator_list = [self.visit(d) for d in node.decorator_list]
         names: set[str] = set()
         for statement in node.body:
             names |= bound(statement)
-        self.scopes.append((names, True))
+        self.scopes.append((names, {}, True))
         node.body = self._block(node.body)
         if self.home:  # two names that MicroPython gives to each class and nobody asks for; methods take their places
             node.body = [*ast.parse("del __module__, __qualname__").body, *node.body]
@@ -193,11 +199,24 @@ class Rewriter(ast.NodeTransformer):
     def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
         return self._comprehension(node)
 
-    def _comprehension(self, node: ast.expr) -> ast.expr:
-        names = stored(node)
-        self.scopes.append((names, False))
+    def _comprehension(self, node: "ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp") -> ast.expr:
+        self._no_walrus(node)
+        first = node.generators[0]
+        outside, first.iter = self.visit(first.iter), ast.Constant(None)
+        self.scopes.append((set().union(*(stored(generator.target) for generator in node.generators)), {}, False))
         self.generic_visit(node)
         self.scopes.pop()
+        first.iter = outside
+        return node
+
+    def _no_walrus(self, node: ast.expr) -> None:
+        if any(isinstance(inner, ast.NamedExpr) for inner in walk(node)):
+            self.refuse(node, ":= in an expression with names of its own")
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
+        if node.name and not self.scopes:
+            self.refuse(node, "an error with a name at its top")
+        self.generic_visit(node)
         return node
 
     def _defaults(self, arguments: ast.arguments) -> None:

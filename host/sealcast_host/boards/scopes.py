@@ -74,11 +74,9 @@ def local_names(node: "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda") -> 
     arguments = node.args
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     found = {a.arg for a in every if a}
-    of_the_module: set[str] = set()
     for statement in node.body if isinstance(node.body, list) else []:
         found |= bound(statement)
-        of_the_module.update(*(inner.names for inner in walk(statement) if isinstance(inner, ast.Global)))
-    return found - of_the_module
+    return found - {name for inner in inside(node) if isinstance(inner, ast.Global) for name in inner.names}
 
 
 def stored(node: ast.AST) -> set[str]:

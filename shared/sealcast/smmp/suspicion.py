@@ -7,7 +7,7 @@ Else one insider, or a frame that anybody with the channel's key can make, would
 from ..compat import const
 from ..errors import Reject
 from ..rare import load
-from .group import SYNC
+from .group import CALM, SYNC
 from .ratchet import authentic
 
 CALM_MS = const(1500)  # all who know have answered by then
@@ -54,7 +54,7 @@ def settle(me, members, group, _, now, out):
     if s.calmed or s.claim and group.passed(s.claim):  # or the frame was on its way
         if s.cause and s.claim[0] > group.state.epoch:
             heads.refuse(group, s.cause)  # another head of our epoch may be what it said long ago, repeated by somebody
-        s.clear(sync.CALM)
+        s.clear(CALM)
     elif s.told:
         _leave(me, members, group, now, out)
     else:
