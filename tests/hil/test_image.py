@@ -86,7 +86,8 @@ def test_every_board_is_found_by_its_image(tmp_path):
 def test_a_number_in_a_header_leads_nowhere(tmp_path):
     """Any byte of the headers may be wrong: a clear refusal, or an image; nothing else."""
     path, chance = tmp_path / "x", random.Random(9)
-    for whole, places in ((esp_image(5), [*range(40), *range(0x8000, 0x8060)]), (uf2_image(0xE48BFF59), [*range(64), *range(512, 576), *range(1536, 1600)])):
+    headers = [*range(64), *range(512, 576), *range(1536, 1600)]
+    for whole, places in ((esp_image(5), [*range(40), *range(0x8000, 0x8060)]), (uf2_image(0xE48BFF59), headers)):
         for place in places:
             data = bytearray(whole)
             data[place] ^= chance.randrange(1, 256)

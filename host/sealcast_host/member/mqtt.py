@@ -140,7 +140,8 @@ class MqttTransport:
             quiet = silent(client, e)
             let_go(client)
             if client.v5 and (quiet or speaks_older(e)):
-                return await self._connected_older(will_topic, will_payload, logger, for_good=isinstance(e, MqttConnectError))
+                said = isinstance(e, MqttConnectError)
+                return await self._connected_older(will_topic, will_payload, logger, for_good=said)
             self.failure = explain(e, client.said)
             raise self.failure from None
         client.timeout = PATIENCE_S
