@@ -60,6 +60,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture
+def own_home(tmp_path, monkeypatch):
+    """The test's own folders of settings and state; where it is, too."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(autouse=True)
 def refresh_time():
     """The simulator's worlds shorten a time of the core's: what follows in the same process gets it back."""
@@ -84,6 +92,18 @@ def micropython() -> Path:
 @pytest.fixture(scope="session")
 def mpy_cross() -> Path:
     return _binary("mpy-cross")
+
+
+@pytest.fixture(scope="session")
+def bundled(tmp_path_factory, mpy_cross) -> Path:
+    """The folder lib of a board's bundle for this computer's MicroPython: to be read, not written."""
+    from sealcast_host.boards import bundle
+
+    place = tmp_path_factory.mktemp("bundle")
+    for path, data in bundle.make("x64", 6, None, str(mpy_cross)).files.items():
+        (place / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        (place / path[1:]).write_bytes(data)
+    return place / "lib"
 
 
 @pytest.fixture

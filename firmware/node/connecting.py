@@ -4,7 +4,6 @@ and forgotten.
 
 import asyncio
 import socket
-import time
 
 from sealcast.compat import const
 from sealcast.run.aio import Clock, within
@@ -61,8 +60,7 @@ async def dial(client):
         if client.ssl.verify_mode and not Clock().time():
             from .timeofday import ask
 
-            client.asked = time.ticks_ms()
-            await ask()
+            await ask(client)
         client.stream, _ = await asyncio.open_connection(address, client.port, client.ssl, client.host)
     else:
         client.stream, _ = await asyncio.open_connection(address, client.port)

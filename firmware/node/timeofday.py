@@ -20,8 +20,9 @@ _POLL_MS = const(50)
 _HOUR_MS = const(3600000)
 
 
-async def ask():
+async def ask(client):
     """Set the clock by the first server that answers -> is it set? Where none does, the certificate's dates decide."""
+    client.asked = time.ticks_ms()
     for host, port in SERVERS:
         try:
             with Fed():
@@ -38,12 +39,10 @@ async def ask():
 async def again(client, text):
     """Ask once more where the TLS module finds a certificate's dates wrong: a board's clock drifts by days in a year,
     and one false answer would keep it out until its power is cut. Once an hour at most -> is it set anew?"""
-    now = time.ticks_ms()
-    lately = client.asked is not None and 0 <= time.ticks_diff(now, client.asked) < _HOUR_MS  # they wrap in 12 days
-    if lately or not _of_dates(text):
+    since = None if client.asked is None else time.ticks_diff(time.ticks_ms(), client.asked)
+    if not _of_dates(text) or since is not None and 0 <= since < _HOUR_MS:  # ticks wrap in 12 days
         return False
-    client.asked = now
-    return await ask()
+    return await ask(client)
 
 
 async def _question(address):

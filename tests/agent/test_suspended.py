@@ -11,12 +11,7 @@ from sealcast_host.member.session import join
 
 DEADLINE_S = 90
 KEY = "A" * 42 + "E"
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def test_what_was_made_before_a_suspension_is_not_live_behind_it(mosquitto, monkeypatch):

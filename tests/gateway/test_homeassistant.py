@@ -9,7 +9,7 @@ import aiomqtt
 import pytest
 
 from gateway_support import HOSTILE, message, running, until
-from host_support import ROOT, Child, free_port, mosquitto, start_broker
+from host_support import ROOT, mosquitto, start_broker
 from sealcast_host.broker.server import running_broker
 from sealcast_host.errors import UserError
 from sealcast_host.gateway import csv, homeassistant
@@ -17,6 +17,7 @@ from sealcast_host.gateway.config import Wish
 from sealcast_host.gateway.ha_commands import Command
 from sealcast_host.gateway.ha_entities import MOST_ENTITIES, Member, measured, slug
 from sealcast_host.gateway.record import values
+from tls_support import certificate, tls_broker
 
 PYTHON = ROOT / "build/bin/homeassistant-python"
 NO_SCHEMA = "Home Assistant's schemas are not here: make test brings them"
@@ -262,16 +263,7 @@ def test_an_output_whose_library_lets_out_a_cancellation_is_tried_again(tmp_path
 @needs_broker
 def test_a_broker_with_a_certificate_of_a_private_authority(tmp_path):
     for name in ("right", "other"):
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-             "-keyout", f"{name}.key", "-out", f"{name}.pem"],
-            check=True, cwd=tmp_path, capture_output=True,
-        )  # fmt: skip
-    port = free_port()
-    config = tmp_path / "tls.conf"
-    files = f"certfile {tmp_path}/right.pem\nkeyfile {tmp_path}/right.key\n"
-    config.write_text(f"listener {port} localhost\nallow_anonymous true\nuser root\n{files}")
+        certificate(tmp_path, name)
 
     async def first_line(ca):
         said: list[str] = []
@@ -290,6 +282,6 @@ def test_a_broker_with_a_certificate_of_a_private_authority(tmp_path):
             gateway.heard("message", message(body=b'{"temperature": 21.5}'))
             await until(lambda: gateway.runners[0].handed == 1)
 
-    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
-        child.wait_for("running")
+    child, port = tls_broker(tmp_path, "right")
+    with child:
         asyncio.run(go())

@@ -11,7 +11,7 @@ import symtable
 import bundle_compare
 import pytest
 
-from sealcast_host.boards import bundle, merge, modules, names, rewriting
+from sealcast_host.boards import merge, modules, names, rewriting
 from sealcast_host.boards.modules import Clash, Modules
 from sealcast_host.boards.rewriting import Rewriter
 from sealcast_host.boards.scopes import DEFINED, bound, local_names
@@ -90,15 +90,6 @@ def test_what_a_function_says_is_global_is_what_it_sets():
                 assert said <= {n for s in function.body for n in bound(s)}, (module, function.name)
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory, mpy_cross):
-    place = tmp_path_factory.mktemp("bundle")
-    for path, data in bundle.make("x64", 6, None, str(mpy_cross)).files.items():
-        (place / path[1:]).parent.mkdir(parents=True, exist_ok=True)
-        (place / path[1:]).write_bytes(data)
-    return place / "lib"
-
-
 def run(micropython, lib, program):
     text = names.source(f"import sys\nsys.path[:] = [{str(lib)!r}, '.frozen']\n{program}")
     done = subprocess.run([micropython, "-c", text], capture_output=True, text=True, cwd=lib)
@@ -106,21 +97,21 @@ def run(micropython, lib, program):
     return done.stdout
 
 
-def test_a_program_finds_each_part_and_its_names(micropython, installed):
+def test_a_program_finds_each_part_and_its_names(micropython, bundled):
     lines, sources = [], merge.sources()
     for part in PARTS:
         own = [s.name for s in ast.parse(sources[part]).body if isinstance(s, DEFINED) and s.name != "const"]
         lines.append(f"from {part} import {', '.join(own)}")
     lines += ["from sealcast.wire import MAX_FRAME, U32, TAG", "print(MAX_FRAME, U32, TAG)"]
-    assert run(micropython, installed, "\n".join(lines)) == f"{2400} {0xFFFFFFFF} {16}\n"
+    assert run(micropython, bundled, "\n".join(lines)) == f"{2400} {0xFFFFFFFF} {16}\n"
 
 
-def test_a_node_has_the_heads_alone(micropython, installed):
+def test_a_node_has_the_heads_alone(micropython, bundled):
     """And no text of an error before it is said."""
     program = "\n".join(f"import {head}" for head in merge.GROUPS) + "\nprint(' '.join(sys.modules))\n"
     program += "from sealcast.zpinc.members import Members\n"
     program += "try: Members(None).tag_of('anna')\nexcept Exception as e: print(e)"
-    loaded, error = run(micropython, installed, program).splitlines()
+    loaded, error = run(micropython, bundled, program).splitlines()
     assert not set(PARTS) & set(loaded.split()) and merge.TEXTS not in loaded.split()
     ours = set(loaded.split()) & set(merge.sources())
     packages = {name for name in ours if merge.file_of(name, merge.sources()).endswith("__init__")}
@@ -128,10 +119,10 @@ def test_a_node_has_the_heads_alone(micropython, installed):
     assert error == "no member of that name has joined this channel yet"
 
 
-def test_a_first_boot_makes_its_secrets_without_the_channel(micropython, installed):
+def test_a_first_boot_makes_its_secrets_without_the_channel(micropython, bundled):
     """Which would lie in memory before the radio is on."""
     program = "import node.firstboot\nprint('sealcast.run.filestore' in sys.modules, 'sealcast.channel' in sys.modules)"
-    assert run(micropython, installed, program) == "False False\n"
+    assert run(micropython, bundled, program) == "False False\n"
 
 
 # What says a text at once, beside errors themselves.
@@ -180,8 +171,8 @@ print('sealcast.texts' in sys.modules)
 """
 
 
-def test_a_ping_loads_no_texts(micropython, installed):
-    assert run(micropython, installed, _PING) == "b'\\xc0\\x00'\nFalse\n"
+def test_a_ping_loads_no_texts(micropython, bundled):
+    assert run(micropython, bundled, _PING) == "b'\\xc0\\x00'\nFalse\n"
 
 
 def put_together(part, head=""):

@@ -76,14 +76,10 @@ def test_what_a_board_prints_is_read_back():
     )
 
 
-def test_a_program_beside_a_bundle(micropython, mpy_cross, tmp_path):
+def test_a_program_beside_a_bundle(micropython, bundled):
     """It reaches what is inside by the names that are there; its own traceback is read back."""
-    for path, data in bundle.make("x64", 6, None, str(mpy_cross)).files.items():
-        place = tmp_path / path[1:]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
-    program = names.source(_PROGRAM % str(tmp_path / "lib"))
-    done = subprocess.run([micropython, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    program = names.source(_PROGRAM % str(bundled))
+    done = subprocess.run([micropython, "-c", program], capture_output=True, text=True, cwd=bundled)
     said = names.read_back(done.stdout + done.stderr)
     assert said.splitlines()[0].startswith("1000 b'abc'") or re.match(r"\d+ b'abc' ", said), said
     assert 'File "rare", line 1, in take' in said and "TypeError" in said.splitlines()[-1], said

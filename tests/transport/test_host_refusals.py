@@ -33,13 +33,7 @@ from sealcast_host.member.visit import visit_alone, way_out
 
 DEADLINE_S = 60
 KEY = "A" * 42 + "E"
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def run(coroutine):

@@ -6,17 +6,17 @@ import asyncio
 import gc
 import signal
 import socket
-import subprocess
 import sys
 import threading
 
 import pytest
 
-from host_support import Child, free_port, mosquitto, start_broker
+from host_support import free_port, mosquitto, start_broker
 from sealcast_host.errors import UserError
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.mqttclient import Client
 from sealcast_host.member.refusals import LinkError
+from tls_support import certificate, tls_broker
 
 KINDS = [
     "embedded",
@@ -269,18 +269,9 @@ def guarded(tmp_path):
     if mosquitto() is None:
         pytest.skip("mosquitto is not installed")
     for name in ("right", "other"):
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-             "-keyout", f"{name}.key", "-out", f"{name}.pem"],
-            check=True, cwd=tmp_path, capture_output=True,
-        )  # fmt: skip
-    port = free_port()
-    config = tmp_path / "tls.conf"
-    certificate = f"certfile {tmp_path}/right.pem\nkeyfile {tmp_path}/right.key\n"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{certificate}")
-    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
-        child.wait_for("running")
+        certificate(tmp_path, name)
+    child, port = tls_broker(tmp_path, "right", "127.0.0.1")
+    with child:
         child.port = port
         yield child
 

@@ -9,31 +9,10 @@ import threading
 
 import pytest
 
-from host_support import ROOT, Child, free_port, mosquitto
+from host_support import ROOT, mosquitto
+from tls_support import certificate, expired_certificate, tls_broker
 
 pytestmark = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
-
-
-def certificate(folder, name, subject="localhost"):
-    """A certificate signed by itself, name.pem, and its key."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-days", "30", "-subj", f"/CN={subject}", "-addext", f"subjectAltName=DNS:{subject}",
-         "-keyout", f"{name}.key", "-out", f"{name}.pem"],
-        check=True, cwd=folder, capture_output=True,
-    )  # fmt: skip
-    return folder / f"{name}.pem"
-
-
-def tls_broker(folder, name):
-    """(mosquitto with that certificate, its port)"""
-    port = free_port()
-    config = folder / f"{name}.conf"
-    files = f"certfile {folder}/{name}.pem\nkeyfile {folder}/{name}.key\n"
-    config.write_text(f"listener {port} localhost\nallow_anonymous true\nuser root\n{files}")
-    child = Child([mosquitto(), "-v", "-c", str(config)])
-    child.wait_for("running")
-    return child, port
 
 
 @pytest.fixture
@@ -69,9 +48,7 @@ def test_what_is_wrong_with_a_certificate_is_said(tmp_path, with_tls, driver):
     with child:
         refused = driver().try_("connect", port=port, host="localhost", ca=str(elsewhere))
         assert refused["kind"] == "OSError" and "for another name than broker.host" in refused["error"]
-    expired = certificate(tmp_path, "expired")
-    again = ["openssl", "x509", "-in", expired, "-signkey", "expired.key", "-days", "-1", "-out", expired]
-    subprocess.run(again, check=True, cwd=tmp_path, capture_output=True)
+    expired = expired_certificate(tmp_path, "expired")
     child, port = tls_broker(tmp_path, "expired")
     with child:
         refused = driver().try_("connect", port=port, host="localhost", ca=str(expired))
@@ -185,9 +162,7 @@ def test_a_clock_that_goes_wrong_is_set_anew_when_a_certificate_is_refused_for_i
     tmp_path, with_tls, micropython, time_server
 ):
     """Once an hour at most."""
-    right, expired = certificate(tmp_path, "right"), certificate(tmp_path, "expired")
-    again = ["openssl", "x509", "-in", expired, "-signkey", "expired.key", "-days", "-1", "-out", expired]
-    subprocess.run(again, check=True, cwd=tmp_path, capture_output=True)
+    right, expired = certificate(tmp_path, "right"), expired_certificate(tmp_path, "expired")
     both = tmp_path / "both.pem"
     both.write_text(right.read_text() + expired.read_text())
     old, bad = tls_broker(tmp_path, "expired")

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from node_support import PATH, ROOT, Program
-from sealcast_host.boards import bundle, names
+from sealcast_host.boards import names
 from sealcast_host.boards.repl import _WATCHED
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
@@ -129,16 +129,6 @@ def drivers(tmp_path):
     return f"{folder}:{PATH}"
 
 
-@pytest.fixture(scope="module")
-def bundled(tmp_path_factory, mpy_cross):
-    """MICROPYPATH of the files that a board gets."""
-    place = tmp_path_factory.mktemp("bundle")
-    for path, data in bundle.make("x64", 6, None, str(mpy_cross)).files.items():
-        (place / path[1:]).parent.mkdir(parents=True, exist_ok=True)
-        (place / path[1:]).write_bytes(data)
-    return f"{place / 'lib'}:.frozen"
-
-
 def settings(folder, port, **more):
     values = {"uid": "sensor", "channel": "greenhouse", "key": KEY, "log": "json", "keepalive": 5}
     values["broker"] = {"host": "127.0.0.1", "port": port}
@@ -218,7 +208,7 @@ exec(%r)
 def test_a_watchdog_is_seen_by_who_opens_the_board(micropython, tmp_path, drivers, bundled):
     """In what a board runs, too, whose names are others."""
     program = tmp_path / "watched.py"
-    for path, change in ((drivers, str), (f"{tmp_path / 'drivers'}:{bundled}", names.source)):
+    for path, change in ((drivers, str), (f"{tmp_path / 'drivers'}:{bundled}:.frozen", names.source)):
         program.write_text(change(WATCHED % (_WATCHED, _WATCHED)))
         assert run(micropython, path, program) == (0, "False\nfed\nwatchdog: on\nfed\nTrue\n")
 
@@ -226,7 +216,7 @@ def test_a_watchdog_is_seen_by_who_opens_the_board(micropython, tmp_path, driver
 def test_the_watchdog_is_fed_while_the_node_is_well(micropython, mosquitto, tmp_path, drivers, bundled):
     """By what a board runs: there it was started, and never fed."""
     path, main = settings(tmp_path, mosquitto.port), ROOT / "firmware/node/main.py"
-    for where in (drivers, f"{tmp_path / 'drivers'}:{bundled}"):
+    for where in (drivers, f"{tmp_path / 'drivers'}:{bundled}:.frozen"):
         with Program(micropython, main, path, path=where) as node:
             node.wait_for("watchdog: on")
             node.wait(lambda e: e["event"] == "online")

@@ -24,7 +24,7 @@ from sealcast_host.gateway.ha_entities import Member, slug, units
 from sealcast_host.gateway.output import Hub, Output
 from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Event, Item, Message, clean, values
-from sealcast_host.member.mqtt import hang_up, tls_context
+from sealcast_host.member.mqtt import let_go, tls_context
 from sealcast_host.member.privatefiles import read_password, reason
 from sealcast_host.member.refusals import explain
 
@@ -97,8 +97,7 @@ class HomeAssistant(Output):
         try:
             await client.__aenter__()
         except aiomqtt.MqttError as e:
-            client._client.on_disconnect = None  # it fails on what was given up
-            hang_up(client)
+            let_go(client)
             raise OSError(f"no connection to Home Assistant's broker: {_way_out(e)}") from None
         self._client = client
         try:

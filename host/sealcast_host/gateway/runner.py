@@ -7,6 +7,7 @@ Whatever goes wrong with one output stays with it: it is said in one line, and w
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Awaitable
 
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Finished, Hub, Output, Refused
@@ -51,8 +52,8 @@ class Runner:
         """Open, feed, attend; again and again."""
         while True:
             try:
-                await self.output.open()
-                await self._at_work()
+                await _theirs(self.output.open())
+                await _theirs(self._at_work())
                 return
             except Finished:
                 self._finished = True
@@ -61,23 +62,11 @@ class Runner:
                 return
             except Exception as e:
                 self._failed(e)
-            except asyncio.CancelledError as e:
-                if _is_ended():
-                    raise
-                self._failed(e)
             finally:
-                await self._close()
+                with contextlib.suppress(Exception):
+                    await _theirs(self.output.close())
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(2 * self._pause_s, LONGEST_S)
-
-    async def _close(self) -> None:
-        try:
-            await self.output.close()
-        except Exception:
-            pass  # what failed is said already
-        except asyncio.CancelledError:
-            if _is_ended():
-                raise
 
     async def drained(self) -> int:
         """Returns when nothing waits any more, or after some seconds; how many were not handed on, which is said."""
@@ -118,7 +107,7 @@ class Runner:
         count = 1 if self._single else min(self.output.batch, len(self._queue))
         batch = [self._queue[i] for i in range(count)]
         try:
-            await self.output.take(batch)
+            await _theirs(self.output.take(batch))
         except Refused as e:
             if count > 1:
                 self._single = count
@@ -126,9 +115,7 @@ class Runner:
             self._hub.say(f"{self.name}: left out a message: {clean(str(e))}")
         except (OSError, UserError, Finished):
             raise
-        except (Exception, asyncio.CancelledError) as e:
-            if isinstance(e, asyncio.CancelledError) and _is_ended():
-                raise
+        except Exception as e:
             if count > 1:
                 self._single = count
                 return
@@ -155,20 +142,30 @@ class Runner:
             self._hub.say(f"{self.name}: too slow: {self._lost} messages and events were given up")
         self._lost = 0
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, error: Exception) -> None:
         if self._broken:
             return  # said already
         self._broken = True
         self._hub.say(f"{self.name}: {clean(why(error))}; trying again, {len(self._queue)} wait")
 
 
-def _is_ended() -> bool:
-    """Has somebody cancelled us? Else a library lets out what it has cancelled itself, as aiomqtt may."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
+class _Cancelled(Exception):
+    """Not by us."""
 
 
-def why(error: BaseException) -> str:
+async def _theirs(work: Awaitable[None]) -> None:
+    """What an output does. That a library lets out what it has cancelled itself, as aiomqtt may, is an error like any
+    other. Raises what the work raises, _Cancelled."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _Cancelled from None
+
+
+def why(error: Exception) -> str:
     """An error in words."""
     if isinstance(error, OSError):
         if isinstance(error.filename, str):

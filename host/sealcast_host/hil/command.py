@@ -40,6 +40,11 @@ class Wishes:
     there: str | None = None
     report: Path = field(default=REPORT)
 
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The parts to be tried."""
+        return self.parts or PARTS
+
 
 def hil(wishes: Wishes) -> int:
     """Raises UserError for a port that cannot be used, before anything is reported."""
@@ -56,7 +61,7 @@ def hil(wishes: Wishes) -> int:
         if not results.checks:  # there was no board to begin with
             raise
         results.lost = results.lost or str(e)
-        _skip_the_rest(results, wishes.parts or PARTS)
+        _skip_the_rest(results, wishes.wanted)
     seconds = time.monotonic() - begun
     target = wishes.target or _slug(str(results.facts.get("name") or results.facts.get("machine") or "board"))
     made = report.document(results, target, seconds)
@@ -75,9 +80,9 @@ def _run(rig: Rig, results: Results, wishes: Wishes) -> None:
             results.facts["files"], results.facts["copied"] = made.count, copied
             made.detail = f"{copied} files copied" if copied else "nothing had changed"
         if made.verdict != PASSED:
-            _skip_the_rest(results, wishes.parts or PARTS)
+            _skip_the_rest(results, wishes.wanted)
             return
-    for name in wishes.parts or PARTS:
+    for name in wishes.wanted:
         try:
             _PARTS[name](rig, results, wishes)
         except Gone:

@@ -308,10 +308,12 @@ class MqttTransport:
             task.cancel()
 
 
-def let_go(client: Client) -> None:
+def let_go(client: aiomqtt.Client) -> None:
     """Of a client that was not connected: aiomqtt leaves the socket with the loop, and its callback fails on what was
     cancelled."""
-    client.left, client._client.on_disconnect = True, None
+    client._client.on_disconnect = None
+    if isinstance(client, Client):
+        client.left = True
     hang_up(client)
 
 

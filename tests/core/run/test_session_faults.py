@@ -6,7 +6,7 @@ Nothing that fails ends it: what can be told is told, what has to be done again 
 import asyncio
 import errno
 
-from scripted import Memory, Script, Wire, internal, made, publish, run, running, until
+from scripted import Ahead, Memory, Script, Wire, internal, made, publish, run, running, until
 from sealcast.errors import NoRoom, NotReady, Offline
 from sealcast.journal import Journal
 from sealcast.run import aio
@@ -258,12 +258,6 @@ def test_no_room_is_not_the_fault_of_a_frame():
 def test_an_engine_that_ran_well_begins_anew_soon():
     """The pause grows while it fails again and again, and stays below what a watchdog waits; not over months."""
 
-    class Clock(aio.Clock):
-        passed = 0
-
-        def now(self):
-            return aio.Clock.now(self) + self.passed
-
     async def test():
         waits, sleep_ms = [], driver.sleep_ms
 
@@ -277,7 +271,7 @@ def test_an_engine_that_ran_well_begins_anew_soon():
 
         wire = Wire()
         s = await running(Script(receive=receive), wire)
-        s.clock = Clock()
+        s.clock = Ahead()
         driver.sleep_ms = noted
         try:
             for count, seconds in enumerate((0, 0, 5, 0, 0, 0, 0, 0, 295, 300, 0)):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from scripted import Memory, Note, Script, Wire, internal, made, publish, run, running, until
+from scripted import Ahead, Memory, Note, Script, Wire, internal, made, publish, run, running, until
 from sealcast.errors import Offline
 from sealcast.run import aio, link
 from sealcast.run.echo import Echo
@@ -296,12 +296,6 @@ def test_an_echo_behind_much_else_is_not_missing():
 def test_what_an_engine_at_work_has_not_read_yet_is_not_missing():
     """The echo lies behind frames for which a board needs its time: it waits only while it has nothing to do."""
 
-    class Clock(aio.Clock):
-        passed = 0
-
-        def now(self):
-            return aio.Clock.now(self) + self.passed
-
     async def test():
         wire = Wire()
 
@@ -311,7 +305,7 @@ def test_what_an_engine_at_work_has_not_read_yet_is_not_missing():
 
         ch = Script(receive=slowly, connected=lambda: [("subscribe", "zp/me/j/+", 1)])
         s = await running(ch, wire)
-        s.clock = Clock()
+        s.clock = Ahead()
         await until(lambda: ("subscribe", "zp/me/j/+", 1) in wire.log)
         s.post(lambda c, now: [("publish", "zp/me/j/1", b"join", True, 1, 7)])
         await until(lambda: ("publish", "zp/me/j/1", b"join", True, 1) in wire.log)

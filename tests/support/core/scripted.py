@@ -156,6 +156,15 @@ class Memory:
         self.blobs.append(blob)
 
 
+class Ahead(aio.Clock):
+    """A clock that a test puts forward."""
+
+    passed = 0  # ms
+
+    def now(self):
+        return aio.Clock.now(self) + self.passed
+
+
 class Note:
     def __init__(self, seq):
         self.sender = "ann"
