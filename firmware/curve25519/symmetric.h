@@ -51,7 +51,7 @@ void sc_copy(void *to, const void *from, size_t n);
 // symcrypto end with it; the curve half burns its own stack. tests/native/test_stack_wiped.py
 // measures how deep the operations go.
 #ifndef SC_BURN_BYTES
-#define SC_BURN_BYTES 1024
+#define SC_BURN_BYTES 1088
 #endif
 void sc_burn(void);
 
@@ -60,7 +60,7 @@ void sc_burn(void);
 typedef struct {
     uint64_t h[8];      // chaining value
     uint64_t m[16];     // block being filled
-    uint64_t v[16];     // working vector: here, so that one wipe covers it
+    uint64_t v[22];     // working vector: here, so that one wipe covers it
     uint32_t counter[2];  // bytes compressed so far, low word first
     uint32_t used;      // bytes waiting in m, 0..128
     uint32_t size;      // digest length, 1..64

@@ -56,7 +56,7 @@ ALLOWED = {
     "memory.c": {"sc_equal": (2, "the length"), "sc_wipe": (8, "length and alignment"),
                  "sc_copy": (6, "length and alignment")},
     "blake2b.c": {"sc_blake2b_init": (1, "whether there is a key"), "sc_blake2b_update": (3, "lengths"),
-                  "compress": (4, "byte counter, last block, round, half of a round")},
+                  "compress": (3, "byte counter, last block, round")},
     "salsa20.c": {"sc_salsa20_rounds": (1, LOOP), "sc_xsalsa20_block": (1, "the block counter's carry"),
                   "sc_xsalsa20_xor": (13, "lengths, alignment and overlap")},
     "poly1305.c": {"sc_poly1305": (5, LOOP + " and the length"), "absorb": (3, "lengths")},
