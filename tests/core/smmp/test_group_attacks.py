@@ -113,6 +113,30 @@ def test_a_frame_of_the_future_from_outside_does_not_either():
     assert same(room, "ann", "bob", "cem") and not [e for e in room.events if e[1] in ("desync", "resynced", "forked")]
 
 
+def test_who_was_led_out_by_the_only_one_that_is_live_makes_a_group_without_it():
+    """bob sends a frame of the future, is the first to answer all who ask, and says nothing else: it counts as two, and
+    they ask it alone to be taken in (THREATS.md). A person creates the group anew; the others follow."""
+    room = Room(("ann", "bob", "cem", "dan"))
+    room.do("ann", "change_group", "create", ["bob", "cem", "dan"])
+    bob, honest = room.members["bob"], [room.members[uid] for uid in ("ann", "cem", "dan")]
+    room.filters["bob"] = []
+    publish(room, "bob", "g", header(smmp.RATCHET, bob.group.id, 500) + hardware(32) + hardware(64))
+    frames, room.queue = room.queue, []
+    for uid, topic, payload in frames:
+        room.run(uid, room.members[uid].receive(topic, payload, room.now))
+    for _ in range(40):
+        theirs, room.queue = room.queue, []
+        for nonce in {ch.group.search.nonces[-1] for ch in honest if ch.group.search.nonces}:
+            publish(room, "bob", "g", control_of(bob, HEAD, nonce + b"\x01" + u32(501) + hardware(32)))
+        room.queue += theirs  # its word comes before all others
+        room.advance(250)
+    assert [ch.group.phase for ch in honest] == [REJOIN] * 3
+    room.do("cem", "change_group", "create", ["ann", "dan"])
+    assert same(room, "ann", "cem", "dan") and bob.me.tag not in honest[0].group.tags()
+    room.say("dan", b"without it")
+    assert [h[:3] for h in room.heard] == [("ann", "dan", b"without it"), ("cem", "dan", b"without it")]
+
+
 def test_a_liar_does_not_lead_away_who_comes_back():
     """bob answers first, with a position that nobody can have; cem, who has just connected, goes where ann is."""
     room = three()
