@@ -115,8 +115,8 @@ EVENTS = {
     "unconfirmed": "ask who did it: that member is out of step, or lies; another one can add this member",
     "forked": "compare heads and digests on two members (`sealcast group status NAME`), leave on one side, "
     "be added again",
-    "desync": "it is taken in again by a member that is awake; if all are out of step,"
-              " `sealcast group create NAME UID ...` at one of them",
+    "desync": "it is taken in again by a member that is awake; if all are out of step, "
+    "`sealcast group create NAME UID ...` at one of them",
     "resynced": "nothing is to be done",
     "undeliverable": "send it to somebody who is in the group",
     "channel_full": "a member too many: take another channel, or free a place with `sealcast channel purge` "
