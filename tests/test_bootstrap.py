@@ -86,6 +86,13 @@ def test_every_group_names_known_packages():
 
 def test_the_telling_line_of_a_log():
     code = "import common, sys; print(common.telling_line(sys.argv[1].splitlines()))"
-    log = "CC main.c\nmain.c:3:1: error: expected ';'\nmake: *** [x] Error 1\n"
-    done = subprocess.run([sys.executable, "-c", code, log], cwd=BOOTSTRAP, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "main.c:3:1: error: expected ';'"
+    for log, telling in (
+        ("CC main.c\nmain.c:3:1: error: expected ';'\nmake: *** [x] Error 1\n", "main.c:3:1: error: expected ';'"),
+        ("NOTICE: [1/2] mdns\nError: app partition is too small\nmake: *** [x] Error 2\n", "Error: app partition"),
+        ("NOTICE: [1/2] mdns\nCMake Error at x.cmake:3\nE: no\n", "E: no"),
+        ("NOTICE: [1/2] mdns\nmake: *** [x] Error 2\n", "make: ***"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, log], cwd=BOOTSTRAP, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith(telling)
