@@ -7,7 +7,7 @@ VENV = .venv/bin
 .PHONY: help demo test model soak bench natmod firmware lint clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %s\t%s\n", $$1, $$2 }' Makefile
 
 demo: ## a broker, three MicroPython nodes and a host talk, in front of your eyes
 	@$(SETUP) demo

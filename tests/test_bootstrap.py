@@ -86,6 +86,27 @@ def test_every_group_names_known_packages():
 
 def test_the_telling_line_of_a_log():
     code = "import common, sys; print(common.telling_line(sys.argv[1].splitlines()))"
-    log = "CC main.c\nmain.c:3:1: error: expected ';'\nmake: *** [x] Error 1\n"
-    done = subprocess.run([sys.executable, "-c", code, log], cwd=BOOTSTRAP, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "main.c:3:1: error: expected ';'"
+    for log, telling in (
+        ("CC main.c\nmain.c:3:1: error: expected ';'\nmake: *** [x] Error 1\n", "main.c:3:1: error: expected ';'"),
+        ("NOTICE: [1/2] mdns\nError: app partition is too small\nmake: *** [x] Error 2\n", "Error: app partition"),
+        ("NOTICE: [1/2] mdns\nCMake Error at x.cmake:3\nE: no\n", "E: no"),
+        ("NOTICE: [1/2] mdns\nmake: *** [x] Error 2\n", "make: ***"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, log], cwd=BOOTSTRAP, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith(telling)
+
+
+def test_another_system_is_told_that_it_is_one():
+    """What Debian's packages bring is looked for where Linux has it: on macOS there is no other way."""
+    code = "import sys; sys.platform = sys.argv[1]; import debian; debian.may_install(['libc6-dev'])"
+    done = subprocess.run([sys.executable, "-c", code, "darwin"], cwd=BOOTSTRAP, capture_output=True, text=True)
+    assert "this needs Linux (missing: libc6-dev" in done.stderr.splitlines()[-1]
+
+
+def test_the_list_of_targets_is_made_by_plain_means():
+    """As awk has them everywhere: a BSD's sed knows no tab."""
+    done = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    told = dict(line.split("\t", 1) for line in done.stdout.splitlines())
+    assert told["  make lint"] == "style and types alone" and "sed" not in (ROOT / "Makefile").read_text()

@@ -13,6 +13,7 @@ from sealcast_host.boards import image, models
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "firmware" / "bootstrap" / "firmware.py"
+_PICO = ("cmake", "arm-none-eabi-gcc", "c++", "make", "git")
 _TOOLS = ("cat", "mkdir", "touch", "printf", "env", "sh", "bash", "dirname")
 
 # In place of a tool: writes down how it was called, and leaves what a build leaves.
@@ -35,12 +36,16 @@ def machine(tmp_path):
         )
     (bin_ / "tr").symlink_to("/usr/bin/tr")
     tree = tmp_path / "micropython"
-    for board in ("ESP32_GENERIC_C3", "RPI_PICO_W"):
+    for board in ("ESP32_GENERIC", "ESP32_GENERIC_C3", "ESP32_GENERIC_C6", "ESP32_GENERIC_S3", "RPI_PICO_W"):
         (tree / "ports" / ("esp32" if "ESP" in board else "rp2") / "boards" / board).mkdir(parents=True)
     (tree / "ports/rp2/boards/RPI_PICO_W/manifest.py").touch()
     (tree / "py").mkdir()
-    version = (("MAJOR", 1), ("MINOR", 25), ("MICRO", 0))
-    (tree / "py" / "mpconfig.h").write_text("".join(f"#define MICROPY_VERSION_{n} {v}\n" for n, v in version))
+
+    def version(minor):
+        numbers = (("MAJOR", 1), ("MINOR", minor), ("MICRO", 0))
+        (tree / "py" / "mpconfig.h").write_text("".join(f"#define MICROPY_VERSION_{n} {v}\n" for n, v in numbers))
+
+    version(25)
 
     def run(*arguments, tools=(), result="firmware.bin", **variables):
         for name in tools:
@@ -58,7 +63,7 @@ def machine(tmp_path):
         return subprocess.run([sys.executable, SCRIPT, *arguments], env=env, capture_output=True, text=True, timeout=60)
 
     run.record = tmp_path / "record"
-    run.tree = tree
+    run.tree, run.version = tree, version
     return run
 
 
@@ -74,12 +79,13 @@ def test_failures_are_one_line_with_the_way_out(machine, tmp_path):
     one_line(machine("UNIX"), "none that a firmware is built for")
     one_line(machine("ESP32_GENERIC_C3"), "install podman, or set IDF_PATH")
     one_line(machine("ESP32_GENERIC_C3", IDF_PATH=str(tmp_path)), "has no export.sh")
-    one_line(machine("RPI_PICO_W"), "needs cmake, arm-none-eabi-gcc, make, git: apt-get install")
+    one_line(machine("RPI_PICO_W"), "needs cmake, arm-none-eabi-gcc, c++, make, git: apt-get install")
     one_line(machine("ESP32_GENERIC_C3", tools=["podman"], MICROPYTHON_DIR=str(ROOT)), "1.23 or later")
-    one_line(machine("ESP32_GENERIC_S3", tools=["podman"]), "no board ESP32_GENERIC_S3")
+    one_line(machine("ESP32_GENERIC_S2", tools=["podman"]), "no board ESP32_GENERIC_S2")
     one_line(
         machine("ESP32_GENERIC_C3", tools=["podman"], MICROPYTHON_DIR="", XDG_CACHE_HOME=str(tmp_path / "c")), "no git"
     )
+    one_line(machine("RPI_PICO_W", tools=_PICO), "needs MicroPython 1.26 or later, and MICROPYTHON_DIR is 1.25.0")
 
 
 def test_a_clone_that_was_cut_short_is_fetched_anew(machine, tmp_path):
@@ -92,7 +98,10 @@ def test_a_clone_that_was_cut_short_is_fetched_anew(machine, tmp_path):
         git.chmod(0o755)
         done = machine("ESP32_GENERIC_C3", tools=["podman"], MICROPYTHON_DIR="", XDG_CACHE_HOME=str(tmp_path / "c"))
         assert "git clone failed" in done.stderr if text == "exit 1" else "no board ESP32_GENERIC_C3" in done.stderr
-    assert len(machine.record.read_text().splitlines()) == 2  # it took the half of it for a tree
+    cloned = machine.record.read_text().splitlines()
+    assert len(cloned) == 2 and "--branch v1.25.0" in cloned[0]  # it took the half of it for a tree
+    machine("RPI_PICO_W", tools=set(_PICO) - {"git"}, MICROPYTHON_DIR="", XDG_CACHE_HOME=str(tmp_path / "c"))
+    assert "--branch v1.26." in machine.record.read_text().splitlines()[-1]  # what its board's file asks for
 
 
 def test_an_esp32_in_the_container(machine):
@@ -102,9 +111,13 @@ def test_an_esp32_in_the_container(machine):
         made = Path(done.stdout.strip())
         called = machine.record.read_text().splitlines()[-1]
         mounts = rf"--volume={machine.tree}:\S+ --volume={ROOT}:\S+"
-        assert re.search(rf"/{engine} run --rm {mounts} .*docker.io/espressif/idf:v[\d.]+ bash -ec", called)
+        labels = "--security-opt=label=disable"  # where SELinux is, a container cannot read a home directory
+        assert re.search(rf"/{engine} run --rm {mounts} {labels} .*docker.io/espressif/idf:v[\d.]+ bash -ec", called)
         folder = f"{ROOT}/build/firmware/ESP32_GENERIC_C3"
-        assert f"make -C {machine.tree}/ports/esp32 BOARD=ESP32_GENERIC_C3 BUILD={folder}/build submodules" in called
+        assert (
+            f"make -C {machine.tree}/ports/esp32 BOARD=ESP32_GENERIC_C3 BOARD_DIR={folder}/board BUILD={folder}/build "
+            "submodules" in called
+        )
         assert f"USER_C_MODULES={ROOT}/firmware/curve25519/micropython.cmake" in called
         manifest = ROOT / "build" / "firmware" / "ESP32_GENERIC_C3" / "manifest.py"
         assert f"FROZEN_MANIFEST={manifest}" in called
@@ -118,6 +131,66 @@ def test_an_esp32_in_the_container(machine):
         made.unlink()
 
 
+def test_the_flash_of_a_board(machine):
+    """A RISC-V chip has more room for the program, an S3 of 8 MB is not asked for, and an ESP32 is as it is."""
+    folder, boards = ROOT / "build" / "firmware", machine.tree / "ports" / "esp32" / "boards"
+    (boards / "ESP32_GENERIC_S3" / "sdkconfig.flash_4m").touch()
+    called = {}
+    for board in ("ESP32_GENERIC", "ESP32_GENERIC_S3", "ESP32_GENERIC_C6"):
+        done = machine(board, tools=["podman"])
+        assert done.returncode == 0, done.stderr
+        called[board] = machine.record.read_text().splitlines()[-1]
+        Path(done.stdout.strip()).unlink()
+    assert "BOARD_" not in called["ESP32_GENERIC"]
+    assert called["ESP32_GENERIC_S3"].count("BOARD=ESP32_GENERIC_S3 BOARD_VARIANT=FLASH_4M BUILD=") == 2
+    assert called["ESP32_GENERIC_C6"].count(f"BOARD_DIR={folder}/ESP32_GENERIC_C6/board BUILD=") == 2
+
+    own = folder / "ESP32_GENERIC_C6" / "board"
+    assert (own / "mpconfigboard.h").read_text() == f'#include "{boards}/ESP32_GENERIC_C6/mpconfigboard.h"\n'
+    cmake = (own / "mpconfigboard.cmake").read_text().splitlines()
+    assert cmake[0] == f'include("{boards}/ESP32_GENERIC_C6/mpconfigboard.cmake")' and f'"{own}/sdkconfig"' in cmake[1]
+    assert (own / "sdkconfig").read_text() == f'CONFIG_PARTITION_TABLE_CUSTOM_FILENAME="{own}/partitions.csv"\n'
+    rows = [row.split(",") for row in (own / "partitions.csv").read_text().splitlines()]
+    ends = [int(row[3], 16) + int(row[4], 16) for row in rows]
+    assert [int(row[3], 16) for row in rows] == [0x9000, *ends[:-1]] and ends[-1] == 4 << 20
+    assert [row[0] for row in rows] == ["nvs", "phy_init", "factory", "vfs"]
+
+    machine.version(26)  # which makes its filesystem out of what is left
+    assert machine("ESP32_GENERIC_C6", tools=["podman"]).returncode == 0
+    assert "vfs" not in (own / "partitions.csv").read_text()
+    (folder / "ESP32_GENERIC_C6-sealcast-v1.26.0.bin").unlink()
+
+
+def test_nothing_is_left_of_a_build_from_another_source(machine):
+    """The Pico's makefile goes on with a build that it finds, whatever it was built from."""
+    left = ROOT / "build" / "firmware" / "ESP32_GENERIC" / "build" / "left"
+
+    def build(engine):
+        done = machine("ESP32_GENERIC", tools=[engine])
+        assert done.returncode == 0, done.stderr
+        Path(done.stdout.strip()).unlink()
+        there = left.exists()
+        left.touch()
+        return there
+
+    build("docker")
+    assert build("docker")
+    assert not build("podman") and build("podman")
+    machine.version(26)
+    assert not build("podman")
+    called = machine.record.read_text().splitlines()[-1]
+    cross = left.parents[1] / "mpy-cross"  # a container does not run this machine's
+    assert f"make -C {machine.tree}/mpy-cross BUILD={cross} " in called
+    assert f"env MICROPY_MPYCROSS={cross}/mpy-cross make -C {machine.tree}/ports/esp32 " in called
+
+
+def test_an_older_python_is_told():
+    code = "import runpy, sys; sys.version_info = (3, 10, 1); runpy.run_path(sys.argv[1], run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code, SCRIPT], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "Python 3.11 or later is needed, this is 3.10" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_an_esp32_with_an_installed_idf(machine, tmp_path):
     (tmp_path / "export.sh").write_text("echo exported >> $RECORD\n")
     done = machine("ESP32_GENERIC_C3", tools=["make"], IDF_PATH=str(tmp_path))
@@ -128,15 +201,19 @@ def test_an_esp32_with_an_installed_idf(machine, tmp_path):
 
 
 def test_a_pico(machine):
-    done = machine("RPI_PICO_W", tools=["cmake", "arm-none-eabi-gcc", "make", "git"], result="firmware.uf2")
+    machine.version(26)
+    done = machine("RPI_PICO_W", tools=_PICO, result="firmware.uf2")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().endswith("RPI_PICO_W-sealcast-v1.25.0.uf2")
+    made = Path(done.stdout.strip())
+    assert made.name == "RPI_PICO_W-sealcast-v1.26.0.uf2"
+    board = models.named("RPI_PICO_W")  # `sealcast flash --image` refuses what is too old for the board
+    assert image.board_for(image.Image(made, "uf2", board.firmware.image_chip), None) == board
     assert (
         (ROOT / "build/firmware/RPI_PICO_W/manifest.py")
         .read_text()
         .startswith('include("$(PORT_DIR)/boards/RPI_PICO_W/manifest.py")')
     )
-    Path(done.stdout.strip()).unlink()
+    made.unlink()
 
 
 def test_a_build_that_fails_says_which_line(machine, tmp_path):

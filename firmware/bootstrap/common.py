@@ -97,10 +97,10 @@ def run(
 
 def telling_line(lines: Sequence[str]) -> str:
     """The line of a log that most likely says why: the first compiler or tool error, else the last line."""
-    marks = ("NO_PUBKEY", "error:", "ERROR:", "E: ", "fatal:", "Error ")
+    marks = ("NO_PUBKEY", "error:", "Error:", "ERROR:", "^E: ", "fatal:", "Error ")  # E: apt's; NOTICE: is ESP-IDF's
     for mark in marks:
         for line in lines:
-            if mark in line:
+            if line.startswith(mark[1:]) if mark[0] == "^" else mark in line:
                 return line.strip()[:200]
     full = [line for line in lines if line.strip()]
     return full[-1].strip()[:200] if full else "it said nothing"

@@ -7,6 +7,7 @@ itself (a command, a header, a Python module), not by dpkg, so that machines oth
 import importlib.util
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from common import BUILD, Problem, lock, run, told
@@ -89,6 +90,9 @@ def update_lists() -> None:
 def may_install(packages: list[str]) -> None:
     """Raises Problem, which says exactly what is missing, where we cannot install it."""
     names = " ".join(packages)
+    if sys.platform != "linux":
+        way = "in a container or a virtual machine with Debian"
+        raise Problem(f"this needs Linux (missing: {names}, the names of Debian packages): run it {way}")
     if shutil.which("apt-get") is None:
         way = "install them with this system's package manager, then run again"
         raise Problem(f"missing: {names} (the names of Debian packages): {way}")

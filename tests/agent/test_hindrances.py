@@ -12,6 +12,8 @@ import pytest
 from sealcast.effects import Sent
 from sealcast.errors import NoConversation, TooLong
 from sealcast_host.agent import attach, client, lines, place
+from sealcast_host.cli import agent
+from sealcast_host.errors import UserError
 from sealcast_host.member.many import no_time
 from sealcast_host.member.session import join
 
@@ -207,3 +209,23 @@ def test_lines_for_an_agent_that_hangs(users):
             assert patient.stop(signal.SIGINT) == 130
             assert patient.lines[-1] == "sealcast: stopped; messages that were acknowledged: 1"
         agent.process.send_signal(signal.SIGCONT)
+
+
+def test_a_long_path_where_the_system_has_no_proc(tmp_path, monkeypatch):
+    """macOS, FreeBSD: no agent there, and whoever could do without one does."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ("x" * 100)))
+    with place.listening():  # by way of the directory's descriptor
+        place.connect().close()
+        monkeypatch.setattr(place, "_DESCRIPTORS", "/no/such/folder")
+        with pytest.raises(place.NoAgent, match="set XDG_STATE_HOME to a shorter folder"):
+            place.connect()
+        with pytest.raises(UserError, match="set XDG_STATE_HOME to a shorter folder"):
+            place.listening()
+
+
+def test_no_unit_is_written_where_no_systemd_can_be(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(UserError, match="no systemd here"):
+        agent.install()
+    assert list(tmp_path.iterdir()) == []

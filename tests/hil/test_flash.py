@@ -10,8 +10,10 @@ import sys
 import time
 
 import pytest
+from serial.tools.list_ports_common import ListPortInfo
 
 from sealcast_host.boards import bundle, models, repl, shipped
+from sealcast_host.boards.serial import the_port
 
 
 def copied(done):
@@ -162,6 +164,17 @@ def test_the_emulated_board(home, qemu_board):
 def test_what_cannot_work_is_said_in_a_line(home, arguments, says):
     done = home.start("flash", *arguments).communicate_with(None)
     assert done.returncode in (1, 2) and says in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_board_that_is_plugged_in_is_on_usb(monkeypatch):
+    """A Raspberry Pi and many a mainboard have serial ports of their own, with or without a board at their pins."""
+    pi, named = ListPortInfo("/dev/ttyAMA10"), ListPortInfo("/dev/cu.Bluetooth-Incoming-Port")
+    pi.hwid = "107d001000.serial"
+    usb = ListPortInfo("/dev/cu.usbmodem1101")
+    usb.vid, usb.hwid = 0x303A, "USB VID:PID=303A:1001"
+    for there, found in (([named, pi], pi), ([named, pi, usb], usb)):
+        monkeypatch.setattr("serial.tools.list_ports.comports", lambda there=there: there)
+        assert the_port(None) == found.device
 
 
 def test_a_wrong_board_and_a_port_in_use_are_refused(home, unix_board):

@@ -1,6 +1,6 @@
 """Writes package.json, by which MicroPython's package manager installs the node:
 `mip.install("github:OWNER/sealcast")`, or `mpremote mip install ./package.json` in a checkout. tests/e2e/test_mip.py
-holds it to the source.
+holds it to the source. A mip before 1.25 knows no addresses that begin at the file.
 
 Natives are not in it: mip knows no architectures (`sealcast flash` installs them). main.py goes beside boot.py by hand.
 """

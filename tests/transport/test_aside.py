@@ -1,11 +1,14 @@
 """A host's state is written beside the loop; who is cancelled meanwhile waits for the end of it."""
 
 import asyncio
+import fcntl
+import os
 import threading
 
 import pytest
 
-from sealcast_host.member.aside import Aside
+from sealcast_host.member.aside import Aside, Files
+from sealcast_host.member.privatefiles import write_private
 
 
 class Disk:
@@ -52,3 +55,23 @@ def test_who_is_cancelled_gives_nothing_back_before_the_write_has_ended(error):
         assert disk.stored == ([] if error else [[b"state"]])
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_mac_is_asked_to_empty_its_drives_memory(tmp_path, monkeypatch, refused):
+    """Where there is no such thing, on a network's folder, fsync is what there is."""
+    asked = []
+
+    def ask(fd, what):
+        asked.append(what)
+        if refused:
+            raise OSError("not supported")
+
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", ask)
+    monkeypatch.setattr(os, "fsync", lambda fd: asked.append("fsync"))
+    with (tmp_path / "state").open("wb") as file:
+        Files().sync(file)
+    Files().settle(str(tmp_path / "state"))
+    write_private(tmp_path / "channel", "text", replace=True)  # the file, and its folder
+    assert asked == ([51, "fsync"] if refused else [51]) * 4

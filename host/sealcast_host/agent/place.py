@@ -16,6 +16,7 @@ from sealcast_host.member.privatefiles import make_private_dir, reason, state_di
 
 PROTOCOL = 2  # version of the lines on the socket, of what send returns, too: another one is refused at once
 _LONGEST = 100
+_DESCRIPTORS = "/proc/self/fd"
 
 
 class NoAgent(UserError):
@@ -59,7 +60,8 @@ def connect() -> socket.socket:
 
 
 def listening() -> socket.socket:
-    """The agent's own end; a socket that was left behind is replaced. The caller holds the lock. Raises UserError."""
+    """The agent's own end; a socket that was left behind is replaced. The caller holds the lock. Raises UserError
+    (NoAgent where there can be none)."""
     make_private_dir(directory())
     _private(directory().lstat())
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -72,6 +74,9 @@ def listening() -> socket.socket:
     except OSError as e:
         sock.close()
         raise UserError(f"cannot listen at {socket_path()}: {reason(e)}") from None
+    except NoAgent:
+        sock.close()
+        raise
     finally:
         os.umask(before)
     return sock
@@ -116,8 +121,10 @@ class _Address:
         path = str(socket_path())
         if len(os.fsencode(path)) <= _LONGEST:
             return path
+        if not os.path.isdir(_DESCRIPTORS):  # macOS, FreeBSD
+            raise NoAgent(f"{path} is too long for a socket's path here: set XDG_STATE_HOME to a shorter folder")
         self._fd = os.open(directory(), os.O_RDONLY | system.CLOSED)
-        return f"/proc/self/fd/{self._fd}/socket"
+        return f"{_DESCRIPTORS}/{self._fd}/socket"
 
     def __exit__(self, *_: object) -> None:
         if self._fd >= 0:

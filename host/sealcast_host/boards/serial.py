@@ -96,10 +96,12 @@ def why(error: OSError) -> str:
 
 
 def present() -> list[str]:
-    """The serial ports of this machine that something is plugged into."""
+    """The serial ports of this machine that something is plugged into: those on USB, or where there are none the
+    built-in ones (a Raspberry Pi's, a mainboard's), which are there whatever is at their pins."""
     from serial.tools import list_ports
 
-    return sorted(port.device for port in list_ports.comports() if port.hwid != "n/a")
+    known = [port for port in list_ports.comports() if port.hwid != "n/a"]
+    return sorted(port.device for port in [port for port in known if port.vid is not None] or known)
 
 
 def the_port(port: str | None) -> str:

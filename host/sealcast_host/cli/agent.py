@@ -11,7 +11,7 @@ from sealcast_host.agent import place, start
 from sealcast_host.agent.log import Log
 from sealcast_host.cli import talk
 from sealcast_host.cli.render import clean
-from sealcast_host.errors import Failed
+from sealcast_host.errors import Failed, UserError
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -77,6 +77,8 @@ def _let_go() -> None:
 
 
 def install() -> int:
+    if sys.platform != "linux":
+        raise UserError("there is no systemd here: have this system run `sealcast agent` at each login in its own way")
     path, command = start.install()
     print(f"written   {path}")
     if shutil.which("systemctl") is None:

@@ -3,9 +3,24 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sealcast.journal import MOST
+from sealcast.run import filestore
+from sealcast_host.member import system
+from sealcast_host.member.privatefiles import sync_dir
+
+
+class Files(filestore.Files):
+    """A computer's: a write that is durable on a Mac, too."""
+
+    def sync(self, file: Any) -> None:
+        file.flush()
+        system.synced(file.fileno())
+
+    def settle(self, path: str) -> None:
+        sync_dir(Path(path).parent)
 
 
 class Aside:

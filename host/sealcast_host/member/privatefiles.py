@@ -52,26 +52,27 @@ def write_private(path: Path, text: str, *, replace: bool) -> None:
             with os.fdopen(fd, "wb") as f:
                 f.write(data)
                 f.flush()
-                os.fsync(f.fileno())
+                system.synced(f.fileno())
             if replace:
                 os.replace(temporary, path)
             else:
                 os.link(temporary, path)  # fails when it exists, with no gap in which another could make it
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_dir(path.parent)
+        sync_dir(path.parent)
     except FileExistsError:
         raise UserError(f"{path} is there already; it is not overwritten: move it away first") from None
     except OSError as e:
         raise UserError(f"cannot write {path}: {reason(e)}") from None
 
 
-def _sync_dir(path: Path) -> None:
+def sync_dir(path: Path) -> None:
+    """The names in it survive a power cut. Raises OSError."""
     if system.windows():
         return  # it opens no directories
     fd = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(fd)
+        system.synced(fd)
     finally:
         os.close(fd)
 

@@ -22,7 +22,7 @@ from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, inquiry, migration, system
-from sealcast_host.member.aside import Aside
+from sealcast_host.member.aside import Aside, Files
 from sealcast_host.member.engine import Engine
 from sealcast_host.member.many import Outcomes, send_all
 from sealcast_host.member.mqtt import MqttTransport
@@ -339,7 +339,7 @@ async def start(
         if config["identity"] is None:
             config["identity"] = state.identity()
         key = slots.key_for(suite, config["identity"], config["channel"].encode(), config["uid"].encode())
-        store = FileStore(suite, key, str(state.path / "state"))
+        store = FileStore(suite, key, str(state.path / "state"), Files())
         try:
             blob = store.load()
         except OSError as e:

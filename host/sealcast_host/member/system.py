@@ -3,6 +3,7 @@ with a stubbed platform imports and runs, on no real Windows.
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -49,6 +50,20 @@ def unlock(lock: Any) -> None:
         os.close(lock)
     else:
         lock.release()
+
+
+def synced(fd: int) -> None:
+    """What was written survives a power cut: a Mac's fsync leaves it in the drive's own memory. Raises OSError."""
+    full = None
+    with contextlib.suppress(ImportError):
+        import fcntl
+
+        full = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is not None:
+        with contextlib.suppress(OSError):  # a drive, or a network's folder, that has no such thing
+            fcntl.fcntl(fd, full)
+            return
+    os.fsync(fd)
 
 
 def private(mode: int) -> bool:
