@@ -13,8 +13,8 @@ from common import Problem, cache_dir, link, lock, run, say, told
 VERSION = "2024.3.3"  # the last that runs on Python 3.11, the oldest that we support
 _IMPORTED = (
     "aiohttp aiohttp-fast-url-dispatcher aiohttp-zlib-ng async-interrupt atomicwrites awesomeversion certifi ciso8601"
-    " cryptography ifaddr Jinja2 lru-dict orjson packaging PyJWT python-slugify PyYAML ulid-transform voluptuous"
-    " voluptuous-serialize yarl"
+    " cryptography ifaddr Jinja2 lru-dict orjson packaging PyJWT python-slugify PyYAML typing_extensions ulid-transform"
+    " voluptuous voluptuous-serialize yarl"
 ).split()
 PROBE = "import homeassistant.components.mqtt.sensor"
 
