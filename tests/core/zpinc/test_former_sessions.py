@@ -4,8 +4,9 @@ CPython and on MicroPython. PROTOCOL.md sections 6.2, 6.3 and 7.4."""
 from room import Room, gaps, note
 from sealcast.crypto.keys import derive
 from sealcast.crypto.signing import JOIN_LABEL, sign_as
-from sealcast.wire import JOIN, header, u32
+from sealcast.wire import JOIN, U32, header, u32
 from sealcast.zpinc.identity import fingerprint
+from sealcast.zpinc.members import CONN
 from sealcast.zpinc.notes import MAX_SEQ
 from solo import Peer, Solo, suite
 
@@ -164,3 +165,30 @@ def test_what_a_join_may_say_of_former_sessions():
     sig = sign_as(suite, JOIN_LABEL, anna.identity.e, anna.identity.E, anna.keys.ad(head, anna.tag), body)
     solo.give(anna.topic("j", 1), anna.seal(head, body + sig))
     assert solo.event("joined") == {"uid": "anna", "again": False, "data": ""}
+
+
+def test_what_was_written_before_the_connections_numbers_ended_is_reported_too():
+    """After 65,534 attempts to connect in vain, some 45 days, a new session begins (8). What waits goes out in the old
+    one, and lies in slots that the next one's notes take."""
+    room = Room(["A", "S"])
+    told = gaps(room)
+    note(room, "S", b"one")
+    room.advance(1000)
+    room.power_cut("A")
+    room.power_cut("S")
+    ch = room.members["S"]
+    room.run("S", ch.disconnected(room.now))
+    for body in (b"two", b"three"):
+        note(room, "S", body)
+    ch.keepalive.conn = U32 - 2 * CONN + 1
+    sid = ch.me.session.sid
+    room.run("S", ch.connecting(room.now))
+    room.advance(2000)
+    assert ch.me.session.sid != sid and ch.me.session.ended == ended((sid, 3))
+    for _ in range(4):
+        note(room, "S", b"new")
+    room.advance(1000)
+    room.switch_on("A")
+    room.advance(40000)
+    assert told == [("A", {"uid": "S", "first": 1, "last": 2, "secrecy": "note"})]
+    assert [h[2] for h in room.heard][-4:] == [b"new"] * 4
