@@ -198,8 +198,8 @@ def test_at_the_last_number_of_attempts_members_agree_again_and_again():
 
 
 def test_what_still_waits_of_an_old_handshake_is_not_answered_for_ever():
-    """The broker repeats one recorded frame, second after second: each made all members say and sign all again, and check
-    what the others said."""
+    """The broker repeats one recorded frame, second after second: each made all members say and sign all again, and
+    check what the others said."""
     solo, peer = two()
     a, _, _ = agree(solo, peer)
     pt = bytes((SHARE | RETRY,)) + cpace.message(suite, a, SHARE)
