@@ -9,8 +9,8 @@ MARK = const(8)  # bytes that name a presence
 MOST = const(8)  # marks that a message names
 ALL = const(32)  # and a presence
 MANY = const(4)  # with more of them one member sends a presence that names them all
-_MAKER = const(4)  # the beginning of a tag
-_ENTRY = const(16)  # a mark, seconds of our own clock, and whose it is
+_MAKER = const(8)  # the beginning of a tag: of fewer bytes a name with the same beginning can be found
+_ENTRY = const(20)  # a mark, seconds of our own clock, and whose it is
 _KEPT = const(4)  # of each maker: nobody's presences push out those of another
 _OURS = const(24)  # and of our own
 

@@ -30,7 +30,7 @@ def begin(me, ring, epochs, now, out):
     tells how far the former ones came: what the last of them wrote may lie in no ring any more."""
     s, ended = me.session, b""
     if s:
-        ended = ((s.sid[:4] + u32(ring.unsent) if ring.unsent else b"") + s.ended)[: ENDED * MAX_ENDED]
+        ended = ((s.sid[:4] + u32(ring.next) if ring.next else b"") + s.ended)[: ENDED * MAX_ENDED]
     me.session = MySession(me.suite, 0, me.rng.bytes(16), me.rng.bytes(32), me.data, ended)
     ring.restart()
     out.outbox.orphan()
@@ -131,17 +131,17 @@ def settle(me, members, ring, epochs, reading, places, now, out):
             if e.reason == "identity" and join.lamport <= members.lamport + LAMPORT_JUMP:  # it was before us
                 members.lamport = max(members.lamport, join.lamport)
             out.complain(e.reason, member.uid, now)
-    own = reading.own_order
+    own, unsent = reading.own_order, []
     me.full = crowded and not me.joined and own is None and not reading.former
     if me.full:
         return renewed
-    unsent = []
     used = own is not None and own > me.session.order or reading.used
     if me.joined and (used or me.session.data != me.data):
         # Our storage was lost or rolled back: numbers of this session may have been used. Begin a new one.
         if used:
             _not_alone(me, ring, out)
         unsent = _unsent(me, ring, out)
+        ring.next = ring.unsent  # these get new numbers; what else waits goes out under the old ones
         begin(me, ring, epochs, now, out)
     if not me.joined:
         if me.rng.poor:

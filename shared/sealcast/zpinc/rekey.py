@@ -63,10 +63,8 @@ def begin(me, members, epochs, proposal, now, out):
     agreed.pass_over(epochs, now)
     epochs.attempt = cpace.begin(me.keys, me.rng, proposal, names, me.tag, max(orders)[1])
     epochs.rank = proposal.rank
-    epochs.requested = True  # until an epoch is confirmed, across failures and power cuts
-    out.dirty = True
-    epochs.propose_at = None
-    epochs.sent = {}
+    epochs.requested = out.dirty = True  # until an epoch is confirmed, across failures and power cuts
+    epochs.propose_at, epochs.sent = None, {}
     if proposal.proposer == me.tag:
         _publish(me, epochs, PROPOSE, cpace.proposal_body(proposal), 0, out)
     progress(me, members, epochs, now, out)
@@ -119,7 +117,7 @@ def _adopt(members, epochs, now, out):
     epochs.current, epochs.pending = epochs.pending, None
     epochs.current.since = now
     epochs.requested = False
-    epochs.not_before = now + INTERVAL_MS
+    epochs.not_before, epochs.deadline = now + INTERVAL_MS, now + WAIT_MS + PARTY_MS * a.n  # till then some may wait
     for tag in a.tags:
         m = members.by_tag.get(tag)
         if m:
@@ -152,17 +150,19 @@ def receive(me, members, epochs, member, ad, sid, attempt, pt, now, out):
         _feed(me, members, epochs, a.tags.index(member.tag), member, kind, value, (ad, pt), now, out)
     else:
         raise Reject("format")
-    if retry and epochs.attempt and epochs.attempt.proposal.attempt == attempt and now >= epochs.answer_at:
+    a = epochs.attempt
+    if retry and a and a.proposal.attempt == attempt and epochs.answer_at <= now < epochs.deadline:
         epochs.answer_at = now + RETRY_MS // 2
         _repeat(me, epochs, 0, out)
 
 
 def _proposed(me, members, epochs, proposal, now, out):
-    if proposal.rank <= epochs.rank:
-        body, a = load("zpinc.cpace").proposal_body, epochs.attempt
-        if not a or proposal.rank != a.proposal.rank or body(proposal) != body(a.proposal):
-            raise Reject("stale")
+    body, a = load("zpinc.cpace").proposal_body, epochs.attempt
+    if a and proposal.rank == a.proposal.rank and body(proposal) == body(a.proposal):
         return  # a repetition of the one we are in
+    # Who pushes the counter to its end stops nobody: at the last number any will do that comes while none is running
+    if proposal.rank <= epochs.rank and (epochs.running() or proposal.attempt < MAX_ATTEMPT):
+        raise Reject("stale")
     if proposal.attempt > epochs.rank[0] + JUMP:
         raise Reject("jump")
     if (me.tag, me.session.sid) not in proposal.parties or agreed.left(members, proposal):
@@ -184,7 +184,7 @@ def _feed(me, members, epochs, i, member, kind, value, signed, now, out):
         elif a.transcript is None:
             a.early[i] = (member, value, signed)
             return
-        else:
+        elif i not in a.confirmed:
             check(me.suite, member.current.S, signed[0], signed[1], a.transcript)
             cpace.confirm(me.suite, a, i, value)
     except Reject as e:

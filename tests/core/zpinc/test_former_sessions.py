@@ -4,8 +4,10 @@ CPython and on MicroPython. PROTOCOL.md sections 6.2, 6.3 and 7.4."""
 from room import Room, gaps, note
 from sealcast.crypto.keys import derive
 from sealcast.crypto.signing import JOIN_LABEL, sign_as
-from sealcast.wire import JOIN, header, u32
+from sealcast.wire import JOIN, U32, header, u32
+from sealcast.zpinc.epochs import STALE
 from sealcast.zpinc.identity import fingerprint
+from sealcast.zpinc.members import CONN
 from sealcast.zpinc.notes import MAX_SEQ
 from solo import Peer, Solo, suite
 
@@ -164,3 +166,57 @@ def test_what_a_join_may_say_of_former_sessions():
     sig = sign_as(suite, JOIN_LABEL, anna.identity.e, anna.identity.E, anna.keys.ad(head, anna.tag), body)
     solo.give(anna.topic("j", 1), anna.seal(head, body + sig))
     assert solo.event("joined") == {"uid": "anna", "again": False, "data": ""}
+
+
+def test_what_was_written_before_the_connections_numbers_ended_is_reported_too():
+    """After 65,534 attempts to connect in vain, some 45 days, a new session begins (8). What waits goes out in the old
+    one, and lies in slots that the next one's notes take."""
+    room = Room(["A", "S"])
+    told = gaps(room)
+    note(room, "S", b"one")
+    room.advance(1000)
+    room.power_cut("A")
+    room.power_cut("S")
+    ch = room.members["S"]
+    room.run("S", ch.disconnected(room.now))
+    for body in (b"two", b"three"):
+        note(room, "S", body)
+    ch.keepalive.conn = U32 - 2 * CONN + 1
+    sid = ch.me.session.sid
+    room.run("S", ch.connecting(room.now))
+    room.advance(2000)
+    assert ch.me.session.sid != sid and ch.me.session.ended == ended((sid, 3))
+    for _ in range(4):
+        note(room, "S", b"new")
+    room.advance(1000)
+    room.switch_on("A")
+    room.advance(40000)
+    assert told == [("A", {"uid": "S", "first": 1, "last": 2, "secrecy": "note"})]
+    assert [h[2] for h in room.heard][-4:] == [b"new"] * 4
+
+
+def forced(sessions):
+    """S writes a note each ten seconds, and a stranger with the password says each time that its connection is known:
+    it begins a new session, whose notes take the same slot. -> what A, who was away, gets, and its gaps"""
+    room, eve = Room(["A", "S"]), Peer("eve", 9)
+    room.publish(*eve.join(), True)
+    note(room, "S", b"heard")
+    room.advance(1000)
+    room.power_cut("A")
+    told, ch = gaps(room), room.members["S"]
+    for _ in range(sessions):
+        note(room, "S", b"said")
+        room.advance(1000)
+        word = bytes((STALE,)) + ch.me.session.sid + bytes(4) + u32(ch.keepalive.conn) + bytes(12)
+        room.publish(*eve.handshake(0, word), False)
+        room.advance(10000)
+    room.switch_on("A")
+    room.advance(60000)
+    return len([h for h in room.heard if h[2] == b"said"]), [(gap["first"], gap["last"]) for _, gap in told]
+
+
+def test_what_is_lost_in_sessions_that_a_stranger_forced_is_not_lost_in_silence():
+    """Whom we have heard owes us the sessions that follow, too. Of many we see no join any more: then some are told."""
+    assert forced(3) == (1, [(1, 1), (0, 0)])
+    got, told = forced(12)
+    assert got == 1 and told

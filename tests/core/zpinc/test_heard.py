@@ -326,3 +326,20 @@ def test_a_last_will_names_nothing_and_is_not_named():
     (will,) = [e[2] for e in ch.connecting(1000) if e[0] == "connect"]
     pt = ch.me.keys.open(will, PRESENCE, ch.me.tag)[3]
     assert pt[64] == 0 and len(pt) == 65 + 64
+
+
+def test_a_name_that_begins_as_anothers_makes_nobodys_messages_historic():
+    """A stranger with the password tries names until the first four bytes of the tag are those that it wants: 2^32 in
+    some minutes. Its presences pushed out what tells the age of what that member says, or our own."""
+    ours, anna = b"tags" + bytes(12), b"anna" + bytes(12)
+    for victim in (ours, anna):
+        heard = Heard()
+
+        def add(tag, marks=b"", now=None, heard=heard):
+            return heard.add(suite, tag, hardware(64) + hardware(24), marks, now)
+
+        own = add(ours, now=7000)
+        mark = own if victim is ours else add(anna, own)
+        for _ in range(100):
+            add(victim[:4] + b"another name", own)
+        assert heard.since(mark) == 7

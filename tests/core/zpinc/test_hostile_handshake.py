@@ -4,8 +4,8 @@ refused by name, the epoch as it was. PROTOCOL.md 9.
 
 from handshakes import begun, two
 from sealcast.wire import u32
-from sealcast.zpinc import cpace
-from sealcast.zpinc.epochs import CONFIRM, PROPOSE, SHARE, STALE, Proposal
+from sealcast.zpinc import cpace, rekey
+from sealcast.zpinc.epochs import CONFIRM, MAX_ATTEMPT, PROPOSE, RETRY, SHARE, STALE, Proposal
 from sealcast.zpinc.members import CONN, LEFT
 from solo import Peer, Solo, agree, hear, suite, talk
 
@@ -175,3 +175,55 @@ def test_in_a_channel_that_does_not_sign_a_frame_of_the_epoch_confirms_nobody():
     solo.give(*mallory.value(a, SHARE))
     solo.give(*talk(mallory, epoch, b"it is me", signed=False))
     assert solo.ch.epoch is None
+
+
+def test_at_the_last_number_of_attempts_members_agree_again_and_again():
+    """A stranger's 32,768 presences have brought the counter to its end: any proposal will do there, of two at once the
+    one of the higher name."""
+    solo, anna = two()
+    solo.ch.epochs.rank = (MAX_ATTEMPT, b"\xff" * 16)
+    names = set()
+    for _ in range(3):
+        agree(solo, anna, MAX_ATTEMPT)
+        names.add(solo.ch.epoch)
+        solo.later(6000)
+    assert len(names) == 3
+    bert = Peer("bert", 5)
+    solo.give(*bert.join())
+    low, high = sorted((anna, bert), key=lambda p: p.tag)
+    for peer, leads in ((low, low), (high, high), (low, high)):
+        solo.give(*peer.propose(peer.proposal(solo, MAX_ATTEMPT)))
+        assert solo.ch.epochs.attempt.proposal.proposer == leads.tag
+    assert solo.ch.out.drops == {"stale": 1}
+
+
+def test_what_still_waits_of_an_old_handshake_is_not_answered_for_ever():
+    """The broker repeats one recorded frame, second after second: each made all members say and sign all again, and
+    check what the others said."""
+    solo, peer = two()
+    a, _, _ = agree(solo, peer)
+    pt = bytes((SHARE | RETRY,)) + cpace.message(suite, a, SHARE)
+    waits = peer.handshake(a.proposal.attempt, pt)
+    solo.published = []
+    solo.give(*waits)
+    assert len(solo.published) == 2  # a true one is answered
+    solo.later(14000)
+    for _ in range(20):
+        solo.published = []
+        solo.give(*waits)
+        assert not [f for f in solo.published if f[0].endswith("/h")]
+        solo.later(1000)
+
+
+def test_who_has_confirmed_is_not_checked_again():
+    solo, peer = two()
+    a, _, frames = agree(solo, peer)
+    checked, verify = [], rekey.check
+    rekey.check = lambda *arguments: (checked.append(1), verify(*arguments))
+    try:
+        for _ in range(5):
+            solo.give(*frames[-1])
+            solo.give(*peer.value(a, CONFIRM))
+    finally:
+        rekey.check = verify
+    assert not checked and not solo.ch.out.drops
