@@ -98,19 +98,18 @@ def stale(me, members, ring, epochs, conn, pt, now, out):
     r.end()
     e = epochs.current
     past = about == conn or notes > ring.next or e and e.id[:4] == epoch and said > e.chains[e.index(me.tag)][1]
-    if sid != me.session.sid:
+    if sid != me.session.sid or now < me.renew_at:
         raise Reject("stale")
     if lamport < me.session.lamport and not past:
         raise Reject("duplicate")
     # Ours will be one above
     if lamport >= members.lamport + LAMPORT_JUMP or lamport >= LAMPORT_MAX and members.lamport < LAMPORT_MAX:
         raise Reject("jump")
-    if not out.may_report("begin", now):  # anyone with the channel's key can say so: it must not cost more than this
-        raise Reject("stale")
+    me.pause = min(2 * me.pause, 3600000)  # anyone with the channel's key can say so: it must not cost more than this
+    me.renew_at = now + me.pause
     if past:
         _not_alone(me, ring, out)
-    members.lamport = max(members.lamport, lamport)
-    own = me.session.order
+    members.lamport, own = max(members.lamport, lamport), me.session.order
     begin(me, ring, epochs, now, out)
     take_place(me, members, own, out)
     publish(me, out)

@@ -33,6 +33,8 @@ class MySession:
 class Me:
     """config: checked settings with `key` (32 bytes, the root key) and `identity` (32 bytes) filled in."""
 
+    pause, renew_at = 5000, 0  # a session that another's word begins, not before that time, and the time doubles
+
     def __init__(self, suite, config):
         self.suite = suite
         self.config = config

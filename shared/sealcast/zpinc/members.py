@@ -89,7 +89,7 @@ class Member:
         self.new(join.sid)
         if join.lamport <= self.floor:
             raise Reject("stale")
-        session, before = Session(join), self.current and self.current.window
+        session = Session(join)
         self.sessions = sorted(self.sessions + [session], key=lambda s: s.order)
         while len(self.sessions) > MAX_SESSIONS:
             gone = self.sessions.pop(0)
@@ -98,14 +98,13 @@ class Member:
             self.floor = min(gone.lamport, 0x7FFFFFFE)  # at the last counter there are always new ones
         if self.current is not session:
             return False
-        if before and (before.first is not None or not before.fresh):
-            session.window.first = 0  # we had heard its owner: all that it says from here on is owed
         if join.data != self.data:
             self.data = join.data
         self.conn, self.counter = 0, -1
         if self.willed >= 0:
             self.willed = -1
-        self.epoch, self.place, self.mark = None, None, b""
+        self.epoch = self.place = None
+        self.mark = b""
         return True
 
     def fresh(self, p, counter):
@@ -133,8 +132,9 @@ class Member:
         self.parts, self.epoch, self.place = p.parts, p.epoch, p.place
         self.status = p.status
         until = now + p.sleep * 1000 * (p.status == ASLEEP) + p.keepalive * 2500
-        until = min(until, self.deadline) if again else until  # what a broker shows once more is no new sign
-        self.deadline = 0 if p.status == LEFT else until
+        self.deadline = min(until, self.deadline) if again else until  # what a broker shows once more is no new sign
+        if p.status == LEFT:
+            self.deadline = 0
 
     def lapsed(self, now):
         """True once when a member that was present has not been heard of in time; it is GONE from then on."""
