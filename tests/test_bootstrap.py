@@ -2,6 +2,7 @@
 other test runs on."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,50 @@ def test_a_file_that_is_not_ours_is_one_line(tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("sealcast: ") and "source.lock" in line and "run again" in line
+
+
+def test_a_cache_that_make_cannot_build_in_is_one_line(tmp_path):
+    """A home may have a space in its path."""
+    done = run("unix.py", XDG_CACHE_HOME=str(tmp_path / "ho me"))
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sealcast: ") and "ho me" in line and "set XDG_CACHE_HOME" in line
+
+
+def test_a_relative_cache_does_not_count(tmp_path):
+    """As XDG's specification says; MicroPython's make would look for it elsewhere."""
+    ask = "import common; print(common.cache_dir())"
+    env = {**os.environ, "XDG_CACHE_HOME": "cache", "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", ask], cwd=BOOTSTRAP, env=env, capture_output=True, text=True)
+    assert done.stdout.strip() == f"{tmp_path}/.cache/sealcast/micropython", done
+
+
+def test_make_sees_no_path_of_the_checkout(tmp_path, mpy_cross):
+    """It would not take its spaces and quotes."""
+    checkout, bin_, record = tmp_path / "it's my checkout", tmp_path / "bin", tmp_path / "record"
+    for part in ("bootstrap", "qemu"):
+        shutil.copytree(BOOTSTRAP.parent / part, checkout / "firmware" / part)
+    bin_.mkdir()
+    (bin_ / "make").write_text('#!/bin/sh\nfor word; do echo "$word"; done >> "$RECORD"\n')
+    (bin_ / "make").chmod(0o755)
+    tree = tmp_path / "tree"
+    for name in ("py/mpconfig.h", "extmod/extmod.mk"):
+        (tree / name).parent.mkdir(parents=True)
+        version = (("MAJOR", 1), ("MINOR", 25), ("MICRO", 0))
+        (tree / name).write_text("".join(f"#define MICROPY_VERSION_{n} {v}\n" for n, v in version))
+    env = {name: value for name, value in os.environ.items() if name not in ("MICROPYTHON", "MPY_CROSS", "CC")}
+    env |= {"MICROPYTHON_DIR": str(tree), "XDG_CACHE_HOME": str(tmp_path / "cache"), "RECORD": str(record)}
+    env["PATH"] = f"{bin_}:{env['PATH']}"
+    for script, more in (
+        ("bootstrap/unix.py", {}),
+        ("qemu/port.py", {"MPY_CROSS": str(mpy_cross), "MICROPYTHON": str(mpy_cross.with_name("micropython"))}),
+    ):
+        command = [sys.executable, checkout / "firmware" / script, *(["VIRT_RV32"] if more else [])]
+        subprocess.run(command, env=env | more, capture_output=True, timeout=60)
+        words = record.read_text().splitlines()
+        assert any(word.startswith("FROZEN_MANIFEST=") for word in words), script
+        assert [word for word in words if str(checkout) in word] == [], script
+        record.unlink()
 
 
 def test_a_compiler_without_a_c_library_builds_no_board(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@ the pico-sdk."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from sealcast_host.boards import image, models
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPT = ROOT / "firmware" / "bootstrap" / "firmware.py"
+SCRIPT = "firmware/bootstrap/firmware.py"
+# A build of one's own does not take such a checkout, and says so.
+plain_path = pytest.mark.skipif(bool(set(" '\"") & set(str(ROOT))), reason="the checkout's path is not for make")
 _TOOLS = ("cat", "mkdir", "touch", "printf", "env", "sh", "bash", "dirname")
 
 # In place of a tool: writes down how it was called, and leaves what a build leaves.
@@ -42,7 +45,7 @@ def machine(tmp_path):
     version = (("MAJOR", 1), ("MINOR", 25), ("MICRO", 0))
     (tree / "py" / "mpconfig.h").write_text("".join(f"#define MICROPY_VERSION_{n} {v}\n" for n, v in version))
 
-    def run(*arguments, tools=(), result="firmware.bin", **variables):
+    def run(*arguments, tools=(), result="firmware.bin", checkout=ROOT, **variables):
         for name in tools:
             (bin_ / name).write_text(_RECORD)
             (bin_ / name).chmod(0o755)
@@ -55,7 +58,8 @@ def machine(tmp_path):
         }
         env.setdefault("MICROPYTHON_DIR", str(tree))
         env = {name: value for name, value in env.items() if value}
-        return subprocess.run([sys.executable, SCRIPT, *arguments], env=env, capture_output=True, text=True, timeout=60)
+        command = [sys.executable, checkout / SCRIPT, *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
 
     run.record = tmp_path / "record"
     run.tree = tree
@@ -95,6 +99,7 @@ def test_a_clone_that_was_cut_short_is_fetched_anew(machine, tmp_path):
     assert len(machine.record.read_text().splitlines()) == 2  # it took the half of it for a tree
 
 
+@plain_path
 def test_an_esp32_in_the_container(machine):
     for engine in ("docker", "podman"):  # podman first, where both are there
         done = machine("ESP32_GENERIC_C3", tools=[engine])
@@ -118,6 +123,7 @@ def test_an_esp32_in_the_container(machine):
         made.unlink()
 
 
+@plain_path
 def test_an_esp32_with_an_installed_idf(machine, tmp_path):
     (tmp_path / "export.sh").write_text("echo exported >> $RECORD\n")
     done = machine("ESP32_GENERIC_C3", tools=["make"], IDF_PATH=str(tmp_path))
@@ -127,6 +133,17 @@ def test_an_esp32_with_an_installed_idf(machine, tmp_path):
     Path(done.stdout.strip()).unlink()
 
 
+def test_a_checkout_that_make_cannot_build_in_is_one_line(machine, tmp_path):
+    checkout = tmp_path / "my checkout"
+    for name in ("firmware/bootstrap", "boards"):
+        shutil.copytree(ROOT / name, checkout / name)
+    done = machine("RPI_PICO_W", tools=["cmake", "arm-none-eabi-gcc", "make", "git"], checkout=checkout)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sealcast: ") and "my checkout" in line and "move this checkout" in line
+
+
+@plain_path
 def test_a_pico(machine):
     done = machine("RPI_PICO_W", tools=["cmake", "arm-none-eabi-gcc", "make", "git"], result="firmware.uf2")
     assert done.returncode == 0, done.stderr
@@ -139,6 +156,7 @@ def test_a_pico(machine):
     Path(done.stdout.strip()).unlink()
 
 
+@plain_path
 def test_a_build_that_fails_says_which_line(machine, tmp_path):
     (tmp_path / "bin" / "podman").write_text("#!/bin/sh\necho 'Error: no such image'\nexit 125\n")
     (tmp_path / "bin" / "podman").chmod(0o755)
@@ -151,7 +169,7 @@ def test_the_release_has_every_board_that_it_names():
     workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
     named = re.findall(r"^ +- ((?:ESP32|RPI)_\w+)$", workflow, re.M)
     listed = subprocess.run(
-        [sys.executable, SCRIPT, "--boards"], capture_output=True, text=True, check=True, env=os.environ
+        [sys.executable, ROOT / SCRIPT, "--boards"], capture_output=True, text=True, check=True, env=os.environ
     ).stdout.split()
     assert set(named) == set(listed) - {"ESP32_GENERIC_S2"}
     assert len(named) == 6

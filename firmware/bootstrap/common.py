@@ -26,15 +26,24 @@ class Problem(Exception):
 
 
 def cache_dir() -> Path:
-    """The per-user cache, made if missing: $XDG_CACHE_HOME or ~/.cache, then sealcast/micropython."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    path = Path(base) / "sealcast" / "micropython"
+    """The per-user cache, made if missing: $XDG_CACHE_HOME (unless relative, as its specification wants it) or
+    ~/.cache, then sealcast/micropython."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    path = (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "sealcast" / "micropython"
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         way = "set XDG_CACHE_HOME to a folder you can write"
         raise Problem(f"cannot make the cache folder {path} ({e.strerror}): {way}") from None
     return path
+
+
+def fit_for_make(path: Path, way: str) -> None:
+    """MicroPython's makefiles build in no folder whose path has a space, or what make and the shell read otherwise.
+    way: what to do then. Raises Problem."""
+    odd = sorted(set(str(path)) & set(" \t\n'\"`$#%:;&|()<>*?[]\\"))
+    if odd:
+        raise Problem(f"MicroPython cannot be built in {path}, since make takes no {odd[0]!r} in a path: {way}")
 
 
 @contextlib.contextmanager
