@@ -67,6 +67,16 @@ def test_a_relative_cache_does_not_count(tmp_path):
     assert done.stdout.strip() == f"{tmp_path}/.cache/sealcast/micropython", done
 
 
+def test_a_user_without_a_home_is_one_line():
+    ask = "import common, pwd, sys\ndef unknown(uid): raise KeyError\npwd.getpwuid = unknown\n"
+    ask += "sys.exit(common.main(lambda: print(common.cache_dir())))"
+    env = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
+    done = subprocess.run([sys.executable, "-c", ask], cwd=BOOTSTRAP, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sealcast: ") and "set HOME" in line
+
+
 def test_make_sees_no_path_of_the_checkout(tmp_path, mpy_cross):
     """It would not take its spaces and quotes."""
     checkout, bin_, record = tmp_path / "it's my checkout", tmp_path / "bin", tmp_path / "record"

@@ -29,7 +29,10 @@ def cache_dir() -> Path:
     """The per-user cache, made if missing: $XDG_CACHE_HOME (unless relative, as its specification wants it) or
     ~/.cache, then sealcast/micropython."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    path = (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "sealcast" / "micropython"
+    try:
+        path = (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "sealcast" / "micropython"
+    except RuntimeError:
+        raise Problem("this user has no home to keep MicroPython in: set HOME to a folder of yours") from None
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as e:
