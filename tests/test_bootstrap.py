@@ -144,3 +144,43 @@ def test_the_telling_line_of_a_log():
     log = "CC main.c\nmain.c:3:1: error: expected ';'\nmake: *** [x] Error 1\n"
     done = subprocess.run([sys.executable, "-c", code, log], cwd=BOOTSTRAP, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "main.c:3:1: error: expected ';'"
+
+
+def test_a_full_disk_is_the_telling_line_of_a_log():
+    """Whatever else failed because of it."""
+    code = "import common, sys; print(common.telling_line(sys.argv[1].splitlines()))"
+    log = "make: *** [x] Error 1\nOSError: [Errno 28] No space left on device\nsubprocess.CalledProcessError: ...\n"
+    done = subprocess.run([sys.executable, "-c", code, log], cwd=BOOTSTRAP, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "OSError: [Errno 28] No space left on device"
+
+
+def test_an_environment_whose_set_up_was_cut_short_is_made_anew(tmp_path, monkeypatch):
+    """A full disk leaves half of pip there, which begins and then fails."""
+    monkeypatch.syspath_prepend(str(BOOTSTRAP))
+    import common
+    import environment
+
+    ran = []
+
+    def run(command, log, doing, **_):
+        ran.append(doing)
+        if doing == fails:
+            raise common.Problem("no space left")
+        environment.VENV.mkdir(exist_ok=True)
+
+    for name, place in (("BUILD", tmp_path / "build"), ("VENV", tmp_path / ".venv")):
+        monkeypatch.setattr(environment, name, place)
+    monkeypatch.setattr(environment, "run", run)
+    monkeypatch.setattr(environment, "_works", lambda _: True)
+    fails = "pip install"
+    with pytest.raises(common.Problem):
+        environment.ensure_venv()
+    half = tmp_path / ".venv" / "half"
+    half.touch()
+    fails = ""
+    environment.ensure_venv()
+    assert not half.exists() and ran.count("pip install") == 2
+    half.touch()
+    (tmp_path / ".venv" / "sealcast.stamp").unlink()
+    environment.ensure_venv()  # refreshed
+    assert half.exists() and ran.count("pip install") == 3

@@ -109,7 +109,7 @@ def run(
 
 def telling_line(lines: Sequence[str]) -> str:
     """The line of a log that most likely says why: the first compiler or tool error, else the last line."""
-    marks = ("NO_PUBKEY", "error:", "ERROR:", "E: ", "fatal:", "Error ")
+    marks = ("NO_PUBKEY", "No space left on device", "error:", "ERROR:", "E: ", "fatal:", "Error ")
     for mark in marks:
         for line in lines:
             if mark in line:
