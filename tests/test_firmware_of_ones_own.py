@@ -3,6 +3,7 @@ the pico-sdk."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from sealcast_host.boards import image, models
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPT = ROOT / "firmware" / "bootstrap" / "firmware.py"
+SCRIPT = "firmware/bootstrap/firmware.py"
 _PICO = ("cmake", "arm-none-eabi-gcc", "c++", "make", "git")
+# A build of one's own does not take such a checkout, and says so.
+plain_path = pytest.mark.skipif(bool(set(" '\"") & set(str(ROOT))), reason="the checkout's path is not for make")
 _TOOLS = ("cat", "mkdir", "touch", "printf", "env", "sh", "bash", "dirname")
 
 # In place of a tool: writes down how it was called, and leaves what a build leaves.
@@ -47,7 +50,7 @@ def machine(tmp_path):
 
     version(25)
 
-    def run(*arguments, tools=(), result="firmware.bin", **variables):
+    def run(*arguments, tools=(), result="firmware.bin", checkout=ROOT, **variables):
         for name in tools:
             (bin_ / name).write_text(_RECORD)
             (bin_ / name).chmod(0o755)
@@ -60,7 +63,8 @@ def machine(tmp_path):
         }
         env.setdefault("MICROPYTHON_DIR", str(tree))
         env = {name: value for name, value in env.items() if value}
-        return subprocess.run([sys.executable, SCRIPT, *arguments], env=env, capture_output=True, text=True, timeout=60)
+        command = [sys.executable, checkout / SCRIPT, *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
 
     run.record = tmp_path / "record"
     run.tree, run.version = tree, version
@@ -104,6 +108,7 @@ def test_a_clone_that_was_cut_short_is_fetched_anew(machine, tmp_path):
     assert "--branch v1.26." in machine.record.read_text().splitlines()[-1]  # what its board's file asks for
 
 
+@plain_path
 def test_an_esp32_in_the_container(machine):
     for engine in ("docker", "podman"):  # podman first, where both are there
         done = machine("ESP32_GENERIC_C3", tools=[engine])
@@ -131,6 +136,7 @@ def test_an_esp32_in_the_container(machine):
         made.unlink()
 
 
+@plain_path
 def test_the_flash_of_a_board(machine):
     """A RISC-V chip has more room for the program, an S3 of 8 MB is not asked for, and an ESP32 is as it is."""
     folder, boards = ROOT / "build" / "firmware", machine.tree / "ports" / "esp32" / "boards"
@@ -161,6 +167,7 @@ def test_the_flash_of_a_board(machine):
     (folder / "ESP32_GENERIC_C6-sealcast-v1.26.0.bin").unlink()
 
 
+@plain_path
 def test_nothing_is_left_of_a_build_from_another_source(machine):
     """The Pico's makefile goes on with a build that it finds, whatever it was built from."""
     left = ROOT / "build" / "firmware" / "ESP32_GENERIC" / "build" / "left"
@@ -186,11 +193,12 @@ def test_nothing_is_left_of_a_build_from_another_source(machine):
 
 def test_an_older_python_is_told():
     code = "import runpy, sys; sys.version_info = (3, 10, 1); runpy.run_path(sys.argv[1], run_name='__main__')"
-    done = subprocess.run([sys.executable, "-c", code, SCRIPT], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, ROOT / SCRIPT], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "Python 3.11 or later is needed, this is 3.10" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
+@plain_path
 def test_an_esp32_with_an_installed_idf(machine, tmp_path):
     (tmp_path / "export.sh").write_text("echo exported >> $RECORD\n")
     done = machine("ESP32_GENERIC_C3", tools=["make"], IDF_PATH=str(tmp_path))
@@ -200,6 +208,18 @@ def test_an_esp32_with_an_installed_idf(machine, tmp_path):
     Path(done.stdout.strip()).unlink()
 
 
+def test_a_checkout_that_make_cannot_build_in_is_one_line(machine, tmp_path):
+    checkout = tmp_path / "my checkout"
+    for name in ("firmware/bootstrap", "boards"):
+        shutil.copytree(ROOT / name, checkout / name)
+    machine.version(26)
+    done = machine("RPI_PICO_W", tools=_PICO, checkout=checkout)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sealcast: ") and "my checkout" in line and "move this checkout" in line
+
+
+@plain_path
 def test_a_pico(machine):
     machine.version(26)
     done = machine("RPI_PICO_W", tools=_PICO, result="firmware.uf2")
@@ -216,6 +236,7 @@ def test_a_pico(machine):
     made.unlink()
 
 
+@plain_path
 def test_a_build_that_fails_says_which_line(machine, tmp_path):
     (tmp_path / "bin" / "podman").write_text("#!/bin/sh\necho 'Error: no such image'\nexit 125\n")
     (tmp_path / "bin" / "podman").chmod(0o755)
@@ -228,7 +249,7 @@ def test_the_release_has_every_board_that_it_names():
     workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
     named = re.findall(r"^ +- ((?:ESP32|RPI)_\w+)$", workflow, re.M)
     listed = subprocess.run(
-        [sys.executable, SCRIPT, "--boards"], capture_output=True, text=True, check=True, env=os.environ
+        [sys.executable, ROOT / SCRIPT, "--boards"], capture_output=True, text=True, check=True, env=os.environ
     ).stdout.split()
     assert set(named) == set(listed) - {"ESP32_GENERIC_S2"}
     assert len(named) == 6

@@ -26,15 +26,27 @@ class Problem(Exception):
 
 
 def cache_dir() -> Path:
-    """The per-user cache, made if missing: $XDG_CACHE_HOME or ~/.cache, then sealcast/micropython."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    path = Path(base) / "sealcast" / "micropython"
+    """The per-user cache, made if missing: $XDG_CACHE_HOME (unless relative, as its specification wants it) or
+    ~/.cache, then sealcast/micropython."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        path = (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "sealcast" / "micropython"
+    except RuntimeError:
+        raise Problem("this user has no home to keep MicroPython in: set HOME to a folder of yours") from None
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         way = "set XDG_CACHE_HOME to a folder you can write"
         raise Problem(f"cannot make the cache folder {path} ({e.strerror}): {way}") from None
     return path
+
+
+def fit_for_make(path: Path, way: str) -> None:
+    """MicroPython's makefiles build in no folder whose path has a space, or what make and the shell read otherwise.
+    way: what to do then. Raises Problem."""
+    odd = sorted(set(str(path)) & set(" \t\n'\"`$#%:;&|()<>*?[]\\"))
+    if odd:
+        raise Problem(f"MicroPython cannot be built in {path}, since make takes no {odd[0]!r} in a path: {way}")
 
 
 @contextlib.contextmanager
@@ -97,7 +109,8 @@ def run(
 
 def telling_line(lines: Sequence[str]) -> str:
     """The line of a log that most likely says why: the first compiler or tool error, else the last line."""
-    marks = ("NO_PUBKEY", "error:", "Error:", "ERROR:", "^E: ", "fatal:", "Error ")  # E: apt's; NOTICE: is ESP-IDF's
+    # E: apt's; NOTICE: is ESP-IDF's
+    marks = ("NO_PUBKEY", "No space left on device", "error:", "Error:", "ERROR:", "^E: ", "fatal:", "Error ")
     for mark in marks:
         for line in lines:
             if line.startswith(mark[1:]) if mark[0] == "^" else mark in line:

@@ -15,7 +15,7 @@ VENV = ROOT / ".venv"
 
 def ensure_venv() -> Path:
     """The venv's python, with this project (editable) and its test tools installed. Raises Problem."""
-    stamp = VENV / "sealcast.stamp"
+    stamp, begun = VENV / "sealcast.stamp", BUILD / "venv.begun"
     python = VENV / "bin" / "python"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     facts = [sys.version, str(ROOT), project["build-system"], project["project"], project["tool"]["setuptools"]]
@@ -23,13 +23,18 @@ def ensure_venv() -> Path:
     with lock(BUILD / "venv.lock"):
         if stamp.exists() and stamp.read_text() == key and python.exists():
             return python
-        if not _works(python):  # the Python it was made from has gone, or an earlier run was cut short
+        # An earlier run was cut short, by a full disk maybe, which leaves half of a file; or its Python has gone.
+        if begun.exists() or not _works(python):
             shutil.rmtree(VENV, ignore_errors=True)
         stamp.unlink(missing_ok=True)  # an install that is cut short is none
+        begun.touch()
         with told("      making .venv and installing the Python packages"):
-            run([sys.executable, "-m", "venv", VENV], "venv.log", "making .venv")
+            run([sys.executable, "-m", "venv", "--without-pip", VENV], "venv.log", "making .venv")
+            # As venv itself does it, which keeps the reason for a failure to itself.
+            run([python, "-m", "ensurepip", "--upgrade", "--default-pip"], "venv.log", "installing pip into .venv")
             run([python, "-m", "pip", "install", "--editable", ".[test]"], "venv.log", "pip install")
         stamp.write_text(key)
+        begun.unlink()
     return python
 
 

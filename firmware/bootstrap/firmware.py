@@ -20,7 +20,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from common import BUILD, OLDEST, ROOT, VERSION, Problem, cache_dir, lock, main, run, say, told
+from common import BUILD, OLDEST, ROOT, VERSION, Problem, cache_dir, fit_for_make, lock, main, run, say, told
 from source import version_of
 
 # The ESP-IDF that MicroPython's own images of this version are built with (ports/esp32/README.md).
@@ -58,6 +58,7 @@ def build(board: str) -> Path:
             f"MicroPython {version} has no board {board} in ports/{port}/boards: set MICROPYTHON_DIR to one that has"
         )
     out = BUILD / "firmware" / board
+    fit_for_make(out, "move this checkout to a folder with a plainer path")
     out.mkdir(parents=True, exist_ok=True)
     with lock(cache_dir() / "firmware.lock"):  # one at a time: all builds use the tree's submodules
         _begin_anew(out, f"{tree}\n{version}\n{' '.join(way)}\n")

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import OLDEST, VERSION, Problem, cache_dir, lock, main, run, say, told
+from common import OLDEST, VERSION, Problem, cache_dir, fit_for_make, lock, main, run, say, told
 from source import source_tree, version_of
 
 _MANIFEST = Path(__file__).with_name("manifest.py")
@@ -91,6 +91,7 @@ def _state(tree: Path) -> list[tuple[str, int, int]]:
 def _built() -> Path:
     if shutil.which("gcc") is None or shutil.which("make") is None:
         raise Problem("building MicroPython needs gcc and make: install them, or set MICROPYTHON (and MPY_CROSS)")
+    fit_for_make(cache_dir(), "set XDG_CACHE_HOME to a folder with a plainer path")
     tree = source_tree()
     options = _OPTIONS + _tls_options(tree)
     place = cache_dir() / f"unix-{_key(tree, options)}"
@@ -121,12 +122,14 @@ def _build(tree: Path, options: list[str], folder: Path, place: Path) -> None:
     library = folder / "lib"  # stands in for the micropython-lib submodule, from which we use nothing
     library.mkdir()
     (library / "README.md").touch()
+    manifest = folder / _MANIFEST.name  # the checkout's path may have spaces, which make does not take
+    manifest.write_text(_MANIFEST.read_text())
     # A make of ours must not hand its own flags (or BUILD=...) down to MicroPython's.
     env = dict.fromkeys(("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES"), "")
     env |= _FOR_SPEED
     command = [*make, "-C", tree / "mpy-cross", f"BUILD={cross.parent}", "CFLAGS_EXTRA=-Wno-error"]
     run(command, "micropython.log", "building mpy-cross", env=env)
-    paths = [f"BUILD={folder / 'unix'}", f"FROZEN_MANIFEST={_MANIFEST}", f"MPY_LIB_DIR={library}"]
+    paths = [f"BUILD={folder / 'unix'}", f"FROZEN_MANIFEST={manifest}", f"MPY_LIB_DIR={library}"]
     paths += [f"MICROPY_MPYCROSS={cross}", f"MICROPY_MPYCROSS_DEPENDENCY={cross}"]
     run([*make, "-C", tree / "ports" / "unix", *paths, *options], "micropython.log", "building MicroPython", env=env)
     ready = folder / "ready"

@@ -54,7 +54,8 @@ def bootstrap(script, *arguments):
 
 
 def _cache(name):
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    base = base if os.path.isabs(base) else os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(base, "sealcast", "micropython", name)
 
 
@@ -75,11 +76,11 @@ def _inputs_digest(tree, more):
     return digest.hexdigest()
 
 
-def _compiler_settings(board):
+def _compiler_settings(board, here):
     """Make variables of one board, some of which depend on the compiler's age."""
     if board != "VIRT_RV32":
-        return ["LDSCRIPT=" + os.path.join(HERE, "mps2.ld")]
-    settings = ["LDSCRIPT=" + os.path.join(HERE, "virt.ld")]
+        return ["LDSCRIPT=" + os.path.join(here, "mps2.ld")]
+    settings = ["LDSCRIPT=" + os.path.join(here, "virt.ld")]
     gcc = BOARDS[board] + "gcc"
     probe = [gcc, "-march=rv32imac_zicsr", "-mabi=ilp32", "--print-multi-directory"]
     if subprocess.run(probe, capture_output=True, text=True, check=False).stdout.strip() not in ("", "."):
@@ -145,16 +146,18 @@ def firmware(board, heap_bytes=HEAP_BYTES, whole=False, profile=None):
         os.makedirs(no_library, exist_ok=True)
         open(os.path.join(no_library, "README.md"), "w").close()
         mpy_cross = bootstrap("unix.py", "mpy-cross")
+        # The checkout's path may have spaces, which make does not take.
+        here = os.path.join(_links(os.path.join(folder, "source"), {"qemu": HERE}), "qemu")
         _make(os.path.join(tree, "ports", "qemu"), [
             "BOARD=" + board, "BUILD=" + os.path.join(folder, "build"),
-            "FROZEN_MANIFEST=" + os.path.join(HERE, "manifest_whole.py" if whole else "manifest.py"),
+            "FROZEN_MANIFEST=" + os.path.join(here, "manifest_whole.py" if whole else "manifest.py"),
             "MPY_LIB_DIR=" + no_library, "MICROPY_VFS_LFS2=1",
             "USER_C_MODULES=" + _links(os.path.join(folder, "modules"), modules),
             "MICROPY_MPYCROSS=" + mpy_cross,
             "MICROPY_MPYCROSS_DEPENDENCY=" + mpy_cross,
             "MICROPY_HEAP_SIZE=%d" % heap_bytes,
-            "CFLAGS_EXTRA=" + " ".join(["-DMP_CONFIGFILE='\"%s\"'" % os.path.join(HERE, "boardconfig.h"), *defines]),
-            *_compiler_settings(board)], log)
+            "CFLAGS_EXTRA=" + " ".join(["-DMP_CONFIGFILE='\"%s\"'" % os.path.join(here, "boardconfig.h"), *defines]),
+            *_compiler_settings(board, here)], log)
         with open(stamp, "w") as file:
             file.write(digest)
     _forget(kind)

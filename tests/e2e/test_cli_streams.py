@@ -1,5 +1,6 @@
 """Standard input and output that are closed, full, gone or of another encoding: nothing is lost, and no traceback."""
 
+import shlex
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ LOST = "sealcast: cannot write to standard output: "
 
 def sh(user, line, **env):
     """The shell's line; "sc" in it is the command."""
-    sc = f"{sys.executable} -m sealcast_host"
+    sc = f"{shlex.quote(sys.executable)} -m sealcast_host"
     argv = ["bash", "-o", "pipefail", "-c", f'sc() {{ {sc} "$@"; }}; {line}']
     env = environment(**(user.env | env))
     return subprocess.run(argv, capture_output=True, text=True, env=env, errors="replace", timeout=180)

@@ -152,8 +152,8 @@ def test_completion_knows_commands_and_asks_for_channels(tmp_path):
     script = tmp_path / "completion.bash"
     script.write_text(run(tmp_path, "completion", "bash").stdout)
     ask = f"""
-    sealcast() {{ {sys.executable} -m sealcast_host "$@"; }}
-    source {script}
+    sealcast() {{ {shlex.quote(sys.executable)} -m sealcast_host "$@"; }}
+    source {shlex.quote(str(script))}
     complete_of() {{
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${{#COMP_LINE}}; COMPREPLY=()
         _shtab_sealcast; echo "${{COMPREPLY[*]}}"
@@ -176,8 +176,8 @@ def test_completion_runs_nothing_that_a_name_says(tmp_path):
     script = tmp_path / "completion.bash"
     script.write_text(run(tmp_path, "completion", "bash").stdout)
     ask = f"""
-    sealcast() {{ {sys.executable} -m sealcast_host "$@"; }}
-    source {script}
+    sealcast() {{ {shlex.quote(sys.executable)} -m sealcast_host "$@"; }}
+    source {shlex.quote(str(script))}
     _sealcast_channels ""; _sealcast_channels 'green\\ '
     """
     env = environment(XDG_CONFIG_HOME=str(tmp_path / "config"))

@@ -103,7 +103,7 @@ def test_the_unpacked_wheel_judges_boards_by_its_own_reference(wheel, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", ask], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    place, count = done.stdout.split()
+    place, count = done.stdout.rsplit(maxsplit=1)
     assert (
         Path(place).relative_to(tmp_path / "site").as_posix() == "sealcast_host/_data/reference/__init__.py"
         and int(count) > 15

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -82,7 +83,7 @@ def test_messages_reach_files_and_programs_and_lines_are_sent(home):
 def test_the_end_of_its_reader_ends_it(home):
     """`sealcast gateway g --to lines | head -1`"""
     assert home.run("send", "g", "before", "--uid", "early", "--mode", "note").returncode == 0
-    line = f"{sys.executable} -m sealcast_host gateway g --to lines </dev/null | head -1"
+    line = f"{shlex.quote(sys.executable)} -m sealcast_host gateway g --to lines </dev/null | head -1"
     with home.shell(line) as gate:
         gate.wait_for("connected")
         assert home.run("send", "g", "again", "--uid", "early", "--mode", "note").returncode == 0
@@ -101,8 +102,9 @@ def test_an_input_that_cannot_be_read_is_told(home):
 def test_an_output_is_tried_again_though_nobody_can_be_told(home):
     """Standard error is on the full disk, too."""
     folder = home.folder / "full"
-    outputs = f"--to csv={folder}/a.csv --to lines"
-    with home.shell(f"exec {sys.executable} -m sealcast_host gateway g {outputs} </dev/null 2>/dev/full") as gate:
+    outputs = f"--to csv={shlex.quote(str(folder))}/a.csv --to lines"
+    command = f"{shlex.quote(sys.executable)} -m sealcast_host gateway g {outputs}"
+    with home.shell(f"exec {command} </dev/null 2>/dev/full") as gate:
         gate.wait_for('"online"')
         assert home.run("send", "g", "before", "--uid", "early", "--mode", "note").returncode == 0
         gate.wait_for('"before"')

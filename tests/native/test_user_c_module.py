@@ -15,9 +15,11 @@ _OPTIONS = ["MICROPY_PY_FFI=0", "MICROPY_PY_BTREE=0", "MICROPY_SSL_MBEDTLS=0", "
 
 def test_user_c_module(mpy_cross, tmp_path):
     tree = natmod.micropython_tree()
-    build = tmp_path / "build"
+    build, modules = tmp_path / "build", tmp_path / "modules"
+    modules.mkdir()  # the checkout's path may have spaces, which make does not take
+    (modules / "curve25519").symlink_to(os.path.realpath(os.path.join(ROOT, "firmware", "curve25519")))
     command = ["make", "-C", str(tree / "ports" / "unix"), "-j2", f"BUILD={build}", f"MICROPY_MPYCROSS={mpy_cross}",
-               f"USER_C_MODULES={os.path.realpath(os.path.join(ROOT, 'firmware'))}", *_OPTIONS]  # fmt: skip
+               f"USER_C_MODULES={modules}", *_OPTIONS]  # fmt: skip
     made = subprocess.run(command, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-4000:]
     # An empty folder, so that no .mpy and no source folder can stand in for what is linked in.

@@ -160,6 +160,8 @@ def _run(argv: Sequence[str]) -> int:
     except OSError as e:
         if e.errno == errno.ENAMETOOLONG:
             return _told(UserError("a name or path is too long: give a shorter one"))
+        if e.errno in (errno.EMFILE, errno.ENFILE):
+            return _told(Failed("too many files are open: raise the limit (ulimit -n), or end other programs"))
         return _unforeseen(e)
     except UnicodeEncodeError as e:
         if not any("\udc80" <= c <= "\udcff" for word in argv for c in word):

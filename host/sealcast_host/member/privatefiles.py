@@ -28,8 +28,16 @@ def _xdg(variable: str, fallback: str) -> Path:
 
         return user_data_path("sealcast", appauthor=False) / ("config" if variable == "XDG_CONFIG_HOME" else "state")
     value = os.environ.get(variable, "")
-    base = Path(value) if os.path.isabs(value) else Path.home() / fallback
+    base = Path(value) if os.path.isabs(value) else home() / fallback
     return base / "sealcast"
+
+
+def home() -> Path:
+    """This user's. Raises UserError: a container's user, which is a number alone, may have none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise UserError("this user has no home: set HOME to a folder of yours") from None
 
 
 def make_private_dir(path: Path) -> None:

@@ -53,10 +53,10 @@ async def stop(task):
 
 
 def explain(error):
-    """An exception as one line for an event, see explain.py; its type alone where there is no room for more."""
+    """An exception as one line for an event, see explain.py; its type alone where that cannot be loaded."""
     try:
         return load("run.explain").explain(error)
-    except MemoryError:
+    except Exception:
         return type(error).__name__
 
 
@@ -64,7 +64,7 @@ def place(error):
     """Where an unexpected error arose, see explain.py."""
     try:
         return load("run.explain").place(error)
-    except MemoryError:
+    except Exception:
         return ""
 
 

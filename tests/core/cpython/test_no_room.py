@@ -5,6 +5,7 @@ import pytest
 
 from sealcast import rare
 from sealcast.errors import NoRoom
+from sealcast.run import aio
 from solo import Peer, Solo, raises
 
 
@@ -60,3 +61,13 @@ def test_a_tick_for_which_there_was_no_room_is_given_in_again(no_memory_for):
     assert not solo.ch.epochs.running()
     solo.run(solo.ch.tick(solo.now))
     assert solo.ch.epochs.running()
+
+
+def test_an_error_whose_words_cannot_be_loaded_is_told_by_its_type(monkeypatch):
+    """A process that has too many files open loads nothing. The session that asks for these words goes on then."""
+
+    def load(name):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(aio, "load", load)
+    assert (aio.explain(ValueError("x")), aio.place(ValueError("x"))) == ("ValueError", "")
