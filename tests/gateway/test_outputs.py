@@ -244,6 +244,16 @@ def test_a_wrong_file_of_settings_is_told_in_a_line(tmp_path, text, word):
     assert word in str(found.value) and "\n" not in str(found.value)
 
 
+@pytest.mark.parametrize("word", ["web", "prometheus"])
+def test_an_extra_that_is_not_installed_is_told_before_anything_starts(word, monkeypatch):
+    """It was tried again for ever."""
+    from sealcast_host.gateway.gateway import Gateway
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="is not installed: pip install 'sealcast-host"):
+        Gateway("g", from_words([word]), print)
+
+
 def test_short_forms():
     assert [(w.kind, w.options) for w in from_words(["csv=a=b.csv", "prometheus", "lines"])] == [
         ("csv", {"path": "a=b.csv"}), ("prometheus", {}), ("lines", {}),

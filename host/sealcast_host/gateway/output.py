@@ -1,11 +1,13 @@
 """What every output is: options, and three steps; and the way in which blocking work is kept out of the event loop."""
 
 import asyncio
+import importlib.util
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from sealcast_host.errors import UserError
 from sealcast_host.gateway.record import Item
 from sealcast_host.member.face import Seen
 
@@ -32,6 +34,12 @@ class Hub(Seen, Protocol):
         self, body: bytes, mode: str | None = None, to: str | None = None, receipt: bool = False
     ) -> dict[str, Any]: ...
     async def approve(self, uid: str, fingerprint: str) -> None: ...
+
+
+def needs(package: str, extra: str) -> None:
+    """What is not installed does not come by trying again: it is said before anything starts. Raises UserError."""
+    if importlib.util.find_spec(package) is None:
+        raise UserError(f"{package} is not installed: pip install 'sealcast-host[{extra}]'")
 
 
 class Output(ABC):

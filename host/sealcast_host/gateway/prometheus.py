@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sealcast_host.errors import UserError
-from sealcast_host.gateway.output import Hub, Output, aside
+from sealcast_host.gateway.output import Hub, Output, aside, needs
 from sealcast_host.gateway.record import Event, Item, clean, numbers
 from sealcast_host.gateway.web_address import address_of
 
@@ -27,7 +26,9 @@ class Prometheus(Output):
     """A web server in threads of its own, for this computer alone unless another address is given."""
 
     def __init__(self, hub: Hub, listen: str = "127.0.0.1:9464") -> None:
+        """Raises UserError."""
         super().__init__(hub)
+        needs("prometheus_client", "gateway")
         self._address = address_of(listen)
         self._readings: dict[tuple[str, str], float] = {}
         self._messages: Counter[tuple[str, str, str]] = Counter()
@@ -38,11 +39,9 @@ class Prometheus(Output):
         self.port = 0
 
     async def open(self) -> None:
-        """Listen. Raises OSError, UserError without prometheus_client."""
-        try:
-            from prometheus_client import CollectorRegistry, start_http_server
-        except ImportError:
-            raise UserError("prometheus_client is not installed: pip install 'sealcast-host[gateway]'") from None
+        """Listen. Raises OSError."""
+        from prometheus_client import CollectorRegistry, start_http_server
+
         registry = CollectorRegistry(auto_describe=False)
         registry.register(self)
         host, port = self._address

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sealcast_host.errors import UserError
-from sealcast_host.gateway.output import Hub, Output, aside
+from sealcast_host.gateway.output import Hub, Output, aside, needs
 from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Item
 from sealcast_host.gateway.sqlite import recent
@@ -51,6 +51,7 @@ class Web(Output):
         socket (0600) instead of a port. history: a database of the output sqlite. outside: the page's address behind a
         proxy, as browsers see it, like https://page.example. Raises UserError."""
         super().__init__(hub)
+        needs("nicegui", "web")
         self._address = address_of(listen)
         self._password_file = password_file
         self._path = socket
@@ -68,12 +69,10 @@ class Web(Output):
 
     async def open(self) -> None:
         """Read the history, listen. Raises OSError, UserError."""
-        try:
-            import uvicorn
+        import uvicorn
 
-            from sealcast_host.gateway import web_page
-        except ImportError:
-            raise UserError("nicegui is not installed: pip install 'sealcast-host[web]'") from None
+        from sealcast_host.gateway import web_page
+
         if self._history:
             self.board.take(await aside(lambda: recent(whole("web: history", self._history), HISTORY)))
         password = self._password()
