@@ -114,7 +114,7 @@ def test_a_disk_that_does_not_keep_what_is_written_is_an_error_and_the_old_state
     for spoil in (
         lambda data: data[:-1],
         lambda data: data + b"\x00",
-        lambda data: data[:20] + b"?" + data[21:],
+        lambda data: data[:20] + bytes((data[20] ^ 1,)) + data[21:],
         lambda data: b"",
     ):
         disk = Disk("sync")

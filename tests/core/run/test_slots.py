@@ -72,7 +72,7 @@ def test_packing_refuses_what_cannot_be_read_back():
 
 def test_the_newest_valid_wins():
     old, new = slots.pack(S, KEY, 7, b"old"), slots.pack(S, KEY, 8, b"new")
-    torn = new[:-1] + b"\x00"
+    torn = new[:-1] + bytes((new[-1] ^ 1,))
     assert slots.newest(S, KEY, old, new) == (1, 8, b"new")
     assert slots.newest(S, KEY, new, old) == (0, 8, b"new")
     assert slots.newest(S, KEY, old, torn) == (0, 7, b"old")
