@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 import dual
-from sealcast_host.boards import names, shipped
+from sealcast_host.boards import names, scopes, shipped
 from sealcast_host.boards.xip import mpy
 from sealcast_host.boards.xip.image import PROBE, Image, Target, Words, hash_mask, make
 
@@ -34,7 +34,8 @@ def modules(mpy_cross: Path, lib: Path) -> dict[str, bytes]:
     nodes = [node for path in dual.SOURCES.values() for node in ast.walk(ast.parse(path.read_text()))]
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     kept = {*dual.SOURCES, *(word for text in texts for word in text.split("."))}  # tests name things as strings
-    short = {old: new for old, new in names.own_names().items() if old not in kept}
+    theirs = scopes.identifiers(nodes)  # names of the firmware that tests call, and no module of a bundle
+    short = {old: new for old, new in names.own_names().items() if old not in kept and new not in theirs}
     found = {PROBE: (lib / PROBE).read_bytes()}
     for folder in ("shared", "tests/core"):
         for path in sorted((place / folder).rglob("*.mpy")):
