@@ -35,8 +35,8 @@ class Wishes:
 
 
 def find() -> str | None:
-    """The program; Debian puts it where a user's PATH may not reach."""
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    """The program; Debian and Homebrew put it where a user's PATH may not reach."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
 
 
 def has_ours(persist: Path) -> bool:
