@@ -15,8 +15,6 @@ from sealcast_host.boards import image, models
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = "firmware/bootstrap/firmware.py"
 _PICO = ("cmake", "arm-none-eabi-gcc", "c++", "make", "git")
-# A build of one's own does not take such a checkout, and says so.
-plain_path = pytest.mark.skipif(bool(set(" '\"") & set(str(ROOT))), reason="the checkout's path is not for make")
 _TOOLS = ("cat", "mkdir", "touch", "printf", "env", "sh", "bash", "dirname")
 
 # In place of a tool: writes down how it was called, and leaves what a build leaves.
@@ -28,9 +26,17 @@ done
 """
 
 
+def copied(checkout):
+    """What of the source `make firmware` itself reads, in a checkout there."""
+    for name in ("firmware/bootstrap", "boards"):
+        shutil.copytree(ROOT / name, checkout / name)
+    return checkout
+
+
 @pytest.fixture
 def machine(tmp_path):
-    """run(*arguments, tools=..., **variables) on a machine that has python, a shell and these tools alone."""
+    """run(*arguments, tools=..., **variables) on a machine that has python, a shell and these tools alone, and a
+    checkout of its own, whose path make takes."""
     bin_ = tmp_path / "bin"
     bin_.mkdir()
     for name in _TOOLS:
@@ -50,7 +56,9 @@ def machine(tmp_path):
 
     version(25)
 
-    def run(*arguments, tools=(), result="firmware.bin", checkout=ROOT, **variables):
+    own = copied(tmp_path / "checkout")
+
+    def run(*arguments, tools=(), result="firmware.bin", checkout=own, **variables):
         for name in tools:
             (bin_ / name).write_text(_RECORD)
             (bin_ / name).chmod(0o755)
@@ -67,7 +75,7 @@ def machine(tmp_path):
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
 
     run.record = tmp_path / "record"
-    run.tree, run.version = tree, version
+    run.tree, run.version, run.checkout = tree, version, own
     return run
 
 
@@ -108,27 +116,26 @@ def test_a_clone_that_was_cut_short_is_fetched_anew(machine, tmp_path):
     assert "--branch v1.26." in machine.record.read_text().splitlines()[-1]  # what its board's file asks for
 
 
-@plain_path
 def test_an_esp32_in_the_container(machine):
     for engine in ("docker", "podman"):  # podman first, where both are there
         done = machine("ESP32_GENERIC_C3", tools=[engine])
         assert done.returncode == 0, done.stderr
         made = Path(done.stdout.strip())
         called = machine.record.read_text().splitlines()[-1]
-        mounts = rf"--volume={machine.tree}:\S+ --volume={ROOT}:\S+"
+        mounts = rf"--volume={machine.tree}:\S+ --volume={machine.checkout}:\S+"
         labels = "--security-opt=label=disable"  # where SELinux is, a container cannot read a home directory
         assert re.search(rf"/{engine} run --rm {mounts} {labels} .*docker.io/espressif/idf:v[\d.]+ bash -ec", called)
-        folder = f"{ROOT}/build/firmware/ESP32_GENERIC_C3"
+        folder = f"{machine.checkout}/build/firmware/ESP32_GENERIC_C3"
         assert (
             f"make -C {machine.tree}/ports/esp32 BOARD=ESP32_GENERIC_C3 BOARD_DIR={folder}/board BUILD={folder}/build "
             "submodules" in called
         )
-        assert f"USER_C_MODULES={ROOT}/firmware/curve25519/micropython.cmake" in called
-        manifest = ROOT / "build" / "firmware" / "ESP32_GENERIC_C3" / "manifest.py"
+        assert f"USER_C_MODULES={machine.checkout}/firmware/curve25519/micropython.cmake" in called
+        manifest = machine.checkout / "build" / "firmware" / "ESP32_GENERIC_C3" / "manifest.py"
         assert f"FROZEN_MANIFEST={manifest}" in called
         assert (
             manifest.read_text()
-            == f'include("$(PORT_DIR)/boards/manifest.py")\ninclude("{ROOT}/firmware/manifest.py")\n'
+            == f'include("$(PORT_DIR)/boards/manifest.py")\ninclude("{machine.checkout}/firmware/manifest.py")\n'
         )
         # Its name says board and version, as `sealcast flash --image` reads them.
         board = models.named("ESP32_GENERIC_C3")
@@ -136,10 +143,9 @@ def test_an_esp32_in_the_container(machine):
         made.unlink()
 
 
-@plain_path
 def test_the_flash_of_a_board(machine):
     """A RISC-V chip has more room for the program, an S3 of 8 MB is not asked for, and an ESP32 is as it is."""
-    folder, boards = ROOT / "build" / "firmware", machine.tree / "ports" / "esp32" / "boards"
+    folder, boards = machine.checkout / "build" / "firmware", machine.tree / "ports" / "esp32" / "boards"
     (boards / "ESP32_GENERIC_S3" / "sdkconfig.flash_4m").touch()
     called = {}
     for board in ("ESP32_GENERIC", "ESP32_GENERIC_S3", "ESP32_GENERIC_C6"):
@@ -167,10 +173,9 @@ def test_the_flash_of_a_board(machine):
     (folder / "ESP32_GENERIC_C6-sealcast-v1.26.0.bin").unlink()
 
 
-@plain_path
 def test_nothing_is_left_of_a_build_from_another_source(machine):
     """The Pico's makefile goes on with a build that it finds, whatever it was built from."""
-    left = ROOT / "build" / "firmware" / "ESP32_GENERIC" / "build" / "left"
+    left = machine.checkout / "build" / "firmware" / "ESP32_GENERIC" / "build" / "left"
 
     def build(engine):
         done = machine("ESP32_GENERIC", tools=[engine])
@@ -198,7 +203,6 @@ def test_an_older_python_is_told():
     assert done.stderr.count("\n") == 1
 
 
-@plain_path
 def test_an_esp32_with_an_installed_idf(machine, tmp_path):
     (tmp_path / "export.sh").write_text("echo exported >> $RECORD\n")
     done = machine("ESP32_GENERIC_C3", tools=["make"], IDF_PATH=str(tmp_path))
@@ -209,17 +213,13 @@ def test_an_esp32_with_an_installed_idf(machine, tmp_path):
 
 
 def test_a_checkout_that_make_cannot_build_in_is_one_line(machine, tmp_path):
-    checkout = tmp_path / "my checkout"
-    for name in ("firmware/bootstrap", "boards"):
-        shutil.copytree(ROOT / name, checkout / name)
     machine.version(26)
-    done = machine("RPI_PICO_W", tools=_PICO, checkout=checkout)
+    done = machine("RPI_PICO_W", tools=_PICO, checkout=copied(tmp_path / "my checkout"))
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("sealcast: ") and "my checkout" in line and "move this checkout" in line
 
 
-@plain_path
 def test_a_pico(machine):
     machine.version(26)
     done = machine("RPI_PICO_W", tools=_PICO, result="firmware.uf2")
@@ -229,14 +229,13 @@ def test_a_pico(machine):
     board = models.named("RPI_PICO_W")  # `sealcast flash --image` refuses what is too old for the board
     assert image.board_for(image.Image(made, "uf2", board.firmware.image_chip), None) == board
     assert (
-        (ROOT / "build/firmware/RPI_PICO_W/manifest.py")
+        (machine.checkout / "build/firmware/RPI_PICO_W/manifest.py")
         .read_text()
         .startswith('include("$(PORT_DIR)/boards/RPI_PICO_W/manifest.py")')
     )
     made.unlink()
 
 
-@plain_path
 def test_a_build_that_fails_says_which_line(machine, tmp_path):
     (tmp_path / "bin" / "podman").write_text("#!/bin/sh\necho 'Error: no such image'\nexit 125\n")
     (tmp_path / "bin" / "podman").chmod(0o755)
