@@ -6,6 +6,7 @@ Plain python3 without dependencies: this runs before anything is installed.
 import contextlib
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
@@ -113,7 +114,7 @@ def telling_line(lines: Sequence[str]) -> str:
     marks = ("NO_PUBKEY", "No space left on device", "error:", "Error:", "ERROR:", "^E: ", "fatal:", "Error ")
     for mark in marks:
         for line in lines:
-            if line.startswith(mark[1:]) if mark[0] == "^" else mark in line:
+            if re.search(mark, line):
                 return line.strip()[:200]
     full = [line for line in lines if line.strip()]
     return full[-1].strip()[:200] if full else "it said nothing"
