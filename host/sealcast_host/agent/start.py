@@ -12,7 +12,7 @@ from typing import Any
 from sealcast_host.agent import lines, place
 from sealcast_host.agent.place import NoAgent
 from sealcast_host.errors import Failed, UserError
-from sealcast_host.member.privatefiles import home, make_private_dir, reason, write_private
+from sealcast_host.member.privatefiles import make_private_dir, reason, write_private, xdg
 
 UNIT = "sealcast-agent.service"
 READY = b"ready\n"
@@ -80,8 +80,7 @@ def stop() -> int:
 
 def install() -> tuple[Path, list[str]]:
     """Write the unit of this user's systemd -> its path, and the command that enables it. Raises UserError."""
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    folder = (Path(base) if os.path.isabs(base) else home() / ".config") / "systemd" / "user"
+    folder = xdg("XDG_CONFIG_HOME", ".config") / "systemd" / "user"
     make_private_dir(folder)
     path = folder / UNIT
     write_private(path, unit(), replace=True)

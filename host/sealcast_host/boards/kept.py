@@ -17,6 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from sealcast_host.boards import shipped
+from sealcast_host.errors import UserError
+from sealcast_host.member.privatefiles import xdg
 
 _FORGOTTEN_S = 30 * 24 * 3600  # what nobody has made anew for so long
 
@@ -41,10 +43,9 @@ def kept(name: str, make: Callable[[], dict[str, str]]) -> dict[str, str]:
 
 def _place() -> Path | None:
     """$XDG_CACHE_HOME/sealcast/boards, else below ~/.cache; None for a user without a home."""
-    base = os.environ.get("XDG_CACHE_HOME", "")  # the XDG specification: a relative path is to be ignored
     try:
-        return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "sealcast" / "boards"
-    except RuntimeError:
+        return xdg("XDG_CACHE_HOME", ".cache") / "sealcast" / "boards"
+    except UserError:
         return None
 
 

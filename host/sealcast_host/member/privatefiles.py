@@ -22,20 +22,19 @@ def state_dir() -> Path:
 
 
 def _xdg(variable: str, fallback: str) -> Path:
-    # The XDG specification: a relative path is to be ignored.
     if system.windows():
         from platformdirs import user_data_path
 
         return user_data_path("sealcast", appauthor=False) / ("config" if variable == "XDG_CONFIG_HOME" else "state")
+    return xdg(variable, fallback) / "sealcast"
+
+
+def xdg(variable: str, fallback: str) -> Path:
+    """The folder that this variable of the XDG specification names (a relative path is to be ignored), else that below
+    the user's home. Raises UserError: a container's user, which is a number alone, may have none."""
     value = os.environ.get(variable, "")
-    base = Path(value) if os.path.isabs(value) else home() / fallback
-    return base / "sealcast"
-
-
-def home() -> Path:
-    """This user's. Raises UserError: a container's user, which is a number alone, may have none."""
     try:
-        return Path.home()
+        return Path(value) if os.path.isabs(value) else Path.home() / fallback
     except RuntimeError:
         raise UserError("this user has no home: set HOME to a folder of yours") from None
 
