@@ -22,8 +22,9 @@ def loader(mpy_cross: Path, folder: Path) -> Path:
     """A folder with what a board has in /lib for it: Python, compiled, and the native module."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted((shipped.xip_dir() / "board").glob("*.py")):
-        command = [mpy_cross, "-O3", "-s", path.name, "-o", folder / path.with_suffix(".mpy").name, path]
-        subprocess.run(command, check=True)
+        made = folder / path.with_suffix(".mpy").name
+        subprocess.run([mpy_cross, "-O3", "-s", path.stem, "-o", made, path], check=True)
+        made.write_bytes(names.renamed(made.read_bytes()))
     shutil.copy(shipped.xip_dir() / "prebuilt" / "x64" / "xipnative.mpy", folder)
     return folder
 

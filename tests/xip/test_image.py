@@ -6,7 +6,7 @@ import pytest
 
 import flashed
 from sealcast_host.boards.xip import mpy
-from sealcast_host.boards.xip.image import Target, Words, hash_mask, make
+from sealcast_host.boards.xip.image import Target, Words, hash_mask, make, parts
 
 WORDS = Words(0xFFFF, 0x1000, 0x2000, 0x3000, 6, 14, 30, 0x4000)
 
@@ -17,9 +17,9 @@ def word(data, at, size=4):
 
 def test_every_file_of_the_core_is_read_whole(code):
     for path, data in code.items():
-        parts = mpy.read(data)
-        assert parts.code.walk() and len(parts.constants) == len(parts.objects), path
-        assert b"".join(parts.names) in data and b"".join(parts.constants) in data
+        of = mpy.read(data)
+        assert of.code.walk() and len(of.constants) == len(of.objects), path
+        assert b"".join(of.names) in data and b"".join(of.constants) in data
 
 
 def test_what_is_no_bytecode_is_refused(code, lib):
@@ -41,20 +41,21 @@ def test_what_is_no_bytecode_is_refused(code, lib):
 
 def test_a_stub_has_the_names_of_its_module_and_two_more(code):
     for path, data in code.items():
-        parts = mpy.read(data)
-        stub = mpy.read(mpy.stub(parts, 300, 0x3FFFFFFF, [False] * len(parts.constants)))
-        assert stub.names[:-2] == parts.names and stub.names[-2:] == (b"\x06xip\0", b"\x0aenter\0"), path
+        of = mpy.read(data)
+        stub = mpy.read(mpy.stub(of, 300, 0x3FFFFFFF, [False] * len(of.constants)))
+        assert stub.names[:-2] == of.names and stub.names[-2:] == (b"\x06xip\0", b"\x0aenter\0"), path
         assert stub.constants == () and len(stub.code.children) == 1
-        mixed = [i % 2 == 0 for i in range(len(parts.constants))]
-        stub = mpy.read(mpy.stub(parts, 0, 1, mixed))
-        assert [a == b for a, b in zip(stub.constants, parts.constants, strict=True) if a != b"\x01"].count(False) == 0
-        assert len(stub.constants) == len(parts.constants)
+        mixed = [i % 2 == 0 for i in range(len(of.constants))]
+        stub = mpy.read(mpy.stub(of, 0, 1, mixed))
+        assert [a == b for a, b in zip(stub.constants, of.constants, strict=True) if a != b"\x01"].count(False) == 0
+        assert len(stub.constants) == len(of.constants)
 
 
 @pytest.mark.parametrize("size", [4, 8])
 def test_the_records_lead_to_the_bytecode(code, size):
     base = 0x3C7C0000
-    made = make(code, Target(11, size, base, WORDS), "0.1.0").data
+    target = Target(11, size, base, WORDS)
+    made, linked = make(code, target, "0.1.0").data, parts(code, target)
     assert made[:8] == b"SEALXIP1" and word(made, 8) == len(made) and word(made, 12) == zlib.crc32(made[16:])
     assert made[16:19] == bytes([11, size, 6]) and word(made, 20) == len(code) and word(made, 24, 8) == base
 
@@ -66,10 +67,10 @@ def test_the_records_lead_to_the_bytecode(code, size):
         for i, child in enumerate(raw.children):
             same(word(made, table - base + i * size, size) - base, child)
 
-    paths = ["xip_probe.mpy", *sorted(path for path in code if path != "xip_probe.mpy")]
-    for number, path in enumerate(paths):
-        parts, entry = mpy.read(code[path]), 64 + 16 * number
-        same(word(made, entry), parts.code)
+    assert list(linked) == ["xip_probe.mpy", *sorted(path for path in code if path != "xip_probe.mpy")]
+    for number, (path, of) in enumerate(linked.items()):
+        entry = 64 + 16 * number
+        same(word(made, entry), of.code)
         assert word(made, entry + 4) == zlib.crc32(code[path]) & 0x3FFFFFFF
 
 
@@ -77,11 +78,10 @@ def test_constants_of_a_firmware(code):
     """Each string has its type, its hash as that firmware keeps it, its length and its bytes; what differs is the
     stub's."""
     base = 0x80B00000
-    made = make(code, Target(11, 4, base, WORDS), "0.1.0").data
-    paths = ["xip_probe.mpy", *sorted(path for path in code if path != "xip_probe.mpy")]
-    seen = set()
-    for number, path in enumerate(paths):
-        objects = mpy.read(code[path]).objects
+    target = Target(11, 4, base, WORDS)
+    made, seen = make(code, target, "0.1.0").data, set()
+    for number, of in enumerate(parts(code, target).values()):
+        objects = of.objects
         table, mixed = word(made, 64 + 16 * number + 8), word(made, 64 + 16 * number + 12)
         assert (table == 0) == (not objects)
         for i, value in enumerate(objects):
@@ -103,6 +103,26 @@ def test_constants_of_a_firmware(code):
                 assert word(made, found - base) == 0x3000 and word(made, found - base + 4) == len(value)
                 seen.add(tuple)
     assert seen == {str, bytes, int, tuple}
+
+
+def test_a_short_text_takes_no_name(code):
+    """In the image it is a constant, its place in the table of names empty; what names something anywhere stays a name,
+    also where it is a text."""
+    files = {path: mpy.read(data) for path, data in code.items()}
+    linked = parts(code, Target(11, 4, 0x80B00000, WORDS))
+    named = set().union(*(mpy.called(of) for of in files.values()))
+    gone = 0
+    for path, of in linked.items():
+        was = files[path]
+        assert mpy.called(of) <= mpy.called(was) and len(of.names) == len(was.names)
+        changed = [mpy.text(old) for old, new in zip(was.names, of.names, strict=True) if old != new]
+        assert list(of.objects) == [*was.objects, *changed] and not named & set(changed), path
+        assert len(of.constants) == len(of.objects)
+        sizes = [[len(raw.bytecode) for raw in one.code.walk()] for one in (of, was)]
+        assert sizes[0] == sizes[1]
+        gone += len(changed)
+    assert gone > 100 and linked["xip_probe.mpy"] == files["xip_probe.mpy"]
+    assert parts(code, Target(11, 4, 0x80B00000)) == {path: files[path] for path in linked}
 
 
 def test_the_hash_of_a_firmware():

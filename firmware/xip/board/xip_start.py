@@ -9,10 +9,12 @@ EXPERIMENTAL, not tried on silicon: docs/HARDWARE.md, "Bytecode in flash".
 import gc
 import sys
 
+from micropython import const
+
 FOLDER = "/xip-stubs"  # no name of a module: the root is on sys.path
-_HEADER = 64
-_PAGE = 0x10000
-_CRASHES = 2  # so often may a board vanish during the first trial of an image
+_HEADER = const(64)
+_PAGE = const(0x10000)
+_CRASHES = const(2)  # so often may a board vanish during the first trial of an image
 
 # How a chip's MMU shows flash to the data bus: address and entries of that window, what an unused entry reads,
 # the tables, the functions of its ROM in the order of map_<architecture>.c. Source: ESP-IDF, esp_rom/<chip>/ld.

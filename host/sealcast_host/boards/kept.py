@@ -2,7 +2,7 @@
 together takes a second, and each command for a board needs them.
 
 It lies there under a digest of all that it follows from: the sources of core and node, the native modules whose names
-are seen to, and the code of this package. What is missing, cannot be read or is not whole is made again.
+are seen to, what starts bytecode in flash, and the code of this package. What is missing, cannot be read or is not whole is made again.
 """
 
 import contextlib
@@ -64,8 +64,8 @@ def _keep(path: Path, text: str) -> None:
 @lru_cache
 def _digest() -> str:
     digest = hashlib.sha256(sys.version.encode())
-    folders = (shipped.core_dir(), shipped.node_dir(), shipped.prebuilt_dir() / "rv32imc", Path(__file__).parent)
-    for folder in folders:
+    native, loader = shipped.prebuilt_dir() / "rv32imc", shipped.xip_dir()
+    for folder in (shipped.core_dir(), shipped.node_dir(), native, loader, Path(__file__).parent):
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
                 data = path.read_bytes()

@@ -100,7 +100,14 @@ def _sources() -> "_Sources":
     found = _Sources()
     for name, text in merge.merged().items():
         found.read(name, text)
+    for path in _loader():
+        found.read(path.stem, path.read_text("utf-8"))
     return found
+
+
+def _loader() -> list[Path]:
+    """What starts bytecode in flash."""
+    return sorted((shipped.xip_dir() / "board").glob("*.py"))
 
 
 class _Sources:
@@ -109,14 +116,14 @@ class _Sources:
     def __init__(self) -> None:
         self.folders = (shipped.core_dir(), shipped.node_dir())
         files = [path for folder in self.folders for path in sorted(folder.rglob("*.py"))]
-        self.modules = {path.stem for path in files} | {path.parent.name for path in files}
+        self.modules = {path.stem for path in (*files, *_loader())} | {path.parent.name for path in files}
         self.own: set[str] = set()  # what they define: functions, classes, arguments, attributes, globals
         self.words: set[str] = set()
         self.texts: set[str] = set()  # words that are strings: keys, names of events, what getattr looks for
-        self.outside = {"dog"}  # what others call; repl.py asks for this one
+        self.outside = {"dog", "enter"}  # what others call; repl.py asks for the first, stubs for the second
         for path in (*files, *(self.folders[0] / name for name in _USED_BY_PROGRAMS if name.endswith(".pyi"))):
             self._of_others(path, walk(ast.parse(path.read_text("utf-8"))))
-        for path in sorted((shipped.prebuilt_dir() / "rv32imc").glob("*.mpy")):
+        for path in (*(shipped.prebuilt_dir() / "rv32imc").glob("*.mpy"), *shipped.xip_dir().rglob("rv32imc/*.mpy")):
             self.outside.update(mpy.names(path.read_bytes()))
         self.attributes: set[str] = set()  # of objects, and arguments
         self.functions: set[str] = set()  # what tracebacks name, and classes
@@ -244,6 +251,12 @@ def _assigned(body: Iterable[ast.stmt]) -> set[str]:
     return found
 
 
+def firmware_names() -> set[str]:
+    """What some MicroPython knows."""
+    return set().union(*_firmware())
+
+
+@lru_cache
 def _firmware() -> tuple[set[str], set[str]]:
     """-> (names in the flash of an ESP32's stock firmware, others that some MicroPython knows)"""
     text = (resources.files(__package__) / "firmware_names.txt").read_text("utf-8")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealcast import __version__
-from sealcast_host.boards import bundle, image, shipped
+from sealcast_host.boards import bundle, image, names, shipped
 from sealcast_host.boards.bundle import STUBS, XIP_IMAGE, Bundle
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import ARCHES, Device
@@ -90,7 +90,9 @@ class Plan:
         firmware, (*words, hashed) = (json.loads(line) for line in device.run(_ASK).splitlines())
         folder = shipped.xip_dir()
         sources = ("xip", "xip_start", "xip_probe")
-        loader = {n: bundle.compiled(folder / "board" / f"{n}.py", f"{n}.py", facts.mpy) for n in sources}
+        loader = {
+            n: names.renamed(bundle.compiled(folder / "board" / f"{n}.py", n, facts.mpy)) for n in sources
+        }
         modules = {
             path.removeprefix("/lib/"): data
             for path, data in wanted.files.items()

@@ -1,9 +1,8 @@
 """Links the bytecode of all modules into one image for an address in a board's memory. firmware/xip/xip.h has its
 beginning.
 
-Names stay out of it: bytecode refers to them by their place in the module's own table, which the stock importer
-makes from
-the stub. So an image needs no address of the firmware; with `Words` of one, constants lie in it as well.
+Names stay out of it: bytecode refers to them by their place in the module's own table, which the stock importer makes
+from the stub. What only stands for a text is a constant instead. So an image needs no address of the firmware; with `Words` of one, constants lie in it as well.
 """
 
 import hashlib
@@ -11,10 +10,12 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 
+from sealcast_host.boards.names import firmware_names
 from sealcast_host.boards.xip import mpy
 
 MAGIC = b"SEALXIP1"
 HEADER_BYTES = 64
+_SETTINGS = "sealcast/run/settings.mpy"
 PROBE = "xip_probe.mpy"  # module 0: what a board compares before it trusts the rest
 _MODULE_BYTES = 16
 _BYTECODE = 2  # MP_CODE_BYTECODE, py/emitglue.h
@@ -137,29 +138,47 @@ class _NotInFlash(Exception):
 
 def make(modules: dict[str, bytes], target: Target, version: str) -> Image:
     """modules: path below a folder of sys.path -> .mpy; PROBE must be among them. Raises mpy.Unreadable."""
-    paths = [PROBE, *sorted(path for path in modules if path != PROBE)]
-    linker = _Linker(target, HEADER_BYTES + _MODULE_BYTES * len(paths))
+    files = parts(modules, target)
+    linker = _Linker(target, HEADER_BYTES + _MODULE_BYTES * len(files))
     directory, stubs = b"", {}
-    for number, path in enumerate(paths):
-        try:
-            parts = mpy.read(modules[path])
-        except mpy.Unreadable as e:
-            raise mpy.Unreadable(f"{path}: {e}") from None
+    for number, (path, of) in enumerate(files.items()):
         check = zlib.crc32(modules[path]) & 0x3FFFFFFF  # a small int on every board
-        code = linker.raw_code(parts.code) - target.base
-        objects, kept = _constants(linker, parts.objects, target.words)
-        stubs[path] = mpy.stub(parts, number, check, kept)
+        code = linker.raw_code(of.code) - target.base
+        objects, kept = _constants(linker, of.objects, target.words)
+        stubs[path] = mpy.stub(of, number, check, kept)
         directory += struct.pack("<4I", code, check, objects, len(kept) if objects and any(kept) else 0)
     body = bytes(directory + linker.out)
-    probe = mpy.read(modules[PROBE])
     facts = struct.pack(
-        "<4BIQ", target.architecture, target.word_bytes, mpy.VERSION, len(probe.objects), len(paths), target.base
+        "<4BIQ", target.architecture, target.word_bytes, mpy.VERSION, len(files[PROBE].objects), len(files), target.base
     )
     name = hashlib.sha256(facts + version.encode() + b"\0" + body).digest()[:16]
     after = facts + name + version.encode()[:15].ljust(16, b"\0") + body
     size = 16 + len(after)
     after = struct.pack("<II", size, zlib.crc32(after)) + after
     return Image(MAGIC + after, stubs, name.hex())
+
+
+def parts(modules: dict[str, bytes], target: Target) -> dict[str, mpy.Mpy]:
+    """What of each file is linked and has a stub, the probe first. Raises mpy.Unreadable."""
+    files = {path: _read(path, modules[path]) for path in (PROBE, *sorted(set(modules) - {PROBE}))}
+    if target.words is None:
+        return files
+    names = _names(files)
+    return {path: of if path == PROBE else mpy.texts_apart(of, names) for path, of in files.items()}
+
+
+def _read(path: str, data: bytes) -> mpy.Mpy:
+    try:
+        return mpy.read(data)
+    except mpy.Unreadable as e:
+        raise mpy.Unreadable(f"{path}: {e}") from None
+
+
+def _names(files: dict[str, mpy.Mpy]) -> set[str]:
+    """What has to be a name on the board: what names something in any file, what a firmware may look for, and the
+    settings' fields, which are there as keys while the node runs."""
+    fields = [mpy.text(name) for name in files[_SETTINGS].names] if _SETTINGS in files else []
+    return {*firmware_names(), *fields, *(name for of in files.values() for name in mpy.called(of))}
 
 
 def _constants(linker: _Linker, objects: tuple[mpy.Constant, ...], words: Words | None) -> tuple[int, list[bool]]:

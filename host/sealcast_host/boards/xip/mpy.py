@@ -1,10 +1,11 @@
 """Reads .mpy files of bytecode (format 6) into their parts, and writes the stubs that stand in their place.
 
-Source: py/persistentcode.c of MicroPython (the file), py/bc.h (the prelude of a function), py/bc0.h (the few opcodes
-below).
+Source: py/persistentcode.c of MicroPython (the file), py/bc.h (the prelude of a function), py/bc.c and py/bc0.h (how
+long an instruction is, and the few opcodes below).
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field, replace
 from types import EllipsisType
 from typing import TypeAlias
 
@@ -12,6 +13,8 @@ VERSION = 6
 _NONE, _FALSE, _TRUE, _ELLIPSIS, _STR, _BYTES, _INT, _FLOAT, _COMPLEX, _TUPLE = range(1, 11)
 _HAS_CHILDREN = 4
 _GENERATOR = 1
+_LOAD_CONST_STRING, _LOAD_CONST_OBJ = 0x10, 0x23
+_NAMELESS = b"\x03"  # the empty name, which every MicroPython has
 
 
 class Unreadable(Exception):
@@ -38,7 +41,7 @@ class RawCode:
 
     @property
     def is_generator(self) -> bool:
-        return bool(_scope_flags(self.bytecode) & _GENERATOR)
+        return bool(_Prelude(self.bytecode).flags & _GENERATOR)
 
     def walk(self) -> "list[RawCode]":
         return [self, *(inner for child in self.children for inner in child.walk())]
@@ -133,8 +136,8 @@ def renamed(data: bytes, names: dict[str, str]) -> bytes:
     out += _number(count) + _number(constants)
     for _ in range(count):
         name = reader.name()
-        text = _text(name)
-        out += _name(names[text]) if text in names else name
+        old = text(name)
+        out += _name(names[old]) if old in names else name
     return out + data[reader.at :]
 
 
@@ -143,10 +146,11 @@ def names(data: bytes) -> list[str]:
     reader = _Reader(data)
     reader.take(4)
     count, _ = reader.number(), reader.number()
-    return [_text(reader.name()) for _ in range(count)]
+    return [text(reader.name()) for _ in range(count)]
 
 
-def _text(name: bytes) -> str:
+def text(name: bytes) -> str:
+    """Of a name as it stands in a file; "" for those that every MicroPython has."""
     reader = _Reader(name)
     length = reader.number()
     return "" if length & 1 else reader.take(length >> 1).decode()
@@ -193,11 +197,105 @@ def _signed(value: int) -> bytes:
     return b"\x80" + out if out[0] & 0x40 else out
 
 
-def _scope_flags(bytecode: bytes) -> int:
-    """Of a function's prelude (py/bc.h, MP_BC_PRELUDE_SIG_DECODE)."""
-    flags, shift, at = 0, 0, 0
-    while bytecode[at] & 0x80:
+def called(of: Mpy) -> set[str]:
+    """The names in a file that name something: all but those that only stand for a text."""
+    used = {i for raw in of.code.walk() for i, _, _ in _names_in(raw.bytecode, texts=False)}
+    return {text(of.names[i]) for i in used}
+
+
+def texts_apart(of: Mpy, kept: Container[str]) -> Mpy:
+    """The same with short texts as constants: MicroPython takes each for a name, which has its place on the heap for
+    good. kept: those that stay names. Their places in the table of names stay, too, so no bytecode gets longer."""
+    stand = {i for raw in of.code.walk() for i, _, _ in _names_in(raw.bytecode, texts=False)}
+    places: dict[int, int] = {}  # of a name -> of the constant in its stead
+    for i, name in enumerate(of.names):
+        fits = len(_number(len(of.objects) + len(places))) <= len(_number(i))
+        if i not in stand and text(name) and text(name) not in kept and fits:
+            places[i] = len(of.objects) + len(places)
+    texts = [text(of.names[i]) for i in places]
+    return replace(
+        of,
+        names=tuple(_NAMELESS if i in places else name for i, name in enumerate(of.names)),
+        constants=of.constants + tuple(_constant(one) for one in texts),
+        objects=of.objects + tuple(texts),
+        code=_with_constants(of.code, places),
+    )
+
+
+def _constant(content: str) -> bytes:
+    data = content.encode()
+    return bytes([_STR]) + _number(len(data)) + data + b"\0"
+
+
+def _with_constants(raw: RawCode, places: dict[int, int]) -> RawCode:
+    code = bytearray(raw.bytecode)
+    for i, begin, end in _names_in(raw.bytecode, texts=True):
+        if i in places:
+            number = _number(places[i])
+            code[begin - 1 : end] = bytes([_LOAD_CONST_OBJ]) + b"\x80" * (end - begin - len(number)) + number
+    return RawCode(bytes(code), tuple(_with_constants(child, places) for child in raw.children))
+
+
+def _names_in(bytecode: bytes, texts: bool) -> Iterator[tuple[int, int, int]]:
+    """Places in the table of names that a function refers to: (place, where the number begins and ends).
+
+    texts: those that it loads as a text, else all others. mp_opcode_decode of py/bc.c."""
+    prelude = _Prelude(bytecode)
+    at = prelude.names
+    for _ in range(0 if texts else 1 + prelude.arguments):  # its own name, and its arguments'
+        value, end = _decoded(bytecode, at)
+        yield value, at, end
+        at = end
+    at = prelude.code
+    while at < len(bytecode):
+        opcode = bytecode[at]
+        form = 0x3A4 >> 2 * (opcode >> 4) & 3  # MP_BC_FORMAT: alone, with a name, with a number, with a distance
         at += 1
-        flags |= (bytecode[at] >> 6 & 1) << shift
-        shift += 1
-    return flags
+        if form == 1:
+            value, end = _decoded(bytecode, at)
+            if (opcode == _LOAD_CONST_STRING) == texts:
+                yield value, at, end
+            at = end
+            continue
+        if form == 2:
+            _, at = _decoded(bytecode, at)
+        elif form == 3:
+            at += 2 if bytecode[at] & 0x80 else 1
+        at += not opcode & 0x9E  # MP_BC_MASK_EXTRA_BYTE
+
+
+def _decoded(data: bytes, at: int) -> tuple[int, int]:
+    """-> a number, and where it ends"""
+    value = 0
+    while True:
+        byte, at = data[at], at + 1
+        value = value << 7 | byte & 0x7F
+        if not byte & 0x80:
+            return value, at
+
+
+class _Prelude:
+    """What a function's bytecode begins with (py/bc.h, MP_BC_PRELUDE_SIG_DECODE and MP_BC_PRELUDE_SIZE_DECODE).
+
+    flags: of its scope; arguments: how many have a name; names: where these stand, after its own; code: where the
+    instructions begin."""
+
+    def __init__(self, bytecode: bytes) -> None:
+        byte, at, n = bytecode[0], 1, 0
+        self.flags, self.arguments, only_named = 0, byte & 3, 0
+        while byte & 0x80:
+            byte, at = bytecode[at], at + 1
+            self.flags |= (byte >> 6 & 1) << n
+            self.arguments |= (byte & 4) << n
+            only_named |= (byte >> 3 & 1) << n
+            n += 1
+        self.arguments += only_named
+        information, cells, n = 0, 0, 0
+        while True:
+            byte, at = bytecode[at], at + 1
+            cells |= (byte & 1) << n
+            information |= (byte >> 1 & 0x3F) << 6 * n
+            n += 1
+            if not byte & 0x80:
+                break
+        self.names, self.code = at, at + information + cells
