@@ -5,8 +5,6 @@
     approve UID FINGERPRINT    rekey    members    heap    sleep SECONDS    leave
 """
 
-import gc
-
 _MODES = {"send": None, "note": "note", "conv": "conversation", "ratchet": "ratchet"}
 _CHANGES = {"create": 1, "add": 1, "remove": 1, "leave": 0, "resync": 0, "rejoin": 0}  # how many names at least
 _HELP = "send, note, conv, ratchet, private, receipt, group, approve, digest, rekey, members, heap, sleep or leave"
@@ -43,9 +41,6 @@ async def carry_out(session, log, word, rest):
         await session.rekey()
     elif word == "members":
         log.event("members", {"members": session.members, "data": session.data, "epoch": session.epoch})
-    elif word == "heap":
-        gc.collect()
-        log.event("heap", {"free": gc.mem_free(), "used": gc.mem_alloc()})
     elif word == "sleep" and rest.isdigit():
         await session.sleep(int(rest))
     elif word == "leave":
