@@ -68,13 +68,11 @@ def pack_epoch(out, e, ahead):
     if e is None:
         out.append(b"\x00")
         return
-    parts = [b"\x01", e.hid, e.hk, pack(">IB", e.messages, len(e.parties))]
+    out += [b"\x01" + e.hid + e.hk, pack(">IB", e.messages, len(e.parties))]
     for i in range(len(e.parties)):
         tag, sid, uid = e.parties[i]
-        name = uid.encode()
-        parts += [tag, sid, len(name).to_bytes(2, "big"), name, chain_fields(e, i, ahead)]
-    parts.append(bytes((len(e.skipped),)))
-    out.append(b"".join(parts))
+        out.append(tag + sid + lv(uid.encode()) + chain_fields(e, i, ahead))
+    out.append(bytes((len(e.skipped),)))
     some = []
     for i, number in e.skipped:
         some += [pack(">BI", i, number), e.skipped[(i, number)]]
