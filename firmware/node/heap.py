@@ -2,13 +2,16 @@
 
 On an ESP32 MicroPython's heap grows by itself out of the memory that Wi-Fi, TCP and TLS live in, as far as it goes;
 then the radio starves and the board dies. So it is grown once, when these have taken theirs, while a piece of the
-reserve's size is taken: the stack of a thread that waits. From then on the node must do with what it has.
+reserve's size is taken: the stack of a thread that waits. From then on the node must do with what it has: idle code
+goes at once where less than _SPARE is left, before it grows again.
 """
 
+from sealcast import rare
 from sealcast.compat import const
 
 RESERVE = const(20480)
 _PIECE = const(1024)
+_SPARE = const(16384)  # holes are small: with 10 KB free there may be none of 1 KB
 
 
 def grow(reserve=RESERVE):
@@ -43,6 +46,7 @@ def grow(reserve=RESERVE):
                 pieces.append(bytearray(_PIECE))
         except MemoryError:
             return None  # nothing was left to grow by
+        rare.room = gc.mem_alloc() + gc.mem_free() - max(_regions(esp32, 2)) - _SPARE
         return pieces[-1]
     finally:
         lock.release()
@@ -50,4 +54,8 @@ def grow(reserve=RESERVE):
 
 def _free(esp32):
     """Bytes free in the chip's own heap."""
-    return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+    return sum(_regions(esp32, 1))
+
+
+def _regions(esp32, what):
+    return [region[what] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]

@@ -379,7 +379,7 @@ class Channel:
         # Should there be no memory for the state, nothing is forgotten: the next input ends with it.
         effects = ([] if self.held else self.commit()) + out.take()
         self.journal.plan(now, out)
-        if self._sweep_at is None and rare.holding():
+        if rare.tidy() and self._sweep_at is None:
             self._sweep_at = now + SWEEP_MS
         before, self._wake = self._wake, self._next_wake(now, quiet)
         if self._wake not in (None, before):

@@ -3,10 +3,10 @@ message needs.
 
     load("zpinc.joins").receive(...)
 
-Rules, which tests/core/cpython/test_rare.py holds every rare module to: it is procedures beside records that live
-elsewhere; no instance of a class of its own, no function, bound method or closure outlives a call of it; another rare
-module it reaches by `load`, inside its functions. Load before any state changes: then a load that fails has
-lost nothing. Where what comes first changes something already, `need` stands at the door: NoRoom says that the
+Rules, which tests/core/cpython/test_rare_scenarios.py holds every rare module to: it is procedures beside records that
+live elsewhere; no instance of a class of its own, no function, bound method or closure outlives a call of it; another
+rare module it reaches by `load`, inside its functions. Load before any state changes: then a load that fails has lost
+nothing. Where what comes first changes something already, `need` stands at the door: NoRoom says that the
 input has done nothing yet and may be given in again (the session does that, see run/session.py).
 
 On CPython `load` is a plain import and nothing is ever dropped. Frozen code and code in ROMFS goes and comes, too:
@@ -19,6 +19,7 @@ import sys
 from .compat import UNLOADS
 from .errors import NoRoom
 
+room = None  # bytes of the heap: where more are in use, nothing idle waits for a sweep. A board's node sets it
 _fresh = {}  # name of a loaded rare module -> was it used since the last sweep?
 
 
@@ -73,8 +74,11 @@ def sweep():
                 drop(name)
 
 
-def holding():
-    """Is there anything for a sweep to look at?"""
+def tidy():
+    """After an input: where memory is short, all of it goes at once. -> is there anything left for a sweep?"""
+    if _fresh and room is not None and gc.mem_alloc() > room:
+        for name in list(_fresh):
+            drop(name)
     return UNLOADS and bool(_fresh)
 
 

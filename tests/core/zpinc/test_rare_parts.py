@@ -28,6 +28,18 @@ def test_what_was_idle_goes_and_comes_again():
     assert two.members["ann"].epoch == two.members["bob"].epoch is not None
 
 
+def test_where_memory_is_short_it_goes_after_each_input():
+    two, _ = live()
+    rare.room = 0 if UNLOADS else None
+    try:
+        two.run("ann", two.members["ann"].rekey(two.now))
+        two.later(20000)
+    finally:
+        rare.room = None
+    assert two.members["ann"].epoch == two.members["bob"].epoch is not None
+    assert loaded() == [] or not UNLOADS
+
+
 def test_hundreds_of_rounds_leave_the_heap_as_it_was():
     after_a_few = 0
     for n in range(500):
