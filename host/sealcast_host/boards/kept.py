@@ -2,7 +2,8 @@
 together takes a second, and each command for a board needs them.
 
 It lies there under a digest of all that it follows from: the sources of core and node, the native modules whose names
-are seen to, what starts bytecode in flash, and the code of this package. What is missing, cannot be read or is not whole is made again.
+are seen to, what starts bytecode in flash, and the code of this package. What is missing, cannot be read or is not
+whole is made again.
 """
 
 import contextlib

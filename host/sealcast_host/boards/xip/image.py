@@ -2,7 +2,8 @@
 beginning.
 
 Names stay out of it: bytecode refers to them by their place in the module's own table, which the stock importer makes
-from the stub. What only stands for a text is a constant instead. So an image needs no address of the firmware; with `Words` of one, constants lie in it as well.
+from the stub; what only stands for a text is a constant instead. So an image needs no address of the firmware; with
+`Words` of one, constants lie in it as well.
 """
 
 import hashlib
