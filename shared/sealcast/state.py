@@ -4,6 +4,7 @@ reads it back.
 
 from struct import pack
 
+from . import rare
 from .effects import FORMAT
 from .journal import chain_fields, waiting_fields, window_fields
 from .wire import lv, prefixed, u32
@@ -16,6 +17,7 @@ def pack_parts(ch, key=b""):
 
     Presence, running handshakes and held notes are not part of it.
     """
+    rare.tidy()  # what the input needed has done its work
     me, others, epochs, out = ch.me, ch.others, ch.epochs, ch.out
     s = me.session if me.joined else None
     parts = [bytes((FORMAT,)), me.rng.next_seed, me.place, lv(key)]

@@ -18,8 +18,7 @@ _TOGETHER = const(0x10)  # a list of uids follows
 def pieces(group):
     """Keys, position, what is on its way, packages -> bytes in small pieces: after days a heap has small holes only.
 
-    Held frames and asks belong to a connection and are not stored.
-    """
+    Held frames and asks belong to a connection and are not stored."""
     g, p, o = group, group.packages, group.outgoing
     phase = g.phase if g.phase in (REJOIN, FORKED) else SYNC if g.state else NONE
     failed, together = g.change.failed, g.change.together
