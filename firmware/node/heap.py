@@ -6,6 +6,8 @@ reserve's size is taken: the stack of a thread that waits. From then on the node
 goes at once where less than _SPARE is left, before it grows again.
 """
 
+import gc
+
 from sealcast import rare
 from sealcast.compat import const
 
@@ -25,8 +27,6 @@ def grow(reserve=RESERVE):
         import esp32
     except ImportError:
         return None
-    import gc
-
     lock = _thread.allocate_lock()
     lock.acquire()
     before = _thread.stack_size(reserve)
@@ -34,6 +34,7 @@ def grow(reserve=RESERVE):
         _thread.start_new_thread(lock.acquire, ())
     except OSError:
         lock.release()
+        _keep_spare(esp32)
         return None
     finally:
         _thread.stack_size(before)
@@ -46,16 +47,18 @@ def grow(reserve=RESERVE):
                 pieces.append(bytearray(_PIECE))
         except MemoryError:
             return None  # nothing was left to grow by
-        rare.room = gc.mem_alloc() + gc.mem_free() - max(_regions(esp32, 2)) - _SPARE
         return pieces[-1]
     finally:
+        _keep_spare(esp32)
         lock.release()
+
+
+def _keep_spare(esp32):
+    """From now on idle code goes at once where Python's heap, as it is now, has less than this left."""
+    largest = max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+    rare.room = gc.mem_alloc() + gc.mem_free() - largest - _SPARE  # free: with the largest piece to grow by
 
 
 def _free(esp32):
     """Bytes free in the chip's own heap."""
-    return sum(_regions(esp32, 1))
-
-
-def _regions(esp32, what):
-    return [region[what] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]
+    return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])

@@ -6,8 +6,8 @@ message needs.
 Rules, which tests/core/cpython/test_rare_scenarios.py holds every rare module to: it is procedures beside records that
 live elsewhere; no instance of a class of its own, no function, bound method or closure outlives a call of it; another
 rare module it reaches by `load`, inside its functions. Load before any state changes: then a load that fails has lost
-nothing. Where what comes first changes something already, `need` stands at the door: NoRoom says that the
-input has done nothing yet and may be given in again (the session does that, see run/session.py).
+nothing. Where what comes first changes something already, `need` stands at the door: NoRoom says that the input has
+done nothing yet and may be given in again (the session does that, see run/session.py).
 
 On CPython `load` is a plain import and nothing is ever dropped. Frozen code and code in ROMFS goes and comes, too:
 its bytecode takes no memory, but its functions and its module's table do, and making them again costs no reading.
@@ -77,16 +77,16 @@ def sweep():
 def tidy():
     """After an input: where memory is short, all of it goes at once. -> is there anything left for a sweep?"""
     if _fresh and room is not None and gc.mem_alloc() > room:
-        for name in list(_fresh):
+        gc.collect()
+        for name in list(_fresh) if gc.mem_alloc() > room else ():
             drop(name)
     return UNLOADS and bool(_fresh)
 
 
 def release():
     """Memory is short: all rare code goes but what is at work just now, which its callers hold."""
-    for name in list(_fresh):
-        if UNLOADS:
-            drop(name)
+    for name in list(_fresh) if UNLOADS else ():
+        drop(name)
     gc.collect()
 
 

@@ -17,7 +17,6 @@ def pack_parts(ch, key=b""):
 
     Presence, running handshakes and held notes are not part of it.
     """
-    rare.tidy()  # what the input needed has done its work
     me, others, epochs, out = ch.me, ch.others, ch.epochs, ch.out
     s = me.session if me.joined else None
     parts = [bytes((FORMAT,)), me.rng.next_seed, me.place, lv(key)]
@@ -40,6 +39,7 @@ def pack_parts(ch, key=b""):
         pieces.append(message.fields())
     group = ch.ratchet.pieces(ch.group)
     pieces.append(u32(sum([len(piece) for piece in group])))
+    rare.tidy()  # the next one may be far away
     return pieces + group
 
 

@@ -6,6 +6,7 @@ import keyword
 import re
 import subprocess
 
+from sealcast import rare
 from sealcast_host.boards import bundle, merge, names, shipped
 from sealcast_host.boards.scopes import bound
 from sealcast_host.boards.xip import mpy
@@ -48,6 +49,11 @@ def test_what_may_be_called_otherwise_is_and_nothing_else(mpy_cross):
         assert name not in short
     assert "Refused" not in short  # of node/mqtt.py: people read what run/explain.py says of an error
     assert len(set(short) & plain) > 800  # else it is not worth its while
+
+
+def test_a_board_tells_which_names_it_has():
+    """By one that the module has in its sources, and no bundle has (boards/start.py, hil/rig.py)."""
+    assert callable(getattr(rare, names.MARK)) and names.MARK in names.short_names()
 
 
 def test_no_two_are_mixed_up():

@@ -1,10 +1,13 @@
 """Reading .mpy files, and the image that is made of them: what stands where, and what is refused."""
 
+import ast
 import zlib
 
 import pytest
 
+import architecture
 import flashed
+from sealcast_host.boards import names
 from sealcast_host.boards.xip import mpy
 from sealcast_host.boards.xip.image import Target, Words, hash_mask, make, parts
 
@@ -111,12 +114,19 @@ def test_a_short_text_takes_no_name(code):
     files = {path: mpy.read(data) for path, data in code.items()}
     linked = parts(code, Target(11, 4, 0x80B00000, WORDS))
     named = set().union(*(mpy.called(of) for of in files.values()))
+    board = {name: path for name, path in architecture.modules().items() if name.split(".")[0] in ("sealcast", "node")}
+    sources = [ast.parse(path.read_text()) for path in board.values()]
+    keywords = {node.arg for tree in sources for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+    keywords -= set(names.own_names())  # of our own functions: in `named`, as they are called there
     gone = 0
     for path, of in linked.items():
         was = files[path]
         assert mpy.called(of) <= mpy.called(was) and len(of.names) == len(was.names)
+        assert of.names[0] == was.names[0]  # of the file, in tracebacks
         changed = [mpy.text(old) for old, new in zip(was.names, of.names, strict=True) if old != new]
         assert list(of.objects) == [*was.objects, *changed] and not named & set(changed), path
+        if path.startswith("sealcast/") and path != "sealcast/crypto/host.mpy":  # this one no board has
+            assert not keywords & set(changed), path  # MicroPython knows them by identity
         assert len(of.constants) == len(of.objects)
         sizes = [[len(raw.bytecode) for raw in one.code.walk()] for one in (of, was)]
         assert sizes[0] == sizes[1]

@@ -47,8 +47,8 @@ def _go():
     gc.threshold(4096)
 _go()
 from sealcast import rare
-print('short' if not hasattr(rare, 'holding') else 'long')
 """
+_BEGIN += f"print('long' if hasattr(rare, {names.MARK!r}) else 'short')\n"
 _MEMBER = """
 import asyncio, gc
 from node import app

@@ -32,7 +32,7 @@ def _c(n, *a):
     except Exception as e: print('error', type(e).__name__ + ':', e)
 """
 # Are the modules there called by the board's shorter names (boards/names.py)? Not in a firmware, or in sources.
-_SHORT = "from sealcast import rare\nprint(not hasattr(rare, 'holding'))"
+_SHORT = f"from sealcast import rare\nprint(not hasattr(rare, {names.MARK!r}))"
 _HEAP = "import gc\ngc.collect()\nprint(gc.mem_free(), gc.mem_alloc())"
 
 

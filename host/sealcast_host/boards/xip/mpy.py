@@ -205,12 +205,13 @@ def called(of: Mpy) -> set[str]:
 
 def texts_apart(of: Mpy, kept: Container[str]) -> Mpy:
     """The same with short texts as constants: MicroPython takes each for a name, which has its place on the heap for
-    good. kept: those that stay names. Their places in the table of names stay, too, so no bytecode gets longer."""
-    stand = {i for raw in of.code.walk() for i, _, _ in _names_in(raw.bytecode, texts=False)}
+    good. kept: those that stay names. Their places in the table of names stay, too, so no bytecode gets longer. The
+    first name is the file's, for tracebacks."""
+    loaded, named = ({i for raw in of.code.walk() for i, _, _ in _names_in(raw.bytecode, t)} for t in (True, False))
     places: dict[int, int] = {}  # of a name -> of the constant in its stead
     for i, name in enumerate(of.names):
         fits = len(_number(len(of.objects) + len(places))) <= len(_number(i))
-        if i not in stand and text(name) and text(name) not in kept and fits:
+        if i and i in loaded - named and text(name) and text(name) not in kept and fits:
             places[i] = len(of.objects) + len(places)
     texts = [text(of.names[i]) for i in places]
     return replace(
