@@ -144,6 +144,11 @@ def _svg(figures):
     )
 
 
+def whole(figures):
+    """Is there a figure for each target? A single part's would leave most of the page empty."""
+    return all(key in figures for key in (*TARGETS, *LEAST))
+
+
 def write(figures, folder):
     """Writes both files; returns their paths."""
     parts = [
