@@ -1,5 +1,4 @@
-"""Rare code is loaded when it is needed, and goes when it has been idle: a board's memory is for what every
-message needs.
+"""Rare code is loaded when it is needed, and goes when it has been idle: memory is for what every message needs.
 
     load("zpinc.joins").receive(...)
 
@@ -7,10 +6,10 @@ Rules, which tests/core/cpython/test_rare_scenarios.py holds every rare module t
 live elsewhere; no instance of a class of its own, no function, bound method or closure outlives a call of it; another
 rare module it reaches by `load`, inside its functions. Load before any state changes: then a load that fails has lost
 nothing. Where what comes first changes something already, `need` stands at the door: NoRoom says that the input has
-done nothing yet and may be given in again (the session does that, see run/session.py).
+done nothing yet and may be given in again (run/session.py does).
 
-On CPython `load` is a plain import and nothing is ever dropped. Frozen code and code in ROMFS goes and comes, too:
-its bytecode takes no memory, but its functions and its module's table do, and making them again costs no reading.
+On CPython `load` is a plain import and nothing is ever dropped. Frozen code goes and comes, too: its functions and its
+module's table take memory, and making them again costs no reading.
 """
 
 import gc
@@ -68,24 +67,23 @@ def sweep():
     for name in list(_fresh):
         if _fresh[name]:
             _fresh[name] = False
+        elif UNLOADS:
+            drop(name)
         else:
             del _fresh[name]
-            if UNLOADS:
-                drop(name)
 
 
 def tidy():
     """After an input: where memory is short, all of it goes at once. -> is there anything left for a sweep?"""
     if _fresh and room is not None and gc.mem_alloc() > room:
-        gc.collect()
-        for name in list(_fresh) if gc.mem_alloc() > room else ():
-            drop(name)
+        release(room)
     return UNLOADS and bool(_fresh)
 
 
-def release():
-    """Memory is short: all rare code goes but what is at work just now, which its callers hold."""
-    for name in list(_fresh) if UNLOADS else ():
+def release(beyond=0):
+    """All rare code goes but what is at work, which its callers hold, if more bytes than `beyond` are in use."""
+    gc.collect()
+    for name in list(_fresh) if UNLOADS and gc.mem_alloc() > beyond else ():
         drop(name)
     gc.collect()
 

@@ -4,7 +4,6 @@ reads it back.
 
 from struct import pack
 
-from . import rare
 from .effects import FORMAT
 from .journal import chain_fields, waiting_fields, window_fields
 from .wire import lv, prefixed, u32
@@ -39,7 +38,6 @@ def pack_parts(ch, key=b""):
         pieces.append(message.fields())
     group = ch.ratchet.pieces(ch.group)
     pieces.append(u32(sum([len(piece) for piece in group])))
-    rare.tidy()  # the next one may be far away
     return pieces + group
 
 
@@ -70,11 +68,11 @@ def pack_epoch(out, e, ahead):
     if e is None:
         out.append(b"\x00")
         return
-    out += [b"\x01" + e.hid + e.hk, pack(">IB", e.messages, len(e.parties))]
+    parts = [b"\x01", e.hid, e.hk, pack(">IB", e.messages, len(e.parties))]
     for i in range(len(e.parties)):
         tag, sid, uid = e.parties[i]
-        out.append(tag + sid + lv(uid.encode()) + chain_fields(e, i, ahead))
-    out.append(bytes((len(e.skipped),)))
+        parts += [tag, sid] + prefixed(uid.encode()) + [chain_fields(e, i, ahead)]
+    out.append(b"".join(parts + [bytes((len(e.skipped),))]))
     some = []
     for i, number in e.skipped:
         some += [pack(">BI", i, number), e.skipped[(i, number)]]

@@ -3,7 +3,7 @@
 from struct import pack
 
 from ..compat import const
-from ..wire import AGREEMENT, TAG, Reader, lv, u32
+from ..wire import AGREEMENT, TAG, Reader, lv, prefixed, u32
 from .group import FORKED, NONE, REJOIN, SYNC, Entry, Package, Pending, Undo, own_tag
 from .outgoing import NUMBERED
 from .ratchet import State
@@ -16,7 +16,7 @@ _TOGETHER = const(0x10)  # a list of uids follows
 
 
 def pieces(group):
-    """Keys, position, what is on its way, packages -> bytes in small pieces: after days a heap has small holes only.
+    """Keys, position, what is on its way, packages -> bytes in pieces: after days a heap has small holes only.
 
     Held frames and asks belong to a connection and are not stored."""
     g, p, o = group, group.packages, group.outgoing
@@ -33,21 +33,26 @@ def pieces(group):
         out.append(g.entry.organizer + u32(g.entry.epoch) + u32(epoch) + _count(tags) + b"".join(tags))
     _optional(out, g.state, _pack_state)
     _pack_pairs(out, g.pairs)
-    out.append(lv(g.last, g.last_by or b""))
+    pieces, out = [b"".join(out), lv(g.last, g.last_by or b"")], []
     _optional(out, g.undo, _pack_undo)
     out.append(pack(">IB", o.count, len(o.queue)))
     for lead, text, to, _ in o.queue:
-        out.append(lv(lead, text, to or b""))
+        out += prefixed(lead, text, to or b"")
+        pieces, out = pieces + [b"".join(out)], []
     _optional(out, o.pending, _pack_pending)
-    out.append(_count(g.heard) + b"".join([tag + g.heard[tag] for tag in sorted(g.heard)]))
+    pieces, out = pieces + [b"".join(out)], [_count(g.heard)]
+    for tag in sorted(g.heard):
+        out += [tag, g.heard[tag]]
     out.append(u32(p.counter))
     _pack_packages(out, p.mine)
     tags = sorted(set(p.theirs) | set(p.floor))
     out.append(_count(tags))
     for tag in tags:
-        out.append(tag + u32(p.floor.get(tag, 0)) + lv(p.theirs.get(tag, b"")))
+        out += [tag, u32(p.floor.get(tag, 0))] + prefixed(p.theirs.get(tag, b""))
+        if len(out) > 20:
+            pieces, out = pieces + [b"".join(out)], []
     _optional(out, g.change.job, _pack_job)
-    return out
+    return pieces + [b"".join(out)]
 
 
 def unpack(me, members, group, data):
@@ -110,10 +115,9 @@ def _optional(out, value, packed):
 
 def _pack_state(out, s):
     tags, R = s.tags.data, s.R.data
-    keys = [s.r, u32(s.epoch), s.head, s.RK, s.HK, s.NHK, s.mk, s.v, s.digest]
-    out.append(s.group + bytes((s.N, s.index)) + b"".join(keys))
+    out += [s.group, bytes((s.N, s.index)), s.r, u32(s.epoch), s.head, s.RK, s.HK, s.NHK, s.mk, s.v, s.digest]
     for i in range(s.N):
-        out.append(tags[i * TAG : i * TAG + TAG] + R[32 * i : 32 * i + 32])
+        out += [tags[i * TAG : i * TAG + TAG], R[32 * i : 32 * i + 32]]
 
 
 def _unpack_state(r):
@@ -130,7 +134,7 @@ def _unpack_state(r):
 def _pack_pairs(out, pairs):
     out.append(bytes((len(pairs),)))
     for tag in sorted(pairs):
-        out.append(tag + pairs[tag])
+        out += [tag, pairs[tag]]
 
 
 def _unpack_pairs(members, r):
@@ -144,7 +148,7 @@ def _unpack_pairs(members, r):
 def _pack_packages(out, packages):
     out.append(bytes((len(packages),)))
     for number in sorted(packages):
-        out.append(u32(number) + packages[number].k + packages[number].r)
+        out += [u32(number), packages[number].k, packages[number].r]
 
 
 def _unpack_packages(suite, r):
@@ -185,7 +189,7 @@ def _unpack_undo(me, members, g, r):
 def _pack_pending(out, p):
     lead, text, to, _ = p.entry or (b"", b"", None, 0)
     out.append(bytes((p.kind,)))
-    out.append(lv(p.frame, p.secret or b"", lead, text, to or b"", p.t or b""))
+    out += prefixed(p.frame, p.secret or b"", lead, text, to or b"", p.t or b"")
     _optional(out, p.after if p.kind == AGREEMENT else None, _pack_state)
 
 
