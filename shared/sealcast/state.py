@@ -14,8 +14,7 @@ def pack_parts(ch, key=b""):
     """Everything a member must not forget, in pieces: on a board's heap, after days, there may be no room for it in
     one. key: of the journal that may follow it, 32 bytes, or empty.
 
-    Presence, running handshakes and held notes are not part of it.
-    """
+    Presence, running handshakes and held notes are not part of it."""
     me, others, epochs, out = ch.me, ch.others, ch.epochs, ch.out
     s = me.session if me.joined else None
     parts = [bytes((FORMAT,)), me.rng.next_seed, me.place, lv(key)]

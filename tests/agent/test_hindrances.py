@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from sealcast.effects import Sent
-from sealcast.errors import NoConversation, TooLong
+from sealcast.errors import NoConversation, Offline, TooLong
 from sealcast_host.agent import attach, client, lines, place
 from sealcast_host.cli import agent
 from sealcast_host.errors import UserError
@@ -229,3 +229,37 @@ def test_no_unit_is_written_where_no_systemd_can_be(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="no systemd here"):
         agent.install()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_value_costs_the_others_nothing(users, monkeypatch):
+    """In words, and the member goes on: tests/e2e/test_wrong_arguments.py has the same of a session."""
+    anna, _ = users
+    for name, value in anna.env.items():
+        monkeypatch.setenv(name, value)
+
+    wrong = (
+        ("send", (b"x",), {"receipt": True, "timeout": float("inf")}),
+        ("send_all", ([b"1", None],), {}),
+        ("send_all", ([b"1"],), {"timeout": None}),
+        ("change_group", ("add", [5]), {}),
+        ("declare_lost", ("ben",), {"keep": 5}),
+        ("declare_lost", (None,), {}),
+        ("approve", ("ben", 5), {}),
+        ("sleep", ("x",), {}),
+    )
+
+    async def talk():
+        async with await attach("g") as ch:
+            for name, given, more in wrong:
+                with pytest.raises((TypeError, UserError)) as told:
+                    await getattr(ch, name)(*given, **more)
+                assert "internal" not in str(told.value), name
+            assert [sent.mode for sent in await ch.send_all(["text, too"], mode="note")] == ["note"]
+            assert (await ch.send(b"x", mode="note")).mode == "note"
+        with pytest.raises(Offline, match="the session is closed"):
+            await ch.rekey()
+
+    with anna.agent() as agent:
+        agent.wait_for("online")
+        asyncio.run(talk())
+        assert "internal" not in "".join(agent.lines)

@@ -119,10 +119,17 @@ def page():
         out.append(f"## {title}\n\n{word} (`{path}`)\n")
         for signature, doc in entries(path, holder, wanted):
             out.append(f"### `{signature}`\n\n{doc}\n" if doc else f"### `{signature}`\n")
-    out.append("## Errors\n\nAll derive from `SealcastError`, have a `code`, and hold no secret; text: one of each.\n")
+    out.append(
+        "## Errors\n\nThose of the core (`from sealcast.errors import SealcastError`) derive from `SealcastError`, "
+        "have a `code`, and hold no secret; text: one of each. On a computer what a program can put right is a "
+        "`UserError` (`from sealcast_host.errors import UserError`, no `SealcastError`), also `MemberBusy`, `NoAgent` "
+        "and `Failed`; "
+        "a message that is neither bytes nor text is a TypeError.\n"
+    )
     out += ["| error | code | text |", "|---|---|---|"]
     out += [f"| `{name}` | `{code}` | {text} |" for name, code, text in errors()]
-    out.append("\n## Events\n\n`ch.on(name, callback)`; the callback gets the name and a dict with these keys.\n")
+    out.append("\n## Events\n\n`ch.on(name, callback)`; the callback, a plain function, gets the name and a dict with "
+               "these keys.\n")  # fmt: skip
     out += ["| event | keys |", "|---|---|", "| `awake`, `asleep`, `left`, `gone`, `unheard` | `uid` |"]
     out += ["| `dropped`, `forged` | `count`, `reason`, `uid`; with the reason `same_uid` also `first`, `last` |"]
     out += [f"| `{name}` | {', '.join(f'`{k}`' for k in sorted(keys))} |" for name, keys in sorted(events().items())]

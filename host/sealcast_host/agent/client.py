@@ -24,6 +24,7 @@ from sealcast.wire import MAX_BODY, as_bytes
 from sealcast_host.agent import lines, place
 from sealcast_host.agent.place import NoAgent
 from sealcast_host.errors import Failed
+from sealcast_host.member import arguments
 
 Callback = Callable[[str, Any], None]
 BACKLOG = 1000
@@ -90,7 +91,7 @@ class Attached:
         self._messages: deque[tuple[int, Message]] = deque()
         self._reading: int | None = None
         self._arrived = asyncio.Event()
-        self._ended = asyncio.Event()
+        self._ended, self._closed = asyncio.Event(), False
         self._task = asyncio.ensure_future(self._read())
 
     # What a session has, too.
@@ -102,7 +103,7 @@ class Attached:
         """As HostSession.send. Raises SealcastError."""
         more: dict[str, Any] = {"min_secrecy": min_secrecy} if min_secrecy else {}
         if receipt:
-            more |= {"receipt": True, "timeout": timeout}
+            more |= {"receipt": True, "timeout": arguments.timeout(timeout)}
         data: bytes = as_bytes(body)
         if len(data) > MAX_BODY:
             raise _too_long(data)
@@ -114,7 +115,7 @@ class Attached:
     ) -> list[Sent | SealcastError | None]:  # fmt: skip
         """As HostSession.send_all. None is also the outcome of what an agent was given that says nothing any more."""
         loop, out = asyncio.get_running_loop(), list[Sent | SealcastError | None]()
-        deadline = loop.time() + timeout
+        bodies, deadline = arguments.bodies(bodies), loop.time() + arguments.timeout(timeout)
         while len(out) < len(bodies):
             few = bodies[len(out) :][:AT_ONCE]
             fit = [body for body in few if len(body) <= MAX_BODY]
@@ -237,6 +238,7 @@ class Attached:
 
     async def sleep(self, seconds: int) -> None:
         """Detach. The member sleeps when nobody else is attached and the agent does not stay."""
+        seconds = arguments.sleep(seconds)
         if not self._ended.is_set():
             with contextlib.suppress(Offline, TimeoutError):
                 async with asyncio.timeout(ANSWER_S):
@@ -245,6 +247,7 @@ class Attached:
 
     async def close(self) -> None:
         """Detach."""
+        self._closed = True
         if self._reading is not None:
             self._taken(self._reading)
             self._reading = None
@@ -276,7 +279,7 @@ class Attached:
 
     async def _ask(self, what: str, **arguments: Any) -> Any:
         if self._ended.is_set():
-            raise Offline("the agent has ended: attach again")
+            raise Offline("the session is closed" if self._closed else "the agent has ended: attach again")
         self._last += 1
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked[self._last] = reply

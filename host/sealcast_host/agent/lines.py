@@ -65,5 +65,5 @@ def _plain(value: Any) -> Any:
 
 def _object(value: dict[str, Any]) -> Any:
     if len(value) == 1 and isinstance(value.get("$bytes"), str):
-        return base64.b64decode(value["$bytes"])
+        return base64.b64decode(value["$bytes"], validate=True)
     return value

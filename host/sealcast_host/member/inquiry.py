@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, Protocol
 
+from sealcast.errors import Offline
 from sealcast.zpinc.identity import fingerprint
 from sealcast.zpinc.revocation import others
 from sealcast_host.errors import UserError
@@ -16,10 +17,16 @@ class Member(Seen, Protocol):
     @property
     def channel(self) -> Any: ...
 
+    @property
+    def closed(self) -> bool: ...
+
 
 async def settled(member: Member) -> None:
-    """Returns once what the broker keeps of the members (presence, key packages, notes) has been read."""
+    """Returns once what the broker keeps of the members (presence, key packages, notes) has been read. Raises Offline
+    where the member is closed."""
     while True:
+        if member.closed:
+            raise Offline("the session is closed")
         ch = member.channel
         if ch is not None and member.online and not ch.reading.queue and ch.reading.member is None:
             return

@@ -21,7 +21,7 @@ from sealcast.effects import Sent
 from sealcast.run import aio, slots
 from sealcast.run.filestore import FileStore
 from sealcast_host.errors import UserError
-from sealcast_host.member import channels, inquiry, migration, system
+from sealcast_host.member import arguments, channels, inquiry, migration, system
 from sealcast_host.member.aside import Aside, Files
 from sealcast_host.member.engine import Engine
 from sealcast_host.member.many import Outcomes, send_all
@@ -103,8 +103,7 @@ class HostSession:
     """A running member: the core's Session with types, which gives the member's state back when it ends.
 
     `async for message in session` yields the messages: sender, body, secrecy, origin, time, age, seq, historic,
-    again, epoch.
-    """
+    again, epoch."""
 
     def __init__(
         self,
@@ -144,9 +143,8 @@ class HostSession:
         the only receiver ("ratchet"). min_secrecy: refuse any mode weaker than this one. receipt: returns when those
         that it reaches have confirmed it, or `timeout` seconds after the call; `confirmed` and `unconfirmed` (of all
         that are awake, and `to`) say who has and who has not, else they are None. A program that sends at once after
-        join() waits here until it has joined. Raises SealcastError.
-        """
-        sent: Sent = await self._session.send(body, mode, to, min_secrecy, receipt, timeout)
+        join() waits here until it has joined. Raises SealcastError."""
+        sent: Sent = await self._session.send(body, mode, to, min_secrecy, receipt, arguments.timeout(timeout))
         return sent
 
     async def send_all(
@@ -155,28 +153,31 @@ class HostSession:
     ) -> Outcomes:  # fmt: skip
         """As `send`, all of them together and in this order. -> for each what `send` returns, the error why it was not
         sent, or None: not acknowledged within `timeout` seconds (it may be, later)."""
-        return await send_all(self._session, bodies, mode, to, min_secrecy, timeout)
+        given = arguments.bodies(bodies)
+        return await send_all(self._session, given, mode, to, min_secrecy, arguments.timeout(timeout))
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
         """The ratcheting group: "create" (without uids: of all that are awake and take part), "add", "remove", "leave",
         "resync", "rejoin".
 
         Returns when the wish is stored ("leave": when the group knows); the event group tells that it is fulfilled,
-        group_failed that it cannot be. Raises SealcastError.
-        """
-        await self._session.change_group(action, uids or [])
+        group_failed that it cannot be. Raises SealcastError."""
+        await self._session.change_group(arguments.text("action", action), arguments.texts("uids", uids or []))
 
     async def declare_lost(
-        self, uid: str, admin_secret: bytes | None = None, also: Iterable[str] = (), **more: Any
+        self, uid: str, admin_secret: bytes | None = None, also: Iterable[str] = (), keep: Iterable[str] | None = None
     ) -> None:
         """Leave a member behind: the channel moves to a new key. The event followed tells who came along.
 
-        admin_secret: 32 bytes; None takes that of the channel's file. also: others who are lost, and not in `keep`:
-        they leave the file's roster as well. Raises SealcastError, UserError.
-        """
-        secret = admin_secret or inquiry.admin_secret(self.channel.me.config["channel"])
-        self._gone = {uid, *also}
-        await self._session.declare_lost(uid, secret, **more)
+        admin_secret: 32 bytes; None takes that of the channel's file. keep: who comes along (None: all but `uid`).
+        also: others who are lost, and not in `keep`: they leave the file's roster as well. Raises SealcastError,
+        UserError."""
+        stay = None if keep is None else arguments.texts("keep", keep)
+        gone = {arguments.text("uid", uid), *arguments.texts("also", also)}
+        if admin_secret is None:
+            admin_secret = inquiry.admin_secret(self.channel.me.config["channel"])
+        secret, self._gone = arguments.secret(admin_secret), gone
+        await self._session.declare_lost(uid, secret, stay)
         migration.follow(self.channel, self._gone)
 
     def follow(self, removed: str) -> None:
@@ -186,6 +187,7 @@ class HostSession:
     async def approve(self, uid: str, text: str) -> None:
         """Pin a member's changed identity, the one with the fingerprint that a person has compared; where the channel's
         file holds the admin's secret, for all members that know the admin."""
+        arguments.text("uid", uid), arguments.text("fingerprint", text)
         await self._session.approve(uid, text, inquiry.held_admin_secret(self.channel.me.config["channel"]))
 
     async def settled(self) -> None:
@@ -259,17 +261,24 @@ class HostSession:
         """Connected to the broker just now?"""
         return bool(self._session.online)
 
+    @property
+    def closed(self) -> bool:
+        """Ended: by leave, sleep or close."""
+        return bool(self._session.closed)
+
     async def rekey(self) -> None:
         """Ask for a new conversation key now."""
         await self._session.rekey()
 
     async def sleep(self, seconds: int) -> None:
         """Stay a member for `seconds` without being there, and close."""
-        await self._ending(self._session.sleep(seconds))
+        await self._ending(self._session.sleep(arguments.sleep(seconds)))
 
     async def leave(self) -> None:
-        """Say goodbye and close: the others agree on a new key without this member."""
-        await self._ending(self._session.leave())
+        """Say goodbye and close: the others agree on a new key without this member. Of a session that is closed there
+        is nothing left to do."""
+        if not self._session.closed:
+            await self._ending(self._session.leave())
 
     async def close(self) -> None:
         """Stop at once, without a word to the others."""
@@ -308,8 +317,7 @@ async def join(
 
     channel: its name, as made by `sealcast channel new`. settings: a dict, or the path of a sealcast.json; without
     either,
-    ./sealcast.json is read. overrides: fields of sealcast.json that replace those. Raises UserError and SealcastError.
-    """
+    ./sealcast.json is read. overrides: fields of sealcast.json that replace those. Raises UserError, SealcastError."""
     merged = _find(channel, settings) | overrides
     channels.raise_wrong_settings(merged, "settings")
     return await start(merged, MemberState(merged["channel"], merged["uid"]))
@@ -328,8 +336,7 @@ async def start(
     """Build and start the session of a member whose state is held. Releases it when that fails.
 
     watch is told of all events from the first on, and of messages; with `keep` these wait instead (so many at most)
-    for `async for`.
-    """
+    for `async for`."""
     try:
         system.raise_if_blind()
         config = channels.completed(settings)
@@ -383,7 +390,7 @@ def _find(channel: str | None, settings: dict[str, Any] | Path | str | None) -> 
     elif settings is not None:
         found = read_private_json(Path(settings))
     elif channel is not None and channels.path_of(channel).exists():
-        found = channels.load(channel).settings()
+        return channels.load(channel).settings()  # `channel` is its name here
     elif Path("sealcast.json").exists():
         found = read_private_json(Path("sealcast.json"))
     else:

@@ -124,8 +124,7 @@ def _ticks(n):
 class Backoff:
     """How long to wait before the next attempt: doubling from `first` to `most` milliseconds, half of it random.
 
-    random(n) -> n bytes. Boards that lost the same broker at the same moment must not come back at the same moment.
-    """
+    random(n) -> n bytes. Boards that lost the same broker at the same moment must not come back at the same moment."""
 
     def __init__(self, first, most, random=None):
         self._first = first

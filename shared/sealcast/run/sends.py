@@ -6,6 +6,7 @@ import asyncio
 from ..channel import ONLINE
 from ..compat import const
 from ..effects import Sent
+from ..errors import Offline
 from ..wire import as_bytes
 from .aio import sleep_ms, stop
 
@@ -23,6 +24,8 @@ async def send(session, body, mode, to, min_secrecy, receipt, timeout):
         return effects
 
     while not session.closed and not (session.channel and (session.channel.me.joined or session.channel.me.full)):
+        if receipt and session.clock.now() >= until:
+            raise Offline("nobody can confirm anything: this member has not joined yet")
         await sleep_ms(_POLL_MS)  # until our first connection
     while receipt and session.channel and session.channel.phase != ONLINE and session.clock.now() < until:
         await sleep_ms(_POLL_MS)

@@ -101,24 +101,21 @@ class Session:
         to: uid of the only receiver (mode "ratchet"). min_secrecy: TooWeak rather than any mode below this one.
         Returns when the broker has acknowledged it, or the group accepted it in its order (mode "ratchet"), across
         reconnects if need be: a Sent, see effects.py. receipt: when its audience has confirmed it, or `timeout` seconds
-        after the call; `unconfirmed` are all awake members, and `to`, who have not. Raises SealcastError.
-        """
+        after the call; `unconfirmed` are all awake members, and `to`, who have not. Raises SealcastError."""
         return await send(self, body, mode, to, min_secrecy, receipt, timeout)
 
     async def change_group(self, action, uids=()):
         """The ratcheting group: "create" (no `uids`: all who take part), "add", "remove", "leave", "resync", "rejoin".
 
         Returns when the wish is stored ("leave": when the group has been told); the event group says that it is
-        fulfilled, group_failed that it cannot be. Raises SealcastError.
-        """
+        fulfilled, group_failed that it cannot be. Raises SealcastError."""
         uids = list(uids)
         await self.ask(lambda ch, now: ch.change_group(action, uids, now), SEND)
 
     async def declare_lost(self, uid, admin_secret, keep=None):
         """Leave a member, and all who are not in `keep` (None: all stay), behind a new key. Raises SealcastError.
 
-        Returns when we have moved; the event followed tells who else has, and who is still waited for.
-        """
+        Returns when we have moved; the event followed tells who else has, and who is still waited for."""
         await self.ask(lambda ch, now: ch.declare_lost(uid, admin_secret, now, keep))
 
     async def approve(self, uid, text, admin_secret=None):
@@ -195,7 +192,7 @@ class Session:
         return self
 
     async def __aexit__(self, *_):
-        await self.leave()
+        return None if self._closed else await self.leave()
 
     def __aiter__(self):
         return self

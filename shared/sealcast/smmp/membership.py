@@ -234,6 +234,8 @@ def change(me, members, group, action, tags, now, out):
         want(group, REMOVE, [], tags, now)
     elif action == "add":
         want(group, ADD, tags, [], now)
+    elif action != "create":
+        raise NoGroup("no such wish: create, add, remove, leave, resync or rejoin")
     else:
         forget(group, out)  # of a group that nobody can follow any more, the last trace
         group.change.sure = group.change.failed == tags
