@@ -231,6 +231,23 @@ def test_no_unit_is_written_where_no_systemd_can_be(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_line_may_leave_out_what_is_optional(users):
+    anna, _ = users
+    with anna.agent() as agent, place_of(anna) as sock, sock.makefile("rwb") as file:
+        agent.wait_for("online")
+
+        def ask(what, **more):
+            file.write(lines.dump({"id": 7, "do": what} | more))
+            file.flush()
+            while (told := lines.parse(file.readline())).get("id") != 7:
+                pass
+            return told
+
+        assert "value" in ask("attach", protocol=place.PROTOCOL, channel="g", wait=True)
+        assert "value" in ask("send", body=b"x", mode="note")
+        assert ask("approve", uid="ben")["error"]["text"].startswith("the request lacks 'text'")
+
+
 def test_a_wrong_value_costs_the_others_nothing(users, monkeypatch):
     """In words, and the member goes on: tests/e2e/test_wrong_arguments.py has the same of a session."""
     anna, _ = users

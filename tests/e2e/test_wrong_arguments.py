@@ -130,5 +130,9 @@ def test_values():
     for wrong in (True, None, "5", float("inf")):
         with pytest.raises(UserError):
             arguments.timeout(wrong)
+    assert arguments.callback(print) is print
+    for wrong in (5, None, asyncio.sleep):
+        with pytest.raises(UserError, match="plain function"):
+            arguments.callback(wrong)
     with pytest.raises(UserError, match="not nothing"):
         arguments.text("uid", "")

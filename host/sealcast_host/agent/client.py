@@ -203,7 +203,7 @@ class Attached:
 
     def on(self, event: str, callback: Callback) -> None:
         """Call callback(name, info) at every `event`; "*" means all of them, "message" takes the messages."""
-        self._callbacks.setdefault(event, []).append(callback)
+        self._callbacks.setdefault(event, []).append(arguments.callback(callback))
         if event == "message":
             while self._messages:
                 number, message = self._messages.popleft()

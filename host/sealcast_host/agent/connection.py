@@ -33,6 +33,13 @@ class Agent(Protocol):
     def status(self) -> dict[str, Any]: ...
 
 
+class _Request(dict[str, Any]):
+    """What is asked for; whoever looks for something that is not there says so."""
+
+    def __missing__(self, key: str) -> Any:
+        raise UserError(f"the request lacks {key!r}: docs/AGENT.md has what each takes")
+
+
 class Connection:
     """A client, from its first line to its last."""
 
@@ -119,7 +126,7 @@ class Connection:
     async def _answer(self, request: dict[str, Any]) -> None:
         reply: dict[str, Any] = {"id": request.get("id")}
         try:
-            reply["value"] = await self._do(request)
+            reply["value"] = await self._do(_Request(request))
         except asyncio.CancelledError:
             raise
         except Exception as e:
@@ -160,7 +167,7 @@ class Connection:
             case "send_all":
                 return await self._send_all(held, request)
             case "change_group":
-                return await session.change_group(request["action"], request["uids"])
+                return await session.change_group(request["action"], request.get("uids"))
             case "approve":
                 return await session.approve(request["uid"], request["text"])
             case "rekey":
@@ -172,7 +179,7 @@ class Connection:
             case "staying":
                 return await session.staying(request.get("uid"))
             case "declare_lost":
-                return await session.declare_lost(request["uid"], **request["more"])
+                return await session.declare_lost(request["uid"], **(request.get("more") or {}))
             case "status":
                 return await session.status() | {"attached": len(held.clients)}
             case "parting":
@@ -190,13 +197,13 @@ class Connection:
 
     async def _send(self, held: Held, session: HostSession, request: dict[str, Any]) -> Any:
         body, mode, to = request["body"], request.get("mode"), request.get("to")
-        sent = await held.send(body, mode, to, **request["more"])
+        sent = await held.send(body, mode, to, **(request.get("more") or {}))
         self._echo(held, body, sent, to)
         return sent._asdict()
 
     async def _send_all(self, held: Held, request: dict[str, Any]) -> list[dict[str, Any]]:
         bodies, out = request["bodies"], list[dict[str, Any]]()
-        for body, end in zip(bodies, await held.send_all(bodies, **request["more"]), strict=True):
+        for body, end in zip(bodies, await held.send_all(bodies, **(request.get("more") or {})), strict=True):
             if isinstance(end, Sent):
                 self._echo(held, body, end, request["more"]["to"])
                 out.append({"sent": end._asdict()})

@@ -1,6 +1,7 @@
 """What a program gives, held against what a member takes before the member sees any of it: a wrong value would cost all
 that share the member their connection."""
 
+import inspect
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -41,6 +42,12 @@ def sleep(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LONGEST_SLEEP_S:
         raise UserError(f"sleep: give 0 to {_LONGEST_SLEEP_S - 1} seconds, not {_kind(value)}")
     return int(value)
+
+
+def callback(value: Any) -> Any:
+    if not callable(value) or inspect.iscoroutinefunction(value):
+        raise UserError("callback: give a plain function; it may start a task of its own")
+    return value
 
 
 def secret(value: Any) -> bytes:

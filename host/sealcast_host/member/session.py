@@ -238,7 +238,7 @@ class HostSession:
 
     def on(self, event: str, callback: Callback) -> None:
         """Call callback(name, info) at every `event`; "*" means all of them."""
-        self._session.on(event, callback)
+        self._session.on(event, arguments.callback(callback))
 
     @property
     def members(self) -> list[tuple[str, str]]:
