@@ -39,6 +39,11 @@ class _Request(dict[str, Any]):
     def __missing__(self, key: str) -> Any:
         raise UserError(f"the request lacks {key!r}: docs/AGENT.md has what each takes")
 
+    @property
+    def more(self) -> dict[str, Any]:
+        """What may be left out."""
+        return dict(self.get("more") or {})
+
 
 class Connection:
     """A client, from its first line to its last."""
@@ -143,7 +148,7 @@ class Connection:
             for told in before:
                 self.tell(told)
 
-    async def _do(self, request: dict[str, Any]) -> Any:
+    async def _do(self, request: _Request) -> Any:
         what = str(request.get("do"))
         if what == "attach":
             return await self._attach(request)
@@ -179,7 +184,7 @@ class Connection:
             case "staying":
                 return await session.staying(request.get("uid"))
             case "declare_lost":
-                return await session.declare_lost(request["uid"], **(request.get("more") or {}))
+                return await session.declare_lost(request["uid"], **request.more)
             case "status":
                 return await session.status() | {"attached": len(held.clients)}
             case "parting":
@@ -195,15 +200,15 @@ class Connection:
         self._agent.stay()
         return await self._agent.gateways.add(channel, [str(word) for word in words], str(request["folder"]))
 
-    async def _send(self, held: Held, session: HostSession, request: dict[str, Any]) -> Any:
+    async def _send(self, held: Held, session: HostSession, request: _Request) -> Any:
         body, mode, to = request["body"], request.get("mode"), request.get("to")
-        sent = await held.send(body, mode, to, **(request.get("more") or {}))
+        sent = await held.send(body, mode, to, **request.more)
         self._echo(held, body, sent, to)
         return sent._asdict()
 
-    async def _send_all(self, held: Held, request: dict[str, Any]) -> list[dict[str, Any]]:
+    async def _send_all(self, held: Held, request: _Request) -> list[dict[str, Any]]:
         bodies, out = request["bodies"], list[dict[str, Any]]()
-        for body, end in zip(bodies, await held.send_all(bodies, **(request.get("more") or {})), strict=True):
+        for body, end in zip(bodies, await held.send_all(bodies, **request.more), strict=True):
             if isinstance(end, Sent):
                 self._echo(held, body, end, request["more"]["to"])
                 out.append({"sent": end._asdict()})
