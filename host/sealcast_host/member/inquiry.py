@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 from sealcast.errors import Offline
 from sealcast.zpinc.identity import fingerprint
-from sealcast.zpinc.revocation import others
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 from sealcast_host.member.face import Seen
@@ -46,6 +45,8 @@ def fingerprints(ch: Any) -> list[dict[str, Any]]:
 def staying(ch: Any, lost: str | None, fresh: set[str]) -> list[tuple[str, str, bool]]:
     """(uid, fingerprint, never shown to a person) of all that get the new key when `lost` is left behind; None: of all
     that could be lost."""
+    from sealcast.zpinc.revocation import others  # only `lost` asks
+
     return [(uid, _of(ch, public), uid in fresh) for uid, public in sorted(others(ch.me, ch.others, lost).values())]
 
 
