@@ -242,37 +242,25 @@ def _names_in(bytecode: bytes, texts: bool) -> Iterator[tuple[int, int, int]]:
 
     texts: those that it loads as a text, else all others. mp_opcode_decode of py/bc.c."""
     prelude = _Prelude(bytecode)
-    at = prelude.names
+    reader = _Reader(bytecode, prelude.names)
     for _ in range(0 if texts else 1 + prelude.arguments):  # its own name, and its arguments'
-        value, end = _decoded(bytecode, at)
-        yield value, at, end
-        at = end
-    at = prelude.code
-    while at < len(bytecode):
-        opcode = bytecode[at]
+        begin = reader.at
+        yield reader.number(), begin, reader.at
+    reader.at = prelude.code
+    while reader.at < len(bytecode):
+        opcode = reader.take(1)[0]
         form = 0x3A4 >> 2 * (opcode >> 4) & 3  # MP_BC_FORMAT: alone, with a name, with a number, with a distance
-        at += 1
+        begin = reader.at
         if form == 1:
-            value, end = _decoded(bytecode, at)
+            value = reader.number()
             if (opcode == _LOAD_CONST_STRING) == texts:
-                yield value, at, end
-            at = end
+                yield value, begin, reader.at
             continue
         if form == 2:
-            _, at = _decoded(bytecode, at)
+            reader.number()
         elif form == 3:
-            at += 2 if bytecode[at] & 0x80 else 1
-        at += not opcode & 0x9E  # MP_BC_MASK_EXTRA_BYTE
-
-
-def _decoded(data: bytes, at: int) -> tuple[int, int]:
-    """-> a number, and where it ends"""
-    value = 0
-    while True:
-        byte, at = data[at], at + 1
-        value = value << 7 | byte & 0x7F
-        if not byte & 0x80:
-            return value, at
+            reader.take(2 if bytecode[begin] & 0x80 else 1)
+        reader.take(0 if opcode & 0x9E else 1)  # MP_BC_MASK_EXTRA_BYTE
 
 
 class _Prelude:
