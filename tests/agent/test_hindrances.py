@@ -245,6 +245,8 @@ def test_a_line_may_leave_out_what_is_optional(users):
 
         assert "value" in ask("attach", protocol=place.PROTOCOL, channel="g", wait=True)
         assert "value" in ask("send", body=b"x", mode="note")
+        (sent,) = ask("send_all", bodies=[b"x"])["value"]
+        assert sent["sent"]["mode"] == "note"  # nobody else is there
         assert ask("approve", uid="ben")["error"]["text"].startswith("the request lacks 'text'")
 
 

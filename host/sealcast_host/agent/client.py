@@ -277,13 +277,13 @@ class Attached:
         self.uid = told["uid"]
         self._state = told["state"]
 
-    async def _ask(self, what: str, **arguments: Any) -> Any:
+    async def _ask(self, what: str, **given: Any) -> Any:
         if self._ended.is_set():
             raise Offline("the session is closed" if self._closed else "the agent has ended: attach again")
         self._last += 1
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked[self._last] = reply
-        self._write({"id": self._last, "do": what} | arguments)
+        self._write({"id": self._last, "do": what} | given)
         return await reply
 
     def _write(self, value: dict[str, Any]) -> None:

@@ -210,7 +210,7 @@ class Connection:
         bodies, out = request["bodies"], list[dict[str, Any]]()
         for body, end in zip(bodies, await held.send_all(bodies, **request.more), strict=True):
             if isinstance(end, Sent):
-                self._echo(held, body, end, request["more"]["to"])
+                self._echo(held, body, end, request.more.get("to"))
                 out.append({"sent": end._asdict()})
             else:
                 out.append({} if end is None else {"error": lines.error(end)})
