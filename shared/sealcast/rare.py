@@ -23,8 +23,7 @@ _fresh = {}  # name of a loaded rare module -> was it used since the last sweep?
 
 
 def load(name):
-    """The module sealcast.<name>. Raises MemoryError when there is no room for it, also after a collection:
-    nothing is left half loaded."""
+    """The module sealcast.<name>. Raises MemoryError where no collection makes room: nothing is left half loaded."""
     _fresh[name] = True
     module = sys.modules.get("sealcast." + name)
     if module is not None:
@@ -76,14 +75,15 @@ def sweep():
 def tidy():
     """After an input: where memory is short, all of it goes at once. -> is there anything left for a sweep?"""
     if _fresh and room is not None and gc.mem_alloc() > room:
-        release(room)
+        gc.collect()
+        if gc.mem_alloc() > room:
+            release()
     return UNLOADS and bool(_fresh)
 
 
-def release(beyond=0):
-    """All rare code goes but what is at work, which its callers hold, if more bytes than `beyond` are in use."""
-    gc.collect()
-    for name in list(_fresh) if UNLOADS and gc.mem_alloc() > beyond else ():
+def release():
+    """All rare code goes but what is at work, which its callers hold."""
+    for name in list(_fresh) if UNLOADS else ():
         drop(name)
     gc.collect()
 

@@ -234,12 +234,12 @@ def change(me, members, group, action, tags, now, out):
         want(group, REMOVE, [], tags, now)
     elif action == "add":
         want(group, ADD, tags, [], now)
-    elif action != "create":
-        raise NoGroup("no such wish: create, add, remove, leave, resync or rejoin")
-    else:
+    elif action == "create":
         forget(group, out)  # of a group that nobody can follow any more, the last trace
         group.change.sure = group.change.failed == tags
         found(me, members, group, tags, now, out)
+    else:
+        raise NoGroup("no such wish: create, add, remove, leave, resync or rejoin")
 
 
 def _willing(members, tags):
