@@ -3,7 +3,8 @@ client waits for it, and tells whether it reached the broker.
 
 Drivers raise what they like, in the constructor, in active, connect and isconnected; nothing of it ends the task. A
 radio that refuses to work, or over which the broker stays out of reach although it says that it is connected, is
-switched off and on.
+switched off and on. Where that cannot help any more, the board starts anew: MicroPython's heap never gives back to an
+ESP32's Wi-Fi what it has grown by.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from sealcast.run.aio import Backoff, sleep_ms
 _POLL_MS = const(500)
 _GIVE_UP_MS = const(20000)
 _UNREACHED = const(5)  # connections in a row that did not come about, before the radio is switched off and on
+_BROKEN = const(3)  # refusals in a row, of a radio that has worked, before the board starts anew
+_CONNECTION = const(8192)  # bytes that a connection takes of the chip's memory, at the least
 
 
 def present():
@@ -36,8 +39,8 @@ class Wifi:
         self._backoff = Backoff(2000, 60000)
         self._wlan = None
         self._up = asyncio.Event()
-        self._failures = 0
-        self._reset = False
+        self._failures = self._refusals = 0
+        self._worked = self._reset = False
 
     def start(self):
         """Begin to keep it up, in a task of its own."""
@@ -54,6 +57,8 @@ class Wifi:
     def reached(self, yes):
         """The MQTT client tells whether it got through to the broker."""
         self._failures = 0 if yes else self._failures + 1
+        if yes:
+            self._worked, self._refusals = True, 0
         if self._failures >= _UNREACHED:
             self._failures = 0
             self._reset = True
@@ -66,6 +71,9 @@ class Wifi:
             except Exception as e:  # whatever the driver comes up with
                 self._say("the radio failed (%s: %s); switching it off and on" % (type(e).__name__, e))
                 self._off()
+                self._refusals += 1
+                if self._worked and self._refusals >= _BROKEN:
+                    await self._restart("the radio works no more")
             self._up.clear()
             await sleep_ms(self._backoff.next())
 
@@ -87,6 +95,8 @@ class Wifi:
             await sleep_ms(_POLL_MS)
         if self._reset:
             self._reset = False
+            if self._worked and _starved():
+                await self._restart("too little memory is left for Wi-Fi")
             self._say("the broker stays out of reach; switching the radio off and on")
             self._off()
         else:
@@ -102,6 +112,14 @@ class Wifi:
             await sleep_ms(_POLL_MS)
         return False
 
+    async def _restart(self, why):
+        """All that was accepted is stored: it is a power cut, which nothing is lost by."""
+        import machine
+
+        self._say(why + "; starting the board anew")
+        await sleep_ms(1000)  # the line is to get out
+        machine.reset()
+
     def _off(self):
         try:
             self._wlan.active(False)
@@ -112,3 +130,13 @@ class Wifi:
 
     def _say(self, state, address=None):
         self._report("wifi", {"state": state, "address": address} if address else {"state": state})
+
+
+def _starved():
+    """Is there no room for a connection in the memory that the chip keeps for them?"""
+    try:
+        import esp32
+
+        return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]) < _CONNECTION
+    except (ImportError, AttributeError):
+        return False

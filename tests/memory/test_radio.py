@@ -148,29 +148,24 @@ def test_reasons_why_there_is_no_network(chip):
         )
 
 
-def test_the_nodes_own_client_and_wifi_over_a_real_broker(chip, mosquitto):
+def client_of_the_node(chip):
+    """Its MQTT client and its Wi-Fi onto the board -> the broker's address, seen from there."""
     import board as emulated
 
     from sealcast_host.boards import bundle
 
     files = bundle.make("rv32imc", 6, None, emulated.port.bootstrap("unix.py", "mpy-cross"), plain=True).files
+    modules = "__init__ connecting mqtt inbuf watchdog wifi"
+    wanted = ["node/" + name for name in modules.split()]
+    wanted += ["sealcast/" + name for name in "__init__ compat errors rare run/__init__ run/aio".split()]
     for path, data in files.items():
-        wanted = (
-            "node/__init__",
-            "node/connecting",
-            "node/mqtt",
-            "node/inbuf",
-            "node/watchdog",
-            "node/wifi",
-            "sealcast/__init__",
-            "sealcast/compat",
-            "sealcast/errors",
-            "sealcast/rare",
-            "sealcast/run/__init__",
-            "sealcast/run/aio",
-        )
         if path.removeprefix("/lib/").removesuffix(".mpy") in wanted:
             chip.put(path, data)
+    return emulated.HOST
+
+
+def test_the_nodes_own_client_and_wifi_over_a_real_broker(chip, mosquitto):
+    host = client_of_the_node(chip)
     said = chip.run(
         """
 import asyncio, json
@@ -198,9 +193,55 @@ async def main():
     print(json.dumps(told))
 asyncio.run(main())
 """
-        % (emulated.HOST, mosquitto.port),
+        % (host, mosquitto.port),
         120,
     )
     lines = said.splitlines()
     assert lines[:3] == ["there/back 10", "there/back 500", "there/back 2000"]
     assert json.loads(lines[3]) == [{"state": "connected", "address": "10.0.2.15"}]
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("held = starve(100)", "too little memory is left for Wi-Fi"),
+        ("wlan.active(False)\n    held = starve(4000)", "the radio works no more"),
+    ],
+)
+def test_a_board_whose_wifi_finds_no_memory_any_more_starts_anew(chip, mosquitto, what, why):
+    """MicroPython's heap keeps what it has grown by: no radio that is switched off and on gets it back."""
+    host = client_of_the_node(chip)
+    chip.put(
+        "/main.py",
+        b"""
+from chiphelp import *
+import asyncio, os
+from node.mqtt import Client
+from node.wifi import Wifi
+async def main():
+    wifi = Wifi({"ssid": "farm", "password": "password"}, lambda name, info: print("said", info["state"]))
+    task = wifi.start()
+    client = Client("%s", %d, "chip", keepalive_s=30, wifi=wifi)
+    await client.connect("will", b"gone")
+    print("connected", task)
+    await client.abort()
+    if "second" in os.listdir():
+        return
+    open("second", "w").close()
+    wlan = network.WLAN()
+    %s
+    while True:
+        try:
+            await client.connect("will", b"gone")
+            await client.abort()
+        except OSError as e:
+            print("no connection", e)
+        await asyncio.sleep_ms(100)
+asyncio.run(main())
+"""
+        % (host.encode(), mosquitto.port, what.encode()),
+    )
+    chip.reset()
+    chip.read_until(b"connected <", 60)
+    chip.read_until(b"said " + why.encode() + b"; starting the board anew", 120)
+    chip.read_until(b"connected <", 60)
