@@ -16,6 +16,9 @@ from sealcast_host.member.session import join
 REFUSED = (TypeError, UserError, SealcastError)
 WRONG = (
     ("send", (5,), {}),
+    ("send", (b"x", ""), {}),
+    ("send", (b"x", "shout"), {}),
+    ("send", (b"x",), {"min_secrecy": ""}),
     ("send", (b"x",), {"receipt": True, "timeout": None}),
     ("send", (b"x",), {"receipt": True, "timeout": float("nan")}),
     ("send_all", ([b"1", None],), {}),
@@ -26,6 +29,8 @@ WRONG = (
     ("declare_lost", ("ben", b"short"), {}),
     ("declare_lost", (None, bytes(32)), {}),
     ("declare_lost", ("ben", bytes(32)), {"keep": 5}),
+    ("staying", ("nobody",), {}),
+    ("staying", (5,), {}),
     ("approve", ("ben", 5), {}),
     ("approve", ("\ud800", "x"), {}),
     ("sleep", (2**32,), {}),

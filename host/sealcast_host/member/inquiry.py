@@ -44,9 +44,12 @@ def fingerprints(ch: Any) -> list[dict[str, Any]]:
 
 def staying(ch: Any, lost: str | None, fresh: set[str]) -> list[tuple[str, str, bool]]:
     """(uid, fingerprint, never shown to a person) of all that get the new key when `lost` is left behind; None: of all
-    that could be lost."""
+    that could be lost. Raises UserError: nobody has that name."""
     from sealcast.zpinc.revocation import others  # only `lost` asks
 
+    known = [uid for uid, _ in others(ch.me, ch.others, None).values()]
+    if lost is not None and lost not in known:
+        raise UserError("no other member of that name is known here")
     return [(uid, _of(ch, public), uid in fresh) for uid, public in sorted(others(ch.me, ch.others, lost).values())]
 
 

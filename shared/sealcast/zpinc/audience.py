@@ -12,11 +12,11 @@ def choose(me, awake, epoch, place, tags, mode, to, least):
     group and who is in it. mode: as asked for, None: the strongest that reaches every awake member. least: the weakest
     that will do, the settings' `min_secrecy` apart. Raises NotReady, NoConversation, TooWeak.
     """
-    least = max(_rank(least or "note"), _rank(me.config.get("min_secrecy") or "note"))
-    mode = mode or ("ratchet" if to is not None else None)
+    least = max(_rank("note" if least is None else least), _rank(me.config.get("min_secrecy") or "note"))
+    mode = "ratchet" if mode is None and to is not None else mode
     if to is not None and mode != "ratchet":
         raise TooWeak("a message for one member needs mode ratchet: what goes in another mode, all read")
-    for name in (mode,) if mode else ("ratchet", "conversation", "note"):
+    for name in ("ratchet", "conversation", "note") if mode is None else (mode,):
         way = _reach(awake, name, epoch, place, tags, to)
         if not way.missing and (place if name == "ratchet" else epoch and way.audience):
             break
