@@ -85,7 +85,9 @@ def test_verbose_says_what_happens_on_the_way(anna):
 
 def test_the_types_of_docs_json_are_those_that_commands_print():
     """Each kind that stands in the source is in the table, and each of the table in the source."""
-    source = "".join(path.read_text() for path in sorted((ROOT / "host/sealcast_host/cli").glob("*.py")))
+    host = ROOT / "host/sealcast_host"
+    speaking = [*sorted((host / "cli").glob("*.py")), host / "gateway/lines.py"]
+    source = "".join(path.read_text() for path in speaking)
     printed = set(re.findall(r'(?:talk\.result|talk\.table)\(\s*"(\w+)"|"type": "(\w+)"', source))
     told = {name for row in re.findall(r"^\| (`.*?`) \|", (ROOT / "docs/JSON.md").read_text(), re.M)
             for name in re.findall(r"`(\w+)`", row)}  # fmt: skip
