@@ -45,10 +45,10 @@ PACKAGES = {prefix for layer in LAYERS for prefix in layer[1:]} - _MODULES
 ENTRY = ("sealcast_host.__main__",)  # python -m: stands over everything
 
 
-def modules():
+def modules(sources=SOURCES):
     """{module: its file}."""
     found = {}
-    for folder, package in SOURCES:
+    for folder, package in sources:
         for path in sorted((ROOT / folder / package).rglob("*.py")):
             parts = path.relative_to(ROOT / folder).with_suffix("").parts
             if "_data" not in parts:
@@ -128,9 +128,9 @@ class Imports(ast.NodeVisitor):
         self.generic_visit(node)
 
 
-def graph():
+def graph(sources=SOURCES):
     """{module: Imports}"""
-    known = modules()
+    known = modules(sources)
     return {name: Imports(known, name, path) for name, path in known.items()}
 
 

@@ -1,6 +1,6 @@
 """Rare code (shared/sealcast/rare.py): dropped it dies, a load that fails loses nothing, a flood costs one load.
 
-The rare modules are those that a load("...") or need("...") in the core names; the scenarios are the core's own tests
+The rare modules are those that a load("...") or need("...") of a board names; the scenarios are the core's own tests
 and the recorded runs.
 """
 
@@ -23,8 +23,9 @@ from sealcast import errors, rare
 from sealcast.channel import Channel
 from solo import Peer, Solo, suite
 
-NAMES = sorted(name.removeprefix("sealcast.") for name in architecture.rare(architecture.graph()))
-RARE = {name: path for name, path in architecture.modules().items() if name.removeprefix("sealcast.") in NAMES}
+OURS = architecture.SOURCES[:2]  # those of a board
+NAMES = sorted(name.removeprefix("sealcast.") for name in architecture.rare(architecture.graph(OURS)))
+RARE = {name: path for name, path in architecture.modules(OURS).items() if name.removeprefix("sealcast.") in NAMES}
 LIVES = [(story, uid) for story in ("zpinc", "group", "notice") for uid in Run(f"stories/{story}.json", suite).uids()]
 SCENARIOS = sorted(
     (path.stem, node.name)
