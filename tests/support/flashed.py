@@ -2,6 +2,8 @@
 program there."""
 
 import ast
+import ctypes
+import functools
 import json
 import shutil
 import subprocess
@@ -16,6 +18,7 @@ from sealcast_host.boards.xip.image import PROBE, Image, Target, Words, hash_mas
 BASE = 0x5EA10000000
 X64 = 2
 TEXT = "a text whose hash tells how many bits are kept"
+_NO_RANDOM_ADDRESSES = 0x0040000  # ADDR_NO_RANDOMIZE of Linux's personality(2)
 
 
 def loader(mpy_cross: Path, folder: Path) -> Path:
@@ -63,6 +66,11 @@ def write(folder: Path, image: Image, probe: bytes, **other: object) -> None:
     (folder / "image.json").write_text(json.dumps(description | other))
 
 
+# Where the system gives each process its types at the same places, one image serves them all; else each gets its own.
+_made = functools.lru_cache(8)(lambda code, target, version: make(dict(code), target, version))
+_PERSONALITY = getattr(ctypes.CDLL(None), "personality", None)
+
+
 class Run:
     """A MicroPython that has said what its firmware is like and waits: link(...) for it, then go(). folder: of its
     stubs."""
@@ -87,6 +95,7 @@ class Run:
             [micropython, "-X", heap, "-c", text, *arguments],
             env={"MICROPYPATH": f"{path}{lib}:{prebuilt}:.frozen"},
             cwd=dual.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=functools.partial(_PERSONALITY, _NO_RANDOM_ADDRESSES) if _PERSONALITY else None,
         )  # fmt: skip
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -94,7 +103,7 @@ class Run:
         self.words = Words(hash_mask(TEXT, hashed), *ids)
 
     def link(self, code: dict[str, bytes], constants: bool = True, version: str = "0.1.0", **other: object) -> Image:
-        image = make(code, Target(X64, 8, BASE, self.words if constants else None), version)
+        image = _made(tuple(code.items()), Target(X64, 8, BASE, self.words if constants else None), version)
         write(self.folder, image, code[PROBE], **({"firmware": self.firmware} | other))
         return image
 
