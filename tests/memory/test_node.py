@@ -103,6 +103,12 @@ def test_a_sleeper_wakes_and_sleeps_over_wifi(board_of, home):
             serial.close()
 
 
+def _none_left(unsaid, line):
+    """Have all these words come by now, in any order?"""
+    unsaid.difference_update([words for words in unsaid if words in line])
+    return not unsaid
+
+
 async def _life(board, broker, port, home):
     serial = Serial(board)
 
@@ -131,8 +137,9 @@ async def _life(board, broker, port, home):
         assert message.secrecy == "note" and message.origin == "member"
         await talk(serial, hosts[0], "first")
 
-        board.wifi(False)
-        await event("wifi", state="lost")
+        board.wifi(False)  # until the board has noticed, both ways: a connection outlives a short loss
+        unsaid = {'"state": "lost"', '"event": "offline"'}
+        await asyncio.to_thread(serial.until, f"{unsaid}", lambda line: _none_left(unsaid, line))
         board.wifi(True)
         await event("online")
         await together()
