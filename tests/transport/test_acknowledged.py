@@ -155,6 +155,28 @@ def test_what_is_larger_than_the_broker_takes_is_refused_before_it_ends_the_conn
     asyncio.run(asyncio.wait_for(go(), DEADLINE_S))
 
 
+def test_who_parts_from_a_large_channel_does_so_in_packets_that_the_broker_takes(limited):
+    """All subscriptions of 31 others ended by one packet were more than the 3,000 bytes that COOKBOOK.md asks for:
+    mosquitto hung up, and told all the last will of a member that had said that it sleeps."""
+    port = limited("max_packet_size 3000")
+
+    async def go():
+        watcher, link = MqttTransport("127.0.0.1", port), MqttTransport("127.0.0.1", port)
+        await watcher.connect("b/p", b"gone")
+        await watcher.subscribe("a/p", 1)
+        await link.connect("a/p", b"gone")
+        for i in range(31):
+            await link.subscribe(f"zp/1/{'r' * 43}/{i:043d}/n/+", 1)
+        await link.publish("a/p", b"sleeps", True, 1)
+        await link.close()
+        await watcher.publish("a/p", b"next", False, 1)
+        said = [await watcher.receive() for _ in range(2)]
+        await watcher.close()
+        return [payload for _, payload in said]
+
+    assert asyncio.run(asyncio.wait_for(go(), DEADLINE_S)) == [b"sleeps", b"next"]
+
+
 def test_no_more_publishes_are_under_way_than_the_broker_receives(limited):
     port = limited("max_inflight_messages 3")
 

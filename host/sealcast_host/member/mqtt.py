@@ -30,6 +30,7 @@ PATIENCE_S = 10.0  # for each answer of the broker
 SILENCE_S = 6.0  # for CONNACK in MQTT 5: a broker may know 3.1.1 only, and say nothing
 AGAIN_S = 3600.0  # after a silence MQTT 5 is tried again: it may have been the network, but is not worth 6 s each time
 QUIET_S = 1.0  # at most so long for the broker's answer when we part
+TOGETHER = 4  # subscriptions that one packet ends: those of a large channel would be more bytes than a broker takes
 
 
 class RefusedError(OSError):
@@ -274,7 +275,9 @@ class MqttTransport:
         if self._filters and not client._disconnected.done():
             with contextlib.suppress(aiomqtt.MqttError, OSError, ValueError, TimeoutError):
                 async with asyncio.timeout(QUIET_S):
-                    await client.unsubscribe(sorted(self._filters))
+                    filters = sorted(self._filters)
+                    pieces = [filters[i : i + TOGETHER] for i in range(0, len(filters), TOGETHER)]
+                    await asyncio.gather(*(client.unsubscribe(piece) for piece in pieces), return_exceptions=True)
 
     def _open(self) -> Client:
         if self._client is None:
