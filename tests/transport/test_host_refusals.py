@@ -114,6 +114,23 @@ def test_why_a_broker_ends_the_connection(doing, code, kind, says):
     assert str(kept) == str(error)
 
 
+@pytest.mark.parametrize("says,kind", [("quota exceeded", "quota"), ("link to the broker was lost", "lost")])
+def test_a_connection_that_ends_together_with_its_connack_says_why(says, kind):
+    def answer(c, sort, body):
+        return usual(c, sort, body) + (goodbye(0x97) if kind == "quota" else b"\xe0\0")
+
+    async def go():
+        async with ScriptedBroker(answer) as broker:
+            a = await link(broker.port)
+            for work in (a.receive(), a.subscribe("zp/1/a/+/p", 1), a.publish("zp/1/a/b/j", b"x", True, 1)):
+                with pytest.raises(LinkError) as e:
+                    await work
+                assert e.value.kind == a.failure.kind == kind and says in str(e.value) and says in str(a.failure)
+            await a.close()
+
+    run(go())
+
+
 @pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
 def test_a_mosquitto_without_retained_messages_is_told_as_such(tmp_path):
     port = free_port()

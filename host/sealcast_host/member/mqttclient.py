@@ -5,7 +5,7 @@ import asyncio
 import socket
 import threading
 from collections import deque
-from typing import Any
+from typing import Any, Self
 
 import aiomqtt
 from paho.mqtt.client import Client as PahoClient
@@ -63,6 +63,13 @@ class Client(aiomqtt.Client):
         # A link that dies just after CONNACK is reported by whatever was awaited then: asyncio need not complain.
         self._disconnected.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         self._disconnected.add_done_callback(lambda ended: self.lost())
+
+    async def __aenter__(self) -> Self:
+        """As aiomqtt's, which forgets an end that came together with CONNACK."""
+        await super().__aenter__()
+        if self._client.socket() is None and not self._disconnected.done():
+            self._disconnected.set_result(None)
+        return self
 
     @property
     def at_once(self) -> int:
