@@ -24,12 +24,12 @@ def expired_certificate(folder, name):
     return made
 
 
-def tls_broker(folder, name, address="localhost"):
-    """(mosquitto with that certificate, its port)"""
+def tls_broker(folder, name, address="localhost", more=""):
+    """(mosquitto with that certificate, its port). more: lines of mosquitto.conf"""
     port = free_port()
     config = folder / f"{name}.conf"
     files = f"certfile {folder}/{name}.pem\nkeyfile {folder}/{name}.key\n"
-    config.write_text(f"listener {port} {address}\nallow_anonymous true\nuser root\n{files}")
+    config.write_text(f"listener {port} {address}\nallow_anonymous true\nuser root\n{files}{more}")
     child = Child([mosquitto(), "-v", "-c", str(config)])
     child.wait_for("running")
     return child, port

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiomqtt
 import aiomqtt.exceptions
+from paho.mqtt.client import WebsocketConnectionError
 from paho.mqtt.reasoncodes import ReasonCode
 
 BASE_SUBSCRIPTIONS = 13  # of a member that nobody else is with; each other one takes one more
@@ -15,6 +16,7 @@ _LONGEST = 120  # characters of a broker's own words
 
 # MQTT 5's reason codes; paho shows those of a 3.1.1 CONNACK as the same: 4 as 134, 5 as 135
 _UNSUPPORTED = frozenset({154, 155, 162})  # retained messages, QoS, wildcards
+_PROTOCOL_ERROR = 130  # paho's word for an answer that is no MQTT
 _KINDS = {
     134: "auth", 135: "rights", 142: "taken", 149: "size", 147: "rate", 150: "rate", 151: "quota", 159: "rate",
 } | dict.fromkeys(_UNSUPPORTED, "lacks")  # fmt: skip
@@ -22,7 +24,7 @@ _KINDS = {
 
 class LinkError(OSError):
     """The link could not be made or was lost. `kind`: refused, name, auth, rights, tls, size, rate, quota, lacks,
-    taken, cut, timeout or lost."""
+    taken, shut, cut, timeout or lost."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(errno.ENOTCONN, text)
@@ -81,6 +83,12 @@ def explain(error: BaseException, said: str = "") -> LinkError:
         return LinkError("name", "no such host")
     if isinstance(cause, ConnectionRefusedError):
         return LinkError("refused", "nothing listens there")
+    if isinstance(cause, WebsocketConnectionError):
+        return LinkError("timeout", "no WebSocket there, or none for MQTT")
+    if isinstance(error, aiomqtt.MqttCodeError) and getattr(error.rc, "value", 0) == _PROTOCOL_ERROR:
+        return LinkError("timeout", "what answers there is no MQTT broker")
+    if isinstance(error, aiomqtt.MqttCodeError) or isinstance(cause, ConnectionResetError | BrokenPipeError):
+        return LinkError("shut", "it hung up instead of letting us in")
     if isinstance(cause, OSError) and not isinstance(cause, TimeoutError):
         return LinkError("refused", (cause.strerror or "no connection").lower())
     return LinkError("timeout", "no answer: is it an MQTT broker?")

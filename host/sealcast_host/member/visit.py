@@ -98,6 +98,8 @@ WAYS_OUT = {
     "quota": "raise its limit, or use another broker (docs/COOKBOOK.md: What a broker must allow)",
     "lacks": "use a broker with retained messages, QoS 1 and wildcards (docs/COOKBOOK.md: What a broker must allow)",
     "taken": "give each copy of this member a name of its own (--uid), or let this user have more connections",
+    "shut": "its log says why: it wants TLS, or none (--tls, --no-tls), or a client's certificate (Sealcast has none), "
+    "or has no room for another connection",
     "cut": "if it does so again, let this user read and write zp/1/# at the broker (sealcast doctor says more)",
     "timeout": "check --broker HOST[:PORT]",
     "lost": "try again",
