@@ -6,6 +6,10 @@ import pytest
 
 from host_support import Child, free_port, mosquitto
 from scripted_broker import ScriptedBroker
+from sealcast_host.broker import examine
+from sealcast_host.broker.mosquitto import password_line
+from sealcast_host.findings import OK, WRONG
+from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.visit import way_out
@@ -76,3 +80,23 @@ def test_what_answers_in_another_language():
 
     kind, line = asyncio.run(asyncio.wait_for(go(), DEADLINE_S))
     assert kind == "timeout" and "no MQTT broker; check --broker" in line
+
+
+@needs_mosquitto
+def test_a_broker_that_takes_one_connection_of_a_user_is_found_by_doctor(tmp_path):
+    """To members it is a link that is lost again and again: mosquitto gives no reason."""
+    port = free_port()
+    passwords, config = tmp_path / "passwords", tmp_path / "users.conf"
+    passwords.write_text(password_line("farm", "open sesame"))
+    more = f"allow_anonymous false\nuse_username_as_clientid true\npassword_file {passwords}\n"
+    config.write_text(f"listener {port} {HOST}\nuser root\n{more}")
+    broker = {"host": HOST, "port": port, "username": "farm", "password": "open sesame"}
+
+    async def go():
+        return [f async for f in examine.look(ChannelFile("barn", b"k" * 32, "a", broker=broker), 5)]
+
+    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
+        child.wait_for("running")
+        found = asyncio.run(asyncio.wait_for(go(), DEADLINE_S))
+    assert [f.verdict for f in found] == [OK, WRONG]
+    assert "a user of its own" in found[-1].text

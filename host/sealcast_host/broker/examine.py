@@ -22,6 +22,11 @@ from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import transport_for
 from sealcast_host.member.visit import way_out
 
+ALONE = (
+    "it ended our connection when another of the same user came: give each member a user of its own there, or let a "
+    "user have several connections (mosquitto: use_username_as_clientid)"
+)
+
 
 async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
     """Everything about a channel's broker, and the channel there. Leaves nothing behind at the broker."""
@@ -33,7 +38,13 @@ async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
                 "broker", OK, f"{config['broker']['host']} port {config['broker']['port']} lets {_who(config)} in"
             )
             second = await _connect(stack, config, first)
-            kept = await keeps_what_it_takes(first, _somewhere(), seconds)
+            try:
+                kept = await keeps_what_it_takes(first, _somewhere(), seconds)
+            except LinkError as e:
+                if e.kind not in ("lost", "taken"):
+                    raise
+                yield Finding("broker", WRONG, ALONE)
+                return
             yield kept
             if kept.verdict == WRONG:
                 return  # what follows would only say the same
