@@ -8,7 +8,7 @@ import socket
 from sealcast.compat import const
 from sealcast.run.aio import Clock, within
 
-from .inbuf import Input, violation
+from .inbuf import CLOSED, Input, violation
 from .mqtt import IN, OUT, SILENT, Refused
 from .watchdog import Fed
 
@@ -21,6 +21,11 @@ _REFUSED = {
     4: "wrong user name or password",
     5: "not authorised: check broker.username and broker.password",
 }
+_HUNG_UP = (CLOSED, 32, 104)  # EPIPE and ECONNRESET, which not every port names
+_SHUT = (
+    "the broker hung up before it let us in; its log says why: TLS wanted or not, a certificate, no room, or a last"
+    " will (retained, QoS 1) that it does not take"
+)
 
 
 async def connect(client, will_topic, will_payload):
@@ -97,9 +102,14 @@ async def _open(client, will_topic, will_payload):
     parts = [b"\x00\x04MQTT\x04", bytes((flags,)), client.keepalive_s.to_bytes(2, "big")]
     for field in fields:
         parts += [len(field).to_bytes(2, "big"), field]
-    await client.send(_CONNECT, *parts)
-    client.input.attach(client.stream)
-    first, size = await client.input.head()
+    try:
+        await client.send(_CONNECT, *parts)
+        client.input.attach(client.stream)
+        first, size = await client.input.head()
+    except OSError as e:
+        if e.errno in _HUNG_UP or isinstance(e.errno, tuple):  # as the TLS library says it
+            raise OSError(_SHUT)
+        raise
     if first != _CONNACK or size != 2:
         raise violation("no CONNACK")
     await client.input.need(2)

@@ -6,6 +6,8 @@ carries goes past the buffer, to where it will stay: take(n).
 
 import time
 
+CLOSED = "the broker closed the connection"
+
 
 def violation(what):
     """A packet that breaks the rules: the link is as good as lost."""
@@ -40,7 +42,7 @@ class Input:
         """Read what has come, at most what there is room for -> how many bytes."""
         count = await self._stream.readinto(room)
         if count == 0:
-            raise OSError("the broker closed the connection")
+            raise OSError(CLOSED)
         self.heard = time.ticks_ms()
         return count or 0  # None: TLS had no whole record yet
 

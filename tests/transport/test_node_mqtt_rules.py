@@ -3,10 +3,13 @@
 import os
 import random
 import socket
+import struct
 import threading
 import time
 
 import pytest
+
+from host_support import free_port
 
 
 class Server:
@@ -14,10 +17,11 @@ class Server:
     client's first packet, and then keeps silent (or closes).
     """
 
-    def __init__(self, script, close=False, answer_pings=False):
+    def __init__(self, script, close=False, answer_pings=False, resets=False):
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._script, self._close, self._pings = script, close, answer_pings
+        self._resets = resets
         self.received = b""
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -29,6 +33,9 @@ class Server:
             return
         with conn:
             try:
+                if self._resets:
+                    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    return
                 self.received += conn.recv(4096)
                 for part in self._script:
                     conn.sendall(part)
@@ -77,6 +84,19 @@ def test_no_greeting_but_a_good_connack_is_accepted(greeting, driver):
     with Server([greeting], close=True) as server:
         answer = driver().try_("connect", port=server.port)
         assert answer["kind"] in ("OSError", "Refused"), answer
+
+
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_broker_that_hangs_up_before_connack_is_told_as_such(resets, driver):
+    """As one does that wants TLS or a certificate, or is full. The system says 32 or 104, or nothing."""
+    with Server([], close=True, resets=resets) as server:
+        answer = driver().try_("connect", port=server.port)
+        assert answer["kind"] == "OSError" and "hung up before it let us in" in answer["error"], answer
+
+
+def test_a_port_where_nothing_listens_is_no_broker_that_hangs_up(driver):
+    answer = driver().try_("connect", port=free_port())
+    assert answer["kind"] == "OSError" and "hung up" not in answer["error"], answer
 
 
 @pytest.mark.parametrize(
