@@ -14,6 +14,7 @@ import pytest
 import sealcast_host.member.visit
 from cli_users import User, messages
 from host_support import environment, free_port, mosquitto, start_broker
+from scripted_broker import PUBLISH, ScriptedBroker, usual
 from sealcast_host.agent.visit import visit
 from sealcast_host.member.channels import ChannelFile
 
@@ -162,6 +163,18 @@ def test_what_a_broker_refuses_waits_here_and_is_not_called_unsent(tmp_path):
         many = anna.run("send", "g", "-", "--mode", "note", stdin="one\ntwo\n")
     assert (one.returncode, one.stderr.count("\n"), many.returncode) == (1, 1, 1)
     assert "it waits here" in one.stderr and "next connection: 1, 2" in many.stderr
+
+
+def test_what_no_broker_acknowledged_is_not_called_sent_because_nobody_could_confirm_it(tmp_path):
+    async def go():
+        async with ScriptedBroker(lambda c, kind, body: b"" if kind == PUBLISH else usual(c, kind, body)) as broker:
+            anna = User(tmp_path, broker.port)
+            anna.new()
+            return await asyncio.to_thread(anna.run, "send", "g", "--receipt", "--timeout", "8", "--json", "hello")
+
+    done = asyncio.run(go())
+    (told,) = done.stdout.splitlines()
+    assert done.returncode == 1 and "not acknowledged within 8 s" in told and '"sent"' not in told
 
 
 def test_a_command_that_fails_parts_in_a_hurry(tmp_path, monkeypatch):

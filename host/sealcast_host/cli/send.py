@@ -22,6 +22,7 @@ from sealcast_host.errors import Failed, UserError
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
 
+CLOSE_S = 0.01  # by so much a send may end before its time
 SPARE_S = 5  # a send with a receipt, or of many, ends at its time by itself; after so much more it hangs
 
 
@@ -109,10 +110,13 @@ class _Sender:
         self._unheard, self._silent = 0, set[str]()
 
     async def one(self, session: Member, body: bytes, deadline: float) -> None:
-        patience = deadline - asyncio.get_running_loop().time() + SPARE_S * self.receipt
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(patience):
-                self._sent(await self._send_one(session, body, deadline))
+            async with asyncio.timeout(deadline - loop.time() + SPARE_S * self.receipt):
+                sent = await self._send_one(session, body, deadline)
+            if self.receipt and not sent.confirmed and not sent.unconfirmed and loop.time() >= deadline - CLOSE_S:
+                raise Failed(self._late)  # with nobody to wait for it ends at the broker's word
+            self._sent(sent)
         except TimeoutError:
             raise (Failed(self._late) if self._asked else UserError(self._alone)) from None
         except Mute as e:
@@ -194,7 +198,7 @@ class _Sender:
             raise Failed(f"{later} ({self.acknowledged} were acknowledged); do not send them again yet")
         if self._silent:
             who = ", ".join(sorted(self._silent))
-            raise Failed(f"not confirmed within {self.timeout:g} s by {who}: it was sent, and may reach them later")
+            raise Failed(f"not confirmed within {self.timeout:g} s by {who}: it may reach them later")
         if self._unheard:
             raise Failed("nobody has confirmed it: nobody else is awake; it was sent, and may reach others later")
 
