@@ -165,6 +165,25 @@ def test_what_a_broker_refuses_waits_here_and_is_not_called_unsent(tmp_path):
     assert "it waits here" in one.stderr and "next connection: 1, 2" in many.stderr
 
 
+@pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+def test_a_send_behind_as_many_as_may_wait_lets_them_go_first(tmp_path):
+    """It was refused at once, and ended before the others were acknowledged, each time for ever."""
+    port = free_port()
+    anna, ben = User(tmp_path / "anna", port), User(tmp_path / "ben", port)
+    ben.join(anna.new())
+    lines = [str(n) for n in range(16)]
+    with start_broker("mosquitto", port, tmp_path, deaf=True):
+        assert anna.run("send", "g", "-", "--mode", "note", stdin="\n".join(lines)).returncode == 1
+        full = anna.run("send", "g", "--mode", "note", "--timeout", "9", "too many")
+        assert full.returncode == 2 and "16 messages wait for the broker" in full.stderr
+    with start_broker("mosquitto", port, tmp_path):
+        anna.ok("send", "g", "--mode", "note", "the last")
+        with ben.listen() as bens:
+            bens.wait_for('"the last"')
+            bens.stop()
+    assert [m["text"] for m in messages(bens.lines)] == [*lines[1:], "the last"]  # as many as the ring keeps
+
+
 def test_what_no_broker_acknowledged_is_not_called_sent_because_nobody_could_confirm_it(tmp_path):
     async def go():
         async with ScriptedBroker(lambda c, kind, body: b"" if kind == PUBLISH else usual(c, kind, body)) as broker:

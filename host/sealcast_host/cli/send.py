@@ -10,7 +10,7 @@ import sys
 from contextlib import AsyncExitStack
 
 from sealcast.effects import Sent
-from sealcast.errors import Mute, NoConversation, SealcastError
+from sealcast.errors import Mute, NoConversation, OutboxFull, SealcastError
 from sealcast.wire import MAX_BODY
 from sealcast_host.agent.visit import SLEEP_S, visit, within
 from sealcast_host.cli import talk
@@ -23,6 +23,7 @@ from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.face import Member
 
 CLOSE_S = 0.01  # by so much a send may end before its time
+ROOM_S = 0.1  # look again for room so often
 SPARE_S = 5  # a send with a receipt, or of many, ends at its time by itself; after so much more it hangs
 
 
@@ -183,6 +184,11 @@ class _Sender:
             except NoConversation:
                 self._asked = False
                 await changed.wait()
+            except OutboxFull:  # what earlier commands left here goes out just now
+                self._asked = False
+                if loop.time() + 2 * ROOM_S >= deadline:
+                    raise
+                await asyncio.sleep(ROOM_S)
 
     def judge(self) -> None:
         """Raises UserError for what was not sent, Failed for what was not acknowledged or not confirmed."""
