@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from host_support import environment
-from sealcast.errors import NoConversation, TooLong
+from host_support import environment, free_port, mosquitto, start_broker
+from sealcast.effects import Sent
+from sealcast.errors import Mute, NoConversation, TooLong
 from sealcast_host.broker.server import running_broker
 from sealcast_host.errors import UserError
 from sealcast_host.member.session import MemberBusy, join
@@ -284,3 +285,22 @@ def test_a_hundred_messages_are_sent_in_a_few_turns_and_in_order():
     assert all(end.mode == "note" and end.audience == ["ben"] for end in sent[:-1])
     assert isinstance(sent[-1], TooLong)
     assert len(written) < 50  # two for sixteen: that they are sent, and that they are acknowledged
+
+
+@pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+def test_a_program_that_comes_for_a_moment_gets_rid_of_what_waits(tmp_path):
+    """The broker had taken nothing for a while. Each program that came later parted before it heard of any
+    acknowledgement, and found no room for its own message, for ever."""
+    port = free_port()
+
+    async def moment(*bodies):
+        async with await join(settings=settings("a", port)) as session:
+            sending = [asyncio.ensure_future(session.send(body, "note")) for body in bodies]
+            return await asyncio.gather(*sending, return_exceptions=True)
+
+    with start_broker("mosquitto", port, tmp_path, deaf=True):
+        assert {type(end) for end in run(moment(*[b"x"] * 16))} == {Mute}
+    with start_broker("mosquitto", port, tmp_path):
+        run(moment(b"first"))
+        (end,) = run(moment(b"second"))
+        assert isinstance(end, Sent), end

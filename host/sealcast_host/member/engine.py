@@ -1,6 +1,7 @@
 """The core's session as a computer runs it: behind a fresh MQTT name at each connection, and on a machine that is
 suspended, while which the core's clock stands still."""
 
+import asyncio
 import sys
 import time
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 from sealcast.run.session import Session
 from sealcast.zpinc.heard import Heard
 
+PARTING_S = 0.5  # less than HURRIED_S of visit.py
+COMING_S = 3.0  # where the first connection is still being made
+LOOK_S = 0.02
 SUSPENDED_S = 1.0  # what is shorter makes an age wrong by no more than this
 # The clock that goes on while a computer is suspended, where time.monotonic does not. That of macOS is the raw one, as
 # time.monotonic is: the other drifts from it.
@@ -45,8 +49,23 @@ class Engine(Session):
 
     async def sleep(self, seconds: int) -> None:
         """As the core's; the broker is told how long to keep the presence that says so."""
+        await self._heard()
         self.transport.sleeps(seconds)
         await super().sleep(seconds)
+
+    async def leave(self) -> None:
+        """As the core's."""
+        await self._heard()
+        await super().leave()
+
+    async def _heard(self) -> None:
+        """What waits has a moment to be acknowledged before we part: who comes for a moment each time would send it
+        each time again, and with an outbox that is full never anything else."""
+        until = time.monotonic() + (PARTING_S if self.online else COMING_S)
+        while self.channel and self.channel.out.outbox.entries and time.monotonic() < until:
+            if not self.online and self.transport.failure is not None:
+                break  # there is no broker
+            await asyncio.sleep(LOOK_S)
 
     def _put(self, input: Any, reply: Any, kind: int) -> None:
         """Queue an input. Behind a suspension what frames name says nothing of their age any more (PROTOCOL.md 7.6);
