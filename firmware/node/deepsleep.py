@@ -10,13 +10,14 @@ import json
 import time
 
 from sealcast.compat import const
-from sealcast.errors import SealcastError
-from sealcast.run.aio import Clock, pause, within
+from sealcast.errors import OutboxFull, SealcastError
+from sealcast.run.aio import Clock, pause, sleep_ms, within
 
 from .watchdog import feed
 
 _ONLINE_MS = const(20000)
 _SENT_MS = const(10000)
+_ROOM_MS = const(100)  # look again for room so often
 _PIECE_MS = const(8000)  # the watchdog waits for 8.3 s
 _SPARE_S = const(60)  # beyond the next waking, before the others take a member that stays away for gone; and more
 _DRIFT = const(16)  # for a long sleep: a chip's oscillator is some per cent off
@@ -53,7 +54,12 @@ class Turn:
         settings = self._config["sensor"]
         mode = settings["mode"] if settings else "auto"
         text = json.dumps(reading)
-        sent = await self._session.send(text.encode(), None if mode == "auto" else mode)
+        while True:
+            try:
+                sent = await self._session.send(text.encode(), None if mode == "auto" else mode)
+                break
+            except OutboxFull:  # asleep at once, nobody would hear of an acknowledgement: it would stay full for ever
+                await sleep_ms(_ROOM_MS)
         self._log.event("sent", {"command": "sensor", "mode": sent.mode, "text": text})
 
 

@@ -10,7 +10,9 @@ import subprocess
 import aiomqtt
 import pytest
 
+from host_support import free_port, start_broker
 from node_support import PATH, ROOT, Program
+from sealcast_host.broker.mosquitto import find
 from sealcast_host.demo.members import HostMember
 from sealcast_host.waiting import Watch
 
@@ -132,3 +134,37 @@ def test_alone_its_readings_are_notes_that_wait(micropython, mosquitto, home):
         await host.session.close()
 
     asyncio.run(story())
+
+
+MANY = """
+import asyncio, json, sealcast, sys
+
+async def one(ch):
+    try:
+        await ch.send(b"x", mode="note")
+    except Exception as e:
+        print(json.dumps({"code": e.code}))
+
+async def main():
+    ch = await sealcast.join(settings=sys.argv[1])
+    for work in [asyncio.create_task(one(ch)) for _ in range(16)]:
+        await work
+    await ch.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(find() is None, reason="mosquitto is not installed")
+def test_a_sleeper_behind_as_many_as_may_wait_lets_them_go_first(micropython, tmp_path):
+    """After a broker that took nothing for a while it was refused at each waking, for ever: it slept before it heard
+    of any acknowledgement."""
+    port, script = free_port(), tmp_path / "many.py"
+    script.write_text(MANY)
+    with start_broker("mosquitto", port, tmp_path, deaf=True):
+        with Program(micropython, script, settings(tmp_path / "sleepy", port)) as program:
+            assert program.end() == 0
+            assert [e["code"] for e in program.events()] == ["mute"] * 16
+    with start_broker("mosquitto", port, tmp_path):
+        log = wake(micropython, settings(tmp_path / "sleepy", port, duty=600))
+        assert [e["mode"] for e in sent(log)] == ["note"], log
