@@ -36,6 +36,24 @@ def test_a_senders_clock_that_is_wrong_hides_none_of_its_messages():
     assert list(board.series["temperature"]["bench-1"]) == [(NOW + i, 21.5) for i in (1, 2, 3)]
 
 
+def test_this_computers_clock_may_be_set_back():
+    """After some minutes ahead by years, before the network's time came, lines stood still for years, and who had long
+    gone was seen just now."""
+    board, metrics, wrong = Board(), Prometheus(None), NOW + 13 * 365 * DAY
+    arrived = [said(NOW + i + by, seq=i) for i, by in enumerate((0, 0, wrong - NOW, wrong - NOW, 0, 0))]
+    arrived.append(said(NOW + 6, NOW + 3, seq=6, historic=True))
+    for m in arrived:
+        board.take([m])
+        asyncio.run(metrics.take([m]))
+        if m.seq == 3:
+            assert board.last == metrics._last == {"bench-1": wrong + 3}
+    assert board.last == metrics._last == {"bench-1": NOW + 5}
+    assert [at - NOW for at, _ in board.series["temperature"]["bench-1"]] == [0, 1, 4, 5]
+    kept = Board()
+    kept.take(arrived)  # out of a database
+    assert kept.series == board.series and kept.last == board.last
+
+
 def test_an_identity_that_was_approved_is_no_alarm_any_more():
     board = Board()
     for end in ("approved", "pinned"):

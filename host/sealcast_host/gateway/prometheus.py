@@ -59,7 +59,7 @@ class Prometheus(Output):
             if not self._room(self._messages, (sender, item.secrecy, item.origin)):
                 continue
             self._messages[sender, item.secrecy, item.origin] += 1
-            self._last[sender] = max(item.last, self._last.get(sender, 0))
+            self._last[sender] = item.seen(self._last.get(sender, 0))
             for quantity, value in numbers(item.reading()).items():
                 if self._room(self._readings, (sender, clean(quantity))):
                     self._readings[sender, clean(quantity)] = value

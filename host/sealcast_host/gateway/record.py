@@ -55,6 +55,11 @@ class Message:
         """When its sender was there: at the arrival of a live message, whatever its clock says. Unix seconds."""
         return self.when if self.historic else self.at
 
+    def seen(self, before: float) -> float:
+        """The later of `last` and what was known `before`. What is later than this arrival says a clock of this
+        computer's that was set back since. Unix seconds."""
+        return max(self.last, min(before, self.at))
+
     def reading(self) -> dict[str, Any]:
         """The body as a JSON object; {} when it is none."""
         return reading(self.body)

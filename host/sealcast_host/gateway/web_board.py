@@ -59,11 +59,13 @@ class Board:
         self._seen.append(mark)
         self.count += 1
         self.messages.append(m)
-        self.last[m.sender] = max(m.last, self.last.get(m.sender, 0))
+        self.last[m.sender] = m.seen(self.last.get(m.sender, 0))
         for quantity, value in numbers(m.reading()).items():
             lines = self.series.setdefault(quantity, {}) if len(self.series) < PLOTS else self.series.get(quantity)
             if lines is not None and (m.sender in lines or len(lines) < LINES):
                 points = lines.setdefault(m.sender, deque(maxlen=POINTS))
+                while points and points[-1][0] > m.at:  # this computer's clock was set back
+                    points.pop()
                 if not points or m.last >= points[-1][0]:  # history that comes late has no place in the line
                     points.append((m.last, value))
                     self.grown[quantity] = self.grown.get(quantity, 0) + 1
