@@ -14,7 +14,8 @@ from .watchdog import Fed
 
 SERVERS = (("pool.ntp.org", 123), ("time.google.com", 123))
 _FROM_1900 = const(2208988800)  # seconds from 1900, where NTP begins, to 1970
-_FROM_2000 = const(946684800)
+_FROM_2025 = const(1735689600)  # as aio.Clock: a time before says that its clock was never set
+_DAY = const(86400)
 _WAIT_MS = const(3000)
 _POLL_MS = const(50)
 _HOUR_MS = const(3600000)
@@ -67,7 +68,9 @@ async def _question(address):
 
 
 def seconds_of(answer, cookie):
-    """An answer of a server whose clock is set (mode 4, stratum 1 to 15) to this question -> Unix seconds; or None."""
+    """An answer of a server whose clock is set (mode 4, stratum 1 to 15) to this question -> Unix seconds; or None.
+
+    None also for a time that cannot be."""
     if len(answer) < 48 or answer[0] & 7 != 4 or answer[0] >> 6 == 3 or not 0 < answer[1] < 16:
         return None
     if bytes(answer[24:32]) != cookie:
@@ -75,7 +78,8 @@ def seconds_of(answer, cookie):
     seconds = int.from_bytes(answer[40:44], "big")
     if seconds < 0x80000000:  # from 2036 on they begin anew
         seconds += 0x100000000
-    return seconds - _FROM_1900
+    seconds -= _FROM_1900
+    return seconds if seconds >= _FROM_2025 else None
 
 
 def _set(seconds):
@@ -84,8 +88,19 @@ def _set(seconds):
         from machine import RTC
     except ImportError:
         return
-    t = time.gmtime(seconds - (_FROM_2000 if time.gmtime(0)[0] == 2000 else 0))
-    RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
+    days, rest = seconds // _DAY, seconds % _DAY
+    RTC().datetime(_date(days) + ((days + 3) % 7, rest // 3600, rest // 60 % 60, rest % 60, 0))
+
+
+def _date(days):
+    """Days from 1970 on -> (year, month, day). A Pico's time.gmtime takes no seconds behind January 2038."""
+    days += 719468  # from 1 March of the year 0 on, where a year ends with its leap day
+    age, days = days // 146097, days % 146097  # of 400 years
+    year = (days - days // 1460 + days // 36524 - days // 146096) // 365
+    days -= 365 * year + year // 4 - year // 100
+    month = (5 * days + 2) // 153
+    day = days - (153 * month + 2) // 5 + 1
+    return 400 * age + year + (month > 9), month + (3 if month < 10 else -9), day
 
 
 def _of_dates(text):
