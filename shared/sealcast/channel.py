@@ -23,7 +23,7 @@ from .zpinc import messages, presence
 from .zpinc.epochs import ASK, STALE, Epochs
 from .zpinc.me import CONVERSATIONS, GROUP, Me
 from .zpinc.members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, Members
-from .zpinc.notes import Reading, Ring
+from .zpinc.notes import LAST, Reading, Ring
 from .zpinc.places import Places
 from .zpinc.presence import Keepalive
 
@@ -77,8 +77,8 @@ class Channel:
 
     def connecting(self, now):
         """Before each connection: a number of its own, and the last will that names it."""
-        if self.me.session is None or self.keepalive.conn >= U32 - 2 * CONN:  # no more numbers in this session
-            need("zpinc.joins").begin(self.me, self.ring, self.epochs, now, self.out)
+        if self.me.session is None or self.keepalive.conn >= U32 - 2 * CONN or self.ring.next >= LAST:
+            need("zpinc.joins").begin(self.me, self.ring, self.epochs, now, self.out)  # a session's numbers end
         will = presence.will(self.me, self.ring, self.epochs, self.keepalive, self.out)
         self.out.effects.append((CONNECT, self.me.topic("p"), will))
         return self._finish(now)

@@ -1,13 +1,13 @@
 """Messages in and out: notes and conversations. PROTOCOL.md sections 7, 10, 11."""
 
 from ..crypto.signing import check, received
-from ..effects import Message
+from ..effects import RECONNECT, Message
 from ..journal import used
 from ..rare import need
 from ..wire import Reader, pad, u32, unpad_asking
 from . import epochs as agreed
 from . import heard
-from .notes import bound, drain, frame_digest, open_note, seal_note
+from .notes import LAST, bound, drain, frame_digest, open_note, seal_note
 
 # --- sending
 
@@ -17,11 +17,11 @@ def send_note(me, members, ring, body, time, asks, online, out):
     asks: for a receipt. -> frame."""
     out.outbox.room()
     entry = next_note(me, ring, body, time, members.heard.named(), asks)
-    if online:
-        ring.unsent = ring.next
+    ring.unsent = ring.next if online else ring.unsent
     token = out.wait(entry, ring.unsent)
     if online:
         out.publish(entry[0], entry[1], True, token)
+        out.effects += [(RECONNECT, True)] * (ring.next == LAST)
     else:
         out.queued(token)
     return entry[1]

@@ -12,6 +12,7 @@ from ..wire import NOTE, Reader, header, lv, pad, u32, unpad_asking
 from .heard import read
 
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
+LAST = MAX_SEQ - 0xFFFF  # so many of ours, and another session follows
 DIGEST = const(8)
 NOTE_BYTES = const(200)  # what a held note costs beside its body and its marks
 HELD_BYTES = const(8192)  # of notes that are held, a session
@@ -110,8 +111,7 @@ class Ring:
 
     def head(self, suite, outbox):
         """(head, digest): all notes below `head` are acknowledged by the broker."""
-        waiting = [e[3] for e in outbox.entries.values() if e[3] is not None]
-        head = min(waiting) if waiting else self.next
+        head = min([self.next] + [e[3] for e in outbox.entries.values() if e[3] is not None])
         end = len(self.digests) - (self.next - head) * DIGEST
         return head, ring_digest(suite, self.digests[max(0, end - self.size * DIGEST) : max(0, end)])
 

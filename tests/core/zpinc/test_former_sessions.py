@@ -8,7 +8,7 @@ from sealcast.wire import JOIN, U32, header, u32
 from sealcast.zpinc.epochs import STALE
 from sealcast.zpinc.identity import fingerprint
 from sealcast.zpinc.members import CONN
-from sealcast.zpinc.notes import MAX_SEQ
+from sealcast.zpinc.notes import LAST, MAX_SEQ
 from solo import Peer, Solo, suite
 
 HEAP = "heapsize=500k"  # for members, their broker and the cases in one
@@ -194,6 +194,28 @@ def test_what_was_written_before_the_connections_numbers_ended_is_reported_too()
     assert told == [("A", {"uid": "S", "first": 1, "last": 2, "secrecy": "note"})]
     assert [h[2] for h in room.heard][-4:] == [b"new"] * 4
 
+
+
+def test_a_session_whose_notes_have_used_up_their_numbers_is_followed_by_a_new_one():
+    """A year of 68 notes a second. They were sent, as it seemed, and nobody took them, or its presence, ever again."""
+    room = Room(["A", "S"])
+    told, ch = gaps(room), room.members["S"]
+    note(room, "S", b"one")
+    room.advance(1000)
+    s, window = ch.me.session, room.members["A"].others.by_tag[ch.me.tag].current.window
+    ch.ring.next = ch.ring.unsent = window.next = window.head = LAST - 1
+    ch.ring.digests = window.digests = b""
+    room.events = []
+    for body in (b"two", b"three", b"four"):  # the last two before the connection has ended
+        note(room, "S", body)
+    room.advance(40000)
+    assert ch.me.session.sid != s.sid and ch.me.session.ended == ended((s.sid, LAST + 2)) and ch.ring.next == 0
+    note(room, "S", b"five")
+    room.advance(100000)
+    assert [h[2] for h in room.heard] == [b"one", b"two", b"three", b"four", b"five"] and not told
+    assert room.members["A"].members == [("A", "awake"), ("S", "awake")]
+    lost = [e for e in room.events if e[1] in ("dropped", "forged", "vanished", "left", "gone")]
+    assert not lost, lost
 
 
 def test_anothers_word_begins_fewer_and_fewer_sessions():
