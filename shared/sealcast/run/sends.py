@@ -38,7 +38,7 @@ async def send(session, body, mode, to, min_secrecy, receipt, timeout):
 
 async def _confirmed(session, seal, sent, to, until):
     """Until all have confirmed, or the time is over."""
-    ended = []  # with what, once it was acknowledged or had its turn
+    ended = []  # with which error, or None, once it was acknowledged or had its turn
 
     async def ask():
         try:
@@ -47,15 +47,16 @@ async def _confirmed(session, seal, sent, to, until):
             ended.append(e)
 
     asking = asyncio.create_task(ask())
-    while not (sent and session.clock.now() >= until):
-        if ended and (isinstance(ended[0], Exception) or not sent[-1][1].waiting):
-            break
-        await sleep_ms(_POLL_MS)
-    await stop(asking)
-    if ended and isinstance(ended[0], Exception):
+    try:
+        while not (sent and session.clock.now() >= until or ended and (ended[0] or not sent[-1][1].waiting)):
+            await sleep_ms(_POLL_MS)
+    finally:  # also of who goes away before: nobody waits any more
+        await stop(asking)
+        if sent:
+            sent[-1][1].waiting = {}
+    if ended and ended[0]:
         raise ended[0]
     said, wanted = sent[-1]
-    wanted.waiting = {}  # nobody waits any more
     named = [to] if to else said.audience + said.missing
     rest = sorted([uid for uid in named if uid not in wanted.confirmed])
     return Sent(said.mode, said.audience, said.missing, sorted(wanted.confirmed), rest)
@@ -64,7 +65,6 @@ async def _confirmed(session, seal, sent, to, until):
 async def settled(session, place):
     """Who is there decides how a message goes, and what was heard of them proves that it is new: wait while that is
     being read. place: and while the group's place is looked for."""
-    clock = session.clock
-    began = clock.now()
-    while session.channel and session.channel.settling(place) and clock.now() - began < _SETTLE_MS:
+    until = session.clock.now() + _SETTLE_MS
+    while session.channel and session.channel.settling(place) and session.clock.now() < until:
         await sleep_ms(_POLL_MS)

@@ -212,6 +212,25 @@ def test_a_receipt_is_waited_for_and_its_time_ends():
             raise AssertionError("sent")
         except Mute:
             pass
+        assert ch.wanted.waiting == {}
+        await s.close()
+
+    run(test())
+
+
+def test_who_no_longer_waits_for_a_receipt_leaves_nothing_behind():
+    """The channel kept what each of them had waited for, and looked through it at every receipt: one a minute, a
+    year."""
+
+    async def test():
+        ch = Script(send=lambda body, mode: [publish(1, 7)])
+        ch.sent, ch.wanted, ch.phase = Sent("note", ["anna"], [], None, None), Wanted({b"t": "anna"}, {}, None), ONLINE
+        wire = Wire()
+        s = await running(ch, wire)
+        waiting = asyncio.create_task(s.send(b"x", "note", receipt=True, timeout=600))
+        await until(lambda: ("acked", 7) in ch.calls)
+        await aio.stop(waiting)
+        assert ch.wanted.waiting == {}
         await s.close()
 
     run(test())
