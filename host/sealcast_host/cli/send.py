@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import sys
 from contextlib import AsyncExitStack
+from typing import Any
 
 from sealcast.effects import Sent
 from sealcast.errors import Mute, NoConversation, OutboxFull, SealcastError
@@ -109,6 +110,7 @@ class _Sender:
         self._waiting: list[int] = []  # of those that are not acknowledged yet
         self._asked = False  # is it in the member's hands?
         self._unheard, self._silent = 0, set[str]()
+        self._changes, self._more, self._watching = 0, asyncio.Event(), False
 
     async def one(self, session: Member, body: bytes, deadline: float) -> None:
         loop = asyncio.get_running_loop()
@@ -171,24 +173,32 @@ class _Sender:
 
     async def _send_one(self, session: Member, body: bytes, deadline: float) -> Sent:
         """A conversation message once there is somebody to converse with."""
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        if self.mode == "conversation":
+        loop = asyncio.get_running_loop()
+        if self.mode == "conversation" and not self._watching:
+            self._watching = True
             for event in ("rekeyed", "awake"):
-                session.on(event, lambda name, info: changed.set())
+                session.on(event, self._change)
         how = (self.mode, self.to, self.min_secrecy, self.receipt)
         while True:
-            changed.clear()
+            seen = self._changes
             try:
                 self._asked, left = True, deadline - loop.time()
                 return await session.send(body, *how, timeout=left)
             except NoConversation:
                 self._asked = False
-                await changed.wait()
+                while self._changes == seen:
+                    await self._more.wait()
             except OutboxFull:  # what earlier commands left here goes out just now
                 self._asked = False
                 if loop.time() + 2 * ROOM_S >= deadline:
                     raise
                 await asyncio.sleep(ROOM_S)
+
+    def _change(self, name: str, info: Any) -> None:
+        """There may be a conversation since: all who wait for one try again."""
+        self._changes += 1
+        self._more.set()
+        self._more.clear()
 
     def judge(self) -> None:
         """Raises UserError for what was not sent, Failed for what was not acknowledged or not confirmed."""
