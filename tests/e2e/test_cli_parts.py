@@ -4,6 +4,7 @@ strength, the line editor, what is printed, addresses.
 
 import base64
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -117,6 +118,20 @@ def test_events_take_any_details():
 def test_a_sender_without_a_clock_is_said_to_have_none():
     assert "no clock" in clock(0)
     assert clock(1_700_000_000).startswith("2023-11-1")
+
+
+def test_a_senders_clock_may_be_ahead_of_what_a_system_of_32_bits_knows(monkeypatch):
+    """A member that said such a time ended `listen` there by an internal error, and, not taken, at each start again."""
+    beyond = 2**31  # of such a system's time_t
+
+    def localtime(seconds, known=time.localtime):
+        if seconds >= beyond:
+            raise OverflowError("timestamp out of range for platform time_t")
+        return known(seconds)
+
+    monkeypatch.setattr(time, "localtime", localtime)
+    assert clock(beyond) == "2038-01-19 03:14:08 UTC" and clock(2**32 - 1) == "2106-02-07 06:28:15 UTC"
+    assert clock(beyond - 2 * 86400).startswith("2038-01-1") and "UTC" not in clock(beyond - 1)
 
 
 @pytest.mark.parametrize(

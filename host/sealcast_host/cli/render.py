@@ -62,8 +62,16 @@ def clean(text: str) -> str:
 
 
 def clock(unix: int) -> str:
-    """A sender's time in this computer's time zone."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix)) if unix else "(sender has no clock)"
+    """A sender's time in this computer's time zone; in UTC what a system of 32 bits knows no time zone for, from 2038
+    on."""
+    if not unix:
+        return "(sender has no clock)"
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix))
+    except (OSError, OverflowError):
+        from datetime import datetime, timedelta  # not for the sake of this alone
+
+        return f"{datetime(1970, 1, 1) + timedelta(seconds=unix)} UTC"
 
 
 def body_text(body: bytes) -> str | None:

@@ -3,14 +3,13 @@
 import argparse
 import asyncio
 import contextlib
-import time
 from typing import Any
 
 from sealcast_host.agent.visit import SLEEP_S, visit, within
 from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.cli.options import add_member, channel_of
-from sealcast_host.cli.render import clean
+from sealcast_host.cli.render import clean, clock
 from sealcast_host.cli.signals import run
 from sealcast_host.cli.watching import watched
 from sealcast_host.member.channels import ChannelFile
@@ -71,7 +70,7 @@ def _words(found: dict[str, Any]) -> list[str]:
         lines.append("group     none: sealcast group create NAME makes one")
     last = found["last_message"]
     if last:
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(last["time"])) if last["time"] else "at a time unknown"
+        when = clock(last["time"]) if last["time"] else "at a time unknown"
         lines.append(f"last      {clean(last['sender'])}, {last['secrecy']}, {when}")
     if found["waiting_to_send"]:
         lines.append(f"waiting   {found['waiting_to_send']} for the broker to take them")
