@@ -10,6 +10,7 @@ import pytest
 
 from sealcast_host.gateway.prometheus import Prometheus
 from sealcast_host.gateway.record import Event, Message
+from sealcast_host.gateway.sqlite import OLD_FOR_NEW, Sqlite, recent
 from sealcast_host.gateway.web_board import DRAWN, POINTS, Board, thinned
 
 NOW = 1_800_000_000.0
@@ -52,6 +53,24 @@ def test_this_computers_clock_may_be_set_back():
     kept = Board()
     kept.take(arrived)  # out of a database
     assert kept.series == board.series and kept.last == board.last
+
+
+def test_a_clock_that_is_ahead_for_a_while_takes_no_history(tmp_path):
+    """One message under a clock that was years ahead removed all that `keep_days` was to keep."""
+    output = Sqlite(None, str(tmp_path / "a.db"), keep_days=30)
+
+    async def go(*arrived):
+        await output.open()
+        for m in arrived:
+            await output.take(m)
+        await output.close()
+        return [m.at for m in recent(tmp_path / "a.db", 2000)]
+
+    history = [[said(NOW + i * 60, seq=i) for i in range(1000)]]
+    assert len(asyncio.run(go(*history, [said(NOW + 13 * 365 * DAY)]))) == 1001 - OLD_FOR_NEW
+    month = [[said(NOW + 40 * DAY + i, seq=2000 + i)] for i in range(120)]
+    kept = asyncio.run(go(*month))
+    assert [at for at in kept if at < NOW + 39 * DAY] == [] and len(kept) == len(month) + 1
 
 
 def test_an_identity_that_was_approved_is_no_alarm_any_more():

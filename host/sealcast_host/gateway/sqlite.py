@@ -19,6 +19,7 @@ from sealcast_host.member.system import CLOSED
 OPTIONS: dict[str, type] = {"path": str, "keep_days": float}
 MAIN = "path"
 MOST_DAYS = 100_000
+OLD_FOR_NEW = 10  # so many old rows go with each new one at most: this computer's clock may be years ahead for a while
 TABLE = """\
 CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY,
@@ -40,7 +41,7 @@ class Sqlite(Output):
     """A database file, mode 0600."""
 
     def __init__(self, hub: Hub, path: str, keep_days: float = 0) -> None:
-        """keep_days: what is older is removed; 0: nothing is. Raises UserError."""
+        """keep_days: what is older is removed, as new messages come; 0: nothing is. Raises UserError."""
         super().__init__(hub)
         if not 0 <= keep_days <= MOST_DAYS:
             raise UserError(f"sqlite: keep_days is a number of days up to {MOST_DAYS}, or 0: nothing is removed")
@@ -65,7 +66,9 @@ class Sqlite(Output):
                 self._db.executemany(f"INSERT INTO messages ({_COLUMNS}) VALUES ({','.join('?' * 12)})", rows)
                 if self._keep_s:
                     last = max(float(str(row[0])) for row in rows)
-                    self._db.execute("DELETE FROM messages WHERE at < ?", (last - self._keep_s,))
+                    old = "SELECT id FROM messages WHERE at < ? ORDER BY at LIMIT ?"
+                    most = OLD_FOR_NEW * len(rows)
+                    self._db.execute(f"DELETE FROM messages WHERE id IN ({old})", (last - self._keep_s, most))
         except sqlite3.Error as e:
             raise OSError(f"cannot write {self._path}: {e}") from None
 
