@@ -128,7 +128,7 @@ class Session:
 
     async def sleep(self, seconds):
         """Tell the others that this member sleeps for `seconds`, disconnect and close; make a new session on waking."""
-        await self._part(lambda ch, now: ch.sleep(seconds, now))
+        await self._part(lambda ch, now, whole=int(seconds): ch.sleep(whole, now))
 
     async def leave(self):
         """Tell the others that this member leaves, disconnect and close."""

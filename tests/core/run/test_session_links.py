@@ -169,6 +169,18 @@ def test_leave_says_goodbye_and_close_does_not():
     run(test())
 
 
+def test_a_sleep_is_of_whole_seconds():
+    """A board's program that said a quarter of 3,600.0 lost its connection by an internal error."""
+
+    async def test():
+        ch = Script(sleep=lambda seconds: [("disconnect",)])
+        s = await running(ch)
+        await s.sleep(900.5)
+        assert s.closed and [c for c in ch.calls if c[0] == "sleep"] == [("sleep", 900)]
+
+    run(test())
+
+
 def test_a_channel_that_connects_anew_says_whether_the_will_is_published():
     """That of a session that nobody knows is not. Nothing is wrong then: no event says so, and none such counts
     as taken over by another."""
