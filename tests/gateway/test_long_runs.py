@@ -5,12 +5,14 @@ import asyncio
 import contextlib
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
 from sealcast_host.gateway.prometheus import Prometheus
 from sealcast_host.gateway.record import Event, Message
 from sealcast_host.gateway.sqlite import OLD_FOR_NEW, Sqlite, recent
+from sealcast_host.gateway.web import HISTORY
 from sealcast_host.gateway.web_board import DRAWN, POINTS, Board, thinned
 
 NOW = 1_800_000_000.0
@@ -53,6 +55,23 @@ def test_this_computers_clock_may_be_set_back():
     kept = Board()
     kept.take(arrived)  # out of a database
     assert kept.series == board.series and kept.last == board.last
+
+
+def test_what_a_board_says_again_in_another_session_is_shown():
+    """A button that was provisioned anew counts from 0 again, has no clock, and says what it always says: the page
+    showed none of its messages until it came to a number that was new."""
+    board = Board()
+    first = [said(NOW + i, body=b"pressed", seq=i) for i in range(3)]
+    board.take(first)
+    board.take(first)  # out of the database, when the page begins anew
+    assert board.count == 3
+    board.take([said(NOW + 60 + i, body=b"pressed", seq=i) for i in range(3)])
+    assert board.count == len(board.messages) == 6
+    board.take([replace(first[2], at=NOW + 90, again=True)])  # handed over once more, after a power cut
+    assert board.count == 6
+    for _ in range(2):  # the page's server has ended, and begins anew
+        board.take([said(NOW + 100 + i, seq=i) for i in range(HISTORY)])
+        assert board.count == 6 + HISTORY and board.messages[-1].seq == HISTORY - 1
 
 
 def test_a_clock_that_is_ahead_for_a_while_takes_no_history(tmp_path):

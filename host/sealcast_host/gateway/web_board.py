@@ -7,6 +7,7 @@ from typing import Any
 from sealcast_host.gateway.record import Event, Item, Message, clean, numbers
 
 MESSAGES, EVENTS, POINTS = 200, 100, 1500
+SEEN = 12_000  # two for each message: what a database is asked for at the start, and more
 DRAWN = 300  # points of a line that a browser is sent
 PLOTS, LINES = 24, 32  # of members' choosing: a hostile one names quantities without end
 
@@ -41,7 +42,7 @@ class Board:
         self.last: dict[str, float] = {}  # member -> time of its last message
         self.changed: dict[str, str] = {}  # member -> fingerprint that waits for a person's eye
         self.epoch_at = 0.0
-        self._seen: deque[tuple[Any, ...]] = deque(maxlen=2000)
+        self._seen: dict[tuple[Any, ...], None] = {}  # what, and when it arrived or, for what comes again, None
 
     def take(self, items: Iterable[Item]) -> None:
         """Take in what arrived, or what a database kept; what it has already it does not take twice."""
@@ -54,9 +55,12 @@ class Board:
 
     def _message(self, m: Message) -> None:
         mark = (m.sender, m.seq, m.secrecy, m.epoch, m.time, m.body)
-        if mark in self._seen:
+        # A board without a clock says the same under the same number in another session
+        if (*mark, None if m.again else m.at) in self._seen:
             return
-        self._seen.append(mark)
+        self._seen |= {(*mark, m.at): None, (*mark, None): None}
+        while len(self._seen) > SEEN:
+            del self._seen[next(iter(self._seen))]
         self.count += 1
         self.messages.append(m)
         self.last[m.sender] = m.seen(self.last.get(m.sender, 0))
