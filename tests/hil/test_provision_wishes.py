@@ -178,7 +178,7 @@ def test_a_table_that_cannot_be_read_is_one_line(greenhouse, tmp_path, data, say
         ("a,,,yes,,,", "wifi_open: without a wifi_ssid"),
         ("a,farm,,perhaps,,,", "wifi_open: must be yes or no"),
         ("a,,,,0,,", "duty: must be a number of seconds"),
-        ("a,,,,604801,,", "duty: is 604801"),
+        ("a,,,,604801,,", "duty: is 604801"), ("a,,,,0000000900,,", "duty: must be a number of seconds"),
         ("a,,,,,maybe,", "ratchet: must be yes or no"),
         ("a,,,,,,mesh", "transport"),
         ("a,farm,a password,,,,serial", "serial needs no Wi-Fi"),

@@ -187,9 +187,9 @@ def pin(text: str) -> int | str:
 
 def _seconds(row: dict[str, str], name: str) -> int | None:
     text = row[name]
-    if text and (not (text.isascii() and text.isdigit()) or int(text[:9]) == 0):
+    if text and (not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) == 0):
         raise UserError(f"{name}: must be a number of seconds")
-    return int(text[:9]) if text else None
+    return int(text) if text else None
 
 
 def _yes(row: dict[str, str], name: str) -> bool | None:
