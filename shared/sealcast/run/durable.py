@@ -57,7 +57,7 @@ async def _store(session, storage, parts, waiting):
         failures += 1
         if failures >= _TOLD:
             for reply in waiting():
-                reply.fail(Unstored(text + "; nothing is sent until the state can be stored: make room"))
+                reply.fail(Unstored(text + "; nothing is sent until the state can be stored: make room if it is full"))
         await sleep_ms(wait)
         wait = min(2 * wait, _MOST_MS)
         session.beat()

@@ -4,16 +4,16 @@ import errno
 import io
 import sys
 
+from ..errors import SealcastError
+
 
 def explain(error):
     """An exception as one line for an event: what it means and what to do for the system's usual errors, else its type,
     with the text of errors that are written for people."""
-    if isinstance(error, OSError):
-        known = _meaning(error.errno)
-        if known:
-            return known
+    ours = isinstance(error, SealcastError)
+    known = str(error) if ours else _meaning(error.errno) if isinstance(error, OSError) else None
     text = str(error).replace("\n", " ") if isinstance(error, OSError) else ""
-    return type(error).__name__ + (": " + text if text else "")
+    return known or type(error).__name__ + (": " + text if text else "")
 
 
 def _meaning(number):

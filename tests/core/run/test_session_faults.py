@@ -7,7 +7,7 @@ import asyncio
 import errno
 
 from scripted import Ahead, Memory, Script, Wire, internal, made, publish, run, running, until
-from sealcast.errors import NoRoom, NotReady, Offline
+from sealcast.errors import BadState, NoRoom, NotReady, Offline, Unstored
 from sealcast.journal import Journal
 from sealcast.run import aio
 from sealcast.run import session as driver
@@ -175,7 +175,30 @@ def test_a_transport_that_breaks_its_word_is_a_lost_link():
     run(test())
 
 
-def test_explain_shows_no_text_but_that_of_system_errors():
+def test_a_storage_that_takes_no_more_says_what_to_do():
+    """After 4,294,967,295 states, or for one that is too large: it said "BadState", and to make room."""
+
+    class Worn(Memory):
+        def store(self, blob):
+            raise BadState("remove the state files to begin anew")
+
+    async def test():
+        ch, storage = Script(rekey=lambda: [("store", b"state")]), Worn()
+        s = await running(ch, None, storage)
+        try:
+            await s.rekey()
+            raise AssertionError("stored")
+        except Unstored as e:
+            assert str(e).startswith("remove the state files to begin anew; nothing is sent until"), e
+        told = [info["text"] for name, info in s.events if name == "error"]
+        assert told[0] == "remove the state files to begin anew" and s.healthy()
+        await s.close()
+
+    run(test())
+
+
+def test_explain_shows_no_text_but_that_of_system_errors_and_our_own():
+    assert aio.explain(BadState("remove the files")) == "remove the files"
     assert aio.explain(OSError("no\nroute")) == "OSError: no route"
     assert aio.explain(ValueError("hidden")) == "ValueError"
     assert aio.explain(OSError(errno.ECONNREFUSED, "x")) == "nothing listens there: check broker.host and broker.port"
