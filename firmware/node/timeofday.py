@@ -93,7 +93,9 @@ def _set(seconds):
 
 
 def _date(days):
-    """Days from 1970 on -> (year, month, day). A Pico's time.gmtime takes no seconds behind January 2038."""
+    """Days from 1970 on -> (year, month, day). A Pico's time.gmtime takes no seconds behind January 2038.
+
+    Source: civil_from_days of H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"."""
     days += 719468  # from 1 March of the year 0 on, where a year ends with its leap day
     age, days = days // 146097, days % 146097  # of 400 years
     year = (days - days // 1460 + days // 36524 - days // 146096) // 365

@@ -69,11 +69,14 @@ class Wifi:
             try:
                 await self._once()
             except Exception as e:  # whatever the driver comes up with
-                self._say("the radio failed (%s: %s); switching it off and on" % (type(e).__name__, e))
                 self._off()
                 self._refusals += 1
                 if self._worked and self._refusals >= _BROKEN:
-                    await self._restart("the radio works no more")
+                    await self._restart()
+                try:
+                    self._say("the radio failed (%s: %s): off, and tried anew" % (type(e).__name__, e))
+                except MemoryError:
+                    pass  # not even for the words is there room
             self._up.clear()
             await sleep_ms(self._backoff.next())
 
@@ -96,7 +99,7 @@ class Wifi:
         if self._reset:
             self._reset = False
             if self._worked and _starved():
-                await self._restart("too little memory is left for Wi-Fi")
+                await self._restart()
             self._say("the broker stays out of reach; switching the radio off and on")
             self._off()
         else:
@@ -112,13 +115,18 @@ class Wifi:
             await sleep_ms(_POLL_MS)
         return False
 
-    async def _restart(self, why):
+    async def _restart(self):
         """All that was accepted is stored: it is a power cut, which nothing is lost by."""
         import machine
 
-        self._say(why + "; starting the board anew")
-        await sleep_ms(1000)  # the line is to get out
-        machine.reset()
+        try:
+            if _starved():
+                self._say("too little memory is left for Wi-Fi; starting the board anew")
+            else:
+                self._say("the radio works no more; starting the board anew")
+            await sleep_ms(1000)  # the line is to get out
+        finally:  # also where there is no room for the words
+            machine.reset()
 
     def _off(self):
         try:

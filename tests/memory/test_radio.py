@@ -205,8 +205,10 @@ asyncio.run(main())
     ("what", "why"),
     [
         ("held = starve(100)", "too little memory is left for Wi-Fi"),
-        ("wlan.active(False)\n    held = starve(4000)", "the radio works no more"),
+        ("wlan.active(False)\n    held = starve(4000)", "too little memory is left for Wi-Fi"),
+        ("wlan.active(False)\n    wifi._wlan = Hung()", "the radio works no more"),
     ],
+    ids=["no_room", "no_room_for_the_radio", "hung"],
 )
 def test_a_board_whose_wifi_finds_no_memory_any_more_starts_anew(chip, mosquitto, what, why):
     """MicroPython's heap keeps what it has grown by: no radio that is switched off and on gets it back."""
@@ -218,6 +220,9 @@ from chiphelp import *
 import asyncio, os
 from node.mqtt import Client
 from node.wifi import Wifi
+class Hung:
+    def active(self, on): raise RuntimeError("Wifi Internal Error")
+    def isconnected(self): return False
 async def main():
     wifi = Wifi({"ssid": "farm", "password": "password"}, lambda name, info: print("said", info["state"]))
     task = wifi.start()
