@@ -20,27 +20,26 @@ def _meaning(number):
     """Errno numbers differ by port, so that they are compared by name; -2 is how getaddrinfo says "no such name"."""
     if number == -2:
         return "no such host: check broker.host and the network"
-    for name, meaning in (
+    for names, meaning in (
         ("ECONNREFUSED", "nothing listens there: check broker.host and broker.port"),
         ("EHOSTUNREACH", "no way to the broker: check the network and broker.host"),
         ("ENETUNREACH", "no network"),
-        ("ECONNRESET", "the broker closed the connection"),
+        ("ECONNRESET ECONNABORTED ENOTCONN", "the broker closed the connection"),
+        ("ENOMEM ENOBUFS", "no memory is left"),
         ("ENOSPC", "the storage is full"),
     ):
-        if number is not None and number == getattr(errno, name, None):
+        if number is not None and number in [getattr(errno, name, None) for name in names.split()]:
             return meaning
-    return None
+    return "the broker closed the connection" if number == 32 else None  # EPIPE: MicroPython has no name for it
 
 
 def place(error):
     """Where an unexpected error arose, as "file:line"; its text is left out, it might hold anything."""
     if hasattr(error, "__traceback__"):
         trace = error.__traceback__
-        if trace is None:
-            return ""
-        while trace.tb_next:
+        while trace and trace.tb_next:
             trace = trace.tb_next
-        return _short(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+        return _short(trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else ""
     out = io.StringIO()
     sys.print_exception(error, out)
     found = ""
