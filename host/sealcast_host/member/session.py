@@ -143,7 +143,7 @@ class HostSession:
         the only receiver ("ratchet"). min_secrecy: refuse any mode weaker than this one. receipt: returns when those
         that it reaches have confirmed it, or `timeout` seconds after the call; `confirmed` and `unconfirmed` (of all
         that are awake, and `to`) say who has and who has not, else they are None. A program that sends at once after
-        join() waits here until it has joined. Raises SealcastError."""
+        join() waits here until it is connected, or cannot be. Raises SealcastError."""
         sent: Sent = await self._session.send(body, mode, to, min_secrecy, receipt, arguments.timeout(timeout))
         return sent
 

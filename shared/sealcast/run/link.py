@@ -39,7 +39,7 @@ class Link:
         self._room = asyncio.Event()
         self._reason = None
         self.will = None  # (topic, payload), from the channel's CONNECT
-        self.up = False
+        self.up = self.tried = False  # tried: our first connection has been made, or could not be
         self.ended = asyncio.Event()  # a DISCONNECT was carried out, or could not be: no link any more
         self._ending = False
         self._drops = 0
@@ -89,10 +89,9 @@ class Link:
                 lived = True
                 await self._live()
             except (OSError, EOFError, MemoryError) as e:
-                self._reason = e
+                self._reason, self.tried = e, True
             finally:
-                self.up = False
-                self._outbox = []
+                self.up, self._outbox = False, []
                 await self._close(self._parting or self._reason is None and self._ending)
             if self._session.clock.now() - self.tried_at >= _STABLE_MS:
                 self._backoff.reset()
@@ -113,7 +112,7 @@ class Link:
 
     async def _live(self):
         """One connection, from CONNACK until it is lost."""
-        self.up = True
+        self.up = self.tried = True
         self._mute = False
         self._echo.begin(self.will[0].rsplit("/", 1)[0] + "/")
         self._session.post(lambda ch, now: ch.connected(now))

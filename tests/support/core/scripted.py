@@ -6,6 +6,7 @@ seen alone; tests/transport runs the driver with the real channel against real b
 
 import asyncio
 
+from sealcast.channel import ONLINE
 from sealcast.effects import Out
 from sealcast.journal import Journal
 from sealcast.run import aio
@@ -22,6 +23,7 @@ class Script:
 
     members = [("me", "awake")]
     epoch = None
+    phase = ONLINE
     me = Joined
     sent = wanted = None
     held = False
