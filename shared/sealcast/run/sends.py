@@ -64,7 +64,7 @@ async def _confirmed(session, seal, sent, to, until):
 
 async def settled(session, place):
     """Who is there decides how a message goes, and what was heard of them proves that it is new: wait while that is
-    being read, or before, while our first connection is being made. place: and while the group's place is looked for."""
+    being read, and before, while our first connection is made. place: and while the group's place is looked for."""
     link, until = session._link, session.clock.now() + _SETTLE_MS
     while (ch := session.channel) and not session.closed and session.clock.now() < until:
         if link.tried and not (link.up and ch.phase == OFFLINE or ch.settling(place)):
