@@ -1,9 +1,12 @@
 """Fixtures of all tests: the MicroPython in use, and a real mosquitto."""
 
 import ast
+import contextlib
 import functools
 import gc
+import importlib
 import os
+import pkgutil
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import sealcast
 from host_support import free_port, start_broker
 from sealcast.smmp import outgoing
 
@@ -55,7 +59,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """From here on a collection of garbage looks at what tests make, and not each time at all that pytest has."""
+    """All of the core is there before a test begins: what is loaded while a test has broken something keeps that. And
+    from here on a collection of garbage looks at what tests make, and not each time at all that pytest has."""
+    for found in pkgutil.walk_packages(sealcast.__path__, "sealcast."):
+        with contextlib.suppress(ImportError):  # the native suite wants MicroPython
+            importlib.import_module(found.name)
     gc.collect()
     gc.freeze()
 
