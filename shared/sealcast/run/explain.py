@@ -24,7 +24,7 @@ def _meaning(number):
         ("ECONNREFUSED", "nothing listens there: check broker.host and broker.port"),
         ("EHOSTUNREACH", "no way to the broker: check the network and broker.host"),
         ("ENETUNREACH", "no network"),
-        ("ECONNRESET ECONNABORTED ENOTCONN", "the broker closed the connection"),
+        ("ECONNRESET ECONNABORTED", "the broker closed the connection"),
         ("ENOMEM ENOBUFS", "no memory is left"),
         ("ENOSPC", "the storage is full"),
     ):
