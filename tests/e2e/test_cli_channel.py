@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from cli_users import User
-from host_support import Child, free_port
-from host_support import mosquitto as program
+from host_support import Child, free_port, start_mosquitto
 from sealcast_host.cli.options import BrokerOptions
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, invites
@@ -148,13 +147,8 @@ def test_a_password_that_would_take_all_memory_is_refused(monkeypatch):
 
 def test_a_channel_over_websockets_is_changed_renamed_purged_and_forgotten(tmp_path):
     port, web = free_port(), free_port()
-    config = tmp_path / "mosquitto.conf"
-    config.write_text(
-        f"listener {port} 127.0.0.1\nlistener {web} 127.0.0.1\nprotocol websockets\nallow_anonymous true\nuser root\n"
-    )
     anna, ben = User(tmp_path / "anna"), User(tmp_path / "ben")
-    with Child([program() or "mosquitto", "-c", str(config)]) as broker:
-        broker.wait_for("running")
+    with start_mosquitto(port, tmp_path, f"listener {web} 127.0.0.1", "protocol websockets"):
         made = anna.json("channel", "new", "g", "--uid", "anna", "--broker", f"ws://127.0.0.1:{web}/mqtt")
         assert made["broker"]["url"] == f"ws://127.0.0.1:{web}/mqtt" and made["admin"]
         wrong = ben.run("channel", "join", "g", "--password-stdin", stdin="abandon " * 8)

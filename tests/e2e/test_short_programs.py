@@ -2,22 +2,8 @@
 
 import asyncio
 
-import pytest
-
+from cli_users import member
 from host_support import free_port
-from sealcast.wire import b64
-from sealcast_host.member.session import join
-
-
-@pytest.fixture
-def home(monkeypatch, tmp_path):
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
-
-
-def member(uid, port):
-    broker = {"host": "127.0.0.1", "port": port}
-    return join(settings={"uid": uid, "channel": "g", "key": b64(bytes(range(32))), "broker": broker})
 
 
 def test_each_run_says_it_as_freshly_as_the_first(mosquitto, home):

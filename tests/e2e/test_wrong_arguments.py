@@ -5,10 +5,9 @@ import asyncio
 
 import pytest
 
-from cli_users import User
+from cli_users import User, member
 from host_support import free_port
 from sealcast.errors import NoGroup, Offline, SealcastError
-from sealcast.wire import b64
 from sealcast_host.errors import UserError
 from sealcast_host.member import arguments
 from sealcast_host.member.session import join
@@ -37,17 +36,6 @@ WRONG = (
     ("sleep", ("x",), {}),
     ("sleep", (-1,), {}),
 )
-
-
-@pytest.fixture
-def home(monkeypatch, tmp_path):
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
-
-
-def member(uid, port, **more):
-    broker = {"host": "127.0.0.1", "port": port}
-    return join(settings={"uid": uid, "channel": "g", "key": b64(bytes(range(32))), "broker": broker, **more})
 
 
 async def until(true):

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from host_support import Child, free_port, mosquitto, start_broker
+from host_support import free_port, start_broker, start_mosquitto
 from sealcast import wire
 from sealcast.channel import Channel
 from sealcast.crypto import best_suite, keys
@@ -261,10 +261,7 @@ def test_doctor_on_brokers_and_channels(greenhouse, tmp_path):
     os.chmod(path, 0o644)
     assert "run chmod 600" in greenhouse.sealcast("doctor", "greenhouse", code=1).stdout
     os.chmod(path, 0o600)
-    config = tmp_path / "forgetful.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nretain_available false\nuser root\n")
-    with Child([mosquitto() or "mosquitto", "-v", "-c", str(config)]) as forgetful:
-        forgetful.wait_for("running")
+    with start_mosquitto(port, tmp_path, "retain_available false"):
         assert "WRONG  broker" in greenhouse.sealcast("doctor", "greenhouse", "--seconds", "1", code=1).stdout
     assert "unknown channel" in greenhouse.sealcast("doctor", "nowhere", code=2).stderr
 

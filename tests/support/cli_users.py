@@ -1,10 +1,19 @@
-"""Users of the command line, each with a home directory of his own: real commands, real processes."""
+"""Users of the command line, each with a home directory of his own: real commands, real processes. And members of this
+process."""
 
 import json
 import subprocess
 import sys
 
 from host_support import Child, environment
+from sealcast.wire import b64
+from sealcast_host.member.session import join
+
+
+def member(uid, port, **more):
+    """Awaitable: a session of this process in channel g. more: settings."""
+    broker = {"host": "127.0.0.1", "port": port}
+    return join(settings={"uid": uid, "channel": "g", "key": b64(bytes(range(32))), "broker": broker, **more})
 
 
 class User:

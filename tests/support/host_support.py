@@ -119,15 +119,23 @@ def start_broker(kind: str, port: int, directory: Path, deaf: bool = False) -> C
         child = sealcast("broker", "--with", "embedded", "--port", str(port), "--persist", str(directory / "kept"))
         ready = "listening on"
     else:
-        config = directory / "mosquitto.conf"
         # autosave after each change, so that a SIGKILL finds on disk what was acknowledged a moment before
-        keep = f"persistence true\npersistence_location {directory}/\nautosave_on_changes true\nautosave_interval 1\n"
+        keep = ["persistence true", f"persistence_location {directory}/", "autosave_on_changes true"]
         rules = directory / "rules"
         rules.write_text("topic read #\n" if deaf else "topic #\n")
-        keep += f"acl_file {rules}\n"
-        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{keep}")
-        child = Child([mosquitto() or "mosquitto", "-v", "-c", str(config)])
-        ready = "running"
+        return start_mosquitto(port, directory, *keep, "autosave_interval 1", f"acl_file {rules}")
+    return _once_it_says(ready, child)
+
+
+def start_mosquitto(port: int, directory: Path, *lines: str, address: str = "127.0.0.1") -> Child:
+    """mosquitto, ready for clients, with these lines of mosquitto.conf; unless they say otherwise it lets all in."""
+    config = directory / f"mosquitto-{port}.conf"
+    rights = [] if any(line.startswith("allow_anonymous ") for line in lines) else ["allow_anonymous true"]
+    config.write_text("\n".join([f"listener {port} {address}", *rights, "user root", *lines, ""]))
+    return _once_it_says("running", Child([mosquitto() or "mosquitto", "-v", "-c", str(config)]))
+
+
+def _once_it_says(ready: str, child: Child) -> Child:
     try:
         child.wait_for(ready)
     except BaseException:

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from host_support import Child, free_port, mosquitto
+from host_support import free_port, start_mosquitto
 
 
 def certificate(folder, name, subject="localhost"):
@@ -24,12 +24,8 @@ def expired_certificate(folder, name):
     return made
 
 
-def tls_broker(folder, name, address="localhost", more=""):
+def tls_broker(folder, name, address="localhost", *more):
     """(mosquitto with that certificate, its port). more: lines of mosquitto.conf"""
     port = free_port()
-    config = folder / f"{name}.conf"
-    files = f"certfile {folder}/{name}.pem\nkeyfile {folder}/{name}.key\n"
-    config.write_text(f"listener {port} {address}\nallow_anonymous true\nuser root\n{files}{more}")
-    child = Child([mosquitto(), "-v", "-c", str(config)])
-    child.wait_for("running")
-    return child, port
+    files = (f"certfile {folder}/{name}.pem", f"keyfile {folder}/{name}.key")
+    return start_mosquitto(port, folder, *files, *more, address=address), port

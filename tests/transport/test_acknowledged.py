@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from host_support import Child, environment, free_port, mosquitto, sealcast
+from host_support import environment, free_port, mosquitto, sealcast, start_mosquitto
 from sealcast.errors import Mute
 from sealcast_host.member.mqtt import MqttTransport, RefusedError
 from sealcast_host.member.mqttclient import V311
@@ -42,11 +42,7 @@ def limited(tmp_path):
 
     def start(*lines):
         port = free_port()
-        config = tmp_path / "limited.conf"
-        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n" + "\n".join(lines) + "\n")
-        child = Child([mosquitto(), "-v", "-c", str(config)])
-        running.append(child)
-        child.wait_for("running")
+        running.append(start_mosquitto(port, tmp_path, *lines))
         return port
 
     yield start

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from host_support import Child, free_port, mosquitto
+from host_support import free_port, mosquitto, start_mosquitto
 from scripted_broker import ScriptedBroker
 from sealcast_host.broker import examine
 from sealcast_host.broker.mosquitto import password_line
@@ -32,10 +32,10 @@ def refused(port, host="localhost", **more):
 
 
 @needs_mosquitto
-@pytest.mark.parametrize("more", ["", "require_certificate true\ncafile {pem}\n"])
+@pytest.mark.parametrize("more", [(), ("require_certificate true", "cafile {pem}")], ids=["tls", "certificate"])
 def test_a_port_that_wants_tls_or_a_certificate_of_ours(more, tmp_path):
     pem = certificate(tmp_path, "own")
-    child, port = tls_broker(tmp_path, "own", more=more.format(pem=pem))
+    child, port = tls_broker(tmp_path, "own", "localhost", *[line.format(pem=pem) for line in more])
     with child:
         kind, line = refused(port, **({"tls": True, "ca": str(pem)} if more else {}))
     assert kind == "shut" and "--tls" in line and "certificate" in line
@@ -45,10 +45,7 @@ def test_a_port_that_wants_tls_or_a_certificate_of_ours(more, tmp_path):
 def lonely(tmp_path):
     """The port of a mosquitto, without TLS, that takes one connection at a time."""
     port = free_port()
-    config = tmp_path / "one.conf"
-    config.write_text(f"listener {port} {HOST}\nallow_anonymous true\nuser root\nmax_connections 1\n")
-    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
-        child.wait_for("running")
+    with start_mosquitto(port, tmp_path, "max_connections 1"):
         yield port
 
 
@@ -86,17 +83,15 @@ def test_what_answers_in_another_language():
 def test_a_broker_that_takes_one_connection_of_a_user_is_found_by_doctor(tmp_path):
     """To members it is a link that is lost again and again: mosquitto gives no reason."""
     port = free_port()
-    passwords, config = tmp_path / "passwords", tmp_path / "users.conf"
+    passwords = tmp_path / "passwords"
     passwords.write_text(password_line("farm", "open sesame"))
-    more = f"allow_anonymous false\nuse_username_as_clientid true\npassword_file {passwords}\n"
-    config.write_text(f"listener {port} {HOST}\nuser root\n{more}")
+    rules = ("allow_anonymous false", "use_username_as_clientid true", f"password_file {passwords}")
     broker = {"host": HOST, "port": port, "username": "farm", "password": "open sesame"}
 
     async def go():
         return [f async for f in examine.look(ChannelFile("barn", b"k" * 32, "a", broker=broker), 5)]
 
-    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
-        child.wait_for("running")
+    with start_mosquitto(port, tmp_path, *rules):
         found = asyncio.run(asyncio.wait_for(go(), DEADLINE_S))
     assert [f.verdict for f in found] == [OK, WRONG]
     assert "a user of its own" in found[-1].text

@@ -7,7 +7,7 @@ import pytest
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig
 
-from host_support import Child, free_port, mosquitto
+from host_support import free_port, mosquitto, start_mosquitto
 from scripted_broker import (
     PUBLISH,
     SUBSCRIBE,
@@ -134,10 +134,7 @@ def test_a_connection_that_ends_together_with_its_connack_says_why(says, kind):
 @pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
 def test_a_mosquitto_without_retained_messages_is_told_as_such(tmp_path):
     port = free_port()
-    config = tmp_path / "bare.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\nretain_available false\n")
-    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
-        child.wait_for("running")
+    with start_mosquitto(port, tmp_path, "retain_available false"):
         with pytest.raises(LinkError) as e:
             run(link(port))
     assert e.value.kind == "lacks" and "retain not supported" in str(e.value)

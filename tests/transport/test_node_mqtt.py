@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from host_support import ROOT, Child, free_port, mosquitto, start_broker
+from host_support import ROOT, free_port, mosquitto, start_broker, start_mosquitto
 from node_support import DEADLINE_S
 
 MOSQUITTO = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
@@ -132,10 +132,7 @@ def guarded(tmp_path):
     passwords.write_text("board:right\n")
     tool = shutil.which("mosquitto_passwd", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
     subprocess.run([tool, "-U", passwords], check=True)
-    config = tmp_path / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nuser root\n")
-    with Child([mosquitto(), "-v", "-c", str(config)]) as child:
-        child.wait_for("running")
+    with start_mosquitto(port, tmp_path, "allow_anonymous false", f"password_file {passwords}"):
         yield port
 
 
