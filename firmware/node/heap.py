@@ -11,6 +11,8 @@ import gc
 from sealcast import rare
 from sealcast.compat import const
 
+from .wifi import free
+
 RESERVE = const(20480)
 _PIECE = const(1024)
 _SPARE = const(16384)  # holes are small: with 10 KB free there may be none of 1 KB
@@ -40,10 +42,10 @@ def grow(reserve=RESERVE):
         _thread.stack_size(before)
     try:
         gc.collect()
-        free = _free(esp32)
+        at_first = free(esp32)
         pieces = []
         try:
-            while free - _free(esp32) < 4 * _PIECE:
+            while at_first - free(esp32) < 4 * _PIECE:
                 pieces.append(bytearray(_PIECE))
         except MemoryError:
             return None  # nothing was left to grow by
@@ -57,8 +59,3 @@ def _keep_spare(esp32):
     """From now on idle code goes at once where Python's heap, as it is now, has less than this left."""
     largest = max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
     rare.room = gc.mem_alloc() + gc.mem_free() - largest - _SPARE  # free: with the largest piece to grow by
-
-
-def _free(esp32):
-    """Bytes free in the chip's own heap."""
-    return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])

@@ -8,13 +8,12 @@ import socket
 import time
 
 from sealcast.compat import const
-from sealcast.run.aio import Clock, sleep_ms
+from sealcast.run.aio import PLAUSIBLE, Clock, sleep_ms
 
 from .watchdog import Fed
 
 SERVERS = (("pool.ntp.org", 123), ("time.google.com", 123))
 _FROM_1900 = const(2208988800)  # seconds from 1900, where NTP begins, to 1970
-_FROM_2025 = const(1735689600)  # as aio.Clock: a time before says that its clock was never set
 _DAY = const(86400)
 _WAIT_MS = const(3000)
 _POLL_MS = const(50)
@@ -79,7 +78,7 @@ def seconds_of(answer, cookie):
     if seconds < 0x80000000:  # from 2036 on they begin anew
         seconds += 0x100000000
     seconds -= _FROM_1900
-    return seconds if seconds >= _FROM_2025 else None
+    return seconds if seconds >= PLAUSIBLE else None
 
 
 def _set(seconds):

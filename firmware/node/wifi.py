@@ -145,6 +145,11 @@ def _starved():
     try:
         import esp32
 
-        return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]) < _CONNECTION
+        return free(esp32) < _CONNECTION
     except (ImportError, AttributeError):
         return False
+
+
+def free(esp32):
+    """Bytes free in the chip's own heap, which connections live on."""
+    return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])

@@ -47,10 +47,10 @@ def staying(ch: Any, lost: str | None, fresh: set[str]) -> list[tuple[str, str, 
     that could be lost. Raises UserError: nobody has that name."""
     from sealcast.zpinc.revocation import others  # only `lost` asks
 
-    known = [uid for uid, _ in others(ch.me, ch.others, None).values()]
-    if lost is not None and lost not in known:
+    known = sorted(others(ch.me, ch.others, None).values())
+    if lost is not None and lost not in [uid for uid, _ in known]:
         raise UserError("no other member of that name is known here")
-    return [(uid, _of(ch, public), uid in fresh) for uid, public in sorted(others(ch.me, ch.others, lost).values())]
+    return [(uid, _of(ch, public), uid in fresh) for uid, public in known if uid != lost]
 
 
 def held_admin_secret(channel: str) -> bytes | None:

@@ -11,7 +11,7 @@ from ..compat import const
 from ..rare import load
 
 _EPOCH_2000 = const(946684800)  # seconds from 1970 to 2000, where some boards' clocks begin
-_PLAUSIBLE = const(1735689600)  # 2025-01-01: a clock that says less was never set
+PLAUSIBLE = const(1735689600)  # 2025-01-01: a clock that says less was never set
 _LAST = const(0xFFFFFFFF)  # 2106: what frames can say
 
 
@@ -90,7 +90,7 @@ class Clock:
         seconds = int(time.time())
         if time.gmtime(0)[0] == 2000:
             seconds += _EPOCH_2000
-        return seconds if _PLAUSIBLE <= seconds <= _LAST else 0
+        return seconds if PLAUSIBLE <= seconds <= _LAST else 0
 
 
 class Reply:
