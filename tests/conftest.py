@@ -15,7 +15,7 @@ import pytest
 from hypothesis import settings
 
 import sealcast
-from host_support import free_port, start_broker
+from host_support import Child, free_port, start_broker
 from sealcast.smmp import outgoing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +66,18 @@ def pytest_collection_finish() -> None:
             importlib.import_module(found.name)
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo):
+    """What fails shows what each of the test's processes said last, and not only the one that it waited for."""
+    report = yield
+    if report.failed:
+        for child in Child.of_this_test:
+            report.sections.append((" ".join(map(str, child.process.args))[:200], "\n".join(child.lines[-100:])))
+    if call.when == "teardown":
+        Child.of_this_test[:] = [child for child in Child.of_this_test if child.process.poll() is None]
+    return report
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 from sealcast_host.broker.mosquitto import find as mosquitto
 
@@ -42,6 +43,8 @@ def free_port() -> int:
 class Child:
     """A process whose output lines can be waited for. Always killed at the end of the block."""
 
+    of_this_test: ClassVar[list["Child"]] = []  # what a failure shows (tests/conftest.py)
+
     def __init__(self, argv: list[str], extra_env: dict[str, str] | None = None, **kwargs: object) -> None:
         self.lines: list[str] = []
         self._more = threading.Condition()  # its lock is re-entrant: lines are looked at inside wait_for()
@@ -50,6 +53,7 @@ class Child:
         self.process = subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=env, **kwargs
         )
+        self.of_this_test.append(self)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
