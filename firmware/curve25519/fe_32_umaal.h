@@ -9,67 +9,109 @@
 #define NAKED static __attribute__((naked, noipa))
 #endif
 
-// One row: the window w0..w3 (positions i .. i + 3 of the product) plus b times the four
-// limbs of f in r3-r6, carry in c, which ends as position i + 4. w0 is then final.
-#define ROW(w0, w1, w2, w3, c, b) \
-    S("umaal " w0 "," c ",r3," b) S("umaal " w1 "," c ",r4," b) \
-    S("umaal " w2 "," c ",r5," b) S("umaal " w3 "," c ",r6," b)
-#define ZERO(r) S("mov " r ",#0")
-#define PUT(r, i) S("str " r ",[sp,#4*" #i "]")
-#define GET(r, i) S("ldr " r ",[sp,#4*" #i "]")
-#define TWO_LIMBS(i) S("ldrd r12,lr,[r2,#4*" #i "]")
+#define ZERO(r) S("mov.w " r ",#0")  // leaves the flags
+#define ALSO(lo, hi, a, b) S("umaal " lo "," hi "," a "," b)
 
-// Low half of f times g (positions 0..11, kept on the stack), then the high half (positions
-// 4..15): there each row's carry starts as the low half's word at its position.
+// Two rows: the window w0..w3 (positions i .. i + 3 of the product) plus the limbs i and i + 1 of g, in r12 and lr, times
+// the four limbs of f in r3-r6. The carries c0 and c1 begin as what is to be added at positions i and i + 1, and end as
+// positions i + 4 and i + 5; w0 and w1 are then final.
+#define ROWS(w0, w1, w2, w3, c0, c1) ALSO(w0, c0, "r3", "r12") LATER_ROWS(w1, w2, w3, c0, c1)
+#define LATER_ROWS(w1, w2, w3, c0, c1) \
+    ALSO(w1, c0, "r4", "r12") ALSO(w1, c1, "r3", "lr") ALSO(w2, c0, "r5", "r12") ALSO(w2, c1, "r4", "lr") \
+    ALSO(w3, c0, "r6", "r12") ALSO(w3, c1, "r5", "lr") ALSO(c0, c1, "r6", "lr")
+#define LIMBS(i) S("ldrd r12,lr,[r2,#4*" #i "]")
+#define PUT(a, b, place) S("strd " a "," b ",[sp,#" #place "]")
+
+// Position 7 is in p7 and 15 in p15: limb 7 of the result, and what the others begin with in c (zero before), since the
+// fold at bit 255 is known before the one carry chain. r12 = 38.
+#define TOP_LIMB(p7, p15, c, t) \
+    S("mov r12,#38") ALSO(p7, c, p15, "r12") S("lsl " c "," c ",#1") S("orr " c "," c "," p7 ",lsr #31") \
+    S("bic " p7 "," p7 ",#0x80000000") S("add " t "," c "," c ",lsl #1") S("add " c "," t "," c ",lsl #4")  // 19 times
+
+// Low half of f times g (positions 0 to 11), then the high half (positions 4 to 15). On the stack: positions 8 to 11
+// of the low half, 0 to 7, h.
 NAKED void fe_mul(fe *h, const fe *f, const fe *g) {
     (void)h, (void)f, (void)g;
     __asm__(
-        S("push {r4-r11,lr}") S("sub sp,#48")
+        S("push {r0,r4-r11,lr}") S("sub sp,#48")
         S("ldm r1!,{r3-r6}")
-        ZERO("r7") ZERO("r8") ZERO("r9") ZERO("r10") ZERO("r11")
-        TWO_LIMBS(0)
-        ROW("r7", "r8", "r9", "r10", "r11", "r12") PUT("r7", 0) ZERO("r7")
-        ROW("r8", "r9", "r10", "r11", "r7", "lr") PUT("r8", 1) ZERO("r8")
-        TWO_LIMBS(2)
-        ROW("r9", "r10", "r11", "r7", "r8", "r12") PUT("r9", 2) ZERO("r9")
-        ROW("r10", "r11", "r7", "r8", "r9", "lr") PUT("r10", 3) ZERO("r10")
-        TWO_LIMBS(4)
-        ROW("r11", "r7", "r8", "r9", "r10", "r12") PUT("r11", 4) ZERO("r11")
-        ROW("r7", "r8", "r9", "r10", "r11", "lr") PUT("r7", 5) ZERO("r7")
-        TWO_LIMBS(6)
-        ROW("r8", "r9", "r10", "r11", "r7", "r12") PUT("r8", 6) ZERO("r8")
-        ROW("r9", "r10", "r11", "r7", "r8", "lr") PUT("r9", 7)
-        PUT("r10", 8) PUT("r11", 9) PUT("r7", 10) PUT("r8", 11)
+        LIMBS(0) S("umull r7,r11,r3,r12") ZERO("r8") ZERO("r9") ZERO("r10") ZERO("r0")
+        LATER_ROWS("r8", "r9", "r10", "r11", "r0") PUT("r7", "r8", 16)
+        LIMBS(2) ZERO("r7") ZERO("r8") ROWS("r9", "r10", "r11", "r0", "r7", "r8") PUT("r9", "r10", 24)
+        LIMBS(4) ZERO("r9") ZERO("r10") ROWS("r11", "r0", "r7", "r8", "r9", "r10") PUT("r11", "r0", 32)
+        LIMBS(6) ZERO("r11") ZERO("r0") ROWS("r7", "r8", "r9", "r10", "r11", "r0")
+        PUT("r9", "r10", 0) PUT("r11", "r0", 8)
         S("ldm r1,{r3-r6}")
-        ZERO("r7") ZERO("r8") ZERO("r9") ZERO("r10")
-        TWO_LIMBS(0)
-        GET("r11", 4) ROW("r7", "r8", "r9", "r10", "r11", "r12") PUT("r7", 4)
-        GET("r7", 5) ROW("r8", "r9", "r10", "r11", "r7", "lr") PUT("r8", 5)
-        TWO_LIMBS(2)
-        GET("r8", 6) ROW("r9", "r10", "r11", "r7", "r8", "r12") PUT("r9", 6)
-        GET("r9", 7) ROW("r10", "r11", "r7", "r8", "r9", "lr") PUT("r10", 7)
-        TWO_LIMBS(4)
-        GET("r10", 8) ROW("r11", "r7", "r8", "r9", "r10", "r12") PUT("r11", 8)
-        GET("r11", 9) ROW("r7", "r8", "r9", "r10", "r11", "lr") PUT("r7", 9)
-        TWO_LIMBS(6)
-        GET("r7", 10) ROW("r8", "r9", "r10", "r11", "r7", "r12") PUT("r8", 10)
-        GET("r8", 11) ROW("r9", "r10", "r11", "r7", "r8", "lr")
-        // Positions 0..10 on the stack, 11 in r9, 12..15 in r10, r11, r7, r8. Limb 7 first.
-        S("mov r12,#38") GET("r3", 7) ZERO("lr") S("umaal r3,lr,r8,r12")
-        S("lsl lr,lr,#1") S("orr lr,lr,r3,lsr #31") S("bic r3,r3,#0x80000000")
-        S("add r4,lr,lr,lsl #1") S("add lr,r4,lr,lsl #4")  // 19 times
-        S("ldrd r4,r5,[sp]") S("ldrd r6,r8,[sp,#32]")
-        S("umaal r4,lr,r6,r12") S("umaal r5,lr,r8,r12") S("strd r4,r5,[r0]")
-        S("ldrd r4,r5,[sp,#8]") GET("r6", 10)
-        S("umaal r4,lr,r6,r12") S("umaal r5,lr,r9,r12") S("strd r4,r5,[r0,#8]")
-        S("ldrd r4,r5,[sp,#16]") GET("r6", 6)
-        S("umaal r4,lr,r10,r12") S("umaal r5,lr,r11,r12") S("umaal r6,lr,r7,r12") S("add r3,r3,lr")
-        S("add r0,r0,#16") S("stm r0,{r4,r5,r6}") S("str r3,[r0,#12]")
-        S("add sp,#48") S("pop {r4-r11,pc}"));
+        LIMBS(0) S("ldrd r9,r10,[sp,#32]") ZERO("r11") ZERO("r0")
+        ROWS("r9", "r10", "r7", "r8", "r11", "r0") PUT("r9", "r10", 32)
+        LIMBS(2) ZERO("r9") ZERO("r10") ROWS("r7", "r8", "r11", "r0", "r9", "r10") PUT("r7", "r8", 40)
+        LIMBS(4) S("ldrd r7,r8,[sp],#8") ROWS("r11", "r0", "r9", "r10", "r7", "r8")
+        LIMBS(6) S("ldrd r1,r2,[sp],#8") ROWS("r9", "r10", "r7", "r8", "r1", "r2")
+        // Positions 8 to 15 are in r11, r0, r9, r10, r7, r8, r1, r2.
+        S("ldr lr,[sp,#28]") ZERO("r3") TOP_LIMB("lr", "r2", "r3", "r4")
+        S("ldm sp!,{r2,r4,r5,r6}")
+        ALSO("r2", "r3", "r11", "r12") ALSO("r4", "r3", "r0", "r12") ALSO("r5", "r3", "r9", "r12")
+        ALSO("r6", "r3", "r10", "r12")
+        S("ldm sp!,{r0,r9,r10,r11}")
+        ALSO("r0", "r3", "r7", "r12") ALSO("r9", "r3", "r8", "r12") ALSO("r10", "r3", "r1", "r12") S("add lr,lr,r3")
+        S("pop {r11}") S("stm r11!,{r2,r4,r5,r6}") S("stm r11,{r0,r9,r10,lr}") S("pop {r4-r11,pc}"));
 }
 
-static inline void fe_sqr(fe *h, const fe *f) {
-    fe_mul(h, f, f);
+// A position of the square: twice the sum t of the products of different limbs (carry: the C flag), plus, at an even
+// one, the square of limb f, or at an odd one f = a register that is zero (carry: r7).
+#define DOUBLE(adds, t, f) S(adds " " t "," t "," t) ALSO(t, "r7", f, f)
+
+// Limbs 0 to 3 are in r2-r5, later 4 to 7 in r6, r10-r12. What is final goes to the stack: positions 0 to 6; then h.
+NAKED void fe_sqr(fe *h, const fe *f) {
+    (void)h, (void)f;
+    __asm__(
+        S("push {r0,r4-r11,lr}") S("sub sp,#28")
+        S("ldm r1!,{r2-r5}")
+        S(".Lfe_sqr_of_limbs:")
+        ZERO("r9") S("umull r6,r7,r2,r2") S("umull r10,r11,r2,r3") DOUBLE("adds", "r10", "r9")
+        ZERO("r12") ALSO("r11", "r12", "r2", "r4") DOUBLE("adcs", "r11", "r3")
+        ZERO("lr") ALSO("r12", "lr", "r2", "r5") ZERO("r0") ALSO("r12", "r0", "r3", "r4") DOUBLE("adcs", "r12", "r9")
+        S("stm sp,{r6,r10-r12}")
+        ALSO("lr", "r0", "r3", "r5") ZERO("r8") ALSO("r0", "r8", "r4", "r5")
+        S("ldm r1,{r6,r10-r12}")
+        ZERO("r1") ALSO("lr", "r1", "r2", "r6") ALSO("r0", "r1", "r2", "r10") ALSO("r8", "r1", "r2", "r11")
+        ALSO("r9", "r1", "r2", "r12") DOUBLE("adcs", "lr", "r4")
+        ZERO("r2") ALSO("r0", "r2", "r3", "r6") ALSO("r8", "r2", "r3", "r10") ALSO("r9", "r2", "r3", "r11")
+        ALSO("r1", "r2", "r3", "r12") ZERO("r3") DOUBLE("adcs", "r0", "r3") PUT("lr", "r0", 16)
+        ALSO("r8", "r3", "r4", "r6") ALSO("r9", "r3", "r4", "r10") ALSO("r1", "r3", "r4", "r11")
+        ALSO("r2", "r3", "r4", "r12") DOUBLE("adcs", "r8", "r5") S("str r8,[sp,#24]")
+        ZERO("r4") ALSO("r9", "r4", "r5", "r6") ALSO("r1", "r4", "r5", "r10") ALSO("r2", "r4", "r5", "r11")
+        ALSO("r3", "r4", "r5", "r12") ZERO("r5") DOUBLE("adcs", "r9", "r5") DOUBLE("adcs", "r1", "r6")
+        ZERO("r0") ALSO("r2", "r0", "r6", "r10") ALSO("r3", "r0", "r6", "r11") ALSO("r4", "r0", "r6", "r12")
+        DOUBLE("adcs", "r2", "r5") DOUBLE("adcs", "r3", "r10")
+        ZERO("r8") ALSO("r4", "r8", "r10", "r11") ALSO("r0", "r8", "r10", "r12")
+        DOUBLE("adcs", "r4", "r5") DOUBLE("adcs", "r0", "r11")
+        ZERO("lr") ALSO("r8", "lr", "r11", "r12") DOUBLE("adcs", "r8", "r5") DOUBLE("adcs", "lr", "r12")
+        S("adc r7,r7,r5")
+        // Positions 7 to 15 are in r9, r1, r2, r3, r4, r0, r8, lr, r7.
+        TOP_LIMB("r9", "r7", "r5", "r6")
+        S("ldm sp!,{r6,r7,r10,r11}")
+        ALSO("r6", "r5", "r1", "r12") ALSO("r7", "r5", "r2", "r12") ALSO("r10", "r5", "r3", "r12")
+        ALSO("r11", "r5", "r4", "r12")
+        S("ldm sp!,{r1-r4}")
+        ALSO("r1", "r5", "r0", "r12") ALSO("r2", "r5", "r8", "r12") ALSO("r3", "r5", "lr", "r12") S("add r9,r9,r5")
+        S("stm r4!,{r6,r7,r10,r11}") S("stm r4,{r1-r3,r9}") S("pop {r4-r11,pc}"));
+}
+
+// SEL takes each byte from its first operand where a byte of the sum before it had a carry, else from the second.
+#define FE_SQR_SELECT
+#define SELECT(r, g) S("sel " r "," g "," r)
+NAKED void fe_sqr_select(fe *h, const fe *f, const fe *g, uint32_t bit) {
+    (void)h, (void)f, (void)g, (void)bit;
+    __asm__(
+        S("push {r0,r4-r11,lr}") S("sub sp,#28")
+        S("rsb r3,r3,#0") S("uadd8 r3,r3,r3")
+        S("add r12,r1,#16") S("ldm r12,{r4-r7}") S("add r12,r2,#16") S("ldm r12,{r8-r11}")
+        SELECT("r4", "r8") SELECT("r5", "r9") SELECT("r6", "r10") SELECT("r7", "r11")
+        S("add r12,r0,#16") S("stm r12,{r4-r7}")
+        S("ldm r2,{r8-r11}") S("ldm r1,{r2-r5}")
+        SELECT("r2", "r8") SELECT("r3", "r9") SELECT("r4", "r10") SELECT("r5", "r11")
+        S("mov r1,r12") S("b .Lfe_sqr_of_limbs"));
 }
 
 // r3-r10 is a number, r1 what it has above 2^256; 19 times what is above 2^255 goes to r1.
@@ -122,10 +164,15 @@ NAKED void fe_addmul_a24(fe *h, const fe *f, const fe *g) {
 }
 
 #undef S
-#undef ROW
+#undef NAKED
 #undef ZERO
+#undef ALSO
+#undef ROWS
+#undef LATER_ROWS
+#undef LIMBS
 #undef PUT
-#undef GET
-#undef TWO_LIMBS
+#undef TOP_LIMB
+#undef DOUBLE
+#undef SELECT
 #undef TOP
 #undef CHAIN
