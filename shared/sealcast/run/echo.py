@@ -14,14 +14,8 @@ _MOST = const(160)
 def _matches(filter, topic):
     if filter[-1] not in ("+", topic[-1]):
         return False  # as most of them, before anything is made
-    parts = topic.split("/")
-    wanted = filter.split("/")
-    if len(parts) != len(wanted):
-        return False
-    for i in range(len(parts)):
-        if wanted[i] != "+" and wanted[i] != parts[i]:
-            return False
-    return True
+    wanted, parts = filter.split("/"), topic.split("/")
+    return len(wanted) == len(parts) and all([w in ("+", part) for w, part in zip(wanted, parts)])
 
 
 class Echo:

@@ -11,6 +11,7 @@ not help, the channel is begun anew from its stored state, as after any internal
 Transport (asyncio; every failure is an OSError):
     connect(will_topic, will_payload)   subscribe(filter, qos)   publish(topic, payload, retain, qos): after the PUBACK
     receive() -> (topic, payload)       close(): says goodbye first      abort(): just drops it: the last will is sent
+    where many may be under way: ahead(coroutine), back when there is room for the next; landed(), when none is
 Storage: load() -> bytes or None, store(parts): a list of bytes, one state together, durable on return.
 Clock: now() -> growing milliseconds, time() -> Unix seconds or 0; aio.Clock is one.
 

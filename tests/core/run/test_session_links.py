@@ -121,6 +121,62 @@ def test_a_broker_that_takes_nothing_is_a_lost_link():
     run(test())
 
 
+class Far(Wire):
+    """A broker far away, and a transport that has many under way: it answers subscriptions when `answers` is set."""
+
+    def __init__(self, refused=()):
+        super().__init__()
+        self.flying = []
+        self.answers = asyncio.Event()
+        self.refused = refused
+
+    async def ahead(self, work):
+        self.flying.append(asyncio.create_task(work))
+        await asyncio.sleep(0)
+
+    async def landed(self):
+        while self.flying:
+            await self.flying.pop(0)
+
+    async def subscribe(self, topic_filter, qos):
+        await super().subscribe(topic_filter, qos)
+        await self.answers.wait()
+        if topic_filter in self.refused:
+            raise OSError("refused")
+
+
+def test_a_far_broker_is_asked_for_all_at_once_and_told_nothing_before_it_has_answered():
+    async def test():
+        wire = Far()
+        asks = [("subscribe", f, 1) for f in "abc"]
+        s = await running(Script(rekey=lambda: asks[:2] + [publish(1), publish(2)] + asks[2:]), wire)
+        await s.rekey()
+        await until(lambda: asks[1] in wire.log)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert wire.log[1:] == asks[:2]
+        wire.answers.set()
+        await until(lambda: asks[2] in wire.log)
+        assert [entry[0] for entry in wire.log[1:]] == ["subscribe"] * 2 + ["publish"] * 2 + ["subscribe"]
+        await s.close()
+
+    run(test())
+
+
+def test_one_refused_subscription_among_several_ends_the_connection():
+    async def test():
+        wire = Far("b")
+        ch = Script(rekey=lambda: [("subscribe", f, 1) for f in "abc"] + [publish(1)])
+        s = await running(ch, wire)
+        await s.rekey()
+        wire.answers.set()
+        await until(lambda: "disconnected" in ch.names())
+        assert [info["reason"] for name, info in s.events if name == "offline"] == ["OSError: refused"]
+        await s.close()
+
+    run(test())
+
+
 def test_ticks_come_when_they_were_asked_for():
     async def test():
         ch = Script()
