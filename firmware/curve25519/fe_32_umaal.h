@@ -12,9 +12,9 @@
 #define ZERO(r) S("mov.w " r ",#0")  // leaves the flags
 #define ALSO(lo, hi, a, b) S("umaal " lo "," hi "," a "," b)
 
-// Two rows: the window w0..w3 (positions i .. i + 3 of the product) plus the limbs i and i + 1 of g, in r12 and lr, times
-// the four limbs of f in r3-r6. The carries c0 and c1 begin as what is to be added at positions i and i + 1, and end as
-// positions i + 4 and i + 5; w0 and w1 are then final.
+// Two rows: the window w0..w3 (positions i .. i + 3 of the product) plus the limbs i and i + 1 of g, in r12 and lr,
+// times the four limbs of f in r3-r6. The carries c0 and c1 begin as what is to be added at positions i and i + 1, and
+// end as positions i + 4 and i + 5; w0 and w1 are then final.
 #define ROWS(w0, w1, w2, w3, c0, c1) ALSO(w0, c0, "r3", "r12") LATER_ROWS(w1, w2, w3, c0, c1)
 #define LATER_ROWS(w1, w2, w3, c0, c1) \
     ALSO(w1, c0, "r4", "r12") ALSO(w1, c1, "r3", "lr") ALSO(w2, c0, "r5", "r12") ALSO(w2, c1, "r4", "lr") \
