@@ -131,7 +131,7 @@ class Client:
             _SUBSCRIBE, _SUBACK, lambda pid: (pid, len(text).to_bytes(2, "big"), text, bytes((qos,)))
         )
         if code > 1:
-            raise OSError("the broker refused a subscription: check the access rules for zp/1/#")
+            raise OSError("the broker refused a subscription: check its access rules for zp/1/#, and its limit")
 
     async def publish(self, topic, payload, retain=False, qos=0):
         """QoS 0: returns when written; QoS 1: when acknowledged. Payload: bytes-like."""
