@@ -21,7 +21,8 @@ def send_note(me, members, ring, body, time, asks, online, out):
     token = out.wait(entry, ring.unsent)
     if online:
         out.publish(entry[0], entry[1], True, token)
-        out.effects += [(RECONNECT, True)] * (ring.next == LAST)
+        if ring.next == LAST:
+            out.effects.append((RECONNECT, True))
     else:
         out.queued(token)
     return entry[1]
