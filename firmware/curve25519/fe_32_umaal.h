@@ -31,7 +31,6 @@
 // Low half of f times g (positions 0 to 11), then the high half (positions 4 to 15). On the stack: positions 8 to 11
 // of the low half, 0 to 7, h.
 NAKED void fe_mul(fe *h, const fe *f, const fe *g) {
-    (void)h, (void)f, (void)g;
     __asm__(
         S("push {r0,r4-r11,lr}") S("sub sp,#48")
         S("ldm r1!,{r3-r6}")
@@ -63,7 +62,6 @@ NAKED void fe_mul(fe *h, const fe *f, const fe *g) {
 
 // Limbs 0 to 3 are in r2-r5, later 4 to 7 in r6, r10-r12. What is final goes to the stack: positions 0 to 6; then h.
 NAKED void fe_sqr(fe *h, const fe *f) {
-    (void)h, (void)f;
     __asm__(
         S("push {r0,r4-r11,lr}") S("sub sp,#28")
         S("ldm r1!,{r2-r5}")
@@ -102,7 +100,6 @@ NAKED void fe_sqr(fe *h, const fe *f) {
 #define FE_SQR_SELECT
 #define SELECT(r, g) S("sel " r "," g "," r)
 NAKED void fe_sqr_select(fe *h, const fe *f, const fe *g, uint32_t bit) {
-    (void)h, (void)f, (void)g, (void)bit;
     __asm__(
         S("push {r0,r4-r11,lr}") S("sub sp,#28")
         S("rsb r3,r3,#0") S("uadd8 r3,r3,r3")
@@ -120,7 +117,6 @@ NAKED void fe_sqr_select(fe *h, const fe *f, const fe *g, uint32_t bit) {
     S("adcs r9,r9," r) S("adc r10,r10," r)
 
 NAKED void fe_add(fe *h, const fe *f, const fe *g) {
-    (void)h, (void)f, (void)g;
     __asm__(
         S("push {r4-r11,lr}")
         S("ldm r1!,{r3-r6}") S("ldm r2!,{r7-r10}")
@@ -134,7 +130,6 @@ NAKED void fe_add(fe *h, const fe *f, const fe *g) {
 }
 
 NAKED void fe_sub(fe *h, const fe *f, const fe *g) {
-    (void)h, (void)f, (void)g;
     __asm__(
         S("push {r4-r11,lr}")
         S("ldm r1!,{r3-r6}") S("ldm r2!,{r7-r10}")
@@ -149,7 +144,6 @@ NAKED void fe_sub(fe *h, const fe *f, const fe *g) {
 }
 
 NAKED void fe_addmul_a24(fe *h, const fe *f, const fe *g) {
-    (void)h, (void)f, (void)g;
     __asm__(
         S("push {r4-r11,lr}")
         S("ldm r1,{r3-r10}")

@@ -7,6 +7,8 @@ import importlib.util
 import os
 import random
 import re
+import shutil
+import subprocess
 import sys
 
 import pytest
@@ -98,3 +100,16 @@ def test_field_operations_on_cores(tmp_path, arch, radix, flags):
     failed = bytes.fromhex(re.search(r"failed ([0-9a-f]+)", out).group(1))
     assert [i for i in range(ON_CORES) if failed[2 * i]] == [123], (seed, arch)
     assert not any(failed[1::2]), (seed, arch, "not reduced")
+
+
+@pytest.mark.parametrize("target", ["thumbv7em-none-eabihf", "thumbv6m-none-eabi", "thumbv7m-none-eabi", "riscv32"])
+def test_clang_takes_the_assembly_too(tmp_path, target):
+    """A firmware of one's own may be built with it."""
+    if not shutil.which("clang"):
+        pytest.skip("clang not installed")
+    (tmp_path / "string.h").write_text("#include <stddef.h>\nvoid *memcpy(void *, const void *, size_t);\n")
+    march = ["-march=rv32imc"] if target == "riscv32" else []
+    command = ["clang", f"--target={target}", *march, "-ffreestanding", "-Os", "-ffunction-sections", "-Werror",
+               "-I", tmp_path, "-c", os.path.join(SOURCE, "curve25519.c"), "-o", tmp_path / "curve.o"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
