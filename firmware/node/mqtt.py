@@ -75,7 +75,7 @@ class Client:
     def _reset(self):
         self._dead = None  # why the connection ended
         self._receiver = None  # the task inside receive()
-        self._acks = {}  # packet id -> [Event, first byte of the answer, its return code]
+        self._acks = {}  # packet id -> [Event, (first byte of the answer, its size), its return code]
         self._id = 0
 
     async def connect(self, will_topic, will_payload):
@@ -124,13 +124,13 @@ class Client:
             except OSError:
                 pass
 
-    async def subscribe(self, topic_filter, qos):
-        """Returns after SUBACK. Raises OSError if the broker refuses."""
-        text = topic_filter.encode()
-        code = await self._transact(
-            _SUBSCRIBE, _SUBACK, lambda pid: (pid, len(text).to_bytes(2, "big"), text, bytes((qos,)))
-        )
-        if code > 1:
+    async def subscribe(self, filters, qos):
+        """Up to eight. Returns after SUBACK. Raises OSError if the broker refuses one."""
+        parts = []
+        for text in filters:
+            text = text.encode()
+            parts += [len(text).to_bytes(2, "big"), text, bytes((qos,))]
+        if await self._transact(_SUBSCRIBE, (_SUBACK, 2 + len(filters)), lambda pid: [pid] + parts) > 1:
             raise OSError("the broker refused a subscription: check its access rules for zp/1/#, and its limit")
 
     async def publish(self, topic, payload, retain=False, qos=0):
@@ -141,7 +141,7 @@ class Client:
         if not qos:
             await self.send(first, size, text, payload)
         else:
-            await self._transact(first | 2, _PUBACK, lambda pid: (size, text, pid, payload))
+            await self._transact(first | 2, (_PUBACK, 2), lambda pid: (size, text, pid, payload))
 
     async def receive(self):
         """The next PUBLISH as (topic, payload); acknowledgements are handled on the way. Raises OSError."""
@@ -206,19 +206,19 @@ class Client:
         """PUBACK, SUBACK or PINGRESP, exactly as the standard has them (3.4, 3.9, 3.13); nothing else is expected."""
         if first == _PINGRESP and size == 0:
             return
-        if (first, size) not in ((_PUBACK, 2), (_SUBACK, 3)):
+        if first not in (_PUBACK, _SUBACK) or not 2 <= size <= 10:
             raise violation("an unexpected packet")
         await self.input.need(size)
         ack = self._acks.get(self.input.u16(0))
-        if ack is None or ack[1] != first:
+        if ack is None or ack[1] != (first, size):
             raise violation("an acknowledgement for nothing")
-        ack[2] = self.input.byte(2) if size == 3 else 0
+        ack[2] = max([0] + [self.input.byte(i) for i in range(2, size)])
         ack[0].set()
         self.input.use(size)
 
     async def _transact(self, first, answer, parts):
-        """Send a packet with a fresh id and wait for its answer ->
-        return code. Raises OSError; silence ends the link.
+        """Send a packet with a fresh id and wait for its answer (first byte, size) ->
+        return code, the worst of several. Raises OSError; silence ends the link.
         """
         if self._dead:
             raise self._dead

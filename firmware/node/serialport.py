@@ -140,9 +140,10 @@ class Serial:
             if message and message[0] == _RESULT and message[1] == 0:
                 return _refuse(message)
 
-    async def subscribe(self, topic_filter, qos):
+    async def subscribe(self, filters, qos):
         """Returns when the broker confirmed. Raises OSError."""
-        await self._call(_SUBSCRIBE, bytes((qos,)), topic_filter.encode())
+        for topic_filter in filters:
+            await self._call(_SUBSCRIBE, bytes((qos,)), topic_filter.encode())
 
     async def publish(self, topic, payload, retain=False, qos=0):
         """Returns when the broker has it (QoS 1), or the bridge has sent it (QoS 0). Raises OSError."""

@@ -181,7 +181,7 @@ def test_set_rename_purge_and_forget(mosquitto, tmp_path):
     async def kept():
         link = MqttTransport("127.0.0.1", mosquitto.port)
         await link.connect("will", b"")
-        await link.subscribe("zp/1/#", 1)
+        await link.subscribe(["zp/1/#"], 1)
         found = []
         try:
             while True:

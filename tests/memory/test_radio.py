@@ -181,7 +181,7 @@ async def main():
     async def receive():
         while True: arrived.append(await client.receive())
     task = asyncio.create_task(receive())
-    await client.subscribe("there/#", 1)
+    await client.subscribe(["there/#"], 1)
     for n in (10, 500, 2000):
         await client.publish("there/back", bytes(n), qos=1)
         while not arrived: await asyncio.sleep_ms(20)

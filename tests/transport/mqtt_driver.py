@@ -47,7 +47,7 @@ async def obey(client, c):
         payload = bytes(c["size"]) if "size" in c else c["text"].encode()
         await client.publish(c["topic"], payload, c.get("retain", False), c.get("qos", 1))
     elif do == "subscribe":
-        await client.subscribe(c["filter"], c.get("qos", 1))
+        await client.subscribe(c["filter"].split(), c.get("qos", 1))
     elif do == "close":
         await client.close()
     elif do == "abort":

@@ -125,7 +125,7 @@ def test_a_refusal_leaves_the_link_standing(limited, tmp_path):
         link = MqttTransport("127.0.0.1", port)
         await link.connect("a/p", b"gone")
         assert link.version == "5"
-        await link.subscribe("a/+", 1)
+        await link.subscribe(["a/+"], 1)
         with pytest.raises(RefusedError, match="not authorized"):
             await link.publish("b/1", b"no", True, 1)
         await link.publish("a/1", b"yes", True, 1)
@@ -141,7 +141,7 @@ def test_what_is_larger_than_the_broker_takes_is_refused_before_it_ends_the_conn
     async def go():
         link = MqttTransport("127.0.0.1", port)
         await link.connect("a/p", b"gone")
-        await link.subscribe("a/+", 1)
+        await link.subscribe(["a/+"], 1)
         with pytest.raises(RefusedError, match="500 bytes at most"):
             await link.publish("a/1", bytes(600), True, 1)
         await link.publish("a/1", bytes(200), True, 1)
@@ -159,10 +159,10 @@ def test_who_parts_from_a_large_channel_does_so_in_packets_that_the_broker_takes
     async def go():
         watcher, link = MqttTransport("127.0.0.1", port), MqttTransport("127.0.0.1", port)
         await watcher.connect("b/p", b"gone")
-        await watcher.subscribe("a/p", 1)
+        await watcher.subscribe(["a/p"], 1)
         await link.connect("a/p", b"gone")
         for i in range(31):
-            await link.subscribe(f"zp/1/{'r' * 43}/{i:043d}/n/+", 1)
+            await link.subscribe([f"zp/1/{'r' * 43}/{i:043d}/n/+"], 1)
         await link.publish("a/p", b"sleeps", True, 1)
         await link.close()
         await watcher.publish("a/p", b"next", False, 1)
@@ -180,7 +180,7 @@ def test_no_more_publishes_are_under_way_than_the_broker_receives(limited):
         a, b = MqttTransport("127.0.0.1", port), MqttTransport("127.0.0.1", port)
         for link in (a, b):
             await link.connect("a/p", b"gone")
-        await b.subscribe("a/+", 1)
+        await b.subscribe(["a/+"], 1)
         await asyncio.gather(*[a.publish(f"a/{i}", b"x", False, 1) for i in range(100)])
         assert a._client._client._max_inflight_messages == 3
         assert len({(await b.receive())[0] for _ in range(100)}) == 100

@@ -32,8 +32,8 @@ async def link(port, will=("w/none", b"gone"), **kwargs):
 async def everything(port, pattern):
     """All retained messages under `pattern`. A marker that is published afterwards tells that they have all come."""
     t = await link(port)
-    await t.subscribe(pattern, 1)
-    await t.subscribe("marker", 1)
+    await t.subscribe([pattern], 1)
+    await t.subscribe(["marker"], 1)
     await t.publish("marker", b"end", False, 1)
     got = {}
     while (message := await t.receive())[0] != "marker":
@@ -150,7 +150,7 @@ def test_the_tap_sees_everything_once_with_the_retained_flag():
             await a.publish("q0", b"unacknowledged", False, 0)
             await a.publish("n/1", b"", True, 1)
             b = await link(broker.port)
-            await b.subscribe("w/+", 1)
+            await b.subscribe(["w/+"], 1)
             a._client._client.socket().shutdown(2)
             await b.receive()
             await a.close()
@@ -166,9 +166,9 @@ def test_a_client_gets_only_what_it_asked_for():
         async with running_broker() as broker:
             a = await link(broker.port)
             await a.publish("n/1", b"kept", True, 1)
-            await a.subscribe("n/#", 1)
+            await a.subscribe(["n/#"], 1)
             b = await link(broker.port)
-            await b.subscribe("marker", 1)
+            await b.subscribe(["marker"], 1)
             await a.publish("marker", b"end", False, 1)
             got = await b.receive()
             await a.close()
@@ -224,7 +224,7 @@ def test_a_client_that_falls_silent_is_gone_after_one_and_a_half_keepalives():
     async def go():
         async with running_broker() as broker:
             watcher = await link(broker.port)
-            await watcher.subscribe("w/#", 1)
+            await watcher.subscribe(["w/#"], 1)
             loop = asyncio.get_running_loop()
             begin = loop.time()
             reader, writer = await raw(broker.port, connect_packet(keepalive=1, will=(b"w/silent", b"gone")))
@@ -245,7 +245,7 @@ def test_a_stranger_cannot_end_a_members_session_by_its_client_id():
         async with running_broker(credentials=("farm", "secret")) as broker:
             member = await link(broker.port, username="farm", password="secret")
             name = member._client._client._client_id
-            await member.subscribe("x", 1)
+            await member.subscribe(["x"], 1)
             reader, writer = await raw(broker.port, connect_packet(client_id=name))
             assert await reader.readexactly(4) == b"\x20\x02\x00\x05"
             assert await reader.read() == b""
@@ -286,7 +286,7 @@ def test_garbage_ends_only_its_own_connection(data):
         seen = []
         async with running_broker(tap=lambda *m: seen.append(m)) as broker:
             member = await link(broker.port)
-            await member.subscribe("x", 1)
+            await member.subscribe(["x"], 1)
             reader, writer = await raw(broker.port, data)
             writer.write_eof()
             await asyncio.wait_for(reader.read(), 20)  # it hangs up, whatever it answers before

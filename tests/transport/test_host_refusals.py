@@ -101,7 +101,7 @@ def test_why_a_broker_ends_the_connection(doing, code, kind, says):
                 if doing == "publishing":
                     await a.publish("zp/1/a/b/j", b"x", True, 1)
                 else:
-                    await a.subscribe("zp/1/a/+/p", 1)
+                    await a.subscribe(["zp/1/a/+/p"], 1)
                     await reading
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -122,7 +122,7 @@ def test_a_connection_that_ends_together_with_its_connack_says_why(says, kind):
     async def go():
         async with ScriptedBroker(answer) as broker:
             a = await link(broker.port)
-            for work in (a.receive(), a.subscribe("zp/1/a/+/p", 1), a.publish("zp/1/a/b/j", b"x", True, 1)):
+            for work in (a.receive(), a.subscribe(["zp/1/a/+/p"], 1), a.publish("zp/1/a/b/j", b"x", True, 1)):
                 with pytest.raises(LinkError) as e:
                     await work
                 assert e.value.kind == a.failure.kind == kind and says in str(e.value) and says in str(a.failure)
@@ -150,7 +150,7 @@ def test_a_broker_that_hangs_up_on_the_first_publish_is_told_apart_from_a_lost_l
     async def go():
         async with ScriptedBroker(answer) as broker:
             a = await link(broker.port)
-            await a.subscribe("zp/1/a/+/p", 1)
+            await a.subscribe(["zp/1/a/+/p"], 1)
             with pytest.raises(LinkError) as e:
                 for _ in range(2):
                     await a.publish("zp/1/a/b/j", b"x", True, 1)
@@ -174,7 +174,7 @@ def test_why_a_subscription_is_refused(codes, kind):
             a = await link(broker.port)
             with pytest.raises(LinkError) as e:
                 for i in range(len(codes)):
-                    await a.subscribe(f"zp/1/a/{i}/n", 1)
+                    await a.subscribe([f"zp/1/a/{i}/n"], 1)
             await a.close()
             return e.value, a.failure
 
@@ -297,7 +297,7 @@ def test_a_broker_that_is_silent_at_mqtt_5_is_asked_by_3_1_1(monkeypatch):
         await broker.start()
         try:
             a = await link(port)
-            await a.subscribe("x/+", 1)
+            await a.subscribe(["x/+"], 1)
             await a.publish("x/1", b"1", True, 1)
             got = await a.receive()
             b = MqttTransport("127.0.0.1", port)

@@ -55,7 +55,7 @@ def test_retained_messages_arrive_in_order_under_a_wildcard(broker):
             await a.publish(topic, payload, True, 1)
         await a.publish("zp/1/rp/p/n/3", b"", True, 1)  # an empty payload deletes
         b = await link(broker.port)
-        await b.subscribe("zp/1/rp/+/n/+", 1)
+        await b.subscribe(["zp/1/rp/+/n/+"], 1)
         got = await take(b, 39)
         await a.publish("zp/1/rp/p/n/99", b"live", True, 1)
         got += await take(b, 1)
@@ -71,7 +71,7 @@ def test_retained_messages_arrive_in_order_under_a_wildcard(broker):
 def test_live_messages_of_one_sender_keep_their_order(broker):
     async def go():
         a, b = await link(broker.port), await link(broker.port)
-        await b.subscribe("zp/1/rp/+/c", 1)
+        await b.subscribe(["zp/1/rp/+/c"], 1)
         await asyncio.gather(*[a.publish("zp/1/rp/p/c", bytes([i]), False, 1) for i in range(100)])
         got = await take(b, 100)
         await a.close()
@@ -84,7 +84,7 @@ def test_live_messages_of_one_sender_keep_their_order(broker):
 def test_frames_of_every_size_pass_unchanged(broker):
     async def go():
         a, b = await link(broker.port), await link(broker.port)
-        await b.subscribe("x/#", 1)
+        await b.subscribe(["x/#"], 1)
         sizes = [1, 127, 128, 2400, 16383, 16384, 60000]
         for n in sizes:
             await a.publish(f"x/{n}", bytes(range(256)) * (n // 256) + bytes(n % 256), True, 1)
@@ -101,7 +101,7 @@ def test_frames_of_every_size_pass_unchanged(broker):
 def test_the_last_will_is_published_and_retained_when_a_client_dies_or_drops_it_but_not_when_it_closes(broker):
     async def go():
         watcher = await link(broker.port)
-        await watcher.subscribe("w/#", 1)
+        await watcher.subscribe(["w/#"], 1)
         polite = await link(broker.port, will=("w/polite", b"gone"))
         await polite.publish("w/polite", b"closed", True, 1)
         await polite.close()
@@ -112,7 +112,7 @@ def test_the_last_will_is_published_and_retained_when_a_client_dies_or_drops_it_
         await dropped.abort()
         got += await take(watcher, 1)
         late = await link(broker.port)
-        await late.subscribe("w/#", 1)
+        await late.subscribe(["w/#"], 1)
         kept = dict(await take(late, 3))
         for t in (watcher, late, dying, dropped):
             await t.close()
@@ -126,7 +126,7 @@ def test_the_last_will_is_published_and_retained_when_a_client_dies_or_drops_it_
 def test_what_was_sent_just_before_a_clean_close_arrives(broker):
     async def go():
         watcher = await link(broker.port)
-        await watcher.subscribe("c/#", 1)
+        await watcher.subscribe(["c/#"], 1)
         for i in range(20):
             sender = await link(broker.port, will=("c/will", b"wrongly sent"))
             await sender.publish(f"c/{i}", b"last words", False, 0)
@@ -142,7 +142,7 @@ def test_what_was_sent_just_before_a_clean_close_arrives(broker):
 def test_a_dying_broker_is_an_oserror_for_every_pending_call(broker, signum):
     async def go():
         a = await link(broker.port)
-        await a.subscribe("x/#", 1)
+        await a.subscribe(["x/#"], 1)
         waiting = asyncio.ensure_future(a.receive())
         await asyncio.to_thread(broker.stop, signum)
         with pytest.raises(OSError):
@@ -160,7 +160,7 @@ def test_a_dying_broker_is_an_oserror_for_every_pending_call(broker, signum):
 def test_publishes_that_wait_for_a_frozen_broker_fail_with_an_oserror_when_it_dies(broker):
     async def go():
         a = await link(broker.port)
-        await a.subscribe("x/#", 1)
+        await a.subscribe(["x/#"], 1)
         broker.process.send_signal(signal.SIGSTOP)
         waiting = [asyncio.ensure_future(a.publish("x/y", b"never acknowledged", True, 1)) for _ in range(3)]
         receiving = asyncio.ensure_future(a.receive())
@@ -177,7 +177,7 @@ def test_publishes_that_wait_for_a_frozen_broker_fail_with_an_oserror_when_it_di
 def test_publishes_go_ahead_of_their_acknowledgements_as_many_as_may_be_under_way_and_arrive_in_order(broker):
     async def go():
         a, b = await link(broker.port), await link(broker.port)
-        await b.subscribe("x/+", 1)
+        await b.subscribe(["x/+"], 1)
         begun, most = [], a._client.at_once
 
         async def numbered(i):
@@ -255,7 +255,7 @@ def test_who_is_stopped_while_a_thread_still_connects_says_nothing_more(monkeypa
 def test_calls_before_connecting_fail_as_a_lost_link():
     async def go():
         t = MqttTransport("127.0.0.1", 1)
-        for call in (t.receive(), t.subscribe("x", 1), t.publish("x", b"", False, 1)):
+        for call in (t.receive(), t.subscribe(["x"], 1), t.publish("x", b"", False, 1)):
             with pytest.raises(LinkError):
                 await call
         await t.close()
@@ -287,7 +287,7 @@ def test_tls_checks_the_certificate_and_its_name(guarded, tmp_path):
     async def go():
         good = MqttTransport("localhost", port, tls=True, ca=str(tmp_path / "right.pem"))
         await good.connect("w", b"gone")
-        await good.subscribe("t", 1)
+        await good.subscribe(["t"], 1)
         await good.publish("t", bytes(60000), True, 1)
         assert await good.receive() == ("t", bytes(60000))
         await good.close()

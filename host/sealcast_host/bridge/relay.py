@@ -200,7 +200,7 @@ class Relay:
             raise BadRequest("the board breaks the rules: a request is too short")
         number, flags = message[1], message[2]
         if kind == SUBSCRIBE and flags in (0, 1):
-            await transport.subscribe(_ours(message[3:], "+"), flags)
+            await transport.subscribe([_ours(message[3:], "+")], flags)
         elif kind == PUBLISH and flags in (0, 1, 2, 3):
             topic, payload = _topic(message[3:])
             await transport.publish(topic, payload, bool(flags & 1), flags >> 1)

@@ -83,7 +83,7 @@ async def _keeps(first: MqttTransport, second: MqttTransport, seconds: float) ->
         await first.publish(topic, data, True, 1)
     try:
         async with asyncio.timeout(seconds):
-            await second.subscribe(f"{place.rsplit('/', 1)[0]}/+/n/+", 1)
+            await second.subscribe([f"{place.rsplit('/', 1)[0]}/+/n/+"], 1)
             got = await second.receive()
     except TimeoutError:
         text = "it keeps no messages for those who come later, or not under wildcards: switch retained messages on"
@@ -107,7 +107,7 @@ async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> t
     """Who has been here, by the joins kept at the broker: reading one proves the key. -> what is found, the names"""
     place = keys.Keys(best_suite(), known.key, known.channel.encode())
     topics = wire.Topics(place.rp)
-    await link.subscribe(topics.everyone("j"), 1)
+    await link.subscribe([topics.everyone("j")], 1)
     uids: set[str] = set()
     unreadable = 0
     deadline = time.monotonic() + seconds

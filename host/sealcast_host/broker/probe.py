@@ -18,7 +18,7 @@ FEW = 20  # subscriptions: no fewer are tried, for members may come
 async def keeps_what_it_takes(link: MqttTransport, place: str, seconds: float) -> Finding:
     """One finding. place: topics of nobody's, below which nothing is left behind. Raises LinkError, TimeoutError."""
     async with asyncio.timeout(seconds):
-        await link.subscribe(f"{place}/n/+", 1)
+        await link.subscribe([f"{place}/n/+"], 1)
     for i, size in enumerate(SIZES):
         topic, data = f"{place}/n/{i}", secrets.token_bytes(size)
         try:
@@ -46,7 +46,7 @@ async def takes_subscriptions(link: MqttTransport, place: str, others: int, seco
     needed = BASE_SUBSCRIPTIONS + others
     async with asyncio.timeout(seconds):
         filters = [f"{place}/n/{i}" for i in range(max(FEW, needed))]
-        answers = await asyncio.gather(*(link.subscribe(f, 1) for f in filters), return_exceptions=True)
+        answers = await asyncio.gather(*(link.subscribe([f], 1) for f in filters), return_exceptions=True)
     taken = answers.count(None)
     errors = [answer for answer in answers if answer is not None]
     if not errors:

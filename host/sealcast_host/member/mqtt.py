@@ -186,15 +186,16 @@ class MqttTransport:
         client.pending_calls_threshold = 1000
         return client
 
-    async def subscribe(self, topic_filter: str, qos: int) -> None:
+    async def subscribe(self, filters: list[str], qos: int) -> None:
         """Returns once the broker confirmed. Raises LinkError."""
         client = self._open()
-        for code in await self._call(client, client.subscribe(topic_filter, qos)):
+        codes = await self._call(client, client.subscribe([(topic_filter, qos) for topic_filter in filters]))
+        for topic_filter, code in zip(filters, codes, strict=False):
             value = int(getattr(code, "value", code))
             if value >= 0x80:
                 self.failure = not_subscribed(value, client.said, len(self._filters))
                 raise self.failure
-        self._filters.add(topic_filter)
+            self._filters.add(topic_filter)
 
     async def publish(self, topic: str, payload: bytes, retain: bool, qos: int) -> None:
         """Returns after the PUBACK (QoS 1) or once sent (QoS 0). Raises RefusedError when the broker says no (MQTT 5),

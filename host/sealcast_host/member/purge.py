@@ -27,7 +27,7 @@ async def purge(known: ChannelFile) -> int:
     found: set[str] = set()
     try:
         await link.connect(topics.make(bytes(32), "p"), b"")
-        await link.subscribe(topics.prefix + "#", 1)
+        await link.subscribe([topics.prefix + "#"], 1)
         with contextlib.suppress(TimeoutError):
             while True:
                 async with asyncio.timeout(QUIET_S):

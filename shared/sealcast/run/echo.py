@@ -31,10 +31,11 @@ class Echo:
         self._waiting = []  # [topic, payload, token, when it was acknowledged or None]
         self._quiet = None  # when the engine had taken all that had come, and nothing more came
 
-    def subscribed(self, filter):
-        alien = filter.endswith("/n/+") and not filter.startswith(self._own)  # another member's notes: none of ours
-        if not alien and filter not in self._filters:
-            self._filters.append(filter)
+    def subscribed(self, filters):
+        for filter in filters:
+            alien = filter.endswith("/n/+") and not filter.startswith(self._own)  # another member's notes: none of ours
+            if not alien and filter not in self._filters:
+                self._filters.append(filter)
 
     def publishing(self, topic, payload, token):
         """To be called before it is published."""

@@ -1,9 +1,9 @@
 """Keeps a session connected: connect, read, write, notice a lost link, wait, again. The session's other half.
 
 Any OSError of the transport is a lost link; so is a reply that does not come (transports bound their own waits) and a
-broker that stops taking what we write. Subscriptions and publishes go out in the order of the effects, each awaiting
-its acknowledgement (a computer has many under way: `ahead`). What a crash or a lost link leaves in doubt is sent again,
-in the same order. The engine never waits for the broker (it appends to `outbox`), so reading can always go on.
+broker that stops taking what we write. Publishes go out in the order of the effects, each QoS 1 publish awaiting its
+acknowledgement (a computer has many under way: `ahead`). What a crash or a lost link leaves in doubt is sent again, in
+the same order. The engine never waits for the broker (it appends to `outbox`), so reading can always go on.
 
 A publish that the broker refuses (an OSError with `refused`, MQTT 5 only) or acknowledges and does not show to us (see
 echo.py) is not acknowledged: event mute {reason}, and who waits for it is told. The channel keeps it for the next
@@ -20,6 +20,7 @@ from .echo import Echo
 
 OUTBOX = const(160)  # effects waiting to be written; a channel's largest burst is two rings of 64 and a handshake
 INBOX = const(16)  # received frames waiting for the engine; when full, the broker has to wait (TCP)
+_TOGETHER = const(8)  # subscriptions in one packet, answered at once: no broker is known that takes fewer
 _FIRST_MS = const(500)
 _MOST_MS = const(60000)
 _STABLE_MS = const(30000)  # a connection that lived this long was a good one: the next retry is quick
@@ -156,28 +157,27 @@ class Link:
 
     async def _write(self):
         ahead = getattr(self._transport, "ahead", None)
-        asked = False
         while True:
             while not self._outbox:
                 self._outgoing.clear()
                 await self._outgoing.wait()
             effect = self._outbox.pop(0)
-            if effect[0] == RECONNECT:
+            if effect[0] == PUBLISH:
+                publishing = self._publish(*effect[1:])
+                await (ahead(self._guard(publishing)) if ahead else publishing)
+            elif effect[0] == SUBSCRIBE:
+                filters = [effect[1]]
+                while self._outbox and self._outbox[0][0] == SUBSCRIBE and len(filters) < _TOGETHER:
+                    filters.append(self._outbox.pop(0)[1])
+                await self._transport.subscribe(filters, effect[2])
+                self._echo.subscribed(filters)
+            elif effect[0] == RECONNECT:
                 self._parting = effect[1]
                 self._fail(OSError("to begin anew: the channel has a new key, or is full"))
                 return
-            if effect[0] == DISCONNECT:
-                self._lost.set()  # run() says goodbye to the broker
+            else:
+                self._lost.set()  # DISCONNECT: run() says goodbye to the broker
                 return
-            if ahead and asked and effect[0] == PUBLISH:
-                await self._transport.landed()  # what a publish brings us, and its echo, we must have asked for
-            asked = effect[0] == SUBSCRIBE
-            work = (self._subscribe if asked else self._publish)(*effect[1:])
-            await (ahead(self._guard(work)) if ahead else work)
-
-    async def _subscribe(self, filter, qos):
-        await self._transport.subscribe(filter, qos)
-        self._echo.subscribed(filter)
 
     async def _publish(self, topic, payload, retain, qos, token):
         checked = retain and qos

@@ -9,9 +9,8 @@ An input that ends in NoRoom (no memory for a rare part of the code) has done no
 not help, the channel is begun anew from its stored state, as after any internal error: that gives back all memory.
 
 Transport (asyncio; every failure is an OSError):
-    connect(will_topic, will_payload)   subscribe(filter, qos)   publish(topic, payload, retain, qos): after the PUBACK
+    connect(will_topic, will_payload)   subscribe(filters, qos)   publish(topic, payload, retain, qos): after the PUBACK
     receive() -> (topic, payload)       close(): says goodbye first      abort(): just drops it: the last will is sent
-    where many may be under way: ahead(coroutine), back when there is room for the next; landed(), when none is
 Storage: load() -> bytes or None, store(parts): a list of bytes, one state together, durable on return.
 Clock: now() -> growing milliseconds, time() -> Unix seconds or 0; aio.Clock is one.
 

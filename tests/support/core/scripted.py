@@ -111,8 +111,8 @@ class Wire:
         self.broken = False
         self.log.append(("connect", topic, payload))
 
-    async def subscribe(self, topic_filter, qos):
-        self.log.append(("subscribe", topic_filter, qos))
+    async def subscribe(self, filters, qos):
+        self.log += [("subscribe", topic_filter, qos) for topic_filter in filters]
 
     async def publish(self, topic, payload, retain, qos):
         self.log.append(("publish", topic, payload, retain, qos))

@@ -41,7 +41,7 @@ class LiveGuest:
     async def arrive(self, grouped: bool) -> None:
         """Connect, read what there is, join. Raises LinkError."""
         await self._transport.connect(self.keys.topic(self.peer.name, "p"), b"")
-        await self._transport.subscribe(f"zp/1/{base64url(self.keys.rp)}/#", 1)
+        await self._transport.subscribe([f"zp/1/{base64url(self.keys.rp)}/#"], 1)
         self._tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._keep_alive())]
         await self.say(self.peer.barrier())
         await self.say(self.peer.join())
