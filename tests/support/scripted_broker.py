@@ -81,6 +81,16 @@ async def _read(reader):
             return first >> 4, await reader.readexactly(size)
 
 
+def filters(c, body):
+    """Those of a SUBSCRIBE."""
+    at, found = 2 + (c.version == 5), []
+    while at < len(body):
+        end = at + 2 + int.from_bytes(body[at : at + 2], "big")
+        found.append(body[at + 2 : end].decode())
+        at = end + 1
+    return found
+
+
 def usual(c, kind, body):
     """What every broker answers (nothing is passed on)."""
     five = c.version == 5
@@ -90,7 +100,7 @@ def usual(c, kind, body):
         at = 2 + int.from_bytes(body[:2], "big")
         return packet(0x40, body[at : at + 2])  # of QoS 1
     if kind == SUBSCRIBE:
-        return packet(0x90, body[:2] + b"\0" * five + b"\1")
+        return packet(0x90, body[:2] + b"\0" * five + b"\1" * len(filters(c, body)))
     if kind == UNSUBSCRIBE:
         return packet(0xB0, body[:2] + b"\0\0" * five)
     return packet(0xD0, b"") if kind == PINGREQ else None

@@ -12,6 +12,7 @@ from scripted_broker import (
     PUBLISH,
     SUBSCRIBE,
     ScriptedBroker,
+    filters,
     goodbye,
     packet,
     usual,
@@ -163,24 +164,41 @@ def test_a_broker_that_hangs_up_on_the_first_publish_is_told_apart_from_a_lost_l
 @pytest.mark.parametrize("codes,kind", [
     ((0x87,), "rights"), ((0x80,), "rights"), ((1, 1, 0x97), "quota"), ((1, 1, 0x80), "quota"), ((0xA2,), "lacks"),
 ])  # fmt: skip
-def test_why_a_subscription_is_refused(codes, kind):
+@pytest.mark.parametrize("together", [1, 3])
+def test_why_a_subscription_is_refused(codes, kind, together):
+    wanted = [f"zp/1/a/{i}/n" for i in range(len(codes))]
+
     def answer(c, sort, body):
         if sort != SUBSCRIBE:
             return usual(c, sort, body)
-        return packet(0x90, body[:2] + b"\0" + bytes((codes[c.count[SUBSCRIBE] - 1],)))
+        return packet(0x90, body[:2] + b"\0" + bytes(codes[wanted.index(f)] for f in filters(c, body)))
 
     async def go():
         async with ScriptedBroker(answer) as broker:
             a = await link(broker.port)
             with pytest.raises(LinkError) as e:
-                for i in range(len(codes)):
-                    await a.subscribe([f"zp/1/a/{i}/n"], 1)
+                for i in range(0, len(codes), together):
+                    await a.subscribe(wanted[i : i + together], 1)
             await a.close()
             return e.value, a.failure
 
     error, kept = run(go())
     assert error.kind == kind and kept is error
     assert ("2 were accepted, needed are 13 and one for each other member" in str(error)) == (kind == "quota")
+
+
+def test_a_broker_that_answers_for_one_of_two_subscriptions():
+    def answer(c, kind, body):
+        return packet(0x90, body[:2] + b"\0\1") if kind == SUBSCRIBE else usual(c, kind, body)
+
+    async def go():
+        async with ScriptedBroker(answer) as broker:
+            a = await link(broker.port)
+            with pytest.raises(LinkError, match="breaks the MQTT rules"):
+                await a.subscribe(["zp/1/a/b/n", "zp/1/a/c/n"], 1)
+            await a.close()
+
+    run(go())
 
 
 def settings(port):
@@ -227,7 +245,7 @@ def test_a_broker_that_always_hangs_up_on_us_is_not_told_as_a_copy(monkeypatch):
 
 def test_a_command_whose_member_is_thrown_out_says_why_and_what_to_do():
     def answer(c, kind, body):
-        return goodbye(0x97, "10 subscriptions") if c.count[SUBSCRIBE] == 3 else usual(c, kind, body)
+        return goodbye(0x97, "10 subscriptions") if kind == SUBSCRIBE else usual(c, kind, body)
 
     async def go():
         async with ScriptedBroker(answer) as broker:

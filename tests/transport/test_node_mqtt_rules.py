@@ -17,11 +17,11 @@ class Server:
     client's first packet, and then keeps silent (or closes).
     """
 
-    def __init__(self, script, close=False, answer_pings=False, resets=False):
+    def __init__(self, script, close=False, answer_pings=False, resets=False, suback=b""):
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._script, self._close, self._pings = script, close, answer_pings
-        self._resets = resets
+        self._resets, self._suback = resets, suback
         self.received = b""
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -44,6 +44,9 @@ class Server:
                     conn.shutdown(socket.SHUT_WR)
                 while data := conn.recv(4096):
                     self.received += data
+                    at = data.find(b"\x82") + 2  # a ping may come before it
+                    if self._suback and at > 1:
+                        conn.sendall(b"\x90" + bytes([2 + len(self._suback)]) + data[at : at + 2] + self._suback)
                     if self._pings and data.endswith(b"\xc0\x00"):
                         conn.sendall(b"\xd0\x00")
             except OSError:
@@ -126,6 +129,18 @@ def test_a_broker_that_breaks_the_rules_is_a_lost_link(name, packet, driver):
     with Server([CONNACK, packet]) as server:
         a = driver().connect(server.port)
         assert "breaks the MQTT rules" in a.lost(), name
+
+
+@pytest.mark.parametrize("codes,says", [
+    (b"\1\1", ""), (b"\1\0", ""), (b"\1\x80", "refused a subscription"), (b"\x80\1", "refused a subscription"),
+    (b"\1", "breaks the MQTT rules"), (b"\1\1\1", "breaks the MQTT rules"), (b"\1" * 9, "breaks the MQTT rules"),
+])  # fmt: skip
+def test_one_packet_for_two_subscriptions(codes, says, driver):
+    with Server([CONNACK], suback=codes) as server:
+        a = driver().connect(server.port)
+        answer = a.try_("subscribe", filter="there here")
+        assert says in answer.get("error", "") and ("done" in answer) == (not says), answer
+        assert b"\x82\x11\x00\x01\x00\x05there\x01\x00\x04here\x01" in server.received
 
 
 def test_garbage_is_a_lost_link_and_nothing_worse(driver):

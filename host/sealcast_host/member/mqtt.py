@@ -190,7 +190,9 @@ class MqttTransport:
         """Returns once the broker confirmed. Raises LinkError."""
         client = self._open()
         codes = await self._call(client, client.subscribe([(topic_filter, qos) for topic_filter in filters]))
-        for topic_filter, code in zip(filters, codes, strict=False):
+        if len(codes) != len(filters):
+            raise self._lost_by(client, "the broker breaks the MQTT rules: an answer for fewer topics than asked for")
+        for topic_filter, code in zip(filters, codes, strict=True):
             value = int(getattr(code, "value", code))
             if value >= 0x80:
                 self.failure = not_subscribed(value, client.said, len(self._filters))
