@@ -173,6 +173,29 @@ def test_a_changed_identity_is_refused_until_a_person_approves_its_fingerprint(u
     assert f"{new}  pinned" in anna.ok("group", "verify", "g", "ben")
 
 
+@pytest.mark.parametrize("provisioned", ["here", "elsewhere"])
+def test_a_board_that_was_replaced_is_approved_for_all_and_stays_so(users, provisioned):
+    """elsewhere: the roster of the admin's computer names the old board until the new one is approved."""
+    anna, ben, cara = users
+    ben.ok("send", "g", "--mode", "note", "the old board")
+    known = json.loads(anna.file.read_text())
+    anna.file.write_text(json.dumps(known | {"roster": {"ben": b64(ben.public())}}))
+    anna.ok("group", "verify", "g")
+    cara.ok("group", "verify", "g")
+    shutil.rmtree(ben.home / "state")
+    ben.ok("send", "g", "--mode", "note", "the new board")
+    if provisioned == "here":  # what `sealcast provision --replace` does to the file
+        anna.file.write_text(json.dumps(known | {"roster": {"ben": b64(ben.public())}}))
+        assert "CHANGED" not in anna.ok("group", "verify", "g")
+    new = ben.fingerprint()
+    assert "for all members" in anna.ok("group", "verify", "g", "--approve", new)
+    assert f"{new}  pinned" in anna.ok("group", "verify", "g", "ben")
+    assert json.loads(anna.file.read_text())["roster"] == {"ben": b64(ben.public())}
+    caras = cara.listen()
+    caras.wait_for('"the new board"')
+    assert caras.stop(signal.SIGTERM) == 0
+
+
 BAD = {
     "group without an action": (["group"], "group --help"),
     "unknown action": (["group", "frob", "g"], "no such command"),

@@ -80,7 +80,8 @@ async def _approve(session: Member, wanted: str, uids: list[str], timeout: float
     """Pin the changed identity with this fingerprint, and wait until it is in use. for_all: by the admin's key."""
     reach = ", for all members that know this channel's admin" if for_all else " for this member"
     for row in await session.fingerprints():
-        uid, letters = row["uid"], row["changed"]
+        # What this computer pinned by provisioning the board is news to the others all the same.
+        uid, letters = row["uid"], row["changed"] or (row["fingerprint"] if for_all and not row["me"] else None)
         if letters and wanted in (letters, spoken(letters)) and (not uids or uid in uids):
             await session.approve(uid, letters)
             try:

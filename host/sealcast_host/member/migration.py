@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from sealcast import wire
 from sealcast.channel import Channel
 from sealcast_host.member import channels
 
@@ -39,6 +40,17 @@ def follow(member: Any, removed: Iterable[str] = ()) -> None:
     roster = {uid: public for uid, public in known.roster.items() if uid not in removed}
     moved = replace(known, key=bytes(root), stretch=None, generation=here.generation, roster=roster)
     channels.store(moved, replace=True)
+
+
+def repin(member: Any, uid: str) -> None:
+    """The roster of the channel's file names the identity of `uid` that was approved, if it named another: what it
+    names is pinned at each start. Raises UserError."""
+    known = _file_of(member.me.config["channel"])
+    public = next((m.public for m in member.others.by_tag.values() if m.uid == uid), None)
+    if known is None or known.key != member.me.root or public is None:
+        return
+    if known.roster.get(uid, wire.b64(public)) != wire.b64(public):
+        channels.store(replace(known, roster=known.roster | {uid: wire.b64(public)}), replace=True)
 
 
 def _left(member: Any) -> list[bytes]:

@@ -316,8 +316,8 @@ async def join(
     """Take part in a channel; returns a started session (it connects, and reconnects, by itself).
 
     channel: its name, as made by `sealcast channel new`. settings: a dict, or the path of a sealcast.json; without
-    either,
-    ./sealcast.json is read. overrides: fields of sealcast.json that replace those. Raises UserError, SealcastError."""
+    either, ./sealcast.json is read. overrides: fields of sealcast.json that replace those. Raises UserError,
+    SealcastError."""
     merged = _find(channel, settings) | overrides
     channels.raise_wrong_settings(merged, "settings")
     return await start(merged, MemberState(merged["channel"], merged["uid"]))
@@ -361,6 +361,7 @@ async def start(
 
         session = HostSession(member, transport_for(config), store, state, remake, keep or BACKLOG)
         session.on("moved", lambda name, info: session.follow(info["removed"]))
+        session.on("approved", lambda name, info: migration.repin(session.channel, info["uid"]))
         if watch is not None:
             session.on("*", watch)
         if watch is not None and keep is None:
