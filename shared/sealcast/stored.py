@@ -4,7 +4,7 @@ state.py and journal.py make them."""
 from .effects import FORMAT, MODES, Message
 from .errors import BadState, Reject
 from .rare import load
-from .wire import Reader
+from .wire import LAMPORT_MAX, Reader
 from .zpinc.conversation import Epoch
 from .zpinc.identity import Join
 from .zpinc.me import MySession
@@ -136,8 +136,7 @@ def _unpack_member(r, roster, form):
     m = Member(name, uid)
     m.public = roster.get(uid) or public or None
     kept = m.public == public  # else the roster names another identity now: what the old one said is forgotten
-    floor = r.uint(4)
-    conn, counter = r.uint(4), r.uint(4)
+    floor, conn, counter = r.uint(4), r.uint(4), r.uint(4)
     for _ in range(r.uint(1)):
         lamport, sid, S = r.uint(4), r.take(16), r.take(32)
         ring = r.uint(1)
@@ -146,6 +145,7 @@ def _unpack_member(r, roster, form):
         if kept:
             m.admit(Join(lamport, sid, public, S, ring, data))
             m.current.window = window
+        floor = floor if kept else max(floor, min(lamport, LAMPORT_MAX - 1))  # what the broker keeps of it is no news
     if floor:
         m.floor = floor  # at last: a kept session may have the number of a forgotten one
     if m.current:

@@ -174,6 +174,7 @@ def test_a_roster_that_changed_forgets_what_the_old_identity_said():
     again = Solo(blob=solo.blob, roster={"anna": changed.identity.public})
     again.connect(anna.join(), changed.join())
     assert again.ch.out.drops == {"identity": 1}
+    assert again.event("identity_changed") is None  # of the identity that nobody means any more
     again.give(*anna.note(1))
     assert again.ch.out.drops["unknown"] == 1 and [m.again for m in again.messages] == [True]
 
