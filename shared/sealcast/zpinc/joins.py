@@ -197,7 +197,7 @@ def receive(me, members, reading, places, name, frame, online, now, out):
     member = members.by_tag.get(name[:16])
     join = open_join(me.keys, frame, name[:16], member)
     if member is None:
-        _room(me, members)
+        reading.first or _room(me, members)  # settle looks when all are there
         member = Member(name, me.keys.uid(name))
         member.public = (me.config["roster"] or {}).get(member.uid) or places.pins.get(member.uid)
     elif member.name != name:

@@ -38,6 +38,12 @@ def test_who_finds_no_place_says_so_and_sends_nothing():
     assert not [t for t, _ in solo.published if t.split("/")[4] in "jpn"]
     refused = raises(NotReady, solo.ch.send, b"hello", None, solo.now)
     assert "full" in str(refused)
+    for _ in range(2):  # most of them are known by now
+        solo.run(solo.ch.disconnected(solo.now))
+        solo.events = []
+        solo.connect(*crowd(32))
+        assert solo.event("channel_full") and not solo.event("online")
+        raises(NotReady, solo.ch.send, b"hello", None, solo.now)
     solo.run(solo.ch.disconnected(solo.now))
     solo.connect()  # one was purged: the others are known, and there is a place
     solo.ch.send(b"hello", None, solo.now)
