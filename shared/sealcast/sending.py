@@ -18,7 +18,7 @@ def send(me, others, ring, epochs, ratchet, group, body, mode, time, to, min_sec
     if len(body) > MAX_BODY:
         raise TooLong("a message has at most %d bytes, this one has %d: split it" % (MAX_BODY, len(body)))
     if me.full:
-        raise NotReady("the channel is full: nobody would hear this member; use another channel, or purge this one")
+        raise NotReady("the channel is full: nobody would hear this member; free a place with `sealcast lost`")
     if not me.joined:
         raise NotReady("not joined yet: wait for the event online")
     if not online and mode == "conversation":

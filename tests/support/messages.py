@@ -119,8 +119,8 @@ EVENTS = {
     "`sealcast group create NAME UID ...` at one of them",
     "resynced": "nothing is to be done",
     "undeliverable": "send it to somebody who is in the group",
-    "channel_full": "a member too many: take another channel, or free a place with `sealcast channel purge` "
-    "and a new key",
+    "channel_full": "a member too many: all that ever came count, up to 32; `sealcast lost`, on the computer where the "
+    "channel was made, leaves behind who is no more",
     "mute": "the broker takes messages and passes none on: its rights (ACL), its limits, another broker",
     "taken_over": "each board needs a name and an identity of its own: provision the copy anew; a board counts four "
     "connections that the broker ended soon, which a broker without enough rights or room does, too: sealcast doctor",

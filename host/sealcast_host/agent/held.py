@@ -17,7 +17,7 @@ from sealcast_host.member import channels
 from sealcast_host.member.many import Outcomes
 from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import HostSession, MemberState, start
-from sealcast_host.member.visit import GOODBYE_S, way_out, why_not
+from sealcast_host.member.visit import FULL, GOODBYE_S, way_out, why_not
 
 ROOM_S = 1.0  # look again for room at least this often
 _WAITED = {"historic": True, "age": None}  # what arrived then says nothing of now
@@ -192,10 +192,13 @@ class Held:
             self._log.say(f"{self._who()}: online")
         elif name == "moved":
             self._moving = True  # we connect once more, at the new place
+        elif name == "channel_full":
+            self.failure = FULL
         elif name == "offline":
             self._joined = None
             if not self._moving:
-                self.failure = (self.session.transport.failure if self.session else None) or LinkError(
+                full = self.failure if self.failure is FULL else None
+                self.failure = (self.session.transport.failure if self.session else None) or full or LinkError(
                     "lost", "the link to the broker was lost"
                 )
                 self._outcome.set()

@@ -12,6 +12,7 @@ from sealcast import wire
 from sealcast.crypto import best_suite, keys
 from sealcast.errors import Reject
 from sealcast.zpinc import identity
+from sealcast.zpinc.joins import MAX_SLOTS
 from sealcast_host.broker.probe import keeps_what_it_takes, takes_subscriptions
 from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, WRONG, Finding
@@ -20,7 +21,7 @@ from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import transport_for
-from sealcast_host.member.visit import way_out
+from sealcast_host.member.visit import FULL, way_out
 
 ALONE = (
     "it ended our connection when another of the same user came: give each member a user of its own there, or let a "
@@ -51,6 +52,12 @@ async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
             yield await _keeps(first, second, seconds)
             found, uids = await _channel(await _connect(stack, config, first), known, seconds)
             yield found
+            places = MAX_SLOTS // config["ring"]
+            if len(uids) >= places and known.uid not in uids:
+                yield Finding("channel", WRONG, str(FULL))
+            elif len(uids) >= places:
+                text = f"all {places} places are taken: to let another member in, leave behind who is no more"
+                yield Finding("channel", NOTE, f"{text} (sealcast lost, on the computer where the channel was made)")
             others = len(uids - {known.uid})
             yield await takes_subscriptions(await _connect(stack, config, first), _somewhere(), others, seconds)
     except LinkError as e:

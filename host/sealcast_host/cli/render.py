@@ -41,7 +41,7 @@ EVENTS = {
     "resynced": "in step with the group again",
     "unconfirmed": "{by} took this member into a group that the others know nothing of: given up",
     "undeliverable": "a private message was not sent: {uid} is not in the group any more",
-    "channel_full": "NOBODY hears this member: the channel has all its members; use another channel, or purge this one",
+    "channel_full": "NOBODY hears this member: the channel has all its members; free a place with `sealcast lost`",
     "mute": "NOBODY hears this member: {reason}; sealcast doctor says more",
     "taken_over": "another connection with the same MQTT name throws this one out: is there a copy of this member (a"
     " cloned board)?",

@@ -315,9 +315,8 @@ async def join(
 ) -> HostSession:
     """Take part in a channel; returns a started session (it connects, and reconnects, by itself).
 
-    channel: its name, as made by `sealcast channel new`. settings: a dict, or the path of a sealcast.json; without
-    either, ./sealcast.json is read. overrides: fields of sealcast.json that replace those. Raises UserError,
-    SealcastError."""
+    channel: its name, as made by `sealcast channel new`. settings: a dict, or a sealcast.json's path; without either,
+    ./sealcast.json is read. overrides: fields of sealcast.json that replace those. Raises UserError, SealcastError."""
     merged = _find(channel, settings) | overrides
     channels.raise_wrong_settings(merged, "settings")
     return await start(merged, MemberState(merged["channel"], merged["uid"]))

@@ -49,6 +49,8 @@ async def visit_alone(
             )  # a lost member was declared while we were away: we connect once more, at the new place
             if name == "online" and "members" in info:
                 ready.set_result(None)
+            elif name == "channel_full":
+                ready.set_result(FULL)
             elif name == "offline" and moving:
                 moving = False
             elif name == "offline":
@@ -106,6 +108,15 @@ WAYS_OUT = {
 }
 
 
+FULL = LinkError(
+    "full",
+    "nobody would hear this member: the channel has all its members, and counts all that ever came; `sealcast lost`, "
+    "on the computer where it was made, leaves behind who is no more",
+)
+
+
 def way_out(error: LinkError, broker: dict[str, Any]) -> str:
-    """The line for a connection that could not be made."""
+    """The line for a connection that could not be made, or leads nowhere."""
+    if error.kind == "full":
+        return str(error)
     return f"no connection to the broker at {place_of(broker)}: {error}; {WAYS_OUT.get(error.kind, 'try again')}"

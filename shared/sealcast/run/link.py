@@ -172,7 +172,7 @@ class Link:
                 await self._transport.subscribe(filters, effect[2])
                 self._echo.subscribed(filters)
             elif effect[0] == RECONNECT:
-                self._parting = effect[1]
+                self._parting, self._short = effect[1], -1  # nobody throws us out
                 self._fail(OSError("to begin anew: the channel has a new key, or is full"))
                 return
             else:

@@ -221,7 +221,7 @@ def test_a_channel_that_connects_anew_says_whether_the_will_is_published():
             await until(lambda ch=ch: ch.names().count("connected") == 2, "the next connection")
             begun = ("connect", "will", b"bye")
             assert wire.log == [begun, ("publish", "t/1", b"\x01", False, 1), end, begun]
-            names = ["connected"] + ["taken_over", "offline"] * (not goodbye)
+            names = ["connected"] + ["offline"] * (not goodbye)
             assert [name for name, _ in s.events][: len(names) + 1] == names + ["connected"]
             await s.close()
 
