@@ -12,6 +12,7 @@ from host_support import free_port, start_broker, start_mosquitto
 from sealcast import wire
 from sealcast.channel import Channel
 from sealcast.crypto import best_suite, keys
+from sealcast.effects import FORMAT
 from sealcast.run import slots
 from sealcast.run.settings import complete
 from sealcast.zpinc.identity import Identity, fingerprint
@@ -243,6 +244,42 @@ def test_doctor_on_a_healthy_board_and_on_a_sick_one(greenhouse, installed):
     for text, says in (("{", "is damaged"), ('{"uid": 1}', "uid: is the number 1")):
         (installed.flash / "sealcast.json").write_text(text)
         assert says in greenhouse.sealcast("doctor", "--port", installed.port, code=1).stdout
+
+
+def test_doctor_knows_a_renamed_channel_and_a_state_of_a_later_version(greenhouse, installed):
+    (installed.flash / "main.py").write_text("pass\n")  # the node writes no state after us
+    greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-1", "--port", installed.port)
+    greenhouse.sealcast("channel", "rename", "greenhouse", "mine")
+    for more in (("mine",), ()):
+        found = greenhouse.start("doctor", *more, "--port", installed.port).communicate_with(None)
+        assert "ok     channel  the board has the channel's key" in found.stdout, found.stdout
+    settings = json.loads((installed.flash / "sealcast.json").read_text())
+    key = slots.key_for(best_suite(), wire.unb64(settings["identity"]), b"greenhouse", b"bench-1")
+    (installed.flash / "state.0").write_bytes(slots.pack(best_suite(), key, 9, bytes((FORMAT + 1,)) + bytes(99)))
+    found = greenhouse.sealcast("doctor", "--port", installed.port, code=1)
+    assert "WRONG  state    the stored state is of a later version of Sealcast" in found.stdout
+
+
+def test_doctor_on_what_this_computer_keeps(greenhouse, tmp_path):
+    """What send refuses, doctor tells, too."""
+    port = free_port()
+    (greenhouse.channels / "greenhouse.json").write_text(
+        json.dumps(kept(greenhouse) | {"broker": {"host": "127.0.0.1", "port": port}})
+    )
+    with start_broker("mosquitto", port, tmp_path):
+        greenhouse.sealcast("send", "greenhouse", "hello")
+        assert "all is well" in greenhouse.sealcast("doctor", "greenhouse", "--seconds", "2").stdout
+        folder = greenhouse.folder / "state/sealcast/greenhouse/laptop"
+        secret = wire.unb64(json.loads((folder / "identity.json").read_text())["identity"])
+        key = slots.key_for(best_suite(), secret, b"greenhouse", b"laptop")
+        for path in folder.glob("state.*"):
+            path.unlink()
+        later = slots.pack(best_suite(), key, 9, bytes((FORMAT + 1,)) + bytes(99))
+        for data, says in ((b"SCst" + bytes(60), "is damaged: remove"), (later, "is of a later version of Sealcast")):
+            (folder / "state.0").write_bytes(data)
+            assert says in greenhouse.sealcast("send", "greenhouse", "hello", code=2).stderr
+            found = greenhouse.sealcast("doctor", "greenhouse", "--seconds", "2", code=1).stdout
+            assert "WRONG  state " in found and says in found
 
 
 def test_doctor_on_brokers_and_channels(greenhouse, tmp_path):

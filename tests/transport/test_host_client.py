@@ -14,7 +14,8 @@ from sealcast.effects import Sent
 from sealcast.errors import Mute, NoConversation, TooLong
 from sealcast_host.broker.server import running_broker
 from sealcast_host.errors import UserError
-from sealcast_host.member.session import MemberBusy, join
+from sealcast_host.member.session import join
+from sealcast_host.member.state import MemberBusy
 
 DEADLINE_S = 90
 KEY = "A" * 42 + "E"
@@ -190,7 +191,7 @@ def test_one_member_is_one_process(tmp_path):
             a, _ = await member("a", broker.port)
             with pytest.raises(MemberBusy):
                 await join(settings=settings("a", broker.port))
-            code = "import asyncio, sys; from sealcast_host.member.session import MemberBusy, MemberState\n"
+            code = "import asyncio, sys; from sealcast_host.member.state import MemberBusy, MemberState\n"
             code += "try: MemberState('barn', 'a')\nexcept MemberBusy: sys.exit(7)"
             other = await asyncio.to_thread(
                 subprocess.run, [sys.executable, "-c", code], env=environment(), check=False

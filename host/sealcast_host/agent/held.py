@@ -16,7 +16,8 @@ from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 from sealcast_host.member.many import Outcomes
 from sealcast_host.member.refusals import LinkError
-from sealcast_host.member.session import HostSession, MemberState, start
+from sealcast_host.member.session import HostSession, start
+from sealcast_host.member.state import MemberState
 from sealcast_host.member.visit import FULL, GOODBYE_S, way_out, why_not
 
 ROOM_S = 1.0  # look again for room at least this often

@@ -85,7 +85,7 @@ async def _member(
                 yield attached
             return
         # Not before it is known to be needed: a command through the agent loads none of the protocol.
-        from sealcast_host.member.session import MemberBusy
+        from sealcast_host.member.state import MemberBusy
         from sealcast_host.member.visit import visit_alone
 
         here = visit_alone(known, uid, alone, sleep_s=sleep_s, waits=waits)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sealcast import wire
 from sealcast.crypto import best_suite
+from sealcast.effects import FORMAT
 from sealcast.run import slots
 from sealcast.run.settings import check
 from sealcast.zpinc.identity import Identity
@@ -159,13 +160,13 @@ def _settings(device: Device, board: Board | None, channel: str | None, port: st
 
 def _membership(settings: dict[str, Any], channel: str | None, provision: str) -> Iterator[Finding]:
     name = settings["channel"]
-    if channel is not None and name != channel:
-        yield Finding("channel", WRONG, f"the board is in the channel {name}, not in {channel}: {provision} --replace")
-        return
-    if name not in channels.known_channels():
+    known = channels.find(name) if channel is None else channels.load(channel)  # it may have another name here
+    if known is None:
         yield Finding("channel", NOTE, f"{name} is not known on this computer: its key cannot be compared")
         return
-    known = channels.load(name)
+    if known.channel != name:
+        yield Finding("channel", WRONG, f"the board is in the channel {name}, not in {channel}: {provision} --replace")
+        return
     suite = best_suite()
     if settings.get("key") and not suite.equal(wire.unb64(settings["key"]), known.key):
         yield Finding(
@@ -188,7 +189,11 @@ def _state(device: Device, settings: dict[str, Any]) -> Iterator[Finding]:
     suite = best_suite()
     key = slots.key_for(suite, wire.unb64(settings["identity"]), settings["channel"].encode(), settings["uid"].encode())
     both = [device.get(f"/state.{i}") for i in range(2)]
-    if slots.newest(suite, key, both[0], both[1]) is not None:
+    whole = slots.newest(suite, key, both[0], both[1])
+    if whole is not None and whole[2][0] > FORMAT:
+        text = "the stored state is of a later version of Sealcast, and this one's node begins anew over it"
+        yield Finding("state", WRONG, text + ": update this computer's, then the board (sealcast flash)")
+    elif whole is not None:
         yield Finding("state", OK, "the stored state is whole")
     elif all(slots.blank(data) for data in both):
         yield Finding("state", NOTE, "no stored state yet: the member joins anew when it starts")

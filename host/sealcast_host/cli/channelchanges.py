@@ -83,7 +83,7 @@ def rename(known: ChannelFile, new: str) -> int:
 
 def forget(known: ChannelFile, sure: bool) -> int:
     """Remove the file, and the states of this computer's members, also of those that the agent holds."""
-    from sealcast_host.member.session import state_folders, states_of
+    from sealcast_host.member.state import state_folders, states_of
 
     count = len(state_folders(known.channel))
     if not sure:

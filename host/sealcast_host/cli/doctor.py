@@ -6,8 +6,10 @@ import argparse
 import asyncio
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from sealcast import wire
+from sealcast.errors import SealcastError
 from sealcast_host.cli import talk
 from sealcast_host.cli.arguments import seconds
 from sealcast_host.errors import UserError
@@ -120,7 +122,29 @@ def _file(name: str) -> tuple[ChannelFile | None, list[Finding]]:
         suite = best_suite()
         prints = [f"{uid} {fingerprint(suite, wire.unb64(public))}" for uid, public in sorted(known.roster.items())]
         found.append(Finding("channel", OK, f"pinned, compare with the labels: {', '.join(prints)}"))
+    found += _kept(known)
     return known, found
+
+
+def _kept(known: ChannelFile) -> Iterator[Finding]:
+    """What this computer's members keep, where none is at work (that one has read it)."""
+    from sealcast_host.member.state import MemberBusy, MemberState, restored, state_folders
+    from sealcast_host.member.visit import why_not
+
+    for folder in state_folders(known.channel):
+        uid = unquote(folder.name)
+        if not any(folder.glob("[is]*")):
+            continue  # nothing was kept there yet
+        try:
+            state = MemberState(known.channel, uid)
+            try:
+                restored(known.settings(uid), state)
+            finally:
+                state.release()
+        except MemberBusy:
+            continue
+        except (UserError, SealcastError) as e:
+            yield Finding("state", WRONG, why_not(e, known.channel, uid))
 
 
 _ABOUT = """\

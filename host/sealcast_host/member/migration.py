@@ -13,12 +13,17 @@ from typing import Any
 
 from sealcast import wire
 from sealcast.channel import Channel
+from sealcast.effects import FORMAT
+from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 
 
 def restored(suite: Any, config: dict[str, Any], blob: bytes | None) -> Any:
     """The channel of completed settings and a stored state. The core begins anew when it has never heard of the
-    settings' key; how often the channel has moved to come there, it learns here."""
+    settings' key; how often the channel has moved to come there, it learns here. Raises BadState, UserError."""
+    if blob and blob[0] > FORMAT:
+        who = f'the state of "{config["uid"]}" in "{config["channel"]}"'
+        raise UserError(f"{who} is of a later version of Sealcast: update the one on this computer")
     member = Channel(suite, config, blob, os.urandom)
     member.places.collects = True  # the admin's key lies on a computer: a notice is made from here
     known = _file_of(config["channel"])

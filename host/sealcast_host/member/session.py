@@ -3,100 +3,29 @@
     ch = await sealcast.join("greenhouse")
     await ch.send(b"...")
     async for m in ch: ...
-
-A member's state belongs to one process at a time: two that seal with the same counters would break the protocol's first
-invariant, so its directory is locked while a session runs.
 """
 
-import json
-import secrets
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote, unquote
 
-from sealcast import wire
 from sealcast.crypto import best_suite
 from sealcast.effects import Sent
-from sealcast.run import aio, slots
-from sealcast.run.filestore import FileStore
+from sealcast.run import aio
 from sealcast_host.errors import UserError
 from sealcast_host.member import arguments, channels, inquiry, migration, system
-from sealcast_host.member.aside import Aside, Files
+from sealcast_host.member.aside import Aside
 from sealcast_host.member.engine import Engine
 from sealcast_host.member.many import Outcomes, send_all
 from sealcast_host.member.mqtt import MqttTransport
-from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
+from sealcast_host.member.privatefiles import read_private_json
+from sealcast_host.member.state import MemberState, restored
 
 BACKLOG = 32
 BATCH = 64  # inputs that one flush serves
 
 # watch(name, info): called for each event with its details, and as ("message", message) for each message.
 Callback = Callable[[str, Any], None]
-
-
-def _folder(name: str) -> str:
-    """A name as one folder's name: "." and ".." lead nowhere."""
-    return quote(name, safe="").replace(".", "%2E")
-
-
-class MemberBusy(UserError):
-    """This member runs in another process."""
-
-
-class MemberState:
-    """The directory of one member of one channel: its identity, its stored state, and the lock on both."""
-
-    def __init__(self, channel: str, uid: str) -> None:
-        self.path = state_dir() / _folder(channel) / _folder(uid)
-        make_private_dir(self.path)
-        try:
-            self._lock = system.locked(self.path / "lock")
-        except OSError as e:
-            raise UserError(f"cannot write in {self.path}: {reason(e)}") from None
-        if self._lock is None:
-            raise MemberBusy(
-                f'"{uid}" takes part from another process already, not through the agent: stop that one (both share it '
-                "when sealcast agent --detach runs before them), or use another name with --uid"
-            )
-
-    def identity(self) -> bytes:
-        """This member's 32-byte secret: made at the first call, then kept (mode 0600)."""
-        path = self.path / "identity.json"
-        if not path.exists():
-            if any(self.path.glob("state.*")):
-                raise UserError(
-                    f"{path} is missing, and the state beside it needs it: restore it from a copy; or remove the files "
-                    "state.* there to join anew, which the others see as a changed identity"
-                )
-            write_private(path, json.dumps({"identity": wire.b64(secrets.token_bytes(32))}) + "\n", replace=False)
-        try:
-            secret: bytes = wire.unb64(read_private_json(path)["identity"])
-            if len(secret) != 32:
-                raise ValueError
-        except UserError:
-            raise
-        except Exception:  # whatever is wrong with it, it must not be shown
-            raise UserError(
-                f"{path} is damaged: restore it from a copy; without it the others see a changed identity"
-            ) from None
-        return secret
-
-    def release(self) -> None:
-        """Let another process use it."""
-        if self._lock is not None:
-            system.unlock(self._lock)
-            self._lock = None
-
-
-def state_folders(channel: str) -> list[Path]:
-    """Of all members of a channel that ever ran here."""
-    return [path for path in sorted((state_dir() / _folder(channel)).glob("*")) if path.is_dir()]
-
-
-def states_of(channel: str) -> list[MemberState]:
-    """The states of all members of a channel that ever ran here, locked. Raises MemberBusy when one runs."""
-    return [MemberState(channel, unquote(path.name)) for path in state_folders(channel)]
 
 
 class HostSession:
@@ -338,25 +267,11 @@ async def start(
     for `async for`."""
     try:
         system.raise_if_blind()
-        config = channels.completed(settings)
-        suite = best_suite()
-        if config["key"] is None:
-            config["key"] = channels.stretched(config["password"], config["channel"], config["stretch"])
-        if config["identity"] is None:
-            config["identity"] = state.identity()
-        key = slots.key_for(suite, config["identity"], config["channel"].encode(), config["uid"].encode())
-        store = FileStore(suite, key, str(state.path / "state"), Files())
-        try:
-            blob = store.load()
-        except OSError as e:
-            raise UserError(f"cannot read the state in {state.path}: {reason(e)}") from None
-        if store.damaged:
-            raise UserError(f"the state in {state.path} is damaged: remove the files state.* there to join anew")
-        member = migration.restored(suite, config, blob)
+        config, store, member = restored(settings, state)
         migration.follow(member)
 
         def remake() -> Any:
-            return migration.restored(suite, config, store.load())
+            return migration.restored(best_suite(), config, store.load())
 
         session = HostSession(member, transport_for(config), store, state, remake, keep or BACKLOG)
         session.on("moved", lambda name, info: session.follow(info["removed"]))

@@ -13,7 +13,8 @@ from sealcast_host.errors import UserError
 from sealcast_host.member.address import place_of
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.refusals import LinkError
-from sealcast_host.member.session import Callback, HostSession, join_watched, state_folders
+from sealcast_host.member.session import Callback, HostSession, join_watched
+from sealcast_host.member.state import state_folders
 
 GOODBYE_S = 6.0
 HURRIED_S = 1.0  # when time is up, or somebody stops us: if the broker is there this is enough, else the last will is
@@ -80,7 +81,7 @@ async def visit_alone(
         await session.close()
 
 
-def why_not(e: SealcastError, channel: str, uid: str) -> str:
+def why_not(e: Exception, channel: str, uid: str) -> str:
     """Why a member cannot begin; of a state that cannot be read where it is."""
     here = [path for path in state_folders(channel) if unquote(path.name) == uid]
     if isinstance(e, BadState) and here:
