@@ -199,6 +199,13 @@ def test_set_rename_purge_and_forget(mosquitto, tmp_path):
     assert asyncio.run(kept()) == []
     sure = anna.run("channel", "forget", "the greenhouse")
     assert sure.returncode == 2 and "admin key" in sure.stderr
+    inside = anna.home / "config/sealcast/the%20greenhouse.json.forgotten/x"
+    inside.mkdir(parents=True)  # as a folder that may not be written in: nothing is removed
+    refused = anna.run("channel", "forget", "the greenhouse", "--yes")
+    assert refused.returncode == 2 and "cannot remove" in refused.stderr and refused.stderr.count("\n") == 1
+    assert anna.json("status", "the greenhouse")["uid"] == "anna"
+    inside.rmdir()
+    inside.parent.rmdir()
     anna.ok("channel", "forget", "the greenhouse", "--yes")
     assert anna.run("channel", "list").stdout == ""
     left = [p.name for p in anna.home.rglob("*") if p.is_file() and ".agent" not in p.parts]

@@ -12,6 +12,7 @@ from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 from sealcast_host.member.address import url_of
 from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.privatefiles import reason
 
 DATA = "what this member says of itself to the others, at most 64 bytes: its model, its place"
 
@@ -94,17 +95,20 @@ def forget(known: ChannelFile, sure: bool) -> int:
         )
     path = channels.path_of(known.name)
     aside = path.with_name(path.name + ".forgotten")
-    path.replace(aside)  # from now on the agent cannot take part anew
     try:
-        _drop(known.name)
-        states = states_of(known.channel)
-    except BaseException:
-        aside.replace(path)
-        raise
-    for state in states:
-        state.release()
-        shutil.rmtree(state.path)
-    aside.unlink()
+        path.replace(aside)  # from now on the agent cannot take part anew
+        try:
+            _drop(known.name)
+            states = states_of(known.channel)
+            for state in states:
+                state.release()
+                shutil.rmtree(state.path)
+        except BaseException:
+            aside.replace(path)
+            raise
+        aside.unlink()
+    except OSError as e:
+        raise UserError(f"cannot remove {e.filename}: {reason(e)}; give the folder back to yourself (chown, chmod)") from None
     if states:
         with contextlib.suppress(OSError):
             states[0].path.parent.rmdir()
