@@ -108,7 +108,9 @@ def forget(known: ChannelFile, sure: bool) -> int:
             raise
         aside.unlink()
     except OSError as e:
-        raise UserError(f"cannot remove {e.filename}: {reason(e)}; give the folder back to yourself (chown, chmod)") from None
+        raise UserError(
+            f"cannot remove {e.filename}: {reason(e)}; give the folder back to yourself (chown, chmod)"
+        ) from None
     if states:
         with contextlib.suppress(OSError):
             states[0].path.parent.rmdir()
