@@ -63,14 +63,21 @@ def test_a_board_becomes_a_member_and_stays_it(greenhouse, installed):
     # Again, with other wishes: the same member. Its state is its own by now.
     state = slots.pack(suite, key, 7, blob)
     (installed.flash / "state.0").write_bytes(state)
-    greenhouse.sealcast(
+    again = greenhouse.sealcast(
         "provision", "greenhouse", "--uid", "bench-1", "--port", installed.port, "--sensor", "simulated", "--every", "5"
     )
     after = json.loads((installed.flash / "sealcast.json").read_text())
     sensor = {"kind": "simulated", "every": 5, "mode": "auto", "pin": None}
     assert after.pop("checked") != settings["checked"]  # it is of the whole text
     assert after == {name: settings[name] for name in settings if name != "checked"} | {"sensor": sensor}
+    assert "no longer" not in again.stdout
     assert (installed.flash / "state.0").read_bytes() == state
+
+    # What was set and is not given again is named: readings would end without a word.
+    done = greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-1", "--port", installed.port, "--data", "x")
+    assert done.stdout.splitlines()[-1].startswith("no longer set: sensor (")
+    done = greenhouse.sealcast("provision", "greenhouse", "--uid", "bench-1", "--port", installed.port, "--data", "x")
+    assert "no longer" not in done.stdout
 
     # The same channel under another name of this computer's is no other channel.
     greenhouse.sealcast("channel", "rename", "greenhouse", "mine")

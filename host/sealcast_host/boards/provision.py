@@ -61,12 +61,14 @@ class Label:
     uid: str
     channel: str
     fingerprint: str
+    dropped: tuple[str, ...] = ()  # fields that were set on this member's board until now
 
     def lines(self) -> list[str]:
         rows = [f"uid          {self.uid}", f"channel      {self.channel}", f"fingerprint  {self.fingerprint}"]
         width = max(len(row) for row in rows)
         edge = "+" + "-" * (width + 2) + "+"
-        return [edge, *(f"| {row:{width}} |" for row in rows), edge]
+        gone = f"no longer set: {', '.join(self.dropped)} (to keep these, give them again)"
+        return [edge, *(f"| {row:{width}} |" for row in rows), edge, *([gone] if self.dropped else [])]
 
 
 def name_for(known: channels.ChannelFile, text: str) -> str:
@@ -170,10 +172,22 @@ def provision(channel: str, wishes: Wishes, port: str, *, replace: bool) -> Labe
                 f"the channel knows another board as {wishes.uid}: choose another --uid, or use --replace if that one "
                 "is no more"
             )
+        dropped = _dropped(known, board, before, settings) if same else ()
         _write(device, settings | {"identity": wire.b64(secret)}, secret, keep_state=same)
         _remember(channel, wishes.uid, public)
         device.restart()
-    return Label(wishes.uid, known.channel, fingerprint(suite, wire.unb64(public)))
+    return Label(wishes.uid, known.channel, fingerprint(suite, wire.unb64(public)), dropped)
+
+
+def _dropped(
+    known: channels.ChannelFile, board: Board | None, before: dict[str, Any], settings: dict[str, Any]
+) -> tuple[str, ...]:
+    """The fields that the board's settings of before had, and which these leave as they are by themselves."""
+    plain = json.loads(completed(best_suite(), known.settings(settings["uid"])))
+    after = json.loads(completed(best_suite(), settings))
+    plain["led"] = board.led if board is not None else None
+    names = sorted(set(before) & set(plain) - {"key", "identity", "roster", "admin", "checked"})
+    return tuple(name for name in names if before[name] != plain[name] == after[name])
 
 
 def _write(device: Device, settings: dict[str, Any], secret: bytes, *, keep_state: bool) -> None:

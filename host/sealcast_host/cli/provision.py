@@ -219,7 +219,8 @@ def _print(lines: list[str]) -> None:
 _ABOUT = """\
 Make a board that has the node (sealcast flash) a member of a channel: writes its settings, with the channel's key, an
 identity and randomness made here; pins the identity in the channel's roster; prints a label. A board that is this
-member already keeps its identity and its state; only its settings change."""
+member already keeps its identity and its state; its settings become those that are given now, and what was set before
+and is not given again is named."""
 _EXAMPLES = """\
 examples:
   sealcast provision greenhouse --uid bench-1 --wifi-ssid farm --broker 192.168.1.10
