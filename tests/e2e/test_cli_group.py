@@ -133,6 +133,36 @@ def test_a_group_is_made_talks_changes_and_leaves_a_lost_member_behind(users):
 
 
 @pytest.mark.parametrize("agent", [False, True])
+def test_who_was_left_behind_is_told_so_and_comes_back_by_an_invitation(users, agent):
+    """Nobody reads at the old place what ended well there. dan came by the phrase, and cannot even know that."""
+    anna, ben, cara = users
+    dan = User(cara.home.with_name("dan"), anna.port, "dan")
+    for user in (ben, cara):
+        user.ok("send", "g", "--mode", "note", "hello")
+    dan.file.parent.mkdir(parents=True)
+    shutil.copy(cara.file, dan.file)
+    dan.file.write_text(json.dumps(json.loads(cara.file.read_text()) | {"uid": "dan", "admin": None}))
+    with cara.listen() if agent else contextlib.nullcontext() as caras:
+        anna.ok("lost", "g", "ben", "--keep", "anna", "--yes", "--timeout", "1")
+        if agent:
+            caras.wait_for('"event": "expelled"')
+        for command in (["send", "g", "anybody?"], ["status", "g"]):
+            said = cara.run(*command)
+            assert (said.returncode, said.stdout) == (2, "") and said.stderr.count("\n") == 1, said
+            assert "did not get" in said.stderr and "sealcast invite" in said.stderr
+    for user, says in ((cara, "sealcast status follows"), (dan, "ask for an invitation")):
+        out = user.ok("doctor", "g", "--seconds", "2", code=1)
+        assert "WRONG  channel  a member was declared lost" in out and says in out
+    assert "declared lost" not in anna.ok("doctor", "g", "--seconds", "2")
+    cara.ok("channel", "forget", "g", "--yes")
+    invitation = anna.run("invite", "g", "--broker", "broker.example").stdout
+    cara.ok("join", "-", "--uid", "cara-2", *cara.where, stdin=invitation)
+    with anna.listen() as annas:
+        cara.ok("send", "g", "--mode", "note", "here again")
+        annas.wait_for('"here again"')
+
+
+@pytest.mark.parametrize("agent", [False, True])
 def test_all_who_are_lost_leave_the_roster(users, agent):
     """What is provisioned later must not come with the key of a stolen board."""
     anna, ben, cara = users

@@ -18,7 +18,7 @@ from sealcast_host.member.many import Outcomes
 from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import HostSession, start
 from sealcast_host.member.state import MemberState
-from sealcast_host.member.visit import FULL, GOODBYE_S, way_out, why_not
+from sealcast_host.member.visit import FULL, GOODBYE_S, IN_VAIN, LEFT, way_out, why_not
 
 ROOM_S = 1.0  # look again for room at least this often
 _WAITED = {"historic": True, "age": None}  # what arrived then says nothing of now
@@ -73,6 +73,8 @@ class Held:
 
     async def reached(self) -> None:
         """Returns when the broker is reached. Raises UserError when an attempt from now on fails."""
+        if self.failure is LEFT:
+            raise UserError(way_out(LEFT, self.broker))
         if self._joined is not None:
             return
         if self.failure is not None:
@@ -188,18 +190,18 @@ class Held:
 
     def _see(self, name: str, info: Any) -> None:
         if name == "online" and "members" in info:
-            self._joined, self.failure = info, None
+            self._joined, self.failure = info, LEFT if self.failure is LEFT else None
             self._outcome.set()
             self._log.say(f"{self._who()}: online")
         elif name == "moved":
             self._moving = True  # we connect once more, at the new place
-        elif name == "channel_full":
-            self.failure = FULL
+        elif name in IN_VAIN:
+            self.failure = IN_VAIN[name]
         elif name == "offline":
             self._joined = None
             if not self._moving:
-                full = self.failure if self.failure is FULL else None
-                self.failure = (self.session.transport.failure if self.session else None) or full or LinkError(
+                vain = self.failure if self.failure in (FULL, LEFT) else None
+                self.failure = (self.session.transport.failure if self.session else None) or vain or LinkError(
                     "lost", "the link to the broker was lost"
                 )
                 self._outcome.set()

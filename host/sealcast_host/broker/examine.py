@@ -13,6 +13,7 @@ from sealcast.crypto import best_suite, keys
 from sealcast.errors import Reject
 from sealcast.zpinc import identity
 from sealcast.zpinc.joins import MAX_SLOTS
+from sealcast.zpinc.places import notice_topic
 from sealcast_host.broker.probe import keeps_what_it_takes, takes_subscriptions
 from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, WRONG, Finding
@@ -50,8 +51,10 @@ async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
             if kept.verdict == WRONG:
                 return  # what follows would only say the same
             yield await _keeps(first, second, seconds)
-            found, uids = await _channel(await _connect(stack, config, first), known, seconds)
+            found, uids, moved = await _channel(await _connect(stack, config, first), known, seconds)
             yield found
+            if moved:
+                yield Finding("channel", WRONG, _moved(known))
             places = MAX_SLOTS // config["ring"]
             if len(uids) >= places and known.uid not in uids:
                 yield Finding("channel", WRONG, str(FULL))
@@ -110,11 +113,20 @@ async def _keeps(first: MqttTransport, second: MqttTransport, seconds: float) ->
     )
 
 
-async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> tuple[Finding, set[str]]:
-    """Who has been here, by the joins kept at the broker: reading one proves the key. -> what is found, the names"""
+def _moved(known: ChannelFile) -> str:
+    text = "a member was declared lost, and the channel has moved to another key"
+    if known.admin is None:
+        return text + ": this computer came by the phrase, and cannot follow; ask for an invitation (sealcast invite)"
+    return text + ": sealcast status follows, or says that it cannot"
+
+
+async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> tuple[Finding, set[str], bool]:
+    """Who has been here, by the joins kept at the broker: reading one proves the key. -> what is found, the names, and
+    whether a notice of a lost member lies here (the key of others cannot be told from the admin's)"""
     place = keys.Keys(best_suite(), known.key, known.channel.encode())
     topics = wire.Topics(place.rp)
-    await link.subscribe([topics.everyone("j")], 1)
+    notice, moved = notice_topic(place, topics, known.channel.encode()), False
+    await link.subscribe([topics.everyone("j"), notice], 1)
     uids: set[str] = set()
     unreadable = 0
     deadline = time.monotonic() + seconds
@@ -122,6 +134,9 @@ async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> t
         while True:
             async with asyncio.timeout(deadline - time.monotonic()):
                 topic, payload = await link.receive()
+            if topic == notice:
+                moved = True
+                continue
             try:
                 name, _ = topics.parse(topic)
                 identity.open_join(place, payload, name[:16])
@@ -130,13 +145,13 @@ async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> t
                 unreadable += 1
     if uids:
         text = f"members that have been here: {', '.join(sorted(uids))}; their joins can be read with our key"
-        return Finding("channel", OK, text), uids
+        return Finding("channel", OK, text), uids, moved
     if unreadable:
         text = f"{unreadable} joins here cannot be read: somebody disturbs the channel; see docs/THREATS.md"
-        return Finding("channel", WRONG, text), uids
+        return Finding("channel", WRONG, text), uids, moved
     text = "nobody has been in this channel at this broker yet"
     text += "; if others say they are, their broker, channel name or phrase is another"
-    return Finding("channel", NOTE, text), uids
+    return Finding("channel", NOTE, text), uids, moved
 
 
 def _who(config: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ _KINDS = {
 
 class LinkError(OSError):
     """The link could not be made or was lost. `kind`: refused, name, auth, rights, tls, size, rate, quota, lacks,
-    taken, shut, cut, timeout, lost or full (the channel is)."""
+    taken, shut, cut, timeout, lost, full (the channel is) or left (behind)."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(errno.ENOTCONN, text)

@@ -50,8 +50,8 @@ async def visit_alone(
             )  # a lost member was declared while we were away: we connect once more, at the new place
             if name == "online" and "members" in info:
                 ready.set_result(None)
-            elif name == "channel_full":
-                ready.set_result(FULL)
+            elif name in IN_VAIN:
+                ready.set_result(IN_VAIN[name])
             elif name == "offline" and moving:
                 moving = False
             elif name == "offline":
@@ -114,10 +114,16 @@ FULL = LinkError(
     "nobody would hear this member: the channel has all its members, and counts all that ever came; `sealcast lost`, "
     "on the computer where it was made, leaves behind who is no more",
 )
+LEFT = LinkError(
+    "left",
+    "nobody is here any more: a member was declared lost, and the others have moved to a key that this one did not "
+    "get; have it invited there (sealcast invite), forget the channel here (sealcast channel forget), and join anew",
+)
+IN_VAIN = {"channel_full": FULL, "expelled": LEFT, "notice_unreadable": LEFT}  # by the event that says so
 
 
 def way_out(error: LinkError, broker: dict[str, Any]) -> str:
     """The line for a connection that could not be made, or leads nowhere."""
-    if error.kind == "full":
+    if error in IN_VAIN.values():
         return str(error)
     return f"no connection to the broker at {place_of(broker)}: {error}; {WAYS_OUT.get(error.kind, 'try again')}"
