@@ -219,6 +219,27 @@ def test_a_link_that_is_given_up_ends_what_is_under_way(broker):
     assert run(go()) == 0
 
 
+@pytest.mark.parametrize("way", ["close", "abort"])
+def test_an_end_that_is_cancelled_at_any_step_leaves_no_connection(broker, way):
+    """Nobody has it any more: it would be kept alive for as long as the process runs."""
+
+    async def go():
+        for step in range(60):
+            a = await link(broker.port)
+            await a.subscribe("zp/1/rp/+/c", 1)
+            client = a._client
+            publishing = asyncio.ensure_future(a.publish("zp/1/rp/p/c", b"x", False, 1))
+            await a.ahead(publishing)
+            ending = asyncio.ensure_future(getattr(a, way)())
+            for _ in range(step + 1):  # it has begun
+                await asyncio.sleep(0)
+            ending.cancel()
+            await asyncio.gather(ending, publishing, return_exceptions=True)
+            await asyncio.wait([client._disconnected])
+
+    run(go())
+
+
 def test_a_wrong_name_is_told_apart_from_a_closed_port():
     async def go():
         with pytest.raises(LinkError) as e:

@@ -243,9 +243,6 @@ class MqttTransport:
 
     async def close(self) -> None:
         """Disconnect cleanly (no last will) when what was published is acknowledged, soon at least; never raises."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(QUIET_S):
-                await self.landed()
         await self._end(politely=True)
 
     async def abort(self) -> None:
@@ -253,24 +250,34 @@ class MqttTransport:
         await self._end(politely=False)
 
     async def _end(self, politely: bool) -> None:
-        client, self._client = self._client, None
-        self._mark_lost()
-        flying = list(self._flying)
-        for task in flying:
-            task.cancel()
-        await asyncio.gather(*flying, return_exceptions=True)
-        if client is not None:
-            client.lost()
+        client = self._client
+        try:
             if politely:
-                await self._quiet(client)
-            else:
-                hang_up(client)
-            with contextlib.suppress(aiomqtt.MqttError, OSError):
-                await client.__aexit__(None, None, None)
-            # Look at why it ended, or asyncio complains on standard error that nobody did.
-            ended = client._disconnected
-            if ended.done() and not ended.cancelled():
-                ended.exception()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(QUIET_S):
+                        await self.landed()
+            self._client = None
+            self._mark_lost()
+            flying = list(self._flying)
+            for task in flying:
+                task.cancel()
+            await asyncio.gather(*flying, return_exceptions=True)
+            if client is not None:
+                client.lost()
+                if politely:
+                    await self._quiet(client)
+                else:
+                    hang_up(client)
+                with contextlib.suppress(aiomqtt.MqttError, OSError):
+                    await client.__aexit__(None, None, None)
+                # Look at why it ended, or asyncio complains on standard error that nobody did.
+                ended = client._disconnected
+                if ended.done() and not ended.cancelled():
+                    ended.exception()
+        except asyncio.CancelledError:
+            if client is not None:
+                hang_up(client)  # nobody has it any more: aiomqtt would keep it alive
+            raise
 
     async def _quiet(self, client: aiomqtt.Client) -> None:
         """Have the broker send nothing more. A socket that is closed with something unread in it resets the
