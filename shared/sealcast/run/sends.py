@@ -52,8 +52,7 @@ async def _confirmed(session, seal, sent, to, until):
             await sleep_ms(_POLL_MS)
     finally:  # also of who goes away before: nobody waits any more
         await stop(asking)
-        if sent:
-            sent[-1][1].waiting = {}
+        session.post(lambda ch, now: sent and setattr(sent[-1][1], "waiting", {}))  # it may yet be sealed
     if ended and ended[0]:
         raise ended[0]
     said, wanted = sent[-1]

@@ -187,7 +187,8 @@ def test_a_receipt_is_waited_for_and_its_time_ends():
         assert (sent.confirmed, sent.unconfirmed, sent.mode) == (["anna"], ["bert"], "note")
         ch.wanted = Wanted({tag: "anna"}, {}, None)
         sent = await s.send(b"x", "note", receipt=True, timeout=0)
-        assert (sent.confirmed, sent.unconfirmed) == ([], ["anna", "bert"]) and ch.wanted.waiting == {}
+        assert (sent.confirmed, sent.unconfirmed) == ([], ["anna", "bert"])
+        await until(lambda: ch.wanted.waiting == {})
         ch.wanted = Wanted({}, {}, None)
         sent = await s.send(b"x", "ratchet", "cleo", receipt=True, timeout=600)
         assert (sent.confirmed, sent.unconfirmed) == ([], ["cleo"])
@@ -212,7 +213,7 @@ def test_a_receipt_is_waited_for_and_its_time_ends():
             raise AssertionError("sent")
         except Mute:
             pass
-        assert ch.wanted.waiting == {}
+        await until(lambda: ch.wanted.waiting == {})
         await s.close()
 
     run(test())
@@ -230,6 +231,37 @@ def test_who_no_longer_waits_for_a_receipt_leaves_nothing_behind():
         waiting = asyncio.create_task(s.send(b"x", "note", receipt=True, timeout=600))
         await until(lambda: ("acked", 7) in ch.calls)
         await aio.stop(waiting)
+        await until(lambda: ch.wanted.waiting == {})
+        await s.close()
+
+    run(test())
+
+
+def test_who_stops_waiting_for_a_receipt_before_it_is_sealed_leaves_nothing_behind():
+    """The engine is busy with a state; the message is sealed all the same."""
+
+    async def test():
+        stored, gate = Memory(), asyncio.Event()
+
+        def rekey():
+            ch.state = b"state"
+            return []
+
+        async def slowly(parts):
+            await gate.wait()
+
+        stored.store = slowly
+        ch = Script(send=lambda body, mode: [publish(1, 7)], rekey=rekey)
+        ch.sent, ch.wanted = Sent("note", ["anna"], [], None, None), Wanted({b"t": "anna"}, {}, None)
+        s = await running(ch, storage=stored)
+        s.post(lambda channel, now: channel.rekey(now))
+        await until(lambda: "rekey" in ch.names())
+        waiting = asyncio.create_task(s.send(b"x", "note", receipt=True, timeout=600))
+        await until(lambda: s._inbox)
+        await aio.stop(waiting)
+        assert ("send", b"x", "note") not in ch.calls
+        gate.set()
+        await until(lambda: ("acked", 7) in ch.calls)
         assert ch.wanted.waiting == {}
         await s.close()
 
