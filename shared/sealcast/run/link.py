@@ -118,8 +118,8 @@ class Link:
         self._echo.begin(self.will[0].rsplit("/", 1)[0] + "/")
         self._session.post(lambda ch, now: ch.connected(now))
         self._session.emit("connected", {})
-        reader = asyncio.create_task(self._guard(self._read()))
-        writer = asyncio.create_task(self._guard(self._write()))
+        reader = asyncio.create_task(self._guard(self._read))
+        writer = asyncio.create_task(self._guard(self._write))
         try:
             await self._lost.wait()
         finally:
@@ -129,10 +129,10 @@ class Link:
         if self._reason is not None:
             raise self._reason
 
-    async def _guard(self, work):
+    async def _guard(self, work, *given):
         """A failure of the reader or writer ends the connection, whatever it was; it is never lost in a task."""
         try:
-            await work
+            await work(*given)
         except Exception as e:
             if not isinstance(e, (OSError, EOFError, MemoryError)):
                 self._session.failed("link", e)
@@ -163,8 +163,8 @@ class Link:
                 await self._outgoing.wait()
             effect = self._outbox.pop(0)
             if effect[0] == PUBLISH:
-                publishing = self._publish(*effect[1:])
-                await (ahead(self._guard(publishing)) if ahead else publishing)
+                given = effect[1:]
+                await (ahead(self._guard(self._publish, *given)) if ahead else self._publish(*given))
             elif effect[0] == SUBSCRIBE:
                 filters = [effect[1]]
                 while self._outbox and self._outbox[0][0] == SUBSCRIBE and len(filters) < _TOGETHER:
