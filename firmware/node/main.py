@@ -66,19 +66,22 @@ def on_board():
 
         main([])
     except Exception as e:
-        what = "the node failed: run `sealcast doctor` if this comes again"
-        if isinstance(e, (ImportError, SyntaxError)) or ".mpy" in str(e):  # also of what is loaded later
-            what = "a file of the node is missing or damaged: run `sealcast flash --install-only`"
-        print("sealcast: %s (%s); trying again in %d s" % (what, type(e).__name__, _AGAIN_S))
         import gc
         import time
 
         import machine
 
-        for name in list(sys.modules):  # whoever interrupts us needs room for a prompt
-            if name.split(".")[0] in ("node", "sealcast"):
-                del sys.modules[name]
-        gc.collect()
+        try:
+            for name in list(sys.modules):  # whoever interrupts us needs room for a prompt, and we for a line
+                if name.split(".")[0] in ("node", "sealcast", "asyncio"):  # asyncio holds the tasks, and they all else
+                    del sys.modules[name]
+            gc.collect()
+            what = "the node failed: run `sealcast doctor` if this comes again"
+            if isinstance(e, (ImportError, SyntaxError)) or ".mpy" in str(e):  # also of what is loaded later
+                what = "a file of the node is missing or damaged: run `sealcast flash --install-only`"
+            print("sealcast: %s (%s); trying again in %d s" % (what, type(e).__name__, _AGAIN_S))
+        except MemoryError:
+            pass  # no room even for that: it begins anew all the same
         time.sleep(_AGAIN_S)
         machine.reset()
 

@@ -281,7 +281,7 @@ class Client:
                 await within(self.send(_PINGREQ), limit, _STUCK)
                 await sleep_ms(limit // 2)
             self._die(OSError("the broker is silent"))
-        except OSError as e:
+        except (OSError, MemoryError) as e:  # nobody else would find out that the broker is gone
             self._die(e)
 
     def _die(self, error):

@@ -78,7 +78,11 @@ class Wifi:
                 except MemoryError:
                     pass  # not even for the words is there room
             self._up.clear()
-            await sleep_ms(self._backoff.next())
+            try:
+                wait = self._backoff.next()
+            except MemoryError:  # its random byte: where the driver found no room there is none for that either
+                wait = _POLL_MS
+            await sleep_ms(wait)
 
     async def _once(self):
         """One connection, from the radio's start until it is lost."""
