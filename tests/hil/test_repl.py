@@ -21,6 +21,16 @@ def test_a_file_that_does_not_arrive_whole_is_no_file(unix_board, monkeypatch):
     device.close()
 
 
+def test_a_file_that_is_replaced_is_there_at_every_moment(unix_board):
+    """The power may go: between a removal and a renaming a board would be without its settings and its identity."""
+    device = Device(str(unix_board.port))
+    device.put("/a", b"of before")
+    device.run("def _gone(p): raise OSError('removed ' + p)")
+    device.put("/a", b"and now")
+    assert device.get("/a") == b"and now"
+    device.close()
+
+
 def test_a_port_that_has_gone_is_closed(unix_board):
     """Else a board that is plugged in again gets another name."""
     device = Device(str(unix_board.port))

@@ -266,7 +266,8 @@ class Device:
             raise Failed(
                 f"{path} arrived damaged on the board: run the same command again; if it stays so, its flash is worn"
             )
-        self.run(f"_gone({path!r})\nos.rename({path + '.new'!r}, {path!r})")  # FAT does not rename over a file
+        moved = f"os.rename({path + '.new'!r}, {path!r})"
+        self.run(f"try: {moved}\nexcept OSError:\n _gone({path!r})\n {moved}")  # FAT does not rename over a file
 
     def get(self, path: str) -> bytes | None:
         """A file's bytes, None when it is not there."""
