@@ -7,7 +7,10 @@ import threading
 
 import pytest
 
+from scripted import Script, Wire
+from sealcast.run import aio
 from sealcast_host.member.aside import Aside, Files
+from sealcast_host.member.engine import Engine
 from sealcast_host.member.privatefiles import write_private
 
 
@@ -53,6 +56,28 @@ def test_who_is_cancelled_gives_nothing_back_before_the_write_has_ended(error):
         with pytest.raises(asyncio.CancelledError):
             await storing
         assert disk.stored == ([] if error else [[b"state"]])
+
+    asyncio.run(story())
+
+
+def test_who_closes_a_session_that_is_being_closed_waits_for_its_last_write():
+    """It gives the state's lock back then."""
+
+    async def story():
+        channel, wire, disk = Script(), Wire(), Disk()
+        wire.failure = None
+        session = Engine(channel, wire, Aside(disk), aio.Clock())
+        await session.start()
+        channel.state = [b"state"]
+        session.post(lambda ch, now: [])
+        assert await asyncio.to_thread(disk.begun.wait, 60)
+        closing = [asyncio.create_task(session.close()) for _ in range(2)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in closing)
+        disk.go.set()
+        await asyncio.gather(*closing)
+        assert disk.stored == [[b"state"]]
 
     asyncio.run(story())
 

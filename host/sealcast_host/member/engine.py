@@ -12,6 +12,7 @@ from sealcast.zpinc.heard import Heard
 PARTING_S = 0.5  # less than HURRIED_S of visit.py
 COMING_S = 3.0  # where the first connection is still being made
 LOOK_S = 0.02
+LAST_MS = 3_600_000  # for a disk's last write: it ends, well or not
 SUSPENDED_S = 1.0  # what is shorter makes an age wrong by no more than this
 # The clock that goes on while a computer is suspended, where time.monotonic does not. That of macOS is the raw one, as
 # time.monotonic is: the other drifts from it.
@@ -57,6 +58,12 @@ class Engine(Session):
         """As the core's."""
         await self._heard()
         await super().leave()
+
+    async def close(self) -> None:
+        """As the core's. Who comes second waits for the end, too: what runs may still write the state, whose lock is
+        given back behind this."""
+        await super().close()
+        await self.wait_closed(LAST_MS)
 
     async def _heard(self) -> None:
         """What waits has a moment to be acknowledged before we part: who comes for a moment each time would send it
