@@ -184,7 +184,7 @@ def test_why_a_subscription_is_refused(codes, kind, together):
 
     error, kept = run(go())
     assert error.kind == kind and kept is error
-    assert ("2 were accepted, needed are 13 and one for each other member" in str(error)) == (kind == "quota")
+    assert ("2 were accepted, needed are 15 and one for each other member" in str(error)) == (kind == "quota")
 
 
 def test_a_broker_that_answers_for_one_of_two_subscriptions():
@@ -261,8 +261,8 @@ def test_a_command_whose_member_is_thrown_out_says_why_and_what_to_do():
 
 
 @pytest.mark.parametrize("limit,others,verdict,says", [
-    (99, 2, OK, "20 subscriptions"), (99, 30, OK, "43 subscriptions"), (16, 2, NOTE, "for 3 other members"),
-    (10, 0, WRONG, "10 were accepted, needed are 13"), (30, 20, WRONG, "30 were accepted"),
+    (99, 2, OK, "20 subscriptions"), (99, 30, OK, "45 subscriptions"), (18, 2, NOTE, "for 3 other members"),
+    (10, 0, WRONG, "10 were accepted, needed are 15"), (30, 20, WRONG, "30 were accepted"),
 ])  # fmt: skip
 @pytest.mark.parametrize("hangs_up", [False, True])
 def test_how_many_subscriptions_a_broker_takes(limit, others, verdict, says, hangs_up):
@@ -300,7 +300,7 @@ def test_doctor_says_that_a_broker_takes_too_few_subscriptions(monkeypatch):
 
     found = run(go())
     assert [f.verdict for f in found] == [OK, OK, OK, NOTE, WRONG]
-    assert "10 were accepted, needed are 13 and one for each other member" in found[-1].text
+    assert "10 were accepted, needed are 15 and one for each other member" in found[-1].text
 
 
 def test_a_broker_that_is_silent_at_mqtt_5_is_asked_by_3_1_1(monkeypatch):

@@ -11,7 +11,7 @@ import aiomqtt.exceptions
 from paho.mqtt.client import WebsocketConnectionError
 from paho.mqtt.reasoncodes import ReasonCode
 
-BASE_SUBSCRIPTIONS = 13  # of a member that nobody else is with; each other one takes one more
+BASE_SUBSCRIPTIONS = 15  # of a member that nobody else is with; each other one takes one more
 _LONGEST = 120  # characters of a broker's own words
 
 # MQTT 5's reason codes; paho shows those of a 3.1.1 CONNACK as the same: 4 as 134, 5 as 135
