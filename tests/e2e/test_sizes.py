@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from cli_users import member
 from sealcast.wire import b64
 from sealcast_host.member.refusals import BASE_SUBSCRIPTIONS

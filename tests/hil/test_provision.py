@@ -193,6 +193,20 @@ def test_an_invitation_brings_another_computer_in(greenhouse, neighbour):
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and ours["key"] not in done.stderr
 
 
+def test_a_board_too_many_is_refused_before_any_board_is_touched(greenhouse, tmp_path):
+    """A channel has 32 members, and this computer is one: who comes later is heard by nobody."""
+    table = tmp_path / "boards.csv"
+    for boards, code, says in ((31, 1, "row 2 (b0): /p: no such port"), (32, 2, "a channel has at most 32 members")):
+        table.write_text("uid,port\n" + "".join(f"b{i},/p\n" for i in range(boards)))
+        assert says in greenhouse.sealcast("provision", "greenhouse", "--csv", table, code=code).stderr
+
+    file = greenhouse.channels / "greenhouse.json"
+    full = kept(greenhouse) | {"roster": {f"b{i}": wire.b64(bytes(64)) for i in range(31)}}
+    file.write_text(json.dumps(full))
+    for uid, code, says in (("b30", 1, "/p: no such port"), ("b31", 2, "this one has 32, this computer among them")):
+        assert says in greenhouse.sealcast("provision", "greenhouse", "--uid", uid, "--port", "/p", code=code).stderr
+
+
 @pytest.mark.parametrize(
     "known",
     [

@@ -8,6 +8,7 @@ board has and goes on. Files of a member that the board was before are removed o
 import json
 import secrets
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sealcast.crypto import best_suite
 from sealcast.run import checked, slots
 from sealcast.run.settings import complete
 from sealcast.zpinc.identity import Identity, fingerprint
+from sealcast.zpinc.joins import MAX_SLOTS
 from sealcast_host.boards import wifi
 from sealcast_host.boards.bundle import MAIN
 from sealcast_host.boards.install import recognise
@@ -31,6 +33,7 @@ CA = "/ca.pem"
 _STATE = ("/state.0", "/state.1")
 _JOURNALS = ("/state.0j", "/state.1j")
 _OF_A_MEMBER = (*_STATE, *_JOURNALS, "/identity.0", "/identity.1", "/root.0", "/root.1")
+MOST = MAX_SLOTS // 16  # members of a channel (PROTOCOL.md section 2), with the ring that all have here
 _SEEDED = b"\x01"  # PROTOCOL.md section 12: a state that holds only a seed
 
 
@@ -85,6 +88,17 @@ def name_for(known: channels.ChannelFile, text: str) -> str:
                 f"uid: the channel has {other} in another Unicode form, which looks the same: take another name"
             )
     return name
+
+
+def room_for(known: channels.ChannelFile, uids: Iterable[str]) -> None:
+    """Raises UserError where these would be too many members: nobody would hear the last."""
+    there = {known.uid, *known.roster}
+    new = {uid for uid in uids if uid} - there
+    if new and len(there) + len(new) > MOST:
+        raise UserError(
+            f"uid: a channel has at most {MOST} members, and this one has {len(there)}, this computer among them: use "
+            "another channel, or leave out who is no more (sealcast lost)"
+        )
 
 
 def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | None) -> dict[str, Any]:
@@ -149,6 +163,7 @@ def provision(channel: str, wishes: Wishes, port: str, *, replace: bool) -> Labe
     """Write one board's settings, identity and seed; add it to the roster; restart it. Raises UserError."""
     suite = best_suite()
     known = channels.load(channel)
+    room_for(known, [wishes.uid])
     settings_for(known, wishes, None)  # what is wrong with the wishes is said before a board is looked for
     with Device(port) as device:
         board = recognise(device.facts(), None)

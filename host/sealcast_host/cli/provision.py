@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sealcast_host.boards.provision import Wishes, name_for, provision, settings_for
+from sealcast_host.boards.provision import Wishes, name_for, provision, room_for, settings_for
 from sealcast_host.boards.serial import the_port
 from sealcast_host.cli import table
 from sealcast_host.cli.arguments import PORT_HELP, whole
@@ -96,6 +96,7 @@ def many(channel: str, file: Path, common: Wishes, broker: BrokerOptions, port: 
     """Provision a board for each row of a CSV file. Every row is checked before the first board is touched."""
     rows = table.read(file, COLUMNS, needed="uid")
     known = channels.load(channel)
+    room_for(known, [name_for(known, row["uid"]) for _, row in rows])
     default = _broker(known, broker)
     password = _wifi_password(common)
     plan: list[tuple[int, Wishes, str]] = []
@@ -220,7 +221,7 @@ _ABOUT = """\
 Make a board that has the node (sealcast flash) a member of a channel: writes its settings, with the channel's key, an
 identity and randomness made here; pins the identity in the channel's roster; prints a label. A board that is this
 member already keeps its identity and its state; its settings become those that are given now, and what was set before
-and is not given again is named."""
+and is not given again is named. A channel has at most 32 members, this computer among them."""
 _EXAMPLES = """\
 examples:
   sealcast provision greenhouse --uid bench-1 --wifi-ssid farm --broker 192.168.1.10
