@@ -41,6 +41,8 @@ def read_secret(
         raise UserError(f"the {what} is empty: give one")
     if len(text.encode("utf-8", "surrogateescape")) > MAX_PASSWORD:
         raise UserError(f"the {what} is too long: {MAX_PASSWORD} bytes at most")
+    if "\0" in text:
+        raise UserError(f"the {what} holds a NUL character, which none may have: give another")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

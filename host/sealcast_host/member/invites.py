@@ -24,7 +24,8 @@ MAX_URL = 1024
 
 
 def make(known: ChannelFile) -> str:
-    """The invitation to a channel that is known here. Whoever has it is in."""
+    """The invitation to a channel that is known here. Whoever has it is in. Raises UserError where it would be longer
+    than any that is read."""
     broker = known.broker
     host = broker["host"]
     place = f"[{host}]" if ":" in host else quote(host, safe="")
@@ -40,7 +41,13 @@ def make(known: ChannelFile) -> str:
     if broker.get("path"):
         query.append(f"ws={quote(broker['path'], safe='')}")
     url = f"{SCHEME}{place}/{quote(known.channel, safe='')}?{'&'.join(query)}"
-    return f"{url}&sum={_check(url)}"
+    url += f"&sum={_check(url)}"
+    if len(url) > MAX_URL:
+        raise UserError(
+            f"the invitation would have {len(url)} characters, {MAX_URL} at most: give the broker a shorter address, "
+            "path or user name, or use the phrase (sealcast channel join)"
+        )
+    return url
 
 
 def read(url: str, uid: str) -> ChannelFile:
