@@ -1,6 +1,7 @@
 """Where a document says "at most N" or "N are needed": N is enough, and more is refused in words that say N."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -61,3 +62,15 @@ def test_a_password_with_a_nul_is_refused(tmp_path):
     """PROTOCOL.md 4.1. The root key of it would be another where a text ends there."""
     done = User(tmp_path, 1, "ann").run("channel", "new", "g", "--password-stdin", "--force", stdin="a\0b\n")
     assert (done.returncode, done.stdout) == (2, "") and "NUL" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_of_very_many_channels_an_error_names_some(tmp_path):
+    user = User(tmp_path, 1, "ann")
+    known = ChannelFile("c", bytes(32), "ann")
+    folder = tmp_path / "config" / "sealcast"
+    folder.mkdir(parents=True)
+    for i in range(2000):
+        (folder / f"c{i:04}.json").write_text(json.dumps(known.to_json() | {"channel": f"c{i:04}"}))
+    assert len(user.ok("channel", "list", "-q").split()) == 2000
+    told = user.run("channel", "show", "nobodys").stderr
+    assert "c0000, c0001" in told and "and 1980 more" in told and len(told) < 400

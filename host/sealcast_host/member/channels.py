@@ -21,6 +21,7 @@ from sealcast_host.errors import UserError
 from sealcast_host.member.privatefiles import config_dir, make_private_dir, read_private_json, write_private
 
 FORMAT = 1
+NAMED = 20  # channels in one line
 STRETCH = 18  # of the channels that are made here: 256 MiB and a second of a computer's time for each guess
 
 
@@ -105,7 +106,8 @@ def load(channel: str) -> ChannelFile:
             raise UserError(
                 f"unknown channel; {_shown(alike[0])} looks the same, in another Unicode form: copy that name"
             )
-        hint = "known here: " + ", ".join(known) if known else "no channel is known here"
+        more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+        hint = f"known here: {', '.join(known[:NAMED])}{more}" if known else "no channel is known here"
         raise UserError(f"unknown channel {_shown(channel)}; {hint}; make one with: sealcast channel new NAME")
     raw = read_private_json(path)
     if raw.pop("format", None) != FORMAT:
