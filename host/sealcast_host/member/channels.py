@@ -106,8 +106,8 @@ def load(channel: str) -> ChannelFile:
             raise UserError(
                 f"unknown channel; {_shown(alike[0])} looks the same, in another Unicode form: copy that name"
             )
-        more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
-        hint = f"known here: {', '.join(known[:NAMED])}{more}" if known else "no channel is known here"
+        rest = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+        hint = f"known here: {', '.join(known[:NAMED])}{rest}" if known else "no channel is known here"
         raise UserError(f"unknown channel {_shown(channel)}; {hint}; make one with: sealcast channel new NAME")
     raw = read_private_json(path)
     if raw.pop("format", None) != FORMAT:
