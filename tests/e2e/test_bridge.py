@@ -85,7 +85,7 @@ def test_a_killed_board_a_pulled_cable_and_a_bridge_that_starts_again(micropytho
             first = await one_epoch(lab, [board, host])
 
             def left(times):
-                return lambda: sum(n == "left" and i["uid"] == "ann" for n, i in host.events) >= times
+                return lambda: sum(n == "gone" and i["uid"] == "ann" for n, i in host.events) >= times
 
             # A board without power: the bridge finds it silent, the broker publishes its last will.
             board.kill()
@@ -278,7 +278,7 @@ def test_a_parting_board_is_not_mourned(micropython, mosquitto, home):
             await lab.watch.until("asleep", lambda: host.saw("asleep", uid="ann"))
             await asyncio.to_thread(board.process.wait, 30)
             await talk(lab, host, "while you sleep", "note", [])
-            assert not host.saw("left", uid="ann") and host.session.epoch == epoch
+            assert not host.saw("left", uid="ann") and not host.saw("gone", uid="ann") and host.session.epoch == epoch
             await host.session.close()
 
     asyncio.run(story())

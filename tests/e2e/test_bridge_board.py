@@ -47,7 +47,7 @@ def test_an_emulated_board_is_a_member(mosquitto, tmp_path, monkeypatch):
             epoch = await agreed()
             await both_ways("first")
             await board.cut_power()
-            await watch.until("its last will", lambda: host.saw("left", uid="rv32"))
+            await watch.until("its last will", lambda: host.saw("gone", uid="rv32"))
             await host.send("while it was off", "note")
             await board.power_on()
             await agreed(epoch)

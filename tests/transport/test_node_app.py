@@ -191,7 +191,7 @@ def test_a_killed_node_is_missed_by_its_last_will_and_resumes_from_its_files(gro
     b.event("sent", text="before")
     a.message("before"), c.message("before")
     b.end(signal.SIGKILL)
-    a.event("left", uid="bob")
+    a.event("gone", uid="bob")
     assert a.rekeyed("ann", "cyd") == c.rekeyed("ann", "cyd")
     a.say("note meanwhile")
     c.message("meanwhile", historic=False)

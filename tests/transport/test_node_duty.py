@@ -106,7 +106,7 @@ def test_wakings_keep_the_epoch_and_cost_no_handshake(micropython, mosquitto, ho
             listening.cancel()
         assert seen == ["zp/1/a/b/h"]
         assert host.session.epoch == epoch and all(m["epoch"] == epoch for m in host.messages)
-        assert not host.saw("left", uid="sleepy") and not host.saw("vanished", uid="sleepy")
+        assert not any(host.saw(name, uid="sleepy") for name in ("left", "gone", "vanished"))
         await host.session.close()
 
     asyncio.run(story())

@@ -46,7 +46,7 @@ def test_a_node_with_both_halves(mosquitto, tmp_path, monkeypatch):
             board.say("heap")
             await watch.until("the figure", lambda: board.saw("heap"))
             await board.cut_power()
-            await watch.until("its last will", lambda: host.saw("left", uid="rv32"))
+            await watch.until("its last will", lambda: host.saw("gone", uid="rv32"))
             before = len(board.epochs)
             await board.power_on()
             await watch.until("one epoch again", lambda: len(board.epochs) > before and same())

@@ -159,8 +159,9 @@ class Members:
         self.lamport = max(self.lamport, order[0])
 
     def listed(self, online):
-        """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted."""
-        out = [(m.uid, STATUS[m.status]) for m in self.by_tag.values() if m.current]
+        """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted. GONE also by a last will."""
+        found = [(m, GONE if m.status == LEFT and m.willed == m.conn else m.status) for m in self.by_tag.values()]
+        out = [(m.uid, STATUS[status]) for m, status in found if m.current]
         return sorted(out + [(self._me.uid, "awake" if online else "offline")])
 
     def data(self):
@@ -182,10 +183,8 @@ class Members:
 
     def pinned(self, tag):
         """B(32) of a member's pinned identity, or None."""
-        if tag == self._me.tag:
-            return self._me.identity.B
         m = self.by_tag.get(tag)
-        return m.public[:32] if m and m.public else None
+        return self._me.identity.B if tag == self._me.tag else m.public[:32] if m and m.public else None
 
     def awake(self, tag):
         m = self.by_tag.get(tag)

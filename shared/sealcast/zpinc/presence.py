@@ -196,7 +196,7 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
         member.silent_until = 0  # strikes: else numbers that rise would keep the others from re-keying
     epochs.learn(p.attempt, out)
     if member.status != before:
-        out.event(STATUS[member.status], {"uid": member.uid})
+        out.event("gone" if counter == WILL else STATUS[member.status], {"uid": member.uid})
     if counter != WILL:
         member.mark = members.heard.add(me.suite, member.tag, signed, p.heard + member.mark, None)
         if member.current.window.confirmed(p.head):

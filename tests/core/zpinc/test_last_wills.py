@@ -21,7 +21,7 @@ def missed(room, uid):
     ch.out.complain = noted
     before = len(room.events)
     room.power_cut(uid)
-    return ("A", "left") in room.events[before:] and not drops
+    return ("A", "gone") in room.events[before:] and not drops
 
 
 def test_of_a_member_with_hardware_randomness():
