@@ -212,6 +212,24 @@ def test_set_rename_purge_and_forget(mosquitto, tmp_path):
     assert left == []
 
 
+def test_a_rename_and_a_forget_that_were_cut_short_are_finished_by_the_same_command(tmp_path):
+    """Else the channel has two files, or its keys and states stay where nobody finds them."""
+    anna = User(tmp_path, 1)
+    anna.new("g")
+    assert anna.run("send", "g", "x", "--timeout", "5").returncode != 0  # there is no broker, but a state now
+    old, new = anna.home / "config/sealcast/g.json", anna.home / "config/sealcast/h.json"
+    before = old.read_bytes()
+    anna.ok("channel", "rename", "g", "h")
+    old.write_bytes(before)
+    old.chmod(0o600)
+    anna.ok("channel", "rename", "g", "h")
+    assert anna.ok("channel", "list") == "h\n"
+    assert list((anna.home / "state").rglob("identity.json"))
+    new.rename(new.with_name("h.json.forgotten"))
+    anna.ok("channel", "forget", "h", "--yes")
+    assert [p.name for p in anna.home.rglob("*") if p.is_file()] == []
+
+
 def test_names_that_begin_with_a_dot_are_listed(tmp_path):
     """A file of that name would be hidden, and left out."""
     anna = User(tmp_path, 1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from pathlib import Path
 from typing import Any
 
 from sealcast_host.cli import talk
@@ -40,7 +41,7 @@ def arguments(sub: Any) -> None:
     p = sub.add_parser("forget", help="remove its key and this computer's state", description=_FORGET)
     p.add_argument("channel", metavar="NAME")
     p.add_argument("--yes", action="store_true", help="there is no way back without the phrase or an invitation")
-    p.set_defaults(run=lambda args: forget(channels.load(args.channel), args.yes))
+    p.set_defaults(run=lambda args: forget(_begun(args.channel), args.yes))
 
     p = sub.add_parser("purge", help="clear what the broker keeps of it", description=_PURGE)
     p.add_argument("channel", metavar="NAME")
@@ -93,8 +94,7 @@ def forget(known: ChannelFile, sure: bool) -> int:
             f"nothing is removed yet: with --yes the key and the state of {count} member"
             f"{'s' if count != 1 else ''} go, and only the phrase or an invitation leads back{admin}"
         )
-    path = channels.path_of(known.name)
-    aside = path.with_name(path.name + ".forgotten")
+    path, aside = _files(known.name)
     try:
         path.replace(aside)  # from now on the agent cannot take part anew
         try:
@@ -116,6 +116,20 @@ def forget(known: ChannelFile, sure: bool) -> int:
             states[0].path.parent.rmdir()
     talk.result("forgotten", {"channel": known.name}, f'"{clean(known.name)}" is forgotten here')
     return 0
+
+
+def _files(name: str) -> tuple[Path, Path]:
+    """A channel's, and where it lies while it is being forgotten."""
+    path = channels.path_of(name)
+    return path, path.with_name(path.name + ".forgotten")
+
+
+def _begun(name: str) -> ChannelFile:
+    """The channel, also one whose forgetting was cut short: keys and states of it may still be here."""
+    path, aside = _files(name)
+    if aside.exists() and not path.exists():
+        aside.replace(path)
+    return channels.load(name)
 
 
 def purge(known: ChannelFile, sure: bool) -> int:
@@ -177,7 +191,7 @@ Call a channel otherwise on this computer, say when two have the same name. Its 
 stays."""
 _FORGET = """\
 Remove a channel from this computer: key, admin key, identity and state of its members here. At the broker nothing
-changes (sealcast channel purge does that)."""
+changes (sealcast channel purge does that). One that was cut short is finished by the same command."""
 _PURGE = """\
 Clear what a broker keeps of a channel: joins, presences, notes, and the group's last frames; the notice of a lost board
 stays. For a channel that is given up, or that moved to another broker."""

@@ -165,7 +165,9 @@ def rename(known: ChannelFile, name: str) -> Path:
     raise_wrong_settings(known.settings() | {"channel": name}, "name")
     old = path_of(known.name)
     known.alias = name if name != known.channel else None
-    path = store(known, replace=False)
+    new = path_of(known.name)
+    begun = new.exists() and new.read_bytes() == _dump(known.to_json()).encode()  # by one that was cut short
+    path = store(known, replace=begun)
     old.unlink()
     return path
 
