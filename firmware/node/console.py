@@ -62,7 +62,9 @@ async def serve(session, log, lines):
         if isinstance(line, bytes):
             try:
                 line = str(line, "utf-8")
-            except UnicodeError:
+            except UnicodeError:  # a terminal of other letters, or a line that is cut in the middle of one
+                text = "a line is UTF-8 text of at most %d bytes" % _MOST
+                log.event("refused", {"command": "?", "code": "unknown", "text": text})
                 continue
         word, _, rest = line.strip().partition(" ")
         if word:

@@ -183,6 +183,24 @@ def test_a_line_that_has_no_end_yet_stops_nothing(group):
     a.event("members")
 
 
+def test_a_line_that_is_too_long_or_no_text_is_refused_in_words(group):
+    a, b = group("bench-1"), group("bench-2")
+    a.rekeyed("bench-1", "bench-2")
+    a.say("send " + "€" * 666 + "ab")
+    b.message("€" * 666 + "ab")
+    for text, size in (("€" * 666 + "abc", 2001), ("x" * 9000, 4091)):
+        a.say("send " + text)
+        a.event("refused", code="too_long", text=f"a message has at most 2000 bytes, this one has {size}: split it")
+    for line in ("send " + "€" * 3000, "send gr\udcfcn"):
+        seen = len(a.events())
+        a.process.stdin.buffer.write(line.encode("utf-8", "surrogateescape") + b"\n")
+        a.process.stdin.buffer.flush()
+        a.wait(lambda e: e.get("text") == "a line is UTF-8 text of at most 4096 bytes", "refusal", seen)
+    a.say("note done")
+    b.message("done")
+    assert len(b.said()) == 2
+
+
 def test_a_killed_node_is_missed_by_its_last_will_and_resumes_from_its_files(group):
     a, b, c = group("ann"), group("bob"), group("cyd")
     for node in (a, b, c):
