@@ -265,6 +265,8 @@ def test_a_wrong_value_costs_the_others_nothing(users, monkeypatch):
         ("declare_lost", (None,), {}),
         ("approve", ("ben", 5), {}),
         ("sleep", ("x",), {}),
+        ("approve", ("ben", "x" * lines.LONGEST), {}),  # more than a line of the agent's may have
+        ("change_group", ("create", ["nobody"] * lines.LONGEST), {}),
     )
 
     async def talk():

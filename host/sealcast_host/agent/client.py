@@ -23,7 +23,7 @@ from sealcast.errors import NoConversation, Offline, SealcastError, TooLong
 from sealcast.wire import MAX_BODY, as_bytes
 from sealcast_host.agent import lines, place
 from sealcast_host.agent.place import NoAgent
-from sealcast_host.errors import Failed
+from sealcast_host.errors import Failed, UserError
 from sealcast_host.member import arguments
 
 Callback = Callable[[str, Any], None]
@@ -281,18 +281,21 @@ class Attached:
         if self._ended.is_set():
             raise Offline("the session is closed" if self._closed else "the agent has ended: attach again")
         self._last += 1
+        line = lines.dump({"id": self._last, "do": what} | given)
+        if len(line) > lines.LONGEST:  # the agent would hang up
+            raise UserError(f"what is asked for is too long for the agent: {lines.LONGEST} bytes at most")
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._asked[self._last] = reply
-        self._write({"id": self._last, "do": what} | given)
+        self._write(line)
         return await reply
 
-    def _write(self, value: dict[str, Any]) -> None:
+    def _write(self, line: bytes) -> None:
         if not self._writer.is_closing():
-            self._writer.write(lines.dump(value))
+            self._writer.write(line)
 
     def _taken(self, number: int) -> None:
         if number:
-            self._write({"do": "taken", "n": number})
+            self._write(lines.dump({"do": "taken", "n": number}))
 
     async def _read(self) -> None:
         try:
