@@ -11,11 +11,14 @@ from sealcast.errors import SealcastError
 from . import forget
 
 _MOST = const(4096)  # bytes of a line: what is longer is noise
+_PIECE = const(192)  # of a longer one on a serial link: sealcast.run.seriallink.LINE
 
 
 class Typed:
     """The lines of standard input. Byte by byte, as they come: MicroPython's readline would stand still, and the whole
     board with it, from the first byte of a line to its end."""
+
+    most = _MOST
 
     def __init__(self, stream):
         self._stream = asyncio.StreamReader(stream)
@@ -34,14 +37,21 @@ class Typed:
 
 
 class Lines:
-    """The lines on a serial link that are no packets; four may wait, then the next is lost."""
+    """The lines on a serial link that are no packets; four may wait, then the next is lost. A long one comes in pieces,
+    none of which is a command."""
+
+    most = _PIECE - 1
 
     def __init__(self, transport):
         self._lines = []
+        self._cut = False  # is the next one the rest of a line?
         self._arrived = asyncio.Event()
         transport.on_text = self._put
 
     def _put(self, line):
+        rest, self._cut = self._cut, len(line) >= _PIECE
+        if rest or self._cut:
+            line = b"\xff"  # no text: it is refused
         if len(self._lines) < 4:
             self._lines.append(line)
             self._arrived.set()
@@ -63,7 +73,7 @@ async def serve(session, log, lines):
             try:
                 line = str(line, "utf-8")
             except UnicodeError:  # a terminal of other letters, or a line that is cut in the middle of one
-                text = "a line is UTF-8 text of at most %d bytes" % _MOST
+                text = "a line is UTF-8 text of at most %d bytes" % lines.most
                 log.event("refused", {"command": "?", "code": "unknown", "text": text})
                 continue
         word, _, rest = line.strip().partition(" ")

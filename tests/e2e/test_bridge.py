@@ -75,6 +75,29 @@ def test_two_boards_and_a_host_are_one_group(micropython, mosquitto, home):
     asyncio.run(story())
 
 
+def test_a_line_that_is_too_long_for_the_port_is_refused_whole(micropython, mosquitto, home):
+    """The port hands it on in pieces: the first was sent as if it were all, and the rest taken for commands."""
+
+    async def story():
+        async with Lab(mosquitto.port) as lab:
+            host = await host_member(lab)
+            board = SerialNode(micropython, home / "ann", "ann", lab.watch)
+            board.start()
+            lab.add(board)
+            await one_epoch(lab, [board, host])
+            board.say("note " + "x" * 187 + "leave " + "y" * 300)
+
+            def refused():
+                return [i for n, i in board.events if n == "refused" and "at most 191 bytes" in i["text"]]
+
+            await lab.watch.until("the refusal of each of its pieces", lambda: len(refused()) == 3)
+            await talk(lab, board, "z" * 186, "note", [host])
+            assert not host.has("x" * 187, "note")
+            await host.session.close()
+
+    asyncio.run(story())
+
+
 def test_a_killed_board_a_pulled_cable_and_a_bridge_that_starts_again(micropython, mosquitto, home):
     async def story():
         async with Lab(mosquitto.port) as lab:
