@@ -38,8 +38,10 @@ def test_a_session_that_ends_at_any_step_leaves_no_coroutine_behind(way):
             await getattr(session, way)()
             await asyncio.gather(starting, return_exceptions=True)
 
+    gc.collect()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         run(test())
         gc.collect()
-    assert [str(warning.message) for warning in said] == []
+    of_ours = [str(warning.message) for warning in said if "never awaited" in str(warning.message)]
+    assert of_ours == []  # what tests before have left open is not meant
