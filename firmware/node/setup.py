@@ -60,6 +60,8 @@ def read(settings):
         raise BadSettings("cannot be read: put the node's settings there (`sealcast provision` makes them)")
     except ValueError:
         raise BadSettings("is not JSON: check commas and quotes")
+    except MemoryError:
+        raise BadSettings("is too large to be read here: `sealcast provision` makes what belongs there")
     return values, directory, False
 
 

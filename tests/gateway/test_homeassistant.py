@@ -101,9 +101,11 @@ def test_what_commands_send():
     large = Command.of(COMMANDS[1] | {"max": 2e6})
     for said in (b"1234567", b"100000.5", b"0.1"):
         assert large.message(said) == b"gap " + said
+    longest = Command.of(COMMANDS[2] | {"send": "€" * 666 + "ab"})
+    assert len(longest.message(b"PRESS")) == 2000
     for wrong in (
         {}, [], COMMANDS[0] | {"mode": "x"}, COMMANDS[1] | {"send": "x"}, COMMANDS[1] | {"min": 41}, {"x": 1},
-        COMMANDS[1] | {"max": float("inf")},
+        COMMANDS[1] | {"max": float("inf")}, COMMANDS[2] | {"send": "€" * 667},
     ):  # fmt: skip
         with pytest.raises(UserError):
             Command.of(wrong)

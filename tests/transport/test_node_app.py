@@ -101,6 +101,7 @@ def test_wrong_settings_are_named_one_a_line_and_the_exit_code_is_2(micropython,
         ("{", "missing"),
         ("[]", "must be a JSON object"),
         ("5", "must be a JSON object"),
+        ("x" * 3_000_000, "is too large to be read here"),
         ("\ufeff[]", "must be a JSON object"),  # an editor's mark, and what stands behind it is read
     ],
 )

@@ -17,6 +17,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from sealcast.wire import MAX_BODY
 from sealcast_host.errors import UserError
 from sealcast_host.gateway.ha_entities import slug
 
@@ -61,6 +62,8 @@ class Command:
         if missing or kind == "number" and "{}" not in given["send"]:
             form = " with {} for the value" if kind == "number" else ""
             raise UserError(f"{where}: a {kind} needs {' and '.join(_KINDS[kind])}{form}")
+        if any(len(given[key].encode()) > MAX_BODY for key in _KINDS[kind]):
+            raise UserError(f"{where}: a message has at most {MAX_BODY} bytes")
         if given.get("mode") not in (None, *_MODES):
             raise UserError(f"{where}: mode is one of {', '.join(_MODES)}")
         low, high, step = (float(given.get(k, d)) for k, d in (("min", 0), ("max", 100), ("step", 1)))
