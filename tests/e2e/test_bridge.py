@@ -55,6 +55,14 @@ async def talk(lab, sender, body, mode, hearers):
         await lab.watch.until(f"{m.uid} hears {body}", lambda m=m: m.has(body, mode))
 
 
+async def host_and_board(lab, micropython, home):
+    host = await host_member(lab)
+    board = SerialNode(micropython, home / "ann", "ann", lab.watch)
+    board.start()
+    lab.add(board)
+    return host, board
+
+
 def test_two_boards_and_a_host_are_one_group(micropython, mosquitto, home):
     async def story():
         async with Lab(mosquitto.port) as lab:
@@ -80,10 +88,7 @@ def test_a_line_that_is_too_long_for_the_port_is_refused_whole(micropython, mosq
 
     async def story():
         async with Lab(mosquitto.port) as lab:
-            host = await host_member(lab)
-            board = SerialNode(micropython, home / "ann", "ann", lab.watch)
-            board.start()
-            lab.add(board)
+            host, board = await host_and_board(lab, micropython, home)
             await one_epoch(lab, [board, host])
             board.say("note " + "x" * 187 + "leave " + "y" * 300)
 
@@ -101,10 +106,7 @@ def test_a_line_that_is_too_long_for_the_port_is_refused_whole(micropython, mosq
 def test_a_killed_board_a_pulled_cable_and_a_bridge_that_starts_again(micropython, mosquitto, home):
     async def story():
         async with Lab(mosquitto.port) as lab:
-            host = await host_member(lab)
-            board = SerialNode(micropython, home / "ann", "ann", lab.watch)
-            board.start()
-            lab.add(board)
+            host, board = await host_and_board(lab, micropython, home)
             first = await one_epoch(lab, [board, host])
 
             def left(times):
@@ -168,10 +170,7 @@ def test_noise_on_the_port_costs_nothing_but_time(micropython, mosquitto, home):
 
     async def story():
         async with Lab(mosquitto.port) as lab:
-            host = await host_member(lab)
-            board = SerialNode(micropython, home / "ann", "ann", lab.watch)
-            board.start()
-            lab.add(board)
+            host, board = await host_and_board(lab, micropython, home)
             await one_epoch(lab, [board, host])
             to_board = os.open(os.path.realpath(board.plug.path), os.O_WRONLY | os.O_NOCTTY)
 
@@ -292,10 +291,7 @@ def test_a_parting_board_is_not_mourned(micropython, mosquitto, home):
 
     async def story():
         async with Lab(mosquitto.port) as lab:
-            host = await host_member(lab)
-            board = SerialNode(micropython, home / "ann", "ann", lab.watch)
-            board.start()
-            lab.add(board)
+            host, board = await host_and_board(lab, micropython, home)
             epoch = await one_epoch(lab, [board, host])
             board.say("sleep 600")
             await lab.watch.until("asleep", lambda: host.saw("asleep", uid="ann"))

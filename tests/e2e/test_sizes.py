@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cli_users import User, member
+from cli_users import User, member, until
 from sealcast.wire import b64
 from sealcast_host.errors import UserError
 from sealcast_host.member import invites
@@ -13,12 +13,6 @@ from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.refusals import BASE_SUBSCRIPTIONS
 
 ADMIN = b64(bytes(32))  # its notices and approvals are listened for
-
-
-async def until(true):
-    async with asyncio.timeout(60):
-        while not true():
-            await asyncio.sleep(0.05)
 
 
 def test_a_member_takes_as_many_subscriptions_as_we_say(mosquitto, home):

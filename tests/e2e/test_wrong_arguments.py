@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from cli_users import User, member
+from cli_users import User, member, until
 from host_support import free_port
 from sealcast.errors import NoGroup, Offline, SealcastError
 from sealcast_host.errors import UserError
@@ -36,12 +36,6 @@ WRONG = (
     ("sleep", ("x",), {}),
     ("sleep", (-1,), {}),
 )
-
-
-async def until(true):
-    async with asyncio.timeout(60):
-        while not true():
-            await asyncio.sleep(0.05)
 
 
 def test_a_session_says_so_and_goes_on(mosquitto, home):

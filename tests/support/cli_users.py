@@ -1,6 +1,7 @@
 """Users of the command line, each with a home directory of his own: real commands, real processes. And members of this
 process."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -16,6 +17,13 @@ def member(uid, port, **more):
     return join(settings={"uid": uid, "channel": "g", "key": b64(bytes(range(32))), "broker": broker, **more})
 
 
+async def until(true):
+    """true: a function that says whether what is waited for has come."""
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.05)
+
+
 class User:
     """Somebody with a home directory of his own. port: of the broker; uid: his usual name."""
 
@@ -23,6 +31,7 @@ class User:
         self.home, self.port, self.uid = home, port, uid
         self.env = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
         self.where = ("--broker", f"127.0.0.1:{port}")
+        self.file = home / "config" / "sealcast" / "g.json"  # of channel g
 
     def run(self, *args, stdin=""):
         argv = [sys.executable, "-m", "sealcast_host", *args]
@@ -33,6 +42,12 @@ class User:
         done = self.run(*args, stdin=stdin)
         assert (done.returncode, done.stderr) == (code, ""), done
         return done.stdout
+
+    def refused(self, *args):
+        """The one line that says why."""
+        done = self.run(*args)
+        assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1, done
+        return done.stderr
 
     def json(self, *args, stdin="", code=0):
         return json.loads(self.ok(*args, "--json", stdin=stdin, code=code))

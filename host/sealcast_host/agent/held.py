@@ -18,7 +18,7 @@ from sealcast_host.member.many import Outcomes
 from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import HostSession, start
 from sealcast_host.member.state import MemberState
-from sealcast_host.member.visit import FULL, GOODBYE_S, IN_VAIN, LEFT, way_out, why_not
+from sealcast_host.member.visit import GOODBYE_S, IN_VAIN, LEFT, way_out, why_not
 
 ROOM_S = 1.0  # look again for room at least this often
 _WAITED = {"historic": True, "age": None}  # what arrived then says nothing of now
@@ -200,7 +200,7 @@ class Held:
         elif name == "offline":
             self._joined = None
             if not self._moving:
-                vain = self.failure if self.failure in (FULL, LEFT) else None
+                vain = self.failure if self.failure in IN_VAIN.values() else None
                 self.failure = (self.session.transport.failure if self.session else None) or vain or LinkError(
                     "lost", "the link to the broker was lost"
                 )

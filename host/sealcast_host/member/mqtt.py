@@ -252,32 +252,36 @@ class MqttTransport:
     async def _end(self, politely: bool) -> None:
         client = self._client
         try:
-            if politely:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(QUIET_S):
-                        await self.landed()
-            self._client = None
-            self._mark_lost()
-            flying = list(self._flying)
-            for task in flying:
-                task.cancel()
-            await asyncio.gather(*flying, return_exceptions=True)
-            if client is not None:
-                client.lost()
-                if politely:
-                    await self._quiet(client)
-                else:
-                    hang_up(client)
-                with contextlib.suppress(aiomqtt.MqttError, OSError):
-                    await client.__aexit__(None, None, None)
-                # Look at why it ended, or asyncio complains on standard error that nobody did.
-                ended = client._disconnected
-                if ended.done() and not ended.cancelled():
-                    ended.exception()
+            await self._part(client, politely)
         except asyncio.CancelledError:
             if client is not None:
                 hang_up(client)  # nobody has it any more: aiomqtt would keep it alive
             raise
+
+    async def _part(self, client: Client | None, politely: bool) -> None:
+        if politely:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(QUIET_S):
+                    await self.landed()
+        self._client = None
+        self._mark_lost()
+        flying = list(self._flying)
+        for task in flying:
+            task.cancel()
+        await asyncio.gather(*flying, return_exceptions=True)
+        if client is None:
+            return
+        client.lost()
+        if politely:
+            await self._quiet(client)
+        else:
+            hang_up(client)
+        with contextlib.suppress(aiomqtt.MqttError, OSError):
+            await client.__aexit__(None, None, None)
+        # Look at why it ended, or asyncio complains on standard error that nobody did.
+        ended = client._disconnected
+        if ended.done() and not ended.cancelled():
+            ended.exception()
 
     async def _quiet(self, client: aiomqtt.Client) -> None:
         """Have the broker send nothing more. A socket that is closed with something unread in it resets the
