@@ -174,8 +174,7 @@ def plan(me, members, epochs, now, out):
     """After every input: arm or disarm the proposal; drop an epoch that nobody else is in."""
     e = epochs.current
     if e and not any([_present(me, members, tag, sid) for tag, sid, _ in e.parties if tag != me.tag]):
-        retire(epochs, now, out)
-        out.event("rekeyed", {"epoch": None, "members": []})
+        retire(epochs, None, now, out)
     _apart(members, epochs, now, out)
     if epochs.running():
         if not left(members, epochs.attempt.proposal):
@@ -210,8 +209,7 @@ def _apart(members, epochs, now, out):
     elif now >= epochs.apart_at:
         epochs.apart_at = None
         out.event("apart", {"epoch": e.name, "from": sorted([m.uid for m in said])})
-        retire(epochs, now, out)
-        out.event("rekeyed", {"epoch": None, "members": []})
+        retire(epochs, None, now, out)
 
 
 def times(me, members, epochs, now):
@@ -303,14 +301,15 @@ def orphan(me, epochs, now, out):
     epochs.attempt = None
     pass_over(epochs, now)
     if epochs.current:
-        retire(epochs, now, out)
-        out.event("rekeyed", {"epoch": None, "members": []})
+        retire(epochs, None, now, out)
 
 
-def retire(epochs, now, out):
-    """The current epoch becomes the previous one."""
+def retire(epochs, new, now, out):
+    """The current epoch becomes the previous one; `new`, or none, takes its place."""
     if epochs.previous:
         _keep(epochs, epochs.previous, epochs.previous_until)
-    epochs.previous, epochs.current = epochs.current, None
+    epochs.previous, epochs.current = epochs.current, new
     epochs.previous_until = now + GRACE_MS
     out.dirty = True
+    uids = [uid for _, _, uid in new.parties] if new else []
+    out.event("rekeyed", {"epoch": new.name if new else None, "members": uids})

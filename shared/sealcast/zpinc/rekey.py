@@ -113,8 +113,8 @@ def progress(me, members, epochs, now, out):
 def _adopt(members, epochs, now, out):
     """All have confirmed the pending epoch."""
     a = epochs.attempt
-    agreed.retire(epochs, now, out)
-    epochs.current, epochs.pending = epochs.pending, None
+    agreed.retire(epochs, epochs.pending, now, out)
+    epochs.pending = None
     epochs.current.since = now
     epochs.requested = False
     epochs.not_before, epochs.deadline = now + INTERVAL_MS, now + WAIT_MS + PARTY_MS * a.n  # till then some may wait
@@ -126,7 +126,6 @@ def _adopt(members, epochs, now, out):
                 m.strikes = m.silent_until = 0
     a.Z = a.X = ()  # what is left is for answering those who still wait
     a.early = {}
-    out.event("rekeyed", {"epoch": epochs.current.name, "members": [p[2] for p in epochs.current.parties]})
 
 
 def receive(me, members, epochs, member, ad, sid, attempt, pt, now, out):
