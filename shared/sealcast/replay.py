@@ -64,7 +64,7 @@ def _again(ch, form, kind, r):
                 skipped.append(((i, r.uint(4)), r.take(32)))
             epoch.move(i, key, at, skipped)
         else:
-            epoch.use(i, r.uint(4))
+            epoch.skipped.pop((i, r.uint(4)))
             epoch.messages = r.uint(4)
     elif kind == DELIVERED:
         out.keep(stored.unpack_message(r))

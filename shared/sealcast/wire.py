@@ -168,14 +168,12 @@ class Topics:
         self._names[text], self._texts[name] = name, text
 
     def make(self, name, stream, slot=None):
+        """slot: a number, or "+" for all of them."""
         topic = self.prefix + (self._texts.get(name) or b64(name)) + "/" + stream
         return topic if slot is None else topic + "/" + str(slot)
 
     def everyone(self, stream):
         return self.prefix + "+/" + stream + ("/+" if stream in RETAINED_SLOTS else "")
-
-    def ring(self, name):
-        return self.make(name, "n") + "/+"
 
     def parse(self, topic):
         """topic -> (P_i bytes, stream letter). Reject("topic") unless it is exactly one of ours."""

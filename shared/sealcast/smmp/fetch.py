@@ -27,7 +27,7 @@ def look(me, group, epoch, out):
 
 def everything(me, group, out):
     """Is an agreement among the retained frames that takes us in?"""
-    out.subscribe(me.topics.make(group.name, "e") + "/+")
+    out.subscribe(me.topics.make(group.name, "e", "+"))
 
 
 def towards(me, group, target, out):

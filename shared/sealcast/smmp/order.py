@@ -354,8 +354,7 @@ def _open_private(me, members, group, sender, st, frame, payload, out):
 def _deliver(me, members, sender, when, body, epoch, for_us_alone, now, out):
     """The frame's header proves the sender to us, and to nobody else. when: its time, and what it had heard."""
     r = Reader(when)
-    time, age = r.uint(4), heard.age(members.heard.since(heard.read(r)), now)
-    live = heard.is_live(age, me.config)
+    time, (age, live) = r.uint(4), heard.age(members.heard.since(heard.read(r)), now, me.config)
     message = Message(members.uid_of(sender), body, "ratchet", "member", time, epoch, not live, None, age)
     message.private = for_us_alone
     out.deliver(message)

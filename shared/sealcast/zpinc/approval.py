@@ -44,7 +44,7 @@ def _believe(me, member, text, online, out):
     if shown:
         load("zpinc.joins").pin(member, member.refused, out)
     if online:
-        out.subscribe(me.topics.make(member.name, "j") + "/+")
+        out.subscribe(me.topics.make(member.name, "j", "+"))
     return bool(shown)
 
 

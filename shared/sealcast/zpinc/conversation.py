@@ -55,8 +55,8 @@ class Epoch:
         return suite.seal_frame(moved[:32], head, ad[HEADER:], me.rng.nonce(ad, pt), pt, self.hk)
 
     def open(self, keys, frame, tag):
-        """frame -> (ad, pt, i, number, key, skipped). Nothing has changed: the last four are for `move`, or for `use`
-        when key is None, and had been skipped before.
+        """frame -> (ad, pt, i, number, key, skipped). Nothing has changed: the last four are for `move`; when key is
+        None it was skipped before, and its key is to go from `skipped`.
 
         Raises Reject("forged" | "members" | "duplicate" | "window").
         """
@@ -106,10 +106,6 @@ class Epoch:
                 skipped.append(((i, at), few[n : n + 32]))
                 at += 1
         return key, skipped
-
-    def use(self, i, number):
-        """A skipped key is gone."""
-        self.skipped.pop((i, number))
 
     def move(self, i, key, number, skipped):
         """A chain goes on. skipped: [((i, number), key)], which are kept."""

@@ -72,11 +72,7 @@ def read(r, limit=MOST):
     return r.take(n * MARK)
 
 
-def age(since, now):
-    """Seconds at most since a message was made; None: nothing is provable."""
-    return None if since is None else (now - since * 1000 + 999) // 1000
-
-
-def is_live(s, config):
-    """Is it provably recent?"""
-    return s is not None and s * 1000 <= config["keepalive"] * 2500
+def age(since, now, config):
+    """-> (seconds at most since a message was made, None: nothing is provable; is it provably recent?)."""
+    s = None if since is None else (now - since * 1000 + 999) // 1000
+    return s, s is not None and s * 1000 <= config["keepalive"] * 2500

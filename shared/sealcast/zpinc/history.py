@@ -39,7 +39,7 @@ def begin(me, members, ring, reading, places, now, out):
         out.subscribe(old.topics.everyone("p"))
         out.subscribe(old.topics.everyone("j"))
     one = me.config.get("duty") and ring.unsent == ring.next and not out.outbox.entries
-    out.subscribe(me.topic("n", ring.next % ring.size) if one else me.topics.ring(me.name))
+    out.subscribe(me.topic("n", ring.next % ring.size if one else "+"))
     out.subscribe(me.topic("p"))
     out.subscribe(me.topics.everyone("j"))
     _barrier(me, reading, now, out)
@@ -93,7 +93,7 @@ def want(me, reading, member, now, out):
 def _next(me, reading, now, out):
     if reading.nonce is None and reading.queue:
         reading.member = reading.queue.pop(0)
-        out.subscribe(me.topics.ring(reading.member.name))
+        out.subscribe(me.topics.make(reading.member.name, "n", "+"))
         _barrier(me, reading, now, out)
 
 

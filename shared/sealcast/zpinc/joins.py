@@ -68,7 +68,7 @@ def take_place(me, members, own, out):
     s.lamport = min(members.lamport + 1, LAMPORT_MAX)
     if own and own[0] == LAMPORT_MAX:
         s.sid = u32(min(int.from_bytes(own[1][:4], "big") + _SID_STEP, U32)) + s.sid[4:]
-    members.note(s.order)
+    members.lamport = max(members.lamport, s.lamport)
     out.dirty = True
 
 
@@ -280,7 +280,7 @@ def admit(me, members, reading, places, member, join, online, now, out):
         out.event("pinned", {"uid": member.uid})
     members.by_tag[member.tag] = member
     me.topics.remember(member.name)
-    members.note(join.order)
+    members.lamport = max(members.lamport, join.lamport)
     out.dirty = True
     for s in former:
         s.window.head = max([s.window.head] + [end for sid, end in ends(join.ended) if sid == s.sid[:4]])

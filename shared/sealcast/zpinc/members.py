@@ -154,10 +154,6 @@ class Members:
         self.heard = Heard()
         self.approvals = (0, ())  # the admin's last list: its number, [(tag, fingerprint)] if heard in this run
 
-    def note(self, order):
-        """A join with this (lamport, sid) was accepted."""
-        self.lamport = max(self.lamport, order[0])
-
     def listed(self, online):
         """[(uid, status)] of everyone whose join we accepted, ourselves included, sorted. GONE also by a last will."""
         found = [(m, GONE if m.status == LEFT and m.willed == m.conn else m.status) for m in self.by_tag.values()]

@@ -66,8 +66,8 @@ def deliver_notes(me, member, notes, now, out):
         its = [note for note in notes if note.session is session]
         later = its and out.move((session,), session.window.next)
         for note in its:
-            age = heard.age(note.since, now)
-            live = session is member.current and heard.is_live(age, me.config)
+            age, live = heard.age(note.since, now, me.config)
+            live = live and session is member.current
             origin = "member" if me.config["sign"] else "group"
             message = Message(member.uid, note.body, "note", origin, note.time, note.seq, not live, None, age)
             if note.seq < session.window.doubt:
@@ -113,7 +113,7 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
         epoch.move(i, key, number + 1, skipped)
         later = stored and out.move((epoch, i), number + 1, skipped)
     else:
-        epoch.use(i, number)
+        epoch.skipped.pop((i, number))
         if stored:
             out.record(used(epoch, i, number))
     if number > expected:
@@ -123,8 +123,7 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     if signed:  # unsigned it proves only the key, which a man in the middle has too
         agreed.vouch(me, members, epochs, epoch, member.tag, now, out)
     origin = "member" if signed else "group"
-    age = heard.age(members.heard.since(marks), now)
-    live = heard.is_live(age, me.config)
+    age, live = heard.age(members.heard.since(marks), now, me.config)
     message = Message(member.uid, body, "conversation", origin, time, number, not live, epoch.name, age)
     if number < epoch.doubt.get(i, 0):
         message.again = True
