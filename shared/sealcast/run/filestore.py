@@ -100,17 +100,7 @@ class FileStore:
         path = self._paths[target]
         self._remove(path + "j")
         head = slots.header(self._generation + 1, sum([len(piece) for piece in pieces]))
-        parts = [head] + pieces + [slots.check(self._suite, self._key, head, *pieces)]
-        file = self._files.open(path, "wb")
-        try:
-            for part in parts:
-                file.write(part)
-            self._files.sync(file)
-        finally:
-            file.close()
-        self._files.settle(path)
-        if not self._holds(path, parts):
-            raise OSError("the storage did not keep what was written")
+        self._write(path, "wb", 0, [head] + pieces + [slots.check(self._suite, self._key, head, *pieces)])
         self._current, self._generation, self._appended = target, self._generation + 1, 0
         self._erase(self._paths[1 - target])
 
@@ -121,16 +111,7 @@ class FileStore:
             raise OSError("nothing to append to: store a whole state first")
         path, at = self._paths[self._current] + "j", self._appended
         self._appended = None
-        file = self._files.open(path, "ab")
-        try:
-            file.write(batch)
-            self._files.sync(file)
-        finally:
-            file.close()
-        if at == 0:
-            self._files.settle(path)
-        if not self._holds(path, [batch], at):
-            raise OSError("the storage did not keep what was appended")
+        self._write(path, "ab", at, [batch])
         self._appended = at + len(batch)
 
     def forget(self):
@@ -144,12 +125,10 @@ class FileStore:
         file = self._there(path, "rb")
         if file is None:
             return b""
-        try:
+        with file:
             size = file.seek(0, 2)
             file.seek(0)
             return file.read(min(size, MOST + 1))
-        finally:
-            file.close()
 
     def _there(self, path, mode):
         """The file, opened; None when there is none."""
@@ -179,7 +158,18 @@ class FileStore:
         finally:
             file.close()
 
-    def _holds(self, path, parts, at=0):
+    def _write(self, path, mode, at, parts):
+        """These parts, from `at` on: durable, and there, on return. Raises OSError."""
+        with self._files.open(path, mode) as file:
+            for part in parts:
+                file.write(part)
+            self._files.sync(file)
+        if at == 0:
+            self._files.settle(path)
+        if not self._holds(path, parts, at):
+            raise OSError("the storage did not keep what was written")
+
+    def _holds(self, path, parts, at):
         """Does the file hold exactly these parts from `at` on? In chunks: a second copy of the state may not fit."""
         view = memoryview(self._buffer)
         file = self._files.open(path, "rb")
@@ -221,7 +211,7 @@ class FileStore:
         file = self._there(path, "r+b")
         if file is None:
             return
-        try:
+        with file:
             view = memoryview(self._buffer)
             self._suite.wipe(self._buffer)
             left = file.seek(0, 2)
@@ -229,5 +219,3 @@ class FileStore:
             while left > 0:
                 left -= file.write(view[: min(_CHUNK, left)])
             self._files.sync(file)
-        finally:
-            file.close()

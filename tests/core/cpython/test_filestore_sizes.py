@@ -38,7 +38,11 @@ class Asked(Files):
             return read(n)
 
         class File:
-            pass
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *_):
+                file.close()
 
         out = File()
         out.read, out.seek, out.close = watched, file.seek, file.close

@@ -91,5 +91,11 @@ class Handle:
         elif self.disk.model == "hole":
             self.disk.disk[self.path] = bytes(self.data[: self.kept]) + bytes(len(self.data) - self.kept)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
     def close(self):
         pass

@@ -76,7 +76,8 @@ class _Half:
     def flush(self):
         self._f.flush()
         _reset()
-    def close(self): self._f.close()
+    def __enter__(self): return self
+    def __exit__(self, *_): self._f.close()
 def _open(self, path, mode):
     global _left
     f = _o(self, path, mode)
