@@ -236,7 +236,7 @@ class Channel:
         need("zpinc.history", "zpinc.asking")
         if self.reading.first:
             need("zpinc.joins")
-            self.ratchet.need_online(self.group)
+            self.ratchet.need_search(self.group)
 
     def _read(self, now):
         """What was being read has been read. After the first reading: take our place in the order and begin."""

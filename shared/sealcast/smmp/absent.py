@@ -26,7 +26,7 @@ def nothing(*_):
     """A group that is not there has nothing to do."""
 
 
-need_online = need_packages = need_tick = nothing
+need_search = need_packages = need_tick = nothing
 unpack = online = offline = session_began = renewed = departed = unite = tick = summary = place = nothing
 
 

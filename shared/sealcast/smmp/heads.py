@@ -85,8 +85,7 @@ def receive(me, members, group, frame, now, out):
     s = group.search
     if frame[2:18] == me.tag:
         if frame == s.question:
-            need_search(group)
-            sync = load("smmp.sync")
+            sync = need_search(group)
             sync.step(me, members, group, sync.ECHO, None, now, out)
         return
     c = Control(me, members, group, frame)

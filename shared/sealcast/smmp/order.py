@@ -74,9 +74,7 @@ def change(me, members, group, action, tags, now, out):
         group.leaving = group.state is not None
         outgoing.send(me, members, group, LEAVE, b"", 0, None, now, out)
     else:
-        need_agreements()
-        need_search(group)
-        load("smmp.membership").change(me, members, group, action, tags, now, out)
+        _need_all(group).change(me, members, group, action, tags, now, out)
 
 
 def summary(members, group):
@@ -119,8 +117,7 @@ def unite(group, uids):
 
 def package(me, group, member, frame, now):
     """A package of another member. Raises Reject."""
-    need_packages()
-    load("smmp.packages").receive(me, group, member, frame)
+    need_packages().receive(me, group, member, frame)
     if member.uid in group.change.together and group.change.at is None:
         group.change.at = now + STEP_MS
 
@@ -160,23 +157,25 @@ def need_tick(group, now):
 
 
 def need_search(group):
-    """Whatever it may lead to, the frames in hand included."""
+    """Whatever it may lead to, the frames in hand included. -> sync."""
     s, pending = group.search, group.outgoing.pending
     frames = s.held + list(s.early.values()) + ([pending.frame] if pending else [])
     if [frame for frame in frames if frame[1] == AGREEMENT]:
         need_agreements()
-    need("smmp.heads", "smmp.sync", "smmp.fetch", "smmp.suspicion", "smmp.packages")
-
-
-need_online = need_search
+    return need("smmp.sync", "smmp.heads", "smmp.fetch", "smmp.suspicion", "smmp.packages")
 
 
 def need_agreements():
-    need("smmp.membership", "smmp.agreement", "smmp.packages")
+    return need("smmp.membership", "smmp.agreement", "smmp.packages")
 
 
 def need_packages():
-    need("smmp.packages")
+    return need("smmp.packages")
+
+
+def _need_all(group):
+    need_search(group)
+    return need_agreements()
 
 
 def tick(me, members, group, now, out):
@@ -216,39 +215,27 @@ def receive(me, members, group, stream, payload, now, out):
     if not group.outgoing.own(frame) and not me.suite.equal(payload[-TAG:], mark(me, group, frame)):
         raise Reject("forged")
     if kind == CONTROL:
-        need("smmp.heads")
-        load("smmp.heads").receive(me, members, group, frame, now, out)
+        need("smmp.heads").receive(me, members, group, frame, now, out)
     elif frame[2:18] != group.id or frame_epoch(frame) >= MAX_EPOCH:
         raise Reject("epoch")
     elif group.phase in (NONE, REJOIN):
         if kind != AGREEMENT:
             raise Reject("outside")
-        need_agreements()
-        need_search(group)
-        load("smmp.membership").from_outside(me, members, group, frame, stream == "g", now, out)
-    elif kind == AGREEMENT and group.entry and _invites(me, members, group, frame):
+        _need_all(group).from_outside(me, members, group, frame, stream == "g", now, out)
+    elif kind == AGREEMENT and group.entry and _need_all(group).invites(me, members, group, frame):
         load("smmp.membership").from_outside(me, members, group, frame, stream == "g", now, out)
     elif calm:
         raise Reject("outside")
     elif stream == "e":
         if kind == AGREEMENT:
             need_agreements()
-        need_search(group)
-        load("smmp.sync").slot(me, members, group, frame, now, out)
+        need_search(group).slot(me, members, group, frame, now, out)
     elif group.phase == SYNC:
-        need("smmp.heads")
-        load("smmp.heads").hold(group, frame)
+        need("smmp.heads").hold(group, frame)
     elif group.phase == LIVE:
         live(me, members, group, frame, now, out)
     else:
         raise Reject("outside")
-
-
-def _invites(me, members, group, frame):
-    """Does another than the one on whose word we are in a group take us in? Raises Reject."""
-    need_agreements()
-    need_search(group)
-    return load("smmp.membership").invites(me, members, group, frame)
 
 
 def live(me, members, group, frame, now, out):
@@ -259,21 +246,18 @@ def live(me, members, group, frame, now, out):
             raise Reject("duplicate")
         before = group.undo.state if group.undo and group.undo.outside is None else None
         if before is None or epoch < before.epoch or frame_prev(frame) != before.head:
-            need("smmp.heads")
-            load("smmp.heads").tell(me, members, group, now)  # no race's loser: its maker does not know where we are
+            need("smmp.heads").tell(me, members, group, now)  # no race's loser: its maker does not know where we are
         raise Reject("late")
     if epoch > st.epoch or frame_prev(frame) != st.head:
-        need_search(group)
-        sync = load("smmp.sync")
+        sync = need_search(group)
         sync.step(me, members, group, sync.ODD, frame, now, out)  # something was missed, here or there
         raise Reject("epoch")
     try:
         accept(me, members, group, frame, now, out)
     except Reject as e:
         if e.reason != "bad_hmac" and group.untaken != st.head:  # made by a member, and not for us:
-            need_search(group)  # the others may have taken it. Once a place: else its maker would stop the group
+            sync = need_search(group)  # the others may have taken it. Once a place: else its maker would stop the group
             group.untaken = st.head
-            sync = load("smmp.sync")
             sync.step(me, members, group, sync.UNTAKEN, None, now, out)
         raise
     if group.phase == LIVE:
@@ -285,8 +269,7 @@ def accept(me, members, group, frame, now, out):
     if frame[1] == AGREEMENT:
         if not ratchet.authentic(me.suite, frame, group.state.v):
             raise Reject("bad_hmac")
-        need_agreements()
-        load("smmp.membership").in_order(me, members, group, frame, now, out)
+        need_agreements().in_order(me, members, group, frame, now, out)
     else:
         _message(me, members, group, frame, now, out)
 
