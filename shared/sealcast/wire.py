@@ -127,17 +127,16 @@ def unpad_asking(data):
 
 
 class Reader:
-    """Reads fixed-size fields from bytes; Reject(reason) when they run out or are left over."""
+    """Reads fixed-size fields from bytes; Reject("format") when they run out or are left over."""
 
-    def __init__(self, data, reason="format"):
+    def __init__(self, data):
         self.data = data
         self.pos = 0
-        self.reason = reason
 
     def take(self, n):
         end = self.pos + n
         if end > len(self.data):
-            raise Reject(self.reason)
+            raise Reject("format")
         out = self.data[self.pos : end]
         self.pos = end
         return out if isinstance(out, bytes) else bytes(out)
@@ -153,7 +152,7 @@ class Reader:
 
     def end(self):
         if self.pos != len(self.data):
-            raise Reject(self.reason)
+            raise Reject("format")
 
 
 class Topics:
