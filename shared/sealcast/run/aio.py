@@ -94,15 +94,13 @@ class Clock:
 
 
 class Reply:
-    """One answer that a task waits for: a value or an error."""
+    """What a task waits for: that it is done, or an error."""
 
     def __init__(self):
         self._event = asyncio.Event()
         self._error = None
-        self._value = None
 
-    def done(self, value=None):
-        self._value = value
+    def done(self):
         self._event.set()
 
     def fail(self, error):
@@ -113,7 +111,6 @@ class Reply:
         await self._event.wait()
         if self._error is not None:
             raise self._error
-        return self._value
 
 
 def _ticks(n):

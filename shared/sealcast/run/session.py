@@ -219,7 +219,7 @@ class Session:
         """Queue an input and wait until its effects have been carried out. Raises what the channel raises."""
         reply = Reply()
         self._put(input, reply, kind)
-        return await reply.wait()
+        await reply.wait()
 
     def give_up(self, token, error):
         """The acknowledgement of `token` (None: any) will not come."""
@@ -311,9 +311,9 @@ class Session:
         turn, self.channel.out.prompt = Turn(), "message" in self._callbacks
         turn.take(self, self._inbox, self._batch)
         if turn.error and self._remake:
-            self._inbox = turn.undone() + self._inbox
+            self._inbox = [item for item, reply, _ in turn.taken if reply] + self._inbox  # none of this has happened
             raise turn.error
-        self.asked = turn.replies
+        self.asked = [reply for _, reply, _ in turn.taken if reply]
         await self.perform(await commit(self.channel.commit, self.asked, self.again))
         for item, reply, effects in turn.taken:
             token = token_of(item, effects)

@@ -41,14 +41,6 @@ class Turn:
                 return
             self.taken.append((item, reply, effects))
 
-    @property
-    def replies(self):
-        return [reply for _, reply, _ in self.taken if reply]
-
-    def undone(self):
-        """The inputs that somebody waits for: none of this turn has happened."""
-        return [item for item, reply, _ in self.taken if reply]
-
 
 def token_of(item, effects):
     """That of a send(): 0 when it waits for nothing."""
