@@ -24,7 +24,7 @@ from collections import namedtuple
 
 from .compat import const
 from .errors import Offline, OutboxFull
-from .journal import ACKED, TAKEN, delivered, moved, waits
+from .journal import ACKED, DELIVERED, TAKEN, WAITS, moved, waiting_fields
 from .wire import U32, lv, u32
 
 STORE = "store"
@@ -186,7 +186,7 @@ class Out:
         if later:
             self.unsaid.append(token)
         else:
-            self.record(waits(entry, unsent))
+            self.record(bytes((WAITS,)) + waiting_fields(entry, unsent))
         return token
 
     def acked(self, token):
@@ -224,7 +224,7 @@ class Out:
         """later: it was said ahead, and is taken at once."""
         if not later:
             self.keep(message)
-            self.record(delivered(message))
+            self.record(bytes((DELIVERED,)) + message.fields())
         self.effects.append((MESSAGE, message))
 
     def deliver_again(self):

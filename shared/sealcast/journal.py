@@ -120,14 +120,6 @@ def used(epoch, i, number):
     return bytes((USED,)) + epoch.id[:4] + bytes((i,)) + u32(number) + u32(epoch.messages)
 
 
-def delivered(message):
-    return bytes((DELIVERED,)) + message.fields()
-
-
-def waits(entry, unsent):
-    return bytes((WAITS,)) + waiting_fields(entry, unsent)
-
-
 def waiting_fields(entry, unsent):
     """entry: of the outbox; unsent: the number from which on our notes were never given to a connection."""
     topic, frame, retain, seq = entry
