@@ -302,12 +302,7 @@ def missing(group, ahead):
 
 def furthest(group, positions):
     """Of these the one to go to: of two equally far ones our own."""
-    best = positions[0]
-    for p in positions:
-        level = p[0] == best[0]
-        if level and group.passed(p) or better(p, best) and not (level and group.passed(best)):
-            best = p
-    return best
+    return min(positions, key=lambda p: (-p[0], not group.passed(p), p[1]))
 
 
 def better(a, b):
