@@ -169,9 +169,13 @@ def _roll_back(me, group, now, out):
 
 
 def need_next(me, members, group, _, now, out):
-    """Ask the others to put it there again."""
+    """Ask the others for the next frame, whatever its hash."""
+    s = group.search
     if not _there_already(me, members, group, now, out):
-        _need_next(me, members, group, now, out)
+        s.stage, s.deadline = load("smmp.sync").NEED, now + NEED_MS
+        s.again()
+        load("smmp.heads").ask_frame(me, members, group, group.state.epoch, bytes(32), out)
+        towards(me, group, s.target[0], out)
 
 
 def need_other(me, members, group, _, now, out):
@@ -187,7 +191,7 @@ def not_back(me, members, group, _, now, out):
     if _there_already(me, members, group, now, out):
         return
     if group.search.target[0] > group.state.epoch:
-        _need_next(me, members, group, now, out)
+        need_next(me, members, group, None, now, out)
     else:
         _give_up(me, members, group, now, out)
 
@@ -209,15 +213,6 @@ def _there_already(me, members, group, now, out):
     else:
         return False
     return True
-
-
-def _need_next(me, members, group, now, out):
-    """Ask the others for the next frame, whatever its hash."""
-    s = group.search
-    s.stage, s.deadline = load("smmp.sync").NEED, now + NEED_MS
-    s.again()
-    load("smmp.heads").ask_frame(me, members, group, group.state.epoch, bytes(32), out)
-    towards(me, group, s.target[0], out)
 
 
 def _give_up(me, members, group, now, out):
