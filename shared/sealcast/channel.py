@@ -371,7 +371,7 @@ class Channel:
         quiet = None if self.reading.queue or agreed.moved(me, epochs) else quiet
         if self.phase == ONLINE:
             if out.owed and self._confirm_at is None:
-                self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag, me.tag))
+                self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag))
             if quiet is None:
                 agreed.plan(me, others, epochs, now, out)
             if not quiet:

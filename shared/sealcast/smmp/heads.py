@@ -100,7 +100,7 @@ def receive(me, members, group, frame, now, out):
         _weigh(me, members, group, c, now, out)
         moves = answer or _moves(group, c)  # it may have made us live
     if c.kind == ASK and group.phase in (LIVE, SYNC):
-        _owe(me, members, group, c.nonce, now)
+        _owe(members, group, c.nonce, now)
     elif c.kind == HEAD and group.state is not None:
         _heard(group, c)
     elif c.kind == NEED and group.phase in (LIVE, SYNC) and c.number in group.recent:
@@ -199,17 +199,17 @@ def want(me, members, group, out):
 # --- our answers
 
 
-def _owe(me, members, group, nonce, now):
+def _owe(members, group, nonce, now):
     """Somebody asks."""
     s, answers = group.search, group.search.answers
     if len(answers) < MAX_ASKS and not group.over() and nonce[:8] not in s.heard:
         s.heard = s.heard[1 - MAX_HEARD :] + [nonce[:8]]
-        wait = _rank(me, members, group) * ANSWER_MS + UNSURE_MS * (group.phase != LIVE)
+        wait = _rank(members, group) * ANSWER_MS + UNSURE_MS * (group.phase != LIVE)
         answers.append((nonce, now + wait, None))
 
 
-def _rank(me, members, group):
-    return min(MAX_RANK, members.rank(group.state.tags, me.tag))
+def _rank(members, group):
+    return min(MAX_RANK, members.rank(group.state.tags))
 
 
 def _heard(group, c):
@@ -230,12 +230,12 @@ def say(me, members, group, nonce, out):
     _say(me, members, group, HEAD, body, out)
 
 
-def tell(me, members, group, now):
+def tell(members, group, now):
     """Somebody does not know where the group is: say it unasked, now and then."""
     s = group.search
     if s.told_at is None or now - s.told_at >= TELL_MS:
         s.told_at = now
-        s.answers.append((bytes(16), now + _rank(me, members, group) * ANSWER_MS, None))
+        s.answers.append((bytes(16), now + _rank(members, group) * ANSWER_MS, None))
 
 
 def answer(me, members, group, now, out):

@@ -13,7 +13,7 @@ from ..wire import AGREEMENT
 from ..zpinc.me import GROUP
 from . import outgoing, private
 from .group import LIVE, NONE, REJOIN, STEP_MS, SYNC, Entry, Pending, own_tag, static
-from .order import advance, win_slot
+from .order import advance, write_slot
 from .ratchet import ADD, CREATE, ENTERS, MAX_EPOCH, MAX_GROUP, REMOVE, RESYNC, State
 
 INTERVAL_MS = const(10000)  # between two agreements of ours
@@ -154,7 +154,7 @@ def _begin(me, members, group, a, after, mine, now, out):
         "removed": [members.uid_of(t) for t in before if t not in a.tags],
     })  # fmt: skip
     if mine:
-        win_slot(me, group, out)
+        write_slot(me, group, out, True)
 
 
 def _used(me, group, a, before, now, out):
@@ -283,7 +283,7 @@ def _stopped(members, group, tag, why, out):
 def leaving(me, members, group, tag, now):
     """A member said that it leaves: the first of those who stay removes it."""
     if tag != me.tag and tag in group.tags():
-        want(group, REMOVE, [], [tag], now + STEP_MS * members.rank(group.state.tags, me.tag, tag))
+        want(group, REMOVE, [], [tag], now + STEP_MS * members.rank(group.state.tags, tag))
 
 
 def wanted(me, members, group, tag, number, now, out):
@@ -294,7 +294,7 @@ def wanted(me, members, group, tag, number, now, out):
     c = group.change
     if group.phase == LIVE and tag in group.tags():
         tags = group.state.tags
-        at = now + STEP_MS * members.rank(tags, me.tag, tag) + int.from_bytes(me.rng.bytes(2), "big") % STEP_MS
+        at = now + STEP_MS * members.rank(tags, tag) + int.from_bytes(me.rng.bytes(2), "big") % STEP_MS
         if tag in c.answered:
             at += STEP_MS * len(tags)  # it did not take ours: it may not know us. Others first
         want(group, RESYNC, [tag], [], max(at, c.not_before))

@@ -134,7 +134,7 @@ def renewed(group, tag):
 
 def departed(me, members, group, tag, out):
     """A member went away: what it said last may not stand in its slot."""
-    if group.phase == LIVE and members.rank(group.state.tags, me.tag) == 0:
+    if group.phase == LIVE and members.rank(group.state.tags) == 0:
         for epoch in group.recent:
             if group.recent[epoch][1] == tag:
                 publish(me, group, group.recent[epoch][0], epoch % SLOTS, out)
@@ -246,7 +246,7 @@ def live(me, members, group, frame, now, out):
             raise Reject("duplicate")
         before = group.undo.state if group.undo and group.undo.outside is None else None
         if before is None or epoch < before.epoch or frame_prev(frame) != before.head:
-            need("smmp.heads").tell(me, members, group, now)  # no race's loser: its maker does not know where we are
+            need("smmp.heads").tell(members, group, now)  # no race's loser: its maker does not know where we are
         raise Reject("late")
     if epoch > st.epoch or frame_prev(frame) != st.head:
         sync = need_search(group)
@@ -305,7 +305,7 @@ def _message(me, members, group, frame, now, out):
         if asks:
             load("zpinc.receipts").placed(suite, m[:at], statics(me, members, group), after, me.tag, out)
         outgoing.accepted(me, group, now, out)
-        win_slot(me, group, out)
+        write_slot(me, group, out, True)
         out.event("accepted", {"epoch": st.epoch, "number": int.from_bytes(number[4:], "big")})
         return
     if kind == LEAVE:
@@ -362,16 +362,9 @@ def advance(group, after, frame, sender, own, out):
 # --- slots
 
 
-def write_slot(me, group, out):
-    """Put the last accepted frame into its slot: the same bytes, whoever does it."""
+def write_slot(me, group, out, ours=False):
+    """Put the last accepted frame into its slot: the same bytes, whoever does it. ours: and see that it gets there."""
     if group.last:
-        publish(me, group, group.last, (group.state.epoch - 1) % SLOTS, out)
-
-
-def win_slot(me, group, out):
-    """It is ours: see to it that it gets there."""
-    if len(out.outbox.entries) >= out.outbox.limit:
-        write_slot(me, group, out)
-        return
-    topic, payload = me.topics.make(group.name, "e", (group.state.epoch - 1) % SLOTS), wrapped(me, group, group.last)
-    out.publish(topic, payload, True, out.wait((topic, payload, True, None), 0))
+        topic, frame = me.topics.make(group.name, "e", (group.state.epoch - 1) % SLOTS), wrapped(me, group, group.last)
+        waits = ours and len(out.outbox.entries) < out.outbox.limit
+        out.publish(topic, frame, True, out.wait((topic, frame, True, None), 0) if waits else 0)

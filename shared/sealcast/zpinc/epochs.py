@@ -187,7 +187,7 @@ def plan(me, members, epochs, now, out):
     if epochs.propose_at is None:
         epochs.turn_at = max(now + DEBOUNCE_MS, epochs.not_before)
     # Our place among whom we know by now: who come at once are not known at once.
-    epochs.propose_at = epochs.turn_at + members.rank([tag for tag, _ in parties], me.tag) * STEP_MS
+    epochs.propose_at = epochs.turn_at + members.rank([tag for tag, _ in parties]) * STEP_MS
 
 
 def moved(me, epochs):

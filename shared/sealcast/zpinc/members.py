@@ -186,7 +186,7 @@ class Members:
         m = self.by_tag.get(tag)
         return m is not None and m.status == AWAKE
 
-    def rank(self, tags, me_tag, without=None):
+    def rank(self, tags, without=None):
         """How many of these members are awake and come before us: the first acts, the others wait a step each.
         without: not counted."""
-        return len([tag for tag in tags if tag < me_tag and tag != without and self.awake(tag)])
+        return len([tag for tag in tags if tag < self._me.tag and tag != without and self.awake(tag)])

@@ -146,7 +146,7 @@ def soon(me, members, epochs, keepalive, place, group, now):
     if (e.id if e else bytes(16), place and group.state.tags.data) != said:
         read = said[0] in [known.id for known in epochs.readable()]
         keepalive.due = min(keepalive.due, now + CHANGED_MS * (read or not any(said[0])))
-    if len(members.heard.marks) > MANY and members.rank(members.by_tag, me.tag) == 0:  # one names them all
+    if len(members.heard.marks) > MANY and members.rank(members.by_tag) == 0:  # one names them all
         keepalive.due = min(keepalive.due, now + CHANGED_MS)
 
 
