@@ -10,17 +10,16 @@ _MOST_MS = const(15000)  # less than what healthy() takes for stuck
 _TOLD = const(4)  # after so many failures (1.4 s) those who wait are told
 
 
-async def commit(decide, replies, again):
+async def commit(session, decide):
     """decide: the channel's commit or snapshot -> the effects that go before all others of a turn (turn.py).
-    again(error): waits before the next attempt to find room. A state that cannot be packed at all is told to
-    `replies`, who wait for this turn."""
+    A state that cannot be packed at all is told to those who wait for this turn."""
     while True:
         try:
             return decide()
         except NoRoom as e:
-            await again(e)
+            await session.again(e)
         except Exception as e:
-            for reply in replies:
+            for reply in session.asked:
                 reply.fail(e)
             raise
 
@@ -31,32 +30,32 @@ def able(channel, storage):
     return channel
 
 
-async def keep(session, storage, effect, waiting):
+async def keep(session, effect):
     """A STORE or an APPEND. An APPEND that fails gives way to a snapshot."""
     if effect[0] == STORE:
-        return await _store(session, storage, effect[1], waiting)
+        return await _store(session, effect[1])
     try:
-        under_way = storage.append(effect[1])
+        under_way = session._storage.append(effect[1])
         return await under_way if under_way else None
     except (OSError, MemoryError, SealcastError) as e:
         session.emit("error", {"code": "storage", "text": explain(e)})
-    await session.perform(await commit(session.channel.snapshot, session.asked, session.again))
+    await session.perform(await commit(session, session.channel.snapshot))
 
 
-async def _store(session, storage, parts, waiting):
-    """waiting() -> the replies of all who wait for something: while the storage fails, nothing is sent."""
+async def _store(session, parts):
+    """While the storage fails, nothing is sent: whoever waits for something is told."""
     wait = _FIRST_MS
     failures = 0
     while True:
         try:
-            under_way = storage.store(parts)
+            under_way = session._storage.store(parts)
             return await under_way if under_way else None
         except (OSError, MemoryError, SealcastError) as e:
             text = explain(e)
             session.emit("error", {"code": "storage", "text": text})
         failures += 1
         if failures >= _TOLD:
-            for reply in waiting():
+            for reply in session._waiting():
                 reply.fail(Unstored(text + "; nothing is sent until the state can be stored: make room if it is full"))
         await sleep_ms(wait)
         wait = min(2 * wait, _MOST_MS)

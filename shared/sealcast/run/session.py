@@ -32,7 +32,7 @@ from .aio import Reply, pause, place, sleep_ms, stop
 from .durable import able, commit, keep
 from .link import Link
 from .sends import SEND, send
-from .turn import Turn, token_of
+from .turn import take, token_of
 
 _IDLE_MS = const(5000)  # the engine comes by at least this often: see healthy()
 _STUCK_MS = const(20000)
@@ -308,14 +308,14 @@ class Session:
         await self.perform(self.channel.start(self.clock.now()))
 
     async def _turn(self):
-        turn, self.channel.out.prompt = Turn(), "message" in self._callbacks
-        turn.take(self, self._inbox, self._batch)
-        if turn.error and self._remake:
-            self._inbox = [item for item, reply, _ in turn.taken if reply] + self._inbox  # none of this has happened
-            raise turn.error
-        self.asked = [reply for _, reply, _ in turn.taken if reply]
-        await self.perform(await commit(self.channel.commit, self.asked, self.again))
-        for item, reply, effects in turn.taken:
+        self.channel.out.prompt = "message" in self._callbacks
+        taken, room, error = take(self, self._inbox, self._batch)
+        if error and self._remake:
+            self._inbox = [item for item, reply, _ in taken if reply] + self._inbox  # none of this has happened
+            raise error
+        self.asked = [reply for _, reply, _ in taken if reply]
+        await self.perform(await commit(self, self.channel.commit))
+        for item, reply, effects in taken:
             token = token_of(item, effects)
             if reply and token:
                 self._unacked[token] = reply
@@ -323,10 +323,10 @@ class Session:
             if reply and not token:
                 reply.done()
         self.asked = []
-        if turn.error:
-            raise turn.error
-        if turn.room:
-            await self.again(turn.room)
+        if error:
+            raise error
+        if room:
+            await self.again(room)
 
     async def again(self, error):
         self._tries += 1
@@ -346,7 +346,7 @@ class Session:
         for effect in effects or ():
             kind = effect[0]
             if kind in KEPT:
-                await keep(self, self._storage, effect, self._waiting)
+                await keep(self, effect)
             elif kind in (PUBLISH, SUBSCRIBE, DISCONNECT, RECONNECT):
                 self._link.put(effect)
             elif kind == MESSAGE:

@@ -9,37 +9,31 @@ from ..errors import NoRoom, SealcastError
 from .sends import SEND
 
 
-class Turn:
-    """taken: (input, Reply that waits for its effects or None, effects) each; room: NoRoom of the input that stays the
-    first; error: the internal error that ended it."""
-
-    def __init__(self):
-        self.taken = []
-        self.room = self.error = None
-
-    def take(self, session, inbox, most):
-        """Inputs from the front of the inbox, `most` at most. One that the channel refuses is answered at once."""
-        session.channel.held = True
-        while inbox and len(self.taken) < most:
-            item = inbox.pop(0)
-            session.beat()
-            try:
-                effects, reply = item[0](session.channel, session.clock.now()), item[1]
-            except NoRoom as e:
-                inbox.insert(0, item)
-                self.room = e
-                return
-            except Exception as e:
-                reply = None
-                effects = () if item[1] else [(EVENT, "error", {"code": getattr(e, "code", ""), "text": str(e)})]
-                if item[1]:
-                    item[1].fail(e)
-                if not isinstance(e, SealcastError):
-                    self.error = e
-            session.handled(item[2])
-            if self.error:
-                return
-            self.taken.append((item, reply, effects))
+def take(session, inbox, most):
+    """Inputs from the front of the inbox, `most` at most. One that the channel refuses is answered at once.
+    -> ([(input, Reply that waits for its effects or None, effects)], NoRoom of the input that stays the first or None,
+    the internal error that ended it or None)."""
+    taken, error = [], None
+    session.channel.held = True
+    while inbox and len(taken) < most:
+        item = inbox.pop(0)
+        session.beat()
+        try:
+            effects, reply = item[0](session.channel, session.clock.now()), item[1]
+        except NoRoom as e:
+            inbox.insert(0, item)
+            return taken, e, None
+        except Exception as e:
+            reply = None
+            effects = () if item[1] else [(EVENT, "error", {"code": getattr(e, "code", ""), "text": str(e)})]
+            if item[1]:
+                item[1].fail(e)
+            error = None if isinstance(e, SealcastError) else e
+        session.handled(item[2])
+        if error:
+            break
+        taken.append((item, reply, effects))
+    return taken, None, error
 
 
 def token_of(item, effects):
