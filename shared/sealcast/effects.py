@@ -251,7 +251,8 @@ class Out:
     def settled(self, token, error=None):
         if token in self._waiting:
             self._waiting.remove(token)
-        self.effects.append((SETTLED, token, error))
+        if token:
+            self.effects.append((SETTLED, token, error))
 
     def complain(self, reason, uid, now):
         """Count what was not accepted; say so, but not more often than every ten seconds."""

@@ -66,7 +66,7 @@ class Session:
         self.clock = clock
         self._link = Link(self, transport, random)
         self.asked = []  # the Replies of the inputs that are being handled
-        self._inbox = []  # (input, Reply or None, what it is), see _put
+        self._inbox = []  # (input, Reply or None, what it is), see post
         self._frames = 0  # how many of them are received frames
         self._crashes = []  # see crashes.py
         self._tries = 0  # of the first of them, without room
@@ -208,17 +208,25 @@ class Session:
         self._reading = self._messages.pop(0)
         return self._reading
 
-    def post(self, input):  # (channel, now) -> effects
-        self._put(input, None, _OTHER)
+    def post(self, input, reply=None, kind=_OTHER):
+        """Queue (channel, now) -> effects. kind: _FRAME is counted, so that the broker waits for us; SEND has a token,
+        and its reply waits for it."""
+        if self._closed:
+            if reply:
+                reply.fail(Offline("the session is closed"))
+            return
+        self._frames += kind == _FRAME
+        self._inbox.append((input, reply, kind))
+        self._input.set()
 
     def receive(self, topic, payload):
         """Queue a received frame."""
-        self._put(lambda ch, now: crashes.receive(self._crashes, ch, topic, payload, now), None, _FRAME)
+        self.post(lambda ch, now: crashes.receive(self._crashes, ch, topic, payload, now), None, _FRAME)
 
     async def ask(self, input, kind=_OTHER):
         """Queue an input and wait until its effects have been carried out. Raises what the channel raises."""
         reply = Reply()
-        self._put(input, reply, kind)
+        self.post(input, reply, kind)
         await reply.wait()
 
     def give_up(self, token, error):
@@ -247,16 +255,6 @@ class Session:
             self.emit("error", {"code": "internal", "where": where, "type": type(error).__name__, "at": place(error)})
         except MemoryError:
             pass  # not even room for the report; what comes next must not depend on it
-
-    def _put(self, input, reply, kind):
-        """kind: _FRAME is counted, so that the broker waits for us; SEND has a token, and its reply waits for it."""
-        if self._closed:
-            if reply:
-                reply.fail(Offline("the session is closed"))
-            return
-        self._frames += kind == _FRAME
-        self._inbox.append((input, reply, kind))
-        self._input.set()
 
     async def _supervise(self, name, work):
         """Run `work` until it returns; when it fails, say so and run it again, more slowly each time."""

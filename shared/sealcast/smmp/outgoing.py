@@ -106,8 +106,7 @@ def flush(me, members, group, now, out):
     if to is not None:
         if to not in group.pairs:
             out.lost("undeliverable", {"uid": members.uid_of(to), "number": int.from_bytes(lead[5:NUMBERED], "big")})
-            if token:
-                out.settled(token, NoGroup("its receiver left the group"))
+            out.settled(token, NoGroup("its receiver left the group"))
             flush(me, members, group, now, out)
             return
         t = me.rng.bytes(32)
@@ -130,8 +129,7 @@ def accepted(me, group, now, out):
     """Our message came back as the next one."""
     o = group.outgoing
     lead, text, to, token = o.pending.entry
-    if token:
-        out.settled(token)
+    out.settled(token)
     o.pending.entry = (lead, text, to, 0)  # should it be rolled back it waits again, and nobody for it
     o.pending.after = o.pending = None
     o.refresh_at = _some_day(me, now)
@@ -196,8 +194,7 @@ def forget(group, error, out):
     o = group.outgoing
     waiting = o.queue + ([o.pending.entry] if o.pending and o.pending.entry else [])
     for _, _, _, token in waiting:
-        if token:
-            out.settled(token, error)
+        out.settled(token, error)
     o.queue = []
     o.pending = None
 
