@@ -32,17 +32,21 @@ class Party:
 
 def _link(suite, group, W, organizer, party_tag, B, K, R, z):
     """L_i: only the organizer and party i can compute it, both with their pinned identities. z: the four shared
-    secrets.
-    """
-    return suite.h(32, b"", b"", b"sc/L", lv(group, W, organizer, party_tag, B, K, R), *z)
+    secrets. -> (L_i, what blinds it in G_i)."""
+    link = suite.h(32, b"", b"", b"sc/L", lv(group, W, organizer, party_tag, B, K, R), *z)
+    return link, xor(link, suite.h(32, b"", b"", b"sc/G", W, R, z[3]))
 
 
-def transcript(group, epoch, head, reason, organizer, W, parties, G):
-    """parties: [(tag, B, number, R)] ascending; G: one 32-byte value a party, zeros for the organizer."""
+def _master(suite, total, group, epoch, head, reason, organizer, W, parties, G):
+    """-> (MK, the tag that proves it). total: the sum of all L_i; the rest is the transcript.
+
+    parties: [(tag, B, number, R)] ascending; G: one 32-byte value a party, zeros for the organizer."""
     out = [group, u32(epoch), head, bytes((reason, len(parties))), organizer, W]
     for (tag, B, number, R), g in zip(parties, G):
         out.append(tag + B + u32(number) + R + g)
-    return b"".join(out)
+    t = b"".join(out)
+    MK = suite.h(32, total, b"", b"sc/mk", lv(t))
+    return MK, derive(suite, MK, b"sc/kc", t)
 
 
 def agree(suite, group, epoch, head, reason, my_tag, b, r, w, parties, v):
@@ -59,19 +63,18 @@ def agree(suite, group, epoch, head, reason, my_tag, b, r, w, parties, v):
             G.append(ZERO)
             continue
         z = [dh(suite, b, p.K), dh(suite, w, p.B), dh(suite, w, p.K), dh(suite, w, p.R)]
-        link = _link(suite, group, W, my_tag, p.tag, p.B, p.K, p.R, z)
+        link, blinded = _link(suite, group, W, my_tag, p.tag, p.B, p.K, p.R, z)
         total = xor(total, link)
-        G.append(xor(link, suite.h(32, b"", b"", b"sc/G", W, p.R, z[3])))
+        G.append(blinded)
     for i in range(len(parties)):
         if parties[i].tag != my_tag:
             G[i] = xor(G[i], total)
     listed = [(p.tag, p.B, p.number, p.R) for p in parties]
-    t = transcript(group, epoch, head, reason, my_tag, W, listed, G)
-    MK = suite.h(32, total, b"", b"sc/mk", lv(t))
+    MK, tag = _master(suite, total, group, epoch, head, reason, my_tag, W, listed, G)
     out = [header(AGREEMENT, group, epoch), head, bytes((reason, len(parties))), my_tag, W]
     for i in range(len(parties)):
         out.append(parties[i].tag + u32(parties[i].number) + parties[i].R + G[i])
-    out.append(derive(suite, MK, b"sc/kc", t))
+    out.append(tag)
     frame = close(suite, b"".join(out), v)
     tags = [p.tag for p in parties]
     return frame, _begin(suite, group, tags, [p.R for p in parties], tags.index(my_tag), r, epoch, frame, MK)
@@ -155,12 +158,10 @@ class Agreement:
             listed.append((self.tags[j], B, self.numbers[j], self.R[j]))
         B_j, B_i, W = pinned(self.organizer), listed[i][1], self.W
         z = [dh(suite, k, B_j), dh(suite, b, W), dh(suite, k, W), dh(suite, r, W)]
-        link = _link(suite, self.group, W, self.organizer, my_tag, B_i, K, self.R[i], z)
-        blind = suite.h(32, b"", b"", b"sc/G", W, self.R[i], z[3])
-        total = xor(link, xor(blind, self.G[i]))
-        t = transcript(self.group, self.epoch, self.head, self.reason, self.organizer, W, listed, self.G)
-        MK = suite.h(32, total, b"", b"sc/mk", lv(t))
-        if not suite.equal(self.tag, derive(suite, MK, b"sc/kc", t)):
+        _, blinded = _link(suite, self.group, W, self.organizer, my_tag, B_i, K, self.R[i], z)
+        said = (self.group, self.epoch, self.head, self.reason, self.organizer, W, listed, self.G)
+        MK, tag = _master(suite, xor(blinded, self.G[i]), *said)
+        if not suite.equal(self.tag, tag):
             raise Reject("forged")
         return _begin(suite, self.group, self.tags, self.R, i, r, self.epoch, self.frame, MK)
 
