@@ -147,7 +147,7 @@ class Link:
     async def _read(self):
         while True:
             topic, payload = await self._transport.receive()
-            while self._session.waiting_frames() >= INBOX:
+            while self._session.frames >= INBOX:
                 self._room.clear()
                 await self._room.wait()
             self._session.receive(topic, payload)

@@ -67,7 +67,7 @@ class Session:
         self._link = Link(self, transport, random)
         self.asked = []  # the Replies of the inputs that are being handled
         self._inbox = []  # (input, Reply or None, what it is), see post
-        self._frames = 0  # how many of them are received frames
+        self.frames = 0  # how many of them are received frames
         self._crashes = []  # see crashes.py
         self._tries = 0  # of the first of them, without room
         self._input = asyncio.Event()
@@ -215,7 +215,7 @@ class Session:
             if reply:
                 reply.fail(Offline("the session is closed"))
             return
-        self._frames += kind == _FRAME
+        self.frames += kind == _FRAME
         self._inbox.append((input, reply, kind))
         self._input.set()
 
@@ -236,9 +236,6 @@ class Session:
 
     def beat(self):
         self._beat = self.clock.now()
-
-    def waiting_frames(self):
-        return self._frames
 
     def emit(self, name, info):
         """Tell the callbacks; one that fails is reported, and harms nobody else."""
@@ -296,7 +293,7 @@ class Session:
         self._unacked = {}
         # What users wait for; the rest belongs to the old connection
         self._inbox = [item for item in self._inbox if item[1]]
-        self._frames = 0
+        self.frames = 0
         self._link.took()
         self._messages = []  # the stored state still has those that were not taken
         self._wake = self._reading = None
@@ -337,7 +334,7 @@ class Session:
         """An input has entered the channel."""
         self._tries = 0
         if kind == _FRAME:
-            self._frames -= 1
+            self.frames -= 1
             self._link.took()
 
     async def perform(self, effects):

@@ -98,7 +98,7 @@ def test_a_flood_waits_at_the_broker_and_acknowledgements_go_on():
         task = asyncio.create_task(s.send(b"x"))
         most = 0
         while "acked" not in ch.names():
-            most = max(most, s.waiting_frames())
+            most = max(most, s.frames)
             await aio.sleep_ms(1)
         await task
         assert 0 < most <= link.INBOX
