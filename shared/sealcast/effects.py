@@ -109,11 +109,6 @@ class Outbox:
         self.entries[token] = (topic, frame, retain, seq)
         return token
 
-    def orphan(self):
-        """Our session ends: what waits is still sent, but its numbers say nothing about the new session's ring."""
-        for token in self.entries:
-            self.entries[token] = self.entries[token][:3] + (None,)
-
 
 class Out:
     """What the present input decides: every procedure of the core writes here and nowhere else."""

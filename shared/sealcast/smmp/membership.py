@@ -46,7 +46,7 @@ def in_order(me, members, group, frame, now, out):
     if group.entry:
         load("smmp.heads").spoken(me, members, group, a.organizer)
     if not mine and a.numbers[at] == 0:
-        outgoing.refresh_soon(me, group, now)
+        group.outgoing.refresh_at = now + outgoing.jitter(me, outgoing.SLOT_MS * 20)  # it served: replace it
 
 
 def from_outside(me, members, group, frame, live, now, out):

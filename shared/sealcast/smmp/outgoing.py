@@ -184,11 +184,6 @@ def resume(me, members, group, now, out):
     flush(me, members, group, now, out)
 
 
-def refresh_soon(me, group, now):
-    """Our key in the group served an agreement: replace it."""
-    group.outgoing.refresh_at = now + _jitter(me, SLOT_MS * 20)
-
-
 def forget(group, error, out):
     """What waits is never sent."""
     o = group.outgoing
@@ -200,10 +195,10 @@ def forget(group, error, out):
 
 
 def _some_day(me, now):
-    return now + REFRESH_MS + _jitter(me, REFRESH_MS)
+    return now + REFRESH_MS + jitter(me, REFRESH_MS)
 
 
-def _jitter(me, ms):
+def jitter(me, ms):
     return int.from_bytes(me.rng.bytes(3), "big") % ms
 
 

@@ -293,17 +293,6 @@ def _keep(epochs, epoch, until):
     epochs.passed = sorted(epochs.passed + [(epoch, until)], key=lambda kept: kept[1])[-2:]
 
 
-def orphan(me, epochs, now, out):
-    """Our session ends, and with it our place in an epoch: its chain may have been used by whom we no longer
-    remember."""
-    if epochs.attempt:
-        epochs.attempt.forget(me.suite)
-    epochs.attempt = None
-    pass_over(epochs, now)
-    if epochs.current:
-        retire(epochs, None, now, out)
-
-
 def retire(epochs, new, now, out):
     """The current epoch becomes the previous one; `new`, or none, takes its place."""
     if epochs.previous:

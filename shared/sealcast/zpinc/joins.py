@@ -28,13 +28,20 @@ _SID_STEP = const(4096)
 def begin(me, ring, epochs, now, out):
     """A new session, with numbers and keys that nobody has used; its place in the order comes with `take_place`. It
     tells how far the former ones came: what the last of them wrote may lie in no ring any more."""
-    s, ended = me.session, b""
+    s, waiting, ended = me.session, out.outbox.entries, b""
     if s:
         ended = ((s.sid[:4] + u32(ring.next) if ring.next else b"") + s.ended)[: ENDED * MAX_ENDED]
     me.session = MySession(me.suite, 0, me.rng.bytes(16), me.rng.bytes(32), me.data, ended)
     ring.restart()
-    out.outbox.orphan()
-    agreed.orphan(me, epochs, now, out)
+    for token in waiting:  # it is still sent, but its numbers say nothing about the new session's ring
+        waiting[token] = waiting[token][:3] + (None,)
+    # With our session ends our place in an epoch: its chain may have been used by whom we no longer remember
+    if epochs.attempt:
+        epochs.attempt.forget(me.suite)
+    epochs.attempt = None
+    agreed.pass_over(epochs, now)
+    if epochs.current:
+        agreed.retire(epochs, None, now, out)
     out.dirty = True
 
 
