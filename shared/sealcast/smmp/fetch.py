@@ -149,13 +149,19 @@ def _roll_back(me, group, now, out):
     """The others did not take what we accepted last: one epoch back. Our own frame of that state waits again, the same
     bytes: it may be theirs."""
     u, entries, unwritten = group.undo, out.outbox.entries, outgoing.wrapped(me, group, group.last)
+    o, own = group.outgoing, u.own
     for token in [t for t in entries if entries[t][1] == unwritten]:
         del entries[token]  # it was not the group's: it must not reach its slot any more
     outgoing.requeue(group, now, out)
     group.undo = None
     group.state, group.pairs, group.last, group.last_by = u.state, u.pairs, b"", None
     group.recent = {}
-    outgoing.take_back(group, u.own)
+    o.pending = own  # it is on its way, and its message in no queue
+    if own and own.entry:
+        lead, text, to, _ = own.entry
+        waiting = [entry for entry in o.queue if entry[0] == lead]
+        o.queue = [entry for entry in o.queue if entry[0] != lead]
+        own.entry = waiting[0] if waiting else (lead, text, to, 0)  # nobody waits for it any more
     group.packages.mine.update(u.spent)
     if u.job and not group.change.job:
         group.change.job = u.job

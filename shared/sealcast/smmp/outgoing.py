@@ -160,17 +160,6 @@ def requeue(group, now, out):
     out.dirty = True
 
 
-def take_back(group, pending):
-    """Back by one epoch: our frame of that state (or None) is on its way, and its message in no queue."""
-    o = group.outgoing
-    o.pending = pending
-    if pending and pending.entry:
-        lead, text, to, _ = pending.entry
-        waiting = [entry for entry in o.queue if entry[0] == lead]
-        o.queue = [entry for entry in o.queue if entry[0] != lead]
-        pending.entry = waiting[0] if waiting else (lead, text, to, 0)  # nobody waits for it any more
-
-
 def resume(me, members, group, now, out):
     """We are live again: the same bytes, if they still fit."""
     o, st = group.outgoing, group.state
