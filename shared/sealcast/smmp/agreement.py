@@ -97,7 +97,7 @@ class Agreement:
             self.R.append(r.take(32))
             self.G.append(r.take(32))
         self.tag = r.take(32)
-        self.mac = r.take(TAG)
+        r.take(TAG)  # the MAC under v: see ratchet.authentic
         r.end()
         if not 1 <= n <= MAX_GROUP or self.reason > REMOVE or not self._listed():
             raise Reject("members")
