@@ -146,7 +146,7 @@ class Link:
 
     def send(self, parts, now):
         """Send one message, given in parts, together at most MESSAGE bytes, that stay as they are. Only when idle."""
-        size = sum([len(part) for part in parts])
+        size = sum(map(len, parts))
         if not self.idle or not size or size > MESSAGE:
             raise ValueError("serial link: busy, or a message of a wrong length")
         self._parts = parts

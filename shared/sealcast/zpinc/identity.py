@@ -34,7 +34,9 @@ def fingerprint(suite, public):
     """A short text for people to compare: 100 bits in five groups of four base32 characters. public: B || E, 64
     bytes."""
     bits = int.from_bytes(suite.h(32, b"", b"", b"sc/fp", public)[:13], "big") >> 4
-    text = "".join([FINGERPRINT_LETTERS[(bits >> (95 - 5 * i)) & 31] for i in range(20)])
+    text = ""
+    for i in range(20):
+        text += FINGERPRINT_LETTERS[(bits >> (95 - 5 * i)) & 31]
     return "-".join([text[i : i + 4] for i in range(0, 20, 4)])
 
 
