@@ -33,7 +33,7 @@ PARTS = (
      "On a computer: a file in `sealcast_host/gateway/`."),
 )  # fmt: skip
 # what the session's own parts call
-INNER = {"again", "ask", "beat", "emit", "failed", "give_up", "handled", "perform", "post", "receive"}
+INNER = {"again", "ask", "beat", "emit", "failed", "full", "give_up", "handled", "perform", "post", "receive"}
 ERRORS = "shared/sealcast/errors.py"
 INTRO = """\
 # What a program calls

@@ -74,14 +74,14 @@ class Engine(Session):
                 break  # there is no broker
             await asyncio.sleep(LOOK_S)
 
-    def post(self, input: Any, reply: Any = None, kind: int = 0) -> None:
+    def post(self, input: Any, reply: Any = None, kind: int = 0, size: int = 0) -> None:
         """Queue an input. Behind a suspension what frames name says nothing of their age any more (PROTOCOL.md 7.6);
         those that are in the queue came before, and what we say from here on is made behind it."""
         now = suspended()
         if now - self._suspended > SUSPENDED_S:
             self._suspended = now
             super().post(forget_times)
-        super().post(input, reply, kind)
+        super().post(input, reply, kind, size)
 
 
 def forget_times(channel: Any, now: int) -> list[Any]:

@@ -19,7 +19,6 @@ from .aio import Backoff, explain, pause, stop
 from .echo import Echo
 
 OUTBOX = const(160)  # effects waiting to be written; a channel's largest burst is two rings of 64 and a handshake
-INBOX = const(16)  # received frames waiting for the engine; when full, the broker has to wait (TCP)
 _TOGETHER = const(8)  # subscriptions in one packet, answered at once: no broker is known that takes fewer
 _FIRST_MS = const(500)
 _MOST_MS = const(60000)
@@ -147,7 +146,7 @@ class Link:
     async def _read(self):
         while True:
             topic, payload = await self._transport.receive()
-            while self._session.frames >= INBOX:
+            while self._session.full():  # the broker has to wait (TCP)
                 self._room.clear()
                 await self._room.wait()
             self._session.receive(topic, payload)

@@ -41,8 +41,8 @@ _GOODBYE_MS = const(5000)
 _RESTART_MS = const(200)
 _RESTART_MOST_MS = const(15000)  # less than what healthy() takes for stuck
 _TRIES = const(5)  # of an input for which there is no room
-_OTHER = const(0)  # what an input is; SEND is another
-_FRAME = const(1)
+_HELD = const(512)  # bytes of waiting frames for each input of a turn: more of a burst would fill a board's heap
+_FRAME = const(128)  # what an empty frame takes there
 
 
 def _tick(channel, now):
@@ -56,7 +56,8 @@ class Session:
         """random(n) -> n bytes, for the jitter of reconnects only (default: os.urandom).
         remake() -> a channel from the stored state: an internal error (say MemoryError) is survived like a power
         cut, what was in the middle of a step is thrown away. Without it the engine goes on with what it has.
-        batch: how many inputs that wait are taken at once, with one state stored for all of them.
+        batch: how many inputs that wait are taken at once, with one state stored for all of them. While 512 bytes of
+        received frames for each of them wait, so does the broker.
         """
         self._storage, self._batch = storage, batch
         self.channel = able(channel, storage)
@@ -66,8 +67,8 @@ class Session:
         self.clock = clock
         self._link = Link(self, transport, random)
         self.asked = []  # the Replies of the inputs that are being handled
-        self._inbox = []  # (input, Reply or None, what it is), see post
-        self.frames = 0  # how many of them are received frames
+        self._inbox = []  # (input, Reply or None, kind, size), see post
+        self._received = 0  # bytes of the frames among them
         self._crashes = []  # see crashes.py
         self._tries = 0  # of the first of them, without room
         self._input = asyncio.Event()
@@ -208,22 +209,22 @@ class Session:
         self._reading = self._messages.pop(0)
         return self._reading
 
-    def post(self, input, reply=None, kind=_OTHER):
-        """Queue (channel, now) -> effects. kind: _FRAME is counted, so that the broker waits for us; SEND has a token,
-        and its reply waits for it."""
+    def post(self, input, reply=None, kind=0, size=0):
+        """Queue (channel, now) -> effects. kind: SEND has a token, and its reply waits for it. size: of a received
+        frame; the broker waits for us."""
         if self._closed:
             if reply:
                 reply.fail(Offline("the session is closed"))
             return
-        self.frames += kind == _FRAME
-        self._inbox.append((input, reply, kind))
+        self._received += size
+        self._inbox.append((input, reply, kind, size))
         self._input.set()
 
     def receive(self, topic, payload):
         """Queue a received frame."""
-        self.post(lambda ch, now: crashes.receive(self._crashes, ch, topic, payload, now), None, _FRAME)
+        self.post(lambda ch, now: crashes.receive(self._crashes, ch, topic, payload, now), size=_FRAME + len(payload))
 
-    async def ask(self, input, kind=_OTHER):
+    async def ask(self, input, kind=0):
         """Queue an input and wait until its effects have been carried out. Raises what the channel raises."""
         reply = Reply()
         self.post(input, reply, kind)
@@ -236,6 +237,10 @@ class Session:
 
     def beat(self):
         self._beat = self.clock.now()
+
+    def full(self):
+        """As many received frames wait as are held here."""
+        return self._received >= _HELD * self._batch
 
     def emit(self, name, info):
         """Tell the callbacks; one that fails is reported, and harms nobody else."""
@@ -276,7 +281,7 @@ class Session:
             self._link.look(now, not self._inbox)
             if self._wake is not None and self._wake <= now:
                 self._wake = None
-                self._inbox.insert(0, (_tick, None, _OTHER))
+                self._inbox.insert(0, (_tick, None, 0, 0))
             if self._inbox:
                 await self._turn()
             else:
@@ -293,7 +298,7 @@ class Session:
         self._unacked = {}
         # What users wait for; the rest belongs to the old connection
         self._inbox = [item for item in self._inbox if item[1]]
-        self.frames = 0
+        self._received = 0
         self._link.took()
         self._messages = []  # the stored state still has those that were not taken
         self._wake = self._reading = None
@@ -330,12 +335,11 @@ class Session:
         gc.collect()
         await sleep_ms(_RESTART_MS)
 
-    def handled(self, kind):
+    def handled(self, size):
         """An input has entered the channel."""
         self._tries = 0
-        if kind == _FRAME:
-            self.frames -= 1
-            self._link.took()
+        self._received -= size
+        self._link.took()
 
     async def perform(self, effects):
         for effect in effects or ():

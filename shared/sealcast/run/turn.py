@@ -1,7 +1,7 @@
 """One turn of a session's engine: inputs that wait enter the channel, and what they decide is kept until one state is
 durable for all of them. PROTOCOL.md section 11.
 
-An input is (procedure of the channel and the time, Reply or None, what it is).
+An input is (procedure of the channel and the time, Reply or None, SEND or 0, bytes of a received frame).
 """
 
 from ..effects import EVENT, PUBLISH, QUEUED
@@ -29,7 +29,7 @@ def take(session, inbox, most):
             if item[1]:
                 item[1].fail(e)
             error = None if isinstance(e, SealcastError) else e
-        session.handled(item[2])
+        session.handled(item[3])
         if error:
             break
         taken.append((item, reply, effects))

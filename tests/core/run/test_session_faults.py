@@ -223,7 +223,7 @@ def test_an_input_for_which_there_was_no_room_stays_the_first_and_is_tried_again
         wire.give(("first", b"1"), ("second", b"2"))
         await until(lambda: ("receive", "second", b"2") in ch.calls)
         assert [call[1] for call in ch.calls if call[0] == "receive"] == ["first", "first", "first", "second"]
-        assert s.frames == 0
+        assert not s._inbox and not s.full() and s._received == 0
         await s.close()
 
     run(test())
