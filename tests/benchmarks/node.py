@@ -113,6 +113,22 @@ def _shares(put):
     put("rv32imc.share.qstr_pools.heap_bytes", sum(7 * 10 * 2**i for i in range(1, pools + 1)))
 
 
+async def steady(board, watch):
+    """The console's "heap", when the engine is at nothing: the same twice in a row."""
+    figures = []
+
+    def told():
+        return [info for name, info in board.events if name == "heap"]
+
+    while len(figures) < 2 or abs(figures[-1]["used"] - figures[-2]["used"]) > 64:
+        before = len(told())
+        board.say("heap")
+        await watch.until("the figure", lambda n=before: len(told()) > n)
+        figures.append(told()[-1])
+        await asyncio.sleep(1)
+    return figures[-1] | {"largest": max(info["largest"] for info in told())}
+
+
 async def one(put, folder, ratchet, in_firmware, kind=Watched):
     folder.mkdir()
     async with running_broker() as broker:
@@ -143,9 +159,7 @@ async def one(put, folder, ratchet, in_firmware, kind=Watched):
                 await board.send("from the board", mode)
                 await hosts[0].send("to the board " + mode, mode)
                 await watch.until("it hears", lambda m=mode: board.has("to the board " + m, m))
-            board.say("heap")
-            await watch.until("the figure", lambda: board.saw("heap"))
-            heap = [info for name, info in board.events if name == "heap"][-1]
+            heap = await steady(board, watch)
             put(".channel_of_8.heap_used_bytes", heap["used"])
             put(".channel_of_8.heap_free_bytes", heap["free"])
             if ratchet:
@@ -157,12 +171,10 @@ async def one(put, folder, ratchet, in_firmware, kind=Watched):
                 await watch.until("a ratcheting group of eight", together)
                 await hosts[1].send("to the group", "ratchet")
                 await watch.until("it hears the group", lambda: board.has("to the group", "ratchet"))
-                board.say("heap")
-                await watch.until("the figure", lambda: sum(name == "heap" for name, _ in board.events) == 2)
-                group_heap = [info for name, info in board.events if name == "heap"][-1]
+                group_heap = await steady(board, watch)
                 put(".group_of_8.heap_used_bytes", group_heap["used"])
                 put(".group_of_8.heap_free_bytes", group_heap["free"])
-                heap["largest"] = max(heap["largest"], group_heap["largest"])
+                heap["largest"] = group_heap["largest"]
             # What a heap of the port's own size would have left: the emulated board's is that of an ESP32-C3.
             put(".channel_of_8.heap_free_of_138k_bytes", STOCK_HEAP - heap["used"])
             put(".largest_allocation_bytes", heap["largest"])
