@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from sealcast_host.boards.repl import Device, Failed
+from sealcast_host.boards.repl import Device, Failed, Gone
 
 
 def test_a_file_that_does_not_arrive_whole_is_no_file(unix_board, monkeypatch):
@@ -28,6 +28,25 @@ def test_a_file_that_is_replaced_is_there_at_every_moment(unix_board):
     device.run("def _gone(p): raise OSError('removed ' + p)")
     device.put("/a", b"and now")
     assert device.get("/a") == b"and now"
+    device.close()
+
+
+def test_what_others_print_meanwhile_is_printed(unix_board, capsys):
+    """mpremote's words for what it did not expect were held back by taking everybody's output away."""
+    device = Device(str(unix_board.port))
+    transport = device._transport
+    read, said = transport.read_until, []
+
+    def read_until(*given, **options):
+        if not said:
+            said.append(print("said by another thread"))
+            return b"no answer of MicroPython's"
+        return read(*given, **options)
+
+    transport.read_until = read_until
+    with pytest.raises(Gone):
+        device.run("print(1)")
+    assert capsys.readouterr().out == "said by another thread\n"
     device.close()
 
 

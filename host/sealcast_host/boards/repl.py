@@ -6,7 +6,6 @@ Anything that speaks the raw REPL will do: a USB port, a pty to an emulator that
 import binascii
 import contextlib
 import errno
-import io
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -329,8 +328,7 @@ def _open(port: str) -> Any:
     try:
         # mpremote says only that it failed; pyserial says why.
         serial.Serial(port, BAUD, timeout=0, exclusive=True).close()
-        with contextlib.redirect_stdout(io.StringIO()):
-            return Transport(port, baudrate=BAUD, timeout=_PATIENCE_S[0])
+        return Transport(port, baudrate=BAUD, timeout=_PATIENCE_S[0])
     except (OSError, ValueError, TransportError) as e:
         raise cannot_open(port, e) from None
 
@@ -358,13 +356,11 @@ def cannot_open(port: str, error: Exception) -> UserError:
 
 @contextlib.contextmanager
 def _mapped(port: str) -> Iterator[None]:
-    """Whatever goes wrong on the line is one error of ours; mpremote prints what it did not expect, which helps
-    nobody."""
+    """Whatever goes wrong on the line is one error of ours."""
     from sealcast_host.boards.transport import TransportError
 
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
+        yield
     except (OSError, TransportError, EOFError) as e:
         if isinstance(e, OSError) and not os.path.exists(port):
             raise Gone(f"{port} has gone: was the board unplugged?") from None

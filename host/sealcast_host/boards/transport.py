@@ -6,8 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import serial as serial
+from mpremote import transport_serial
 from mpremote.transport import TransportError as TransportError
 from mpremote.transport_serial import SerialTransport
+
+# It prints what it did not expect, which helps nobody. Its own name for that: others may be printing meanwhile
+vars(transport_serial)["print"] = lambda *_, **__: None
 
 
 class _Patient(SerialTransport):
