@@ -39,7 +39,7 @@ def set_up(target: str) -> None:
         link("mpy-cross", mpy_cross)
         say(f"      {micropython}")
         if target == "demo":
-            _emulated_board()
+            _emulated_boards()
         if target in ("demo", "test"):
             _browser(target)
         if target == "test":
@@ -47,15 +47,16 @@ def set_up(target: str) -> None:
     say(f"[{last}/{last}] {_FINALLY[target]}")
 
 
-def _emulated_board() -> None:
-    """MicroPython for the demo's emulated RISC-V board, built once and kept; the demo can do without."""
+def _emulated_boards() -> None:
+    """MicroPython for the demo's emulated boards, built once and kept; the demo can do without."""
     port = ROOT / "firmware" / "qemu" / "port.py"
     try:
         debian.ensure(debian.OPTIONAL["demo"])
-        with told("      MicroPython for an emulated RISC-V board (a minute when it is built the first time)"):
-            run([sys.executable, port, "VIRT_RV32", str(_C3_HEAP_BYTES)], "qemu.log", "building it")
+        for what, board in (("RISC-V board", ["VIRT_RV32", str(_C3_HEAP_BYTES)]), ("ESP32-C3", ["esp32c3"])):
+            with told(f"      MicroPython for an emulated {what} (a minute when it is built the first time)"):
+                run([sys.executable, port, *board], "qemu.log", "building it")
     except Problem as e:
-        say(f"      the demo goes without an emulated board: {e}")
+        say(f"      the demo goes without emulated boards: {e}")
 
 
 def _browser(target: str) -> None:

@@ -15,8 +15,8 @@ from sealcast_host.demo.browser import chromium
 KEYS = {
     "members", "notes_sent", "notes_delivered", "history_delivered", "handshakes", "conversation_messages", "rekeys",
     "gateway_messages", "homeassistant_entities", "page_plots", "wrong_password_readable", "plaintext_hits_at_broker",
-    "board_messages", "silent_losses", "refused_downgrades", "ratchet_messages", "collisions", "resyncs", "receipts",
-    "private_messages", "added", "removed", "digest_mismatches",
+    "board_messages", "chip_messages", "silent_losses", "refused_downgrades", "ratchet_messages", "collisions",
+    "resyncs", "receipts", "private_messages", "added", "removed", "digest_mismatches",
 }  # fmt: skip
 
 
@@ -82,8 +82,10 @@ def test_the_demo_keeps_its_promises(micropython, tmp_path):
     assert counts["gateway_messages"] >= 36 and counts["homeassistant_entities"] >= 7
     pictured = counts["page_plots"] >= 2 and (tmp_path / "demo.png").read_bytes()[:4] == b"\x89PNG"
     assert pictured or chromium() is None, [line for line in lines if "picture" in line]
-    # The board: ten of its messages and of the host's received, and what it received itself.
-    assert counts["board_messages"] > 10 or any("no emulated board: " in line for line in lines)
+    # The boards: ten of each one's messages and of the host's received, four of the ratcheting one's, and what they
+    # received themselves: the history, each other's notes and talk, the group.
+    boards = [counts["board_messages"], counts["chip_messages"]]
+    assert boards == [21, 53] or any("no emulated board: " in line for line in lines)
     assert all(map(ended, children(tmp_path)))
 
 

@@ -15,9 +15,9 @@ Every step is told in a line and waits for events, not for time. The last line i
     refused_downgrades         sends that `min_secrecy` refused rather than let them go in a weaker mode
     wrong_password_readable    messages received, and recorded frames opened, with a wrong password: 0
     plaintext_hits_at_broker   texts and names found in what the broker was given: 0
-    ratchet_messages ...       see demoratchet.py
+    ratchet_messages ...       see demo/ratchet.py
     gateway_messages ...       see demo/gateway.py
-    board_messages             received by and from the emulated RISC-V board behind the serial bridge; 0 without QEMU
+    board_messages ...         see demo/boards.py
 """
 
 import argparse
@@ -35,7 +35,8 @@ from typing import Any
 
 from sealcast.crypto import best_suite, keys
 from sealcast_host.broker.server import running_broker
-from sealcast_host.demo.board import SLOW_S, BoardMember, missing
+from sealcast_host.demo.boards import NAMES as BOARDS
+from sealcast_host.demo.boards import BoardsAct
 from sealcast_host.demo.broker import Recorder
 from sealcast_host.demo.gateway import RING, GatewayAct
 from sealcast_host.demo.gateway import UID as GATEWAY
@@ -47,7 +48,7 @@ from sealcast_host.waiting import NotKept, Watch
 
 CHANNEL = "greenhouse"
 NODES = ("bench-north", "bench-south", "water-tank")
-HOST, LATE, STRANGER, BOARD = "gardener-laptop", "late-visitor", "eavesdropper", "valve-board"
+HOST, LATE, STRANGER = "gardener-laptop", "late-visitor", "eavesdropper"
 NOTES_EACH = 2
 
 
@@ -97,15 +98,17 @@ class Demo:
             self.broker = {"host": "127.0.0.1", "port": broker.port}
             self.tell(f"an embedded broker listens on 127.0.0.1 port {broker.port}; all that it is given is recorded")
             await self._join()
+            boards = BoardsAct(self)
+            boards.prepare(stack)
             await self._exchange_notes()
             await self._converse()
             await self._join_late()
             await self._lose_a_node()
             self._count()
             self.counts |= await RatchetAct(self.nodes, self.host, self.late, self.watch).run(self.tell, self.need)
-            await self._add_a_board(stack)
+            self.counts |= await boards.run(stack)
             act = GatewayAct(self.nodes, self.folder, self.watch, self.picture)
-            self.counts |= await act.run(stack, self.known, self._note, self.tell)
+            self.counts |= await act.run(stack, self.known, self.note, self.tell)
             self._losses()
             self._wrong_password()
             self._show_the_broker()
@@ -148,23 +151,23 @@ class Demo:
     async def _exchange_notes(self) -> None:
         for i in range(NOTES_EACH):
             for n, member in enumerate(self.four):
-                await self._note(member, f"note {i + 1} of {member.uid}: {18 + n + i}.5 degrees")
+                await self.note(member, f"note {i + 1} of {member.uid}: {18 + n + i}.5 degrees")
         for member in self.four:
-            await self.watch.until(f"{member.uid} receives every note", partial(self._has_notes, member))
+            await self.watch.until(f"{member.uid} receives every note", partial(self.has_notes, member))
         self.tell(f"{len(self.notes)} notes sent, each received by the other three")
 
-    async def _note(self, sender: Member, body: str) -> None:
+    async def note(self, sender: Member, body: str) -> None:
         self.notes.append((sender.uid, body))
         await sender.send(body, "note")
 
-    def _has_notes(self, member: Member) -> bool:
+    def has_notes(self, member: Member) -> bool:
         return all(sender == member.uid or member.has(body, "note") for sender, body in self.notes)
 
     async def _converse(self) -> None:
-        epoch = await self._one_epoch(self.four)
+        epoch = await self.one_epoch(self.four)
         self.tell(f"the four agreed on one conversation key, epoch {epoch[:8]}")
         for member in self.four:
-            await self._say(member, f"{member.uid} says: only for those who are here now", self.four)
+            await self.say(member, f"{member.uid} says: only for those who are here now", self.four)
         self.tell(
             f"{len(self.four)} conversation messages, each received by the other three, marked as such and signed"
         )
@@ -173,7 +176,7 @@ class Demo:
         self.need(refused, "min_secrecy refuses to go below it")
         self.tell("asked for at least a conversation, sealcast refused to send a note, which the password alone opens")
 
-    async def _one_epoch(self, members: list[Member]) -> str:
+    async def one_epoch(self, members: list[Member]) -> str:
         """Wait until all `members`, and nobody else, share one newest epoch; -> its name."""
         names = sorted(m.uid for m in members)
 
@@ -184,7 +187,7 @@ class Demo:
         await self.watch.until(f"one conversation key for {', '.join(names)}", agreed)
         return members[0].epochs[-1][0]
 
-    async def _say(self, sender: Member, body: str, present: list[Member]) -> None:
+    async def say(self, sender: Member, body: str, present: list[Member]) -> None:
         await sender.send(body, "conversation")
         hearers = [m for m in present if m is not sender]
         self.said.append((sender.uid, body, hearers))
@@ -194,7 +197,7 @@ class Demo:
     async def _join_late(self) -> None:
         expected = len(self.notes)
         await self.late.join(self._by_password(self.phrase))
-        await self.watch.until(f"{LATE} reads the history", lambda: self._has_notes(self.late))
+        await self.watch.until(f"{LATE} reads the history", lambda: self.has_notes(self.late))
         historic = [m for m in self.late.messages if m["secrecy"] == "note" and m["historic"]]
         self.need(
             len(historic) == expected == len(self.late.messages),
@@ -202,10 +205,10 @@ class Demo:
         )
         self.counts["history_delivered"] = len(historic)
         self.tell(f"{LATE} joined by the phrase and read {len(historic)} notes, marked as history, and no conversation")
-        epoch = await self._one_epoch(self.five)
+        epoch = await self.one_epoch(self.five)
         self.tell(f"the conversation re-keyed for five, epoch {epoch[:8]}")
-        await self._say(self.late, "a greeting by the late visitor", self.five)
-        await self._say(self.nodes[0], "welcome, says the first node", self.five)
+        await self.say(self.late, "a greeting by the late visitor", self.five)
+        await self.say(self.nodes[0], "welcome, says the first node", self.five)
         self.tell("it takes part in the conversation")
 
     async def _lose_a_node(self) -> None:
@@ -213,47 +216,18 @@ class Demo:
         rest = [m for m in self.five if m is not victim]
         await victim.kill()
         self.tell(f"{victim.uid} was killed with SIGKILL")
-        epoch = await self._one_epoch(rest)
+        epoch = await self.one_epoch(rest)
         self.tell(f"the other four re-keyed without it, epoch {epoch[:8]}")
-        await self._say(self.host, "what the lost node must not hear", rest)
-        await self._note(self.host, "a note that waits for the lost node")
+        await self.say(self.host, "what the lost node must not hear", rest)
+        await self.note(self.host, "a note that waits for the lost node")
         for member in rest:
-            await self.watch.until(f"{member.uid} receives the note", partial(self._has_notes, member))
+            await self.watch.until(f"{member.uid} receives the note", partial(self.has_notes, member))
         await victim.start()
         self.tell(f"{victim.uid} was started again, with what it had stored")
-        epoch = await self._one_epoch(self.five)
-        await self.watch.until(f"{victim.uid} catches up", lambda: self._has_notes(victim))
-        await self._say(victim, "the lost node is back", self.five)
+        epoch = await self.one_epoch(self.five)
+        await self.watch.until(f"{victim.uid} catches up", lambda: self.has_notes(victim))
+        await self.say(victim, "the lost node is back", self.five)
         self.tell(f"it is back: the note it missed arrived, epoch {epoch[:8]} is for all five, and it speaks again")
-
-    async def _add_a_board(self, stack: AsyncExitStack) -> None:
-        """A member without radio: RISC-V machine code, flash that survives, a serial port."""
-        self.counts["board_messages"] = 0
-        absent = missing()
-        if absent:
-            self.tell(f"no emulated board: {absent}")
-            return
-        board = BoardMember(BOARD, self.watch, self.folder / BOARD, self.broker)
-        stack.push_async_callback(board.close)
-        await board.install(self.known)
-        self.tell(
-            f"{BOARD} started: an emulated RISC-V board without radio, connected through the serial bridge, which has "
-            "no key"
-        )
-        members = [*self.five, board]
-        epoch = await self._one_epoch(members)
-        self.tell(f"    {BOARD:16} {board.crypto()}")
-        await self.watch.until(f"{BOARD} reads the history", lambda: self._has_notes(board), SLOW_S)
-        await self._note(board, "a note of the board without radio")
-        for member in self.five:
-            await self.watch.until(f"{member.uid} receives the board's note", partial(self._has_notes, member))
-        await self._say(board, "said over a serial port", members)
-        await self._say(self.host, "heard over a serial port", members)
-        self.counts["board_messages"] = len(self.five) + len(self.five) + len(board.messages)
-        self.tell(
-            f"it read {len(self.notes) - 1} notes of the history, agreed on epoch {epoch[:8]} with the five, heard "
-            "and spoke"
-        )
 
     def _losses(self) -> None:
         lost = [(m, body) for sender, body in self.notes for m in self.five if m.missed(sender, body, "note")]
@@ -285,7 +259,7 @@ class Demo:
             self.tell("    " + line)
         self.need(self.recorder.hits(["zp/1/"]) > 0, "the search finds what is there (the check itself must work)")
         bodies = [body for _, body in self.notes] + [body for _, body, _ in self.said] + [SAID, RING]
-        names = [CHANNEL, STRANGER, BOARD, GATEWAY, *(m.uid for m in self.five)]
+        names = [CHANNEL, STRANGER, GATEWAY, *BOARDS, *(m.uid for m in self.five)]
         secrets = [self.phrase, self.wrong]
         hits = self.recorder.hits(bodies + names + secrets)
         self.counts["plaintext_hits_at_broker"] = hits
