@@ -12,10 +12,11 @@ HERE = Path(__file__).parent
 QEMU = HERE.parents[1] / "firmware" / "qemu"
 sys.path[:0] = [str(HERE), str(QEMU)]
 
-from board import Board, missing  # noqa: E402
+from board import HOST, Board, missing  # noqa: E402
+from port import PROFILES  # noqa: E402
 from unix_board import UnixBoard  # noqa: E402
 
-from host_support import environment  # noqa: E402
+from host_support import environment, free_port, start_broker  # noqa: E402
 from sealcast_host.boards import (  # noqa: E402
     bundle,
     models,  # noqa: E402
@@ -72,7 +73,8 @@ def counting_board(tmp_path, request):
         yield board
 
 
-TARGETS = ("unix", "qemu-rv32")
+TARGETS = ("unix", "qemu-rv32", "esp32c3", "esp32")
+WIFI_PASSWORD = "any password does"
 
 
 def pytest_generate_tests(metafunc):
@@ -86,11 +88,11 @@ def pytest_generate_tests(metafunc):
 
 class Target:
     """A board to examine: name of its report, and the port that it is
-    at. ours: started here, with room for everything.
+    at. whole: started here, with room for everything. asked: more arguments.
     """
 
-    def __init__(self, name, port, ours=True):
-        self.name, self.port, self.ours = name, port, ours
+    def __init__(self, name, port, whole=False, asked=()):
+        self.name, self.port, self.whole, self.asked = name, port, whole, asked
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ def target(request, tmp_path):
     """
     if request.param == "unix":
         with UnixBoard(request.getfixturevalue("micropython"), tmp_path) as board:
-            yield Target("unix", board.port)
+            yield Target("unix", board.port, True)
     elif request.param == "qemu-rv32":
         if missing("VIRT_RV32"):
             pytest.fail(
@@ -108,9 +110,18 @@ def target(request, tmp_path):
             )
         # The heap of an ESP32-C6, which runs the same code: core, node and group fit it, so every part is examined.
         with Board("VIRT_RV32", str(tmp_path / "disk"), heap_bytes=C6_HEAP_BYTES) as board:
-            yield Target("qemu-rv32", board.port)
+            yield Target("qemu-rv32", board.port, True)
+    elif request.param in PROFILES:  # the memory and the radio of a chip; an ESP32's has no room for the group
+        port = free_port()
+        with Board("VIRT_RV32", str(tmp_path / "disk"), profile=request.param) as board:
+            board.interrupt()
+            board.let_go()
+            request.getfixturevalue("home").sealcast("flash", "--xip", "--port", board.port)
+            with start_broker("mosquitto", port, tmp_path):
+                asked = ["--wifi-ssid", "farm", "--broker", f"127.0.0.1:{port}", "--board-broker", HOST]
+                yield Target(request.param, board.port, request.param == "esp32c3", asked)
     else:
-        yield Target(Path(request.param).name, request.param, ours=False)
+        yield Target(Path(request.param).name, request.param)
 
 
 class Home:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import WIFI_PASSWORD
 from host_support import environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,18 +26,20 @@ PARTS = ("primitives", "pieces", "zpinc", "group", "live", "timing")
 def hil(port, *arguments):
     """Run the command on a board; what it printed and its exit code."""
     command = [sys.executable, "-m", "sealcast_host", "hil", "--port", str(port), *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=500)
+    env = environment(SEALCAST_WIFI_PASSWORD=WIFI_PASSWORD)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=500)
 
 
 def test_a_board_passes_and_leaves_its_reports(target):
-    done = hil(target.port, "--target", target.name, "--report", REPORTS)
+    done = hil(target.port, "--target", target.name, "--report", REPORTS, *target.asked)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert ("over the network farm" in done.stdout) == bool(target.asked)
     assert "verdict: passed" in done.stdout and "seed" in done.stdout
     made = json.loads((REPORTS / f"{target.name}.json").read_text())
     assert set(made) == KEYS and made["format"] == "sealcast hil 1" and made["target"] == target.name
     assert all(set(check) == OF_CHECKS for check in made["checks"])
     assert made["verdict"] == "passed" and made["counts"]["failed"] == 0
-    if target.ours:
+    if target.whole:
         assert made["counts"]["not_run"] == 0, done.stdout
     passed = {check["part"] for check in made["checks"] if check["verdict"] == "passed"}
     assert passed == {"identify", "install", *PARTS}

@@ -71,17 +71,9 @@ def recognise(facts: Facts, wanted: Board | None) -> Board | None:
 def put_node(device: Device, board: Board | None, more: More | None = None) -> tuple[int, int]:
     """One attempt, to the end or until the board is gone. -> (files of the node, how many of them had to be copied)"""
     facts = device.facts()
-    wanted = bundle.make(facts.arch, facts.mpy, board)
-    if more is not None:
-        more(device, board, wanted)
+    wanted = _wanted(device, board, more)
     _announce(facts, board, wanted)
-    there: dict[str, str] = {}
-    paths = sorted(wanted.files)
-    with Progress("checking") as progress:
-        for at in range(0, len(paths), 8):
-            there |= device.hashes(paths[at : at + 8])
-            progress.at(len(there) / len(paths))
-    copy = [path for path in paths if there[path] != digest(wanted.files[path]) and path != MAIN]
+    there, copy = _compare(device, wanted)
     extra = stale(device, wanted)
     _need_room(device, facts, wanted, copy, there)
     if copy or extra:
@@ -92,8 +84,34 @@ def put_node(device: Device, board: Board | None, more: More | None = None) -> t
     if there[MAIN] != digest(wanted.files[MAIN]):
         copy.append(MAIN)
     _copy(device, wanted, copy)
-    print(f"installed {len(paths)} files, {len(copy)} of them copied now and checked on the board")
-    return len(paths), len(copy)
+    print(f"installed {len(wanted.files)} files, {len(copy)} of them copied now and checked on the board")
+    return len(wanted.files), len(copy)
+
+
+def others(device: Device, board: Board | None, more: More | None = None) -> tuple[int, int]:
+    """-> (files of the node, how many of the board's are others). Nothing is changed."""
+    wanted = _wanted(device, board, more)
+    there, differ = _compare(device, wanted)
+    return len(wanted.files), len(differ) + len(stale(device, wanted)) + (there[MAIN] != digest(wanted.files[MAIN]))
+
+
+def _wanted(device: Device, board: Board | None, more: More | None) -> Bundle:
+    facts = device.facts()
+    wanted = bundle.make(facts.arch, facts.mpy, board)
+    if more is not None:
+        more(device, board, wanted)
+    return wanted
+
+
+def _compare(device: Device, wanted: Bundle) -> tuple[dict[str, str], list[str]]:
+    """-> (path -> its digest on the board, the paths where that is not the wanted one, but for MAIN)"""
+    there: dict[str, str] = {}
+    paths = sorted(wanted.files)
+    with Progress("checking") as progress:
+        for at in range(0, len(paths), 8):
+            there |= device.hashes(paths[at : at + 8])
+            progress.at(len(there) / len(paths))
+    return there, [path for path in paths if there[path] != digest(wanted.files[path]) and path != MAIN]
 
 
 def stale(device: Device, wanted: Bundle) -> list[str]:

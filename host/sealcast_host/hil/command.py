@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sealcast_host.boards.install import put_node, recognise
+from sealcast_host.boards.install import others, put_node, recognise
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import BoardError, Gone
+from sealcast_host.boards.xip import board as in_flash
 from sealcast_host.errors import UserError
 from sealcast_host.hil import PARTS, REPORT, group, page, pieces, primitives, report, timing, zpinc
 from sealcast_host.hil.live import story
@@ -76,7 +77,7 @@ def _run(rig: Rig, results: Results, wishes: Wishes) -> None:
     board = _identify(rig, results)
     if wishes.install:
         with results.check("install", "the node is on the board", "docs/HARDWARE.md") as made:
-            made.count, copied = put_node(rig.device, board)
+            made.count, copied = _install(rig, board)
             results.facts["files"], results.facts["copied"] = made.count, copied
             made.detail = f"{copied} files copied" if copied else "nothing had changed"
         if made.verdict != PASSED:
@@ -92,6 +93,19 @@ def _run(rig: Rig, results: Results, wishes: Wishes) -> None:
     for name in wishes.parts or ():
         if {check.verdict for check in results.checks if check.part == name} == {SKIPPED}:
             results.fail(name, "something of it can run", "nothing of it runs on this board: the lines above say why")
+
+
+def _install(rig: Rig, board: Board | None) -> tuple[int, int]:
+    """-> (files of the node, how many were copied). What lies in flash stays there, and as it is."""
+    if not in_flash.is_meant(rig.device):
+        return put_node(rig.device, board)
+    count, differ = others(rig.device, board, in_flash.Plan().add)
+    if differ:
+        raise UserError(
+            f"its bytecode lies in flash, and {differ} of its files are of another version: first `sealcast flash "
+            "--xip`, or --no-install"
+        )
+    return count, 0
 
 
 def _leave(rig: Rig) -> None:

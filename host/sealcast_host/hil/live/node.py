@@ -113,8 +113,8 @@ class LiveNode:
     """Puts settings and a seed on the board, starts the node there, and foretells each start."""
 
     def __init__(self, rig: Rig, seed: int, foreseen: Foreseen, network: dict[str, Any]) -> None:
-        """network: what the settings say of the way to the broker. Beside a radio the board decides whether the group
-        fits; without one it is tried, since all that a board can bear is examined."""
+        """network: what the settings say of the way to the broker. The group is tried: all that a board can bear is
+        examined."""
         self._rig, self._seed, self._foreseen = rig, seed, foreseen
         self._identity = secret(seed, BOARD)
         self._serial = network["transport"] == "serial"
@@ -123,7 +123,7 @@ class LiveNode:
 
         self._settings = {
             "uid": BOARD, "channel": CHANNEL, "key": b64(secret(seed, "root")), "identity": b64(self._identity),
-            "log": "json", "keepalive": 20, "ratchet": True if self._serial else None, **network,
+            "log": "json", "keepalive": 20, "ratchet": True, **network,
         }  # fmt: skip
         rig.fresh()
         rig.run("from node import setup")  # what ends at once is not heard on a port that is being handed over

@@ -146,11 +146,11 @@ class Story:
             await self._start()
             self._ratchet = not any(line.startswith(_NO_GROUP) for line in self._text)
             await self._agreed(None)
-        except NoMemory:
+        except (NoMemory, NotRun):
             if not self._ratchet:
                 raise
             await self._stop()
-            self._ratchet = False
+            self._ratchet, self.unfit = False, ""
             await asyncio.to_thread(self._node.without_group)
             await self._start()
             await self._agreed(None)
