@@ -25,6 +25,7 @@ from sealcast_host.agent import lines, place
 from sealcast_host.agent.place import NoAgent
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.member import arguments
+from sealcast_host.member.ending import ended
 
 Callback = Callable[[str, Any], None]
 BACKLOG = 1000
@@ -252,14 +253,15 @@ class Attached:
             self._taken(self._reading)
             self._reading = None
         self._writer.close()
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            async with asyncio.timeout(CLOSE_S):
-                await self._writer.wait_closed()
-        self._writer.transport.abort()
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-        self._end()
+        closing = asyncio.ensure_future(self._writer.wait_closed())
+        try:
+            await asyncio.wait({closing}, timeout=CLOSE_S)
+        finally:
+            self._writer.transport.abort()
+            try:
+                await ended(closing, self._task)
+            finally:
+                self._end()
 
     async def wait_closed(self) -> None:
         """Returns when detached, also when the agent has ended."""

@@ -6,7 +6,6 @@ come again with the next: what was asked for is kept in a file for this user alo
 """
 
 import asyncio
-import contextlib
 import json
 import sys
 from collections import deque
@@ -15,6 +14,7 @@ from typing import Any
 from sealcast_host.agent import place
 from sealcast_host.agent.log import Log
 from sealcast_host.errors import Failed, UserError
+from sealcast_host.member.ending import ended, whole
 from sealcast_host.member.privatefiles import read_private_json, reason, write_private
 
 FIRST_S, LONGEST_S = 1.0, 60.0  # before one that ended is begun again
@@ -46,10 +46,11 @@ class Gateways:
         folder: where relative paths begin. Raises Failed with its last line when it does not begin: the present one
         begins anew."""
         async with self._turn:
-            former = self._running.get(channel)
-            await self._end(channel)
-            process = _Process(channel, words, folder, self._log)
+            former, process = self._running.pop(channel, None), None
             try:
+                if former is not None:
+                    await former.end()
+                process = _Process(channel, words, folder, self._log)
                 await process.tried.wait()
                 if not process.works:
                     last = process.said[-1] if process.said else "it said nothing"
@@ -57,9 +58,12 @@ class Gateways:
                     raise Failed(f"the gateway does not start ({last}): mend that, and give the command again{stays}")
                 self._write({channel: process})
             except BaseException:  # also when who asked goes away before
-                await process.end()
-                if former is not None and not self._closed:
-                    self._running[channel] = _Process(channel, former.words, former.folder, self._log)
+                try:
+                    if process is not None:
+                        await process.end()
+                finally:
+                    if former is not None and not self._closed:
+                        self._running[channel] = _Process(channel, former.words, former.folder, self._log)
                 raise
             self._running[channel] = process
             return list(process.said)
@@ -67,10 +71,14 @@ class Gateways:
     async def remove(self, channel: str) -> bool:
         """End the channel's, for good. False: it has none."""
         async with self._turn:
-            had = await self._end(channel)
-            if had:
+            process = self._running.pop(channel, None)
+            if process is None:
+                return False
+            try:
+                await process.end()
+            finally:
                 self._write({})
-            return had
+            return True
 
     async def close(self) -> None:
         """End all; they are begun again by the next agent."""
@@ -84,12 +92,6 @@ class Gateways:
             {"channel": channel, "words": p.words, "folder": p.folder, "running": p.works, "said": list(p.said)}
             for channel, p in self._running.items()
         ]
-
-    async def _end(self, channel: str) -> bool:
-        process = self._running.pop(channel, None)
-        if process is not None:
-            await process.end()
-        return process is not None
 
     def _write(self, new: "dict[str, _Process]") -> None:
         kept = self._running | new
@@ -110,9 +112,8 @@ class _Process:
         self._task = asyncio.ensure_future(self._run())
 
     async def end(self) -> None:
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        """Returns when it has ended. Raises CancelledError, then, for one who was cancelled meanwhile."""
+        await ended(self._task)
 
     async def _run(self) -> None:
         while True:
@@ -152,10 +153,14 @@ class _Process:
             return await process.wait()
         finally:
             if process.returncode is None:
-                process.terminate()
-                try:
-                    async with asyncio.timeout(GRACE_S):
-                        await process.wait()
-                except TimeoutError:
-                    process.kill()
-                    await process.wait()
+                await whole(_stopped(process))
+
+
+async def _stopped(process: asyncio.subprocess.Process) -> None:
+    process.terminate()
+    try:
+        async with asyncio.timeout(GRACE_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -14,6 +14,7 @@ from sealcast_host.agent import lines
 from sealcast_host.agent.log import Log
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
+from sealcast_host.member.ending import ended
 from sealcast_host.member.many import Outcomes
 from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import HostSession, start
@@ -162,14 +163,15 @@ class Held:
         session, self.session = self.session, None
         if session is None:
             return
-        with contextlib.suppress(SealcastError, TimeoutError):
-            async with asyncio.timeout(GOODBYE_S):
-                await (session.leave() if sleep_s is None else session.sleep(sleep_s))
-        await session.close()
-        if self._pump is not None:
-            self._pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pump
+        try:
+            with contextlib.suppress(SealcastError, TimeoutError):
+                async with asyncio.timeout(GOODBYE_S):
+                    await (session.leave() if sleep_s is None else session.sleep(sleep_s))
+        finally:  # also of one who is cancelled: nobody else has the session any more
+            try:
+                await session.close()
+            finally:
+                await ended(self._pump)
         self._log.say(f"{self._who()}: {'left' if sleep_s is None else 'sleeps'}")
 
     async def _deliver(self, session: HostSession) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import aiomqtt
 
 from sealcast.run.seriallink import MESSAGE, Lines, Link
+from sealcast_host.member.ending import ended
 from sealcast_host.member.mqtt import MqttTransport, hang_up
 from sealcast_host.member.refusals import LinkError
 
@@ -100,7 +101,7 @@ class Relay:
             self._link.gone("the bridge was stopped")
             self._flush()
             session, self._session = self._session, None
-            await _ended(session)
+            await ended(session)
 
     # --- the link
 
@@ -150,7 +151,7 @@ class Relay:
     # --- one session
 
     async def _serve(self, before: asyncio.Task[None] | None, inbox: asyncio.Queue[bytes], keepalive: int) -> None:
-        await _ended(before)
+        await ended(before)
         transport = self._make(max(5, min(3600, keepalive)))
         clean = False
         forward: asyncio.Task[None] | None = None
@@ -240,11 +241,3 @@ def _ours(data: bytes, wildcards: str = "") -> str:
 
 def _now() -> int:
     return time.monotonic_ns() // 1_000_000
-
-
-async def _ended(task: asyncio.Task[None] | None) -> None:
-    """Cancel a task and wait for its end."""
-    if task is not None:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

@@ -1,7 +1,6 @@
 """Passwords come from a prompt, a file, standard input or the environment; never from the command line, which
 others see."""
 
-import getpass
 import os
 import stat
 import sys
@@ -56,6 +55,8 @@ def wifi_password(ssid: str) -> str:
 
 
 def _asked(what: str) -> str:
+    import getpass  # of those who can be asked alone
+
     try:
         return getpass.getpass(f"{what}: ")
     except EOFError:

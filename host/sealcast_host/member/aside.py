@@ -1,7 +1,6 @@
 """A member's state written beside the event loop: frames go on being read while the disk flushes."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from sealcast.journal import MOST
 from sealcast.run import filestore
 from sealcast_host.member import system
+from sealcast_host.member.ending import whole
 from sealcast_host.member.privatefiles import sync_dir
 
 
@@ -45,12 +45,4 @@ class Aside:
         await self._beside(self._store.append, batch)
 
     async def _beside(self, write: Callable[[Any], None], what: bytes | list[bytes]) -> None:
-        work = asyncio.ensure_future(asyncio.to_thread(write, what))
-        try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError:
-            while not work.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait([work])
-            work.exception()
-            raise
+        await whole(asyncio.to_thread(write, what))

@@ -8,6 +8,7 @@ from typing import Any
 
 from sealcast.run.session import Session
 from sealcast.zpinc.heard import Heard
+from sealcast_host.member.ending import whole
 
 PARTING_S = 0.5  # less than HURRIED_S of visit.py
 COMING_S = 3.0  # where the first connection is still being made
@@ -60,8 +61,11 @@ class Engine(Session):
         await super().leave()
 
     async def close(self) -> None:
-        """As the core's. Who comes second waits for the end, too: what runs may still write the state, whose lock is
-        given back behind this."""
+        """As the core's. Who comes second or is cancelled waits for the end, too: what runs may still write the state,
+        whose lock is given back behind this."""
+        await whole(self._close())
+
+    async def _close(self) -> None:
         await super().close()
         await self.wait_closed(LAST_MS)
 

@@ -15,6 +15,7 @@ from sealcast.run import aio
 from sealcast_host.errors import UserError
 from sealcast_host.member import arguments, channels, inquiry, migration, system
 from sealcast_host.member.aside import Aside
+from sealcast_host.member.ending import whole
 from sealcast_host.member.engine import Engine
 from sealcast_host.member.many import Outcomes, send_all
 from sealcast_host.member.mqtt import MqttTransport
@@ -211,13 +212,18 @@ class HostSession:
 
     async def close(self) -> None:
         """Stop at once, without a word to the others."""
-        await self._ending(self._session.close())
+        await whole(self._end())
 
     async def _ending(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         finally:
+            await whole(self._end())
+
+    async def _end(self) -> None:
+        try:
             await self._session.close()
+        finally:
             self._state.release()
 
     async def __aenter__(self) -> Self:

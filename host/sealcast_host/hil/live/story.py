@@ -25,6 +25,7 @@ from sealcast_host.hil.observer import Observer
 from sealcast_host.hil.place import BOARD, secret
 from sealcast_host.hil.results import FAILED, NotRun, Results, Wrong
 from sealcast_host.hil.rig import Rig
+from sealcast_host.member.ending import ended
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.refusals import LinkError
 from sealcast_host.waiting import NotKept, Watch
@@ -281,10 +282,9 @@ class Story:
     async def _stop(self) -> None:
         """Take the port back; the board's last will is published, as when it vanishes."""
         task, self._relaying = self._relaying, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await ended(task)
+        if task is not None and not task.cancelled():
+            task.result()
 
     def _line(self, line: str) -> None:
         text = line.removeprefix(self._rig.port + ": ")
