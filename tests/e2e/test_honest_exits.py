@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 import sealcast_host.member.visit
 from cli_users import User, messages
 from host_support import environment, free_port, mosquitto, start_broker
+from late_proxy import AckProxy
 from scripted_broker import PUBLISH, ScriptedBroker, usual
 from sealcast_host.agent.visit import visit
 from sealcast_host.member.channels import ChannelFile
@@ -56,6 +58,60 @@ def test_a_send_that_was_stopped_has_not_sent(silent, tmp_path, signum, code):
         assert silent.met.wait(60)
         assert sending.stop(signum) == code
     assert sending.lines == ["sealcast: stopped; messages that were acknowledged: 0"]
+
+
+LONG = 1500  # bytes of a message by which the broker knows it from joins and presences
+
+
+@pytest.mark.parametrize("through", ["an agent", "no agent"])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_lines_that_are_stopped_say_what_was_acknowledged(mosquitto, tmp_path, signum, code, through):
+    """Of those that are sent together, too: seven of forty are acknowledged."""
+    met = threading.Event()
+
+    async def go():
+        async with AckProxy(mosquitto.port, LONG, 7, met.set) as proxy:
+            await asyncio.to_thread(stop_it, User(tmp_path, proxy.port))
+
+    def stop_it(anna):
+        anna.new()
+        with contextlib.ExitStack() as stack:
+            if through == "an agent":
+                agent = stack.enter_context(anna.start("agent"))
+                agent.wait_for("online")
+                listening = stack.enter_context(anna.listen())
+            command = ("send", "g", "-", "--mode", "note", "--json")
+            sending = stack.enter_context(anna.start(*command, stdin=subprocess.PIPE))
+            for number in range(40):
+                sending.type(f"{number} {'x' * LONG}")
+            assert met.wait(60)
+            if through == "an agent":
+                listening.wait_for('"6 xxx')  # to the others that are attached it is told, too
+                anna.ok("status", "g")
+            assert sending.stop(signum) == code
+        assert sending.lines[-1] == "sealcast: stopped; messages that were acknowledged: 7", sending.lines
+        assert [json.loads(line)["type"] for line in sending.lines[:-1]] == ["sent"] * 7
+
+    asyncio.run(asyncio.wait_for(go(), 120))
+
+
+def test_lines_whose_agent_ends_say_what_was_acknowledged(mosquitto, tmp_path):
+    """What is to be run again is not all of it."""
+    anna = User(tmp_path, mosquitto.port)
+    anna.new()
+    with anna.start("agent") as agent:
+        agent.wait_for("online")
+        with anna.start("send", "g", "-", "--mode", "note", "--json", stdin=subprocess.PIPE) as sending:
+            for number in range(3):
+                sending.type(str(number))
+                sending.wait_for('"sent"')
+            sending.type("the last")
+            while sum('"sent"' in line for line in sending.lines) < 4:
+                sending.wait_for('"sent"')
+            agent.stop(signal.SIGKILL)
+            assert sending.ends() == 1
+    assert "; messages that were acknowledged: 4" in sending.lines[-2], sending.lines
+    assert json.loads(sending.lines[-1])["code"] == 1
 
 
 def test_a_timeout_bounds_everything(silent, tmp_path):

@@ -4,7 +4,7 @@ broker does: MQTT's packets are followed, what is not a retained PUBLISH passes 
 import asyncio
 import contextlib
 
-_PUBLISH, _RETAIN = 0x30, 0x01
+_PUBLISH, _RETAIN, _PUBACK = 0x30, 0x01, 0x40
 
 
 class LateProxy:
@@ -58,17 +58,7 @@ class LateProxy:
     async def _down(self, reader, writer, delay):
         """Broker to client, packet by packet."""
         loop = asyncio.get_running_loop()
-        while True:
-            packet = await reader.readexactly(1)
-            length, shift = 0, 0
-            while True:
-                byte = await reader.readexactly(1)
-                packet += byte
-                length |= (byte[0] & 127) << shift
-                shift += 7
-                if byte[0] < 128:
-                    break
-            packet += await reader.readexactly(length)
+        async for packet, _ in _packets(reader):
             if delay and packet[0] & 0xF0 == _PUBLISH and packet[0] & _RETAIN:
                 loop.call_later(delay, self._late, writer, packet)
             else:
@@ -78,3 +68,46 @@ class LateProxy:
     def _late(self, writer, packet):
         if not writer.is_closing():
             writer.write(packet)
+
+
+class AckProxy(LateProxy):
+    """One that lets through the acknowledgements of the first `most` messages of `long` bytes, over all connections;
+    held() is called for each other."""
+
+    def __init__(self, broker_port, long, most, held):
+        super().__init__(broker_port, lambda number: 0)
+        self._long, self._left, self._held, self._numbers = long, most, held, set()
+
+    async def _pass(self, reader, writer):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            async for packet, at in _packets(reader):
+                if packet[0] & 0xF0 == _PUBLISH and len(packet) > self._long:
+                    at += 2 + int.from_bytes(packet[at : at + 2], "big")
+                    self._numbers.add(packet[at : at + 2])
+                writer.write(packet)
+                await writer.drain()
+        writer.close()
+
+    async def _down(self, reader, writer, delay):
+        async for packet, at in _packets(reader):
+            if packet[0] & 0xF0 == _PUBACK and packet[at : at + 2] in self._numbers:
+                self._left -= 1
+                if self._left < 0:
+                    self._held()
+                    continue
+            writer.write(packet)
+            await writer.drain()
+
+
+async def _packets(reader):
+    """(each, where its body begins) as it comes."""
+    while True:
+        packet, length, shift = await reader.readexactly(1), 0, 0
+        while True:
+            byte = await reader.readexactly(1)
+            packet += byte
+            length |= (byte[0] & 127) << shift
+            shift += 7
+            if byte[0] < 128:
+                break
+        yield packet + await reader.readexactly(length), len(packet)

@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 from sealcast.effects import Message, Sent
@@ -88,6 +89,7 @@ class Attached:
             self._callbacks = {"*": [watch], "message": [_ignore]}
         self._state: dict[str, Any] = {"members": [], "data": {}, "epoch": None, "group": None, "online": False}
         self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._each: dict[int, Callable[[int, Sent], None]] = {}
         self._last = 0
         self._messages: deque[tuple[int, Message]] = deque()
         self._reading: int | None = None
@@ -112,18 +114,20 @@ class Attached:
 
     async def send_all(
         self, bodies: list[bytes], mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
-        timeout: float = 60,
+        timeout: float = 60, acked: Callable[[int, Sent], None] | None = None,
     ) -> list[Sent | SealcastError | None]:  # fmt: skip
         """As HostSession.send_all. None is also the outcome of what an agent was given that says nothing any more."""
         loop, out = asyncio.get_running_loop(), list[Sent | SealcastError | None]()
         bodies, deadline = arguments.bodies(bodies), loop.time() + arguments.timeout(timeout)
         while len(out) < len(bodies):
             few = bodies[len(out) :][:AT_ONCE]
-            fit = [body for body in few if len(body) <= MAX_BODY]
+            numbers = [len(out) + i for i, body in enumerate(few) if len(body) <= MAX_BODY]
+            fit = [bodies[i] for i in numbers]
+            each = None if acked is None else partial(_told, arguments.callback(acked), numbers)
             more = {"mode": mode, "to": to, "min_secrecy": min_secrecy, "timeout": deadline - loop.time()}
             try:
                 async with asyncio.timeout_at(deadline + ANSWER_S):
-                    told = iter(await self._ask("send_all", bodies=fit, more=more))
+                    told = iter(await self._ask("send_all", each, bodies=fit, more=more))
             except TimeoutError:
                 told = iter([{}] * len(fit))
             ended = [_outcome(next(told)) if len(body) <= MAX_BODY else _too_long(body) for body in few]
@@ -279,10 +283,14 @@ class Attached:
         self.uid = told["uid"]
         self._state = told["state"]
 
-    async def _ask(self, what: str, **given: Any) -> Any:
+    async def _ask(self, what: str, each: Callable[[int, Sent], None] | None = None, /, **given: Any) -> Any:
+        """each(number, sent): told of what is acknowledged before the answer."""
         if self._ended.is_set():
             raise Offline("the session is closed" if self._closed else "the agent has ended: attach again")
         self._last += 1
+        if each is not None:
+            self._each[self._last] = each
+            given["each"] = True
         line = lines.dump({"id": self._last, "do": what} | given)
         if len(line) > lines.LONGEST:  # the agent would hang up
             raise UserError(f"what is asked for is too long for the agent: {lines.LONGEST} bytes at most")
@@ -312,12 +320,14 @@ class Attached:
         if "state" in told:
             self._state = told["state"]
         elif "id" in told:
-            reply = self._asked.pop(told["id"], None)
+            reply, _ = self._asked.pop(told["id"], None), self._each.pop(told["id"], None)
             if reply is not None and not reply.done():
                 if told.get("error"):
                     reply.set_exception(lines.raised(told["error"]))
                 else:
                     reply.set_result(told.get("value"))
+        elif "acked" in told and (each := self._each.get(told["acked"])) is not None:
+            asyncio.get_running_loop().call_soon(each, told["number"], Sent(**told["sent"]))
         elif "ended" in told:
             self.why_ended = str(told["ended"])
         elif "message" in told:
@@ -364,6 +374,10 @@ class Attached:
 def _too_long(body: bytes) -> TooLong:
     """As sealcast.sending says it: the line may be too long for the agent to say anything."""
     return TooLong(f"a message has at most {MAX_BODY} bytes, this one has {len(body)}: split it")
+
+
+def _told(acked: Callable[[int, Sent], None], numbers: list[int], number: int, sent: Sent) -> None:
+    acked(numbers[number], sent)
 
 
 def _outcome(told: dict[str, Any]) -> Sent | SealcastError | None:

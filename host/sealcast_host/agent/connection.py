@@ -207,14 +207,18 @@ class Connection:
         return sent._asdict()
 
     async def _send_all(self, held: Held, request: _Request) -> list[dict[str, Any]]:
-        bodies, out = request["bodies"], list[dict[str, Any]]()
-        for body, end in zip(bodies, await held.send_all(bodies, **request.more), strict=True):
-            if isinstance(end, Sent):
-                self._echo(held, body, end, request.more.get("to"))
-                out.append({"sent": end._asdict()})
-            else:
-                out.append({} if end is None else {"error": lines.error(end)})
-        return out
+        bodies = request["bodies"]
+
+        def acked(number: int, sent: Sent) -> None:
+            """Also of one who has gone meanwhile."""
+            self._echo(held, bodies[number], sent, request.more.get("to"))
+            if request.get("each") and not self._writer.is_closing():
+                self._writer.write(lines.dump({"acked": request.get("id"), "number": number, "sent": sent._asdict()}))
+
+        return [
+            {"sent": end._asdict()} if isinstance(end, Sent) else {"error": lines.error(end)} if end is not None else {}
+            for end in await held.send_all(bodies, acked, **request.more)
+        ]
 
     def _echo(self, held: Held, body: bytes, sent: Sent, to: str | None) -> None:
         ours = Message(held.uid, body, sent.mode, "member", int(time.time()), 0, False, None, 0)

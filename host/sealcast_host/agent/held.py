@@ -15,7 +15,7 @@ from sealcast_host.agent.log import Log
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 from sealcast_host.member.ending import ended
-from sealcast_host.member.many import Outcomes
+from sealcast_host.member.many import Acked, Outcomes
 from sealcast_host.member.refusals import LinkError
 from sealcast_host.member.session import HostSession, start
 from sealcast_host.member.state import MemberState
@@ -139,8 +139,8 @@ class Held:
             self._sent.set()
             return sent
 
-    async def send_all(self, bodies: list[bytes], **more: Any) -> Outcomes:
-        ended = await self.live().send_all(bodies, **more)
+    async def send_all(self, bodies: list[bytes], acked: Acked, **more: Any) -> Outcomes:
+        ended = await self.live().send_all(bodies, **more, acked=acked)
         self._sent.set()
         return ended
 

@@ -14,7 +14,7 @@ from sealcast_host.errors import Failed, UserError
 from sealcast_host.member import system
 from sealcast_host.member.privatefiles import make_private_dir, reason, state_dir
 
-PROTOCOL = 2  # version of the lines on the socket, of what send returns, too: another one is refused at once
+PROTOCOL = 3  # version of the lines on the socket, of what send returns, too: another one is refused at once
 _LONGEST = 100
 _DESCRIPTORS = "/proc/self/fd"
 

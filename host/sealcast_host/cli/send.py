@@ -89,8 +89,12 @@ async def _send(
                 while some := await typed.some():
                     await sender.lines(session, some)
     except asyncio.CancelledError:
-        print(f"sealcast: stopped; messages that were acknowledged: {sender.acknowledged}", file=sys.stderr)
+        print(f"sealcast: stopped; messages that were acknowledged: {sender.sent()}", file=sys.stderr)
         raise
+    except UserError as e:
+        if typed is None or not sender.sent():
+            raise
+        raise type(e)(f"{e}; messages that were acknowledged: {sender.acknowledged}") from None
     sender.judge()
     return 0
 
@@ -106,6 +110,7 @@ class _Sender:
         self._alone = alone
         self._late = f"not acknowledged within {timeout:g} s: it waits here, and may go out with the next connection"
         self.acknowledged = 0
+        self._under_way: dict[int, Sent] = {}  # of those that are sent together, what is acknowledged already
         self._unsent: list[int] = []  # numbers of lines
         self._waiting: list[int] = []  # of those that are not acknowledged yet
         self._asked = False  # is it in the member's hands?
@@ -153,12 +158,14 @@ class _Sender:
     ) -> list[tuple[int, bytes]]:
         """-> those that wait for a conversation."""
         left = deadline - asyncio.get_running_loop().time()
-        bodies, ended = [body for _, body in some], list[Sent | SealcastError | None]()
+        bodies, acked = [body for _, body in some], self._under_way.__setitem__
+        ended: list[Sent | SealcastError | None] = []
         try:
             async with asyncio.timeout(left + SPARE_S):
-                ended = await session.send_all(bodies, self.mode, self.to, self.min_secrecy, left)
+                ended = await session.send_all(bodies, self.mode, self.to, self.min_secrecy, left, acked)
         except TimeoutError:
-            ended = [None] * len(some)
+            ended = [self._under_way.get(i) for i in range(len(some))]
+        self._under_way = {}
         waiting = []
         for line, end in zip(some, ended, strict=True):
             if isinstance(end, Sent):
@@ -199,6 +206,13 @@ class _Sender:
         self._changes += 1
         self._more.set()
         self._more.clear()
+
+    def sent(self) -> int:
+        """How many are acknowledged, those among them that were under way."""
+        under_way, self._under_way = self._under_way, {}
+        for sent in under_way.values():
+            self._sent(sent)
+        return self.acknowledged
 
     def judge(self) -> None:
         """Raises UserError for what was not sent, Failed for what was not acknowledged or not confirmed."""

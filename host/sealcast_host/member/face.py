@@ -34,7 +34,7 @@ class Member(Seen, Protocol):
     ) -> Sent: ...  # fmt: skip
     async def send_all(
         self, bodies: list[bytes], mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
-        timeout: float = 60,
+        timeout: float = 60, acked: Callable[[int, Sent], None] | None = None,
     ) -> list[Sent | SealcastError | None]: ...  # fmt: skip
     async def change_group(self, action: str, uids: list[str] | None = None) -> None: ...
     async def approve(self, uid: str, text: str) -> None: ...

@@ -3,6 +3,7 @@ all of them, and in their order."""
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sealcast.effects import Sent
@@ -13,13 +14,16 @@ ROOM_S = 0.05  # look again for room so often
 
 # What became of each: what `send` returns, why it was refused, or None: not acknowledged in time
 Outcomes = list[Sent | SealcastError | None]
+Acked = Callable[[int, Sent], None]  # of the body of that number
 
 
 async def send_all(
-    session: Any, bodies: list[bytes], mode: str | None, to: str | None, min_secrecy: str | None, timeout: float
-) -> Outcomes:
+    session: Any, bodies: list[bytes], mode: str | None, to: str | None, min_secrecy: str | None, timeout: float,
+    acked: Acked | None = None,
+) -> Outcomes:  # fmt: skip
     """session: the core's. Returns when all are acknowledged, or had their turn in the group, or are refused, after
-    `timeout` seconds at the latest."""
+    `timeout` seconds at the latest. acked: told of each at once, and while the session lasts even when this is
+    cancelled: those are on their way."""
     loop, out = asyncio.get_running_loop(), Outcomes()
     deadline = loop.time() + timeout
     try:
@@ -31,7 +35,10 @@ async def send_all(
         return [no_time()] * len(bodies)
     while len(out) < len(bodies):
         few = bodies[len(out) :][: _room(session)]
-        ended = await _together(session, [_seal(session, body, mode, to, min_secrecy) for body in few], deadline)
+        told = None if acked is None else partial(_told, acked, len(out))
+        ended = await _together(
+            session, [_seal(session, body, mode, to, min_secrecy) for body in few], deadline, told
+        )
         full = next((i for i, end in enumerate(ended) if isinstance(end, OutboxFull)), len(ended))
         if full < len(ended) and (session.online and loop.time() < deadline):
             ended = ended[:full]  # somebody else sends as well: from here on once more
@@ -79,14 +86,20 @@ def _seal(session: Any, body: bytes, mode: str | None, to: str | None, least: st
     return sending
 
 
-async def _together(session: Any, sending: list[Callable[[], Any]], deadline: float) -> Outcomes:
+def _told(acked: Acked, first: int, number: int, sent: Sent) -> None:
+    acked(first + number, sent)
+
+
+async def _together(
+    session: Any, sending: list[Callable[[], Any]], deadline: float, acked: Acked | None
+) -> Outcomes:
     loop = asyncio.get_running_loop()
     tasks = [asyncio.ensure_future(one()) for one in sending]  # they begin in this order, and nothing else in between
-    try:
-        await asyncio.wait(tasks, timeout=max(0.0, deadline - loop.time()))
-    finally:
-        for task in tasks:
-            task.cancel()
+    for number, task in enumerate(tasks):
+        task.add_done_callback(partial(_looked_at, acked, number))
+    await asyncio.wait(tasks, timeout=max(0.0, deadline - loop.time()))
+    for task in tasks:
+        task.cancel()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
     out = Outcomes()
     for end in ended:
@@ -94,3 +107,8 @@ async def _together(session: Any, sending: list[Callable[[], Any]], deadline: fl
             raise end
         out.append(None if isinstance(end, asyncio.CancelledError) else end)  # type: ignore[arg-type]
     return out
+
+
+def _looked_at(acked: Acked | None, number: int, task: "asyncio.Task[Sent]") -> None:
+    if not task.cancelled() and task.exception() is None and acked is not None:
+        acked(number, task.result())

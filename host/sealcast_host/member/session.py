@@ -17,7 +17,7 @@ from sealcast_host.member import arguments, channels, inquiry, migration, system
 from sealcast_host.member.aside import Aside
 from sealcast_host.member.ending import whole
 from sealcast_host.member.engine import Engine
-from sealcast_host.member.many import Outcomes, send_all
+from sealcast_host.member.many import Acked, Outcomes, send_all
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.privatefiles import read_private_json
 from sealcast_host.member.state import MemberState, restored
@@ -79,12 +79,14 @@ class HostSession:
 
     async def send_all(
         self, bodies: list[bytes], mode: str | None = None, to: str | None = None, min_secrecy: str | None = None,
-        timeout: float = 60,
+        timeout: float = 60, acked: Acked | None = None,
     ) -> Outcomes:  # fmt: skip
         """As `send`, all of them together and in this order. -> for each what `send` returns, the error why it was not
-        sent, or None: not acknowledged within `timeout` seconds (it may be, later)."""
-        given = arguments.bodies(bodies)
-        return await send_all(self._session, given, mode, to, min_secrecy, arguments.timeout(timeout))
+        sent, or None: not acknowledged within `timeout` seconds (it may be, later). acked(number, sent): called for
+        each when it is acknowledged, also when this was cancelled, for as long as the session lasts."""
+        given, seconds = arguments.bodies(bodies), arguments.timeout(timeout)
+        told = None if acked is None else arguments.callback(acked)
+        return await send_all(self._session, given, mode, to, min_secrecy, seconds, told)
 
     async def change_group(self, action: str, uids: list[str] | None = None) -> None:
         """The ratcheting group: "create" (without uids: of all that are awake and take part), "add", "remove", "leave",
