@@ -102,24 +102,35 @@ def new(
                 " can guess it offline; leave out --password-stdin to get a strong phrase, or insist with --force"
             )
     password = own if own is not None else phrases.new_phrase(stretch)
-    known = channels.create(channel, password, broker.over(_LOCAL), uid, stretch=stretch, data=data)
-    lines = [f"channel   {clean(channel)}"]
-    if own is None:
-        lines.append(f"phrase    {password}")
-        lines.append("          Write it down now: it is shown this once, and whoever joins needs it.")
-    if own is not None or stretch != channels.STRETCH:
-        lines.append(f"stretch   {stretch}{_needed(stretch)}")
-    lines.append(f"kept in   {channels.path_of(channel)} (mode 0600: key, admin key, broker)")
-    lines.append(f"broker    {_where(known.broker)}")
-    lines.append(f"next      sealcast listen {clean(shlex.quote(channel))}")
-    try:
-        told({"phrase": password} if own is None else {}, known, *lines)
-    except BaseException as e:  # nobody has seen the phrase
-        channels.path_of(channel).unlink(missing_ok=True)
-        if isinstance(e, OSError):
+    shown = False
+
+    def show(known: channels.ChannelFile) -> None:
+        nonlocal shown
+        try:
+            _show_new(known, None if own is not None else password, stretch)
+        except OSError as e:
             raise Failed(f"the channel is not made: what is shown this once cannot be written: {reason(e)}") from None
-        raise
+        shown = True
+
+    try:
+        channels.create(channel, password, broker.over(_LOCAL), uid, stretch=stretch, data=data, show=show)
+    except UserError as e:
+        raise type(e)(f"{e}; what is shown above is void" if shown else str(e)) from None
     return 0
+
+
+def _show_new(known: channels.ChannelFile, phrase: str | None, stretch: int) -> None:
+    """phrase: of ours; None for a password of the user's own."""
+    lines = [f"channel   {clean(known.channel)}"]
+    if phrase is not None:
+        lines.append(f"phrase    {phrase}")
+        lines.append("          Write it down now: it is shown this once, and whoever joins needs it.")
+    if phrase is None or stretch != channels.STRETCH:
+        lines.append(f"stretch   {stretch}{_needed(stretch)}")
+    lines.append(f"kept in   {channels.path_of(known.channel)} (mode 0600: key, admin key, broker)")
+    lines.append(f"broker    {_where(known.broker)}")
+    lines.append(f"next      sealcast listen {clean(shlex.quote(known.channel))}")
+    told({"phrase": phrase} if phrase is not None else {}, known, *lines)
 
 
 def _needed(stretch: int | None) -> str:

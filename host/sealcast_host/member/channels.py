@@ -9,7 +9,10 @@ import os
 import secrets
 import socket
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -181,20 +184,33 @@ def create(
     admin: bool = True,
     stretch: int = STRETCH,
     data: str | None = None,
+    show: Callable[[ChannelFile], None] | None = None,
 ) -> ChannelFile:
-    """Derive the key, make the admin, store the file (0600). Raises UserError when the channel is known already."""
+    """Derive the key, make the admin, store the file (0600). show: called when all is written that the file will hold,
+    before it is there: cut short, no channel stays whose phrase nobody has seen. Raises UserError when the channel is
+    known already; what show raises."""
     uid = default_uid() if uid is None else uid
     known = ChannelFile(channel, bytes(32), uid, broker=broker, stretch=stretch, data=data)
     raise_wrong_settings(known.settings(), "")
+    raise_wrong_password(password)
     path = path_of(channel)
     if path.exists():  # before the slow part; the write refuses as well
         raise UserError(f"{path} is there already; it is not overwritten: move it away first")
+    for begun in path.parent.glob(f".{escape(path.name)}.*"):  # by one that was cut short, and shown to nobody
+        begun.unlink(missing_ok=True)
     known.key = stretched(password, channel, stretch)
     if admin:
         known.admin_secret = secrets.token_bytes(32)
         known.admin = best_suite().ed25519_public(known.admin_secret)
-    store(known, replace=False)
+    store(known, replace=False, show=None if show is None else partial(show, known))
     return known
+
+
+def raise_wrong_password(password: str) -> None:
+    """A board reads it from its settings, and refuses there what these may not hold. Raises UserError."""
+    wrong = [text for text in check({"password": password}) if text.startswith("password:")]
+    if wrong:
+        raise UserError(f"the channel's {wrong[0].replace(':', '', 1)}; no board takes that: give another")
 
 
 def stretched(password: str, channel: str, stretch: int) -> bytes:
@@ -214,8 +230,9 @@ def stretched(password: str, channel: str, stretch: int) -> bytes:
         raise wrong from None
 
 
-def store(known: ChannelFile, *, replace: bool) -> Path:
-    """Write the channel's file (0600) -> its path. Raises UserError when it is there and not to be replaced."""
+def store(known: ChannelFile, *, replace: bool, show: Callable[[], None] | None = None) -> Path:
+    """Write the channel's file (0600) -> its path. show: as of write_private. Raises UserError when it is there and not
+    to be replaced."""
     raise_wrong_settings(known.settings(), "")
     other = None if replace else find(known.channel)
     if other and other.name != known.name and other.key != known.key:  # its members' states lie under that name
@@ -225,7 +242,7 @@ def store(known: ChannelFile, *, replace: bool) -> Path:
         )
     path = path_of(known.name)
     make_private_dir(path.parent)
-    write_private(path, _dump(known.to_json()), replace=replace)
+    write_private(path, _dump(known.to_json()), replace=replace, show=show)
     return path
 
 

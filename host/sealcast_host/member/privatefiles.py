@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,9 @@ def make_private_dir(path: Path) -> None:
         raise UserError(f"cannot make the directory {path}: {reason(e)}") from None
 
 
-def write_private(path: Path, text: str, *, replace: bool) -> None:
-    """Write `text` with mode 0600, whole or not at all. Without `replace` an existing file is an error."""
+def write_private(path: Path, text: str, *, replace: bool, show: Callable[[], None] | None = None) -> None:
+    """Write `text` with mode 0600, whole or not at all. Without `replace` an existing file is an error. show: called
+    when it is written, before it is in its place; when it raises, nothing is."""
     if not path.name:
         raise UserError(f"{path} is a directory: name a file in it")
     data = text.encode()
@@ -60,6 +62,8 @@ def write_private(path: Path, text: str, *, replace: bool) -> None:
                 f.write(data)
                 f.flush()
                 system.synced(f.fileno())
+            if show is not None:
+                show()
             if replace:
                 os.replace(temporary, path)
             else:
