@@ -18,6 +18,7 @@ from sealcast.run.settings import complete
 from sealcast.zpinc.identity import Identity, fingerprint
 from sealcast_host.boards import models
 from sealcast_host.boards.repl import Device
+from sealcast_host.broker import examine
 from sealcast_host.errors import UserError
 from sealcast_host.member import invites
 from sealcast_host.member.channels import ChannelFile
@@ -205,6 +206,52 @@ def test_a_board_too_many_is_refused_before_any_board_is_touched(greenhouse, tmp
     file.write_text(json.dumps(full))
     for uid, code, says in (("b30", 1, "/p: no such port"), ("b31", 2, "this one has 32, this computer among them")):
         assert says in greenhouse.sealcast("provision", "greenhouse", "--uid", uid, "--port", "/p", code=code).stderr
+
+
+def test_when_few_places_are_left_it_is_said_before_a_board_is_touched(greenhouse, tmp_path):
+    """Every other computer needs one as well: 30 boards and 4 computers are too many."""
+    table = tmp_path / "boards.csv"
+    for boards, left in ((27, ""), (28, "29 of the channel's 32 places are taken"), (31, "none left")):
+        table.write_text("uid,port\n" + "".join(f"b{i},/p\n" for i in range(boards)))
+        said = greenhouse.sealcast("provision", "greenhouse", "--csv", table, code=1).stderr.splitlines()
+        assert len(said) == 1 + bool(left) and "no such port" in said[-1] and left in said[0], said
+    table.write_text("uid,port\n" + "".join(f"b{i},/p\n" for i in range(32)))
+    said = greenhouse.sealcast("provision", "greenhouse", "--csv", table, code=2).stderr
+    assert "every other computer takes a place, too" in said
+
+    file = greenhouse.channels / "greenhouse.json"
+    file.write_text(json.dumps(kept(greenhouse) | {"roster": {f"b{i}": wire.b64(bytes(64)) for i in range(29)}}))
+    said = greenhouse.sealcast("provision", "greenhouse", "--uid", "b29", "--port", "/p", code=1).stderr
+    assert said.splitlines()[0].endswith(
+        "31 of the channel's 32 places are taken, boards that have not come yet among them: 1 left, and every other "
+        "computer takes one, too"
+    )
+    said = greenhouse.sealcast("provision", "greenhouse", "--uid", "b28", "--port", "/p", code=1).stderr
+    assert said.count("\n") == 1  # it has its place
+    said = greenhouse.sealcast("invite", "greenhouse", "--broker", "10.0.0.1", code=0).stderr
+    assert "30 of the channel's 32 places are taken" in said
+
+
+@pytest.mark.parametrize(
+    ("came", "provisioned", "verdict", "text"),
+    [
+        (19, 8, None, ""),
+        (20, 9, examine.NOTE, "30 of the channel's 32 places are taken, boards that have not come yet among them: 2"),
+        (20, 12, examine.WRONG, "33 members, boards that have not come yet among them, are too many for its 32 places"),
+        (32, 0, examine.WRONG, "nobody would hear this member"),
+    ],
+)
+def test_doctor_counts_boards_that_have_not_come_yet(came, provisioned, verdict, text):
+    known = ChannelFile("greenhouse", bytes(32), "laptop", roster={f"b{i}": "" for i in range(provisioned)})
+    found = list(examine._places(known, {f"c{i}" for i in range(came)}))
+    assert [f.verdict for f in found] == ([verdict] if verdict else [])
+    assert not found or found[0].text.startswith(text), found
+
+
+def test_doctor_says_when_all_places_are_taken():
+    known = ChannelFile("greenhouse", bytes(32), "laptop")
+    (found,) = examine._places(known, {"laptop", *(f"c{i}" for i in range(31))})
+    assert found.text.startswith("all 32 places are taken")
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,13 @@ from sealcast.crypto import best_suite
 from sealcast.run import checked, slots
 from sealcast.run.settings import complete
 from sealcast.zpinc.identity import Identity, fingerprint
-from sealcast.zpinc.joins import MAX_SLOTS
 from sealcast_host.boards import wifi
 from sealcast_host.boards.bundle import MAIN
 from sealcast_host.boards.install import recognise
 from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import Device
 from sealcast_host.errors import UserError
-from sealcast_host.member import channels, invites
+from sealcast_host.member import channels, invites, places
 from sealcast_host.member.privatefiles import reason
 
 SETTINGS = "/sealcast.json"
@@ -33,7 +32,6 @@ CA = "/ca.pem"
 _STATE = ("/state.0", "/state.1")
 _JOURNALS = ("/state.0j", "/state.1j")
 _OF_A_MEMBER = (*_STATE, *_JOURNALS, "/identity.0", "/identity.1", "/root.0", "/root.1")
-MOST = MAX_SLOTS // 16  # members of a channel (PROTOCOL.md section 2), with the ring that all have here
 _SEEDED = b"\x01"  # PROTOCOL.md section 12: a state that holds only a seed
 
 
@@ -90,15 +88,18 @@ def name_for(known: channels.ChannelFile, text: str) -> str:
     return name
 
 
-def room_for(known: channels.ChannelFile, uids: Iterable[str]) -> None:
-    """Raises UserError where these would be too many members: nobody would hear the last."""
-    there = {known.uid, *known.roster}
+def room_for(known: channels.ChannelFile, uids: Iterable[str]) -> str:
+    """-> a word when few places are left then. Raises UserError where these would be too many members: nobody would
+    hear the last."""
+    there = places.taken(known)
     new = {uid for uid in uids if uid} - there
-    if new and len(there) + len(new) > MOST:
+    if new and len(there) + len(new) > places.MOST:
         raise UserError(
-            f"uid: a channel has at most {MOST} members, and this one has {len(there)}, this computer among them: use "
-            "another channel, or leave out who is no more (sealcast lost)"
+            f"uid: a channel has at most {places.MOST} members, and this one has {len(there)}, this computer among "
+            "them, and every other computer takes a place, too: use another channel, or leave out who is no more "
+            "(sealcast lost)"
         )
+    return places.few(len(there) + len(new)) if new else ""
 
 
 def settings_for(known: channels.ChannelFile, wishes: Wishes, board: Board | None) -> dict[str, Any]:

@@ -5,19 +5,18 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from sealcast import wire
 from sealcast.crypto import best_suite, keys
 from sealcast.errors import Reject
 from sealcast.zpinc import identity
-from sealcast.zpinc.joins import MAX_SLOTS
 from sealcast.zpinc.places import notice_topic
 from sealcast_host.broker.probe import keeps_what_it_takes, takes_subscriptions
 from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, WRONG, Finding
-from sealcast_host.member import channels
+from sealcast_host.member import channels, places
 from sealcast_host.member.channels import ChannelFile
 from sealcast_host.member.mqtt import MqttTransport
 from sealcast_host.member.refusals import LinkError
@@ -55,12 +54,8 @@ async def look(known: ChannelFile, seconds: float) -> AsyncIterator[Finding]:
             yield found
             if moved:
                 yield Finding("channel", WRONG, _moved(known))
-            places = MAX_SLOTS // config["ring"]
-            if len(uids) >= places and known.uid not in uids:
-                yield Finding("channel", WRONG, str(FULL))
-            elif len(uids) >= places:
-                text = f"all {places} places are taken: to let another member in, leave behind who is no more"
-                yield Finding("channel", NOTE, f"{text} (sealcast lost, on the computer where the channel was made)")
+            for finding in _places(known, uids):
+                yield finding
             others = len(uids - {known.uid})
             yield await takes_subscriptions(await _connect(stack, config, first), _somewhere(), others, seconds)
     except LinkError as e:
@@ -118,6 +113,21 @@ def _moved(known: ChannelFile) -> str:
     if known.admin is None:
         return text + ": this computer came by the phrase, and cannot follow; ask for an invitation (sealcast invite)"
     return text + ": sealcast status follows, or says that it cannot"
+
+
+def _places(known: ChannelFile, uids: set[str]) -> Iterator[Finding]:
+    """uids: who has been here."""
+    way = "leave behind who is no more (sealcast lost, on the computer where the channel was made)"
+    coming = len(uids | places.taken(known))
+    if len(uids) >= places.MOST and known.uid not in uids:
+        yield Finding("channel", WRONG, str(FULL))
+    elif len(uids) >= places.MOST:
+        yield Finding("channel", NOTE, f"all {places.MOST} places are taken: to let another member in, {way}")
+    elif coming > places.MOST:
+        text = f"{coming} members, boards that have not come yet among them, are too many for its {places.MOST} places"
+        yield Finding("channel", WRONG, f"{text}: nobody will hear the last of them; {way}, or use another channel")
+    elif word := places.few(coming):
+        yield Finding("channel", NOTE, word)
 
 
 async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> tuple[Finding, set[str], bool]:

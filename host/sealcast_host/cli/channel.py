@@ -237,7 +237,8 @@ examples:
 """
 _NEW = """\
 Make a channel. Its word phrase is printed once and kept nowhere: whoever joins needs it. The key made from it is kept
-in this user's configuration directory (mode 0600), with the channel's admin key, which stays on this computer."""
+in this user's configuration directory (mode 0600), with the channel's admin key, which stays on this computer. A
+channel has room for 32 members, boards and computers together."""
 _NEW_EXAMPLES = """\
 examples:
   sealcast channel new greenhouse

@@ -3,9 +3,10 @@
 import argparse
 import sys
 
+from sealcast_host.cli import talk
 from sealcast_host.cli.options import add_broker, channel_of
 from sealcast_host.errors import UserError
-from sealcast_host.member import invites
+from sealcast_host.member import invites, places
 from sealcast_host.member.channels import ChannelFile
 
 
@@ -25,6 +26,8 @@ def invite(known: ChannelFile, qr: bool) -> int:
             "can reach"
         )
     url = invites.make(known)
+    if word := places.few(len(places.taken(known))):
+        talk.note(word)
     print(
         "Whoever sees this is in the channel and can read its notes, now and later: show it to nobody else.",
         file=sys.stderr,

@@ -7,7 +7,7 @@ from typing import Any
 
 from sealcast_host.boards.provision import Wishes, name_for, provision, room_for, settings_for
 from sealcast_host.boards.serial import the_port
-from sealcast_host.cli import table
+from sealcast_host.cli import table, talk
 from sealcast_host.cli.arguments import PORT_HELP, whole
 from sealcast_host.cli.channelchanges import DATA
 from sealcast_host.cli.options import BrokerOptions, add_broker, broker_of
@@ -88,6 +88,7 @@ def _run(args: argparse.Namespace) -> int:
 def one(channel: str, wishes: Wishes, broker: BrokerOptions, port: str | None, *, replace: bool) -> int:
     """Provision the board at `port`."""
     _complete(channel, wishes, broker)
+    _note(room_for(channels.load(channel), [wishes.uid]))
     _print(provision(channel, wishes, the_port(port), replace=replace).lines())
     return 0
 
@@ -96,7 +97,7 @@ def many(channel: str, file: Path, common: Wishes, broker: BrokerOptions, port: 
     """Provision a board for each row of a CSV file. Every row is checked before the first board is touched."""
     rows = table.read(file, COLUMNS, needed="uid")
     known = channels.load(channel)
-    room_for(known, [name_for(known, row["uid"]) for _, row in rows])
+    word = room_for(known, [name_for(known, row["uid"]) for _, row in rows])
     default = _broker(known, broker)
     password = _wifi_password(common)
     plan: list[tuple[int, Wishes, str]] = []
@@ -113,6 +114,7 @@ def many(channel: str, file: Path, common: Wishes, broker: BrokerOptions, port: 
     twice = next((uid for uid in uids if uids.count(uid) > 1), None)
     if twice is not None:
         raise UserError(f"{file}: {twice} is there twice: every member needs a name of its own")
+    _note(word)
     last = None
     for number, wishes, where in plan:
         if where == last:
@@ -212,6 +214,11 @@ def _next_board(file: Path, number: int, uid: str, port: str) -> None:
         raise UserError("the input has ended: run it again for the rest") from None
 
 
+def _note(word: str) -> None:
+    if word:
+        talk.note(word)
+
+
 def _print(lines: list[str]) -> None:
     for line in lines:
         print("".join(c if c.isprintable() else "?" for c in line), flush=True)
@@ -221,7 +228,7 @@ _ABOUT = """\
 Make a board that has the node (sealcast flash) a member of a channel: writes its settings, with the channel's key, an
 identity and randomness made here; pins the identity in the channel's roster; prints a label. A board that is this
 member already keeps its identity and its state; its settings become those that are given now, and what was set before
-and is not given again is named. A channel has at most 32 members, this computer among them."""
+and is not given again is named. A channel has at most 32 members, this computer and every other one among them."""
 _EXAMPLES = """\
 examples:
   sealcast provision greenhouse --uid bench-1 --wifi-ssid farm --broker 192.168.1.10
