@@ -175,3 +175,21 @@ def test_a_dumb_terminal_gets_plain_lines(tmp_path):
             assert terminal.wait() == 0
         finally:
             terminal.close()
+
+
+def test_a_terminal_that_is_not_set_to_utf_8(mosquitto, tmp_path):
+    anna = User(tmp_path, mosquitto.port)
+    anna.new()
+    with anna.listen() as ears:
+        terminal = Terminal([*CLI, "chat", "g"], environment(**anna.env, TERM="xterm"))
+        try:
+            terminal.wait_for("1 awake, .* >")
+            os.write(terminal.master, "gr\u00fcn\r".encode("latin-1"))
+            terminal.wait_for(r"\* not sent: no UTF-8 text \(set the terminal to it\): gr\ufffdn", " >")
+            terminal.type("/note after\r")
+            ears.wait_for('"after"')
+            terminal.type("\x04")
+            assert terminal.wait() == 0
+        finally:
+            terminal.close()
+    assert not [line for line in ears.lines if "gr" in line]

@@ -127,6 +127,42 @@ def test_the_page_shows_everything_and_runs_nothing_that_members_wrote(home, mon
         assert gate.stop(signal.SIGTERM) == 0
 
 
+@needs_chromium
+def test_a_paste_that_is_too_long_is_told_and_costs_the_page_nothing(home):
+    """More than the live connection takes: it was lost, and what was typed with it."""
+    value = "document.querySelector('input').value"
+    send = "[...document.querySelectorAll('button')].find(b => b.innerText.includes('Send')).click()"
+    with (
+        home.start("listen", "g", "--uid", "ear", "--json") as ear,
+        home.start("gateway", "g", "--uid", "gate", "--to", "web=127.0.0.1:0") as gate,
+    ):
+        address = link(gate)
+
+        async def paste(browser, text):
+            await browser.ask("document.querySelector('input').focus()")
+            await browser.ask("document.execCommand('selectAll')")
+            await browser.ask(f"document.execCommand('insertText', false, {json.dumps(text)})")
+
+        async def look():
+            async with browsing() as browser:
+                await browser.goto(address)
+                await browser.until("document.body.innerText.includes('connected')")
+                for text in ("x" * 100_000, "\u00e4" * 1500):
+                    await paste(browser, text)
+                    await browser.until("document.body.innerText.includes('too long: a message has at most 2000')")
+                    await browser.ask(send)
+                    await browser.until("document.body.innerText.includes('a message has 1 to 2000 bytes')")
+                    assert await browser.ask(f"{value}.length") > 1000  # it stays, to be split
+                await paste(browser, "short")
+                await browser.until("!document.body.innerText.includes('too long')")
+                await browser.ask(send)
+                await asyncio.to_thread(ear.wait_for, '"short"')
+                assert browser.complaints == []
+
+        asyncio.run(asyncio.wait_for(look(), 200))
+    assert sum('"message"' in line for line in ear.lines) == 1, ear.lines
+
+
 def test_nobody_else_gets_in(home):
     """Wrong names, other sites, no session, a link twice: refused, the live connection included."""
     with home.start("gateway", "g", "--to", "web=127.0.0.1:0") as gate:

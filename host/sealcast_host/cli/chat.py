@@ -171,7 +171,11 @@ class Chat:
         task.add_done_callback(self._sending.discard)
 
     async def _deliver(self, text: str, mode: str | None, to: str | None) -> None:
-        body = text.encode("utf-8", "replace")
+        try:
+            body = text.encode()
+        except UnicodeEncodeError:  # bytes that are none came in as halves of pairs
+            self._screen.say(f"* not sent: no UTF-8 text (set the terminal to it): {render.clean(text)}")
+            return
         if len(body) > MAX_BODY:
             self._screen.say(f"* not sent: {MAX_BODY} bytes at most")
             return

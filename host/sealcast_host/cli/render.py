@@ -53,6 +53,7 @@ _ALARMING = (
     "dropped same_uid", "identity_changed", "forged", "removed", "group_failed", "expelled", "notice_unreadable",
     "forked", "mute", "channel_full", "taken_over", "overflow", "error",
 )  # fmt: skip
+SHOWN = 32  # bytes of a message that is no text
 STYLES = {"note": "yellow", "conversation": "cyan", "ratchet": "green"}  # the more secret, the greener
 
 
@@ -82,10 +83,15 @@ def body_text(body: bytes) -> str | None:
         return None
 
 
+def hexed(body: bytes) -> str:
+    """The beginning of a body that is no text."""
+    return body[:SHOWN].hex() + "..." * (len(body) > SHOWN)
+
+
 def message_line(message: Any) -> str:
     """One readable line: when, who, how secret, what; in colours on a terminal."""
     text = body_text(message.body)
-    shown = clean(text) if text is not None else f"({len(message.body)} bytes) {message.body[:32].hex()}"
+    shown = clean(text) if text is not None else hexed(message.body)
     how = [message.secrecy, message.origin]
     if message.private:
         how.append("private")
@@ -95,6 +101,8 @@ def message_line(message: Any) -> str:
             how.append(f"at most {message.age} s old")
     if message.again:
         how.append("again")
+    if text is None:  # told where nobody can write who sends
+        how.append(f"no text: {len(message.body)} bytes")
     return painted([
         (clock(message.time), "dim"), ("  ", ""), (clean(message.sender), "bold"), ("  ", ""),
         (f"[{', '.join(how)}]", STYLES[message.secrecy]), ("  " + shown, ""),

@@ -41,7 +41,8 @@ class Lines:
         """What the prompt tells may have changed."""
 
     async def entry(self) -> str | None:
-        """What was entered next, None at the end. A paste into a terminal can be several lines. Raises Failed."""
+        """What was entered next, None at the end. A paste into a terminal can be several lines. A byte that is no UTF-8
+        is half of a pair, as Python has it ("surrogateescape"). Raises Failed."""
         entry = await self._entries.get()
         if isinstance(entry, Failed):
             raise entry
@@ -69,7 +70,7 @@ def _chunk(source: int) -> bytes | Failed:
 
 
 def _text(line: bytes) -> str:
-    return line.decode("utf-8", "replace").rstrip("\r")
+    return line.decode("utf-8", "surrogateescape").rstrip("\r")
 
 
 class Terminal(Lines):
@@ -104,4 +105,4 @@ class Terminal(Lines):
             text = await self._session.prompt_async(handle_sigint=False)  # signals are the command's: signals.py
         except (EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C
             return None
-        return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+        return "".join(c if c.isprintable() or c == "\n" or "\ud800" <= c <= "\udfff" else " " for c in text)

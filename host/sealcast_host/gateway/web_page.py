@@ -22,6 +22,8 @@ from sealcast_host.member.drops import DROPS
 
 DRAW_S = 0.5
 SHOWN = 60  # messages
+SHOWN_BYTES = 32  # of a message that is no text
+_TOO_LONG = f"too long: a message has at most {MAX_BODY} bytes, and of a longer paste the end is cut off; split it"
 _MODES = {"auto": "strongest now", "note": "note", "conversation": "conversation", "ratchet": "ratchet"}
 _WORDS = {"awake": "awake", "asleep": "asleep", "left": "has left", "gone": "is gone", "unheard": "not heard yet"}
 _DOTS = {"awake": "sc-awake", "asleep": "sc-asleep", "gone": "sc-bad"}
@@ -87,24 +89,29 @@ class Page:
 
     def _send_box(self) -> None:
         with self._card("Send"), ui.element("div").classes("sc-send"):
-            self._text = ui.input(placeholder="a message to the channel").on("keydown.enter", self._send)
-            self._text.props("outlined dense clearable")
+            # A paste is cut behind what is too long already: one of 64 KB would cost the page its connection.
+            self._text = ui.input(placeholder="a message to the channel", validation={_TOO_LONG: _fits})
+            self._text.on("keydown.enter", self._send).props(f"outlined dense clearable maxlength={MAX_BODY + 1}")
             self._mode = ui.select(_MODES, value="auto", label="secrecy").props("outlined dense options-dense")
             self._to = ui.select({"": "everybody"}, value="", label="to").props("outlined dense options-dense")
             ui.button("Send", icon="send", on_click=self._send).props("unelevated no-caps")
 
     async def _send(self) -> None:
-        body = (self._text.value or "").encode("utf-8", "replace")
+        text = self._text.value or ""
         to = self._to.value or None
         mode = "ratchet" if to else None if self._mode.value == "auto" else self._mode.value
         try:
+            try:
+                body = text.encode()
+            except UnicodeEncodeError:
+                raise UserError("not sent: it holds half of a character, which is no UTF-8 text") from None
             if not 0 < len(body) <= MAX_BODY:
                 raise UserError(f"a message has 1 to {MAX_BODY} bytes")
             self._text.value = ""
             await self._hub.send(body, mode, to)
             ui.notify("sent", type="positive", position="bottom-right")
         except (SealcastError, UserError) as e:
-            self._text.value = body.decode()
+            self._text.value = text
             ui.notify(clean(str(e)), type="negative", position="bottom-right")
 
     def _draw(self) -> None:
@@ -174,7 +181,7 @@ class Page:
                         ui.label(text).classes(f"sc-badge {style}")
                 ui.label(_clock(message.when)).classes("sc-when")
                 said = message.text
-                ui.label(clean(said)[:1000] if said is not None else f"{len(message.body)} bytes").classes("sc-text")
+                ui.label(clean(said) if said is not None else message.body[:SHOWN_BYTES].hex()).classes("sc-text")
 
     def _draw_members(self) -> None:
         for uid, status in sorted(self._hub.members, key=lambda m: (m[1] != "awake", m[1] != "asleep", m[0])):
@@ -239,7 +246,14 @@ def _tags(message: Message) -> list[tuple[str, str]]:
     proved = message.origin == "member"
     tags.append(("from its sender", "sc-conversation") if proved else ("from somebody in the group", "sc-warn"))
     tags += [(word, "sc-note") for word, on in (("history", message.historic), ("again", message.again)) if on]
+    if message.text is None:
+        beginning = ", of which these are the first" if len(message.body) > SHOWN_BYTES else ""
+        tags.append((f"no text: {len(message.body)} bytes{beginning}", "sc-note"))
     return [*tags, ("for us alone", "sc-ratchet")] if message.private else tags
+
+
+def _fits(text: str | None) -> bool:
+    return len((text or "").encode("utf-8", "surrogatepass")) <= MAX_BODY
 
 
 def _clock(at: float) -> str:
