@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.member import system
-from sealcast_host.member.privatefiles import make_private_dir, reason, state_dir
+from sealcast_host.member.privatefiles import make_private_dir, reason, state_dir, way_back
 
 PROTOCOL = 3  # version of the lines on the socket, of what send returns, too: another one is refused at once
 _LONGEST = 100
@@ -108,7 +108,8 @@ def _peer(sock: socket.socket) -> tuple[int, int, int] | None:
 
 def _private(found: os.stat_result) -> None:
     if found.st_uid != system.me() or stat.S_IMODE(found.st_mode) & 0o077 or not stat.S_ISDIR(found.st_mode):
-        raise UserError(f"{directory()} must be a directory for you alone: chmod 700 it, or remove it")
+        way = way_back(directory()) or ": chmod 700 it, or remove it"
+        raise UserError(f"{directory()} must be a directory for you alone{way}")
 
 
 class _Address:

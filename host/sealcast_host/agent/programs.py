@@ -9,6 +9,7 @@ from sealcast_host.agent.place import NoAgent
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 from sealcast_host.member.face import Member
+from sealcast_host.member.privatefiles import is_there
 
 
 async def join(
@@ -22,7 +23,7 @@ async def join(
     settings, the member runs in this process. Raises UserError and SealcastError.
     """
     _raise_wrong(channel, settings)
-    if channel is not None and settings is None and set(overrides) <= {"uid"} and channels.path_of(channel).exists():
+    if channel is not None and settings is None and set(overrides) <= {"uid"} and is_there(channels.path_of(channel)):
         try:
             return await client.attach(channel, overrides.get("uid"), wait=False)
         except NoAgent:

@@ -108,9 +108,8 @@ def forget(known: ChannelFile, sure: bool) -> int:
             raise
         aside.unlink()
     except OSError as e:
-        raise UserError(
-            f"cannot remove {e.filename}: {reason(e)}; give the folder back to yourself (chown, chmod)"
-        ) from None
+        way = "" if ";" in (why := reason(e)) else "; give the folder back to yourself (chown, chmod)"
+        raise UserError(f"cannot remove {e.filename}: {why}{way}") from None
     if states:
         with contextlib.suppress(OSError):
             states[0].path.parent.rmdir()

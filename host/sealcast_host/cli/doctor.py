@@ -16,6 +16,7 @@ from sealcast_host.errors import UserError
 from sealcast_host.findings import NOTE, OK, TOO_SMALL, WRONG, Finding
 from sealcast_host.member import channels
 from sealcast_host.member.channels import ChannelFile
+from sealcast_host.member.privatefiles import config_dir, files_in, is_there, not_writable, state_dir
 
 
 def arguments(p: argparse.ArgumentParser) -> None:
@@ -43,7 +44,7 @@ _STYLES = {OK: "green", NOTE: "cyan", WRONG: "bold red", TOO_SMALL: "yellow"}
 
 def doctor(channel: str | None, port: str | None, patience: float) -> int:
     """0 when all is well, 1 when something is wrong or does not fit. Raises UserError for an unknown channel."""
-    if channel is not None and not channels.path_of(channel).exists():
+    if channel is not None and not is_there(channels.path_of(channel)):
         channels.load(channel)  # says which are known
     wrong = small = 0
     for finding in _everything(channel, port, patience):
@@ -67,6 +68,7 @@ def _everything(channel: str | None, port: str | None, patience: float) -> Itera
         return
     from sealcast_host.agent import examine as examine_agent
 
+    yield from _folders()
     if channel is None:
         yield from _computer()
     agent, findings = examine_agent.look()
@@ -84,6 +86,14 @@ async def _gather(agent: dict[str, Any] | None, known: ChannelFile, patience: fl
 
     found = [finding async for finding in examine_broker.look(known, patience)]
     return found + [finding async for finding in examine_agent.members(agent or {"members": []}, known.name)]
+
+
+def _folders() -> Iterator[Finding]:
+    """Where nothing can be kept no message is sent, and none counts as received."""
+    for folder, what in ((config_dir(), "channels are"), (state_dir(), "what members must not forget is")):
+        if why := not_writable(folder):
+            way = "" if ";" in why else ": make room there, or mend the disk"
+            yield Finding("computer", WRONG, f"cannot write in {folder}, where {what} kept: {why}{way}")
 
 
 def _computer() -> Iterator[Finding]:
@@ -131,11 +141,16 @@ def _kept(known: ChannelFile) -> Iterator[Finding]:
     from sealcast_host.member.state import MemberBusy, MemberState, restored, state_folders
     from sealcast_host.member.visit import why_not
 
-    for folder in state_folders(known.channel):
+    try:
+        folders = state_folders(known.channel)
+    except UserError as e:
+        folders = []
+        yield Finding("state", WRONG, str(e))
+    for folder in folders:
         uid = unquote(folder.name)
-        if not any(folder.glob("[is]*")):
-            continue  # nothing was kept there yet
         try:
+            if not any(path.name[0] in "is" for path in files_in(folder)):
+                continue  # nothing was kept there yet
             state = MemberState(known.channel, uid)
             try:
                 restored(known.settings(uid), state)

@@ -162,6 +162,10 @@ def _run(argv: Sequence[str]) -> int:
             return _told(UserError("a name or path is too long: give a shorter one"))
         if e.errno in (errno.EMFILE, errno.ENFILE):
             return _told(Failed("too many files are open: raise the limit (ulimit -n), or end other programs"))
+        if e.errno in (errno.EACCES, errno.EPERM) and isinstance(e.filename, str):
+            from sealcast_host.member.privatefiles import reason
+
+            return _told(UserError(f"cannot use {e.filename}: {reason(e)}"))
         return _unforeseen(e)
     except UnicodeEncodeError as e:
         if not any("\udc80" <= c <= "\udcff" for word in argv for c in word):

@@ -253,7 +253,7 @@ def _tags(message: Message) -> list[tuple[str, str]]:
 
 
 def _fits(text: str | None) -> bool:
-    return len((text or "").encode("utf-8", "surrogatepass")) <= MAX_BODY
+    return len((text or "").encode("utf-8", "surrogatepass")) <= int(MAX_BODY)
 
 
 def _clock(at: float) -> str:

@@ -21,7 +21,14 @@ from sealcast import wire
 from sealcast.crypto import best_suite, keys
 from sealcast.run.settings import check, complete
 from sealcast_host.errors import UserError
-from sealcast_host.member.privatefiles import config_dir, make_private_dir, read_private_json, write_private
+from sealcast_host.member.privatefiles import (
+    config_dir,
+    files_in,
+    is_there,
+    make_private_dir,
+    read_private_json,
+    write_private,
+)  # fmt: skip
 
 FORMAT = 1
 NAMED = 20  # channels in one line
@@ -92,17 +99,15 @@ def path_of(channel: str) -> Path:
 
 
 def known_channels() -> list[str]:
-    """The names of all channels with a file here, sorted."""
-    directory = config_dir()
-    if not directory.is_dir():
-        return []
-    return sorted(unquote(path.stem) for path in directory.glob("*.json") if not path.name.startswith("."))
+    """The names of all channels with a file here, sorted. Raises UserError."""
+    there = [path for path in files_in(config_dir()) if path.suffix == ".json" and not path.name.startswith(".")]
+    return sorted(unquote(path.stem) for path in there)
 
 
 def load(channel: str) -> ChannelFile:
     """The channel's file, checked. Raises UserError."""
     path = path_of(channel)
-    if not path.exists():
+    if not is_there(path):
         known = known_channels()
         alike = [name for name in known if _one_form(name) == _one_form(channel)]
         if alike:
@@ -194,7 +199,7 @@ def create(
     raise_wrong_settings(known.settings(), "")
     raise_wrong_password(password)
     path = path_of(channel)
-    if path.exists():  # before the slow part; the write refuses as well
+    if is_there(path):  # before the slow part; the write refuses as well
         raise UserError(f"{path} is there already; it is not overwritten: move it away first")
     for begun in path.parent.glob(f".{escape(path.name)}.*"):  # by one that was cut short, and shown to nobody
         begun.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Private files: written atomically, mode 0600, and refused when others may read them."""
 
+import errno
 import json
 import os
 import secrets
@@ -10,6 +11,8 @@ from typing import Any
 
 from sealcast_host.errors import UserError
 from sealcast_host.member import system
+
+_TRIAL = 65536  # more than a channel's file and a state's journal have
 
 
 def config_dir() -> Path:
@@ -128,5 +131,79 @@ def read_private_json(path: Path) -> dict[str, Any]:
 
 
 def reason(error: OSError) -> str:
-    """The system's words for what failed, without the path (the caller names it)."""
-    return (error.strerror or type(error).__name__).lower()
+    """The system's words for what failed, without the path (the caller names it); the way out where it is one of
+    Sealcast's own files, and this user may not use it."""
+    text = (error.strerror or type(error).__name__).lower()
+    if error.errno in (errno.EACCES, errno.EPERM) and isinstance(error.filename, str):
+        text += way_back(Path(error.filename))
+    return text
+
+
+def way_back(path: Path) -> str:
+    """Behind an error: how this user gets a file or folder of Sealcast's back, which `sudo sealcast ...` has left here
+    as root's, or whose mode was changed. Nothing for other files, and where it is not that."""
+    ours = next((folder for folder in (config_dir(), state_dir()) if path.is_relative_to(folder)), None)
+    if ours is None or system.me() is None:
+        return ""
+    home = Path(os.path.expanduser("~"))
+    for place in (path, *path.parents):
+        inside = place.is_relative_to(ours)
+        if not inside and (place == home or not place.is_relative_to(home)):
+            break  # the system's
+        try:
+            found = place.stat()
+        except OSError:  # not there, or below a folder that we may not look into
+            continue
+        if found.st_uid != system.me():
+            return f"; it is another user's (was it sudo?): sudo chown -R $USER {_quoted(ours if inside else place)}"
+        if not found.st_mode & stat.S_IRUSR or not found.st_mode & stat.S_IWUSR:
+            return f"; give yourself the right to it: chmod -R u+rwX {_quoted(place)}"
+    return ""
+
+
+def _quoted(path: Path) -> str:
+    import shlex  # of those whose folder is another's alone
+
+    return shlex.quote(str(path))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """What is in a folder of ours, sorted; [] where there is none. Raises UserError."""
+    try:
+        return sorted(folder / name for name in os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as e:
+        raise UserError(f"cannot read {folder}: {reason(e)}") from None
+
+
+def is_there(path: Path) -> bool:
+    """Raises UserError where nobody can say."""
+    try:
+        path.stat()
+    except PermissionError as e:
+        raise UserError(f"cannot read {path}: {reason(e)}") from None
+    except OSError as e:
+        if e.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        return False
+    return True
+
+
+def not_writable(folder: Path) -> str:
+    """Why nothing can be kept in a folder of ours, "" when all is well or it is not there."""
+    trial = folder / f".trial.{secrets.token_hex(4)}"
+    try:
+        try:
+            fd = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(fd, "wb") as f:
+                f.write(bytes(_TRIAL))
+                f.flush()
+                system.synced(f.fileno())
+        finally:
+            trial.unlink(missing_ok=True)
+    except FileNotFoundError:
+        return ""
+    except OSError as e:
+        return reason(e)
+    return ""

@@ -19,7 +19,7 @@ from sealcast_host.member.ending import whole
 from sealcast_host.member.engine import Engine
 from sealcast_host.member.many import Acked, Outcomes, send_all
 from sealcast_host.member.mqtt import MqttTransport
-from sealcast_host.member.privatefiles import read_private_json
+from sealcast_host.member.privatefiles import is_there, read_private_json
 from sealcast_host.member.state import MemberState, restored
 
 BACKLOG = 32
@@ -312,7 +312,7 @@ def _find(channel: str | None, settings: dict[str, Any] | Path | str | None) -> 
         found = dict(settings)
     elif settings is not None:
         found = read_private_json(Path(settings))
-    elif channel is not None and channels.path_of(channel).exists():
+    elif channel is not None and is_there(channels.path_of(channel)):
         return channels.load(channel).settings()  # `channel` is its name here
     elif Path("sealcast.json").exists():
         found = read_private_json(Path("sealcast.json"))

@@ -17,7 +17,15 @@ from sealcast.run.filestore import FileStore
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels, migration, system
 from sealcast_host.member.aside import Files
-from sealcast_host.member.privatefiles import make_private_dir, read_private_json, reason, state_dir, write_private
+from sealcast_host.member.privatefiles import (
+    files_in,
+    is_there,
+    make_private_dir,
+    read_private_json,
+    reason,
+    state_dir,
+    write_private,
+)  # fmt: skip
 
 
 def _folder(name: str) -> str:
@@ -48,8 +56,8 @@ class MemberState:
     def identity(self) -> bytes:
         """This member's 32-byte secret: made at the first call, then kept (mode 0600)."""
         path = self.path / "identity.json"
-        if not path.exists():
-            if any(self.path.glob("state.*")):
+        if not is_there(path):
+            if any(path.name.startswith("state.") for path in files_in(self.path)):
                 raise UserError(
                     f"{path} is missing, and the state beside it needs it: restore it from a copy; or remove the files "
                     "state.* there to join anew, which the others see as a changed identity"
@@ -75,8 +83,8 @@ class MemberState:
 
 
 def state_folders(channel: str) -> list[Path]:
-    """Of all members of a channel that ever ran here."""
-    return [path for path in sorted((state_dir() / _folder(channel)).glob("*")) if path.is_dir()]
+    """Of all members of a channel that ever ran here. Raises UserError."""
+    return [path for path in files_in(state_dir() / _folder(channel)) if path.is_dir()]
 
 
 def states_of(channel: str) -> list[MemberState]:
