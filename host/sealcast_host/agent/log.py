@@ -35,6 +35,8 @@ class Log:
             self._file = None
             os.replace(path, path.with_name(path.name + ".1"))
         if self._file is None:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | CLOSED, 0o600)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CLOSED, 0o600)
+            if (size := os.fstat(fd).st_size) and os.pread(fd, 1, size - 1) != b"\n":
+                os.write(fd, b"\n")  # behind a line that a power cut has torn
             self._file = os.fdopen(fd, "a", encoding="utf-8", errors="replace")
         return self._file

@@ -34,7 +34,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
     where.add_argument("--detach", action="store_true", help="the agent runs it from now on, each later one too")
     where.add_argument("--stop", action="store_true", help="end the one that the agent runs for this channel")
     where.add_argument("--by-agent", action="store_true", help=argparse.SUPPRESS)  # as the agent starts it
-    p.set_defaults(run=_command)
+    p.set_defaults(run=_command, appended=True)
 
 
 def _command(args: argparse.Namespace) -> int:

@@ -25,6 +25,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--from", dest="senders", action="append", metavar="UID", help=only)
     p.add_argument("--secrecy", choices=SECRECY, default="note", help="messages at least so secret (default: all)")
     p.set_defaults(
+        appended=True,
         run=lambda args: listen(channel_of(args), args.uid, args.json, args.count, args.senders, args.secrecy)
     )
 

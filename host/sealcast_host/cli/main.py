@@ -147,6 +147,8 @@ def _run(argv: Sequence[str]) -> int:
         args = _parser(argv).parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run
         talk.begin(args)
+        if talk.as_json() or lines_only(args) or getattr(args, "appended", False):
+            standard.own_line()
         with contextlib.redirect_stdout(talk.Lines(sys.stdout)) if lines_only(args) else contextlib.nullcontext():
             return run(args)
     except UserError as e:

@@ -72,7 +72,7 @@ def arguments(p: argparse.ArgumentParser) -> None:
         help="make a board that is another member, or a new board for a known name, this one",
     )
     add_broker(p)
-    p.set_defaults(run=_run)
+    p.set_defaults(run=_run, appended=True)
 
 
 def _run(args: argparse.Namespace) -> int:

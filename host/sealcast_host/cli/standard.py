@@ -4,6 +4,7 @@ kind of its own."""
 
 import io
 import os
+import stat
 import sys
 from typing import Any
 
@@ -50,6 +51,26 @@ def _honest(out: io.TextIOWrapper) -> io.TextIOWrapper:
     how: dict[str, Any] = {"line_buffering": out.line_buffering, "write_through": out.write_through}
     encoding = out.encoding
     return _Out(out.detach(), encoding=encoding, errors="backslashreplace", **how)
+
+
+def own_line() -> None:
+    """Where what a command prints is appended to a file (>>) whose last line a power cut has torn, its first line is
+    not glued to that. On systems with /proc alone."""
+    try:
+        size = os.fstat(1).st_size
+        if not size or not stat.S_ISREG(os.fstat(1).st_mode):
+            return
+        fd = os.open("/proc/self/fd/1", os.O_RDONLY)
+        try:
+            torn = os.pread(fd, 1, size - 1) != b"\n"
+        finally:
+            os.close(fd)
+        import fcntl  # not on every system
+
+        if torn and fcntl.fcntl(1, fcntl.F_GETFL) & os.O_APPEND:
+            os.write(1, b"\n")
+    except (OSError, ImportError):
+        pass  # it is no file that can be read: what cannot be written is told when it is
 
 
 def settle() -> OSError | None:

@@ -18,6 +18,7 @@ from sealcast_host.member.system import CLOSED
 
 OPTIONS: dict[str, type] = {"path": str}
 MAIN = "path"
+_TAIL = 65536  # bytes, of which the last line is a part
 COLUMNS = ("time", "sender", "secrecy", "origin", "seq", "historic", "again", "private", "epoch", "text", "hex")
 
 
@@ -44,12 +45,16 @@ class Csv(Output):
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | CLOSED, 0o600)
         try:
             size = os.fstat(fd).st_size
-            if size == 0:
+            begun = os.pread(fd, len(header), 0)
+            if begun != header and header.startswith(begun.rstrip(b"\0")) and size <= len(header):
+                size = 0  # not even that was whole
+                os.ftruncate(fd, size)
                 data = header + data
-            elif os.pread(fd, len(header), 0) != header:
+            elif begun != header:
                 raise UserError(f"{self._path} is there and has other columns: give another path")
-            elif os.pread(fd, 1, size - 1) != b"\n":
-                data = b"\n" + data  # somebody's torn line stays one line
+            else:
+                size, end = _torn(fd, size)
+                data = end + data
             try:
                 while data:
                     data = data[os.write(fd, data) :]
@@ -58,6 +63,25 @@ class Csv(Output):
                 raise
         finally:
             os.close(fd)
+
+
+def _torn(fd: int, size: int) -> tuple[int, bytes]:
+    """-> where the file ends, and what goes there first: a line that a power cut has torn stays a row of its own. What
+    is no text is cut off: half of a character, and zeros that were never written over."""
+    while size:
+        tail = os.pread(fd, min(size, _TAIL), max(0, size - _TAIL))
+        kept = tail.rstrip(b"\0")
+        size -= len(tail) - len(kept)
+        line = kept[kept.rfind(b"\n") + 1 :]
+        try:
+            line.decode()
+        except UnicodeDecodeError as e:
+            if e.reason == "unexpected end of data":
+                size -= len(line) - e.start
+        os.ftruncate(fd, size)
+        if kept:
+            return size, b'"' * (line.count(b'"') % 2) + b"\n" if line else b""
+    return size, b""
 
 
 def _row(message: Message) -> list[str]:
