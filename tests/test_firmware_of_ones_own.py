@@ -197,10 +197,14 @@ def test_nothing_is_left_of_a_build_from_another_source(machine):
 
 
 def test_an_older_python_is_told():
-    code = "import runpy, sys; sys.version_info = (3, 10, 1); runpy.run_path(sys.argv[1], run_name='__main__')"
-    done = subprocess.run([sys.executable, "-c", code, ROOT / SCRIPT], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1 and "Python 3.11 or later is needed, this is 3.10" in done.stderr
-    assert done.stderr.count("\n") == 1
+    code = (
+        "import os, runpy, sys; sys.version_info = (3, 10, 1); sys.path.insert(0, os.path.dirname(sys.argv[1])); "
+        "runpy.run_path(sys.argv[1], run_name='__main__')"
+    )
+    for script, command in ((SCRIPT, "make firmware"), ("firmware/bootstrap/setup.py", "make")):
+        done = subprocess.run([sys.executable, "-c", code, ROOT / script], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and "Python 3.11 or later is needed, this is 3.10" in done.stderr
+        assert done.stderr.endswith(f": run `{command} PYTHON=<a later python3>`\n") and done.stderr.count("\n") == 1
 
 
 def test_an_esp32_with_an_installed_idf(machine, tmp_path):

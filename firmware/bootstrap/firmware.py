@@ -12,9 +12,9 @@ import shlex
 import shutil
 import sys
 
-if sys.version_info < (3, 11):
-    have = "this is %d.%d" % sys.version_info[:2]
-    sys.exit("sealcast: Python 3.11 or later is needed, %s: run `make firmware PYTHON=<a later python3>`" % have)
+import oldest
+
+oldest.need("make firmware")
 
 import tomllib
 from pathlib import Path

@@ -5,9 +5,9 @@ Every step says what it does, does nothing when it was done before, and fails wi
 
 import sys
 
-if sys.version_info < (3, 11):
-    have = "this is %d.%d" % sys.version_info[:2]
-    sys.exit("sealcast: Python 3.11 or later is needed, %s: run `make PYTHON=<a later python3>`" % have)
+import oldest
+
+oldest.need("make")
 
 import debian
 import environment

@@ -31,7 +31,6 @@ _UF2_BLOCK = 512
 _UF2_MAGIC, _UF2_MAGIC_2, _UF2_END = 0x0A324655, 0x9E5D5157, 0x0AB16F30
 _UF2_FAMILY = 0x2000  # flag: the block names the family it is for
 _UF2_ABSOLUTE = 0xE48BFF57  # a family that says nothing of the chip: RP2350's images begin with one block of it
-_BAD = "is not whole: get it again from https://micropython.org/download/"
 _WRITE_BAUD = "460800"
 _VERSION = re.compile(r"-v?([1-9]\.[0-9]{1,2}(?:\.[0-9]{1,2})?)\.(?:bin|uf2)$")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9])?) ?%")
@@ -62,6 +61,10 @@ def read(path: Path) -> Image:
     raise UserError(f"{path} is no firmware image (.bin or .uf2): get one from https://micropython.org/download/")
 
 
+def _not_whole(path: Path) -> UserError:
+    return UserError(f"{path} is not whole: get it again from https://micropython.org/download/")
+
+
 def _uf2_family(path: Path, data: bytes) -> int:
     """The family that the blocks are for, 0 if they name none. Each block says how many its family has."""
     numbers: dict[int, set[int]] = {}
@@ -69,17 +72,17 @@ def _uf2_family(path: Path, data: bytes) -> int:
     for at in range(0, len(data), _UF2_BLOCK):
         block = data[at : at + _UF2_BLOCK]
         if len(block) < _UF2_BLOCK:
-            raise UserError(f"{path} {_BAD}")
+            raise _not_whole(path)
         magic, magic_2, flags, _, _, number, count, family = struct.unpack_from("<8I", block)
         if (magic, magic_2, struct.unpack_from("<I", block, 508)[0]) != (_UF2_MAGIC, _UF2_MAGIC_2, _UF2_END):
-            raise UserError(f"{path} {_BAD}")
+            raise _not_whole(path)
         family = family if flags & _UF2_FAMILY else 0
         if family != _UF2_ABSOLUTE:
             numbers.setdefault(family, set()).add(number)
             if counts.setdefault(family, count) != count or number >= count:
-                raise UserError(f"{path} {_BAD}")
+                raise _not_whole(path)
     if not counts or any(len(numbers[family]) != count for family, count in counts.items()):
-        raise UserError(f"{path} {_BAD}")
+        raise _not_whole(path)
     return next(iter(counts))
 
 
@@ -96,7 +99,7 @@ def _expect_whole_esp(path: Path, data: bytes) -> None:
                 _esp_end(path, data, struct.unpack_from("<I", data, at + 4)[0] - offset)
                 return
     if len(data) < _TABLE_AT:
-        raise UserError(f"{path} {_BAD}")
+        raise _not_whole(path)
     raise UserError(
         f"{path} has no table of partitions: take the .bin that is for a first installation from "
         "https://micropython.org/download/"
@@ -118,7 +121,7 @@ def _esp_end(path: Path, data: bytes, at: int) -> int:
             return end
         if end + 32 <= len(data) and hashlib.sha256(data[at:end]).digest() == data[end : end + 32]:
             return end + 32
-    raise UserError(f"{path} {_BAD}")
+    raise _not_whole(path)
 
 
 def board_for(image: Image, wanted: Board | None) -> Board:
