@@ -47,7 +47,7 @@ PLACES = [
     ("config", "config/sealcast"), ("config", "config/sealcast/g.json"), ("config", "config"),
     ("state", "state/sealcast"), ("state", "state/sealcast/g"), ("state", "state/sealcast/g/anna"),
     ("state", "state/sealcast/g/anna/lock"), ("state", "state/sealcast/g/anna/identity.json"), ("state", "state"),
-    ("state", "state/sealcast/g/anna/state.0"),
+    ("state", "state/sealcast/g/anna/state.[01]"),
 ]  # fmt: skip
 WAY = "it is another user's (was it sudo?): sudo chown -R $USER "
 
@@ -55,7 +55,7 @@ WAY = "it is another user's (was it sudo?): sudo chown -R $USER "
 @needs_root
 @pytest.mark.parametrize(("kind", "place"), PLACES)
 def test_what_sudo_left_behind_is_named_with_the_way_back(anna, kind, place):
-    path = anna.home / place
+    path = next(iter(anna.home.glob(place)))
     for one in (path, *path.rglob("*")):
         os.chown(one, OTHER, OTHER)
         one.chmod(0o700 if one.is_dir() else 0o600)
@@ -115,6 +115,16 @@ def test_doctor_says_that_the_disk_is_full(anna, about):
     well = run(anna, *about)
     assert well.returncode == 0 and "cannot write" not in well.stdout, well
     assert not [path.name for path in anna.home.rglob(".trial*")]
+
+
+def test_doctor_says_where_nothing_can_be_made(tmp_path):
+    nobody = User(tmp_path / "nobody")
+    nobody.home.mkdir(mode=0o500)
+    try:
+        done = run(nobody, "doctor")
+    finally:
+        nobody.home.chmod(0o700)
+    assert done.returncode == 1 and f"nothing can be made in {nobody.home}; give yourself the right" in done.stdout
 
 
 def test_doctor_without_any_folder_is_well(tmp_path):

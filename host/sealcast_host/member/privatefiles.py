@@ -12,6 +12,7 @@ from typing import Any
 from sealcast_host.errors import UserError
 from sealcast_host.member import system
 
+_OTHERS = "or set XDG_CONFIG_HOME and XDG_STATE_HOME to folders of yours"
 _TRIAL = 65536  # more than a channel's file and a state's journal have
 
 
@@ -191,7 +192,7 @@ def is_there(path: Path) -> bool:
 
 
 def not_writable(folder: Path) -> str:
-    """Why nothing can be kept in a folder of ours, "" when all is well or it is not there."""
+    """Why nothing can be kept in a folder of ours, which need not be there yet; "" when all is well."""
     trial = folder / f".trial.{secrets.token_hex(4)}"
     try:
         try:
@@ -203,7 +204,10 @@ def not_writable(folder: Path) -> str:
         finally:
             trial.unlink(missing_ok=True)
     except FileNotFoundError:
-        return ""
+        above = next(parent for parent in folder.parents if parent.is_dir())
+        if os.access(above, os.W_OK | os.X_OK):
+            return ""
+        return f"nothing can be made in {above}" + (way_back(above) or f"; give yourself the right to it ({_OTHERS})")
     except OSError as e:
         return reason(e)
     return ""
