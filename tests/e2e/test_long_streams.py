@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from sealcast.effects import Sent
 from sealcast_host.cli.send import _Sender
 from sealcast_host.member.session import join
 
@@ -30,3 +31,32 @@ def test_lines_of_a_conversation_leave_nothing_with_the_member(mosquitto):
         await ben.leave()
 
     asyncio.run(asyncio.wait_for(go(), 90))
+
+
+def test_what_is_acknowledged_while_it_parts_is_counted():
+    """Somebody stops it, and the broker's word comes just then: who read 0 sent it again."""
+
+    class Parting:
+        async def send_all(self, bodies, mode, to, least, timeout, acked):
+            self.acked = acked
+            await asyncio.Event().wait()
+
+    async def go():
+        sender, member = _Sender("note", 60, None, None, False, "nobody"), Parting()
+        task = asyncio.ensure_future(sender.one(member, b"text", asyncio.get_running_loop().time() + 60))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert sender.sent() == 0
+        task = asyncio.ensure_future(sender.one(member, b"text", asyncio.get_running_loop().time() + 60))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        member.acked(0, Sent("note", [], [], None, None))
+        assert sender.sent() == sender.sent() == 1
+
+    asyncio.run(asyncio.wait_for(go(), 60))

@@ -190,7 +190,9 @@ class _Sender:
             seen = self._changes
             try:
                 self._asked, left = True, deadline - loop.time()
-                return await session.send(body, *how, timeout=left)
+                if self.receipt:
+                    return await session.send(body, *how, timeout=left)
+                return await self._acknowledged(session, body, left)
             except NoConversation:
                 self._asked = False
                 while self._changes == seen:
@@ -200,6 +202,19 @@ class _Sender:
                 if loop.time() + 2 * ROOM_S >= deadline:
                     raise
                 await asyncio.sleep(ROOM_S)
+
+    async def _acknowledged(self, session: Member, body: bytes, left: float) -> Sent:
+        """As `send`; what is acknowledged while we part is heard of, too."""
+        self._under_way = {}
+        acked, how = self._under_way.__setitem__, (self.mode, self.to, self.min_secrecy)
+        soon = max(left / 2, left - 2 * ROOM_S)  # who waits for it says less than its own end does
+        (end,) = await session.send_all([body], *how, soon, acked)
+        self._under_way = {}
+        if end is None:
+            raise TimeoutError
+        if isinstance(end, SealcastError):
+            raise end
+        return end
 
     def _change(self, name: str, info: Any) -> None:
         """There may be a conversation since: all who wait for one try again."""

@@ -33,6 +33,7 @@ async def send_all(
             await sends.settled(session, mode != "note")
     except TimeoutError:
         return [no_time()] * len(bodies)
+    why: Sent | SealcastError | None = None  # the next one had no room
     while len(out) < len(bodies):
         few = bodies[len(out) :][: _room(session)]
         told = None if acked is None else partial(_told, acked, len(out))
@@ -40,7 +41,8 @@ async def send_all(
             session, [_seal(session, body, mode, to, min_secrecy) for body in few], deadline, told
         )
         full = next((i for i, end in enumerate(ended) if isinstance(end, OutboxFull)), len(ended))
-        if full < len(ended) and (session.online and loop.time() < deadline):
+        why = ended[full] if full < len(ended) else None
+        if why is not None and (session.online and loop.time() < deadline):
             ended = ended[:full]  # somebody else sends as well: from here on once more
             await asyncio.sleep(ROOM_S)
         out += ended
@@ -49,7 +51,7 @@ async def send_all(
             return out + [alone] * (len(bodies) - len(out))
         if loop.time() >= deadline:
             break
-    return out + [no_time()] * (len(bodies) - len(out))
+    return out + [why or no_time()] * (len(bodies) - len(out))
 
 
 def no_time() -> SealcastError:
