@@ -56,6 +56,6 @@ def test_who_finds_no_place_is_told_so_and_lost_frees_one(crowded, agent):
     out = late.ok("doctor", "g", "--seconds", "2", code=1)
     assert "WRONG  channel  nobody would hear this member" in out
     assert "all 32 places are taken" in crowded.ok("doctor", "g", "--seconds", "2")
-    crowded.ok("lost", "g", *GONE, "--keep", KEPT, "--yes", "--timeout", "1")
+    crowded.ok("lost", "g", *GONE, "--keep", KEPT, "--yes", "--timeout", "6")
     late.copy(crowded)
     late.ok("send", "g", "hello")
