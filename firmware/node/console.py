@@ -7,11 +7,14 @@ import gc
 
 from sealcast.compat import const
 from sealcast.errors import SealcastError
+from sealcast.run.aio import sleep_ms
 
 from . import forget
 
 _MOST = const(4096)  # bytes of a line: what is longer is noise
 _PIECE = const(192)  # of a longer one on a serial link: sealcast.run.seriallink.LINE
+_AGAIN_MS = const(100)
+_NO_TEXT = b"\xff"  # a line that begins so is refused
 
 
 class Typed:
@@ -27,13 +30,17 @@ class Typed:
         """A line with its end; b"" when nothing more will come."""
         line = bytearray()
         while True:
-            byte = await self._stream.read(1)
-            if not byte:
-                return bytes(line)
-            if byte in b"\r\n":
-                return bytes(line) + b"\n"
-            if len(line) < _MOST and (byte >= b" " or byte == b"\t"):  # what else tools send to a prompt is no text
-                line += byte
+            try:
+                byte = await self._stream.read(1)
+                if not byte:
+                    return bytes(line)
+                if byte in b"\r\n":
+                    return bytes(line) + b"\n"
+                if len(line) < _MOST and (byte >= b" " or byte == b"\t"):  # what else tools send to a prompt is no text
+                    line += byte
+            except MemoryError:
+                line = _NO_TEXT  # nor is what is left of this one a command
+                await sleep_ms(_AGAIN_MS)
 
 
 class Lines:
@@ -51,7 +58,7 @@ class Lines:
     def _put(self, line):
         rest, self._cut = self._cut, len(line) >= _PIECE
         if rest or self._cut:
-            line = b"\xff"  # no text: it is refused
+            line = _NO_TEXT
         if len(self._lines) < 4:
             self._lines.append(line)
             self._arrived.set()
