@@ -110,11 +110,14 @@ async def node(config, directory, light=None):
     running = [asyncio.create_task(guard(work, session)) for work in tasks]
     watchdog.start(suite, log.tell)
     while not session.closed:
-        if session.healthy():
-            watchdog.feed()
-        if status:
-            status.look()
-        await session.wait_closed(_FEED_MS)
+        try:
+            if session.healthy():
+                watchdog.feed()
+            if status:
+                status.look()
+            await session.wait_closed(_FEED_MS)
+        except MemoryError:  # others deal with that, and this loop feeds them
+            await sleep_ms(_FEED_MS)
     for task in running:
         task.cancel()
     log.event("closed", {})

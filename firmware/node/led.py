@@ -38,7 +38,10 @@ class Led:
     async def run(self):
         """Show the state for ever."""
         while True:
-            await self.once()
+            try:
+                await self.once()
+            except MemoryError:
+                await sleep_ms(STEP_MS)
 
     async def once(self):
         """The present state's pattern, once; given up when the state changes."""

@@ -65,7 +65,9 @@ def on_board():
         from node.app import main
 
         main([])
-    except Exception as e:
+    except BaseException as e:
+        if isinstance(e, KeyboardInterrupt):
+            raise
         import gc
         import time
 

@@ -66,13 +66,13 @@ class Client:
         self.wifi = wifi
         self.address = None  # the last one that the host's name led to
         self.input = None  # the buffers are made at the first connect(): connecting.py
-        self._lock = asyncio.Lock()
         self.stream = None
         self._pinger = None
         self.skipped = 0
         self._reset()
 
     def _reset(self):
+        self._lock = asyncio.Lock()  # where `async with` finds no memory for its end, it stays taken
         self._dead = None  # why the connection ended
         self._receiver = None  # the task inside receive()
         self._acks = {}  # packet id -> [Event, (first byte of the answer, its size), its return code]
@@ -281,7 +281,7 @@ class Client:
                 await within(self.send(_PINGREQ), limit, _STUCK)
                 await sleep_ms(limit // 2)
             self._die(OSError("the broker is silent"))
-        except (OSError, MemoryError) as e:  # nobody else would find out that the broker is gone
+        except Exception as e:  # nobody else would find out that the broker is gone. (A tuple here would take memory)
             self._die(e)
 
     def _die(self, error):

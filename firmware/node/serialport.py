@@ -104,7 +104,6 @@ class Serial:
         self._chunk = bytearray(_CHUNK)
         self._found = []  # in what was read, not looked at yet
         self._clock = Clock()
-        self._lock = asyncio.Lock()
         self._room = asyncio.Event()
         self._session = time.ticks_us() & 0xFFFF
         self._ticker = None
@@ -112,6 +111,7 @@ class Serial:
         self._reset()
 
     def _reset(self):
+        self._lock = asyncio.Lock()  # where `async with` finds no memory for its end, it stays taken
         self._dead = None
         self._receiver = None
         self._waiting = {}  # id -> [Event, None or reason]
@@ -273,13 +273,13 @@ class Serial:
 
     async def _tick(self):
         while not self._dead:
-            now = self._clock.now()
-            event = self._link.tick(now)
             try:
+                now = self._clock.now()
+                event = self._link.tick(now)
                 self._flush()
                 if event:
                     raise OSError(event[1])
-            except OSError as e:
+            except Exception as e:  # also one that found no memory: nobody else would send again what is lost
                 return self._die(e)
             await sleep_ms(max(10, min(1000, self._link.due(now))))
 

@@ -1,6 +1,6 @@
 """Runs on MicroPython: no memory is left just when the node deals with that. One case, printed as one JSON object.
 
-no_room.py wifi | ping | main PATH
+no_room.py wifi | ping | wait | lock | node | light | line | serial | main PATH | cancelled PATH
 """
 
 import asyncio
@@ -9,8 +9,9 @@ import sys
 
 import micropython
 
-from node import mqtt, wifi
-from sealcast.run.aio import Backoff, sleep_ms
+from node import app, console, mqtt, serialport, wifi
+from node.led import Led
+from sealcast.run.aio import Backoff, pause, sleep_ms
 
 TIMES = 6
 STEP_MS = 10
@@ -57,8 +58,8 @@ async def radio():
     print(json.dumps({"failed": driver.failed, "told": told[-1:]}))
 
 
-async def ping():
-    """Is a link given up whose pings find no memory? This broker says nothing, and hangs up on nobody."""
+async def mute(keepalive):
+    """-> a client of a broker that says nothing, and hangs up on nobody."""
 
     async def serve(reader, writer):
         writer.write(b"\x20\x02\x00\x00")
@@ -72,17 +73,166 @@ async def ping():
             server = await asyncio.start_server(serve, "127.0.0.1", port)
         except OSError:
             port += 1
-    client = mqtt.Client("127.0.0.1", port, "me", None, None, 1)
+    client = mqtt.Client("127.0.0.1", port, "me", None, None, keepalive)
     await client.connect(None, b"")
+    return client
+
+
+async def ping():
+    """Is a link given up whose pings find no memory?"""
+    client, told, full = await mute(1), [None], [False]
+    die = client._die
+
+    def died(error):
+        micropython.heap_unlock()
+        full[0] = None
+        die(error)
 
     async def send(first, *parts):
+        if not full[0]:
+            full[0] = True
+            micropython.heap_lock()
         raise MemoryError
 
-    client.send = send
+    async def listen():
+        try:
+            await client.receive()
+        except Exception as e:
+            told[0] = e
+
+    client.send, client._die = send, died
+    asyncio.create_task(listen())
+    while full[0] is False:
+        await sleep_ms(STEP_MS)
+    if full[0]:
+        micropython.heap_unlock()
+    for _ in range(STEPS):
+        if told[0]:
+            break
+        await sleep_ms(STEP_MS)
+    print(json.dumps({"lost": type(told[0]).__name__}))
+
+
+async def wait():
+    """What is waited for comes when there is no memory: is the one who waits none the worse?"""
+    event, ended = asyncio.Event(), [None]
+
+    async def waits():
+        try:
+            await pause(event, STEP_MS * STEPS)
+            ended[0] = "well"
+        except BaseException as e:
+            ended[0] = e
+
+    asyncio.create_task(waits())
+    await sleep_ms(STEP_MS)
+    micropython.heap_lock()
+    event.set()
+    for _ in range(10):
+        await sleep_ms(0)
+    micropython.heap_unlock()
+    await sleep_ms(STEP_MS)
+    print(json.dumps({"ended": repr(ended[0])}))
+
+
+async def lock():
+    """Where `async with` found no memory for its end its lock stays taken: does the next connection come about?"""
+    client = await mute(60)
+    await client._lock.acquire()
+    await client.abort()
+    client.connect_ms = STEP_MS * STEPS
+    await client.connect(None, b"")
+    print(json.dumps({"connected": client.stream is not None}))
+
+
+class Session:
+    """One that ends after it could not be waited for."""
+
+    failed = 0
+    closed = False
+
+    def on(self, event, callback):
+        pass
+
+    async def start(self):
+        pass
+
+    def healthy(self):
+        return True
+
+    async def wait_closed(self, ms):
+        self.failed += 1
+        self.closed = self.failed > TIMES
+        if not self.closed:
+            raise MemoryError
+
+
+async def node():
+    """Does the node's own loop outlive it?"""
+
+    async def begun(*parts):
+        return None, session
+
+    session, app.begun, app.sleep_ms = Session(), begun, lambda ms: sleep_ms(STEP_MS)
+    config = {"uid": "me", "log": "json", "duty": None, "sensor": None, "transport": "mqtt"}
+    print(json.dumps({"code": await app.node(config, "")}))
+
+
+async def light():
+    """Does the LED go on?"""
+
+    class Pin:
+        shown = 0
+
+        def value(self, on):
+            self.shown += 1
+            if self.shown == 1:
+                raise MemoryError
+
+    led = Led(Pin())
+    asyncio.create_task(led.run())
+    for _ in range(STEPS):
+        await sleep_ms(STEP_MS)
+        if led.pin.shown > 1:
+            break
+    print(json.dumps({"shown": led.pin.shown}))
+
+
+async def line():
+    """Is the rest of a line that there was no memory for taken for a command?"""
+
+    class Stream:
+        left = [b"n", b"o", b"t", b"e", b" ", None, b"l", b"e", b"a", b"v", b"e", b"\n", b"r", b"\n"]
+
+        async def read(self, n):
+            byte = self.left.pop(0)
+            if byte is None:
+                raise MemoryError
+            return byte
+
+    typed = console.Typed(sys.stdin.buffer)
+    typed._stream = Stream()
+    first, second = await typed.readline(), await typed.readline()
     try:
-        await asyncio.wait_for_ms(client.receive(), STEP_MS * STEPS)
-    except Exception as e:
-        print(json.dumps({"lost": type(e).__name__}))
+        str(first, "utf-8")
+    except UnicodeError:
+        first = None
+    print(json.dumps({"lines": [first, str(second, "utf-8")]}))
+
+
+async def serial():
+    """Is a serial link given up whose clockwork found no memory?"""
+
+    def tick(now):
+        raise MemoryError
+
+    port = serialport.Serial(None, 5, 4)
+    port._link.tick = tick
+    try:
+        await port._tick()
+    except MemoryError:
+        pass
+    print(json.dumps({"lost": type(port._dead).__name__}))
 
 
 class Clock:
@@ -98,9 +248,12 @@ class Machine:
         print(json.dumps({"reset": True}))
 
 
+CANCELLED = asyncio.CancelledError()
+
+
 class Node:
-    def __init__(self):
-        self.main = full  # of an object its methods cannot be imported
+    def __init__(self, main):
+        self.main = main  # of an object its methods cannot be imported
 
 
 def full(arguments):
@@ -108,12 +261,17 @@ def full(arguments):
     raise MemoryError
 
 
-def fakes():
-    sys.modules["time"], sys.modules["machine"], sys.modules["node.app"] = Clock(), Machine(), Node()
+def cancelled(arguments):
+    micropython.heap_lock()
+    raise CANCELLED
 
 
-def failing(path):
-    """Does a board begin anew that has no room for the words?"""
+def failing(path, main):
+    """Does a board begin anew that has no room for the words, whatever ended its node?"""
+
+    def fakes():
+        sys.modules["time"], sys.modules["machine"], sys.modules["node.app"] = Clock(), Machine(), Node(main)
+
     with open(path) as f:
         definitions = f.read().split("\nif sys.argv:")[0]
     scope = {"__name__": "main"}
@@ -122,7 +280,12 @@ def failing(path):
     scope["on_board"]()
 
 
-if sys.argv[1] == "main":
-    failing(sys.argv[2])
+ENDS = {"main": full, "cancelled": cancelled}
+CASES = {
+    "wifi": radio, "ping": ping, "wait": wait, "lock": lock, "node": node, "light": light, "line": line,
+    "serial": serial,
+}  # fmt: skip
+if sys.argv[1] in ENDS:
+    failing(sys.argv[2], ENDS[sys.argv[1]])
 else:
-    asyncio.run({"wifi": radio, "ping": ping}[sys.argv[1]]())
+    asyncio.run(CASES[sys.argv[1]]())

@@ -1,18 +1,17 @@
-"""The few asyncio and clock tools that both Pythons lack in common. No protocol in here.
-
-MicroPython's asyncio has Event, Lock, create_task and wait_for_ms, but no Queue, TaskGroup or timeout.
-"""
+"""The few asyncio and clock tools that both Pythons lack in common: MicroPython has no Queue, TaskGroup or timeout."""
 
 import asyncio
 import os
 import time
 
-from ..compat import const
+from ..compat import UNLOADS, const
 from ..rare import load
 
 _EPOCH_2000 = const(946684800)  # seconds from 1970 to 2000, where some boards' clocks begin
 PLAUSIBLE = const(1735689600)  # 2025-01-01: a clock that says less was never set
 _LAST = const(0xFFFFFFFF)  # 2106: what frames can say
+# Made here: where they are caught there may be no memory for a tuple.
+_ENDS, LOST = (asyncio.CancelledError, Exception), (OSError, EOFError, MemoryError)
 
 
 def sleep_ms(ms):
@@ -22,15 +21,25 @@ def sleep_ms(ms):
 
 async def within(awaitable, ms, what):
     """Await with a limit. Raises OSError(what) when `ms` milliseconds pass: a silent peer is a lost link."""
+    if not UNLOADS:
+        try:
+            async with asyncio.timeout(ms / 1000):  # not wait_for: before Python 3.12 it loses a cancellation
+                return await awaitable
+        except asyncio.TimeoutError:
+            raise OSError(what)
+    over = []  # not wait_for_ms: one that finds no memory cancels whatever its caller awaits next
+    limit = asyncio.create_task(_end(asyncio.current_task(), ms, over))
     try:
-        if hasattr(asyncio, "wait_for_ms"):
-            return await asyncio.wait_for_ms(awaitable, ms)
-        # Not wait_for: before Python 3.12 it loses a cancellation
-        # that comes together with the result, and close() hangs.
-        async with asyncio.timeout(ms / 1000):
-            return await awaitable
-    except asyncio.TimeoutError:
-        raise OSError(what)
+        return await awaitable
+    except asyncio.CancelledError as e:
+        raise OSError(what) if over else e
+    finally:
+        limit.cancel()
+
+
+async def _end(task, ms, over):
+    await sleep_ms(ms)
+    over.append(task.cancel())
 
 
 async def pause(event, ms):
@@ -48,7 +57,7 @@ async def stop(task):
     task.cancel()
     try:
         await task
-    except (asyncio.CancelledError, Exception):
+    except _ENDS:
         pass
 
 
@@ -69,15 +78,12 @@ def place(error):
 
 
 class Clock:
-    """now(): milliseconds that only grow, from ticks that wrap. It
-    must be asked at least once in half a wrap (6 days).
-    """
+    """now(): milliseconds that only grow, from ticks that wrap: asked at least once in half a wrap (6 days)."""
 
     def __init__(self, ticks=None, diff=None):
         self._ticks = ticks or getattr(time, "ticks_ms", None) or (lambda: time.monotonic_ns() // 1000000)
         self._diff = diff or getattr(time, "ticks_diff", None) or (lambda a, b: a - b)
-        self._last = self._ticks()
-        self._now = 0
+        self._last, self._now = self._ticks(), 0
 
     def now(self):
         ticks = self._ticks()
@@ -87,9 +93,7 @@ class Clock:
 
     def time(self):
         """Unix time in seconds; 0 when this machine does not know it."""
-        seconds = int(time.time())
-        if time.gmtime(0)[0] == 2000:
-            seconds += _EPOCH_2000
+        seconds = int(time.time()) + (_EPOCH_2000 if time.gmtime(0)[0] == 2000 else 0)
         return seconds if PLAUSIBLE <= seconds <= _LAST else 0
 
 
@@ -105,7 +109,7 @@ class Reply:
 
     def fail(self, error):
         self._error = error
-        self._event.set()
+        self.done()
 
     async def wait(self):
         await self._event.wait()
@@ -124,10 +128,8 @@ class Backoff:
     random(n) -> n bytes. Boards that lost the same broker at the same moment must not come back at the same moment."""
 
     def __init__(self, first, most, random=None):
-        self._first = first
-        self._most = most
+        self._first, self._most, self._failures = first, most, 0
         self._random = random or getattr(os, "urandom", None) or _ticks
-        self._failures = 0
 
     def reset(self):
         self._failures = 0

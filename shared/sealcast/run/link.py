@@ -15,7 +15,7 @@ import asyncio
 from ..compat import const
 from ..effects import DISCONNECT, PUBLISH, RECONNECT, SUBSCRIBE
 from ..errors import Mute
-from .aio import Backoff, explain, pause, stop
+from .aio import LOST, Backoff, explain, pause, stop
 from .echo import Echo
 
 OUTBOX = const(160)  # effects waiting to be written; a channel's largest burst is two rings of 64 and a handshake
@@ -88,7 +88,7 @@ class Link:
                     raise OSError("begun anew after an internal error")
                 lived = True
                 await self._live()
-            except (OSError, EOFError, MemoryError) as e:
+            except LOST as e:
                 self._reason, self.tried = e, True
             finally:
                 self.up, self._outbox = False, []
@@ -133,7 +133,7 @@ class Link:
         try:
             await work(*given)
         except Exception as e:
-            if not isinstance(e, (OSError, EOFError, MemoryError)):
+            if not isinstance(e, LOST):
                 self._session.failed("link", e)
                 e = OSError("internal error in the connection")
             self._fail(e)
