@@ -9,7 +9,7 @@ from cli_users import User, member, until
 from host_support import free_port
 from sealcast.errors import NoGroup, Offline, SealcastError
 from sealcast_host.errors import UserError
-from sealcast_host.member import arguments
+from sealcast_host.member import arguments, migration
 from sealcast_host.member.session import join
 
 REFUSED = (TypeError, UserError, SealcastError)
@@ -123,3 +123,18 @@ def test_values():
             arguments.callback(wrong)
     with pytest.raises(UserError, match="not nothing"):
         arguments.text("uid", "")
+
+
+def test_members_whose_loss_was_refused_stay_in_the_roster(mosquitto, home, monkeypatch):
+    """Another admin's move would take them out of the channel's file else."""
+    removed = []
+    monkeypatch.setattr(migration, "follow", lambda channel, gone=(): removed.append(set(gone)))
+
+    async def talk():
+        async with await member("ann", mosquitto.port) as ann:
+            with pytest.raises(SealcastError):
+                await ann.declare_lost("nobody", bytes(32), also=["ben"])
+            ann.follow("eve")
+
+    asyncio.run(talk())
+    assert removed[-1] == {"eve"}

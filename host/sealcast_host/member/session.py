@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from sealcast.crypto import best_suite
 from sealcast.effects import Sent
+from sealcast.errors import SealcastError, Unstored
 from sealcast.run import aio
 from sealcast_host.errors import UserError
 from sealcast_host.member import arguments, channels, inquiry, migration, system
@@ -109,7 +110,13 @@ class HostSession:
         if admin_secret is None:
             admin_secret = inquiry.admin_secret(self.channel.me.config["channel"])
         secret, self._gone = arguments.secret(admin_secret), gone
-        await self._session.declare_lost(uid, secret, stay)
+        try:
+            await self._session.declare_lost(uid, secret, stay)
+        except Unstored:
+            raise  # it happens once the state can be stored
+        except SealcastError:
+            self._gone = set()  # nobody is
+            raise
         migration.follow(self.channel, self._gone)
 
     def follow(self, removed: str) -> None:
