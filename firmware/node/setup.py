@@ -10,7 +10,7 @@ from sealcast import rare
 from sealcast.compat import const
 from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, NoRandomness, SealcastError
-from sealcast.run.aio import Backoff, explain, sleep_ms, within
+from sealcast.run.aio import LOST, Backoff, explain, sleep_ms, within
 
 # Heap that must be free before the parts below are loaded, for the ratcheting group to fit as well (from files: with
 # 177,728 bytes a group of eight comes about, with 162,768 its making finds no memory). docs/HARDWARE.md,
@@ -142,7 +142,7 @@ async def _reach(broker, wifi, report):
         await wifi.ready()
         try:
             return await broker.reach()
-        except (OSError, MemoryError) as e:
+        except LOST as e:
             wait = backoff.next()
             report("offline", {"reason": explain(e), "retry_ms": wait})
             await sleep_ms(wait)
