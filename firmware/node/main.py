@@ -66,7 +66,7 @@ def on_board():
 
         main([])
     except BaseException as e:
-        if isinstance(e, KeyboardInterrupt):
+        if isinstance(e, (KeyboardInterrupt, SystemExit)):  # the second is a soft reset
             raise
         import gc
         import time
