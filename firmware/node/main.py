@@ -66,7 +66,7 @@ def on_board():
 
         main([])
     except BaseException as e:
-        if isinstance(e, (KeyboardInterrupt, SystemExit)):  # the second is a soft reset
+        if isinstance(e, KeyboardInterrupt) or isinstance(e, SystemExit):  # a soft reset. (A tuple would take memory)
             raise
         import gc
         import time

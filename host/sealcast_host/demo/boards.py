@@ -10,22 +10,19 @@ Counts, 0 without QEMU:
 import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sealcast_host.demo.board import SLOW_S, BoardMember, ChipMember, missing
 from sealcast_host.demo.members import Member
 from sealcast_host.demo.ratchet import SAID
 
-if TYPE_CHECKING:
-    from sealcast_host.demo.run import Demo
-
 SERIAL, TALKER, RATCHETER = NAMES = "valve-board", "roof-board", "cellar-board"
 
 
 class BoardsAct:
-    """demo: what goes before, and its members."""
+    """demo: run.Demo, what goes before and its members."""
 
-    def __init__(self, demo: "Demo") -> None:
+    def __init__(self, demo: Any) -> None:
         self._demo = demo
         self._absent = missing()
         self.counts = {"board_messages": 0, "chip_messages": 0}
