@@ -89,10 +89,12 @@ def pytest_generate_tests(metafunc):
 class Target:
     """A board to examine: name of its report, and the port that it is
     at. whole: started here, with room for everything. asked: more arguments.
+    parts: of the examination, None for all.
     """
 
-    def __init__(self, name, port, whole=False, asked=()):
-        self.name, self.port, self.whole, self.asked = name, port, whole, asked
+    def __init__(self, name, port, whole=False, asked=(), parts=None):
+        self.name, self.port, self.whole, self.parts = name, port, whole, parts
+        self.asked = [*asked, "--parts", ",".join(parts)] if parts else list(asked)
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def target(request, tmp_path):
         # The heap of an ESP32-C6, which runs the same code: core, node and group fit it, so every part is examined.
         with Board("VIRT_RV32", str(tmp_path / "disk"), heap_bytes=C6_HEAP_BYTES) as board:
             yield Target("qemu-rv32", board.port, True)
-    elif request.param in PROFILES:  # the memory and the radio of a chip; an ESP32's has no room for the group
+    elif request.param in PROFILES:  # qemu-rv32's code on a chip's memory: an ESP32 has no room for a group
         port = free_port()
         with Board("VIRT_RV32", str(tmp_path / "disk"), profile=request.param) as board:
             board.interrupt()
@@ -119,7 +121,8 @@ def target(request, tmp_path):
             request.getfixturevalue("home").sealcast("flash", "--xip", "--port", board.port)
             with start_broker("mosquitto", port, tmp_path):
                 asked = ["--wifi-ssid", "farm", "--broker", f"127.0.0.1:{port}", "--board-broker", HOST]
-                yield Target(request.param, board.port, request.param == "esp32c3", asked)
+                parts = ("zpinc", "group", "live") if request.param == "esp32c3" else ("zpinc", "live")
+                yield Target(request.param, board.port, request.param == "esp32c3", asked, parts)
     else:
         yield Target(Path(request.param).name, request.param)
 

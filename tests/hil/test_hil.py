@@ -33,7 +33,7 @@ def hil(port, *arguments):
 def test_a_board_passes_and_leaves_its_reports(target):
     done = hil(target.port, "--target", target.name, "--report", REPORTS, *target.asked)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert ("over the network farm" in done.stdout) == bool(target.asked)
+    assert ("over the network farm" in done.stdout) == ("--wifi-ssid" in target.asked)
     assert "verdict: passed" in done.stdout and "seed" in done.stdout
     made = json.loads((REPORTS / f"{target.name}.json").read_text())
     assert set(made) == KEYS and made["format"] == "sealcast hil 1" and made["target"] == target.name
@@ -42,9 +42,12 @@ def test_a_board_passes_and_leaves_its_reports(target):
     if target.whole:
         assert made["counts"]["not_run"] == 0, done.stdout
     passed = {check["part"] for check in made["checks"] if check["verdict"] == "passed"}
-    assert passed == {"identify", "install", *PARTS}
-    assert made["counts"]["comparisons"] > 1500 and made["board"]["heap_free_bytes"] > 100_000
+    assert passed == {"identify", "install", *(target.parts or PARTS)}
+    assert made["board"]["heap_free_bytes"] > 100_000
     assert made["live"]["wrong_frames"] == 1000 and made["live"]["resets"] >= 3
+    if target.parts:
+        return
+    assert made["counts"]["comparisons"] > 1500
     assert made["timings"]["values"]["x25519"] > 0 and made["heap"]["loaded.free"] > 0
     page = (REPORTS / f"{target.name}.html").read_text()
     assert page.count("<svg") >= 3 and not re.search(r"(src|href)=|@import|url\(", page)
