@@ -4,22 +4,19 @@ the same, and the cancellation is not lost."""
 import asyncio
 import contextlib
 import sys
-import threading
 import types
 
 import pytest
 
 from scripted import Script, Wire
-from sealcast.run import aio
 from sealcast_host.agent import gateways, held
 from sealcast_host.agent.client import Attached
 from sealcast_host.agent.gateways import Gateways
 from sealcast_host.errors import Failed
 from sealcast_host.member import ending
-from sealcast_host.member.aside import Aside
 from sealcast_host.member.channels import ChannelFile
-from sealcast_host.member.engine import Engine
 from sealcast_host.member.session import HostSession
+from slow_disk import Disk, engine, writing
 
 STEPS = 12  # turns of the loop, by which what is looked at here has ended if nobody stops it
 
@@ -115,17 +112,6 @@ def test_parting_that_is_cancelled_leaves_nothing_running(steps):
     asyncio.run(story())
 
 
-class Disk:
-    """A storage that is slow until it is let go."""
-
-    def __init__(self):
-        self.begun, self.go = threading.Event(), threading.Event()
-
-    def store(self, parts):
-        self.begun.set()
-        self.go.wait(60)
-
-
 @pytest.mark.parametrize("how", ["close", "leave"])
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_a_session_that_is_closed_and_cancelled_gives_its_state_back_behind_its_last_write(how, times):
@@ -136,10 +122,7 @@ def test_a_session_that_is_closed_and_cancelled_gives_its_state_back_behind_its_
         wire.failure = None
         state = types.SimpleNamespace(release=lambda: released.append(1))
         session = HostSession(channel, wire, disk, state, None)
-        await session.start()
-        channel.state = [b"state"]
-        session._session.post(lambda ch, now: [])
-        assert await asyncio.to_thread(disk.begun.wait, 60)
+        await writing(session, channel, disk)
         task = asyncio.ensure_future(getattr(session, how)())
         for _ in range(times):
             for _ in range(STEPS):
@@ -160,13 +143,8 @@ def test_who_is_cancelled_at_closing_the_cores_session_has_closed_it_and_is_canc
     """The core waits for its tasks by what takes a cancellation for theirs."""
 
     async def story():
-        channel, wire, disk = Script(), Wire(), Disk()
-        wire.failure = None
-        session = Engine(channel, wire, Aside(disk), aio.Clock())
-        await session.start()
-        channel.state = [b"state"]
-        session.post(lambda ch, now: [])
-        assert await asyncio.to_thread(disk.begun.wait, 60)
+        disk = Disk()
+        session = await engine(disk)
         closing = [asyncio.ensure_future(session.close()) for _ in range(2)]
         for _ in range(STEPS):
             await asyncio.sleep(0)

@@ -41,21 +41,19 @@ def test_what_is_acknowledged_while_it_parts_is_counted():
             self.acked = acked
             await asyncio.Event().wait()
 
+    async def stopped(sender, member):
+        task = asyncio.ensure_future(sender.one(member, b"text", asyncio.get_running_loop().time() + 60))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
     async def go():
         sender, member = _Sender("note", 60, None, None, False, "nobody"), Parting()
-        task = asyncio.ensure_future(sender.one(member, b"text", asyncio.get_running_loop().time() + 60))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await stopped(sender, member)
         assert sender.sent() == 0
-        task = asyncio.ensure_future(sender.one(member, b"text", asyncio.get_running_loop().time() + 60))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await stopped(sender, member)
         member.acked(0, Sent("note", [], [], None, None))
         assert sender.sent() == sender.sent() == 1
 

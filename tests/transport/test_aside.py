@@ -3,29 +3,12 @@
 import asyncio
 import fcntl
 import os
-import threading
 
 import pytest
 
-from scripted import Script, Wire
-from sealcast.run import aio
 from sealcast_host.member.aside import Aside, Files
-from sealcast_host.member.engine import Engine
 from sealcast_host.member.privatefiles import write_private
-
-
-class Disk:
-    """A storage that is slow until it is let go."""
-
-    def __init__(self, error=None):
-        self.begun, self.go, self.stored, self.error = threading.Event(), threading.Event(), [], error
-
-    def store(self, parts):
-        self.begun.set()
-        self.go.wait(60)
-        if self.error:
-            raise self.error
-        self.stored.append(parts)
+from slow_disk import Disk, engine
 
 
 def test_the_loop_goes_on_while_the_disk_flushes():
@@ -64,13 +47,8 @@ def test_who_closes_a_session_that_is_being_closed_waits_for_its_last_write():
     """It gives the state's lock back then."""
 
     async def story():
-        channel, wire, disk = Script(), Wire(), Disk()
-        wire.failure = None
-        session = Engine(channel, wire, Aside(disk), aio.Clock())
-        await session.start()
-        channel.state = [b"state"]
-        session.post(lambda ch, now: [])
-        assert await asyncio.to_thread(disk.begun.wait, 60)
+        disk = Disk()
+        session = await engine(disk)
         closing = [asyncio.create_task(session.close()) for _ in range(2)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)

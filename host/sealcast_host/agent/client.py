@@ -130,9 +130,9 @@ class Attached:
                     told = iter(await self._ask("send_all", each, bodies=fit, more=more))
             except TimeoutError:
                 told = iter([{}] * len(fit))
-            ended = [_outcome(next(told)) if len(body) <= MAX_BODY else _too_long(body) for body in few]
-            out += ended
-            alone = next((end for end in ended if isinstance(end, NoConversation)), None)
+            ends = [_outcome(next(told)) if len(body) <= MAX_BODY else _too_long(body) for body in few]
+            out += ends
+            alone = next((end for end in ends if isinstance(end, NoConversation)), None)
             if alone is not None:  # it keeps its place before those that follow
                 return out + [alone] * (len(bodies) - len(out))
             if loop.time() >= deadline and len(out) < len(bodies):

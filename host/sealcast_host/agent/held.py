@@ -140,9 +140,9 @@ class Held:
             return sent
 
     async def send_all(self, bodies: list[bytes], acked: Acked, **more: Any) -> Outcomes:
-        ended = await self.live().send_all(bodies, **more, acked=acked)
+        ends = await self.live().send_all(bodies, **more, acked=acked)
         self._sent.set()
-        return ended
+        return ends
 
     def echo(self, sender: Client, told: dict[str, Any]) -> None:
         """What one of those attached has sent, to the others that listen: for all of them it is the member's own."""

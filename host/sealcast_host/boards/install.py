@@ -71,7 +71,7 @@ def recognise(facts: Facts, wanted: Board | None) -> Board | None:
 def put_node(device: Device, board: Board | None, more: More | None = None) -> tuple[int, int]:
     """One attempt, to the end or until the board is gone. -> (files of the node, how many of them had to be copied)"""
     facts = device.facts()
-    wanted = _wanted(device, board, more)
+    wanted = _wanted(device, facts, board, more)
     _announce(facts, board, wanted)
     there, copy = _compare(device, wanted)
     extra = stale(device, wanted)
@@ -90,13 +90,12 @@ def put_node(device: Device, board: Board | None, more: More | None = None) -> t
 
 def others(device: Device, board: Board | None, more: More | None = None) -> tuple[int, int]:
     """-> (files of the node, how many of the board's are others). Nothing is changed."""
-    wanted = _wanted(device, board, more)
+    wanted = _wanted(device, device.facts(), board, more)
     there, differ = _compare(device, wanted)
     return len(wanted.files), len(differ) + len(stale(device, wanted)) + (there[MAIN] != digest(wanted.files[MAIN]))
 
 
-def _wanted(device: Device, board: Board | None, more: More | None) -> Bundle:
-    facts = device.facts()
+def _wanted(device: Device, facts: Facts, board: Board | None, more: More | None) -> Bundle:
     wanted = bundle.make(facts.arch, facts.mpy, board)
     if more is not None:
         more(device, board, wanted)

@@ -22,7 +22,7 @@ from sealcast_host.boards.provision import completed
 from sealcast_host.boards.repl import Device
 from sealcast_host.boards.xip import board as in_flash
 from sealcast_host.bridge.ports import Bridge, maker
-from sealcast_host.demo.members import Member
+from sealcast_host.demo.members import COMMANDS, Member
 from sealcast_host.member import channels
 from sealcast_host.member.parent import die_with_parent
 from sealcast_host.waiting import STEP_S, Watch
@@ -113,7 +113,7 @@ class Emulated(Member):
         return answers()[0]
 
     async def send(self, body: str, mode: str) -> None:
-        await self.told({"note": "note", "conversation": "conv", "ratchet": "ratchet"}[mode] + " " + body, "sent")
+        await self.told(f"{COMMANDS[mode]} {body}", "sent")
 
     async def close(self) -> None:
         """Off, for good."""

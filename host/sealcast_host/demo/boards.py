@@ -26,8 +26,8 @@ class BoardsAct:
         self._demo = demo
         self._absent = missing()
         self.counts = {"board_messages": 0, "chip_messages": 0}
-        self._talker, self._ratcheter = (self._chip(TALKER, ratchet=False), self._chip(RATCHETER, ratchet=True))
-        self._ready: list[asyncio.Task[None]] = []
+        self._chips = self._chip(TALKER, ratchet=False), self._chip(RATCHETER, ratchet=True)
+        self._flashed: asyncio.Task[None]
 
     def _chip(self, uid: str, **settings: Any) -> ChipMember:
         return ChipMember(uid, self._demo.watch, self._demo.folder / uid, self._demo.broker, **settings)
@@ -35,13 +35,13 @@ class BoardsAct:
     def prepare(self, stack: AsyncExitStack) -> None:
         """Flash the chips, one after the other, while others have the stage; none of them starts yet."""
         if not self._absent:
-            for chip in (self._talker, self._ratcheter):
+            for chip in self._chips:
                 stack.push_async_callback(chip.close)
-            self._ready.append(asyncio.create_task(self._flash()))
-            stack.callback(self._ready[0].cancel)
+            self._flashed = asyncio.create_task(self._flash())
+            stack.callback(self._flashed.cancel)
 
     async def _flash(self) -> None:
-        for chip in (self._talker, self._ratcheter):
+        for chip in self._chips:
             await chip.install(self._demo.known)
 
     async def run(self, stack: AsyncExitStack) -> dict[str, int]:
@@ -60,15 +60,15 @@ class BoardsAct:
         members = [*demo.five, board]
         await self._takes_part(board, members, "over a serial port")
         self.counts["board_messages"] = 2 * len(demo.five) + len(board.messages)
-        await asyncio.gather(*self._ready)
-        for chip, what in ((self._talker, "over Wi-Fi"), (self._ratcheter, "in the ratcheting group as well")):
+        await self._flashed
+        for chip, what in zip(self._chips, ("over Wi-Fi", "in the ratcheting group as well"), strict=True):
             await chip.start()
             demo.tell(f"{chip.uid} started: an emulated ESP32-C3, its node in flash, its Wi-Fi on")
             members.append(chip)
             await self._takes_part(chip, members, what)
             self.counts["chip_messages"] += 2 * len(demo.five)
-        await self._in_the_group(self._ratcheter)
-        self.counts["chip_messages"] += len(self._talker.messages) + len(self._ratcheter.messages)
+        await self._in_the_group(self._chips[1])
+        self.counts["chip_messages"] += sum(len(chip.messages) for chip in self._chips)
         return self.counts
 
     async def _takes_part(self, board: Any, members: list[Member], where: str) -> None:
@@ -101,8 +101,7 @@ class BoardsAct:
         group = [*demo.nodes, host]
         for member in group:
             await demo.watch.until(f"{member.uid} hears the group", partial(member.has, there, "ratchet"))
-        async with asyncio.timeout(SLOW_S):
-            await host.session.send(back.encode(), "ratchet")
+        await host.send(back, "ratchet")
         await demo.watch.until(f"{chip.uid} hears the group", lambda: chip.has(back, "ratchet"))
         theirs, mine = await chip.told("digest", "digest"), host.session.group or {}
         same = [theirs[name] == mine[name] for name in ("epoch", "head", "digest", "members")]

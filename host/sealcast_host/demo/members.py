@@ -20,6 +20,8 @@ from sealcast_host.member.privatefiles import write_private
 from sealcast_host.member.session import HostSession, join_watched
 from sealcast_host.waiting import STEP_S, NotKept, Watch
 
+COMMANDS = {"note": "note", "conversation": "conv", "ratchet": "ratchet"}  # of a node's console, by mode
+
 
 class Member:
     """What is known of one member: its messages, its events, the epochs it took part in."""
@@ -156,7 +158,7 @@ class NodeMember(Member):
 
     async def send(self, body: str, mode: str) -> None:
         before = sum(n == "sent" for n, _ in self.events)
-        await self.command({"note": "note", "conversation": "conv"}[mode] + " " + body)
+        await self.command(f"{COMMANDS[mode]} {body}")
         await self._watch.until(f"{self.uid} sends a {mode}", lambda: sum(n == "sent" for n, _ in self.events) > before)
 
     async def command(self, line: str) -> None:
