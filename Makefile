@@ -16,7 +16,7 @@ demo: ## a broker, three MicroPython nodes and a host talk, in front of your eye
 test: ## every test; style and types are among them
 	@$(SETUP) test
 	@rm -f .pytest_cache/v/cache/lastfailed
-	@$(VENV)/pytest -n $$(( $$(nproc 2>/dev/null || echo 1) + 1 )) --dist worksteal \
+	@$(VENV)/pytest -n $$(( $$(nproc 2>/dev/null || echo 1) + 4 )) --dist worksteal \
 	  || $(VENV)/python tests/support/again.py $$?
 
 model: ## the formal models with larger bounds (docs/ASSURANCE.md); `make test` runs the small ones

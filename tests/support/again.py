@@ -1,6 +1,6 @@
 """The second half of `make test`, after a run that failed: what failed runs once more, alone, and says so.
 
-Most tests start real processes and wait for them, three at a time on two cores; when something else takes the machine,
+Most tests start real processes and wait for them, six at a time on two cores; when something else takes the machine,
 a deadline of ours may pass. As CPython's own test run does, the few that failed are run again one after another: each
 that passes now is named, and the run is green. More than MOST, or one that fails again, is a fault of ours.
 """
