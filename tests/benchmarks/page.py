@@ -71,6 +71,8 @@ was erased 100,000 times; littlefs spreads what it writes over them."""
 _RATCHET = """In a group of n, 32 bytes of text. `send` includes the acceptance of one's own echo; `bytes`: the one
 frame. `heap`: the state of one member, channel and conversation included; `group.heap`: the ratcheting group's part of
 it."""
+_TEXT = """`native.text_bytes` has scrypt's text in it, which a provisioned board never loads: it stretches passwords.
+"""
 _MISSING = "not measured in the last run"
 
 
@@ -113,7 +115,7 @@ def _peers(figures):
     sources = sorted({"%s: %s" % (who, source) for _, who, _, _, source in PEERS})
     table = _table(["figure", "ours", "target, at most", "reached", "others"], rows)
     method = "\nThe others were compiled and counted by us in the same way (GCC 12, the better of -O2 and -Os): "
-    return "## Ours, the target, the others\n\n" + table + method + "; ".join(sources) + ".\n"
+    return "## Ours, the target, the others\n\n" + table + method + "; ".join(sources) + ".\n" + _TEXT
 
 
 def _rest(figures, title, prefixes, text):
