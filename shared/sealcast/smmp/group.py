@@ -122,7 +122,7 @@ class Search:
         self.liars = []  # tags that are not believed any more, until the next agreement
         self.asked_at = None
         self.told_at = None
-        self.heard = []  # beginnings of the last questions' nonces: repeated ones cost nothing
+        self.heard = b""  # beginnings of the last questions' nonces: repeated ones cost nothing
         self.stop()
 
     def stop(self):
@@ -206,7 +206,7 @@ class Group:
         self.recent = {}  # epoch -> (frame, sender's tag): the last few; only `last` is stored
         self.heard = {}  # tag -> number of its last message that we had: none is delivered twice
         self.untaken = None  # head at which we have asked about a frame that we could not take
-        self.statics = {}  # pinned B of a member -> what our identities share
+        self.statics = {}  # a member's pinned identity, its own object -> what it and ours share
         self.packages = Packages()
         self.outgoing = Outgoing()
         self.change = Change()
@@ -260,14 +260,14 @@ def own_tag(members, tag):
 
 def static(me, members, group, tag):
     """X25519 of our identity and that member's, both pinned: computed once. Raises Reject("identity" | "neutral")."""
-    B = members.pinned(tag)
-    if B is None:
+    whose = me.identity if tag == me.tag else members.by_tag.get(tag)
+    if not whose or not whose.public:
         raise Reject("identity")
-    if B not in group.statics:
+    if whose.public not in group.statics:
         if len(group.statics) >= _STATICS:
             group.statics = {}  # the group has changed a lot
-        group.statics[B] = dh(me.suite, me.identity.b, B)
-    return group.statics[B]
+        group.statics[whose.public] = dh(me.suite, me.identity.b, whose.public[:32])
+    return group.statics[whose.public]
 
 
 def statics(me, members, group):

@@ -26,7 +26,7 @@ HELD_BYTES = const(6144)
 ASK_MS = const(3000)  # between two questions of ours
 SYNC_MS = const(4000)  # how long we wait for answers
 MAX_ASKS = const(20)
-MAX_HEARD = const(64)
+MAX_HEARD = const(504)  # bytes: of 63 questions, and the next comes to them
 ANSWER_MS = const(300)  # a rank, before the next one answers
 MAX_RANK = const(4)
 _BELIEVERS = const(31)  # at most, of one frame
@@ -203,7 +203,7 @@ def _owe(members, group, nonce, now):
     """Somebody asks."""
     s, answers = group.search, group.search.answers
     if len(answers) < MAX_ASKS and not group.over() and nonce[:8] not in s.heard:
-        s.heard = s.heard[1 - MAX_HEARD :] + [nonce[:8]]
+        s.heard = s.heard[-MAX_HEARD:] + nonce[:8]
         wait = _rank(members, group) * ANSWER_MS + UNSURE_MS * (group.phase != LIVE)
         answers.append((nonce, now + wait, None))
 

@@ -142,7 +142,7 @@ def _begin(me, members, group, a, after, mine, now, out):
     group.pairs = pairs
     group.search.liars = []
     group.undo.job = job
-    group.undo.spent = _used(me, group, a, old, now, out)
+    group.undo.spent = _used(me, members, group, a, old, now, out)
     c, seen = group.change, [members.uid_of(tag) for tag in list(a.tags) + list(before)]
     # Whom we want together again (regroup.py): nobody of these any more, they are in the group or were taken out
     c.together = [uid for uid in c.together if uid not in seen]
@@ -157,7 +157,7 @@ def _begin(me, members, group, a, after, mine, now, out):
         write_slot(me, group, out, True)
 
 
-def _used(me, group, a, before, now, out):
+def _used(me, members, group, a, before, now, out):
     """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again.
 
     before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch.
@@ -172,7 +172,7 @@ def _used(me, group, a, before, now, out):
         if a.tags[i] == me.tag:
             spent = packages.spend(group, a.number(i))
         else:
-            packages.used(group, a.tags[i], a.number(i), out)
+            packages.used(group, own_tag(members, a.tags[i]), a.number(i), out)
     packages.publish(me, group, out)
     if change.job:
         reason, add, remove = change.job
