@@ -40,7 +40,7 @@ class Thief:
                 self._secret(p.r)
         for pairs in (g.pairs, g.undo.pairs if g.undo else {}):
             for tag, pair in pairs.items():
-                self._secret(pair[:32])
+                self._secret(pair[32:64] or bytes(32))
                 self.pairs.append((tag, pair))
 
     def _secret(self, s):

@@ -67,7 +67,7 @@ def secrets(ch):
 
 
 def _set(found, pairs):
-    held = {*found, *[pair[:32] for pair in pairs], *[pair[64:] for pair in pairs]}
+    held = {*found, *[pair[:32] for pair in pairs], *[pair[32:64] for pair in pairs]}
     return held - {ZERO, b"", None}
 
 

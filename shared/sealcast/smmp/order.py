@@ -293,6 +293,8 @@ def _message(me, members, group, frame, now, out):
     if kind is None:
         out.complain("format", members.uid_of(sender), now)  # all see the same, and move on alike
     private_one = kind in (PRIVATE, PRIVATE_ASKING)
+    if private_one:
+        group.pairs = dict(group.pairs)  # what they were is kept for one epoch
     if private_one and mine:
         to = mine.entry[2]
         group.pairs[to] = private.moved(suite, group.pairs[to], mine.t)
@@ -346,7 +348,6 @@ def _deliver(me, members, sender, when, body, epoch, for_us_alone, now, out):
 def advance(group, after, frame, sender, own, out):
     """The state after a frame that is accepted. own: our Pending, this frame or one that lost to it."""
     group.undo = Undo(group, own)
-    group.pairs = dict(group.pairs)
     group.state = after
     group.last = frame
     group.last_by = sender

@@ -3,7 +3,8 @@
 Both ends see the same messages in the same order, so one pair of keys a side is enough: each message is sealed under
 PR mixed with X25519(s, S), carries the sender's next public key T inside, and moves PR on. Nothing is skipped, ever.
 
-A pair is our end of it, 96 bytes: our secret s || the peer's public key S (zeros: none yet) || the root PR.
+A pair is our end of it: the root PR (32 bytes), alone until one of the two has spoken; then || our secret s || the
+peer's public key S (zeros: none yet). Most never do, and a group of twenty has nineteen of them.
 """
 
 from ..compat import const
@@ -21,33 +22,27 @@ def begin(suite, group, my_tag, peer_tag, static, r, R_peer):
     is used here, and not kept. Raises Reject("neutral").
     """
     names = lv(group, min(my_tag, peer_tag), max(my_tag, peer_tag))
-    return ZERO + ZERO + suite.h(32, dh(suite, r, R_peer) + static, b"", b"sc/p0", names)
+    return suite.h(32, dh(suite, r, R_peer) + static, b"", b"sc/p0", names)
 
 
 def hint(suite, pair, epoch, sender):
     """16 bytes by which only the receiver sees that the payload is for it. sender: tag, 16 bytes."""
-    return suite.h(32, pair[64:], b"", b"sc/ph", u32(epoch), sender)[:HINT]
+    return suite.h(32, pair[:32], b"", b"sc/ph", u32(epoch), sender)[:HINT]
 
 
 def _shared(suite, pair):
     """X25519(s, S), 32 zero bytes until both ends have said something."""
-    s, S = pair[:32], pair[32:64]
+    s, S = pair[32:64] or ZERO, pair[64:] or ZERO
     return ZERO if ZERO in (s, S) else dh(suite, s, S)
 
 
 def _key(suite, pair, z, epoch, sender):
-    """Moves with every accepted message.
-
-    One sealed again for the same epoch, after a roll-back, has its frame's fresh nonce.
-    """
-    return suite.h(32, pair[64:], b"", b"sc/pm", z, u32(epoch), sender)
+    """Moves with every accepted message. One sealed again for an epoch, after a roll-back, has a fresh nonce."""
+    return suite.h(32, pair[:32], b"", b"sc/pm", z, u32(epoch), sender)
 
 
 def seal(suite, pair, epoch, sender, nonce, t, message):
-    """-> payload. nonce: that of the frame's body; t: a fresh secret.
-
-    The pair moves on with `moved` when the frame is accepted.
-    """
+    """-> payload. nonce: of the frame's body; t: a fresh secret. When the frame is accepted, `moved` moves the pair."""
     key = _key(suite, pair, _shared(suite, pair), epoch, sender)
     return hint(suite, pair, epoch, sender) + suite.secretbox(key, nonce, suite.x25519_base(t) + pad(message))
 
@@ -61,14 +56,14 @@ def open_payload(suite, pair, epoch, sender, nonce, payload):
     if pt is None or len(pt) < 32:
         raise Reject("undecryptable")
     T = high_order(pt[:32])  # else no answer could be sealed any more
-    return unpad(pt[32:]), pair[:32] + T + _move(suite, pair, z, T)
+    return unpad(pt[32:]), _move(suite, pair, z, T) + (pair[32:64] or ZERO) + T
 
 
 def moved(suite, pair, t):
     """Our own message with the secret t was accepted: -> pair after; the old s is gone."""
     z = _shared(suite, pair)
-    return t + pair[32:64] + _move(suite, pair, z, suite.x25519_base(t))
+    return _move(suite, pair, z, suite.x25519_base(t)) + t + (pair[64:] or ZERO)
 
 
 def _move(suite, pair, z, T):
-    return suite.h(32, pair[64:], b"", b"sc/pr", z, T)
+    return suite.h(32, pair[:32], b"", b"sc/pr", z, T)

@@ -3,6 +3,7 @@
 from struct import pack
 
 from ..compat import const
+from ..crypto.keys import ZERO
 from ..wire import AGREEMENT, TAG, Reader, lv, prefixed, u32
 from .group import FORKED, NONE, REJOIN, SYNC, Entry, Package, Pending, Undo, own_tag
 from .outgoing import NUMBERED
@@ -134,14 +135,15 @@ def _unpack_state(r):
 def _pack_pairs(out, pairs):
     out.append(bytes((len(pairs),)))
     for tag in sorted(pairs):
-        out += [tag, pairs[tag]]
+        pair = pairs[tag]
+        out += [tag, pair[32:], pair[:32]] if pair[32:] else [tag, ZERO, ZERO, pair]
 
 
 def _unpack_pairs(members, r):
     pairs = {}
     for _ in range(r.uint(1)):
-        tag = own_tag(members, r.take(16))
-        pairs[tag] = r.take(96)
+        tag, ends, root = own_tag(members, r.take(16)), r.take(64), r.take(32)
+        pairs[tag] = root + ends if any(ends) else root
     return pairs
 
 

@@ -25,7 +25,7 @@ def test_who_waits_to_rejoin_holds_no_keys():
     room = three()
     bob = room.members["bob"]
     st = bob.group.state
-    held = [st.r, st.RK, st.HK, st.NHK, st.mk, st.v] + [pair[64:] for pair in bob.group.pairs.values()]
+    held = [st.r, st.RK, st.HK, st.NHK, st.mk, st.v] + [pair[:32] for pair in bob.group.pairs.values()]
     effects = bob.change_group("rejoin", [], room.now)
     stored = b"".join([e for e in effects if e[0] == STORE][0][1])
     assert bob.group.phase == REJOIN and not [key for key in held if key in stored]
