@@ -60,10 +60,10 @@ def take(me, members, group, frame, now, out):
     """One frame further, and those that came early."""
     load("smmp.heads"), load("smmp.sync")
     order.accept(me, members, group, frame, now, out)
-    _gained(me, members, group, now, out)
+    gained(me, members, group, now, out)
 
 
-def _gained(me, members, group, now, out):
+def gained(me, members, group, now, out):
     """Those that came early, and on from there."""
     sync, s = load("smmp.sync"), group.search
     s.rounds, s.failed, s.chased = 0, [], []
@@ -142,7 +142,7 @@ def back(me, members, group, frame, now, out):
             order.accept(me, members, group, left, now, out)
             _give_up(me, members, group, now, out)
             return
-        _gained(me, members, group, now, out)
+        gained(me, members, group, now, out)
 
 
 def _roll_back(me, group, now, out):
