@@ -273,7 +273,9 @@ def admit(me, members, reading, places, member, join, online, now, out):
                 member.told = member.told[1 - MAX_TOLD :] + (text,)
                 out.event("identity_changed", {"uid": member.uid, "fingerprint": text})
         raise Reject("identity")
-    if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > members.lamport + LAMPORT_JUMP:
+    limit = max(members.lamport, members.reach) + LAMPORT_JUMP
+    if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > limit:
+        members.reach = limit  # who was away while somebody pushed the counter comes after, in steps
         raise Reject("jump")
     former, before = list(member.sessions), member.current
     try:
