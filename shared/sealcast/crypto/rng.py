@@ -7,8 +7,7 @@ from ..wire import lv
 class Rng:
     """Hedged randomness: a stored seed and the hardware's bytes; either alone is enough. PROTOCOL.md section 5.
 
-    The stored seed is replaced before first use, so a seed never
-    serves two runs. `hardware(n)` returns n bytes or None.
+    The stored seed is replaced before first use, so a seed never serves two runs. `hardware(n)`: n bytes or None.
     """
 
     def __init__(self, suite, stored, hardware):
@@ -36,9 +35,8 @@ class Rng:
         return drawn[:n]
 
     def nonce(self, ad, pt):
-        """24 bytes, bound to what they will encrypt: a broken
-        generator alone cannot repeat a nonce for two plaintexts.
-        """
+        """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two
+        plaintexts."""
         count, hw = self._next()
         return self._suite.frame_nonce(self._seed, count, hw, ad, pt)
 

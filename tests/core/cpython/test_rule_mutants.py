@@ -89,6 +89,8 @@ MUTANTS = [
      SLOTS, "test_a_frame_that_nobody_can_take_stops_no_group"),
     ("a frame in its slot makes us ask each time", "smmp/order.py", " and group.untaken != group.state.head:", ":",
      SLOTS, "test_a_frame_that_nobody_can_take_stops_no_group_out_of_its_slot_either"),
+    ("a later list undoes what a person approved", "zpinc/approval.py", " or letters.encode() == by_hand[4:]", "",
+     "test_approvals", "test_nor_does_a_later_list_that_says_it_once_more"),
     ("who was away never comes after", "zpinc/joins.py", "max(members.lamport, members.reach)", "members.lamport",
      "test_hostile_limits", "test_who_was_away_while_the_counter_was_pushed_takes_later_sessions_all_the_same"),
     ("a proposal pushes as far as a presence", "zpinc/rekey.py", "AHEAD = const(1024)", "AHEAD = const(65536)",

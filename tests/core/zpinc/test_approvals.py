@@ -101,6 +101,28 @@ def test_a_list_of_before_does_not_undo_what_a_person_approved_here():
     assert pinned(solo, anna) == fourth.identity.public
 
 
+def test_nor_does_a_later_list_that_says_it_once_more():
+    """The admin approves bert's new board, and its list still has what it said of anna's second one."""
+    solo, anna, stolen = replaced()
+    old = (anna.tag, text_of(stolen).encode())
+    solo.give(*approvals(anna, 1000, [old]))
+    solo.give(*stolen.join())
+    third = Peer("anna", 3, secret=b"\x66" * 32, session=3)
+    solo.give(*third.join())
+    solo.run(solo.ch.approve("anna", text_of(third), solo.now))
+    solo.give(*third.join())
+    blob, solo = solo.blob, None
+    solo = Solo(blob=blob, admin=PUBLIC).connect(third.join())
+    solo.give(*approvals(anna, 1001, [old, (Peer("bert").tag, text_of(Peer("bert")).encode())]))
+    solo.refuses(*(Peer("anna", 9, secret=b"\x77" * 32, session=9).join() + ("identity",)))
+    assert pinned(solo, anna) == third.identity.public
+    for number, secret in ((1002, b"\x55" * 32), (1003, b"\x77" * 32)):  # it changes its mind, and once more
+        new = Peer("anna", number, secret=secret, session=number - 1000)
+        solo.give(*approvals(anna, number, [(anna.tag, text_of(new).encode())]))
+        solo.give(*new.join())
+        assert pinned(solo, anna) == new.identity.public
+
+
 def test_a_person_who_keeps_the_identity_that_is_pinned_calls_the_list_off():
     solo, anna, new = replaced()
     solo.ch.others.by_tag[anna.tag].refused = None
