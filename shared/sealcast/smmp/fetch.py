@@ -272,6 +272,8 @@ def rejoin(me, members, group, now, out):
     load("smmp.packages"), load("smmp.heads")
     st = group.state
     outgoing.requeue(group, now, out)
+    if group.outgoing.count < 0xF0000000:  # of a backup that came back it is less than what the others have heard
+        group.outgoing.count += 0x10000
     group.state = State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
     group.undo = None
     group.pairs = {}

@@ -51,9 +51,7 @@ def in_order(me, members, group, frame, now, out):
 
 def from_outside(me, members, group, frame, live, now, out):
     """We are in no group, or cannot catch up: an agreement on our own unused package needs no other proof.
-
-    Raises Reject.
-    """
+    Raises Reject."""
     packages, sync = load("smmp.packages"), load("smmp.sync")
     a = load("smmp.agreement").Agreement(frame)
     mine = group.outgoing.own(frame)

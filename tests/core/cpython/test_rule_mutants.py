@@ -89,6 +89,8 @@ MUTANTS = [
      SLOTS, "test_a_frame_that_nobody_can_take_stops_no_group"),
     ("a frame in its slot makes us ask each time", "smmp/order.py", " and group.untaken != group.state.head:", ":",
      SLOTS, "test_a_frame_that_nobody_can_take_stops_no_group_out_of_its_slot_either"),
+    ("who cannot catch up numbers on", "smmp/fetch.py", "count += 0x10000", "count += 0",
+     "test_group_life", "test_who_came_back_from_a_backup_is_heard_when_it_is_taken_in_again"),
     ("a later list undoes what a person approved", "zpinc/approval.py", " or letters.encode() == by_hand[4:]", "",
      "test_approvals", "test_nor_does_a_later_list_that_says_it_once_more"),
     ("who was away never comes after", "zpinc/joins.py", "max(members.lamport, members.reach)", "members.lamport",
