@@ -88,8 +88,7 @@ def from_outside(me, members, group, frame, live, now, out):
 
 def invites(me, members, group, frame):
     """Does another take us in than the one on whose word we are in a group? Where there is a roster, nobody outside of
-    it displaces one who is in it. Raises Reject.
-    """
+    it displaces one who is in it. Raises Reject."""
     a, first = load("smmp.agreement").Agreement(frame), group.entry.organizer
     if a.organizer == first or me.tag not in a.tags or (a.epoch, a.head) == group.position():
         return False
@@ -158,8 +157,7 @@ def _begin(me, members, group, a, after, mine, now, out):
 def _used(me, group, a, before, now, out):
     """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again.
 
-    before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch.
-    """
+    before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch."""
     packages, change = load("smmp.packages"), group.change
     entered = [tag for tag in a.tags if a.enters(a.tags.index(tag))]
     change.answered = [tag for tag in change.answered if tag in a.tags and tag not in entered]
@@ -286,8 +284,7 @@ def leaving(me, members, group, tag, now):
 
 def wanted(me, members, group, tag, number, now, out):
     """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for
-    this. Raises Reject("stale").
-    """
+    this. Raises Reject("stale")."""
     load("smmp.packages").asked(group, tag, number, out)
     c = group.change
     if group.phase == LIVE and tag in group.tags():
@@ -374,8 +371,7 @@ def usable(members, known, tag):
 def party(me, members, group, tag, enters, r):
     """A member of the next agreement. enters: with its newest package; else with its present key and its oldest.
 
-    Raises Reject.
-    """
+    Raises Reject."""
     agreement, known, st = load("smmp.agreement"), load("smmp.packages").known(group, tag), group.state
     B = members.pinned(tag)
     if tag == me.tag:

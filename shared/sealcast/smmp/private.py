@@ -18,8 +18,7 @@ def begin(suite, group, my_tag, peer_tag, static, r, R_peer):
     """The pair's first state after an agreement: from both the one-time keys and the pinned identities.
 
     static: X25519 of the two identities. Without it an organizer could name keys of its own and sit in the middle. r
-    is used here, and not kept. Raises Reject("neutral").
-    """
+    is used here, and not kept. Raises Reject("neutral")."""
     names = lv(group, min(my_tag, peer_tag), max(my_tag, peer_tag))
     return ZERO + ZERO + suite.h(32, dh(suite, r, R_peer) + static, b"", b"sc/p0", names)
 
@@ -46,8 +45,7 @@ def _key(suite, pair, z, epoch, sender):
 def seal(suite, pair, epoch, sender, nonce, t, message):
     """-> payload. nonce: that of the frame's body; t: a fresh secret.
 
-    The pair moves on with `moved` when the frame is accepted.
-    """
+    The pair moves on with `moved` when the frame is accepted."""
     key = _key(suite, pair, _shared(suite, pair), epoch, sender)
     return hint(suite, pair, epoch, sender) + suite.secretbox(key, nonce, suite.x25519_base(t) + pad(message))
 

@@ -30,11 +30,11 @@ def approve(me, members, places, uid, text, admin_seed, time, online, out):
         said = [letters for tag, letters in members.approvals[1] if tag == member.tag]
         places.pins[BY_HAND + uid] = u32(members.approvals[0]) + "".join(said).encode()
         out.dirty = True
-    if not _believe(me, member, text, online, out):
+    if not _believe(me, places, member, text, online, out):
         out.event("approval_waits", {"uid": uid, "fingerprint": text})
 
 
-def _believe(me, member, text, online, out):
+def _believe(me, places, member, text, online, out):
     """-> is the identity with this fingerprint pinned by now?"""
     if member.public and fingerprint(me.suite, member.public) == text:
         member.approved = None
@@ -43,7 +43,7 @@ def _believe(me, member, text, online, out):
     member.approved = text
     shown = member.refused and fingerprint(me.suite, member.refused) == text
     if shown:
-        load("zpinc.joins").pin(member, member.refused, out)
+        load("zpinc.joins").pin(me, places, member, member.refused, out)
     if online:
         out.subscribe(me.topics.make(member.name, "j", "+"))
     return bool(shown)
@@ -97,4 +97,4 @@ def receive(me, members, places, frame, online, out):
             continue
         if letters not in (m.approved, fingerprint(me.suite, m.public)):
             places.pins.pop(BY_HAND + m.uid, None)
-            _believe(me, m, letters, online, out)
+            _believe(me, places, m, letters, online, out)

@@ -187,8 +187,13 @@ def _forget(member, s, out):
         missing(member, lost, "note", out)
 
 
-def pin(member, public, out):
+def pin(me, places, member, public, out):
     """Another identity from here on: what was said before was said by another."""
+    named = me.roster.get(member.uid, public)
+    if named != public:  # the settings go on naming it at each start
+        instead, me.roster = places.pins.get(left.INSTEAD + member.uid, b""), dict(me.roster)
+        places.pins[left.INSTEAD + member.uid] = (instead[:64] if instead[64:] == named else named) + public
+        me.roster[member.uid] = public
     member.public, member.refused, member.approved, member.told = public, None, None, ()
     member.floor = min(member.current.lamport, LAMPORT_MAX - 1) if member.current else member.floor
     for s in member.sessions:
@@ -206,7 +211,7 @@ def receive(me, members, reading, places, name, frame, online, now, out):
     if member is None:
         reading.first or _room(me, members)  # settle looks when all are there
         member = Member(name, me.keys.uid(name))
-        member.public = (me.config["roster"] or {}).get(member.uid) or places.pins.get(member.uid)
+        member.public = me.roster.get(member.uid) or places.pins.get(member.uid)
     elif member.name != name:
         raise Reject("name")
     if reading.first:
@@ -261,7 +266,7 @@ def admit(me, members, reading, places, member, join, online, now, out):
     """A verified join -> tag of its member when it is its newest session, else None. Raises Reject."""
     member = members.by_tag.get(member.tag, member)
     if member.approved and fingerprint(me.suite, join.public) == member.approved:
-        pin(member, join.public, out)
+        pin(me, places, member, join.public, out)
     if member.public is not None and member.public != join.public:
         newer = join.lamport > member.floor and (member.current is None or join.order > member.current.order)
         # Else it is what the broker still keeps of before an approved change

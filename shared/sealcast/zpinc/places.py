@@ -11,6 +11,7 @@ from ..wire import Topics
 ANSWER_MS = const(2000)  # an answer reaches everyone who is at the old place then
 SHOWS = const(3)  # connections in which the notice key is published: the retained copy serves from then on
 BY_HAND = "\x00"  # before a uid: the admin's list that was known when a person approved it here
+INSTEAD = "\x00\x00"  # before a uid: what the settings' roster had for it when another identity was approved, and that
 KEY_SLOT = const(2)  # of stream k; one-time packages have 0 and 1
 
 

@@ -7,6 +7,7 @@ from room import Room
 from sealcast.crypto.signing import sign_as
 from sealcast.errors import NoGroup
 from sealcast.wire import header
+from sealcast.zpinc import revocation
 from sealcast.zpinc.approval import KIND, LABEL
 from sealcast.zpinc.identity import Identity, fingerprint
 from sealcast.zpinc.places import notice_topic
@@ -132,6 +133,40 @@ def test_a_person_who_keeps_the_identity_that_is_pinned_calls_the_list_off():
     solo.give(*listed)
     solo.refuses(*(new.join() + ("identity",)))
     assert pinned(solo, anna) == anna.identity.public
+
+
+def test_an_approval_outlives_a_restart_where_the_settings_name_the_identity_of_before():
+    """Each provisioned board has a roster, which nobody writes anew when another board is replaced."""
+    for by_hand in (False, True):
+        anna, new = Peer("anna"), Peer("anna", 2, secret=b"\x77" * 32, session=2)
+        roster = {"anna": anna.identity.public}
+        listed = approvals(anna, 1000, [(anna.tag, text_of(new).encode())])
+        solo = Solo(admin=PUBLIC, roster=dict(roster)).connect(anna.join())
+        solo.give(*new.join())
+        if by_hand:
+            solo.run(solo.ch.approve("anna", text_of(new), solo.now))
+        else:
+            solo.give(*listed)
+        solo.give(*new.join())
+        thief = Peer("anna", 9, session=9)  # has the first board
+        for number in range(3):  # the broker shows the list once
+            blob, solo = solo.blob, None
+            solo = Solo(blob=blob, admin=PUBLIC, roster=dict(roster)).connect(
+                *([] if by_hand or number else [listed]), new.join(), thief.join()
+            )
+            assert pinned(solo, anna) == new.identity.public and solo.ch.out.drops == {"duplicate": 1, "identity": 1}
+            assert solo.ch.others.by_tag[anna.tag].current.sid == new.session.sid
+        third = Peer("anna", 12, secret=b"\x66" * 32, session=3)
+        solo.give(*third.join())
+        solo.run(solo.ch.approve("anna", text_of(third), solo.now))
+        solo.give(*third.join())
+        revocation.settle(solo.ch.places, 0)  # what a move to another key does with them
+        solo.run(solo.ch.rekey(solo.now))
+        blob, solo = solo.blob, None
+        solo = Solo(blob=blob, admin=PUBLIC, roster=dict(roster))
+        assert pinned(solo, anna) == third.identity.public
+        solo = Solo(blob=blob, admin=PUBLIC, roster={"anna": b"\x05" * 64})  # other settings count
+        assert pinned(solo, anna) == b"\x05" * 64
 
 
 def test_nobody_but_the_admin_approves():
