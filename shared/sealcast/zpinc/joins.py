@@ -278,9 +278,8 @@ def admit(me, members, reading, places, member, join, online, now, out):
                 member.told = member.told[1 - MAX_TOLD :] + (text,)
                 out.event("identity_changed", {"uid": member.uid, "fingerprint": text})
         raise Reject("identity")
-    limit = max(members.lamport, members.reach) + LAMPORT_JUMP
-    if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > limit:
-        members.reach = limit  # who was away while somebody pushed the counter comes after, in steps
+    if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > members.lamport + members.reach:
+        members.reach = min(2 * members.reach, LAMPORT_MAX)  # who was away while it was pushed comes after
         raise Reject("jump")
     former, before = list(member.sessions), member.current
     try:

@@ -76,17 +76,18 @@ def test_who_joins_at_the_last_counter_joins_all_the_same():
 
 def test_who_was_away_while_the_counter_was_pushed_takes_later_sessions_all_the_same():
     """A stranger's joins lie in one slot, so that the last is the only one to be seen; anna began anew above them."""
-    solo = online(Peer("anna").join())
-    solo.run(solo.ch.disconnected(solo.now))
-    eve, anna = Peer("eve", 1 + 5 * 65536), Peer("anna", 2 + 5 * 65536, None, 1)
-    solo.connect(eve.join(), anna.join())
-    assert solo.ch.out.drops == {"jump": 2} and solo.ch.others.lamport < 10
-    for _ in range(3):
-        solo.later(12000)
-        solo.give(*anna.presence())  # it reads the joins again
-        solo.give(*eve.join())
-        solo.give(*anna.join())
-    assert solo.ch.others.by_tag[anna.tag].current.sid == anna.session.sid
+    for above, times in ((5 * 65536, 2), (LAMPORT_MAX - 2, 8)):
+        solo = online(Peer("anna").join())
+        solo.run(solo.ch.disconnected(solo.now))
+        eve, anna = Peer("eve", 1 + above), Peer("anna", 2 + above, None, 1)
+        solo.connect(eve.join(), anna.join())
+        assert solo.ch.out.drops == {"jump": 2} and solo.ch.others.lamport < 10
+        for _ in range(times):
+            solo.later(12000)
+            solo.give(*anna.presence())  # it reads the joins again
+            solo.give(*eve.join())
+            solo.give(*anna.join())
+        assert solo.ch.others.by_tag[anna.tag].current.sid == anna.session.sid
 
 
 def test_proposals_to_one_member_alone_do_not_take_it_from_the_others():
