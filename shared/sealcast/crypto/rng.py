@@ -24,8 +24,7 @@ class Rng:
 
     def heard(self, frame):
         """Without hardware randomness what others say is what is fresh: storage that is put back to an older state
-        does not draw the same again once anything was said since.
-        """
+        does not draw the same again once anything was said since."""
         self._seed = self._suite.h(32, self._seed, b"", b"sc/heard", frame)
 
     def bytes(self, n):

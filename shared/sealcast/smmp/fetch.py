@@ -236,9 +236,11 @@ def _give_up(me, members, group, now, out):
         return
     s.rounds += 1
     if s.rounds < ROUNDS:
-        chased = s.chased[:1] and [b""]  # that there is another branch we remember
+        chased, backed = s.chased[:1] and [b""], s.backed  # that there is another branch we remember
         sync.start(me, members, group, False, now, out)
-        s.chased = chased
+        s.chased, s.backed = chased, backed
+    elif s.backed and heads.away(group) < 2 and max([s.target] + list(s.told.values()))[0] <= group.state.epoch:
+        sync.arrived(me, members, group, now, out)  # one alone has another branch, which cannot be had
     elif s.chased and not (group.undo and group.undo.outside is not None):  # who just came in has no branch
         fork(me, members, group, now, out)
     else:

@@ -314,8 +314,7 @@ def want(group, reason, add, remove, at):
 def make(me, members, group, now, out):
     """Build the agreement and send it.
 
-    Who has no usable package is told of, and waits for the next one; the rest is done.
-    """
+    Who has no usable package is told of, and waits for the next one; the rest is done."""
     agreement, packages, st, c = load("smmp.agreement"), load("smmp.packages"), group.state, group.change
     c.at = None
     if c.job is None:

@@ -37,8 +37,7 @@ def _shared(suite, pair):
 def _key(suite, pair, z, epoch, sender):
     """Moves with every accepted message.
 
-    One sealed again for the same epoch, after a roll-back, has its frame's fresh nonce.
-    """
+    One sealed again for the same epoch, after a roll-back, has its frame's fresh nonce."""
     return suite.h(32, pair[64:], b"", b"sc/pm", z, u32(epoch), sender)
 
 

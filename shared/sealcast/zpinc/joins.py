@@ -64,8 +64,7 @@ def show_key(me, places, out):
 
 def take_place(me, members, own, out):
     """Our session begins: nobody has heard it yet. own: (lamport, sid) of our newest join so far, or None. At the last
-    counter the sid's beginning goes on counting: whoever pushed the counter there locks nobody out.
-    """
+    counter the sid's beginning goes on counting: whoever pushed the counter there locks nobody out."""
     members.heard = Heard()
     for m in members.by_tag.values():
         for s in m.sessions:
