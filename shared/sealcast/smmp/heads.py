@@ -244,7 +244,7 @@ def answer(me, members, group, now, out):
         s.answers.remove(given)
         if group.phase in (LIVE, SYNC):
             say(me, members, group, given[0], out)
-            if group.phase == LIVE:
+            if group.phase == LIVE and out.may_report("slot", now):
                 write_slot(me, group, out)
 
 
