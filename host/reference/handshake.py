@@ -10,6 +10,7 @@ from .names import ChannelKeys
 PROPOSE, SHARE, SUM, CONFIRM = 1, 2, 3, 4
 AGAIN = 0x80
 MAX_PARTIES = 32
+MOST_AHEAD = 1024  # a proposal's attempt above what its receiver knows: for who keeps the attempts
 NO_EPOCH = bytes(32)
 
 

@@ -10,7 +10,7 @@ from .zpinc.identity import Join
 from .zpinc.me import MySession
 from .zpinc.members import UNHEARD, Member
 from .zpinc.notes import DIGEST, Window
-from .zpinc.places import Old
+from .zpinc.places import INSTEAD, Old
 
 
 def unpack_state(ch, blob):
@@ -54,7 +54,7 @@ def _unpack(ch, r):
     epochs.current = unpack_epoch(r, form)
     epochs.previous = unpack_epoch(r, form)
     for _ in range(r.uint(2)):
-        m = _unpack_member(r, me.config["roster"] or {}, form)
+        m = _unpack_member(r, me.roster, form)
         others.by_tag[m.tag] = m
         me.topics.remember(m.name)
     for _ in range(r.uint(1)):
@@ -84,6 +84,11 @@ def unpack_places(r, me, places):
     for _ in range(r.uint(2)):
         uid, public = r.lv().decode(), r.lv()
         places.pins[uid] = public
+    for uid in me.roster:
+        instead = places.pins.get(INSTEAD + uid, b"")
+        if instead[:64] == me.roster[uid]:
+            me.roster = dict(me.roster)
+            me.roster[uid] = instead[64:]
     return root
 
 

@@ -94,6 +94,7 @@ def of_joins(forge: Forge) -> Iterator[Case]:
         return forge.topic("j", lamport % 4), frame
 
     yield "far above all", "jump", *join(largest + JUMP + 1)
+    yield "twice as far, which is too far again", "jump", *join(largest + 2 * JUMP + 1)
     yield "above 2^31 - 1", "jump", *join(2**31)
     yield "another identity", "identity", *join(largest + 1, SecretIdentity(b"?" * 32))
     yield "K = 0", "format", *join(largest + 1, K=0)
@@ -206,7 +207,7 @@ def of_handshakes(forge: Forge) -> Iterator[Case]:
     yield "without the proposer", "members", topic, propose([t for t in tags if t[0] != peer.name[:16]], high)
     yield "a session nobody has", "members", topic, propose([(tag, bytes(16)) for tag, _ in tags], high)
     yield "an old attempt", "stale", topic, propose(tags, 1)
-    yield "far ahead", "jump", topic, propose(tags, peer.attempt + JUMP + 1)
+    yield "far ahead", "jump", topic, propose(tags, peer.attempt + hs.MOST_AHEAD + 1)
     yield "an unknown type", "format", topic, forge.sealed(HANDSHAKE, high, u8(7) + bytes(64), signed=False)
     yield "a share cut off", "format", topic, forge.sealed(HANDSHAKE, high, u8(2) + bytes(63), signed=False)
     for other in peer.view.members.values():

@@ -53,7 +53,7 @@ def _sets(function: ast.FunctionDef) -> set[str]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr == "clear":
                 found |= _stages(node.args[0])
-            elif node.func.attr == "accept":
+            elif node.func.attr in ("accept", "fitting"):
                 found.add("REST")  # an agreement without us
     return found
 

@@ -7,8 +7,7 @@ from ..wire import lv
 class Rng:
     """Hedged randomness: a stored seed and the hardware's bytes; either alone is enough. PROTOCOL.md section 5.
 
-    The stored seed is replaced before first use, so a seed never
-    serves two runs. `hardware(n)` returns n bytes or None.
+    The stored seed is replaced before first use, so a seed never serves two runs. `hardware(n)`: n bytes or None.
     """
 
     def __init__(self, suite, stored, hardware):
@@ -25,8 +24,7 @@ class Rng:
 
     def heard(self, frame):
         """Without hardware randomness what others say is what is fresh: storage that is put back to an older state
-        does not draw the same again once anything was said since.
-        """
+        does not draw the same again once anything was said since."""
         self._seed = self._suite.h(32, self._seed, b"", b"sc/heard", frame)
 
     def bytes(self, n):
@@ -36,9 +34,8 @@ class Rng:
         return drawn[:n]
 
     def nonce(self, ad, pt):
-        """24 bytes, bound to what they will encrypt: a broken
-        generator alone cannot repeat a nonce for two plaintexts.
-        """
+        """24 bytes, bound to what they will encrypt: a broken generator alone cannot repeat a nonce for two
+        plaintexts."""
         count, hw = self._next()
         return self._suite.frame_nonce(self._seed, count, hw, ad, pt)
 

@@ -60,10 +60,10 @@ def take(me, members, group, frame, now, out):
     """One frame further, and those that came early."""
     load("smmp.heads"), load("smmp.sync")
     order.accept(me, members, group, frame, now, out)
-    _gained(me, members, group, now, out)
+    gained(me, members, group, now, out)
 
 
-def _gained(me, members, group, now, out):
+def gained(me, members, group, now, out):
     """Those that came early, and on from there."""
     sync, s = load("smmp.sync"), group.search
     s.rounds, s.failed, s.chased = 0, [], []
@@ -142,7 +142,7 @@ def back(me, members, group, frame, now, out):
             order.accept(me, members, group, left, now, out)
             _give_up(me, members, group, now, out)
             return
-        _gained(me, members, group, now, out)
+        gained(me, members, group, now, out)
 
 
 def _roll_back(me, group, now, out):
@@ -236,9 +236,11 @@ def _give_up(me, members, group, now, out):
         return
     s.rounds += 1
     if s.rounds < ROUNDS:
-        chased = s.chased[:1] and [b""]  # that there is another branch we remember
+        chased, backed = s.chased[:1] and [b""], s.backed  # that there is another branch we remember
         sync.start(me, members, group, False, now, out)
-        s.chased = chased
+        s.chased, s.backed = chased, backed
+    elif s.backed and heads.away(group) < 2 and max([s.target] + list(s.told.values()))[0] <= group.state.epoch:
+        sync.arrived(me, members, group, now, out)  # one alone has another branch, which cannot be had
     elif s.chased and not (group.undo and group.undo.outside is not None):  # who just came in has no branch
         fork(me, members, group, now, out)
     else:
@@ -272,6 +274,8 @@ def rejoin(me, members, group, now, out):
     load("smmp.packages"), load("smmp.heads")
     st = group.state
     outgoing.requeue(group, now, out)
+    if group.outgoing.count < 0xF0000000:  # of a backup that came back it is less than what the others have heard
+        group.outgoing.count += 0x10000
     group.state = State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
     group.undo = None
     group.pairs = {}

@@ -149,6 +149,8 @@ class Search:
         self.nonces = []  # of all questions of this search: an answer to any will do
         self.told = {}  # tag -> (epoch, head) of live members, in answer to them
         self.failed = []  # tags of those whose position could not be had
+        self.behind = 0  # how often we have let those who are behind know
+        self.backed = False  # is one that is looking, too, where we are?
         self.chased = []  # hashes of other frames of our last epoch that we have looked for
         self.again()
 
@@ -164,8 +166,7 @@ class Undo:
 
     own: our Pending at that state, accepted or not: whoever is shown another frame first may learn that the others took
     this one. spent: our packages that the frame used. job: the wish that it fulfilled. outside: the phase before, when
-    it took us in: we stood nowhere in the group then.
-    """
+    it took us in: we stood nowhere in the group then."""
 
     def __init__(self, group, own):
         self.state = group.state
@@ -179,8 +180,7 @@ class Undo:
 class Entry:
     """What took us in, until another than its organizer confirms it. PROTOCOL.md 16.4.
 
-    epoch: the first after it. before: (epoch, tags) of the group that we asked to be taken into again, or None.
-    """
+    epoch: the first after it. before: (epoch, tags) of the group that we asked to be taken into again, or None."""
 
     def __init__(self, organizer, epoch, before):
         self.organizer = organizer

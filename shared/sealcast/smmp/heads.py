@@ -116,8 +116,7 @@ def receive(me, members, group, frame, now, out):
 
 def listed(me, members, tag):
     """Is this one of those whom the settings name? Where they name nobody, everyone is."""
-    roster = me.config["roster"]
-    return not roster or members.uid_of(tag) in roster
+    return not me.roster or members.uid_of(tag) in me.roster
 
 
 def _counts(me, members, group, tag):
@@ -245,7 +244,7 @@ def answer(me, members, group, now, out):
         s.answers.remove(given)
         if group.phase in (LIVE, SYNC):
             say(me, members, group, given[0], out)
-            if group.phase == LIVE:
+            if group.phase == LIVE and out.may_report("slot", now):
                 write_slot(me, group, out)
 
 

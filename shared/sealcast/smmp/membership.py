@@ -51,9 +51,7 @@ def in_order(me, members, group, frame, now, out):
 
 def from_outside(me, members, group, frame, live, now, out):
     """We are in no group, or cannot catch up: an agreement on our own unused package needs no other proof.
-
-    Raises Reject.
-    """
+    Raises Reject."""
     packages, sync = load("smmp.packages"), load("smmp.sync")
     a = load("smmp.agreement").Agreement(frame)
     mine = group.outgoing.own(frame)
@@ -90,8 +88,7 @@ def from_outside(me, members, group, frame, live, now, out):
 
 def invites(me, members, group, frame):
     """Does another take us in than the one on whose word we are in a group? Where there is a roster, nobody outside of
-    it displaces one who is in it. Raises Reject.
-    """
+    it displaces one who is in it. Raises Reject."""
     a, first = load("smmp.agreement").Agreement(frame), group.entry.organizer
     if a.organizer == first or me.tag not in a.tags or (a.epoch, a.head) == group.position():
         return False
@@ -160,8 +157,7 @@ def _begin(me, members, group, a, after, mine, now, out):
 def _used(me, members, group, a, before, now, out):
     """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again.
 
-    before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch.
-    """
+    before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch."""
     packages, change = load("smmp.packages"), group.change
     entered = [tag for tag in a.tags if a.enters(a.tags.index(tag))]
     change.answered = [tag for tag in change.answered if tag in a.tags and tag not in entered]
@@ -288,8 +284,7 @@ def leaving(me, members, group, tag, now):
 
 def wanted(me, members, group, tag, number, now, out):
     """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for
-    this. Raises Reject("stale").
-    """
+    this. Raises Reject("stale")."""
     load("smmp.packages").asked(group, tag, number, out)
     c = group.change
     if group.phase == LIVE and tag in group.tags():
@@ -319,8 +314,7 @@ def want(group, reason, add, remove, at):
 def make(me, members, group, now, out):
     """Build the agreement and send it.
 
-    Who has no usable package is told of, and waits for the next one; the rest is done.
-    """
+    Who has no usable package is told of, and waits for the next one; the rest is done."""
     agreement, packages, st, c = load("smmp.agreement"), load("smmp.packages"), group.state, group.change
     c.at = None
     if c.job is None:
@@ -376,8 +370,7 @@ def usable(members, known, tag):
 def party(me, members, group, tag, enters, r):
     """A member of the next agreement. enters: with its newest package; else with its present key and its oldest.
 
-    Raises Reject.
-    """
+    Raises Reject."""
     agreement, known, st = load("smmp.agreement"), load("smmp.packages").known(group, tag), group.state
     B = members.pinned(tag)
     if tag == me.tag:

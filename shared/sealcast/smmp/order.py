@@ -78,10 +78,8 @@ def change(me, members, group, action, tags, now, out):
 
 
 def summary(members, group):
-    """What a person or program may see of where we are, None outside of a group.
-
-    Equal epoch, head and digest: equal transcripts.
-    """
+    """What a person or program may see of where we are, None outside of a group. Equal epoch, head and digest: equal
+    transcripts."""
     st = group.state
     if st is None:
         return None
@@ -252,16 +250,21 @@ def live(me, members, group, frame, now, out):
         sync = need_search(group)
         sync.step(me, members, group, sync.ODD, frame, now, out)  # something was missed, here or there
         raise Reject("epoch")
+    fitting(me, members, group, frame, now, out)
+    if group.phase == LIVE:
+        outgoing.flush(me, members, group, now, out)
+
+
+def fitting(me, members, group, frame, now, out):
+    """A frame for our state, while we are live. Raises Reject."""
     try:
         accept(me, members, group, frame, now, out)
     except Reject as e:
-        if e.reason != "bad_hmac" and group.untaken != st.head:  # made by a member, and not for us:
+        if e.reason != "bad_hmac" and group.untaken != group.state.head:  # made by a member, and not for us:
             sync = need_search(group)  # the others may have taken it. Once a place: else its maker would stop the group
-            group.untaken = st.head
+            group.untaken = group.state.head
             sync.step(me, members, group, sync.UNTAKEN, None, now, out)
         raise
-    if group.phase == LIVE:
-        outgoing.flush(me, members, group, now, out)
 
 
 def accept(me, members, group, frame, now, out):

@@ -44,8 +44,7 @@ def text_at(m):
 
 def mark(me, group, frame):
     """All that is the group's carries a tag under the channel's key: what outsiders make is dropped before it means
-    anything.
-    """
+    anything."""
     return derive(me.suite, me.keys.msgkey, b"sc/gm", group.id, frame)[:TAG]
 
 

@@ -19,8 +19,7 @@ def begin(suite, group, my_tag, peer_tag, static, r, R_peer):
     """The pair's first state after an agreement: from both the one-time keys and the pinned identities.
 
     static: X25519 of the two identities. Without it an organizer could name keys of its own and sit in the middle. r
-    is used here, and not kept. Raises Reject("neutral").
-    """
+    is used here, and not kept. Raises Reject("neutral")."""
     names = lv(group, min(my_tag, peer_tag), max(my_tag, peer_tag))
     return suite.h(32, dh(suite, r, R_peer) + static, b"", b"sc/p0", names)
 

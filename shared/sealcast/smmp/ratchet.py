@@ -115,8 +115,7 @@ def seal(suite, st, static, nonce, r_new, message, R_new=None):
 
     static(tag) -> X25519 of our identity's secret and that member's pinned B. R_new: the public key of r_new, when it
     is there already. N + 1 scalar multiplications: one a header, R_new, and the root's. st.epoch is below MAX_EPOCH.
-    Raises Reject("neutral").
-    """
+    Raises Reject("neutral")."""
     j = st.index
     R_new = R_new or suite.x25519_base(r_new)
     z = suite.x25519_column(st.r, st.R.data, j)
@@ -147,8 +146,7 @@ def open_frame(suite, st, static, frame, r_new=None):
     own.
 
     static: as in `seal`. Two scalar multiplications. Raises Reject("epoch" | "bad_hmac" | "undecryptable" | "format"
-    | "neutral"); nothing has changed then.
-    """
+    | "neutral"); nothing has changed then."""
     at = (frame[2:18], frame[18:22], frame_prev(frame))
     if at != (st.group, u32(st.epoch), st.head) or st.epoch >= MAX_EPOCH:
         raise Reject("epoch")

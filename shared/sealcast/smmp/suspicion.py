@@ -5,10 +5,9 @@ Else one insider, or a frame that anybody with the channel's key can make, would
 """
 
 from ..compat import const
-from ..errors import Reject
 from ..rare import load
-from .group import CALM, SYNC
-from .ratchet import authentic
+from . import order
+from .group import CALM, LIVE, SYNC
 
 CALM_MS = const(1500)  # all who know have answered by then
 
@@ -69,9 +68,8 @@ def _leave(me, members, group, now, out):
 
 
 def prove(me, members, group, frame, now, out):
-    """There is more: the claim was true."""
-    sync, fetch = load("smmp.sync"), load("smmp.fetch")
-    if not authentic(me.suite, frame, group.state.v):
-        raise Reject("bad_hmac")
-    group.phase, group.search.stage = SYNC, sync.ASKED
-    fetch.take(me, members, group, frame, now, out)
+    """There is more: the claim was true. One that we cannot take shows no more than one that came live."""
+    order.fitting(me, members, group, frame, now, out)
+    if group.phase == LIVE:
+        group.phase, group.search.stage = SYNC, load("smmp.sync").ASKED
+    load("smmp.fetch").gained(me, members, group, now, out)

@@ -172,6 +172,7 @@ def told(me, members, group, c, now, out):
 def remember(me, members, group, c, now, out):
     """For when no live member answers."""
     s = group.search
+    s.backed = s.backed or group.passed(c.position)
     if s.best is None or load("smmp.heads").better(c.position, s.best):
         s.best = c.position
 
@@ -238,9 +239,12 @@ def go(me, members, group, now, out):
         fetch.fork(me, members, group, now, out)  # we are alone on our branch
     elif epoch < st.epoch and group.entry and s.rounds:
         fetch.fork(me, members, group, now, out)  # they have not come after us: it was not theirs that took us in
+    elif epoch < st.epoch and s.behind >= fetch.ROUNDS:
+        arrived(me, members, group, now, out)  # nor do they: the longer branch stands, whoever says otherwise
     elif epoch < st.epoch:
         # We know more than they do: they come after us, then we ask again.
         heads.say(me, members, group, bytes(16), out)
+        s.behind += 1
         s.rounds += group.entry is not None
         s.told = {}
         s.stage = ASKED

@@ -26,14 +26,15 @@ def approve(me, members, places, uid, text, admin_seed, time, online, out):
     member = found[0]
     if admin_seed:
         _tell(me, members, member.tag, text, admin_seed, time, online, out)
-    if members.approvals[0]:
-        places.pins[BY_HAND + uid] = u32(members.approvals[0])  # this list says nothing of it any more
+    if members.approvals[0]:  # this list says nothing of it any more, nor a later one that says the same
+        said = [letters for tag, letters in members.approvals[1] if tag == member.tag]
+        places.pins[BY_HAND + uid] = u32(members.approvals[0]) + "".join(said).encode()
         out.dirty = True
-    if not _believe(me, member, text, online, out):
+    if not _believe(me, places, member, text, online, out):
         out.event("approval_waits", {"uid": uid, "fingerprint": text})
 
 
-def _believe(me, member, text, online, out):
+def _believe(me, places, member, text, online, out):
     """-> is the identity with this fingerprint pinned by now?"""
     if member.public and fingerprint(me.suite, member.public) == text:
         member.approved = None
@@ -42,7 +43,7 @@ def _believe(me, member, text, online, out):
     member.approved = text
     shown = member.refused and fingerprint(me.suite, member.refused) == text
     if shown:
-        load("zpinc.joins").pin(member, member.refused, out)
+        load("zpinc.joins").pin(me, places, member, member.refused, out)
     if online:
         out.subscribe(me.topics.make(member.name, "j", "+"))
     return bool(shown)
@@ -91,7 +92,9 @@ def receive(me, members, places, frame, online, out):
     members.approvals = (number, listed)
     for tag, letters in listed:
         m = members.by_tag.get(tag)
-        if not m or not m.public or places.pins.get(BY_HAND + m.uid) == u32(number):
+        by_hand = places.pins.get(BY_HAND + m.uid, b"") if m else b""
+        if not m or not m.public or u32(number) == by_hand[:4] or letters.encode() == by_hand[4:]:
             continue
         if letters not in (m.approved, fingerprint(me.suite, m.public)):
-            _believe(me, m, letters, online, out)
+            places.pins.pop(BY_HAND + m.uid, None)
+            _believe(me, places, m, letters, online, out)

@@ -64,8 +64,7 @@ def show_key(me, places, out):
 
 def take_place(me, members, own, out):
     """Our session begins: nobody has heard it yet. own: (lamport, sid) of our newest join so far, or None. At the last
-    counter the sid's beginning goes on counting: whoever pushed the counter there locks nobody out.
-    """
+    counter the sid's beginning goes on counting: whoever pushed the counter there locks nobody out."""
     members.heard = Heard()
     for m in members.by_tag.values():
         for s in m.sessions:
@@ -187,8 +186,13 @@ def _forget(member, s, out):
         missing(member, lost, "note", out)
 
 
-def pin(member, public, out):
+def pin(me, places, member, public, out):
     """Another identity from here on: what was said before was said by another."""
+    named = me.roster.get(member.uid, public)
+    if named != public:  # the settings go on naming it at each start
+        instead, me.roster = places.pins.get(left.INSTEAD + member.uid, b""), dict(me.roster)
+        places.pins[left.INSTEAD + member.uid] = (instead[:64] if instead[64:] == named else named) + public
+        me.roster[member.uid] = public
     member.public, member.refused, member.approved, member.told = public, None, None, ()
     member.floor = min(member.current.lamport, LAMPORT_MAX - 1) if member.current else member.floor
     for s in member.sessions:
@@ -206,7 +210,7 @@ def receive(me, members, reading, places, name, frame, online, now, out):
     if member is None:
         reading.first or _room(me, members)  # settle looks when all are there
         member = Member(name, me.keys.uid(name))
-        member.public = (me.config["roster"] or {}).get(member.uid) or places.pins.get(member.uid)
+        member.public = me.roster.get(member.uid) or places.pins.get(member.uid)
     elif member.name != name:
         raise Reject("name")
     if reading.first:
@@ -261,7 +265,7 @@ def admit(me, members, reading, places, member, join, online, now, out):
     """A verified join -> tag of its member when it is its newest session, else None. Raises Reject."""
     member = members.by_tag.get(member.tag, member)
     if member.approved and fingerprint(me.suite, join.public) == member.approved:
-        pin(member, join.public, out)
+        pin(me, places, member, join.public, out)
     if member.public is not None and member.public != join.public:
         newer = join.lamport > member.floor and (member.current is None or join.order > member.current.order)
         # Else it is what the broker still keeps of before an approved change
@@ -273,7 +277,8 @@ def admit(me, members, reading, places, member, join, online, now, out):
                 member.told = member.told[1 - MAX_TOLD :] + (text,)
                 out.event("identity_changed", {"uid": member.uid, "fingerprint": text})
         raise Reject("identity")
-    if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > members.lamport + LAMPORT_JUMP:
+    if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > members.lamport + members.reach:
+        members.reach = min(2 * members.reach, LAMPORT_MAX)  # who was away while it was pushed comes after
         raise Reject("jump")
     former, before = list(member.sessions), member.current
     try:

@@ -40,6 +40,7 @@ class Me:
         self.config = config
         self.identity = Identity(suite, config["identity"])
         self.uid = config["uid"]
+        self.roster = config["roster"] or {}  # with what was approved in place of that
         self.channel = config["channel"].encode()
         self.data = (config.get("data") or "").encode()
         modes = config.get("modes") or ("conversation", "ratchet")

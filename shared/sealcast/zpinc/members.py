@@ -147,6 +147,8 @@ class Member:
 class Members:
     """The other members by tag, and how far the order of joins has come. What is asked by tag knows ourselves, too."""
 
+    reach = 65536  # how far above it a join may be: joins.LAMPORT_JUMP, twice that with each that is not; of this run
+
     def __init__(self, me):
         self._me = me
         self.by_tag = {}

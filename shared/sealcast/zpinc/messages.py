@@ -83,10 +83,8 @@ def missing(member, lost, secrecy, out):
 
 
 def missed(me, epochs, member, said, out):
-    """A presence says how many messages went out in its member's epochs: what we have not got by now was lost.
-
-    said: [(first bytes of the epoch's id, count)].
-    """
+    """A presence says how many messages went out in its member's epochs: what we have not got by now was lost. said:
+    [(first bytes of the epoch's id, count)]."""
     for epoch in epochs.readable():
         for name, count in said:
             if epoch.id[: len(name)] == name and member.tag in [p[0] for p in epoch.parties]:

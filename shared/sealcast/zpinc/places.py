@@ -10,7 +10,8 @@ from ..wire import Topics
 
 ANSWER_MS = const(2000)  # an answer reaches everyone who is at the old place then
 SHOWS = const(3)  # connections in which the notice key is published: the retained copy serves from then on
-BY_HAND = "\x00"  # before a uid: the number of the admin's list that was known when a person approved it here
+BY_HAND = "\x00"  # before a uid: the admin's list that was known when a person approved it here
+INSTEAD = "\x00\x00"  # before a uid: what the settings' roster had for it when another identity was approved, and that
 KEY_SLOT = const(2)  # of stream k; one-time packages have 0 and 1
 
 
@@ -34,7 +35,7 @@ class Places:
     def __init__(self):
         self.generation = 0  # moves so far
         self.old = []  # [Old], oldest first
-        self.pins = {}  # uid -> B || E, carried over from the place we left; BY_HAND + uid -> u32
+        self.pins = {}  # uid -> B || E, carried over from the place we left; BY_HAND + uid -> u32 || text
         self.k = None  # secret of our notice key: made once at each place, used by nothing but a notice
         self.shown = b""  # the session in which it was published, and how often: sid, u8
         # May we have to make a notice? Set by who has the admin's key; a board need not read all of them

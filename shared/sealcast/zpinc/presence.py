@@ -71,8 +71,7 @@ def verify(me, session, ad, pt):
 
 def open_presence(me, members, group, frame, member):
     """frame -> (counter, Presence, its nonce and signature). Cheap checks first; the signature is checked last, and
-    then who vouches for the place: without a MAC for us it is none. Raises Reject.
-    """
+    then who vouches for the place: without a MAC for us it is none. Raises Reject."""
     ad, sid, counter, pt = me.keys.open(frame, PRESENCE, member.tag)
     session = member.session(sid)
     if session is not member.current:

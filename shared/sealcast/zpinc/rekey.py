@@ -6,7 +6,7 @@ from ..errors import Reject
 from ..rare import load
 from ..wire import HANDSHAKE, Reader, header
 from . import epochs as agreed
-from .epochs import CONFIRM, CONFIRMED, INTERVAL_MS, JUMP, KEYED, MAX_ATTEMPT, PROPOSE, RETRY, SHARE, SUM, Proposal
+from .epochs import CONFIRM, CONFIRMED, INTERVAL_MS, KEYED, MAX_ATTEMPT, PROPOSE, RETRY, SHARE, SUM, Proposal
 
 RETRY_MS = const(2000)
 WAIT_MS = const(12000)  # for all shares, then all sums, then all confirmations; and
@@ -15,7 +15,8 @@ SILENT_MS = const(10000)  # first penalty of a member that stayed silent; double
 SILENT_MAX_MS = const(60000)
 
 PROPOSAL_MS = const(5000)  # of others', accepted for good: one in this time, and
-BURST = const(16)  # at once
+BURST = const(16)  # at once, of which
+AHEAD = const(1024)  # each is at most so far above what we know: all together less than a presence makes others follow
 
 _ABORTS = ("neutral", "encoding", "duplicate_share", "conflict", "sum", "confirmation")
 
@@ -162,7 +163,7 @@ def _proposed(me, members, epochs, proposal, now, out):
     # Who pushes the counter to its end stops nobody: at the last number any will do that comes while none is running
     if proposal.rank <= epochs.rank and (epochs.running() or proposal.attempt < MAX_ATTEMPT):
         raise Reject("stale")
-    if proposal.attempt > epochs.rank[0] + JUMP:
+    if proposal.attempt > epochs.rank[0] + AHEAD:
         raise Reject("jump")
     if (me.tag, me.session.sid) not in proposal.parties or agreed.left(members, proposal):
         raise Reject("members")

@@ -9,7 +9,7 @@ from ..crypto.signing import NOTICE_LABEL, PACKAGE_LABEL, SIG, sign_as, verify_s
 from ..errors import NoGroup, Reject
 from ..wire import JOIN, NONCE, NOTICE, PACKAGE, PRESENCE, Reader, header, lv, u32
 from .notes import frame_digest
-from .places import ANSWER_MS, BY_HAND, Old, notice_topic
+from .places import ANSWER_MS, BY_HAND, INSTEAD, Old, notice_topic
 
 MAX_PARTIES = const(31)
 MAX_OLD = const(4)
@@ -62,7 +62,7 @@ def others(me, members, uid):
     """Who gets the new key when `uid` is left behind: {tag: (uid, B || E)}. All that have joined, or stand in
     our roster."""
     found = {}
-    for other, public in (me.config["roster"] or {}).items():
+    for other, public in me.roster.items():
         found[me.keys.name(other.encode())[:16]] = (other, public)
     for m in members.by_tag.values():
         if m.public:
@@ -156,7 +156,7 @@ def pin(members, places, but=None):
 
 def settle(places, generation):
     """Another place: its notice keys are yet to be made, and its lists of approvals."""
-    places.pins = {uid: places.pins[uid] for uid in places.pins if uid[0] != BY_HAND}
+    places.pins = {uid: places.pins[uid] for uid in places.pins if uid[0] != BY_HAND or uid[:2] == INSTEAD}
     places.generation = generation
     places.k = None
     places.theirs = {}

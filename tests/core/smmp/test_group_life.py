@@ -97,6 +97,25 @@ def test_who_was_shown_another_frame_first_takes_its_own():
         assert heard == said, heard
 
 
+def test_who_came_back_from_a_backup_is_heard_when_it_is_taken_in_again():
+    """The others have had messages under the numbers that bob counts on from: what it says now would be none of them,
+    and no connection of its shows that (the backup is of the one that was its last)."""
+    room = Room(("ann", "bob", "cem"))
+    room.do("ann", "change_group", "create", ["bob", "cem"])
+    room.say("bob", b"before")
+    backup = room.stored["bob"]
+    for _ in range(5):
+        room.say("bob", b"since")
+    room.power_cut("bob")
+    room.stored["bob"] = backup
+    room.switch_on("bob")
+    room.advance(120000)
+    assert same(room, "ann", "bob", "cem") and room.members["bob"].me.session.lamport == 1
+    room.heard = []
+    room.say("bob", b"again")
+    assert room.heard == [("ann", "bob", b"again", False), ("cem", "bob", b"again", False)]
+
+
 def test_who_lost_its_storage_at_the_end_of_the_lamport_counter_is_heard_all_the_same():
     """A stranger has brought the counter there: all sessions have one number, and the sids go on growing."""
     room = Room(())

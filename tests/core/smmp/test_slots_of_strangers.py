@@ -46,6 +46,37 @@ def test_a_frame_that_nobody_can_take_stops_no_group():
     assert ("ann", "bob", b"hello", False) in room.heard
 
 
+def test_a_frame_that_nobody_can_take_stops_no_group_out_of_its_slot_either():
+    """It lies in the slot of the present state, and a frame of the future makes all look there: they ask once."""
+    room = three()
+    st, live = room.members["ann"].group.state, 0
+    frame = smmp.close(suite, header(smmp.RATCHET, st.group, st.epoch) + st.head + b"\xff\xff", st.v)
+    publish(room, "cem", "e", frame, st.epoch % SLOTS)
+    room.filters["cem"] = []
+    for second in range(120):
+        if second % 30 == 0:
+            publish(room, "cem", "g", header(smmp.RATCHET, st.group, st.epoch + 1) + hardware(64) + hardware(32))
+        room.advance(1000)
+        live += same(room, "ann", "bob")
+    assert live > 100
+
+
+def test_questions_without_end_fill_no_slots():
+    """A stranger's frames of the future make all ask, and two answer each."""
+    room, cem = joined()
+    published, publishes, st = [], room.publish, cem.group.state
+
+    def counting(topic, payload, retain):
+        published.append(topic)
+        publishes(topic, payload, retain)
+
+    room.publish = counting
+    for _ in range(10):
+        publish(room, "eve", "g", header(smmp.RATCHET, st.group, st.epoch + 1) + hardware(64))
+        room.advance(3000)
+    assert len([topic for topic in published if "/e/" in topic]) <= 3 * 4 and same(room, "ann", "bob", "cem")
+
+
 def test_nobody_but_a_member_shows_that_our_frame_was_accepted():
     """cem's frame did not get through, and the group went on. eve's slots name it as the one before."""
     room, cem = joined()

@@ -126,7 +126,7 @@ def test_who_is_in_the_roster_is_not_displaced_by_who_is_not():
     """ann has added dan while bob is away: eve's agreement, with as many names as she likes, changes nothing."""
     room = Room(("ann", "bob", "dan", "eve"))
     ann, bob, dan = [room.members[uid] for uid in ("ann", "bob", "dan")]
-    dan.me.config["roster"] = {uid: room.members[uid].me.identity.public for uid in ("ann", "bob")}
+    dan.me.roster = {uid: room.members[uid].me.identity.public for uid in ("ann", "bob")}
     room.do("ann", "change_group", "create", ["bob"])
     room.run("bob", bob.leave(room.now))
     room.filters["bob"] = []

@@ -7,6 +7,7 @@ from room import Room
 from sealcast.crypto.signing import sign_as
 from sealcast.errors import NoGroup
 from sealcast.wire import header
+from sealcast.zpinc import revocation
 from sealcast.zpinc.approval import KIND, LABEL
 from sealcast.zpinc.identity import Identity, fingerprint
 from sealcast.zpinc.places import notice_topic
@@ -101,6 +102,28 @@ def test_a_list_of_before_does_not_undo_what_a_person_approved_here():
     assert pinned(solo, anna) == fourth.identity.public
 
 
+def test_nor_does_a_later_list_that_says_it_once_more():
+    """The admin approves bert's new board, and its list still has what it said of anna's second one."""
+    solo, anna, stolen = replaced()
+    old = (anna.tag, text_of(stolen).encode())
+    solo.give(*approvals(anna, 1000, [old]))
+    solo.give(*stolen.join())
+    third = Peer("anna", 3, secret=b"\x66" * 32, session=3)
+    solo.give(*third.join())
+    solo.run(solo.ch.approve("anna", text_of(third), solo.now))
+    solo.give(*third.join())
+    blob, solo = solo.blob, None
+    solo = Solo(blob=blob, admin=PUBLIC).connect(third.join())
+    solo.give(*approvals(anna, 1001, [old, (Peer("bert").tag, text_of(Peer("bert")).encode())]))
+    solo.refuses(*(Peer("anna", 9, secret=b"\x77" * 32, session=9).join() + ("identity",)))
+    assert pinned(solo, anna) == third.identity.public
+    for number, secret in ((1002, b"\x55" * 32), (1003, b"\x77" * 32)):  # it changes its mind, and once more
+        new = Peer("anna", number, secret=secret, session=number - 1000)
+        solo.give(*approvals(anna, number, [(anna.tag, text_of(new).encode())]))
+        solo.give(*new.join())
+        assert pinned(solo, anna) == new.identity.public
+
+
 def test_a_person_who_keeps_the_identity_that_is_pinned_calls_the_list_off():
     solo, anna, new = replaced()
     solo.ch.others.by_tag[anna.tag].refused = None
@@ -110,6 +133,40 @@ def test_a_person_who_keeps_the_identity_that_is_pinned_calls_the_list_off():
     solo.give(*listed)
     solo.refuses(*(new.join() + ("identity",)))
     assert pinned(solo, anna) == anna.identity.public
+
+
+def test_an_approval_outlives_a_restart_where_the_settings_name_the_identity_of_before():
+    """Each provisioned board has a roster, which nobody writes anew when another board is replaced."""
+    for by_hand in (False, True):
+        anna, new = Peer("anna"), Peer("anna", 2, secret=b"\x77" * 32, session=2)
+        roster = {"anna": anna.identity.public}
+        listed = approvals(anna, 1000, [(anna.tag, text_of(new).encode())])
+        solo = Solo(admin=PUBLIC, roster=dict(roster)).connect(anna.join())
+        solo.give(*new.join())
+        if by_hand:
+            solo.run(solo.ch.approve("anna", text_of(new), solo.now))
+        else:
+            solo.give(*listed)
+        solo.give(*new.join())
+        thief = Peer("anna", 9, session=9)  # has the first board
+        for number in range(3):  # the broker shows the list once
+            blob, solo = solo.blob, None
+            solo = Solo(blob=blob, admin=PUBLIC, roster=dict(roster)).connect(
+                *([] if by_hand or number else [listed]), new.join(), thief.join()
+            )
+            assert pinned(solo, anna) == new.identity.public and solo.ch.out.drops == {"duplicate": 1, "identity": 1}
+            assert solo.ch.others.by_tag[anna.tag].current.sid == new.session.sid
+        third = Peer("anna", 12, secret=b"\x66" * 32, session=3)
+        solo.give(*third.join())
+        solo.run(solo.ch.approve("anna", text_of(third), solo.now))
+        solo.give(*third.join())
+        revocation.settle(solo.ch.places, 0)  # what a move to another key does with them
+        solo.run(solo.ch.rekey(solo.now))
+        blob, solo = solo.blob, None
+        solo = Solo(blob=blob, admin=PUBLIC, roster=dict(roster))
+        assert pinned(solo, anna) == third.identity.public
+        solo = Solo(blob=blob, admin=PUBLIC, roster={"anna": b"\x05" * 64})  # other settings count
+        assert pinned(solo, anna) == b"\x05" * 64
 
 
 def test_nobody_but_the_admin_approves():

@@ -74,6 +74,36 @@ def test_who_joins_at_the_last_counter_joins_all_the_same():
     assert watch.ch.out.drops == {"stale": 3}
 
 
+def test_who_was_away_while_the_counter_was_pushed_takes_later_sessions_all_the_same():
+    """A stranger's joins lie in one slot, so that the last is the only one to be seen; anna began anew above them."""
+    for above, times in ((5 * 65536, 2), (LAMPORT_MAX - 2, 8)):
+        solo = online(Peer("anna").join())
+        solo.run(solo.ch.disconnected(solo.now))
+        eve, anna = Peer("eve", 1 + above), Peer("anna", 2 + above, None, 1)
+        solo.connect(eve.join(), anna.join())
+        assert solo.ch.out.drops == {"jump": 2} and solo.ch.others.lamport < 10
+        for _ in range(times):
+            solo.later(12000)
+            solo.give(*anna.presence())  # it reads the joins again
+            solo.give(*eve.join())
+            solo.give(*anna.join())
+        assert solo.ch.others.by_tag[anna.tag].current.sid == anna.session.sid
+
+
+def test_proposals_to_one_member_alone_do_not_take_it_from_the_others():
+    """A stranger proposes to it alone, as often and as high as it takes them. One presence, and the others follow."""
+    anna, bert = Peer("anna"), Peer("bert", 2)
+    solo, other = online(anna.join(), bert.join()), Solo("other").connect(anna.join(), bert.join())
+    solo.give(*anna.presence())
+    for _ in range(BURST):
+        for step in (65536, 1024):
+            solo.give(*anna.propose(anna.proposal(solo, solo.ch.epochs.rank[0] + step)))
+    attempt = solo.ch.epochs.rank[0]
+    assert attempt >= BURST
+    other.give(*bert.presence(attempt=attempt))  # as solo's would say
+    assert other.ch.epochs.rank[0] == attempt
+
+
 def test_sessions_that_nobody_joins_do_not_keep_a_lost_join_from_being_asked_for():
     """A stranger's presences name 32 sessions of which there is no join; bert's join is lost at the broker."""
     eve, bert = Peer("eve"), Peer("bert", 9)

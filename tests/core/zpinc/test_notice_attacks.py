@@ -155,7 +155,7 @@ def test_who_is_in_the_roster_and_has_never_joined_gets_the_new_key():
     """dan was provisioned, and has slept since: it comes to the old place, and is led on."""
     dan = Identity(suite, config("dan")["identity"])
     room = lost_room(("ann", "bob", "eve"))
-    room.members["ann"].me.config["roster"] = {"dan": dan.public}
+    room.members["ann"].me.roster = {"dan": dan.public}
     room.run("ann", room.members["ann"].declare_lost("eve", ADMIN, room.now))
     room.pump()
     root = room.members["ann"].me.root
