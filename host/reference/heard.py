@@ -49,7 +49,7 @@ class Heard:
     def named(self, sid: bytes) -> Marks:
         """What a message of this session names."""
         marks, own = self.marks[-MOST:], self._last.get(sid)
-        return (own, *marks[1:]) if own and len(self.marks) > MOST and own not in marks else marks
+        return marks if not own or own in marks else (own, *marks[1 - MOST :])
 
     def sessions(self, marks: Marks) -> frozenset[bytes]:
         """The sids of which a presence stands behind these marks: who names them knew those sessions."""

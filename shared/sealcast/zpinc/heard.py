@@ -26,8 +26,8 @@ class Heard:
     def named(self):
         """What a message that we make now names."""
         marks = self.marks[-MOST:]
-        if len(marks) < len(self.marks) and self._ours and self._ours not in marks:
-            marks = [self._ours] + marks[1:]  # the others' names do not push it out
+        if self._ours and self._ours not in marks:  # by what another names nobody else can tell its age
+            marks = [self._ours] + marks[1 - MOST :]
         return bytes((len(marks),)) + b"".join(marks)
 
     def add(self, suite, maker, signed, marks, now):

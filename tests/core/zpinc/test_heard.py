@@ -184,6 +184,20 @@ def test_presences_of_a_stranger_make_nobody_elses_messages_historic():
     assert last(solo) == (False, 0)
 
 
+def test_a_presence_that_its_receiver_has_not_taken_makes_no_message_historic():
+    """A stranger's, to the message's maker alone, with an older number than the receiver knows: it names all else."""
+    anna, eve = Peer("anna"), Peer("eve", 2)
+    solo = online(anna.join(), eve.join())
+    mine = solo.ch.others.heard.marks[-1]
+    solo.give(*eve.presence(marks=mine))
+    hers = solo.ch.others.heard.marks[-1]
+    assert solo.ch.others.heard.marks == [hers] and heard(solo) == b"\x02" + mine + hers
+    solo.give(*anna.presence(marks=mine))
+    said = solo.ch.others.heard.marks[-1]
+    solo.give(*anna.note(0, heard=b"\x02" + said + bytes(MARK)))
+    assert last(solo) == (False, 0)
+
+
 def test_a_burst_is_named_by_one_presence_of_one_member():
     """Six come at once, and hear of each other after they have spoken: the first of them names all, once."""
     room = Room([])
