@@ -326,6 +326,8 @@ class Channel:
         if not self.reading.first and stream not in "sj":
             return
         self._need_reading()
+        if stream == "j":
+            need("zpinc.joins")
         conn, own = self.keepalive.conn, load("zpinc.history").own
         if own(self.me, self.ring, self.reading, conn, stream, frame, now, self.out):
             self._read(now)

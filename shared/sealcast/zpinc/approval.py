@@ -6,7 +6,6 @@ from ..crypto.signing import SIG, sign_as, verify_signed
 from ..errors import NoGroup, Reject
 from ..rare import load
 from ..wire import U32, Reader, header, u32
-from .identity import fingerprint
 from .places import BY_HAND, notice_topic
 
 KIND = const(13)  # of frame
@@ -35,14 +34,15 @@ def approve(me, members, places, uid, text, admin_seed, time, online, out):
 
 def _believe(me, member, text, online, out):
     """-> is the identity with this fingerprint pinned by now?"""
-    if member.public and fingerprint(me.suite, member.public) == text:
+    joins = load("zpinc.joins")
+    if member.public and joins.fingerprint(me.suite, member.public) == text:
         member.approved = None
         out.event("approved", {"uid": member.uid})
         return True
     member.approved = text
-    shown = member.refused and fingerprint(me.suite, member.refused) == text
+    shown = member.refused and joins.fingerprint(me.suite, member.refused) == text
     if shown:
-        load("zpinc.joins").pin(member, member.refused, out)
+        joins.pin(member, member.refused, out)
     if online:
         out.subscribe(me.topics.make(member.name, "j", "+"))
     return bool(shown)
@@ -93,5 +93,5 @@ def receive(me, members, places, frame, online, out):
         m = members.by_tag.get(tag)
         if not m or not m.public or places.pins.get(BY_HAND + m.uid) == u32(number):
             continue
-        if letters not in (m.approved, fingerprint(me.suite, m.public)):
+        if letters not in (m.approved, load("zpinc.joins").fingerprint(me.suite, m.public)):
             _believe(me, m, letters, online, out)
