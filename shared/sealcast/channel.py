@@ -53,10 +53,9 @@ class Channel:
 
     def settle_at(self, root):
         """Begin at the place that this root key leads to, knowing nobody there yet."""
-        me = self.me
+        me, self.phase = self.me, OFFLINE
         me.settle_at(root)
         self.out.moved()
-        self.phase = OFFLINE
         self.others, self.ring = Members(me), Ring(me.config["ring"])
         self.epochs, self.reading, self.keepalive = Epochs(), Reading(), Keepalive()
         if me.parts & GROUP:  # loaded only where the settings want it
@@ -233,10 +232,10 @@ class Channel:
     # --- from one phase to the next, and to another place
 
     def _need_reading(self):
-        need("zpinc.history", "zpinc.asking")
         if self.reading.first:
             need("zpinc.joins")
             self.ratchet.need_search(self.group)
+        return need("zpinc.history", "zpinc.asking")
 
     def _read(self, now):
         """What was being read has been read. After the first reading: take our place in the order and begin."""
@@ -325,11 +324,10 @@ class Channel:
         """What stands under our own name. After the first reading only joins and barriers say anything."""
         if not self.reading.first and stream not in "sj":
             return
-        self._need_reading()
+        history = self._need_reading()
         if stream == "j":
             need("zpinc.joins")
-        conn, own = self.keepalive.conn, load("zpinc.history").own
-        if own(self.me, self.ring, self.reading, conn, stream, frame, now, self.out):
+        if history.own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
             self._read(now)
 
     def _handshake(self, member, frame, now):

@@ -27,7 +27,7 @@ TOP = ("main.py", "boot.py", "sealcast_platform.py")  # on a board they lie at t
 GROUPS = {
     "sealcast.rare": (
         "sealcast.errors sealcast.compat sealcast.wire sealcast.crypto.keys sealcast.run.aio node.watchdog "
-        "sealcast.run.slots sealcast.run.filestore"  # a first boot stores what it makes, and needs no channel yet
+        "sealcast.run.filestore"  # a first boot stores what it makes, and needs no channel yet
     ),
     "node.app": "node.log node.led node.console",
     "node.mqtt": "node.inbuf node.wifi",
