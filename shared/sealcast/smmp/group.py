@@ -206,7 +206,7 @@ class Group:
         self.recent = {}  # epoch -> (frame, sender's tag): the last few; only `last` is stored
         self.heard = {}  # tag -> number of its last message that we had: none is delivered twice
         self.untaken = None  # head at which we have asked about a frame that we could not take
-        self.statics = {}  # pinned B of a member -> what our identities share
+        self.statics = {}  # a member's pinned identity -> what our identities share
         self.packages = Packages()
         self.outgoing = Outgoing()
         self.change = Change()
@@ -260,14 +260,15 @@ def own_tag(members, tag):
 
 def static(me, members, group, tag):
     """X25519 of our identity and that member's, both pinned: computed once. Raises Reject("identity" | "neutral")."""
-    B = members.pinned(tag)
-    if B is None:
+    m = members.by_tag.get(tag)
+    public = me.identity.public if tag == me.tag else m and m.public  # the object that is there anyhow
+    if public is None:
         raise Reject("identity")
-    if B not in group.statics:
+    if public not in group.statics:
         if len(group.statics) >= _STATICS:
             group.statics = {}  # the group has changed a lot
-        group.statics[B] = dh(me.suite, me.identity.b, B)
-    return group.statics[B]
+        group.statics[public] = dh(me.suite, me.identity.b, public[:32])
+    return group.statics[public]
 
 
 def statics(me, members, group):
