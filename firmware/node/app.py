@@ -102,7 +102,7 @@ async def node(config, directory, light=None):
         status.others = lambda: others(session, config["uid"])
     start = {"uid": config["uid"]}
     if not config["duty"]:  # a waking has no time for the count
-        named()
+        named("conversation" in (config.get("modes") or ("conversation",)))
         gc.collect()
         start["heap_free"], start["heap_used"] = gc.mem_free(), gc.mem_alloc()
     log.event("start", start)
@@ -126,14 +126,16 @@ async def node(config, directory, light=None):
     return 0
 
 
-def named():
-    """Load what brings a member into its conversation, and let it go: the names in it stay.
+def named(talks):
+    """Load what brings a member into its channel, and its conversation (talks), and let it go: the names in it stay.
 
     MicroPython's table of names doubles when it is full, by some KB in one piece. Now there is room for that. Settings
     that were checked when the board was provisioned leave it a few names short of it: their rules fill it.
     """
     try:
-        need("state", "zpinc.history", "zpinc.joins", "zpinc.asking", "zpinc.cpace", "zpinc.rekey", "run.settings")
+        need("state", "zpinc.history", "zpinc.joins", "zpinc.asking", "run.settings")
+        if talks:
+            need("zpinc.cpace", "zpinc.rekey")
     except NoRoom:
         pass  # told when it is needed
     release()

@@ -8,8 +8,7 @@ class Rng:
     """Hedged randomness: a stored seed and the hardware's bytes; either alone is enough. PROTOCOL.md section 5.
 
     The stored seed is replaced before first use, so a seed never
-    serves two runs. `hardware(n)` returns n bytes or None.
-    """
+    serves two runs. `hardware(n)` returns n bytes or None."""
 
     def __init__(self, suite, stored, hardware):
         self._suite = suite
@@ -25,8 +24,7 @@ class Rng:
 
     def heard(self, frame):
         """Without hardware randomness what others say is what is fresh: storage that is put back to an older state
-        does not draw the same again once anything was said since.
-        """
+        does not draw the same again once anything was said since."""
         self._seed = self._suite.h(32, self._seed, b"", b"sc/heard", frame)
 
     def bytes(self, n):
@@ -37,8 +35,7 @@ class Rng:
 
     def nonce(self, ad, pt):
         """24 bytes, bound to what they will encrypt: a broken
-        generator alone cannot repeat a nonce for two plaintexts.
-        """
+        generator alone cannot repeat a nonce for two plaintexts."""
         count, hw = self._next()
         return self._suite.frame_nonce(self._seed, count, hw, ad, pt)
 

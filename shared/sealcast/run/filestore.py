@@ -75,14 +75,11 @@ class Files:
 
 class FileStore:
     """load() -> the newest body or None, and all that was appended to it; store(body) and append(batch) return when it
-    is durable.
-
-    They block for as long as the flash takes (some milliseconds a sector).
+    is durable. They block for as long as the flash takes (some milliseconds a sector).
 
     path: both files are path + ".0" and path + ".1", and what is appended to them has a "j" behind that. key: 0..64
     bytes for the check. files: a `Files` or what acts like it. After load(), `damaged` says that there was something,
-    and that it could not be believed.
-    """
+    and that it could not be believed."""
 
     room = 2048  # bytes that may be appended to a body: both are read back in one piece
     ahead = 48  # so many messages may a record say ahead: flash wears out

@@ -50,8 +50,7 @@ def newest(suite, key, a, b):
     """The two slots' bytes (None: not there) -> (0 or 1, generation, body), or None when neither is valid.
 
     Two valid slots of one generation with different bodies cannot come from our own writing (someone copied files):
-    neither is believed.
-    """
+    neither is believed."""
     first, second = unpack(suite, key, a), unpack(suite, key, b)
     if first and second and first[0] == second[0] and first[1] != second[1]:
         return None

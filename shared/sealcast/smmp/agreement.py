@@ -19,8 +19,7 @@ class Party:
 
     R is the package's for who comes in (number | ENTERS), and the present ratchet key of who stays: a thief that held
     the packages once, and was locked out since, stays out. Number 0: no package is known, K is R. The organizer
-    itself has number 0 and no K.
-    """
+    itself has number 0 and no K."""
 
     def __init__(self, tag, B, number, K, R):
         self.tag = tag
@@ -53,8 +52,7 @@ def agree(suite, group, epoch, head, reason, my_tag, b, r, w, parties, v):
     """The organizer's side -> (frame, State). w, r: fresh 32-byte secrets, w is used nowhere else.
 
     parties: [Party] ascending by tag, ourselves among them (K None, R of our r). v: the group's present v, or None at
-    set-up. Raises Reject("neutral") when a party's keys are of low order.
-    """
+    set-up. Raises Reject("neutral") when a party's keys are of low order."""
     W = suite.x25519_base(w)
     G = []
     total = ZERO if len(parties) > 1 else w  # alone after removing all others: nobody else is to know
@@ -129,8 +127,7 @@ class Agreement:
 
     def follows(self, st):
         """Is this an honest change of the group `st`? Its organizer is in it, its reason is what happens, who stays
-        keeps its R. Raises Reject("members").
-        """
+        keeps its R. Raises Reject("members")."""
         new = [tag for tag in self.tags if st.tags.find(tag) < 0]
         gone = [tag for tag in st.tags if tag not in self.tags]
         right = st.tags.find(self.organizer) >= 0 and self.reason == (REMOVE if gone else ADD if new else RESYNC)
@@ -145,8 +142,7 @@ class Agreement:
         """Our side -> State. k, K: of the package that it names; r: the secret of R_i. pinned(tag) -> B or None.
 
         Nothing is believed before the tag under MK is verified. Raises Reject("members" | "identity" | "neutral" |
-        "forged").
-        """
+        "forged")."""
         if my_tag not in self.tags or my_tag == self.organizer:
             raise Reject("members")
         i = self.tags.index(my_tag)

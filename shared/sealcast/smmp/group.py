@@ -164,8 +164,7 @@ class Undo:
 
     own: our Pending at that state, accepted or not: whoever is shown another frame first may learn that the others took
     this one. spent: our packages that the frame used. job: the wish that it fulfilled. outside: the phase before, when
-    it took us in: we stood nowhere in the group then.
-    """
+    it took us in: we stood nowhere in the group then."""
 
     def __init__(self, group, own):
         self.state = group.state
@@ -179,8 +178,7 @@ class Undo:
 class Entry:
     """What took us in, until another than its organizer confirms it. PROTOCOL.md 16.4.
 
-    epoch: the first after it. before: (epoch, tags) of the group that we asked to be taken into again, or None.
-    """
+    epoch: the first after it. before: (epoch, tags) of the group that we asked to be taken into again, or None."""
 
     def __init__(self, organizer, epoch, before):
         self.organizer = organizer

@@ -11,7 +11,7 @@ from ..errors import NoGroup, Reject
 from ..rare import load
 from ..wire import AGREEMENT
 from ..zpinc.me import GROUP
-from . import outgoing, private
+from . import outgoing
 from .group import LIVE, NONE, REJOIN, STEP_MS, SYNC, Entry, Pending, own_tag, static
 from .order import advance, write_slot
 from .ratchet import ADD, CREATE, ENTERS, MAX_EPOCH, MAX_GROUP, REMOVE, RESYNC, State
@@ -52,8 +52,7 @@ def in_order(me, members, group, frame, now, out):
 def from_outside(me, members, group, frame, live, now, out):
     """We are in no group, or cannot catch up: an agreement on our own unused package needs no other proof.
 
-    Raises Reject.
-    """
+    Raises Reject."""
     packages, sync = load("smmp.packages"), load("smmp.sync")
     a = load("smmp.agreement").Agreement(frame)
     mine = group.outgoing.own(frame)
@@ -90,8 +89,7 @@ def from_outside(me, members, group, frame, live, now, out):
 
 def invites(me, members, group, frame):
     """Does another take us in than the one on whose word we are in a group? Where there is a roster, nobody outside of
-    it displaces one who is in it. Raises Reject.
-    """
+    it displaces one who is in it. Raises Reject."""
     a, first = load("smmp.agreement").Agreement(frame), group.entry.organizer
     if a.organizer == first or me.tag not in a.tags or (a.epoch, a.head) == group.position():
         return False
@@ -130,7 +128,7 @@ def _begin(me, members, group, a, after, mine, now, out):
         tag = own_tag(members, after.tags[i])
         if tag != me.tag:
             shared = static(me, members, group, tag)
-            pairs[tag] = private.begin(me.suite, group.id, me.tag, tag, shared, after.r, after.R[i])
+            pairs[tag] = load("smmp.private").begin(me.suite, group.id, me.tag, tag, shared, after.r, after.R[i])
     old = group.state
     before = old.tags if old else []
     own, job = group.outgoing.pending, group.change.job
@@ -160,8 +158,7 @@ def _begin(me, members, group, a, after, mine, now, out):
 def _used(me, group, a, before, now, out):
     """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again.
 
-    before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch.
-    """
+    before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch."""
     packages, change = load("smmp.packages"), group.change
     entered = [tag for tag in a.tags if a.enters(a.tags.index(tag))]
     change.answered = [tag for tag in change.answered if tag in a.tags and tag not in entered]
@@ -288,8 +285,7 @@ def leaving(me, members, group, tag, now):
 
 def wanted(me, members, group, tag, number, now, out):
     """A member cannot catch up: answer, unless somebody else does. number: of the first package that it made for
-    this. Raises Reject("stale").
-    """
+    this. Raises Reject("stale")."""
     load("smmp.packages").asked(group, tag, number, out)
     c = group.change
     if group.phase == LIVE and tag in group.tags():
@@ -319,8 +315,7 @@ def want(group, reason, add, remove, at):
 def make(me, members, group, now, out):
     """Build the agreement and send it.
 
-    Who has no usable package is told of, and waits for the next one; the rest is done.
-    """
+    Who has no usable package is told of, and waits for the next one; the rest is done."""
     agreement, packages, st, c = load("smmp.agreement"), load("smmp.packages"), group.state, group.change
     c.at = None
     if c.job is None:
@@ -376,8 +371,7 @@ def usable(members, known, tag):
 def party(me, members, group, tag, enters, r):
     """A member of the next agreement. enters: with its newest package; else with its present key and its oldest.
 
-    Raises Reject.
-    """
+    Raises Reject."""
     agreement, known, st = load("smmp.agreement"), load("smmp.packages").known(group, tag), group.state
     B = members.pinned(tag)
     if tag == me.tag:

@@ -8,10 +8,10 @@ anew.
 from ..compat import const, due
 from ..crypto.keys import derive
 from ..errors import NoGroup, OutboxFull, TooLong
-from ..rare import load
+from ..rare import load, need
 from ..wire import LAMPORT_MAX, RATCHET, TAG, u32
 from ..zpinc.heard import MARK, MOST
-from . import private, ratchet
+from . import ratchet
 from .group import LIVE, NONE, Pending, statics
 from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
 
@@ -44,8 +44,7 @@ def text_at(m):
 
 def mark(me, group, frame):
     """All that is the group's carries a tag under the channel's key: what outsiders make is dropped before it means
-    anything.
-    """
+    anything."""
     return derive(me.suite, me.keys.msgkey, b"sc/gm", group.id, frame)[:TAG]
 
 
@@ -69,8 +68,7 @@ def _era(session):
 def send(me, members, group, kind, text, time, to, now, out):
     """Queue a message -> its lead. kind: its first byte; time: Unix s or 0; to: tag of a private message's receiver.
 
-    Raises NoGroup, TooLong, OutboxFull.
-    """
+    Raises NoGroup, TooLong, OutboxFull."""
     o, st = group.outgoing, group.state
     if st is None:
         raise NoGroup("not in a group: an organizer must add this member first (sealcast group)")
@@ -82,6 +80,7 @@ def send(me, members, group, kind, text, time, to, now, out):
         raise TooLong("a group message has at most %d bytes, this one has %d: split it" % (MAX_MESSAGE, len(text)))
     if len(o.queue) >= QUEUE:
         raise OutboxFull("%d messages wait for their turn in the group: wait for one to be sent" % QUEUE)
+    need_private(group, to)
     o.count += 1
     token = out.outbox.token()
     lead = bytes((kind,)) + _era(me.session) + u32(o.count) + u32(time) + members.heard.named()
@@ -90,6 +89,14 @@ def send(me, members, group, kind, text, time, to, now, out):
     out.dirty = True
     flush(me, members, group, now, out)
     return lead
+
+
+def need_private(group, to=None):
+    """Have what a message of ours to one member is sealed with, before anything changes. Raises NoRoom."""
+    o = group.outgoing
+    waiting = o.queue + ([o.pending.entry] if o.pending and o.pending.entry else [])
+    if to is not None or [entry for entry in waiting if entry[2] is not None]:
+        need("smmp.private")
 
 
 def flush(me, members, group, now, out):
@@ -110,7 +117,7 @@ def flush(me, members, group, now, out):
             flush(me, members, group, now, out)
             return
         t = me.rng.bytes(32)
-        text = private.seal(me.suite, group.pairs[to], st.epoch, me.tag, nonce, t, text)
+        text = load("smmp.private").seal(me.suite, group.pairs[to], st.epoch, me.tag, nonce, t, text)
     r_new = me.rng.bytes(32)
     R_new = me.suite.x25519_base(r_new)
     frame, after = ratchet.seal(me.suite, st, statics(me, members, group), nonce, r_new, lead + text, R_new)

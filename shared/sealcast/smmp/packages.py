@@ -34,8 +34,7 @@ def publish(me, group, out):
 
 def renew(me, group, out):
     """New ones. The newest of the old are kept a while: an agreement on its way, or one that we missed, may name
-    them.
-    """
+    them."""
     p = group.packages
     for number in sorted(p.mine)[:-AHEAD]:
         del p.mine[number]
@@ -77,8 +76,7 @@ def spend(group, number):
 def behind(me, group, number, now, out):
     """An agreement names a package of ours that we never made: the others take ours for used up to it.
 
-    Go on above it.
-    """
+    Go on above it."""
     p = group.packages
     if p.counter < number <= min(p.counter + BELIEVED, MAX_NUMBER) and out.may_report("numbers", now):
         p.counter = number
@@ -87,8 +85,7 @@ def behind(me, group, number, now, out):
 
 def leap(group, wants):
     """We have asked to be taken in so many times, in vain: the others may take more of ours for used than we ever
-    made.
-    """
+    made."""
     p = group.packages
     further = p.counter + (BELIEVED << wants - 1 if 0 < wants <= LEAPS else 0)
     if further <= MAX_NUMBER - BELIEVED:

@@ -1,4 +1,4 @@
-"""Private messages between two members inside the group's ordered stream. PROTOCOL.md section 20.
+"""Private messages between two members inside the group's ordered stream. PROTOCOL.md section 20. Rare code.
 
 Both ends see the same messages in the same order, so one pair of keys a side is enough: each message is sealed under
 PR mixed with X25519(s, S), carries the sender's next public key T inside, and moves PR on. Nothing is skipped, ever.
@@ -6,27 +6,19 @@ PR mixed with X25519(s, S), carries the sender's next public key T inside, and m
 A pair is our end of it, 96 bytes: our secret s || the peer's public key S (zeros: none yet) || the root PR.
 """
 
-from ..compat import const
 from ..crypto.keys import ZERO, dh, high_order
 from ..errors import Reject
 from ..wire import TAG, lv, pad, u32, unpad
-
-HINT = const(16)
+from .ratchet import HINT, body_nonce, hint
 
 
 def begin(suite, group, my_tag, peer_tag, static, r, R_peer):
     """The pair's first state after an agreement: from both the one-time keys and the pinned identities.
 
     static: X25519 of the two identities. Without it an organizer could name keys of its own and sit in the middle. r
-    is used here, and not kept. Raises Reject("neutral").
-    """
+    is used here, and not kept. Raises Reject("neutral")."""
     names = lv(group, min(my_tag, peer_tag), max(my_tag, peer_tag))
     return ZERO + ZERO + suite.h(32, dh(suite, r, R_peer) + static, b"", b"sc/p0", names)
-
-
-def hint(suite, pair, epoch, sender):
-    """16 bytes by which only the receiver sees that the payload is for it. sender: tag, 16 bytes."""
-    return suite.h(32, pair[64:], b"", b"sc/ph", u32(epoch), sender)[:HINT]
 
 
 def _shared(suite, pair):
@@ -38,16 +30,14 @@ def _shared(suite, pair):
 def _key(suite, pair, z, epoch, sender):
     """Moves with every accepted message.
 
-    One sealed again for the same epoch, after a roll-back, has its frame's fresh nonce.
-    """
+    One sealed again for the same epoch, after a roll-back, has its frame's fresh nonce."""
     return suite.h(32, pair[64:], b"", b"sc/pm", z, u32(epoch), sender)
 
 
 def seal(suite, pair, epoch, sender, nonce, t, message):
     """-> payload. nonce: that of the frame's body; t: a fresh secret.
 
-    The pair moves on with `moved` when the frame is accepted.
-    """
+    The pair moves on with `moved` when the frame is accepted."""
     key = _key(suite, pair, _shared(suite, pair), epoch, sender)
     return hint(suite, pair, epoch, sender) + suite.secretbox(key, nonce, suite.x25519_base(t) + pad(message))
 
@@ -62,6 +52,16 @@ def open_payload(suite, pair, epoch, sender, nonce, payload):
         raise Reject("undecryptable")
     T = high_order(pt[:32])  # else no answer could be sealed any more
     return unpad(pt[32:]), pair[:32] + T + _move(suite, pair, z, T)
+
+
+def take(me, members, group, sender, st, frame, payload, out):
+    """The message of a payload that is for us; None when it cannot be read."""
+    try:
+        nonce = body_nonce(frame, st.N)
+        text, group.pairs[sender] = open_payload(me.suite, group.pairs[sender], st.epoch, sender, nonce, payload)
+        return text
+    except Reject:
+        out.lost("message_undecryptable", {"uid": members.uid_of(sender), "private": True})
 
 
 def moved(suite, pair, t):

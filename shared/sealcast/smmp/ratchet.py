@@ -14,6 +14,7 @@ _HEADERS = const(56)  # where they begin: after header 22, prev 32, j, N
 MAX_EPOCH = 0x7FFFFFFF
 ENTERS = 0x80000000  # bit of a number in an agreement: the member comes in with its package's R
 MAX_NUMBER = 0x7FFFFFFF
+HINT = const(16)
 
 # Reasons (the paper's housekeeping bytes)
 RESYNC = const(0x00)
@@ -115,8 +116,7 @@ def seal(suite, st, static, nonce, r_new, message, R_new=None):
 
     static(tag) -> X25519 of our identity's secret and that member's pinned B. R_new: the public key of r_new, when it
     is there already. N + 1 scalar multiplications: one a header, R_new, and the root's. st.epoch is below MAX_EPOCH.
-    Raises Reject("neutral").
-    """
+    Raises Reject("neutral")."""
     j = st.index
     R_new = R_new or suite.x25519_base(r_new)
     z = suite.x25519_column(st.r, st.R.data, j)
@@ -147,8 +147,7 @@ def open_frame(suite, st, static, frame, r_new=None):
     own.
 
     static: as in `seal`. Two scalar multiplications. Raises Reject("epoch" | "bad_hmac" | "undecryptable" | "format"
-    | "neutral"); nothing has changed then.
-    """
+    | "neutral"); nothing has changed then."""
     at = (frame[2:18], frame[18:22], frame_prev(frame))
     if at != (st.group, u32(st.epoch), st.head) or st.epoch >= MAX_EPOCH:
         raise Reject("epoch")
@@ -180,3 +179,8 @@ def open_frame(suite, st, static, frame, r_new=None):
         raise Reject("undecryptable")
     after.head = frame_hash(suite, frame)
     return j, message, after
+
+
+def hint(suite, pair, epoch, sender):
+    """16 bytes by which only the receiver sees that the payload is for it, see private.py. sender: tag, 16 bytes."""
+    return suite.h(32, pair[64:], b"", b"sc/ph", u32(epoch), sender)[:HINT]

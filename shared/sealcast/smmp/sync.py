@@ -217,8 +217,7 @@ def look_ahead(me, members, group, now, out):
 
 def go(me, members, group, now, out):
     """Compare where we are with where we ought to be: there, ahead of it, behind it (fetch the next slots), or
-    elsewhere.
-    """
+    elsewhere."""
     heads, fetch, s, st = load("smmp.heads"), load("smmp.fetch"), group.search, group.state
     if group.phase != SYNC:
         return  # a frame on the way took us out of the group

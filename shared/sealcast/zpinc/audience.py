@@ -10,8 +10,7 @@ def choose(me, awake, epoch, place, tags, mode, to, least):
 
     awake: [Member], who is or may be. epoch: the one that we can send in now, or None. place, tags: where we are in the
     group and who is in it. mode: as asked for, None: the strongest that reaches every awake member. least: the weakest
-    that will do, the settings' `min_secrecy` apart. Raises NotReady, NoConversation, TooWeak.
-    """
+    that will do, the settings' `min_secrecy` apart. Raises NotReady, NoConversation, TooWeak."""
     least = max(_rank("note" if least is None else least), _rank(me.config.get("min_secrecy") or "note"))
     mode = "ratchet" if mode is None and to is not None else mode
     if to is not None and mode != "ratchet":

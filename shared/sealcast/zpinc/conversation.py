@@ -58,8 +58,7 @@ class Epoch:
         """frame -> (ad, pt, i, number, key, skipped). Nothing has changed: the last four are for `move`; when key is
         None it was skipped before, and its key is to go from `skipped`.
 
-        Raises Reject("forged" | "members" | "duplicate" | "window").
-        """
+        Raises Reject("forged" | "members" | "duplicate" | "window")."""
         check(frame, CONVERSATION)
         suite, place = keys.suite, keys.place(tag)
         if len(frame) < HEADER + NONCE + 2 * TAG or not suite.genuine_frame(self.hk, frame, place):

@@ -7,7 +7,6 @@ from ..crypto.signing import JOIN_LABEL, PACKAGE_LABEL, SIG, seal_signed, sign_a
 from ..errors import Reject
 from ..rare import load
 from ..wire import HANDSHAKE, JOIN, LAMPORT_MAX, NOTE, PACKAGE, PRESENCE, U32, Reader, header, u32
-from . import epochs as agreed
 from . import places as left
 from .epochs import ASK, STALE
 from .heard import MARK, Heard
@@ -46,9 +45,9 @@ def begin(me, ring, epochs, now, out):
     if epochs.attempt:
         epochs.attempt.forget(me.suite)
     epochs.attempt = None
-    agreed.pass_over(epochs, now)
+    epochs.talk.pass_over(epochs, now)
     if epochs.current:
-        agreed.retire(epochs, None, now, out)
+        epochs.talk.retire(epochs, None, now, out)
     out.dirty = True
 
 
@@ -71,8 +70,7 @@ def show_key(me, places, out):
 
 def take_place(me, members, own, out):
     """Our session begins: nobody has heard it yet. own: (lamport, sid) of our newest join so far, or None. At the last
-    counter the sid's beginning goes on counting: whoever pushed the counter there locks nobody out.
-    """
+    counter the sid's beginning goes on counting: whoever pushed the counter there locks nobody out."""
     members.heard = Heard()
     for m in members.by_tag.values():
         for s in m.sessions:
@@ -381,8 +379,7 @@ def open_join(keys, frame, tag, member=None):
 
 
 def fingerprint(suite, public):
-    """A short text for people to compare: 100 bits in five groups of four base32 characters. public: B || E, 64
-    bytes."""
+    """A short text for people to compare: 100 bits in five groups of four base32 characters. public: B || E."""
     bits = int.from_bytes(suite.h(32, b"", b"", b"sc/fp", public)[:13], "big") >> 4
     text = ""
     for i in range(20):

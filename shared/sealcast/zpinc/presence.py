@@ -12,7 +12,7 @@ from ..rare import need
 from ..wire import HEADER, NONCE, PRESENCE, TAG, U32, Reader, header, u32
 from .heard import ALL, MANY, MARK, read
 from .members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, STATUS, WILL
-from .messages import deliver_notes, missed
+from .messages import deliver_notes
 from .notes import MAX_SEQ, drain, ring_matches
 
 _DIGEST = const(15)  # where it stands
@@ -71,8 +71,7 @@ def verify(me, session, ad, pt):
 
 def open_presence(me, members, group, frame, member):
     """frame -> (counter, Presence, its nonce and signature). Cheap checks first; the signature is checked last, and
-    then who vouches for the place: without a MAC for us it is none. Raises Reject.
-    """
+    then who vouches for the place: without a MAC for us it is none. Raises Reject."""
     ad, sid, counter, pt = me.keys.open(frame, PRESENCE, member.tag)
     session = member.session(sid)
     if session is not member.current:
@@ -201,6 +200,6 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
         member.mark = members.heard.add(me.suite, member.tag, signed, p.heard + member.mark, None)
         if member.current.window.confirmed(p.head):
             out.record(moved((member.current,), out.ahead))
-        missed(me, epochs, member, ((p.epoch, p.said[0]), p.said[1:]), out)
+        epochs.talk.missed(me, epochs, member, ((p.epoch, p.said[0]), p.said[1:]), out)
         deliver_notes(me, member, drain(reading, member, now), now, out)
     return member.status != before and member.status not in PRESENT
