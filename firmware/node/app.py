@@ -5,10 +5,10 @@ import gc
 import json
 import sys
 
+from sealcast import rare
 from sealcast.compat import const
 from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, NoRoom, SealcastError
-from sealcast.rare import need, release
 from sealcast.run.aio import Clock, sleep_ms
 
 from . import forget, watchdog
@@ -133,12 +133,17 @@ def named(talks):
     that were checked when the board was provisioned leave it a few names short of it: their rules fill it.
     """
     try:
-        need("state", "zpinc.history", "zpinc.joins", "zpinc.asking", "run.settings")
+        rare.need("state", "zpinc.history", "zpinc.joins", "zpinc.asking", "run.settings")
         if talks:
-            need("zpinc.cpace", "zpinc.rekey")
+            rare.need("zpinc.cpace", "zpinc.rekey")
     except NoRoom:
         pass  # told when it is needed
-    release()
+    rare.release()
+    # What of asyncio no node uses: classes take memory wherever their code lies.
+    for name, parts in (("event", ("ThreadSafeFlag",)), ("stream", ("Server", "start_server"))):
+        for part in parts:
+            if hasattr(sys.modules.get("asyncio." + name), part):
+                delattr(sys.modules["asyncio." + name], part)
 
 
 # setup.py is not to be held by a frame that lives on: it is forgotten.

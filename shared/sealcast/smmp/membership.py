@@ -194,7 +194,10 @@ def forget(group, out):
     group.leaving = False
     group.last = b""
     group.pairs, group.recent = {}, {}  # what was heard stays heard, whoever says it again
-    outgoing.forget(group, NoGroup("this member is out of the group now"), out)
+    o, error = group.outgoing, NoGroup("this member is out of the group now")
+    for entry in o.queue + ([o.pending.entry] if o.pending and o.pending.entry else []):
+        out.settled(entry[3], error)  # what waits is never sent
+    o.queue, o.pending = [], None
     group.change.drop()
     group.change.together = []
     group.phase = NONE

@@ -13,7 +13,7 @@ from ..wire import LAMPORT_MAX, RATCHET, TAG, u32
 from ..zpinc.heard import MARK, MOST
 from . import ratchet
 from .group import LIVE, NONE, Pending, statics
-from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
+from .ratchet import MAX_EPOCH
 
 QUEUE = const(16)
 MAX_MESSAGE = const(1150)  # bytes of a message: its frame fits in a group of 20
@@ -58,13 +58,6 @@ def publish(me, group, frame, slot, out):
     out.publish(topic, wrapped(me, group, frame), slot is not None)
 
 
-def _era(session):
-    """What numbers our messages before `count`. At the end of the Lamport counter sids go on growing."""
-    if session.lamport < LAMPORT_MAX:
-        return u32(session.lamport)
-    return u32(0x80000000 + (int.from_bytes(session.sid[:4], "big") >> 1))
-
-
 def send(me, members, group, kind, text, time, to, now, out):
     """Queue a message -> its lead. kind: its first byte; time: Unix s or 0; to: tag of a private message's receiver.
 
@@ -83,7 +76,10 @@ def send(me, members, group, kind, text, time, to, now, out):
     need_private(group, to)
     o.count += 1
     token = out.outbox.token()
-    lead = bytes((kind,)) + _era(me.session) + u32(o.count) + u32(time) + members.heard.named()
+    # What numbers them before `count`: the session. At the end of the Lamport counter sids go on growing
+    lamport, sid = me.session.order
+    era = lamport if lamport < LAMPORT_MAX else 0x80000000 + (int.from_bytes(sid[:4], "big") >> 1)
+    lead = bytes((kind,)) + u32(era) + u32(o.count) + u32(time) + members.heard.named()
     o.queue.append((lead, text, to, token))
     out.queued(token)
     out.dirty = True
@@ -139,7 +135,7 @@ def accepted(me, group, now, out):
     out.settled(token)
     o.pending.entry = (lead, text, to, 0)  # should it be rolled back it waits again, and nobody for it
     o.pending.after = o.pending = None
-    o.refresh_at = _some_day(me, now)
+    o.refresh_at = some_day(me, now)
 
 
 def lost_race(group, now, winner, out):
@@ -167,30 +163,7 @@ def requeue(group, now, out):
     out.dirty = True
 
 
-def resume(me, members, group, now, out):
-    """We are live again: the same bytes, if they still fit."""
-    o, st = group.outgoing, group.state
-    p = o.pending
-    if p and frame_epoch(p.frame) == st.epoch and frame_prev(p.frame) == st.head:
-        submit(me, group, p, now, out)
-    elif p:
-        lost_race(group, now, None, out)
-    if o.refresh_at is None:
-        o.refresh_at = _some_day(me, now)
-    flush(me, members, group, now, out)
-
-
-def forget(group, error, out):
-    """What waits is never sent."""
-    o = group.outgoing
-    waiting = o.queue + ([o.pending.entry] if o.pending and o.pending.entry else [])
-    for _, _, _, token in waiting:
-        out.settled(token, error)
-    o.queue = []
-    o.pending = None
-
-
-def _some_day(me, now):
+def some_day(me, now):
     return now + REFRESH_MS + jitter(me, REFRESH_MS)
 
 
@@ -206,7 +179,7 @@ def tick(me, members, group, now, out):
     if o.pending and due(o.repeat_at, now) and group.phase in (LIVE, NONE):
         submit(me, group, o.pending, now, out)
     if due(o.refresh_at, now) and group.phase == LIVE:
-        o.refresh_at = _some_day(me, now)
+        o.refresh_at = some_day(me, now)
         load("smmp.packages").renew(me, group, out)
         if not o.queue and not o.pending and group.state.epoch < MAX_EPOCH:
             send(me, members, group, REFRESH, b"", 0, None, now, out)

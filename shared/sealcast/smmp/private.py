@@ -8,8 +8,8 @@ A pair is our end of it, 96 bytes: our secret s || the peer's public key S (zero
 
 from ..crypto.keys import ZERO, dh, high_order
 from ..errors import Reject
-from ..wire import TAG, lv, pad, u32, unpad
-from .ratchet import HINT, body_nonce, hint
+from ..wire import NONCE, TAG, lv, pad, u32, unpad
+from .ratchet import HEADER_BOX, HEADERS, HINT, hint
 
 
 def begin(suite, group, my_tag, peer_tag, static, r, R_peer):
@@ -57,7 +57,8 @@ def open_payload(suite, pair, epoch, sender, nonce, payload):
 def take(me, members, group, sender, st, frame, payload, out):
     """The message of a payload that is for us; None when it cannot be read."""
     try:
-        nonce = body_nonce(frame, st.N)
+        at = HEADERS + HEADER_BOX * (st.N - 1)
+        nonce = frame[at : at + NONCE]  # the frame's fresh one
         text, group.pairs[sender] = open_payload(me.suite, group.pairs[sender], st.epoch, sender, nonce, payload)
         return text
     except Reject:

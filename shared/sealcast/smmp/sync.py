@@ -286,7 +286,20 @@ def go_live(me, members, group, held, now, out):
         except Reject as e:
             out.complain(e.reason, None, now)
     if group.phase == LIVE:
-        outgoing.resume(me, members, group, now, out)
+        _resume(me, members, group, now, out)
+
+
+def _resume(me, members, group, now, out):
+    """We are live again: the same bytes, if they still fit."""
+    o, st = group.outgoing, group.state
+    p = o.pending
+    if p and frame_epoch(p.frame) == st.epoch and frame_prev(p.frame) == st.head:
+        outgoing.submit(me, group, p, now, out)
+    elif p:
+        outgoing.lost_race(group, now, None, out)
+    if o.refresh_at is None:
+        o.refresh_at = outgoing.some_day(me, now)
+    outgoing.flush(me, members, group, now, out)
 
 
 def decree(me, members, group, now, out):
