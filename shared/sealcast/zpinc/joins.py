@@ -1,5 +1,5 @@
 """Sessions in the channel's order: our own join, the others', their frames, fingerprints, and what is refused.
-PROTOCOL.md section 6."""
+PROTOCOL.md sections 6.1 to 6.5."""
 
 from ..compat import const
 from ..crypto.keys import high_order

@@ -1,5 +1,5 @@
 """What stands in epochs.py's place when a member's settings leave conversations out (`modes`): it takes part in no
-handshake and has no epoch. A board need not hold what others agree on in RAM."""
+handshake and has no epoch. PROTOCOL.md sections 9.1, 10.4."""
 
 from ..errors import Reject
 
