@@ -5,10 +5,10 @@ import gc
 import json
 import sys
 
+from sealcast import rare
 from sealcast.compat import const
 from sealcast.crypto import best_suite
 from sealcast.errors import BadSettings, NoRoom, SealcastError
-from sealcast.rare import need, release
 from sealcast.run.aio import Clock, sleep_ms
 
 from . import forget, watchdog
@@ -102,7 +102,7 @@ async def node(config, directory, light=None):
         status.others = lambda: others(session, config["uid"])
     start = {"uid": config["uid"]}
     if not config["duty"]:  # a waking has no time for the count
-        named()
+        named("conversation" in (config.get("modes") or ("conversation",)))
         gc.collect()
         start["heap_free"], start["heap_used"] = gc.mem_free(), gc.mem_alloc()
     log.event("start", start)
@@ -126,17 +126,24 @@ async def node(config, directory, light=None):
     return 0
 
 
-def named():
-    """Load what brings a member into its conversation, and let it go: the names in it stay.
+def named(talks):
+    """Load what brings a member into its channel, and its conversation (talks), and let it go: the names in it stay.
 
     MicroPython's table of names doubles when it is full, by some KB in one piece. Now there is room for that. Settings
     that were checked when the board was provisioned leave it a few names short of it: their rules fill it.
     """
     try:
-        need("state", "zpinc.history", "zpinc.joins", "zpinc.asking", "zpinc.cpace", "zpinc.rekey", "run.settings")
+        rare.need("state", "zpinc.history", "zpinc.joins", "zpinc.asking", "run.settings")
+        if talks:
+            rare.need("zpinc.cpace", "zpinc.rekey")
     except NoRoom:
         pass  # told when it is needed
-    release()
+    rare.release()
+    # What of asyncio no node uses: classes take memory wherever their code lies.
+    for name, parts in (("event", ("ThreadSafeFlag",)), ("stream", ("Server", "start_server"))):
+        for part in parts:
+            if hasattr(sys.modules.get("asyncio." + name), part):
+                delattr(sys.modules["asyncio." + name], part)
 
 
 # setup.py is not to be held by a frame that lives on: it is forgotten.

@@ -99,7 +99,7 @@ def member(config, suite, directory, clock, transport, tell=None):
     """
     tell = tell or (lambda line: None)
     # What others import comes first: modules that load one inside the other overflow a board's C stack.
-    from sealcast.zpinc import notes, members, identity, me, epochs, messages, presence  # noqa: F401, I001 isort: skip
+    from sealcast.zpinc import notes, members, identity, me, messages, presence  # noqa: F401, I001 isort: skip
 
     from sealcast.run.session import Session
 

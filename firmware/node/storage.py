@@ -8,8 +8,8 @@ to that state. Flash wear stands in docs/HARDWARE.md.
 import os
 
 from sealcast.errors import BadState
+from sealcast.rare import load
 from sealcast.run.filestore import FileStore
-from sealcast.run.slots import key_for
 
 
 def hardware(n):
@@ -54,5 +54,5 @@ class Member:
 
 def state(suite, config, directory):
     """The store of a member's state in a channel; no other member's or channel's state passes its check."""
-    key = key_for(suite, config["identity"], config["channel"].encode(), config["uid"].encode())
+    key = load("run.slots").key_for(suite, config["identity"], config["channel"].encode(), config["uid"].encode())
     return FileStore(suite, key, directory + "state")

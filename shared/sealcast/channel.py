@@ -18,11 +18,10 @@ from .errors import Reject, TooLong
 from .journal import Journal
 from .rare import load, need
 from .wire import HANDSHAKE, U32
-from .zpinc import epochs as agreed
 from .zpinc import messages, presence
-from .zpinc.epochs import ASK, STALE, Epochs
+from .zpinc.epochs import ASK, STALE
 from .zpinc.me import CONVERSATIONS, GROUP, Me
-from .zpinc.members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, Members
+from .zpinc.members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, Epochs, Members
 from .zpinc.notes import LAST, Reading, Ring
 from .zpinc.places import Places
 from .zpinc.presence import Keepalive
@@ -38,8 +37,7 @@ SWEEP_MS = const(20000)  # between two looks at which code was not used
 
 class Channel:
     """config: checked settings with `key` (32 bytes, the root key) and `identity` (32 bytes) filled in.
-    blob: the last stored state or None. hardware(n): n random bytes or None. Raises NoRandomness and BadState.
-    """
+    blob: the last stored state or None. hardware(n): n random bytes or None. Raises NoRandomness and BadState."""
 
     def __init__(self, suite, config, blob, hardware):
         self.me = Me(suite, config)
@@ -53,13 +51,16 @@ class Channel:
 
     def settle_at(self, root):
         """Begin at the place that this root key leads to, knowing nobody there yet."""
-        me = self.me
+        me, self.phase = self.me, OFFLINE
         me.settle_at(root)
         self.out.moved()
-        self.phase = OFFLINE
         self.others, self.ring = Members(me), Ring(me.config["ring"])
-        self.epochs, self.reading, self.keepalive = Epochs(), Reading(), Keepalive()
-        if me.parts & GROUP:  # loaded only where the settings want it
+        if me.parts & CONVERSATIONS:  # loaded only where the settings want it
+            from .zpinc import epochs as talk
+        else:
+            from .zpinc import silent as talk
+        self.epochs, self.reading, self.keepalive = Epochs(talk), Reading(), Keepalive()
+        if me.parts & GROUP:
             from .smmp import order as ratchet
         else:
             from .smmp import absent as ratchet
@@ -71,7 +72,7 @@ class Channel:
     def start(self, now):
         """Once, before anything else: the new seed is stored before it is used; interrupted deliveries are repeated."""
         self.out.dirty = True
-        agreed.resume(self.epochs, now)
+        self.epochs.talk.resume(self.epochs, now)
         self.out.deliver_again()
         return self._finish(now)
 
@@ -126,16 +127,14 @@ class Channel:
         read = self.phase != OFFLINE and any([due(at, now) for at in reading.times(others)])
         if read:
             self._need_reading()
-        agree = self.phase == ONLINE and agreed.at_work(epochs, now)
-        if agree:
-            need("zpinc.rekey", "zpinc.cpace")
+        agree = self.phase == ONLINE and epochs.talk.at_work(epochs, now)
         confirm = self.phase == ONLINE and due(self._confirm_at, now)
         if confirm:
             need("zpinc.receipts")
         if self.phase == ONLINE:
             self.ratchet.need_tick(self.group, now)
         self._wake = None  # the driver has used it up
-        agreed.expire(epochs, now, out)
+        epochs.talk.expire(epochs, now, out)
         if read:
             if due(reading.deadline, now) and load("zpinc.history").overdue(me, reading, now, out):
                 self._read(now)
@@ -233,10 +232,10 @@ class Channel:
     # --- from one phase to the next, and to another place
 
     def _need_reading(self):
-        need("zpinc.history", "zpinc.asking")
         if self.reading.first:
             need("zpinc.joins")
             self.ratchet.need_search(self.group)
+        return need("zpinc.history", "zpinc.asking")
 
     def _read(self, now):
         """What was being read has been read. After the first reading: take our place in the order and begin."""
@@ -317,7 +316,7 @@ class Channel:
             if out.wanted:
                 need("zpinc.receipts").receive(me, member, frame, out)
         elif stream == "c":
-            messages.receive_conversation(me, others, self.epochs, member, frame, now, out)
+            self.epochs.talk.receive(me, others, self.epochs, member, frame, now, out)
         else:
             raise Reject("topic")
 
@@ -325,9 +324,10 @@ class Channel:
         """What stands under our own name. After the first reading only joins and barriers say anything."""
         if not self.reading.first and stream not in "sj":
             return
-        self._need_reading()
-        conn, own = self.keepalive.conn, load("zpinc.history").own
-        if own(self.me, self.ring, self.reading, conn, stream, frame, now, self.out):
+        history = self._need_reading()
+        if stream == "j":
+            need("zpinc.joins")
+        if history.own(self.me, self.ring, self.reading, self.keepalive.conn, stream, frame, now, self.out):
             self._read(now)
 
     def _handshake(self, member, frame, now):
@@ -368,12 +368,12 @@ class Channel:
     def _finish(self, now, quiet=None):
         """quiet: it was about messages (of these sessions): who is there, and in which epoch, is as before."""
         me, others, epochs, out = self.me, self.others, self.epochs, self.out
-        quiet = None if self.reading.queue or agreed.moved(me, epochs) else quiet
+        quiet = None if self.reading.queue or epochs.talk.moved(me, epochs) else quiet
         if self.phase == ONLINE:
             if out.owed and self._confirm_at is None:
                 self._confirm_at = now + CONFIRM_MS * (2 + others.rank(others.by_tag))
             if quiet is None:
-                agreed.plan(me, others, epochs, now, out)
+                epochs.talk.plan(me, others, epochs, now, out)
             if not quiet:
                 presence.soon(me, others, epochs, self.keepalive, self.ratchet.place(self.group), self.group, now)
         # Should there be no memory for the state, nothing is forgotten: the next input ends with it.
@@ -393,8 +393,8 @@ class Channel:
         if quiet is not None:
             times += [self._wake] + [s.window.gap_at for s in quiet]
         else:
-            times += agreed.ends(epochs) + ([] if self.phase == OFFLINE else self.reading.times(others))
+            times += epochs.talk.ends(epochs) + ([] if self.phase == OFFLINE else self.reading.times(others))
         if online and quiet is None:
-            times += agreed.times(self.me, others, epochs, now)
+            times += epochs.talk.times(self.me, others, epochs, now)
             times += [m.deadline for m in others.by_tag.values() if m.status in PRESENT]
         return min([t for t in times if t is not None] or [None])

@@ -6,9 +6,8 @@ from typing import Any
 
 from .effects import Message, Out, Sent, Wanted
 from .journal import Journal
-from .zpinc.epochs import Epochs
 from .zpinc.me import Me
-from .zpinc.members import LEFT, Members
+from .zpinc.members import LEFT, Epochs, Members
 from .zpinc.notes import Reading, Ring
 from .zpinc.places import Places
 from .zpinc.presence import Keepalive

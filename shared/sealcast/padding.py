@@ -7,8 +7,7 @@ FLOOR = 32
 
 def padded_length(n):
     """Padme (Nikitin et al., PETS 2019): at most 12 % overhead, O(log
-    log n) bits of the length leak; never under 32.
-    """
+    log n) bits of the length leak; never under 32."""
     if n <= FLOOR:
         return FLOOR
     e = _log2(n)

@@ -13,8 +13,7 @@ def send(me, others, ring, epochs, ratchet, group, body, mode, time, to, min_sec
 
     to: uid of the only receiver (mode "ratchet"). A ratchet message is sent when its turn comes, also later.
     min_secrecy: refuse anything weaker than this mode, as the setting of that name does. receipt: ask for receipts.
-    Raises TooLong, NotReady, Offline, NoConversation, NoGroup, TooWeak, OutboxFull; the state is as before then.
-    """
+    Raises TooLong, NotReady, Offline, NoConversation, NoGroup, TooWeak, OutboxFull; the state is as before then."""
     if len(body) > MAX_BODY:
         raise TooLong("a message has at most %d bytes, this one has %d: split it" % (MAX_BODY, len(body)))
     if me.full:
@@ -38,7 +37,7 @@ def send(me, others, ring, epochs, ratchet, group, body, mode, time, to, min_sec
     elif sent.mode == "note":
         frame = messages.send_note(me, others, ring, bytes(body), time, receipt, online, out)
     else:
-        frame = messages.send_conversation(me, others, epochs, bytes(body), time, receipt, out)
+        frame = epochs.talk.send(me, others, epochs, bytes(body), time, receipt, out)
     if not receipt:
         return sent, None
     waiting = {m.tag: m.uid for m in awake if m.uid in sent.audience}

@@ -70,7 +70,8 @@ def pack_epoch(out, e, ahead):
     parts = [b"\x01", e.hid, e.hk, pack(">IB", e.messages, len(e.parties))]
     for i in range(len(e.parties)):
         tag, sid, uid = e.parties[i]
-        parts += [tag, sid] + prefixed(uid.encode()) + [chain_fields(e, i, ahead)]
+        name = uid.encode()
+        parts += [tag, sid, pack(">H", len(name)), name, chain_fields(e, i, ahead)]
     out.append(b"".join(parts + [bytes((len(e.skipped),))]))
     some = []
     for i, number in e.skipped:

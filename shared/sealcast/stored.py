@@ -5,7 +5,6 @@ from .effects import FORMAT, MODES, Message
 from .errors import BadState, Reject
 from .rare import load
 from .wire import LAMPORT_MAX, Reader
-from .zpinc.conversation import Epoch
 from .zpinc.identity import Join
 from .zpinc.me import MySession
 from .zpinc.members import UNHEARD, Member
@@ -53,6 +52,10 @@ def _unpack(ch, r):
     epochs.requested = r.uint(1) == 1
     epochs.current = unpack_epoch(r, form)
     epochs.previous = unpack_epoch(r, form)
+    if epochs.current or epochs.previous:  # of a time when the settings had conversations
+        from .zpinc import epochs as talk
+
+        epochs.talk = talk
     for _ in range(r.uint(2)):
         m = _unpack_member(r, me.roster, form)
         others.by_tag[m.tag] = m
@@ -115,6 +118,8 @@ def unpack_waiting(r):
 def unpack_epoch(r, form):
     if not r.uint(1):
         return None
+    from .zpinc.conversation import Epoch
+
     hid, hk, messages = r.take(32), r.take(32), r.uint(4)
     e = Epoch(hid, hk, [], [])
     e.messages = messages

@@ -14,7 +14,8 @@ import pytest
 import cli_users
 from sealcast.crypto import host as suite
 from sealcast.wire import b64, unb64
-from sealcast.zpinc.identity import Identity, fingerprint
+from sealcast.zpinc.identity import Identity
+from sealcast.zpinc.joins import fingerprint
 from sealcast_host.member.phrases import spoken
 
 

@@ -15,7 +15,8 @@ from sealcast.crypto import best_suite, keys
 from sealcast.effects import FORMAT
 from sealcast.run import slots
 from sealcast.run.settings import complete
-from sealcast.zpinc.identity import Identity, fingerprint
+from sealcast.zpinc.identity import Identity
+from sealcast.zpinc.joins import fingerprint
 from sealcast_host.boards import models
 from sealcast_host.boards.repl import Device
 from sealcast_host.broker import examine

@@ -35,6 +35,7 @@ from sealcast.crypto import host as suite_host
 from sealcast.crypto import keys as core_keys
 from sealcast.run import slots as core_slots
 from sealcast.zpinc import identity as core_identity
+from sealcast.zpinc import joins as core_joins
 
 
 def kinds(seen: list[Any]) -> Counter[str]:
@@ -295,7 +296,7 @@ def pieces() -> None:
     ours = SecretIdentity(b"s" * 32)
     theirs = core_identity.Identity(suite_host, b"s" * 32)
     assert theirs.public == ours.public.B + ours.public.E
-    assert core_identity.fingerprint(suite_host, theirs.public) == ours.public.fingerprint()
+    assert core_joins.fingerprint(suite_host, theirs.public) == ours.public.fingerprint()
     key = slot_key(b"s" * 32, "greenhouse", "anna")
     assert core_slots.key_for(suite_host, b"s" * 32, b"greenhouse", b"anna") == key
     assert core_slots.pack(suite_host, key, 7, b"state") == pack_slot(key, 7, b"state")

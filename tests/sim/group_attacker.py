@@ -106,7 +106,8 @@ class Thief:
         if not smmp.authentic(sodium, frame, st.v):
             return None
         j, n = frame[54], frame[55]
-        nonce, unsigned, check = smmp.body_nonce(frame, n), frame[: -2 * TAG], frame[-2 * TAG : -TAG]
+        nonce = frame[smmp.HEADERS + smmp.HEADER_BOX * (n - 1) :][:24]
+        unsigned, check = frame[: -2 * TAG], frame[-2 * TAG : -TAG]
         padded = sodium.ratchet_body(st.mk, frame)
         if padded is None:
             return None

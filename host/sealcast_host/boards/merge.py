@@ -27,19 +27,20 @@ TOP = ("main.py", "boot.py", "sealcast_platform.py")  # on a board they lie at t
 GROUPS = {
     "sealcast.rare": (
         "sealcast.errors sealcast.compat sealcast.wire sealcast.crypto.keys sealcast.run.aio node.watchdog "
-        "sealcast.run.slots sealcast.run.filestore"  # a first boot stores what it makes, and needs no channel yet
+        "sealcast.run.filestore"  # a first boot stores what it makes, and needs no channel yet
     ),
     "node.app": "node.log node.led node.console",
     "node.mqtt": "node.inbuf node.wifi",
     "sealcast.channel": (
         "sealcast.journal sealcast.effects sealcast.crypto.rng sealcast.crypto.signing sealcast.zpinc.heard "
         "sealcast.zpinc.identity sealcast.zpinc.notes sealcast.zpinc.members sealcast.zpinc.me "
-        "sealcast.zpinc.audience sealcast.zpinc.epochs sealcast.zpinc.messages "
-        "sealcast.zpinc.conversation sealcast.zpinc.presence sealcast.zpinc.places "
+        "sealcast.zpinc.audience sealcast.zpinc.messages "
+        "sealcast.zpinc.presence sealcast.zpinc.places "
         "sealcast.sending sealcast.run.echo sealcast.run.link sealcast.run.sends sealcast.run.turn "
         "sealcast.run.durable sealcast.run.crashes sealcast.run.session"
     ),
-    "sealcast.smmp.order": "sealcast.smmp.ratchet sealcast.smmp.group sealcast.smmp.private sealcast.smmp.outgoing",
+    "sealcast.zpinc.epochs": "sealcast.zpinc.conversation",
+    "sealcast.smmp.order": "sealcast.smmp.ratchet sealcast.smmp.group sealcast.smmp.outgoing",
 }
 TEXTS = "sealcast.texts"
 _SAY = """

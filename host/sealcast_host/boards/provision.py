@@ -17,7 +17,8 @@ from sealcast import wire
 from sealcast.crypto import best_suite
 from sealcast.run import checked, slots
 from sealcast.run.settings import complete
-from sealcast.zpinc.identity import Identity, fingerprint
+from sealcast.zpinc.identity import Identity
+from sealcast.zpinc.joins import fingerprint
 from sealcast_host.boards import wifi
 from sealcast_host.boards.bundle import MAIN
 from sealcast_host.boards.install import recognise

@@ -11,7 +11,7 @@ from typing import Any
 from sealcast import wire
 from sealcast.crypto import best_suite, keys
 from sealcast.errors import Reject
-from sealcast.zpinc import identity
+from sealcast.zpinc import joins
 from sealcast.zpinc.places import notice_topic
 from sealcast_host.broker.probe import keeps_what_it_takes, takes_subscriptions
 from sealcast_host.errors import UserError
@@ -149,7 +149,7 @@ async def _channel(link: MqttTransport, known: ChannelFile, seconds: float) -> t
                 continue
             try:
                 name, _ = topics.parse(topic)
-                identity.open_join(place, payload, name[:16])
+                joins.open_join(place, payload, name[:16])
                 uids.add(place.uid(name))
             except Reject:
                 unreadable += 1

@@ -127,7 +127,7 @@ def _file(name: str) -> tuple[ChannelFile | None, list[Finding]]:
     ]
     if known.roster:
         from sealcast.crypto import best_suite
-        from sealcast.zpinc.identity import fingerprint
+        from sealcast.zpinc.joins import fingerprint
 
         suite = best_suite()
         prints = [f"{uid} {fingerprint(suite, wire.unb64(public))}" for uid, public in sorted(known.roster.items())]

@@ -91,7 +91,8 @@ def check(rig: Rig, results: Results) -> None:
     with results.check(PART, "identity, fingerprint, storage", "6.1") as made:
         made.count = 4
         identity = SecretIdentity(secret)
-        core.run(f"from sealcast.zpinc.identity import Identity, fingerprint\n_i = Identity(_s, {literal(secret)})")
+        core.run("from sealcast.zpinc.identity import Identity\nfrom sealcast.zpinc.joins import fingerprint")
+        core.run(f"_i = Identity(_s, {literal(secret)})")
         core.must("6.1", "B || E", identity.public.B + identity.public.E, "_i.public")
         core.must("6.1", "fingerprint", identity.public.fingerprint().encode(), "fingerprint(_s, _i.public).encode()")
         core.run("from sealcast.run import slots")

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Protocol
 
 from sealcast.errors import Offline
-from sealcast.zpinc.identity import fingerprint
+from sealcast.zpinc.joins import fingerprint
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
 from sealcast_host.member.face import Seen

@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 
 from sealcast.crypto.keys import STRETCH as OLD_STRETCH
-from sealcast.zpinc.identity import FINGERPRINT_LETTERS
+from sealcast.zpinc.joins import FINGERPRINT_LETTERS
 from sealcast_host.errors import UserError
 from sealcast_host.member.channels import STRETCH
 
@@ -89,7 +89,7 @@ def read_phrase(text: str, stretch: int | None = None) -> tuple[str, int]:
 
 
 def spoken(fingerprint: str) -> str:
-    """A fingerprint (sealcast.zpinc.identity) as nine words, for people who compare by voice: 99 of its 100 bits."""
+    """A fingerprint (sealcast.zpinc.joins) as nine words, for people who compare by voice: 99 of its 100 bits."""
     bits = 0
     for letter in fingerprint.replace("-", ""):
         bits = bits << 5 | FINGERPRINT_LETTERS.index(letter)

@@ -59,8 +59,7 @@ def siv(suite, ckey, label, text):
     """Deterministic encryption of a name: tag(16) || ciphertext(16, 32 or 48). Equal names give equal bytes, on
     purpose.
 
-    text: 1..48 bytes without NUL. Source: the SIV construction (RFC 5297's idea); deviation 1.
-    """
+    text: 1..48 bytes without NUL. Source: the SIV construction (RFC 5297's idea); deviation 1."""
     padded = text + bytes(-len(text) % 16)
     tag = derive(suite, derive(suite, ckey, b"sc/siv-mac"), b"sc/siv", lv(label, padded))[:16]
     enc = derive(suite, ckey, b"sc/siv-enc", label)

@@ -1,4 +1,4 @@
-"""State in two files that a power cut cannot spoil. PROTOCOL.md section 12 (storage); the codec is slots.py.
+"""State in two files that a power cut cannot spoil. PROTOCOL.md section 12 (storage); slots.py reads them.
 
 `store(body)`: 1. write the slot that is not current and sync it; 2. read it back and compare; 3. only then overwrite
 the older slot with zeros, sync, and remove it. A cut during 1 leaves the new slot invalid and the current one
@@ -16,11 +16,32 @@ The same class serves boards and hosts; what differs between their files is in `
 import os
 
 from ..compat import const
-from ..journal import MOST
-from . import slots
+from ..errors import BadState
+from ..rare import load
+from ..wire import u32
 
-_CHUNK = const(256)
+FORMAT = const(1)
+HEADER = const(13)
+CHECK = const(16)
+# above any state: 64 messages in, 64 out, 511 members; bounds what a broken header can ask for
+MAX_BODY = const(0xFFFFF)
+MAGIC = b"SCst"
+CHUNK = const(256)
 _ENOENT = const(2)  # the same number on every port
+
+
+def header(generation, length):
+    """The 13 bytes before a body. Raises BadState when the generation number is used up or the state too long."""
+    if not 0 < generation <= 0xFFFFFFFF:
+        raise BadState("the storage has been written 4,294,967,295 times: remove the state files to begin anew")
+    if length > MAX_BODY:
+        raise BadState("the state has {} bytes, the limit is {}".format(length, MAX_BODY))
+    return MAGIC + bytes((FORMAT,)) + u32(generation) + u32(length)
+
+
+def check(suite, key, head, *pieces):
+    """The 16 bytes after a body, which may be given in pieces."""
+    return suite.h(CHECK, key, b"", b"sc/store", head, *pieces)
 
 
 class Files:
@@ -54,14 +75,11 @@ class Files:
 
 class FileStore:
     """load() -> the newest body or None, and all that was appended to it; store(body) and append(batch) return when it
-    is durable.
-
-    They block for as long as the flash takes (some milliseconds a sector).
+    is durable. They block for as long as the flash takes (some milliseconds a sector).
 
     path: both files are path + ".0" and path + ".1", and what is appended to them has a "j" behind that. key: 0..64
     bytes for the check. files: a `Files` or what acts like it. After load(), `damaged` says that there was something,
-    and that it could not be believed.
-    """
+    and that it could not be believed."""
 
     room = 2048  # bytes that may be appended to a body: both are read back in one piece
     ahead = 48  # so many messages may a record say ahead: flash wears out
@@ -71,7 +89,7 @@ class FileStore:
         self._key = key
         self._paths = (path + ".0", path + ".1")
         self._files = files or Files()
-        self._buffer = bytearray(_CHUNK)  # allocated once: a board stores for years
+        self._buffer = bytearray(CHUNK)  # allocated once: a board stores for years
         self._current = None  # 0 or 1; None before load() and when there is no valid slot
         self._generation = None
         self._appended = None  # bytes behind the body that we stored; None: it is not ours, nothing is appended
@@ -79,28 +97,18 @@ class FileStore:
 
     def load(self):
         """The newest valid body or None. Raises OSError when the files cannot be read at all."""
-        both = (self._read(self._paths[0]), self._read(self._paths[1]))
-        best = slots.newest(self._suite, self._key, both[0], both[1])
-        if best is None:
-            self.damaged = not (slots.blank(both[0]) and slots.blank(both[1]))
-            self._current, self._generation = None, 0
-            return None
-        self._current, self._generation, body = best
-        self._erase(self._paths[1 - self._current])
-        return body + self._journal(self._paths[self._current] + "j")
+        return load("run.slots").load(self)
 
     def store(self, body):
-        """Make `body` (bytes, or a list of its pieces) the state.
-        Raises OSError (the former state stands) or BadState.
-        """
+        """Make `body`, a list of pieces, or bytes, the state. Raises OSError (the former one stands) or BadState."""
         pieces = body if isinstance(body, list) else [body]
         if self._generation is None:
             self.load()
         target = 0 if self._current is None else 1 - self._current
         path = self._paths[target]
         self._remove(path + "j")
-        head = slots.header(self._generation + 1, sum([len(piece) for piece in pieces]))
-        self._write(path, "wb", 0, [head] + pieces + [slots.check(self._suite, self._key, head, *pieces)])
+        head = header(self._generation + 1, sum([len(piece) for piece in pieces]))
+        self._write(path, "wb", 0, [head] + pieces + [check(self._suite, self._key, head, *pieces)])
         self._current, self._generation, self._appended = target, self._generation + 1, 0
         self._erase(self._paths[1 - target])
 
@@ -120,16 +128,6 @@ class FileStore:
             self._erase(path)
         self._current, self._generation, self._appended = None, 0, None
 
-    def _journal(self, path):
-        """What was appended; of what is longer than any room, enough to tell that nobody of us did it."""
-        file = self._there(path, "rb")
-        if file is None:
-            return b""
-        with file:
-            size = file.seek(0, 2)
-            file.seek(0)
-            return file.read(min(size, MOST + 1))
-
     def _there(self, path, mode):
         """The file, opened; None when there is none."""
         try:
@@ -138,25 +136,6 @@ class FileStore:
             if e.errno != _ENOENT:
                 raise
             return None
-
-    def _read(self, path):
-        """The bytes of a slot; None when there is no file. Never asks
-        for more memory than a whole slot of its length needs.
-        """
-        file = self._there(path, "rb")
-        if file is None:
-            return None
-        try:
-            head = file.read(slots.HEADER)
-            size = slots.measure(head)
-            whole = size is not None and file.seek(0, 2) == size
-            file.seek(len(head))
-            # of a slot that is not as long as it says, enough to tell it from a blank one
-            return head + file.read(size - slots.HEADER if whole else _CHUNK)
-        except OSError:
-            return b"unreadable"  # a worn sector: this slot is lost, the other one may be well
-        finally:
-            file.close()
 
     def _write(self, path, mode, at, parts):
         """These parts, from `at` on: durable, and there, on return. Raises OSError."""
@@ -178,7 +157,7 @@ class FileStore:
             for part in parts:
                 at = 0
                 while at < len(part):
-                    n = min(_CHUNK, len(part) - at)
+                    n = min(CHUNK, len(part) - at)
                     if file.readinto(view[:n]) != n or view[:n] != memoryview(part)[at : at + n]:
                         return False
                     at += n
@@ -217,5 +196,5 @@ class FileStore:
             left = file.seek(0, 2)
             file.seek(0)
             while left > 0:
-                left -= file.write(view[: min(_CHUNK, left)])
+                left -= file.write(view[: min(CHUNK, left)])
             self._files.sync(file)

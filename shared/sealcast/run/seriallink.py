@@ -98,8 +98,7 @@ class Link:
     """One end. The board's end opens: open(); the bridge's end answers. `out` collects lines to write.
 
     take(packet, now) -> None, ("opened", keepalive in s), ("message", bytes) or ("gone", reason str).
-    window: packets that this end takes without having acknowledged them.
-    """
+    window: packets that this end takes without having acknowledged them."""
 
     def __init__(self, window):
         self._window = window

@@ -57,8 +57,7 @@ class Session:
         remake() -> a channel from the stored state: an internal error (say MemoryError) is survived like a power
         cut, what was in the middle of a step is thrown away. Without it the engine goes on with what it has.
         batch: how many inputs that wait are taken at once, with one state stored for all of them. While 512 bytes of
-        received frames for each of them wait, so does the broker.
-        """
+        received frames for each of them wait, so does the broker."""
         self._storage, self._batch = storage, batch
         self.channel = able(channel, storage)
         self._remake = remake

@@ -37,8 +37,7 @@ def check(settings):
 def complete(settings):
     """dict -> a new dict with every field present: defaults filled (None for what is absent), base64url as bytes.
 
-    Raises BadSettings with all errors, one a line. complete(complete(d)) == complete(d).
-    """
+    Raises BadSettings with all errors, one a line. complete(complete(d)) == complete(d)."""
     errors = check(settings)
     if errors:
         raise BadSettings("\n".join(errors))

@@ -1,4 +1,4 @@
-"""One stored state as bytes, and the choice between two of them. PROTOCOL.md section 12 (storage).
+"""One stored state as bytes, and the choice between two of them. PROTOCOL.md section 12 (storage). Rare code.
 
 A slot is  header || body || check  with
   header = magic "SCst" (4) || format version (1) || generation (4, big endian) || length of the body (4, big endian)
@@ -6,38 +6,17 @@ A slot is  header || body || check  with
 
 Two slots are written in turn, so that a power cut can only spoil the one that is being written. The keyed check finds
 torn writes, worn flash, and the state of another device or channel; it is no defence against someone who holds the key.
-Nothing here touches a file: filestore.py has the policy.
+filestore.py writes them; here is how they are read again.
 """
 
-from ..compat import const
-from ..errors import BadState
-from ..wire import lv, u32
-
-FORMAT = const(1)
-HEADER = const(13)
-CHECK = const(16)
-# above any state: 64 messages in, 64 out, 511 members; bounds what a broken header can ask for
-MAX_BODY = const(0xFFFFF)
-_MAGIC = b"SCst"
+from ..journal import MOST
+from ..wire import lv
+from .filestore import CHECK, CHUNK, FORMAT, HEADER, MAGIC, MAX_BODY, check, header
 
 
 def key_for(suite, identity, channel, uid):
     """The check's key for a member's state, bound to who and where it is. identity: 32 bytes; channel, uid: bytes."""
     return suite.h(32, identity, b"", b"sc/store-key", lv(channel, uid))
-
-
-def header(generation, length):
-    """The 13 bytes before a body. Raises BadState when the generation number is used up or the state too long."""
-    if not 0 < generation <= 0xFFFFFFFF:
-        raise BadState("the storage has been written 4,294,967,295 times: remove the state files to begin anew")
-    if length > MAX_BODY:
-        raise BadState("the state has {} bytes, the limit is {}".format(length, MAX_BODY))
-    return _MAGIC + bytes((FORMAT,)) + u32(generation) + u32(length)
-
-
-def check(suite, key, head, *pieces):
-    """The 16 bytes after a body, which may be given in pieces."""
-    return suite.h(CHECK, key, b"", b"sc/store", head, *pieces)
 
 
 def pack(suite, key, generation, body):
@@ -48,7 +27,7 @@ def pack(suite, key, generation, body):
 
 def measure(head):
     """The first 13 bytes -> length of the whole slot; None when they are no header of this format."""
-    if len(head) != HEADER or bytes(head[:4]) != _MAGIC or head[4] != FORMAT:
+    if len(head) != HEADER or bytes(head[:4]) != MAGIC or head[4] != FORMAT:
         return None
     length = int.from_bytes(head[9:13], "big")
     if not int.from_bytes(head[5:9], "big") or length > MAX_BODY:
@@ -71,8 +50,7 @@ def newest(suite, key, a, b):
     """The two slots' bytes (None: not there) -> (0 or 1, generation, body), or None when neither is valid.
 
     Two valid slots of one generation with different bodies cannot come from our own writing (someone copied files):
-    neither is believed.
-    """
+    neither is believed."""
     first, second = unpack(suite, key, a), unpack(suite, key, b)
     if first and second and first[0] == second[0] and first[1] != second[1]:
         return None
@@ -84,3 +62,45 @@ def newest(suite, key, a, b):
 def blank(data):
     """True for a slot that holds nothing: missing, empty, or overwritten with zeros."""
     return data is None or not any(data)
+
+
+def load(store):
+    """The newest valid body or None. Raises OSError when the files cannot be read at all."""
+    both = (_read(store, store._paths[0]), _read(store, store._paths[1]))
+    best = newest(store._suite, store._key, both[0], both[1])
+    if best is None:
+        store.damaged = not (blank(both[0]) and blank(both[1]))
+        store._current, store._generation = None, 0
+        return None
+    store._current, store._generation, body = best
+    store._erase(store._paths[1 - store._current])
+    return body + _journal(store, store._paths[store._current] + "j")
+
+
+def _journal(store, path):
+    """What was appended; of what is longer than any room, enough to tell that nobody of us did it."""
+    file = store._there(path, "rb")
+    if file is None:
+        return b""
+    with file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        return file.read(min(size, MOST + 1))
+
+
+def _read(store, path):
+    """The bytes of a slot; None when there is no file. It asks for no more memory than a slot of this length needs."""
+    file = store._there(path, "rb")
+    if file is None:
+        return None
+    try:
+        head = file.read(HEADER)
+        size = measure(head)
+        whole = size is not None and file.seek(0, 2) == size
+        file.seek(len(head))
+        # of a slot that is not as long as it says, enough to tell it from a blank one
+        return head + file.read(size - HEADER if whole else CHUNK)
+    except OSError:
+        return b"unreadable"  # a worn sector: this slot is lost, the other one may be well
+    finally:
+        file.close()

@@ -19,8 +19,7 @@ class Party:
 
     R is the package's for who comes in (number | ENTERS), and the present ratchet key of who stays: a thief that held
     the packages once, and was locked out since, stays out. Number 0: no package is known, K is R. The organizer
-    itself has number 0 and no K.
-    """
+    itself has number 0 and no K."""
 
     def __init__(self, tag, B, number, K, R):
         self.tag = tag

@@ -224,8 +224,7 @@ def _there_already(me, members, group, now, out):
 def _give_up(me, members, group, now, out):
     """Not this position; another, or a new round.
 
-    After that nobody's help is left; with both branches gone on a person must choose.
-    """
+    After that nobody's help is left; with both branches gone on a person must choose."""
     heads, sync, s = load("smmp.heads"), load("smmp.sync"), group.search
     s.deadline = None
     heads.missing(group, s.stage in (sync.FETCH, sync.NEED))

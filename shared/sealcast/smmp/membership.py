@@ -11,8 +11,8 @@ from ..errors import NoGroup, Reject
 from ..rare import load
 from ..wire import AGREEMENT
 from ..zpinc.me import GROUP
-from . import outgoing, private
-from .group import LIVE, NONE, REJOIN, STEP_MS, SYNC, Entry, Pending, own_tag, static
+from . import outgoing
+from .group import FORKED, LIVE, NONE, REJOIN, STEP_MS, SYNC, Entry, Pending, own_tag, static
 from .order import advance, write_slot
 from .ratchet import ADD, CREATE, ENTERS, MAX_EPOCH, MAX_GROUP, REMOVE, RESYNC, State
 
@@ -127,7 +127,7 @@ def _begin(me, members, group, a, after, mine, now, out):
         tag = own_tag(members, after.tags[i])
         if tag != me.tag:
             shared = static(me, members, group, tag)
-            pairs[tag] = private.begin(me.suite, group.id, me.tag, tag, shared, after.r, after.R[i])
+            pairs[tag] = load("smmp.private").begin(me.suite, group.id, me.tag, tag, shared, after.r, after.R[i])
     old = group.state
     before = old.tags if old else []
     own, job = group.outgoing.pending, group.change.job
@@ -166,7 +166,8 @@ def _used(me, members, group, a, before, now, out):
     spent = {}
     for i in range(len(a.tags)):
         if a.tags[i] == me.tag:
-            spent = packages.spend(group, a.number(i))
+            mine = group.packages.mine
+            spent = {n: mine.pop(n) for n in list(mine) if n <= a.number(i)}
         else:
             packages.used(group, own_tag(members, a.tags[i]), a.number(i), out)
     packages.publish(me, group, out)
@@ -193,7 +194,10 @@ def forget(group, out):
     group.leaving = False
     group.last = b""
     group.pairs, group.recent = {}, {}  # what was heard stays heard, whoever says it again
-    outgoing.forget(group, NoGroup("this member is out of the group now"), out)
+    o, error = group.outgoing, NoGroup("this member is out of the group now")
+    for entry in o.queue + ([o.pending.entry] if o.pending and o.pending.entry else []):
+        out.settled(entry[3], error)  # what waits is never sent
+    o.queue, o.pending = [], None
     group.change.drop()
     group.change.together = []
     group.phase = NONE
@@ -224,7 +228,9 @@ def change(me, members, group, action, tags, now, out):
     elif action == "rejoin":
         load("smmp.fetch").rejoin(me, members, group, now, out)
     elif action == "resync":
-        sync.decree(me, members, group, now, out)
+        if group.phase == FORKED:  # a person has chosen our branch
+            group.phase = SYNC
+            sync.arrived(me, members, group, now, out)
         want(group, RESYNC, [], [], now)
     elif action == "remove":
         want(group, REMOVE, [], tags, now)

@@ -12,10 +12,10 @@ from ..errors import Reject
 from ..rare import load, need
 from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
-from . import outgoing, private, ratchet
+from . import outgoing, ratchet
 from .group import AHEAD, CALM, LIVE, NONE, PHASE, REJOIN, SLOTS, STEP_MS, SYNC, Group, Undo, own_tag, static, statics
 from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, REFRESH, mark, publish, wrapped
-from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
+from .ratchet import HINT, MAX_EPOCH, frame_epoch, frame_prev, hint
 
 RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that their winner did not write
 
@@ -141,6 +141,7 @@ def departed(me, members, group, tag, out):
 def need_tick(group, now):
     """Have what tick() uses now. Raises NoRoom, as the others."""
     s = group.search
+    outgoing.need_private(group)
     if due(s.deadline, now):
         need_search(group)
     if due(s.ask_at, now) or [at for _, at, _ in s.answers if now >= at]:
@@ -157,6 +158,7 @@ def need_tick(group, now):
 def need_search(group):
     """Whatever it may lead to, the frames in hand included. -> sync."""
     s, pending = group.search, group.outgoing.pending
+    outgoing.need_private(group)
     frames = s.held + list(s.early.values()) + ([pending.frame] if pending else [])
     if [frame for frame in frames if frame[1] == AGREEMENT]:
         need_agreements()
@@ -164,7 +166,7 @@ def need_search(group):
 
 
 def need_agreements():
-    return need("smmp.membership", "smmp.agreement", "smmp.packages")
+    return need("smmp.membership", "smmp.agreement", "smmp.packages", "smmp.private")
 
 
 def need_packages():
@@ -183,7 +185,8 @@ def tick(me, members, group, now, out):
     if [at for _, at, _ in s.answers if now >= at]:
         load("smmp.heads").answer(me, members, group, now, out)
     if due(s.deadline, now):
-        load("smmp.sync").late(me, members, group, now, out)
+        sync, s.deadline = load("smmp.sync"), None
+        sync.step(me, members, group, sync.LATE, None, now, out)
     outgoing.tick(me, members, group, now, out)
     if due(group.change.at, now) and not group.outgoing.pending:
         load("smmp.membership").make(me, members, group, now, out)
@@ -212,6 +215,7 @@ def receive(me, members, group, stream, payload, now, out):
     calm = stream == "e" and group.search.stage == CALM
     if not group.outgoing.own(frame) and not me.suite.equal(payload[-TAG:], mark(me, group, frame)):
         raise Reject("forged")
+    outgoing.need_private(group)
     if kind == CONTROL:
         need("smmp.heads").receive(me, members, group, frame, now, out)
     elif frame[2:18] != group.id or frame_epoch(frame) >= MAX_EPOCH:
@@ -286,8 +290,12 @@ def _message(me, members, group, frame, now, out):
     sender, number, at = own_tag(members, st.tags[j]), m[1:NUMBERED], outgoing.text_at(m)
     kind, text = (m[0], m[at:]) if at else (None, b"")
     asks = kind in (ASKING, PRIVATE_ASKING)
+    private_one, pair = kind in (PRIVATE, PRIVATE_ASKING), group.pairs.get(sender)
+    for_us = private_one and pair and suite.equal(text[:HINT], hint(suite, pair, st.epoch, sender))
     if kind == LEAVE:
         need("smmp.membership")  # before anything changes
+    if private_one and mine or for_us:
+        need("smmp.private")
     if asks:
         need("zpinc.receipts")
     if group.entry:
@@ -295,14 +303,12 @@ def _message(me, members, group, frame, now, out):
     advance(group, after, frame, sender, group.outgoing.pending, out)
     if kind is None:
         out.complain("format", members.uid_of(sender), now)  # all see the same, and move on alike
-    private_one = kind in (PRIVATE, PRIVATE_ASKING)
     if private_one:
         group.pairs = dict(group.pairs)  # what they were is kept for one epoch
     if private_one and mine:
-        to = mine.entry[2]
-        group.pairs[to] = private.moved(suite, group.pairs[to], mine.t)
+        group.pairs[mine.entry[2]] = load("smmp.private").moved(suite, group.pairs[mine.entry[2]], mine.t)
     elif private_one:
-        text = _open_private(me, members, group, sender, st, frame, text, out)
+        text = load("smmp.private").take(me, members, group, sender, st, frame, text, out) if for_us else None
     fresh = kind is not None and number > group.heard.get(sender, b"")  # else sealed again after we had gone back
     if fresh:
         group.heard[sender] = number
@@ -323,20 +329,6 @@ def _message(me, members, group, frame, now, out):
             out.owe(False, item(suite, static(me, members, group, sender), after, me.tag, sender))
     if group.outgoing.pending:
         outgoing.lost_race(group, now, j, out)
-
-
-def _open_private(me, members, group, sender, st, frame, payload, out):
-    """The message, when the payload is for us; None for other people's."""
-    suite, pair = me.suite, group.pairs.get(sender)
-    if pair is None or not suite.equal(payload[: private.HINT], private.hint(suite, pair, st.epoch, sender)):
-        return None
-    try:
-        nonce = ratchet.body_nonce(frame, st.N)
-        text, group.pairs[sender] = private.open_payload(suite, pair, st.epoch, sender, nonce, payload)
-    except Reject:
-        out.lost("message_undecryptable", {"uid": members.uid_of(sender), "private": True})
-        return None
-    return text
 
 
 def _deliver(me, members, sender, when, body, epoch, for_us_alone, now, out):

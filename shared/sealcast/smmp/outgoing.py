@@ -8,12 +8,12 @@ anew.
 from ..compat import const, due
 from ..crypto.keys import derive
 from ..errors import NoGroup, OutboxFull, TooLong
-from ..rare import load
+from ..rare import load, need
 from ..wire import LAMPORT_MAX, RATCHET, TAG, u32
 from ..zpinc.heard import MARK, MOST
-from . import private, ratchet
+from . import ratchet
 from .group import LIVE, NONE, Pending, statics
-from .ratchet import MAX_EPOCH, frame_epoch, frame_prev
+from .ratchet import MAX_EPOCH
 
 QUEUE = const(16)
 MAX_MESSAGE = const(1150)  # bytes of a message: its frame fits in a group of 20
@@ -58,18 +58,10 @@ def publish(me, group, frame, slot, out):
     out.publish(topic, wrapped(me, group, frame), slot is not None)
 
 
-def _era(session):
-    """What numbers our messages before `count`. At the end of the Lamport counter sids go on growing."""
-    if session.lamport < LAMPORT_MAX:
-        return u32(session.lamport)
-    return u32(0x80000000 + (int.from_bytes(session.sid[:4], "big") >> 1))
-
-
 def send(me, members, group, kind, text, time, to, now, out):
     """Queue a message -> its lead. kind: its first byte; time: Unix s or 0; to: tag of a private message's receiver.
 
-    Raises NoGroup, TooLong, OutboxFull.
-    """
+    Raises NoGroup, TooLong, OutboxFull."""
     o, st = group.outgoing, group.state
     if st is None:
         raise NoGroup("not in a group: an organizer must add this member first (sealcast group)")
@@ -81,14 +73,26 @@ def send(me, members, group, kind, text, time, to, now, out):
         raise TooLong("a group message has at most %d bytes, this one has %d: split it" % (MAX_MESSAGE, len(text)))
     if len(o.queue) >= QUEUE:
         raise OutboxFull("%d messages wait for their turn in the group: wait for one to be sent" % QUEUE)
+    need_private(group, to)
     o.count += 1
     token = out.outbox.token()
-    lead = bytes((kind,)) + _era(me.session) + u32(o.count) + u32(time) + members.heard.named()
+    # What numbers them before `count`: the session. At the end of the Lamport counter sids go on growing
+    lamport, sid = me.session.order
+    era = lamport if lamport < LAMPORT_MAX else 0x80000000 + (int.from_bytes(sid[:4], "big") >> 1)
+    lead = bytes((kind,)) + u32(era) + u32(o.count) + u32(time) + members.heard.named()
     o.queue.append((lead, text, to, token))
     out.queued(token)
     out.dirty = True
     flush(me, members, group, now, out)
     return lead
+
+
+def need_private(group, to=None):
+    """Have what a message of ours to one member is sealed with, before anything changes. Raises NoRoom."""
+    o = group.outgoing
+    waiting = o.queue + ([o.pending.entry] if o.pending and o.pending.entry else [])
+    if to is not None or [entry for entry in waiting if entry[2] is not None]:
+        need("smmp.private")
 
 
 def flush(me, members, group, now, out):
@@ -109,7 +113,7 @@ def flush(me, members, group, now, out):
             flush(me, members, group, now, out)
             return
         t = me.rng.bytes(32)
-        text = private.seal(me.suite, group.pairs[to], st.epoch, me.tag, nonce, t, text)
+        text = load("smmp.private").seal(me.suite, group.pairs[to], st.epoch, me.tag, nonce, t, text)
     r_new = me.rng.bytes(32)
     R_new = me.suite.x25519_base(r_new)
     frame, after = ratchet.seal(me.suite, st, statics(me, members, group), nonce, r_new, lead + text, R_new)
@@ -131,7 +135,7 @@ def accepted(me, group, now, out):
     out.settled(token)
     o.pending.entry = (lead, text, to, 0)  # should it be rolled back it waits again, and nobody for it
     o.pending.after = o.pending = None
-    o.refresh_at = _some_day(me, now)
+    o.refresh_at = some_day(me, now)
 
 
 def lost_race(group, now, winner, out):
@@ -159,30 +163,7 @@ def requeue(group, now, out):
     out.dirty = True
 
 
-def resume(me, members, group, now, out):
-    """We are live again: the same bytes, if they still fit."""
-    o, st = group.outgoing, group.state
-    p = o.pending
-    if p and frame_epoch(p.frame) == st.epoch and frame_prev(p.frame) == st.head:
-        submit(me, group, p, now, out)
-    elif p:
-        lost_race(group, now, None, out)
-    if o.refresh_at is None:
-        o.refresh_at = _some_day(me, now)
-    flush(me, members, group, now, out)
-
-
-def forget(group, error, out):
-    """What waits is never sent."""
-    o = group.outgoing
-    waiting = o.queue + ([o.pending.entry] if o.pending and o.pending.entry else [])
-    for _, _, _, token in waiting:
-        out.settled(token, error)
-    o.queue = []
-    o.pending = None
-
-
-def _some_day(me, now):
+def some_day(me, now):
     return now + REFRESH_MS + jitter(me, REFRESH_MS)
 
 
@@ -198,7 +179,7 @@ def tick(me, members, group, now, out):
     if o.pending and due(o.repeat_at, now) and group.phase in (LIVE, NONE):
         submit(me, group, o.pending, now, out)
     if due(o.refresh_at, now) and group.phase == LIVE:
-        o.refresh_at = _some_day(me, now)
+        o.refresh_at = some_day(me, now)
         load("smmp.packages").renew(me, group, out)
         if not o.queue and not o.pending and group.state.epoch < MAX_EPOCH:
             send(me, members, group, REFRESH, b"", 0, None, now, out)

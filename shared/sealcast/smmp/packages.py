@@ -67,12 +67,6 @@ def get(group, number):
     return group.packages.mine[number]
 
 
-def spend(group, number):
-    """An agreement used ours up to that number. -> {number: Package}: kept for one epoch."""
-    mine = group.packages.mine
-    return {n: mine.pop(n) for n in list(mine) if n <= number}
-
-
 def behind(me, group, number, now, out):
     """An agreement names a package of ours that we never made: the others take ours for used up to it. Go on above
     it."""

@@ -1,4 +1,4 @@
-"""Private messages between two members inside the group's ordered stream. PROTOCOL.md section 20.
+"""Private messages between two members inside the group's ordered stream. PROTOCOL.md section 20. Rare code.
 
 Both ends see the same messages in the same order, so one pair of keys a side is enough: each message is sealed under
 PR mixed with X25519(s, S), carries the sender's next public key T inside, and moves PR on. Nothing is skipped, ever.
@@ -7,12 +7,10 @@ A pair is our end of it: the root PR (32 bytes), alone until one of the two has 
 peer's public key S (zeros: none yet). Most never do, and a group of twenty has nineteen of them.
 """
 
-from ..compat import const
 from ..crypto.keys import ZERO, dh, high_order
 from ..errors import Reject
-from ..wire import TAG, lv, pad, u32, unpad
-
-HINT = const(16)
+from ..wire import NONCE, TAG, lv, pad, u32, unpad
+from .ratchet import HEADER_BOX, HEADERS, HINT, hint
 
 
 def begin(suite, group, my_tag, peer_tag, static, r, R_peer):
@@ -22,11 +20,6 @@ def begin(suite, group, my_tag, peer_tag, static, r, R_peer):
     is used here, and not kept. Raises Reject("neutral")."""
     names = lv(group, min(my_tag, peer_tag), max(my_tag, peer_tag))
     return suite.h(32, dh(suite, r, R_peer) + static, b"", b"sc/p0", names)
-
-
-def hint(suite, pair, epoch, sender):
-    """16 bytes by which only the receiver sees that the payload is for it. sender: tag, 16 bytes."""
-    return suite.h(32, pair[:32], b"", b"sc/ph", u32(epoch), sender)[:HINT]
 
 
 def _shared(suite, pair):
@@ -56,6 +49,17 @@ def open_payload(suite, pair, epoch, sender, nonce, payload):
         raise Reject("undecryptable")
     T = high_order(pt[:32])  # else no answer could be sealed any more
     return unpad(pt[32:]), _move(suite, pair, z, T) + (pair[32:64] or ZERO) + T
+
+
+def take(me, members, group, sender, st, frame, payload, out):
+    """The message of a payload that is for us; None when it cannot be read."""
+    try:
+        at = HEADERS + HEADER_BOX * (st.N - 1)
+        nonce = frame[at : at + NONCE]  # the frame's fresh one
+        text, group.pairs[sender] = open_payload(me.suite, group.pairs[sender], st.epoch, sender, nonce, payload)
+        return text
+    except Reject:
+        out.lost("message_undecryptable", {"uid": members.uid_of(sender), "private": True})
 
 
 def moved(suite, pair, t):

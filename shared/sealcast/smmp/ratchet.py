@@ -10,10 +10,11 @@ from ..wire import MAX_FRAME, NONCE, RATCHET, TAG, header, u32, unpad
 
 MAX_GROUP = const(20)
 HEADER_BOX = const(48)  # one sealed R_new: tag 16, key 32
-_HEADERS = const(56)  # where they begin: after header 22, prev 32, j, N
+HEADERS = const(56)  # where they begin: after header 22, prev 32, j, N
 MAX_EPOCH = 0x7FFFFFFF
 ENTERS = 0x80000000  # bit of a number in an agreement: the member comes in with its package's R
 MAX_NUMBER = 0x7FFFFFFF
+HINT = const(16)
 
 # Reasons (the paper's housekeeping bytes)
 RESYNC = const(0x00)
@@ -91,12 +92,6 @@ def frame_prev(frame):
     return frame[22:54]
 
 
-def body_nonce(frame, n):
-    """The fresh nonce of a ratchet frame of n members."""
-    at = _HEADERS + HEADER_BOX * (n - 1)
-    return frame[at : at + NONCE]
-
-
 def _advance(suite, st, j, R_new, message, r):
     """The state after P_j said `message` and moved to R_new. r: our secret in it."""
     R = st.R.replaced(j, R_new)
@@ -152,10 +147,10 @@ def open_frame(suite, st, static, frame, r_new=None):
         raise Reject("epoch")
     if not authentic(suite, frame, st.v):  # before all else: what no member made says nothing about the group
         raise Reject("bad_hmac")
-    j, n = frame[_HEADERS - 2], frame[_HEADERS - 1]
+    j, n = frame[HEADERS - 2], frame[HEADERS - 1]
     if n != st.N or j >= n or (j == st.index) != (r_new is not None):
         raise Reject("members")
-    begin = _HEADERS + HEADER_BOX * (n - 1) + NONCE + 2
+    begin = HEADERS + HEADER_BOX * (n - 1) + NONCE + 2
     size = len(frame) - begin - 2 * TAG
     if size < 0 or size != int.from_bytes(frame[begin - 2 : begin], "big"):
         raise Reject("format")
@@ -178,3 +173,8 @@ def open_frame(suite, st, static, frame, r_new=None):
         raise Reject("undecryptable")
     after.head = frame_hash(suite, frame)
     return j, message, after
+
+
+def hint(suite, pair, epoch, sender):
+    """16 bytes by which only the receiver sees that the payload is for it, see private.py. sender: tag, 16 bytes."""
+    return suite.h(32, pair[:32], b"", b"sc/ph", u32(epoch), sender)[:HINT]

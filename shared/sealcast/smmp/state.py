@@ -49,7 +49,8 @@ def pieces(group):
     tags = sorted(set(p.theirs) | set(p.floor))
     out.append(_count(tags))
     for tag in tags:
-        out += [tag, u32(p.floor.get(tag, 0))] + prefixed(p.theirs.get(tag, b""))
+        known = p.theirs.get(tag, b"")
+        out += [tag, pack(">IH", p.floor.get(tag, 0), len(known)), known]
         if len(out) > 20:
             pieces, out = pieces + [b"".join(out)], []
     _optional(out, g.change.job, _pack_job)

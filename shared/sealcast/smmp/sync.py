@@ -99,12 +99,6 @@ def step(me, members, group, given, what, now, out):
     return True
 
 
-def late(me, members, group, now, out):
-    """The deadline is over."""
-    group.search.deadline = None
-    step(me, members, group, LATE, None, now, out)
-
-
 def slot(me, members, group, frame, now, out):
     """A retained frame. Raises Reject."""
     st, s, epoch, given = group.state, group.search, frame_epoch(frame), None
@@ -218,8 +212,7 @@ def look_ahead(me, members, group, now, out):
 
 def go(me, members, group, now, out):
     """Compare where we are with where we ought to be: there, ahead of it, behind it (fetch the next slots), or
-    elsewhere.
-    """
+    elsewhere."""
     heads, fetch, s, st = load("smmp.heads"), load("smmp.fetch"), group.search, group.state
     if group.phase != SYNC:
         return  # a frame on the way took us out of the group
@@ -291,11 +284,17 @@ def go_live(me, members, group, held, now, out):
         except Reject as e:
             out.complain(e.reason, None, now)
     if group.phase == LIVE:
-        outgoing.resume(me, members, group, now, out)
+        _resume(me, members, group, now, out)
 
 
-def decree(me, members, group, now, out):
-    """A person has chosen our branch."""
-    if group.phase == FORKED:
-        group.phase = SYNC
-        arrived(me, members, group, now, out)
+def _resume(me, members, group, now, out):
+    """We are live again: the same bytes, if they still fit."""
+    o, st = group.outgoing, group.state
+    p = o.pending
+    if p and frame_epoch(p.frame) == st.epoch and frame_prev(p.frame) == st.head:
+        outgoing.submit(me, group, p, now, out)
+    elif p:
+        outgoing.lost_race(group, now, None, out)
+    if o.refresh_at is None:
+        o.refresh_at = outgoing.some_day(me, now)
+    outgoing.flush(me, members, group, now, out)

@@ -6,7 +6,6 @@ from ..crypto.signing import SIG, sign_as, verify_signed
 from ..errors import NoGroup, Reject
 from ..rare import load
 from ..wire import U32, Reader, header, u32
-from .identity import fingerprint
 from .places import BY_HAND, notice_topic
 
 KIND = const(13)  # of frame
@@ -36,14 +35,15 @@ def approve(me, members, places, uid, text, admin_seed, time, online, out):
 
 def _believe(me, places, member, text, online, out):
     """-> is the identity with this fingerprint pinned by now?"""
-    if member.public and fingerprint(me.suite, member.public) == text:
+    joins = load("zpinc.joins")
+    if member.public and joins.fingerprint(me.suite, member.public) == text:
         member.approved = None
         out.event("approved", {"uid": member.uid})
         return True
     member.approved = text
-    shown = member.refused and fingerprint(me.suite, member.refused) == text
+    shown = member.refused and joins.fingerprint(me.suite, member.refused) == text
     if shown:
-        load("zpinc.joins").pin(me, places, member, member.refused, out)
+        joins.pin(me, places, member, member.refused, out)
     if online:
         out.subscribe(me.topics.make(member.name, "j", "+"))
     return bool(shown)
@@ -95,6 +95,6 @@ def receive(me, members, places, frame, online, out):
         by_hand = places.pins.get(BY_HAND + m.uid, b"") if m else b""
         if not m or not m.public or u32(number) == by_hand[:4] or letters.encode() == by_hand[4:]:
             continue
-        if letters not in (m.approved, fingerprint(me.suite, m.public)):
+        if letters not in (m.approved, load("zpinc.joins").fingerprint(me.suite, m.public)):
             places.pins.pop(BY_HAND + m.uid, None)
             _believe(me, places, m, letters, online, out)

@@ -9,7 +9,8 @@ from ..crypto.keys import derive
 from ..errors import Reject
 from ..wire import lv, u32
 from .conversation import Epoch
-from .epochs import CONFIRM, CONFIRMED, KEYED, MAX_ATTEMPT, MAX_MEMBERS, SHARE, SHARES, SUM, SUMS, Attempt, Proposal
+from .epochs import CONFIRM, KEYED, MAX_MEMBERS, SHARE, SHARES, SUM, SUMS, Attempt, Proposal
+from .members import CONFIRMED, MAX_ATTEMPT
 
 
 def proposal_body(p):

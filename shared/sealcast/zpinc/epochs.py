@@ -1,15 +1,21 @@
-"""The epochs of a channel: which there are, when a new one is wanted, and when an old one goes. PROTOCOL.md
-sections 9.1, 9.5, 10.4.
+"""The epochs of a channel: which there are, when a new one is wanted, when an old one goes, and what is said in them.
+PROTOCOL.md sections 9.1, 9.5, 10, 11.
 
 How members agree on one is rekey.py's business, its mathematics cpace.py's: both are rare. Here is what they
-work on, and what is asked after every input.
+work on, and what is asked after every input. Where `modes` leave conversations out, silent.py stands in its place.
 """
 
 from ..compat import const, due
+from ..crypto.signing import check, received
+from ..effects import Message
 from ..errors import Reject
-from ..rare import load
+from ..journal import used
+from ..rare import load, need
+from ..wire import Reader, pad, u32, unpad_asking
+from . import heard
 from .me import CONVERSATIONS
 from .members import AWAKE, LEFT, PRESENT
+from .messages import missing
 
 # Message types of the handshake; RETRY is added by a sender that is still waiting and wants the answers again
 PROPOSE = const(1)
@@ -24,11 +30,8 @@ RETRY = const(0x80)
 SHARES = const(0)
 SUMS = const(1)
 KEYED = const(2)
-CONFIRMED = const(3)
 
 MAX_MEMBERS = const(32)
-MAX_ATTEMPT = 0x7FFFFFFF
-JUMP = const(65536)
 
 DEBOUNCE_MS = const(600)
 STEP_MS = const(1500)  # how much later the next member in order proposes, should the first be silent
@@ -60,8 +63,7 @@ class Attempt:
           n = 2 goes from SHARES to KEYED: there is no X.
 
     names: P_i of every party, in the proposal's order; latest: sid of the newest join among the parties. y is
-    fresh for this attempt, never stored, and gone when the key is known.
-    """
+    fresh for this attempt, never stored, and gone when the key is known."""
 
     def __init__(self, proposal, names, my_tag, latest):
         self.proposal = proposal
@@ -93,43 +95,6 @@ class Attempt:
         suite.wipe(self.y)
         self.A = None
         self.ISK = None
-
-
-class Epochs:
-    """What a member knows of its channel's epochs."""
-
-    def __init__(self):
-        self.attempt = None  # the attempt in progress, or the last one confirmed (to answer those who still wait)
-        # (attempt, proposer) of the highest proposal we took part in: never again at or below
-        self.rank = (0, bytes(16))
-        self.current = None  # the epoch we send in
-        self.pending = None  # keyed, not yet confirmed by all: readable
-        self.previous = None
-        self.previous_until = 0
-        self.passed = []  # [(epoch, until)]: former ones of before, and keyed ones that not all had confirmed
-        self.requested = False
-        self.propose_at = None
-        self.turn_at = None  # when the first in order would propose
-        self.not_before = 0
-        self.sent = {}  # message type -> body, of this attempt
-        self.retry_at = None
-        self.deadline = None
-        self.answer_at = 0
-        self.spent_until = -(1 << 29)  # how far back others' proposals have used up their allowance
-        self.apart_at = None  # when the others have all named another epoch for long enough
-
-    def readable(self):
-        some = [e for e in (self.current, self.pending, self.previous) if e]
-        return some + [e for e, _ in self.passed] if self.passed else some
-
-    def running(self):
-        return self.attempt is not None and self.attempt.state != CONFIRMED
-
-    def learn(self, attempt, out):
-        """A member's presence names a higher attempt than we knew: catch up, by at most JUMP."""
-        if not self.running() and attempt > self.rank[0]:
-            self.rank = (min(attempt, self.rank[0] + JUMP, MAX_ATTEMPT), bytes(16))
-            out.dirty = True
 
 
 # --- who and when
@@ -225,8 +190,10 @@ def times(me, members, epochs, now):
 
 
 def at_work(epochs, now):
-    """Is it time for rekey.tick?"""
-    return due(epochs.propose_at, now) or epochs.running() and (due(epochs.retry_at, now) or due(epochs.deadline, now))
+    """Is it time for rekey.tick? Then have it. Raises NoRoom."""
+    late = epochs.running() and (due(epochs.retry_at, now) or due(epochs.deadline, now))
+    if late or due(epochs.propose_at, now):
+        return need("zpinc.rekey", "zpinc.cpace")
 
 
 # --- what becomes of them
@@ -302,3 +269,67 @@ def retire(epochs, new, now, out):
     out.dirty = True
     uids = [uid for _, _, uid in new.parties] if new else []
     out.event("rekeyed", {"epoch": new.name if new else None, "members": uids})
+
+
+# --- messages in them
+
+
+def send(me, members, epochs, body, time, asks, out):
+    """-> frame."""
+    out.outbox.room()
+    epoch, topic = epochs.current, me.topic("c")
+    frame = epoch.seal(me, u32(time) + members.heard.named() + pad(body, asks), me.config["sign"])
+    epoch.messages += 1
+    i = epoch.index(me.tag)
+    later = out.move((epoch, i), epoch.chains[i][1], (), me.suite)
+    out.publish(topic, frame, False, out.wait((topic, frame, False, None), 0, later))
+    return frame
+
+
+def missed(me, epochs, member, said, out):
+    """A presence says how many messages went out in its member's epochs: what we have not got by now was lost.
+
+    said: [(first bytes of the epoch's id, count)]."""
+    for epoch in epochs.readable():
+        for name, count in said:
+            if epoch.id[: len(name)] == name and member.tag in [p[0] for p in epoch.parties]:
+                lost = epoch.skip(me.suite, member.tag, count)
+                if lost:
+                    missing(member, lost, "conversation", out)
+
+
+def receive(me, members, epochs, member, frame, now, out):
+    epoch = find(epochs, frame[2:18])
+    if epochs.running():
+        need("zpinc.rekey", "zpinc.cpace")
+    signed = me.config["sign"]
+    ad, pt, i, number, key, skipped = epoch.open(me.keys, frame, member.tag)
+    session = member.session(epoch.parties[i][1])
+    if signed:
+        pt = check(me.suite, session.S, ad, pt, epoch.hid)
+    r = Reader(pt)
+    time, marks, (body, asks) = r.uint(4), heard.read(r), unpad_asking(r.rest())
+    expected, later = epoch.chains[i][1], False
+    stored = epoch in (epochs.current, epochs.previous)
+    epoch.messages += 1
+    if key is not None:
+        epoch.move(i, key, number + 1, skipped)
+        later = stored and out.move((epoch, i), number + 1, skipped)
+    else:
+        epoch.skipped.pop((i, number))
+        if stored:
+            out.record(used(epoch, i, number))
+    if number > expected:
+        missing(member, (expected, number - 1), "conversation", out)
+    if epoch is epochs.current:
+        member.epoch = epoch.id
+    if signed:  # unsigned it proves only the key, which a man in the middle has too
+        vouch(me, members, epochs, epoch, member.tag, now, out)
+    origin = "member" if signed else "group"
+    age, live = heard.age(members.heard.since(marks), now, me.config)
+    message = Message(member.uid, body, "conversation", origin, time, number, not live, epoch.name, age)
+    if number < epoch.doubt.get(i, 0):
+        message.again = True
+    out.deliver(message, later)
+    if asks:
+        out.owe(True, received(me.suite, member.tag, frame))

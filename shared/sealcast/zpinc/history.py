@@ -10,7 +10,6 @@ from ..crypto.signing import check
 from ..errors import Reject
 from ..rare import load
 from ..wire import BARRIER, NOTE, PRESENCE, header
-from .identity import open_join
 from .members import CONN, WILL
 from .messages import deliver_notes, missing
 from .notes import GAP_MS, drain, frame_digest
@@ -54,7 +53,7 @@ def own(me, ring, reading, conn, stream, frame, now, out):
             raise Reject("stale")
         return True
     if stream == "j":
-        join = open_join(me.keys, frame, me.tag)
+        join = load("zpinc.joins").open_join(me.keys, frame, me.tag)
         if join.public != me.identity.public or not reading.first and join.order > me.session.order:
             out.complain("same_uid", me.uid, now)
             if reading.first:

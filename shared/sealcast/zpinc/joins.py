@@ -1,15 +1,16 @@
-"""Sessions in the channel's order: our own join, the others', and what is refused. PROTOCOL.md sections 6.2 to 6.4."""
+"""Sessions in the channel's order: our own join, the others', their frames, fingerprints, and what is refused.
+PROTOCOL.md sections 6.1 to 6.5."""
 
 from ..compat import const
-from ..crypto.signing import PACKAGE_LABEL, SIG, seal_signed
+from ..crypto.keys import high_order
+from ..crypto.signing import JOIN_LABEL, PACKAGE_LABEL, SIG, seal_signed, sign_as, verify_signed
 from ..errors import Reject
 from ..rare import load
-from ..wire import HANDSHAKE, LAMPORT_MAX, NOTE, PACKAGE, PRESENCE, U32, Reader, header, u32
-from . import epochs as agreed
+from ..wire import HANDSHAKE, JOIN, LAMPORT_MAX, NOTE, PACKAGE, PRESENCE, U32, Reader, header, u32
 from . import places as left
 from .epochs import ASK, STALE
 from .heard import MARK, Heard
-from .identity import ENDED, JOIN_SLOTS, MAX_ENDED, Join, ends, fingerprint, open_join, seal_join
+from .identity import Join
 from .me import MySession
 from .members import GONE, MAX_TOLD, WILL, Member
 from .messages import missing, next_note
@@ -21,6 +22,11 @@ LAMPORT_JUMP = const(65536)
 ASK_MS = const(2000)  # a join that we do not know is asked for after this time
 _SPREAD_MS = const(8)  # and this, times the first byte of our tag: others may ask before us
 _SID_STEP = const(4096)
+_MAX_DATA = const(64)
+_ENDED = const(8)  # bytes that tell of a former session
+_MAX_ENDED = const(3)
+_JOIN_SLOTS = const(4)  # the joins kept on the broker, so that notes of recent sessions stay verifiable
+FINGERPRINT_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 # --- our own
 
@@ -30,7 +36,7 @@ def begin(me, ring, epochs, now, out):
     tells how far the former ones came: what the last of them wrote may lie in no ring any more."""
     s, waiting, ended = me.session, out.outbox.entries, b""
     if s:
-        ended = ((s.sid[:4] + u32(ring.next) if ring.next else b"") + s.ended)[: ENDED * MAX_ENDED]
+        ended = ((s.sid[:4] + u32(ring.next) if ring.next else b"") + s.ended)[: _ENDED * _MAX_ENDED]
     me.session = MySession(me.suite, 0, me.rng.bytes(16), me.rng.bytes(32), me.data, ended)
     ring.restart()
     for token in waiting:  # it is still sent, but its numbers say nothing about the new session's ring
@@ -39,9 +45,9 @@ def begin(me, ring, epochs, now, out):
     if epochs.attempt:
         epochs.attempt.forget(me.suite)
     epochs.attempt = None
-    agreed.pass_over(epochs, now)
+    epochs.talk.pass_over(epochs, now)
     if epochs.current:
-        agreed.retire(epochs, None, now, out)
+        epochs.talk.retire(epochs, None, now, out)
     out.dirty = True
 
 
@@ -84,7 +90,7 @@ def publish(me, out, shown=None):
     if shown == s.order:
         return
     join = Join(s.lamport, s.sid, me.identity.public, s.S, me.config["ring"], s.data, s.ended)
-    out.publish(me.topic("j", s.lamport % JOIN_SLOTS), seal_join(me.keys, me.rng, me.identity, me.tag, join), True)
+    out.publish(me.topic("j", s.lamport % _JOIN_SLOTS), seal_join(me.keys, me.rng, me.identity, me.tag, join), True)
 
 
 def _not_alone(me, ring, out):
@@ -335,3 +341,53 @@ def answer_counts(me, epochs, member, p, now, out):
             said = e.chains[e.index(member.tag)][1]
     if notes > p.head or said > p.said[0]:
         _answer(me, member, member.current.sid, 0, bytes(4) + u32(notes) + p.epoch[:4] + u32(said), now, out)
+
+
+# --- frames and fingerprints
+
+
+def ends(ended):
+    """-> [(beginning of a sid, number of notes)]."""
+    return [(ended[i : i + 4], int.from_bytes(ended[i + 4 : i + 8], "big")) for i in range(0, len(ended), _ENDED)]
+
+
+def seal_join(keys, rng, identity, tag, join):
+    """The join note's frame: epoch = sid, seq = lamport, signed by the long-term identity."""
+    head = header(JOIN, join.sid, join.lamport)
+    ended = bytes((len(join.ended) // _ENDED,)) + join.ended
+    body = u32(join.lamport) + join.public + join.S + bytes((join.ring,)) + ended + join.data
+    sig = sign_as(keys.suite, JOIN_LABEL, identity.e, identity.E, keys.ad(head, tag), body)
+    return keys.seal(rng, head, tag, body + sig)
+
+
+def open_join(keys, frame, tag, member=None):
+    """frame -> Join, its signature checked against the identity it carries. Pinning is the caller's. member: whose it
+    may be; of a session that is known of its identity it is Reject("duplicate") before that. Raises Reject."""
+    ad, sid, seq, pt = keys.open(frame, JOIN, tag)
+    r = Reader(pt)
+    lamport, public, S, ring = r.uint(4), r.take(64), r.take(32), r.uint(1)
+    if member and member.public == public:
+        member.new(sid)
+    n = r.uint(1) if len(pt) > r.pos + SIG else 0  # by version 0.1
+    ended, data = r.take(n * _ENDED), r.rest()
+    if lamport != seq or not 1 <= ring <= 64 or n > _MAX_ENDED or not SIG <= len(data) <= SIG + _MAX_DATA:
+        raise Reject("format")
+    data = data[:-SIG]
+    if [end for _, end in ends(ended) if end > 0x7FFFFFFF]:
+        raise Reject("format")
+    try:
+        data.decode()
+    except ValueError:  # not UTF-8
+        raise Reject("format")
+    verify_signed(keys.suite, public[32:], JOIN_LABEL, ad, pt)
+    high_order(public[:32])  # else it could be sealed nothing, and block what is for all
+    return Join(lamport, sid, public, S, ring, data, ended)
+
+
+def fingerprint(suite, public):
+    """A short text for people to compare: 100 bits in five groups of four base32 characters. public: B || E."""
+    bits = int.from_bytes(suite.h(32, b"", b"", b"sc/fp", public)[:13], "big") >> 4
+    text = ""
+    for i in range(20):
+        text += FINGERPRINT_LETTERS[(bits >> (95 - 5 * i)) & 31]
+    return "-".join([text[i : i + 4] for i in range(0, 20, 4)])

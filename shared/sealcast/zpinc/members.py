@@ -23,6 +23,9 @@ CONN = const(65536)
 WILL = U32  # the counter of a last will: after every keepalive of its connection
 MAX_SESSIONS = const(3)
 MAX_TOLD = const(4)
+MAX_ATTEMPT = 0x7FFFFFFF  # of handshakes
+JUMP = const(65536)  # so far beyond what we know of their number is believed
+CONFIRMED = const(3)  # the last state of an attempt, see epochs.py
 
 
 class Session:
@@ -192,3 +195,41 @@ class Members:
         """How many of these members are awake and come before us: the first acts, the others wait a step each.
         without: not counted."""
         return len([tag for tag in tags if tag < self._me.tag and tag != without and self.awake(tag)])
+
+
+class Epochs:
+    """What a member knows of its channel's epochs. talk: epochs.py, or silent.py where conversations are left out."""
+
+    def __init__(self, talk):
+        self.talk = talk
+        self.attempt = None  # the attempt in progress, or the last one confirmed (to answer those who still wait)
+        # (attempt, proposer) of the highest proposal we took part in: never again at or below
+        self.rank = (0, bytes(16))
+        self.current = None  # the epoch we send in
+        self.pending = None  # keyed, not yet confirmed by all: readable
+        self.previous = None
+        self.previous_until = 0
+        self.passed = []  # [(epoch, until)]: former ones of before, and keyed ones that not all had confirmed
+        self.requested = False
+        self.propose_at = None
+        self.turn_at = None  # when the first in order would propose
+        self.not_before = 0
+        self.sent = {}  # message type -> body, of this attempt
+        self.retry_at = None
+        self.deadline = None
+        self.answer_at = 0
+        self.spent_until = -(1 << 29)  # how far back others' proposals have used up their allowance
+        self.apart_at = None  # when the others have all named another epoch for long enough
+
+    def readable(self):
+        some = [e for e in (self.current, self.pending, self.previous) if e]
+        return some + [e for e, _ in self.passed] if self.passed else some
+
+    def running(self):
+        return self.attempt is not None and self.attempt.state != CONFIRMED
+
+    def learn(self, attempt, out):
+        """A member's presence names a higher attempt than we knew: catch up, by at most JUMP."""
+        if not self.running() and attempt > self.rank[0]:
+            self.rank = (min(attempt, self.rank[0] + JUMP, MAX_ATTEMPT), bytes(16))
+            out.dirty = True

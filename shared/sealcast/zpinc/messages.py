@@ -1,11 +1,6 @@
-"""Messages in and out: notes and conversations. PROTOCOL.md sections 7, 10, 11."""
+"""Notes in and out. PROTOCOL.md sections 7, 11; conversations: epochs.py."""
 
-from ..crypto.signing import check, received
 from ..effects import RECONNECT, Message
-from ..journal import used
-from ..rare import need
-from ..wire import Reader, pad, u32, unpad_asking
-from . import epochs as agreed
 from . import heard
 from .notes import LAST, bound, drain, frame_digest, open_note, seal_note
 
@@ -34,18 +29,6 @@ def next_note(me, ring, body, time, named, asks):
     frame = seal_note(me, seq, time, named, body, asks)
     ring.added(frame_digest(me.suite, frame))
     return me.topic("n", seq % ring.size), frame, True, seq
-
-
-def send_conversation(me, members, epochs, body, time, asks, out):
-    """-> frame."""
-    out.outbox.room()
-    epoch, topic = epochs.current, me.topic("c")
-    frame = epoch.seal(me, u32(time) + members.heard.named() + pad(body, asks), me.config["sign"])
-    epoch.messages += 1
-    i = epoch.index(me.tag)
-    later = out.move((epoch, i), epoch.chains[i][1], (), me.suite)
-    out.publish(topic, frame, False, out.wait((topic, frame, False, None), 0, later))
-    return frame
 
 
 # --- receiving
@@ -80,51 +63,3 @@ def deliver_notes(me, member, notes, now, out):
 def missing(member, lost, secrecy, out):
     """lost: (first, last)."""
     out.lost("gap", {"uid": member.uid, "first": lost[0], "last": lost[1], "secrecy": secrecy})
-
-
-def missed(me, epochs, member, said, out):
-    """A presence says how many messages went out in its member's epochs: what we have not got by now was lost. said:
-    [(first bytes of the epoch's id, count)]."""
-    for epoch in epochs.readable():
-        for name, count in said:
-            if epoch.id[: len(name)] == name and member.tag in [p[0] for p in epoch.parties]:
-                lost = epoch.skip(me.suite, member.tag, count)
-                if lost:
-                    missing(member, lost, "conversation", out)
-
-
-def receive_conversation(me, members, epochs, member, frame, now, out):
-    epoch = agreed.find(epochs, frame[2:18])
-    if epochs.running():
-        need("zpinc.rekey", "zpinc.cpace")
-    signed = me.config["sign"]
-    ad, pt, i, number, key, skipped = epoch.open(me.keys, frame, member.tag)
-    session = member.session(epoch.parties[i][1])
-    if signed:
-        pt = check(me.suite, session.S, ad, pt, epoch.hid)
-    r = Reader(pt)
-    time, marks, (body, asks) = r.uint(4), heard.read(r), unpad_asking(r.rest())
-    expected, later = epoch.chains[i][1], False
-    stored = epoch in (epochs.current, epochs.previous)
-    epoch.messages += 1
-    if key is not None:
-        epoch.move(i, key, number + 1, skipped)
-        later = stored and out.move((epoch, i), number + 1, skipped)
-    else:
-        epoch.skipped.pop((i, number))
-        if stored:
-            out.record(used(epoch, i, number))
-    if number > expected:
-        missing(member, (expected, number - 1), "conversation", out)
-    if epoch is epochs.current:
-        member.epoch = epoch.id
-    if signed:  # unsigned it proves only the key, which a man in the middle has too
-        agreed.vouch(me, members, epochs, epoch, member.tag, now, out)
-    origin = "member" if signed else "group"
-    age, live = heard.age(members.heard.since(marks), now, me.config)
-    message = Message(member.uid, body, "conversation", origin, time, number, not live, epoch.name, age)
-    if number < epoch.doubt.get(i, 0):
-        message.again = True
-    out.deliver(message, later)
-    if asks:
-        out.owe(True, received(me.suite, member.tag, frame))

@@ -12,7 +12,7 @@ from ..rare import need
 from ..wire import HEADER, NONCE, PRESENCE, TAG, U32, Reader, header, u32
 from .heard import ALL, MANY, MARK, read
 from .members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, STATUS, WILL
-from .messages import deliver_notes, missed
+from .messages import deliver_notes
 from .notes import MAX_SEQ, drain, ring_matches
 
 _DIGEST = const(15)  # where it stands
@@ -200,6 +200,6 @@ def receive(me, members, epochs, reading, group, member, frame, now, out):
         member.mark = members.heard.add(me.suite, member.tag, signed, p.heard + member.mark, None)
         if member.current.window.confirmed(p.head):
             out.record(moved((member.current,), out.ahead))
-        missed(me, epochs, member, ((p.epoch, p.said[0]), p.said[1:]), out)
+        epochs.talk.missed(me, epochs, member, ((p.epoch, p.said[0]), p.said[1:]), out)
         deliver_notes(me, member, drain(reading, member, now), now, out)
     return member.status != before and member.status not in PRESENT

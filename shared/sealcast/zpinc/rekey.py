@@ -6,7 +6,8 @@ from ..errors import Reject
 from ..rare import load
 from ..wire import HANDSHAKE, Reader, header
 from . import epochs as agreed
-from .epochs import CONFIRM, CONFIRMED, INTERVAL_MS, KEYED, MAX_ATTEMPT, PROPOSE, RETRY, SHARE, SUM, Proposal
+from .epochs import CONFIRM, INTERVAL_MS, KEYED, PROPOSE, RETRY, SHARE, SUM, Proposal
+from .members import CONFIRMED, MAX_ATTEMPT
 
 RETRY_MS = const(2000)
 WAIT_MS = const(12000)  # for all shares, then all sums, then all confirmations; and

@@ -9,7 +9,8 @@ from sealcast.errors import NoGroup
 from sealcast.wire import header
 from sealcast.zpinc import revocation
 from sealcast.zpinc.approval import KIND, LABEL
-from sealcast.zpinc.identity import Identity, fingerprint
+from sealcast.zpinc.identity import Identity
+from sealcast.zpinc.joins import fingerprint
 from sealcast.zpinc.places import notice_topic
 from solo import Peer, Solo, suite
 

@@ -6,7 +6,7 @@ from sealcast.crypto.keys import derive
 from sealcast.crypto.signing import JOIN_LABEL, sign_as
 from sealcast.wire import JOIN, U32, header, u32
 from sealcast.zpinc.epochs import STALE
-from sealcast.zpinc.identity import fingerprint
+from sealcast.zpinc.joins import fingerprint
 from sealcast.zpinc.members import CONN
 from sealcast.zpinc.notes import LAST, MAX_SEQ
 from solo import Peer, Solo, suite

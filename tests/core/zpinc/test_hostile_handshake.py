@@ -5,8 +5,8 @@ refused by name, the epoch as it was. PROTOCOL.md 9.
 from handshakes import begun, two
 from sealcast.wire import u32
 from sealcast.zpinc import cpace, rekey
-from sealcast.zpinc.epochs import CONFIRM, MAX_ATTEMPT, PROPOSE, RETRY, SHARE, STALE, Proposal
-from sealcast.zpinc.members import CONN, LEFT
+from sealcast.zpinc.epochs import CONFIRM, PROPOSE, RETRY, SHARE, STALE, Proposal
+from sealcast.zpinc.members import CONN, LEFT, MAX_ATTEMPT
 from solo import Peer, Solo, agree, hear, suite, talk
 
 

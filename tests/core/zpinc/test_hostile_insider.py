@@ -2,7 +2,7 @@
 
 from check import raises
 from sealcast.errors import NoGroup
-from sealcast.zpinc.identity import fingerprint
+from sealcast.zpinc.joins import fingerprint
 from sealcast.zpinc.members import LEFT, MAX_TOLD
 from solo import Peer, Solo, agree, suite, talk
 

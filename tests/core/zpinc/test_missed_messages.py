@@ -2,7 +2,7 @@
 
 from room import Room, gaps
 from sealcast.wire import HANDSHAKE
-from sealcast.zpinc import messages
+from sealcast.zpinc import epochs
 from sealcast.zpinc.epochs import CONFIRM
 from solo import Peer, suite
 
@@ -119,7 +119,7 @@ def test_what_was_said_in_an_epoch_is_heard_or_reported_when_two_others_have_com
         if lost:
             at = s.epochs.readable()[-1]
             assert (at.id, at.chains[at.index(a.me.tag)][1]) == (first.id, 0)
-            messages.missed(s.me, s.epochs, s.others.by_tag[a.me.tag], ((first.id[:4], 1),), s.out)
+            epochs.missed(s.me, s.epochs, s.others.by_tag[a.me.tag], ((first.id[:4], 1),), s.out)
             room.run("S", s.tick(room.now))
             assert told == [("S", {"uid": "A", "first": 0, "last": 0, "secrecy": "conversation"})]
         else:
@@ -181,5 +181,5 @@ def test_a_member_that_counts_what_it_never_said_costs_little_and_breaks_nothing
         assert e.skip(suite, tag, 0xFFFFFFFF) == (at - 1024, at - 1)
         assert e.chains[i][1] == at and len(e.skipped) == 64
     stranger = Peer("x")
-    messages.missed(s.me, s.epochs, stranger, ((e.id, 5), (bytes(4), 0)), s.out)  # no party of the epoch
+    epochs.missed(s.me, s.epochs, stranger, ((e.id, 5), (bytes(4), 0)), s.out)  # no party of the epoch
     assert e.chains[i][1] == 2048

@@ -2,7 +2,8 @@
 
 from room import Room
 from sealcast.crypto import best_suite
-from sealcast.zpinc.identity import Identity, Join, fingerprint, seal_join
+from sealcast.zpinc.identity import Identity, Join
+from sealcast.zpinc.joins import fingerprint, seal_join
 
 HEAP = "heapsize=512k"  # three members, begun again
 suite = best_suite()

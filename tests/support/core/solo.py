@@ -13,7 +13,8 @@ from sealcast.state import pack_parts
 from sealcast.wire import HANDSHAKE, Topics, header, pad, u32
 from sealcast.zpinc import cpace
 from sealcast.zpinc.epochs import CONFIRM, PROPOSE, SHARE, SUM, Proposal
-from sealcast.zpinc.identity import Identity, Join, seal_join
+from sealcast.zpinc.identity import Identity, Join
+from sealcast.zpinc.joins import seal_join
 from sealcast.zpinc.me import MySession
 from sealcast.zpinc.members import AWAKE
 from sealcast.zpinc.notes import ring_digest, seal_note
