@@ -23,7 +23,9 @@ WINDOW = 32
 TEXT = 8192
 PENDING = 16  # requests of a board that wait for the broker; the node sends one at a time and a few subscriptions
 PREFIX = "zp/1/"
+ECHO = "the line echoes what is sent: its adapter must not"
 
+WELCOME = 2  # a kind of packet (23.2); what follows are messages (23.4)
 CONNECT, SUBSCRIBE, PUBLISH, BYE = 0x01, 0x02, 0x03, 0x04
 RESULT, FORWARD = 0x81, 0x82
 
@@ -75,12 +77,17 @@ class Relay:
         self._moved = asyncio.Event()
         self._inbox: asyncio.Queue[bytes] = asyncio.Queue()
         self._session: asyncio.Task[None] | None = None
+        self.heard = False  # anything at all
 
     def feed(self, data: bytes) -> None:
         """Bytes from the port."""
+        self.heard = True
         for kind, value in self._lines.put(data):
             if kind == "text":
                 self._show("".join(c if c.isprintable() else "?" for c in value.decode("utf-8", "replace")))
+            elif value[0] == WELCOME and self._link.up:  # a bridge's word. Its other ones would pass for the board's
+                self._link.gone(ECHO)
+                self._event(("gone", ECHO))
             else:
                 self._event(self._link.take(value, _now()))
         self._flush()
