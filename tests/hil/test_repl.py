@@ -9,8 +9,9 @@ import tty
 
 import pytest
 
-from sealcast_host.boards import repl, transport
-from sealcast_host.boards.repl import Device, Failed, Gone
+from sealcast_host.boards import repl, start, transport
+from sealcast_host.boards.repl import BoardError, Device, Failed, Gone
+from sealcast_host.hil.rig import Rig
 
 
 def test_a_file_that_does_not_arrive_whole_is_no_file(unix_board, monkeypatch):
@@ -168,13 +169,34 @@ def test_a_file_that_was_moved_elsewhere_is_no_file(unix_board, monkeypatch):
     run = device.run
     monkeypatch.setattr(device, "run", lambda program, *more: run(program.replace("'/a')", "'/c')"), *more))
     monkeypatch.setattr(device, "hashes", lambda paths: {p: run(f"print(_hash({p!r}))").strip() for p in paths})
-    with pytest.raises(Failed, match="/a did not arrive whole"):
+    with pytest.raises(Failed, match="/a is not as it was sent"):
         device.put("/a", b"settings")
+    device.close()
+
+
+def test_a_file_that_was_not_removed_is_told(unix_board, monkeypatch):
+    """Of the member that the board was before, say."""
+    device = Device(str(unix_board.port))
+    device.put("/a", b"settings")
+    run = device.run
+    monkeypatch.setattr(device, "run", lambda program, *more: run(program.replace("_gone('/a')", "_gone('/q')"), *more))
+    with pytest.raises(Failed, match="/a is not as it was sent"):
+        device.remove("/a")
     device.close()
 
 
 def test_a_command_of_ours_that_arrives_damaged_is_no_fault_of_the_boards(unix_board):
     device = Device(str(unix_board.port))
-    with pytest.raises(Gone, match="did not arrive whole: run it again"):
+    with pytest.raises(BoardError, match="did not arrive whole: run it again"):
         device.run("print(1")
     device.close()
+
+
+@pytest.mark.parametrize("answer", ["# 1x 2 0", "# 1 2", "# 1 2 3 I (5012) wifi: 1"])
+def test_figures_that_did_not_arrive_whole_are_no_traceback(answer, monkeypatch):
+    with pytest.raises(Failed, match="did not arrive whole"):
+        list(start.judged([answer]))
+    rig = Rig.__new__(Rig)
+    monkeypatch.setattr(rig, "run", lambda program: answer)
+    with pytest.raises(Failed, match="did not arrive whole"):
+        rig.heap()

@@ -211,7 +211,7 @@ class Device:
         if error:
             last = error.decode(errors="replace").strip().splitlines()[-1]
             if last.startswith("SyntaxError") and (b'"<stdin>"' in error or b'"<string>"' in error):
-                raise Gone(f"{self.port}: a command did not arrive whole: run it again")
+                raise BoardError(f"{self.port}: a command did not arrive whole: run it again")
             raise BoardError(f"the board says: {last}", out.decode(errors="replace").replace("\r\n", "\n"))
         return str(out.decode(errors="replace")).replace("\r\n", "\n")
 
@@ -269,10 +269,10 @@ class Device:
         self._leaves(f"try: {moved}\nexcept OSError:\n _gone({path!r})\n {moved}", path, data)
         self.puts += 1
 
-    def _leaves(self, program: str, path: str, data: bytes) -> None:
+    def _leaves(self, program: str, path: str, data: bytes | None) -> None:
         self.run(program)
-        if self.hashes([path])[path] != digest(data):
-            raise Failed(f"{path} did not arrive whole: run the same command again; if it stays so, its flash is worn")
+        if self.hashes([path])[path] != ("-" if data is None else digest(data)):
+            raise Failed(f"{path} is not as it was sent: run the same command again; if it stays so, its flash is worn")
 
     def get(self, path: str) -> bytes | None:
         """A file's bytes, None when it is not there."""
@@ -288,7 +288,7 @@ class Device:
 
     def remove(self, path: str) -> None:
         """Remove a file if it is there."""
-        self.run(f"_gone({path!r})")
+        self._leaves(f"_gone({path!r})", path, None)
 
     def launch(self, program: str) -> None:
         """Start a program, leave it running, and close the port."""
