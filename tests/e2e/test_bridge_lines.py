@@ -35,6 +35,19 @@ def test_a_line_that_echoes_is_told_and_ends_the_session():
     assert [event for event in [board.take(packet, 0) for packet in lines] if event][-1] == ("gone", relay.ECHO)
 
 
+@pytest.mark.parametrize("change", [(b"\n", b"\r"), (b"A", b"B")])
+def test_a_line_that_changes_all_packets_is_told_once(change):
+    said = []
+    bridge = relay.Relay(lambda keepalive: None, said.append, lambda data: None)
+    board = Link(8)
+    board.open(1, 30, 0)
+    for second in range(1, 10):
+        bridge.feed(b"".join(board.out).replace(*change))
+        board.out.clear()
+        board.tick(1000 * second)
+    assert len(said) == 1 and said[0].startswith("(what it says arrives damaged: check --baud"), said
+
+
 def test_a_port_that_takes_nothing_is_not_written_to_without_end():
     async def story():
         said = []

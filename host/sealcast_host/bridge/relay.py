@@ -23,6 +23,7 @@ WINDOW = 32
 TEXT = 8192
 PENDING = 16  # requests of a board that wait for the broker; the node sends one at a time and a few subscriptions
 PREFIX = "zp/1/"
+DAMAGED = 3  # packets, before the first that is whole
 ECHO = "the line echoes what is sent: its adapter must not"
 
 WELCOME = 2  # a kind of packet (23.2); what follows are messages (23.4)
@@ -78,6 +79,7 @@ class Relay:
         self._inbox: asyncio.Queue[bytes] = asyncio.Queue()
         self._session: asyncio.Task[None] | None = None
         self.heard = False  # anything at all
+        self._told = False  # that all of it is damaged
 
     def feed(self, data: bytes) -> None:
         """Bytes from the port."""
@@ -90,6 +92,11 @@ class Relay:
                 self._event(("gone", ECHO))
             else:
                 self._event(self._link.take(value, _now()))
+        if self._link.up:
+            self._lines.damaged = 0
+        elif self._lines.damaged >= DAMAGED and not self._told:
+            self._told = True
+            self._show("(what it says arrives damaged: check --baud, and that nothing on the line changes bytes)")
         self._flush()
         self._moved.set()
 
