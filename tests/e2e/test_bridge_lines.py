@@ -35,6 +35,63 @@ def test_a_line_that_echoes_is_told_and_ends_the_session():
     assert [event for event in [board.take(packet, 0) for packet in lines] if event][-1] == ("gone", relay.ECHO)
 
 
+class Swallowing:
+    """A connection to the broker that came to be in the moment in which it was cancelled: wait_for of Python 3.11
+    says nothing of the cancellation then."""
+
+    def __init__(self):
+        self.connecting, self.aborted = asyncio.Event(), asyncio.Event()
+
+    async def connect(self, topic, payload):
+        self.connecting.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async def abort(self):
+        self.aborted.set()
+
+
+@pytest.mark.parametrize("then", ["the port goes", "the board starts again"])
+def test_a_session_that_ends_while_its_connection_comes_to_be_ends(then):
+    async def story():
+        made, written = [], []
+
+        def make(keepalive):
+            made.append(Swallowing())
+            return made[-1]
+
+        bridge = relay.Relay(make, lambda line: None, written.append)
+        keeping = asyncio.create_task(bridge.run())
+
+        async def connect(session):
+            board = Link(8)
+            board.open(session, 30, 0)
+            bridge.feed(b"".join(board.out))
+            for _, packet in Lines().put(written[-1]):
+                board.take(packet, 0)
+            board.out.clear()
+            board.send((b"\x01\x00\x00\x0azp/1/a/b/c",), 0)
+            bridge.feed(b"".join(board.out))
+
+        await connect(1)
+        while not made:
+            await asyncio.sleep(0)
+        await made[0].connecting.wait()
+        if then == "the board starts again":
+            await connect(2)
+            await made[0].aborted.wait()
+            while len(made) < 2:
+                await asyncio.sleep(0)
+            await made[1].connecting.wait()
+            kinds = [packet[0] for data in written for _, packet in Lines().put(data)]
+            assert 4 not in kinds  # no result of the first one's
+        keeping.cancel()
+        await asyncio.wait({keeping})
+        await made[-1].aborted.wait()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
 @pytest.mark.parametrize("change", [(b"\n", b"\r"), (b"A", b"B")])
 def test_a_line_that_changes_all_packets_is_told_once(change):
     said = []

@@ -147,6 +147,9 @@ class Relay:
         """A message for the board; returns when it has it."""
         if sum(map(len, parts)) > MESSAGE:
             return  # nothing of the protocol is as long
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # this session is over; a wait_for of Python 3.11 swallowed it
+            raise asyncio.CancelledError
         async with self._turn:
             session = self._link.session
             await self._idle(session)
