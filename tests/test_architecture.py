@@ -114,7 +114,8 @@ def test_rare_code_is_loaded_and_never_imported(found):
 
 def test_the_core_does_not_grow(found):
     core = [name for name in found if name.split(".")[0] == "sealcast" and not name.startswith(SUITES)]
-    assert sum(len(lines(found[name].path)) for name in core) <= CORE_LINES
+    grown = sum(len(lines(found[name].path)) for name in core) - CORE_LINES
+    assert grown <= 0, f"{grown} lines too many: take as many away elsewhere in shared/sealcast"
 
 
 def test_files_are_short(sources):
@@ -130,4 +131,4 @@ def test_lines_are_short(sources):
 
 def test_the_picture_is_of_today(found):
     drawn = a.svg(found)
-    assert a.PICTURE.read_text() == drawn, "run: python tests/support/architecture.py"
+    assert a.PICTURE.read_text() == drawn, "run: .venv/bin/python tests/support/architecture.py"

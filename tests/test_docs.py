@@ -15,6 +15,7 @@ import messages
 import wrapped
 from sealcast import state, wire
 from sealcast.run import seriallink, settings, slots
+from sealcast_host.cli import provision
 from sealcast_host.cli.main import VERBS, _parser
 from sealcast_host.errors import UserError
 from sealcast_host.member import channels
@@ -33,7 +34,7 @@ BELOW = ("", "shared/sealcast/", "host/", "docs/")
 
 @pytest.mark.parametrize("name", DOCS)
 def test_prose_is_wrapped(name):
-    assert wrapped.too_long((ROOT / name).read_text()) == [], f"run: python tests/support/wrapped.py {name}"
+    assert wrapped.too_long((ROOT / name).read_text()) == [], f"run: .venv/bin/python tests/support/wrapped.py {name}"
 
 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", "docs/ARCHITECTURE.md", "docs/VERSIONS.md"])
@@ -76,7 +77,7 @@ def test_wrapping_changes_no_word_and_leaves_code_and_tables():
 
 
 def test_the_api_page_is_of_today():
-    assert api.PAGE.read_text() == api.page(), "run: python tests/support/api.py"
+    assert api.PAGE.read_text() == api.page(), "run: .venv/bin/python tests/support/api.py"
     text = api.page()
     for name in ("await send(", "await approve(", "await attach(", "`identity_changed`", "`OutboxFull`"):
         assert name in text, name
@@ -86,16 +87,27 @@ def test_the_api_page_is_of_today():
 
 def test_the_settings_page_is_of_today():
     page = fields.PAGE.read_text()
-    assert page.endswith(fields.table()), "run: python tests/support/fields.py"
+    assert page.endswith(fields.table()), "run: .venv/bin/python tests/support/fields.py"
     named = {name for name, _, _, _ in fields.rows()}
     assert set(fields.FOR) <= named
     (example,) = re.findall(r"^(    \{.*?\n)\n", page, re.M | re.S)
     assert settings.check(json.loads(example)) == []
 
 
+def test_a_sensor_can_be_chosen_and_has_its_wiring_told():
+    (given,) = [give for name, give, _, _ in fields.rows() if name == "sensor.kind"]
+    kinds = set(re.findall(r'"(\w+)"', given))
+    parser = argparse.ArgumentParser()
+    provision.arguments(parser)
+    (option,) = [action for action in parser._actions if action.dest == "sensor"]
+    assert set(option.choices) == kinds, "the choices of --sensor in host/sealcast_host/cli/provision.py"
+    wired = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/HARDWARE.md").read_text().split("## Wiring a sensor")[1], re.M)
+    assert kinds - {"auto"} <= set(wired), "a row of docs/HARDWARE.md, Wiring a sensor"
+
+
 def test_every_message_of_the_product_is_in_the_page():
     page = messages.PAGE.read_text()
-    assert page.endswith(messages.table()), "run: python tests/support/messages.py"
+    assert page.endswith(messages.table()), "run: .venv/bin/python tests/support/messages.py"
     assert len(messages.messages()) > 200 and set(messages.EVENTS) == set(messages.render.EVENTS)
     assert page.count("\n") - page[: page.index(messages.MARK)].count("\n") > 200
 

@@ -23,7 +23,7 @@ def test_every_function_names_what_it_implements():
 
 @pytest.mark.parametrize(("reason", "function", "test"), [(row[0], row[1], row[3]) for row in ROWS])
 def test_the_named_test_says_the_reason(reason, function, test):
-    assert f'"{reason}"' in drops.source(test), f"{function}: run python tests/support/drops.py"
+    assert f'"{reason}"' in drops.source(test), f"{function}: run .venv/bin/python tests/support/drops.py"
 
 
 def test_every_attack_in_the_table_of_threats_names_a_test():

@@ -64,6 +64,8 @@ def worlds(seeds, kind, folder, actions=ACTIONS, tell=lambda world, found: None)
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:] or not all(a.isdecimal() for a in sys.argv[1:3]):
+        sys.exit(__doc__)
     first, count = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     kind = sys.argv[3] if len(sys.argv) > 3 else "mosquitto"
     more = LYING if sys.argv[4:] == ["lying"] else ()

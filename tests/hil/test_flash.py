@@ -12,7 +12,7 @@ import time
 import pytest
 from serial.tools.list_ports_common import ListPortInfo
 
-from sealcast_host.boards import bundle, models, repl, shipped
+from sealcast_host.boards import bundle, install, models, repl, shipped
 from sealcast_host.boards.serial import the_port
 
 
@@ -81,6 +81,30 @@ def test_a_board_that_falls_silent_is_given_up_though_its_port_is_there(home, in
     done = run.communicate_with(None)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "going on when it is back" in done.stderr
+
+
+def test_a_board_that_restarts_at_every_file_is_given_up(monkeypatch, capsys):
+    """It comes back each time: an undervoltage, say, whenever it writes. One that gets further is waited for."""
+    arrived = [1, 0, 0, 2, *[0] * install.TRIES]
+
+    class Flickering:
+        def __init__(self, port):
+            self.puts = arrived.pop(0)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def facts(self):
+            raise repl.Gone("/dev/x: the board stopped")
+
+    monkeypatch.setattr(install, "Device", Flickering)
+    monkeypatch.setattr(install, "wait_for", lambda port, seconds: True)
+    with pytest.raises(repl.Gone, match="the board stopped"):
+        install.install("/dev/x", None)
+    assert arrived == [] and capsys.readouterr().err.count("going on when it is back") == 3 + install.TRIES
 
 
 def test_a_command_that_was_killed_is_given_again_and_goes_on(home, unix_board):

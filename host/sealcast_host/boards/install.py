@@ -17,6 +17,7 @@ from sealcast_host.errors import UserError
 from sealcast_host.terminal import Progress
 
 WAIT_S = 120.0
+TRIES = 5  # one after the other in which no file arrived
 _SPARE = 16384  # for the settings and two states
 
 
@@ -29,10 +30,12 @@ def install(
     """Install or update; returns the kind of board it was. patient: wait for the board's first appearance as well.
     more: adds files to what is installed.
 
-    Raises UserError: no such board here, too old a MicroPython, no room; Gone when it stays away for wait_s seconds.
+    Raises UserError: no such board here, too old a MicroPython, no room; Gone when it stays away for wait_s seconds,
+    or comes and goes and no file arrives any more.
     """
-    met, give_up = patient, None
+    met, give_up, idle = patient, None, 0
     while True:
+        device = None
         try:
             with Device(port) as device:
                 met, give_up = True, None
@@ -41,7 +44,8 @@ def install(
                 device.restart()
                 return found
         except Gone as e:
-            if not met:
+            idle = idle + 1 if device is not None and not device.puts else 0
+            if not met or idle == TRIES:
                 raise
             give_up = give_up or time.monotonic() + wait_s
             print(f"sealcast: {e}; going on when it is back (Ctrl-C gives up)", file=sys.stderr, flush=True)

@@ -7,13 +7,14 @@ import binascii
 import contextlib
 import errno
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sealcast_host.boards.serial import present
+from sealcast_host.boards.serial import opened, present
 from sealcast_host.errors import Failed, UserError
 
 BAUD = 115200
@@ -133,6 +134,7 @@ class Device:
         """Raises UserError when the port cannot be opened, Gone when nothing answers there."""
         self.port = port
         self._dog = False
+        self.puts = 0  # files that arrived
         self._transport = _open(port)
         try:
             self._enter()
@@ -208,6 +210,8 @@ class Device:
         out, error = self._transport.exec_raw(code, timeout=timeout_s)
         if error:
             last = error.decode(errors="replace").strip().splitlines()[-1]
+            if last.startswith("SyntaxError") and (b'"<stdin>"' in error or b'"<string>"' in error):
+                raise BoardError(f"{self.port}: a command did not arrive whole: run it again")
             raise BoardError(f"the board says: {last}", out.decode(errors="replace").replace("\r\n", "\n"))
         return str(out.decode(errors="replace")).replace("\r\n", "\n")
 
@@ -250,7 +254,7 @@ class Device:
         return self.run(f"for n in _names({folder!r}): print(n)").splitlines()
 
     def put(self, path: str, data: bytes, tell: Callable[[int], None] = lambda sent: None) -> None:
-        """Write a file: beside its place, checked by its hash, then moved there. tell(bytes sent so far)."""
+        """Write a file: beside its place, moved there, checked by its hash in both. tell(bytes sent so far)."""
         folders = path.strip("/").split("/")[:-1]
         for i in range(len(folders)):
             folder = "/" + "/".join(folders[: i + 1])
@@ -260,13 +264,15 @@ class Device:
             piece = binascii.b2a_base64(data[at : at + _CHUNK], newline=False)
             self.run(f"_f.write(binascii.a2b_base64({piece!r})) and None")
             tell(min(at + _CHUNK, len(data)))
-        self.run("_f.close()")
-        if self.hashes([path + ".new"])[path + ".new"] != digest(data):
-            raise Failed(
-                f"{path} arrived damaged on the board: run the same command again; if it stays so, its flash is worn"
-            )
-        moved = f"os.rename({path + '.new'!r}, {path!r})"
-        self.run(f"try: {moved}\nexcept OSError:\n _gone({path!r})\n {moved}")  # FAT does not rename over a file
+        self._leaves("_f.close()", path + ".new", data)
+        moved = f"os.rename({path + '.new'!r}, {path!r})"  # FAT does not rename over a file
+        self._leaves(f"try: {moved}\nexcept OSError:\n _gone({path!r})\n {moved}", path, data)
+        self.puts += 1
+
+    def _leaves(self, program: str, path: str, data: bytes | None) -> None:
+        self.run(program)
+        if self.hashes([path])[path] != ("-" if data is None else digest(data)):
+            raise Failed(f"{path} is not as it was sent: run the same command again; if it stays so, its flash is worn")
 
     def get(self, path: str) -> bytes | None:
         """A file's bytes, None when it is not there."""
@@ -282,7 +288,7 @@ class Device:
 
     def remove(self, path: str) -> None:
         """Remove a file if it is there."""
-        self.run(f"_gone({path!r})")
+        self._leaves(f"_gone({path!r})", path, None)
 
     def launch(self, program: str) -> None:
         """Start a program, leave it running, and close the port."""
@@ -293,8 +299,16 @@ class Device:
 
     def restart(self) -> None:
         """Start the board's own program again, and close."""
+        try:
+            resets = self.run("import machine\nprint(hasattr(machine, 'reset'))").strip() == "True"
+        except BoardError:
+            resets = False
+        except Failed:
+            print(f"sealcast: {self.port}: the board was not restarted: press its reset button", file=sys.stderr)
+            self.close()
+            return
         with contextlib.suppress(Failed), _mapped(self.port):
-            if self.run("import machine\nprint(hasattr(machine, 'reset'))").strip() == "True":
+            if resets:
                 self._transport.exec_raw_no_follow("machine.reset()")
                 self._transport.in_raw_repl = False
             else:
@@ -323,19 +337,19 @@ def _close_quietly(port: Any) -> None:
 
 
 def _open(port: str) -> Any:
-    from sealcast_host.boards.transport import Transport, TransportError, serial
+    from sealcast_host.boards.transport import Transport
 
     try:
         # mpremote says only that it failed; pyserial says why.
-        serial.Serial(port, BAUD, timeout=0, exclusive=True).close()
+        opened(port, BAUD).close()
         return Transport(port, baudrate=BAUD, timeout=_PATIENCE_S[0])
-    except (OSError, ValueError, TransportError) as e:
+    except Exception as e:  # also termios.error
         raise cannot_open(port, e) from None
 
 
 def cannot_open(port: str, error: Exception) -> UserError:
     """Why a port cannot be opened, in one line with the way out."""
-    number = getattr(error, "errno", None)
+    number = getattr(error, "errno", error.args[0] if error.args else None)
     text = str(error)
     if number == errno.ENOENT or not Path(port).exists():
         seen = present()
@@ -377,12 +391,10 @@ def _mapped(port: str) -> Iterator[None]:
 
 def wait_for(port: str, seconds: float) -> bool:
     """Wait until the port can be opened again; False when it stays away."""
-    from sealcast_host.boards.transport import serial
-
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError):
-            serial.Serial(port, BAUD, timeout=0, exclusive=True).close()
+            opened(port, BAUD).close()
             return True
         time.sleep(0.2)  # between looks: systems differ in how they would tell us
     return False

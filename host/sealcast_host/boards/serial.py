@@ -11,6 +11,7 @@ from typing import Any
 from sealcast_host.errors import UserError
 
 CHUNK = 65536
+WAITING = 65536  # bytes that a port does not take: what comes then is dropped, as on a line that loses
 
 
 class SerialPort:
@@ -18,14 +19,12 @@ class SerialPort:
     opened."""
 
     def __init__(self, path: str, baud: int, on_data: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
-        import serial  # where it is missing, `sealcast bridge --help` works all the same
-
         self._on_data = on_data
         self._on_gone = on_gone
         self._waiting = bytearray()
         self._loop = asyncio.get_running_loop()
         try:
-            self._port: Any = serial.Serial(path, baud, timeout=0, exclusive=True)
+            self._port: Any = opened(path, baud)
         except ValueError as e:  # pyserial's word for a speed the port does not have
             raise OSError(errno.EINVAL, "the port does not have this speed") from e
         self._fd: int = self._port.fileno()
@@ -33,8 +32,8 @@ class SerialPort:
         self._loop.add_reader(self._fd, self._readable)
 
     def write(self, data: bytes) -> None:
-        """Send; what the port does not take at once follows by itself."""
-        if self._port is None:
+        """Send; what the port does not take at once follows by itself, up to WAITING bytes."""
+        if self._port is None or len(self._waiting) + len(data) > WAITING:
             return
         self._waiting += data
         self._writable()
@@ -79,6 +78,18 @@ class SerialPort:
         if self._port is not None:
             self.close()
             self._on_gone()
+
+
+def opened(path: str, baud: int) -> Any:
+    """The port, opened for this program alone. Raises OSError, and ValueError for its speed."""
+    import serial  # where it is missing, `sealcast bridge --help` works all the same
+
+    try:
+        return serial.Serial(path, baud, timeout=0, exclusive=True)
+    except (OSError, ValueError):
+        raise
+    except Exception as e:  # termios.error: it was unplugged while it was being opened
+        raise OSError(*e.args) from None
 
 
 def why(error: OSError) -> str:

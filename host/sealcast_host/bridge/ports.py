@@ -46,12 +46,11 @@ class Bridge:
                 if not missing:
                     self._tell(f"{path}: {why(e)}; waiting for it")
                 missing = True
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, AGAIN_MOST_S)
+                wait = await _pause(wait)
                 continue
             if not first:
                 self._tell(f"{path}: it is back")
-            first, missing, wait = False, False, AGAIN_S
+            first, missing = False, False
             task = asyncio.ensure_future(relay.run())
             try:
                 await gone.wait()
@@ -60,6 +59,14 @@ class Bridge:
                 task.cancel()
                 await asyncio.wait({task})
                 self._open.pop(path).close()
+            # A port may open and end at once, again and again
+            wait = AGAIN_S if relay.heard else await _pause(wait)
+
+
+async def _pause(seconds: float) -> float:
+    """-> how long the next one is."""
+    await asyncio.sleep(seconds)
+    return min(2 * seconds, AGAIN_MOST_S)
 
 
 def maker(broker: dict[str, Any]) -> Callable[[int], BoardTransport]:

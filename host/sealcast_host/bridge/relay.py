@@ -23,7 +23,10 @@ WINDOW = 32
 TEXT = 8192
 PENDING = 16  # requests of a board that wait for the broker; the node sends one at a time and a few subscriptions
 PREFIX = "zp/1/"
+DAMAGED = 3  # packets, before the first that is whole
+ECHO = "the line echoes what is sent: its adapter must not"
 
+WELCOME = 2  # a kind of packet (23.2); what follows are messages (23.4)
 CONNECT, SUBSCRIBE, PUBLISH, BYE = 0x01, 0x02, 0x03, 0x04
 RESULT, FORWARD = 0x81, 0x82
 
@@ -75,14 +78,25 @@ class Relay:
         self._moved = asyncio.Event()
         self._inbox: asyncio.Queue[bytes] = asyncio.Queue()
         self._session: asyncio.Task[None] | None = None
+        self.heard = False  # anything at all
+        self._told = False  # that all of it is damaged
 
     def feed(self, data: bytes) -> None:
         """Bytes from the port."""
+        self.heard = True
         for kind, value in self._lines.put(data):
             if kind == "text":
                 self._show("".join(c if c.isprintable() else "?" for c in value.decode("utf-8", "replace")))
+            elif value[0] == WELCOME and self._link.up:  # a bridge's word. Its other ones would pass for the board's
+                self._link.gone(ECHO)
+                self._event(("gone", ECHO))
             else:
                 self._event(self._link.take(value, _now()))
+        if self._link.up:
+            self._lines.damaged = 0
+        elif self._lines.damaged >= DAMAGED and not self._told:
+            self._told = True
+            self._show("(what it says arrives damaged: check --baud, and that nothing on the line changes bytes)")
         self._flush()
         self._moved.set()
 
@@ -133,6 +147,9 @@ class Relay:
         """A message for the board; returns when it has it."""
         if sum(map(len, parts)) > MESSAGE:
             return  # nothing of the protocol is as long
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # this session is over; a wait_for of Python 3.11 swallowed it
+            raise asyncio.CancelledError
         async with self._turn:
             session = self._link.session
             await self._idle(session)

@@ -137,8 +137,11 @@ class Rig:
 
     def heap(self) -> tuple[int, int]:
         """(bytes free, bytes used) after a collection."""
-        free, used = self.run(_HEAP).split()
-        return int(free), int(used)
+        try:
+            free, used = map(int, self.run(_HEAP).split())
+        except ValueError:
+            raise Failed("the board's answer did not arrive whole: run the same command again") from None
+        return free, used
 
     def launch(self, program: str) -> None:
         """Start a program that goes on by itself, and let go of the port."""
