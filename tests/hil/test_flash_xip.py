@@ -7,7 +7,7 @@ from esp_chip import Chip
 
 from sealcast_host.boards import image, models
 from sealcast_host.boards.xip import board as in_flash
-from sealcast_host.errors import UserError
+from sealcast_host.errors import Failed, UserError
 
 
 def doctors(home, port):
@@ -119,3 +119,17 @@ def test_the_free_tail_of_the_program(micropython):
     assert in_flash._free_flash(Answers(own="[Own()]"), 130000) == 0x3C0000
     with pytest.raises(UserError, match="encrypted"):
         in_flash._free_flash(Answers(encrypted=True), 130000)
+
+
+def test_figures_that_a_bad_line_has_changed_are_not_written_by():
+    """One digit of where the flash is free, and the image would lie over the filesystem."""
+
+    class Answers:
+        port = "port"
+
+        def run(self, program):
+            self.said = "65536 2031616 1703936 0" if not hasattr(self, "said") else "65536 2031616 1703946 0"
+            return self.said
+
+    with pytest.raises(Failed, match="did not arrive whole"):
+        in_flash._free_flash(Answers(), 130000)

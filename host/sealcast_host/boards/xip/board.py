@@ -87,7 +87,7 @@ class Plan:
         if not wanted.compiled:
             raise UserError("mpy-cross does not fit this MicroPython: there is no bytecode to put into flash")
         facts = device.facts()
-        firmware, (*words, hashed) = (json.loads(line) for line in device.run(_ASK).splitlines())
+        firmware, (*words, hashed) = (json.loads(line) for line in _twice(device, _ASK).splitlines())
         folder = shipped.xip_dir()
         sources = ("xip", "xip_start", "xip_probe")
         loader = {
@@ -177,9 +177,18 @@ def _way(board: Board | None, port: str) -> Way:
     return _WAYS[board.chip]
 
 
+def _twice(device: Device, program: str) -> str:
+    """What it prints, asked for twice: by figures that a bad line has changed we would write over something else.
+    Raises Failed."""
+    said = device.run(program)
+    if device.run(program) != said:
+        raise Failed(f"{device.port}: the board's answer did not arrive whole: run the same command again")
+    return said
+
+
 def _free_flash(device: Device, size: int) -> int:
     """Where in flash the image goes: a data partition named "sealcast", else behind the program in its partition."""
-    start, length, end, encrypted = (int(word) for word in device.run(REGION).split())
+    start, length, end, encrypted = (int(word) for word in _twice(device, REGION).split())
     if encrypted:
         raise UserError(f"{device.port}: its flash is encrypted: use a firmware with the node in it (--image)")
     first = (start + end + _PAGE - 1) // _PAGE * _PAGE
