@@ -13,8 +13,8 @@ from benchmarks import duty  # noqa: E402
 # Loaded in a waking and not gone with it: no rules of settings, no handshake, no group, no words for errors.
 MODULES = {
     "node": "app deepsleep serialport storage",
-    "sealcast": "channel crypto crypto.native rare run run.seriallink smmp smmp.absent zpinc",
-    "rare": "state stored zpinc.asking zpinc.history zpinc.joins",
+    "sealcast": "channel crypto crypto.native rare run run.seriallink smmp smmp.absent zpinc zpinc.epochs",
+    "rare": "run.slots state stored zpinc.asking zpinc.history zpinc.joins",
 }
 
 
