@@ -126,5 +126,5 @@ def receive_conversation(me, members, epochs, member, frame, now, out):
     if number < epoch.doubt.get(i, 0):
         message.again = True
     out.deliver(message, later)
-    if asks:
+    if asks and live:  # whoever acts on what is live has not acted on this
         out.owe(True, received(me.suite, member.tag, frame))
