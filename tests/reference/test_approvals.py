@@ -12,6 +12,7 @@ from reference.encoding import Reject
 from reference.joins import SecretIdentity
 from reference.names import ChannelKeys
 from reference.primitives import ed25519_public
+from sealcast.zpinc.places import WAITS
 from solo import KEY, Peer, Solo
 
 ADMIN = b"\x07" * 32
@@ -41,7 +42,8 @@ def test_what_the_reference_says():
     frame = build_approvals(KEYS, ADMIN, Approvals(5, ((b"\x01" * 16, TEXT), (anna.tag, TEXT))), bytes(24))
     topic = anna.topics.make(KEYS.siv(b"notice", "greenhouse"), "a")
     solo.give(topic, frame)
-    assert solo.ch.others.by_tag[anna.tag].approved == TEXT and solo.ch.others.approvals[0] == 5
+    assert solo.ch.places.pins[WAITS + "anna"] == anna.identity.public + TEXT.encode()
+    assert solo.ch.others.approvals[0] == 5
 
 
 @pytest.mark.parametrize(

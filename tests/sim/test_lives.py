@@ -10,7 +10,7 @@ from sealcast.errors import OutboxFull, Reject
 from sealcast.journal import HEAD, moved
 from sealcast.rare import load
 from sealcast.smmp import order, outgoing
-from sealcast.zpinc import conversation, messages, notes
+from sealcast.zpinc import conversation, epochs, messages, notes
 from sealcast.zpinc.identity import Join
 from sealcast.zpinc.members import Session
 from sim.group_schedule import GroupStory
@@ -45,7 +45,7 @@ def test_every_call_of_a_story_is_judged(kind):
 
 
 @pytest.mark.parametrize(("kind", "module", "name"), [
-    (Story, messages, "send_note"), (Story, messages, "send_conversation"), (LyingStory, messages, "deliver_notes"),
+    (Story, messages, "send_note"), (Story, epochs, "send"), (LyingStory, messages, "deliver_notes"),
     (GroupStory, outgoing, "submit"), (GroupStory, order, "advance"),
 ])  # fmt: skip
 def test_a_state_that_is_not_stored(kind, module, name, monkeypatch):

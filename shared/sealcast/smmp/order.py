@@ -323,8 +323,8 @@ def _message(me, members, group, frame, now, out):
         out.event("leaving", {"uid": members.uid_of(sender)})
         load("smmp.membership").leaving(me, members, group, sender, now)
     elif fresh and text is not None and kind != REFRESH:
-        _deliver(me, members, sender, m[NUMBERED:at], text, st.epoch, private_one, now, out)
-        if asks:
+        live = _deliver(me, members, sender, m[NUMBERED:at], text, st.epoch, private_one, now, out)
+        if asks and live:
             item = load("zpinc.receipts").pair_item
             out.owe(False, item(suite, static(me, members, group, sender), after, me.tag, sender))
     if group.outgoing.pending:
@@ -332,12 +332,14 @@ def _message(me, members, group, frame, now, out):
 
 
 def _deliver(me, members, sender, when, body, epoch, for_us_alone, now, out):
-    """The frame's header proves the sender to us, and to nobody else. when: its time, and what it had heard."""
+    """The frame's header proves the sender to us, and to nobody else. when: its time, and what it had heard. -> is it
+    live?"""
     r = Reader(when)
     time, (age, live) = r.uint(4), heard.age(members.heard.since(heard.read(r)), now, me.config)
     message = Message(members.uid_of(sender), body, "ratchet", "member", time, epoch, not live, None, age)
     message.private = for_us_alone
     out.deliver(message)
+    return live
 
 
 def advance(group, after, frame, sender, own, out):

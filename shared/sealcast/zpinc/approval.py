@@ -6,7 +6,7 @@ from ..crypto.signing import SIG, sign_as, verify_signed
 from ..errors import NoGroup, Reject
 from ..rare import load
 from ..wire import U32, Reader, header, u32
-from .places import BY_HAND, notice_topic
+from .places import BY_HAND, WAITS, notice_topic
 
 KIND = const(13)  # of frame
 LABEL = b"sc/approvals"
@@ -28,19 +28,18 @@ def approve(me, members, places, uid, text, admin_seed, time, online, out):
     if members.approvals[0]:  # this list says nothing of it any more, nor a later one that says the same
         said = [letters for tag, letters in members.approvals[1] if tag == member.tag]
         places.pins[BY_HAND + uid] = u32(members.approvals[0]) + "".join(said).encode()
-        out.dirty = True
     if not _believe(me, places, member, text, online, out):
         out.event("approval_waits", {"uid": uid, "fingerprint": text})
 
 
 def _believe(me, places, member, text, online, out):
     """-> is the identity with this fingerprint pinned by now?"""
-    joins = load("zpinc.joins")
-    if member.public and joins.fingerprint(me.suite, member.public) == text:
-        member.approved = None
+    joins, out.dirty = load("zpinc.joins"), True
+    if joins.fingerprint(me.suite, member.public) == text:
+        places.pins.pop(WAITS + member.uid, None)
         out.event("approved", {"uid": member.uid})
         return True
-    member.approved = text
+    places.pins[WAITS + member.uid] = member.public + text.encode()
     shown = member.refused and joins.fingerprint(me.suite, member.refused) == text
     if shown:
         joins.pin(me, places, member, member.refused, out)
@@ -95,6 +94,7 @@ def receive(me, members, places, frame, online, out):
         by_hand = places.pins.get(BY_HAND + m.uid, b"") if m else b""
         if not m or not m.public or u32(number) == by_hand[:4] or letters.encode() == by_hand[4:]:
             continue
-        if letters not in (m.approved, load("zpinc.joins").fingerprint(me.suite, m.public)):
+        asked = places.pins.get(WAITS + m.uid) == m.public + letters.encode()
+        if not asked and letters != load("zpinc.joins").fingerprint(me.suite, m.public):
             places.pins.pop(BY_HAND + m.uid, None)
             _believe(me, places, m, letters, online, out)

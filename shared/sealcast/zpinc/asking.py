@@ -23,8 +23,6 @@ def asked(me, reading, pt, now, out):
     if not sids or len(sids) % 16 or len(sids) > 16 * MAX_MISSED:
         raise Reject("format")
     sids = [sids[i : i + 16] for i in range(0, len(sids), 16)]
-    for sid in sids:
-        if sid in reading.missed:
-            reading.missed[sid] = False  # the answer goes to all
+    reading.missed.update({sid: False for sid in sids if sid in reading.missed})  # the answer goes to all
     if me.session.sid in sids and out.may_report("asked", now):
         load("zpinc.joins").publish(me, out)

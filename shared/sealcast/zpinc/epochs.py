@@ -130,9 +130,9 @@ def _present(me, members, tag, sid):
 
 
 def left(members, proposal):
-    """Has any of its parties left, or begun anew? Nothing can come of it."""
+    """Parties that have left, or begun anew: nothing can come of it."""
     parties = [(members.by_tag.get(tag), sid) for tag, sid in proposal.parties]
-    return bool([m for m, sid in parties if m and (m.status == LEFT or m.current is None or m.current.sid != sid)])
+    return [m for m, sid in parties if m and (m.status == LEFT or m.current is None or m.current.sid != sid)]
 
 
 def plan(me, members, epochs, now, out):
@@ -142,8 +142,11 @@ def plan(me, members, epochs, now, out):
         retire(epochs, None, now, out)
     _apart(members, epochs, now, out)
     if epochs.running():
-        if not left(members, epochs.attempt.proposal):
+        gone = left(members, epochs.attempt.proposal)
+        if not gone:
             return
+        for m in gone:  # else who comes and goes would keep the others from agreeing
+            m.strike(now)
         abort(me, members, epochs, "left", None, now, out)
     parties = target(me, members, now)
     if not wanted(me, members, epochs, parties, now):
@@ -201,8 +204,6 @@ def at_work(epochs, now):
 
 def find(epochs, epoch_id):
     """The epoch a conversation frame names; Reject("epoch") when it is none of ours (any more)."""
-    if epochs.current and epochs.current.id == epoch_id:
-        return epochs.current
     for e in epochs.readable():
         if e.id == epoch_id:
             return e
@@ -331,5 +332,5 @@ def receive(me, members, epochs, member, frame, now, out):
     if number < epoch.doubt.get(i, 0):
         message.again = True
     out.deliver(message, later)
-    if asks:
+    if asks and live:  # whoever acts on what is live has not acted on this
         out.owe(True, received(me.suite, member.tag, frame))

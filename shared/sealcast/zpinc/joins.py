@@ -199,7 +199,8 @@ def pin(me, places, member, public, out):
         instead, me.roster = places.pins.get(left.INSTEAD + member.uid, b""), dict(me.roster)
         places.pins[left.INSTEAD + member.uid] = (instead[:64] if instead[64:] == named else named) + public
         me.roster[member.uid] = public
-    member.public, member.refused, member.approved, member.told = public, None, None, ()
+    places.pins.pop(left.WAITS + member.uid, None)
+    member.public, member.refused, member.told = public, None, ()
     member.floor = min(member.current.lamport, LAMPORT_MAX - 1) if member.current else member.floor
     for s in member.sessions:
         _forget(member, s, out)
@@ -270,7 +271,8 @@ def seek(me, reading, name, stream, frame, now, out):
 def admit(me, members, reading, places, member, join, online, now, out):
     """A verified join -> tag of its member when it is its newest session, else None. Raises Reject."""
     member = members.by_tag.get(member.tag, member)
-    if member.approved and fingerprint(me.suite, join.public) == member.approved:
+    waits = places.pins.get(left.WAITS + member.uid)  # of another pinned identity: the settings name another one since
+    if waits and waits[:64] == member.public and waits[64:] == fingerprint(me.suite, join.public).encode():
         pin(me, places, member, join.public, out)
     if member.public is not None and member.public != join.public:
         newer = join.lamport > member.floor and (member.current is None or join.order > member.current.order)
@@ -283,8 +285,10 @@ def admit(me, members, reading, places, member, join, online, now, out):
                 member.told = member.told[1 - MAX_TOLD :] + (text,)
                 out.event("identity_changed", {"uid": member.uid, "fingerprint": text})
         raise Reject("identity")
-    if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > members.lamport + members.reach:
-        members.reach = min(2 * members.reach, LAMPORT_MAX)  # who was away while it was pushed comes after
+    reach = int.from_bytes(places.pins.get(left.REACH, b""), "big") or LAMPORT_JUMP
+    if join.lamport > LAMPORT_MAX or members.lamport and join.lamport > members.lamport + reach:
+        places.pins[left.REACH] = u32(min(2 * reach, LAMPORT_MAX))  # who was away while it was pushed comes after
+        out.dirty = out.dirty or reach < LAMPORT_MAX
         raise Reject("jump")
     former, before = list(member.sessions), member.current
     try:

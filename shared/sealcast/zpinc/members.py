@@ -26,6 +26,8 @@ MAX_TOLD = const(4)
 MAX_ATTEMPT = 0x7FFFFFFF  # of handshakes
 JUMP = const(65536)  # so far beyond what we know of their number is believed
 CONFIRMED = const(3)  # the last state of an attempt, see epochs.py
+SILENT_MS = const(10000)  # first penalty of a member that stayed silent in a handshake; doubles up to
+SILENT_MAX_MS = const(60000)
 
 
 class Session:
@@ -48,7 +50,6 @@ class Member:
     # What most members never change stands here, once for all of them.
     refused = None  # the last identity that we refused
     told = ()  # fingerprints of those that were reported, MAX_TOLD at most
-    approved = None  # the fingerprint that a person has compared, until its join is here
     floor = 0  # joins up to this lamport are never taken again
     willed = -1  # a last will counts once, for its own connection
     silent_until = 0  # left out of handshakes until then
@@ -139,6 +140,11 @@ class Member:
         if p.status == LEFT:
             self.deadline = 0
 
+    def strike(self, now):
+        """A handshake came to nothing because of it."""
+        self.silent_until = now + min(SILENT_MS << min(self.strikes, 8), SILENT_MAX_MS)
+        self.strikes += 1
+
     def lapsed(self, now):
         """True once when a member that was present has not been heard of in time; it is GONE from then on."""
         if self.status in PRESENT and now >= self.deadline:
@@ -149,8 +155,6 @@ class Member:
 
 class Members:
     """The other members by tag, and how far the order of joins has come. What is asked by tag knows ourselves, too."""
-
-    reach = 65536  # how far above it a join may be: joins.LAMPORT_JUMP, twice that with each that is not; of this run
 
     def __init__(self, me):
         self._me = me
@@ -167,10 +171,7 @@ class Members:
 
     def data(self):
         """{uid: what it says of itself} of those that say anything, ourselves included."""
-        out = {m.uid: m.data.decode() for m in self.by_tag.values() if m.data}
-        if self._me.data:
-            out[self._me.uid] = self._me.data.decode()
-        return out
+        return {m.uid: m.data.decode() for m in list(self.by_tag.values()) + [self._me] if m.data}
 
     def tag_of(self, uid):
         for m in self.by_tag.values():

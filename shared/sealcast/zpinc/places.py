@@ -12,6 +12,8 @@ ANSWER_MS = const(2000)  # an answer reaches everyone who is at the old place th
 SHOWS = const(3)  # connections in which the notice key is published: the retained copy serves from then on
 BY_HAND = "\x00"  # before a uid: the admin's list that was known when a person approved it here
 INSTEAD = "\x00\x00"  # before a uid: what the settings' roster had for it when another identity was approved, and that
+WAITS = "\x00\x00\x00"  # before a uid: its pinned identity, and the fingerprint that was approved and not shown yet
+REACH = BY_HAND  # before none: how far above the Lamport counter a join may be, once one was refused for that
 KEY_SLOT = const(2)  # of stream k; one-time packages have 0 and 1
 
 

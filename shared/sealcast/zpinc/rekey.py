@@ -12,8 +12,6 @@ from .members import CONFIRMED, MAX_ATTEMPT
 RETRY_MS = const(2000)
 WAIT_MS = const(12000)  # for all shares, then all sums, then all confirmations; and
 PARTY_MS = const(1000)  # more for each member
-SILENT_MS = const(10000)  # first penalty of a member that stayed silent; doubles up to
-SILENT_MAX_MS = const(60000)
 
 PROPOSAL_MS = const(5000)  # of others', accepted for good: one in this time, and
 BURST = const(16)  # at once, of which
@@ -24,7 +22,8 @@ _ABORTS = ("neutral", "encoding", "duplicate_share", "conflict", "sum", "confirm
 
 def tick(me, members, epochs, now, out):
     if epochs.running() and now >= epochs.deadline:
-        _silent(members, epochs.attempt.waiting_for(), now)
+        for tag in epochs.attempt.waiting_for():
+            members.by_tag[tag].strike(now)
         agreed.abort(me, members, epochs, "timeout", None, now, out)
     if epochs.running() and now >= epochs.retry_at:
         waited = now - epochs.deadline + WAIT_MS + PARTY_MS * epochs.attempt.n
@@ -37,14 +36,6 @@ def tick(me, members, epochs, now, out):
             previous = epochs.current.hid if epochs.current else bytes(32)
             attempt = min(epochs.rank[0] + 1, MAX_ATTEMPT)
             begin(me, members, epochs, Proposal(me.tag, attempt, me.rng.bytes(16), previous, parties), now, out)
-
-
-def _silent(members, tags, now):
-    for tag in tags:
-        m = members.by_tag.get(tag)
-        if m:
-            m.silent_until = now + min(SILENT_MS << min(m.strikes, 8), SILENT_MAX_MS)
-            m.strikes += 1
 
 
 def begin(me, members, epochs, proposal, now, out):
@@ -172,8 +163,8 @@ def _proposed(me, members, epochs, proposal, now, out):
     since = max(epochs.spent_until, now - BURST * PROPOSAL_MS)
     if since + PROPOSAL_MS > now:
         raise Reject("stale")
-    epochs.spent_until = since + PROPOSAL_MS
     begin(me, members, epochs, proposal, now, out)
+    epochs.spent_until = since + PROPOSAL_MS
 
 
 def _feed(me, members, epochs, i, member, kind, value, signed, now, out):
@@ -191,7 +182,7 @@ def _feed(me, members, epochs, i, member, kind, value, signed, now, out):
     except Reject as e:
         if e.reason in _ABORTS and a.state != CONFIRMED:
             if e.reason != "sum":
-                _silent(members, [member.tag], now)
+                member.strike(now)
             agreed.abort(me, members, epochs, e.reason, member.uid, now, out)
         raise
     progress(me, members, epochs, now, out)

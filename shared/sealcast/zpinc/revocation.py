@@ -9,7 +9,7 @@ from ..crypto.signing import NOTICE_LABEL, PACKAGE_LABEL, SIG, sign_as, verify_s
 from ..errors import NoGroup, Reject
 from ..wire import JOIN, NONCE, NOTICE, PACKAGE, PRESENCE, Reader, header, lv, u32
 from .notes import frame_digest
-from .places import ANSWER_MS, BY_HAND, INSTEAD, Old, notice_topic
+from .places import ANSWER_MS, BY_HAND, INSTEAD, WAITS, Old, notice_topic
 
 MAX_PARTIES = const(31)
 MAX_OLD = const(4)
@@ -138,6 +138,7 @@ def move(me, members, places, root, generation, frame, removed, waiting, out):
     """Remember the place we leave, and whom we know there -> root, where the channel is to begin."""
     pin(members, places, removed)
     places.pins.pop(removed, None)
+    places.pins.pop(WAITS + (removed or ""), None)
     for old in places.old:
         old.waiting.discard(removed)
     here = Old(me.suite, me.root, me.channel, frame, set(waiting))

@@ -11,7 +11,7 @@ from sealcast.zpinc import revocation
 from sealcast.zpinc.approval import KIND, LABEL
 from sealcast.zpinc.identity import Identity
 from sealcast.zpinc.joins import fingerprint
-from sealcast.zpinc.places import notice_topic
+from sealcast.zpinc.places import WAITS, notice_topic
 from solo import Peer, Solo, suite
 
 HEAP = "heapsize=700k"  # for the members, their broker and the cases in one
@@ -94,7 +94,7 @@ def test_a_list_of_before_does_not_undo_what_a_person_approved_here():
     for _ in range(2):
         solo.give(*listed)
         solo.refuses(*(Peer("anna", 9, secret=b"\x77" * 32, session=9).join() + ("identity",)))
-        assert pinned(solo, anna) == third.identity.public and solo.ch.others.by_tag[anna.tag].approved is None
+        assert pinned(solo, anna) == third.identity.public and WAITS + "anna" not in solo.ch.places.pins
         blob, solo = solo.blob, None  # a board's heap has no room for both
         solo = Solo(blob=blob, admin=PUBLIC).connect(listed, third.join())
     fourth = Peer("anna", 12, secret=b"\x55" * 32, session=4)  # what the admin says from now on counts
@@ -168,6 +168,40 @@ def test_an_approval_outlives_a_restart_where_the_settings_name_the_identity_of_
         assert pinned(solo, anna) == third.identity.public
         solo = Solo(blob=blob, admin=PUBLIC, roster={"anna": b"\x05" * 64})  # other settings count
         assert pinned(solo, anna) == b"\x05" * 64
+
+
+def test_an_approval_that_waits_outlives_a_restart():
+    """A person approves what was read aloud, before the new board has been seen here: who is told that this waits is
+    told no more when it is forgotten."""
+    anna, new = Peer("anna"), Peer("anna", 2, secret=b"\x77" * 32, session=2)
+    solo = Solo().connect(anna.join())
+    solo.run(solo.ch.approve("anna", text_of(new), solo.now))
+    assert solo.event("approval_waits") == {"uid": "anna", "fingerprint": text_of(new)}
+    blob, solo = solo.blob, None
+    solo = Solo(blob=blob).connect(anna.join(), Peer("anna", 3, secret=b"\x66" * 32, session=3).join(), new.join())
+    assert pinned(solo, anna) == new.identity.public and solo.event("approved") == {"uid": "anna"}
+    solo.refuses(*(Peer("anna", 9, session=9).join() + ("identity",)))  # once: the old one does not come back by it
+    assert WAITS + "anna" not in solo.ch.places.pins
+
+
+def test_an_approval_that_waits_ends_when_the_settings_name_another_identity():
+    anna, new, third = Peer("anna"), Peer("anna", 2, secret=b"\x77" * 32), Peer("anna", 3, secret=b"\x66" * 32)
+    solo = Solo(roster={"anna": anna.identity.public}).connect(anna.join())
+    solo.run(solo.ch.approve("anna", text_of(new), solo.now))
+    blob, solo = solo.blob, None
+    solo = Solo(blob=blob, roster={"anna": third.identity.public}).connect(new.join(), third.join())
+    assert pinned(solo, anna) == third.identity.public and ("approved", {"uid": "anna"}) not in solo.events
+
+
+def test_who_is_declared_lost_is_not_approved_any_more():
+    anna, new, admin = Peer("anna"), Peer("anna", 2, secret=b"\x77" * 32, session=2), ADMIN
+    solo = Solo(admin=PUBLIC).connect(anna.join())
+    solo.run(solo.ch.approve("anna", text_of(new), solo.now))
+    solo.run(solo.ch.declare_lost("anna", admin, solo.now))
+    solo.connect()
+    for moved in (Peer("anna", 1, key=solo.ch.me.root), Peer("anna", 2, b"\x77" * 32, 2, key=solo.ch.me.root)):
+        solo.give(*moved.join())
+    assert pinned(solo, moved) == anna.identity.public and solo.ch.out.drops["identity"] == 1
 
 
 def test_nobody_but_the_admin_approves():

@@ -2,8 +2,10 @@
 
 from check import raises
 from sealcast.errors import NoGroup
-from sealcast.zpinc.joins import fingerprint
+from sealcast.wire import u32
+from sealcast.zpinc.joins import LAMPORT_MAX, fingerprint
 from sealcast.zpinc.members import LEFT, MAX_TOLD
+from sealcast.zpinc.places import REACH
 from solo import Peer, Solo, agree, suite, talk
 
 
@@ -191,8 +193,15 @@ def test_a_join_under_another_name():
 def test_a_lamport_counter_that_jumps():
     anna = Peer("anna")
     solo = online(anna.join())
-    for lamport in (1 + 65536 + 5, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
+    solo.ch.places.pins[REACH] = u32(LAMPORT_MAX - 1)  # doubled as often as it can be: nothing more is stored
+    solo.give(*Peer("bert", 0x80000000).join())
+    assert solo.ch.out.drops == {"jump": 1} and solo.ch.places.pins[REACH] == u32(LAMPORT_MAX)
+    for lamport in (0x80000000, 0xFFFFFFFF):
         solo.refuses(*(Peer("bert", lamport).join() + ("jump",)))
+    for lamport in (1 + 65536 + 5, 0x7FFFFFFF):
+        other = online(anna.join())
+        other.give(*Peer("bert", lamport).join())
+        assert other.ch.out.drops == {"jump": 1} and len(other.ch.members) == 2
 
 
 def test_names_that_nobody_could_have_chosen():

@@ -5,6 +5,7 @@ from sealcast.wire import HANDSHAKE, u32
 from sealcast.zpinc.conversation import MAX_SKIPPED, Epoch
 from sealcast.zpinc.epochs import ASK, STALE
 from sealcast.zpinc.joins import LAMPORT_MAX
+from sealcast.zpinc.members import CONN, LEFT
 from sealcast.zpinc.notes import MAX_MISSED
 from sealcast.zpinc.rekey import BURST
 from solo import Peer, Solo, agree, suite, talk
@@ -88,6 +89,44 @@ def test_who_was_away_while_the_counter_was_pushed_takes_later_sessions_all_the_
             solo.give(*eve.join())
             solo.give(*anna.join())
         assert solo.ch.others.by_tag[anna.tag].current.sid == anna.session.sid
+
+
+def test_a_sleeper_takes_later_sessions_at_its_next_wakings():
+    """It wakes for seconds, and begins anew each time: nothing but what is stored can bring it nearer."""
+    solo = online(Peer("anna").join(), duty=600)
+    eve, anna = Peer("eve", LAMPORT_MAX - 2), Peer("anna", LAMPORT_MAX - 1, None, 1)
+    for _ in range(9):
+        blob, solo = solo.blob, None
+        solo = Solo(blob=blob, duty=600).connect(eve.join(), anna.join())
+    assert solo.ch.others.by_tag[anna.tag].current.sid == anna.session.sid
+
+
+def test_proposals_that_are_refused_use_up_nobodys_allowance():
+    """They name sessions that nobody has: they cost no share, and keep out no proposal that does."""
+    anna, eve = Peer("anna"), Peer("eve", 9)
+    solo = online(anna.join())
+    solo.give(*anna.presence())
+    for k in range(BURST + 4):
+        solo.refuses(*(anna.propose(anna.proposal(solo, k + 2, eve)) + ("members",)))
+    solo.give(*anna.propose(anna.proposal(solo, 100)))
+    assert solo.ch.epochs.running()
+
+
+def test_who_leaves_in_each_handshake_is_left_out_of_the_next():
+    """Eve says goodbye whenever she is waited for, and is back before the next proposal: the others agree all the
+    same, soon."""
+    anna, eve = Peer("anna"), Peer("eve", 2)
+    solo, conn, without = online(anna.join(), eve.join()), 0, 0
+    for _ in range(120):
+        conn += CONN
+        solo.give(*anna.presence())
+        solo.give(*eve.presence(conn=conn, counter=1))
+        solo.later(1000)
+        attempt = solo.ch.epochs.attempt
+        if solo.ch.epochs.running() and eve.tag in attempt.tags:
+            solo.give(*eve.presence(LEFT, conn, 2))
+        without += bool(solo.ch.epochs.running() and eve.tag not in attempt.tags)
+    assert without > 20, without
 
 
 def test_proposals_to_one_member_alone_do_not_take_it_from_the_others():

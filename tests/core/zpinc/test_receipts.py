@@ -123,6 +123,41 @@ def test_a_historic_note_is_not_confirmed():
     assert said(room, "C") == 0
 
 
+def test_a_conversation_message_that_was_held_back_is_not_confirmed():
+    """The broker shows it minutes later, in an epoch that is still read: it is handed over as historic, so no command
+    is carried out, and nobody is told that it was."""
+    room = Watched(("A", "B"))
+    room.advance(2000)
+    topic = room.members["A"].me.topic("c")
+    room.filters["B"].remove(room.members["A"].me.topics.everyone("c"))
+    wanted = room.ask("A", "conversation")
+    room.advance(120000)
+    held = [f for f in room.published if f[0] == topic][-1]
+    room.queue.append(("B",) + held)
+    room.advance(2000)
+    assert ("B", "A", b"open the roof", False) in room.heard
+    assert wanted.confirmed == [] and said(room, "B") == 0
+
+
+def test_a_message_of_the_group_that_comes_late_is_not_confirmed():
+    """Who was away for minutes finds it in its slot: it is handed over as historic."""
+    room = Watched(("A", "B"))
+    room.advance(2000)
+    room.do("A", "change_group", "create", ["B"])
+    room.advance(20000)
+    room.filters["B"] = []
+    wanted = room.ask("A", "ratchet")
+    room.advance(120000)
+    room.run("B", room.members["B"].disconnected(room.now))
+    room.run("B", room.members["B"].connecting(room.now))
+    room.advance(20000)
+    assert ("B", "A", b"open the roof", False) in room.heard
+    assert wanted.confirmed == [] and said(room, "B") == 0
+    on_time = room.ask("A", "ratchet")
+    room.advance(2000)
+    assert on_time.confirmed == ["B"]
+
+
 def asking():
     """A Solo that has asked anna and boris, and the item that confirms it."""
     anna, boris = Peer("anna"), Peer("boris")

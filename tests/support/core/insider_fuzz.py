@@ -8,6 +8,7 @@ from packed import pack_state
 from room import Room
 from sealcast.smmp.group import LIVE
 from sealcast.smmp.packages import AHEAD, BELIEVED
+from sealcast.zpinc.places import REACH
 from solo import suite
 
 
@@ -52,6 +53,7 @@ def play(world, ann, draw, frames, tally, changes):
         seed = draw.x
         kind, topic, payload, false = world.bob.frame(draw)
         drops, phase, head = refusals(ann), ann.group.phase, ann.group.state.head
+        reach = ann.places.pins.get(REACH)
         try:
             effects = ann.receive(topic, payload, now)
             # What a frame of the order says may be of no form: all have taken it alike, and complain
@@ -63,6 +65,8 @@ def play(world, ann, draw, frames, tally, changes):
             number, counter = counter, ann.group.packages.counter
             if kind == "agree" and number < counter <= number + BELIEVED + AHEAD and not false:
                 before = after  # it names a package of ours that we never made: we go on above it (16.4)
+            elif kind == "join" and ann.places.pins.get(REACH) != reach and not false:
+                before = after  # above all that was taken: the next may be further (6.3)
             elif refused:
                 assert after == before, "a refused frame has changed something"
                 assert not [e for e in effects if e[0] in ("store", "append")], "a refused frame costs a write"
