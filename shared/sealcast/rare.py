@@ -31,6 +31,7 @@ def load(name):
     for last in (False, True):
         try:
             __import__("sealcast." + name)
+            _fresh[name] = True  # again: a first attempt that failed was dropped
             return sys.modules["sealcast." + name]
         except MemoryError:
             drop(name)  # MicroPython keeps a module whose import failed, half made
@@ -66,10 +67,8 @@ def sweep():
     for name in list(_fresh):
         if _fresh[name]:
             _fresh[name] = False
-        elif UNLOADS:
-            drop(name)
         else:
-            del _fresh[name]
+            drop(name) if UNLOADS else _fresh.pop(name)
 
 
 def tidy():
