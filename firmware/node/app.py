@@ -140,10 +140,9 @@ def named(talks):
         pass  # told when it is needed
     rare.release()
     # What of asyncio no node uses: classes take memory wherever their code lies.
-    for name, parts in (("event", ("ThreadSafeFlag",)), ("stream", ("Server", "start_server"))):
-        for part in parts:
-            if hasattr(sys.modules.get("asyncio." + name), part):
-                delattr(sys.modules["asyncio." + name], part)
+    for name, part in (("event", "ThreadSafeFlag"), ("stream", "Server"), ("stream", "start_server")):
+        if hasattr(sys.modules.get("asyncio." + name), part):
+            delattr(sys.modules["asyncio." + name], part)
 
 
 # setup.py is not to be held by a frame that lives on: it is forgotten.

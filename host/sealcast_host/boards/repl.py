@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sealcast_host.boards.serial import opened, present
-from sealcast_host.errors import Failed, UserError
+from sealcast_host.errors import Failed, UserError, garbled
 
 BAUD = 115200
 _PATIENCE_S = (5.0, 60.0)  # for one answer: at first, and once a board has shown that it is there but slow
@@ -246,7 +246,7 @@ class Device:
         for at in range(0, len(wanted), 8):  # small programs: the board compiles them
             found += self.run(f"for p in {wanted[at : at + 8]!r}: print(_hash(p))").split()
         if len(found) != len(wanted):
-            raise Failed(f"{self.port}: the board's answer did not arrive whole: run the same command again")
+            raise garbled(f"{self.port}: ")
         return dict(zip(wanted, found, strict=True))
 
     def names(self, folder: str) -> list[str]:

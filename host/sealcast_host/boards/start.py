@@ -13,7 +13,7 @@ from sealcast.run.settings import check
 from sealcast_host.boards import names
 from sealcast_host.boards.provision import SETTINGS
 from sealcast_host.boards.repl import BoardError, Device, Gone, wait_for
-from sealcast_host.errors import Failed
+from sealcast_host.errors import garbled
 from sealcast_host.findings import NOTE, OK, TOO_SMALL, WRONG, Finding
 
 # Beside a member that has just begun. What a channel of eight needs then: eight members' state, a handshake's code.
@@ -201,7 +201,7 @@ def judged(said: list[str]) -> Iterator[Finding]:
     try:
         free, reserve, ratchet = (int(word) for word in figures[-1])
     except ValueError:
-        raise Failed("the board's answer did not arrive whole: run the same command again") from None
+        raise garbled() from None
     free += max(0, reserve - RESERVE_BYTES)  # what the heap can still grow by without starving Wi-Fi
     both = ", with the ratcheting group" if ratchet else ""
     line = f"{free // 1024} KB free beside the member{both}, {HEAP_BYTES // 1024} KB are wanted for a channel of eight"

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiomqtt
 
-from sealcast.run.seriallink import MESSAGE, Lines, Link
+from sealcast.run.seriallink import MESSAGE, WELCOME, Lines, Link
 from sealcast_host.member.ending import ended
 from sealcast_host.member.mqtt import MqttTransport, hang_up
 from sealcast_host.member.refusals import LinkError
@@ -26,7 +26,7 @@ PREFIX = "zp/1/"
 DAMAGED = 3  # packets, before the first that is whole
 ECHO = "the line echoes what is sent: its adapter must not"
 
-WELCOME = 2  # a kind of packet (23.2); what follows are messages (23.4)
+# Messages (23.4)
 CONNECT, SUBSCRIBE, PUBLISH, BYE = 0x01, 0x02, 0x03, 0x04
 RESULT, FORWARD = 0x81, 0x82
 

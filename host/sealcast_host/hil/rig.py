@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from sealcast_host.boards import names, start
 from sealcast_host.boards.repl import BoardError, Device, Facts, Gone, wait_for
-from sealcast_host.errors import Failed
+from sealcast_host.errors import Failed, garbled
 
 SILENCE_S = 30.0
 COMING_BACK_S = 60.0
@@ -140,7 +140,7 @@ class Rig:
         try:
             free, used = map(int, self.run(_HEAP).split())
         except ValueError:
-            raise Failed("the board's answer did not arrive whole: run the same command again") from None
+            raise garbled() from None
         return free, used
 
     def launch(self, program: str) -> None:

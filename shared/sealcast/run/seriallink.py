@@ -20,7 +20,7 @@ _HEAD = const(5)  # kind, session (2), number, acknowledgement
 
 # Kinds
 _HELLO = const(1)
-_WELCOME = const(2)
+WELCOME = const(2)
 _MORE = const(3)
 _LAST = const(4)
 _ACK = const(5)
@@ -176,7 +176,7 @@ class Link:
             self._begin(0)
             return ("gone", "".join([chr(c) if 32 <= c < 127 else "?" for c in data]))
         self.heard = now
-        if kind == _WELCOME:
+        if kind == WELCOME:
             return self._welcome(data, now)
         if not self.up:
             return None
@@ -237,7 +237,7 @@ class Link:
         self._room = data[1]
         keepalive_s = data[2] << 8 | data[3]
         self._limit = max(5, keepalive_s) * 1500
-        self._put(_WELCOME, 0, bytes((VERSION, self._window)))
+        self._put(WELCOME, 0, bytes((VERSION, self._window)))
         return None if again else ("opened", keepalive_s)
 
     def _welcome(self, data, now):

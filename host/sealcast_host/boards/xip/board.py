@@ -17,7 +17,7 @@ from sealcast_host.boards.models import Board
 from sealcast_host.boards.repl import ARCHES, Device
 from sealcast_host.boards.xip import mpy
 from sealcast_host.boards.xip.image import PROBE, Image, Target, Words, hash_mask, make
-from sealcast_host.errors import Failed, UserError
+from sealcast_host.errors import Failed, UserError, garbled
 
 _FILE = STUBS + "/image"  # where the unix port keeps its image
 _PAGE = 0x10000
@@ -182,7 +182,7 @@ def _twice(device: Device, program: str) -> str:
     Raises Failed."""
     said = device.run(program)
     if device.run(program) != said:
-        raise Failed(f"{device.port}: the board's answer did not arrive whole: run the same command again")
+        raise garbled(f"{device.port}: ")
     return said
 
 
