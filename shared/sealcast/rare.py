@@ -90,6 +90,7 @@ def release():
 def drop(name):
     """Out of memory with it, whoever used it last."""
     _fresh.pop(name, None)
+    _fresh or _fresh.clear()  # its table, too
     full = "sealcast." + name
     package, short = full.rsplit(".", 1)
     sys.modules.pop(full, None)

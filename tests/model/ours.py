@@ -6,9 +6,16 @@ from sealcast.crypto import host as suite
 from sealcast.errors import Reject
 from sealcast.smmp import agreement, private
 from sealcast.smmp import ratchet as smmp
-from sealcast.smmp.group import Package
 
 GROUP = b"the group's name"
+
+
+class Package:
+    """{K, R} is what others know of it."""
+
+    def __init__(self):
+        self.k, self.r = os.urandom(32), os.urandom(32)
+        self.K, self.R = suite.x25519_base(self.k), suite.x25519_base(self.r)
 
 
 class Member:
@@ -16,7 +23,7 @@ class Member:
         self.tag = tag
         self.b = os.urandom(32)
         self.B = suite.x25519_base(self.b)
-        self.package = Package(suite, os.urandom(32), os.urandom(32))
+        self.package = Package()
         self.state = None
         self.pairs = {}
         self.pins = {}
@@ -58,7 +65,7 @@ def organize(organizer, members, epoch=0, head=bytes(32), v=None, reason=1):
     for m in members:
         m.state = after if m is organizer else accept(m, frame, members)
     for m in members:
-        m.package = Package(suite, os.urandom(32), os.urandom(32))
+        m.package = Package()
     return frame
 
 

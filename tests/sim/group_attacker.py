@@ -35,9 +35,9 @@ class Thief:
             if st:
                 self._state(st)
         for packages in (g.packages.mine, g.undo.spent if g.undo else {}):
-            for p in packages.values():
-                self._secret(p.k)
-                self._secret(p.r)
+            for k, r in packages.values():
+                self._secret(k)
+                self._secret(r)
         for pairs in (g.pairs, g.undo.pairs if g.undo else {}):
             for tag, pair in pairs.items():
                 self._secret(pair[32:64] or bytes(32))

@@ -9,7 +9,6 @@ import pytest
 from sealcast.errors import Reject
 from sealcast.smmp import agreement
 from sealcast.smmp import ratchet as smmp
-from sealcast.smmp.group import Package
 from sealcast.zpinc import epochs
 from sim import sodium
 from sim.group_attacker import Thief
@@ -152,7 +151,8 @@ def test_the_sender_of_a_transcript_could_be_its_receiver():
     """
     alice_public = sodium.x25519_base(b"\x0a" * 32)  # all that bob has of her
     b_bob = b"\x0b" * 32
-    package = Package(sodium, b"\x01" * 32, b"\x02" * 32)
+    k_bob, r_bob = b"\x01" * 32, b"\x02" * 32
+    K_bob, R_bob = sodium.x25519_base(k_bob), sodium.x25519_base(r_bob)
     tags, B_bob = (b"a" * 16, b"b" * 16), sodium.x25519_base(b_bob)
     pins = {tags[0]: alice_public, tags[1]: B_bob}
     # The agreement as alice would make it. ECDH(b_alice, K_bob) is
@@ -169,14 +169,14 @@ def test_the_sender_of_a_transcript_could_be_its_receiver():
         def x25519(self, k, u):
             if k is None:
                 calls.append(u)
-                return real_x25519(package.k, alice_public)
+                return real_x25519(k_bob, alice_public)
             return real_x25519(k, u)
 
     parties = [agreement.Party(tags[0], alice_public, 0, None, sodium.x25519_base(r))]
-    parties.append(agreement.Party(tags[1], B_bob, 1 | smmp.ENTERS, package.K, package.R))
+    parties.append(agreement.Party(tags[1], B_bob, 1 | smmp.ENTERS, K_bob, R_bob))
     frame, alice = agreement.agree(Forger(), b"g" * 16, 0, bytes(32), 1, tags[0], None, r, w, parties, None)
-    assert calls == [package.K]
-    bob = agreement.Agreement(frame).accept(sodium, tags[1], b_bob, package.k, package.K, package.r, pins.get)
+    assert calls == [K_bob]
+    bob = agreement.Agreement(frame).accept(sodium, tags[1], b_bob, k_bob, K_bob, r_bob, pins.get)
 
     def both(tag):
         """What the two identities share: each of the two can compute it."""

@@ -58,7 +58,7 @@ def pieces(ch):
             if state:
                 found += (state.r, state.RK, state.HK, state.NHK, state.mk, state.v)
         for package in ahead:
-            found += (package.k, package.r)
+            found += package
     return found, pairs
 
 
@@ -72,7 +72,7 @@ def _set(found, pairs):
 
 
 def _of(ours):
-    return {secret for package in ours for secret in (package.k, package.r)}
+    return {secret for package in ours for secret in package}
 
 
 def counted(ch):

@@ -26,20 +26,25 @@ class Echo:
 
     def begin(self, own=""):
         """Another connection. own: how the topics begin that are ours alone."""
-        self._own = own
+        self._channel = own[: own.rfind("/", 0, -1) + 1]  # all begin so: a board keeps what is left of them
+        self._own = self._short(own)
         self._filters = []
         self._waiting = []  # [topic, payload, token, when it was acknowledged or None]
         self._quiet = None  # when the engine had taken all that had come, and nothing more came
 
+    def _short(self, topic):
+        return topic.replace(self._channel, "", 1)
+
     def subscribed(self, filters):
-        for filter in filters:
+        for filter in [self._short(filter) for filter in filters]:
             alien = filter.endswith("/n/+") and not filter.startswith(self._own)  # another member's notes: none of ours
             if not alien and filter not in self._filters:
                 self._filters.append(filter)
 
     def publishing(self, topic, payload, token):
         """To be called before it is published."""
-        if payload and any([_matches(f, topic) for f in self._filters]):
+        short = self._short(topic)
+        if payload and any([_matches(f, short) for f in self._filters]):
             if len(self._waiting) >= _MOST:
                 self._waiting.pop(0)
             self._waiting.append([topic, payload, token, None])

@@ -32,21 +32,11 @@ _STATICS = const(31)  # what we share with others of the channel: of a group of 
 STEP_MS = const(2000)  # who answers a wish to rejoin, by place among the awake; and how soon we try again what we want
 
 
-class Package:
-    """One-time keys of ours: {K, R} is published, k and r are erased when an agreement used them."""
-
-    def __init__(self, suite, k, r):
-        self.k = k
-        self.r = r
-        self.K = suite.x25519_base(k)
-        self.R = suite.x25519_base(r)
-
-
 class Packages:
     """One-time packages, ours and the others'. packages.py has the procedures."""
 
     def __init__(self):
-        self.mine = {}  # number -> Package
+        self.mine = {}  # number -> (k, r): K and R are published, k and r go when an agreement used them
         self.counter = 0
         self.fresh = 0  # number of the first package that we made to be taken in again
         self.theirs = {}  # tag -> number u32 || K || R, again and again: see packages.known

@@ -62,7 +62,7 @@ def from_outside(me, members, group, frame, live, now, out):
         before = (group.state.epoch, list(group.state.tags))
     if mine:
         after = mine.after
-    elif at is None or not a.enters(at) or not packages.fits(group, a.number(at), a.R[at]):
+    elif at is None or not a.enters(at) or not packages.fits(me, group, a.number(at), a.R[at]):
         if at is not None:
             packages.behind(me, group, a.number(at), now, out)
         why = 'another group was created first, by "%s"'
@@ -96,7 +96,7 @@ def invites(me, members, group, frame):
     listed = load("smmp.heads").listed
     if listed(me, members, first) and not listed(me, members, a.organizer):
         return False
-    return a.enters(at) and load("smmp.packages").fits(group, a.number(at), a.R[at])
+    return a.enters(at) and load("smmp.packages").fits(me, group, a.number(at), a.R[at])
 
 
 def give_back(me, group, out):
@@ -114,10 +114,10 @@ def _by_package(me, members, group, a, at, r, now, out):
     """The state an agreement gives us by our package. r: our present secret, None: the package's. Raises Reject."""
     packages = load("smmp.packages")
     packages.behind(me, group, a.number(at), now, out)
-    package = packages.get(group, a.number(at))
-    if r is None and package.R != a.R[at]:
+    k, secret = packages.get(group, a.number(at))
+    if r is None and me.suite.x25519_base(secret) != a.R[at]:
         raise Reject("package")
-    return a.accept(me.suite, me.tag, me.identity.b, package.k, package.K, r or package.r, members.pinned)
+    return a.accept(me.suite, me.tag, me.identity.b, k, me.suite.x25519_base(k), r or secret, members.pinned)
 
 
 def _begin(me, members, group, a, after, mine, now, out):
@@ -157,9 +157,9 @@ def _begin(me, members, group, a, after, mine, now, out):
 def _used(me, members, group, a, before, now, out):
     """An agreement was accepted: its packages are spent, ours are replaced; a change that we still want is tried again.
 
-    before: State or None. -> those of our packages that are gone, {number: Package}: kept for one epoch."""
+    before: State or None. -> those of our packages that are gone, {number: (k, r)}: kept for one epoch."""
     packages, change = load("smmp.packages"), group.change
-    entered = [tag for tag in a.tags if a.enters(a.tags.index(tag))]
+    entered = [own_tag(members, tag) for tag in a.tags if a.enters(a.tags.index(tag))]
     change.answered = [tag for tag in change.answered if tag in a.tags and tag not in entered]
     if a.organizer == me.tag:
         change.answered += entered

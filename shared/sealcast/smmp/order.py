@@ -33,10 +33,10 @@ def pieces(group):
     return load("smmp.state").pieces(group)
 
 
-def unpack(me, members, group, data):
+def unpack(members, group, data):
     """The stored group, if there was one. Raises Reject."""
     if data:
-        load("smmp.state").unpack(me, members, group, data)
+        load("smmp.state").unpack(members, group, data)
 
 
 def online(me, members, group, now, out):

@@ -9,7 +9,7 @@ from ..crypto.keys import high_order
 from ..crypto.signing import PACKAGE_LABEL, SIG, seal_signed, verify_signed
 from ..errors import Reject
 from ..wire import PACKAGE, Reader, header, u32
-from .group import AHEAD, Package
+from .group import AHEAD
 from .ratchet import MAX_NUMBER
 
 MAX_KEPT = const(31)  # members whose packages we keep
@@ -26,9 +26,9 @@ def publish(me, group, out):
     while len(p.mine) < AHEAD and _new(me, p, out):
         pass
     for number in sorted(p.mine)[-AHEAD:]:
-        package = p.mine[number]
-        head = header(PACKAGE, me.session.sid, number)
-        frame = seal_signed(me, head, me.tag, PACKAGE_LABEL, package.K + package.R)
+        k, r = p.mine[number]
+        head, base = header(PACKAGE, me.session.sid, number), me.suite.x25519_base
+        frame = seal_signed(me, head, me.tag, PACKAGE_LABEL, base(k) + base(r))
         out.publish(me.topic("k", number % AHEAD), frame, True)
 
 
@@ -49,19 +49,19 @@ def _new(me, p, out):
     if p.counter >= MAX_NUMBER:
         return False
     p.counter += 1
-    p.mine[p.counter] = Package(me.suite, me.rng.bytes(32), me.rng.bytes(32))
+    p.mine[p.counter] = (me.rng.bytes(32), me.rng.bytes(32))
     out.dirty = True
     return True
 
 
-def fits(group, number, R):
+def fits(me, group, number, R):
     """Is this our unused package?"""
     mine = group.packages.mine
-    return number in mine and mine[number].R == R
+    return number in mine and me.suite.x25519_base(mine[number][1]) == R
 
 
 def get(group, number):
-    """Ours of that number. Raises Reject("package")."""
+    """Ours of that number: (k, r). Raises Reject("package")."""
     if number not in group.packages.mine:
         raise Reject("package")
     return group.packages.mine[number]

@@ -5,7 +5,7 @@ from struct import pack
 from ..compat import const
 from ..crypto.keys import ZERO
 from ..wire import AGREEMENT, TAG, Reader, lv, prefixed, u32
-from .group import FORKED, NONE, REJOIN, SYNC, Entry, Package, Pending, Undo, own_tag
+from .group import FORKED, NONE, REJOIN, SYNC, Entry, Pending, Undo, own_tag
 from .outgoing import NUMBERED
 from .ratchet import State
 
@@ -57,7 +57,7 @@ def pieces(group):
     return pieces + [b"".join(out)]
 
 
-def unpack(me, members, group, data):
+def unpack(members, group, data):
     """Into a group that knows nothing yet. Raises Reject."""
     r, g, p, o = Reader(data), group, group.packages, group.outgoing
     phase = r.uint(1)
@@ -75,7 +75,7 @@ def unpack(me, members, group, data):
     g.pairs = _unpack_pairs(members, r)
     g.last, g.last_by = r.lv(), r.lv() or None
     if r.uint(1):
-        g.undo = _unpack_undo(me, members, g, r)
+        g.undo = _unpack_undo(members, g, r)
     if g.last:
         g.recent = {g.state.epoch - 1: (g.last, g.last_by)}
     o.count = r.uint(4)
@@ -87,7 +87,7 @@ def unpack(me, members, group, data):
         tag = own_tag(members, r.take(16))
         g.heard[tag] = r.take(8)
     p.counter = r.uint(4)
-    p.mine = _unpack_packages(me.suite, r)
+    p.mine = _unpack_packages(r)
     for _ in range(r.uint(2)):
         tag, floor, theirs = own_tag(members, r.take(16)), r.uint(4), r.lv()
         if floor:
@@ -151,14 +151,14 @@ def _unpack_pairs(members, r):
 def _pack_packages(out, packages):
     out.append(bytes((len(packages),)))
     for number in sorted(packages):
-        out += [u32(number), packages[number].k, packages[number].r]
+        out.append(u32(number) + b"".join(packages[number]))
 
 
-def _unpack_packages(suite, r):
+def _unpack_packages(r):
     out = {}
     for _ in range(r.uint(1)):
-        number, k, secret = r.uint(4), r.take(32), r.take(32)
-        out[number] = Package(suite, k, secret)
+        number = r.uint(4)
+        out[number] = (r.take(32), r.take(32))
     return out
 
 
@@ -171,7 +171,7 @@ def _pack_undo(out, u):
     _optional(out, u.job, _pack_job)
 
 
-def _unpack_undo(me, members, g, r):
+def _unpack_undo(members, g, r):
     u = Undo(g, None)
     outside = r.uint(1)
     u.outside = None if outside == 255 else outside
@@ -184,7 +184,7 @@ def _unpack_undo(me, members, g, r):
         if u.pairs[tag] == g.pairs.get(tag):
             u.pairs[tag] = g.pairs[tag]
     u.own = _unpack_pending(r) if r.uint(1) else None
-    u.spent = _unpack_packages(me.suite, r)
+    u.spent = _unpack_packages(r)
     u.job = _unpack_job(r) if r.uint(1) else None
     return u
 

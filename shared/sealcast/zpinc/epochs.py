@@ -237,11 +237,13 @@ def resume(epochs, now):
 
 
 def expire(epochs, now, out):
-    """An epoch's grace ends, online or not: its keys are erased."""
+    """What has had its time goes, online or not: an epoch's keys, and what we answered those with who still waited."""
     if epochs.previous and now >= epochs.previous_until:
         epochs.previous = None
         out.dirty = True
     epochs.passed = [(e, until) for e, until in epochs.passed if now < until]
+    if epochs.attempt and not epochs.running() and now >= epochs.deadline:
+        epochs.attempt, epochs.sent = None, {}
 
 
 def ends(epochs):

@@ -136,10 +136,10 @@ class Window:
     doubt = 0  # notes below this number may have been delivered before a power cut
     gap_at = None
     reread = False
+    held = {}  # seq -> note: arrived ahead of a hole, or while the ring is being read; this one stays empty
 
     def __init__(self, ring):
         self.ring = ring
-        self.held = {}  # seq -> note: arrived ahead of a hole, or while the ring is being read
 
     def add(self, seq, note):
         """Take a note in. Reject("duplicate") for one we have; Reject("window") beyond any ring."""
@@ -148,6 +148,7 @@ class Window:
         low = self.next if self.next is not None else (min(self.held) if self.held else seq)
         if len(self.held) >= 2 * self.ring or seq > low + 0xFFFF or seq >= MAX_SEQ:
             raise Reject("window")
+        self.held = self.held or {}
         self.held[seq] = note
         while len(self.held) > 1 and self.size() > HELD_BYTES:
             self.let_go()
@@ -190,6 +191,7 @@ class Window:
             self.fresh = False
         if out:
             self.calm()  # what is missing now is another hole
+        self.held = self.held or Window.held  # a table that was filled once does not shrink by itself
         return out
 
     def hole(self, now):

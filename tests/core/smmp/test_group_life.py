@@ -61,7 +61,7 @@ def test_the_state_of_a_large_group_is_kept_whole():
     data = packed(g)
     ch = full(Channel(suite, config("m", ratchet=True), None, hardware), 20)
     other = ch.group
-    order.unpack(ch.me, ch.others, other, data)
+    order.unpack(ch.others, other, data)
     other.phase = g.phase
     assert packed(other) == data
     assert len(data) < 16000

@@ -167,7 +167,8 @@ def test_a_package_of_ours_with_another_ratchet_key():
 
     def enters(parties):
         p = party(room, parties, "bob")
-        p.number, p.K, p.R = number | ENTERS, bob.group.packages.mine[number].K, suite.x25519_base(hardware(32))
+        k, _ = bob.group.packages.mine[number]
+        p.number, p.K, p.R = number | ENTERS, suite.x25519_base(k), suite.x25519_base(hardware(32))
 
     frame, _ = agreement(room, "ann", enters)
     assert refused(room, "bob", frame) == "package"

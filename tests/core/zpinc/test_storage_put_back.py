@@ -30,7 +30,7 @@ def life(blob, peer, word):
     me, group = solo.ch.me, solo.ch.group
     secrets = {me.session.sid, me.session.seed, solo.ch.places.k, a.Z[a.tags.index(me.tag)]}
     for package in group.packages.mine.values():
-        secrets |= {package.k, package.r}
+        secrets |= set(package)
     return solo, secrets
 
 
@@ -61,9 +61,8 @@ def test_nor_from_a_state_that_had_joined():
     assert first.ch.me.session.sid == start.ch.me.session.sid  # nothing was lost: the same session goes on
     shares = [s for s in again if s in drawn]
     assert second.ch.me.session.sid != first.ch.me.session.sid
-    assert sorted(shares) == sorted({p.k for p in start.ch.group.packages.mine.values()} |
-                                    {p.r for p in start.ch.group.packages.mine.values()} |
-                                    {start.ch.places.k})  # fmt: skip
+    packages = start.ch.group.packages.mine.values()
+    assert sorted(shares) == sorted({k for k, _ in packages} | {r for _, r in packages} | {start.ch.places.k})
 
 
 def test_with_nothing_else_heard_the_same_is_said_again():
