@@ -111,6 +111,8 @@ class UnixBoard:
             str(self._micropython),
             "-X",
             "heapsize=1m",
+            "-c",
+            _BEGIN,
             str(REPL),
             str(self.flash),
         ]
@@ -164,7 +166,23 @@ class UnixBoard:
                     raise
 
 
-# Makes the pty the session's controlling terminal, so that its Ctrl-C arrives as SIGINT; then becomes MicroPython.
+# Ctrl-C may come while unix_repl.py is read, and where it catches another one.
+_BEGIN = """
+import sys
+board = {}
+while True:
+    try:
+        if "run" not in board:
+            exec(open(sys.argv[1]).read(), board)
+        board["interrupted"] = True
+        board["run"]()
+    except KeyboardInterrupt:
+        pass
+"""
+
+# Makes the pty the session's controlling terminal, so that its Ctrl-C arrives as SIGINT, once it is MicroPython that
+# takes it; then becomes MicroPython.
 _CONTROLLING = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 1); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 1); os.execv(sys.argv[1], sys.argv[1:])"
 )

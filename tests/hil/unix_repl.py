@@ -1,7 +1,7 @@
 """The raw REPL of a board, for MicroPython's unix port, which has
 none: run by unix_board.py, one process a (soft) reset.
 
-    micropython unix_repl.py FOLDER raw|friendly      FOLDER becomes the board's filesystem
+    unix_repl.py FOLDER raw|friendly      FOLDER becomes the board's filesystem
 Exit codes: 85 soft reset into the raw REPL, 86 into the friendly one, 87 power off.
 """
 
@@ -42,12 +42,9 @@ class Disk:
         self.remove(old)
 
 
-folder, mode = sys.argv[1:]
-vfs.umount("/")
-vfs.mount(Disk(folder), "/")
-sys.path[:] = ["", ".frozen", "/lib"]
-sys.argv[:] = []
+_, folder, mode = sys.argv[1:]
 stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+names = {"__name__": "__main__"}
 
 
 def write(data):
@@ -116,37 +113,61 @@ def main_py(names):
         sys.print_exception(e)
 
 
-names = {"__name__": "__main__"}
-if mode == "raw":
-    write(b"raw REPL; CTRL-B to exit\r\n>")
-else:
-    main_py(names)
-    write(b"MicroPython\r\n>>> ")
-interrupted = False
-while True:
+def start():
+    """May be interrupted anywhere, and begun again."""
     try:
-        if interrupted:
-            interrupted = False
-            write(b"\r\n>>> " if mode == "friendly" else b"\x04\x04>")
-        if mode == "friendly":
-            c = read()
-            if c == b"\x01":
-                mode = "raw"
-                write(b"raw REPL; CTRL-B to exit\r\n>")
-            elif c == b"\x04":
-                write(b"MPY: soft reboot\r\n")
-                sys.exit(FRIENDLY)
-            continue
-        got = program()
-        if got == 1:
+        vfs.umount("/")
+    except OSError:
+        pass
+    vfs.mount(Disk(folder), "/")
+    sys.path[:] = ["", ".frozen", "/lib"]
+    sys.argv[:] = []
+    if mode == "raw":
+        write(b"raw REPL; CTRL-B to exit\r\n>")
+    else:
+        main_py(names)
+        write(b"MicroPython\r\n>>> ")
+
+
+def serve():
+    """One input."""
+    global mode
+    if mode == "friendly":
+        c = read()
+        if c == b"\x01":
+            mode = "raw"
             write(b"raw REPL; CTRL-B to exit\r\n>")
-        elif got == 2:
-            mode = "friendly"
-            write(b"\r\nMicroPython\r\n>>> ")
-        elif got == 4:
-            write(b"OK\r\nMPY: soft reboot\r\n")
-            sys.exit(RAW)
-        else:
-            execute(got, names)
-    except KeyboardInterrupt:  # another one may come at any time: nothing is done here that it could break
-        interrupted = True
+        elif c == b"\x04":
+            write(b"MPY: soft reboot\r\n")
+            sys.exit(FRIENDLY)
+        return
+    got = program()
+    if got == 1:
+        write(b"raw REPL; CTRL-B to exit\r\n>")
+    elif got == 2:
+        mode = "friendly"
+        write(b"\r\nMicroPython\r\n>>> ")
+    elif got == 4:
+        write(b"OK\r\nMPY: soft reboot\r\n")
+        sys.exit(RAW)
+    else:
+        execute(got, names)
+
+
+started = interrupted = False
+
+
+def run():
+    """A board outlives any number of Ctrl-C, wherever they find it: whoever calls this calls it again."""
+    global started, interrupted
+    while True:
+        try:
+            if not started:
+                start()
+                started = True
+            elif interrupted:
+                write(b"\r\n>>> " if mode == "friendly" else b"\x04\x04>")
+            interrupted = False
+            serve()
+        except KeyboardInterrupt:
+            interrupted = True
