@@ -160,15 +160,14 @@ class Topics:
 
     def __init__(self, rp):
         self.prefix = "zp/1/" + b64(rp) + "/"
-        self._names, self._texts = {}, {}  # base64 -> name of who is heard again and again, and back
+        self._names = {}  # base64 -> name of who is heard again and again
 
     def remember(self, name):
-        text = b64(name)
-        self._names[text], self._texts[name] = name, text
+        self._names[b64(name)] = name
 
     def make(self, name, stream, slot=None):
         """slot: a number, or "+" for all of them."""
-        topic = self.prefix + (self._texts.get(name) or b64(name)) + "/" + stream
+        topic = self.prefix + b64(name) + "/" + stream
         return topic if slot is None else topic + "/" + str(slot)
 
     def everyone(self, stream):

@@ -19,6 +19,9 @@ from sealcast_host.waiting import Watch
 
 MEMBERS = 8
 STOCK_HEAP = 138512  # free before anything is imported: rv32imc.board.heap_free_bytes
+# Steady is a node some time after it agreed with the others: so long a handshake's answers are kept for who waits for
+# them (zpinc/rekey.py: 12 s and one for each member), and then until the next member is heard.
+SETTLED_S = 12 + MEMBERS + 20
 LIMIT = 4096  # no allocation beyond it once the node has started: DESIGN section 8
 # In /main.py's place: the node as it is. Once it is online a larger
 # allocation fails; the console's "heap" tells the largest.
@@ -159,6 +162,7 @@ async def one(put, folder, ratchet, in_firmware, kind=Watched):
                 await board.send("from the board", mode)
                 await hosts[0].send("to the board " + mode, mode)
                 await watch.until("it hears", lambda m=mode: board.has("to the board " + m, m))
+            await asyncio.sleep(SETTLED_S)
             heap = await steady(board, watch)
             put(".channel_of_8.heap_used_bytes", heap["used"])
             put(".channel_of_8.heap_free_bytes", heap["free"])
