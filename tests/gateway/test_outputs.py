@@ -270,6 +270,7 @@ def test_short_forms():
         "webhook=http://127.0.0.1/a b", "webhook=http://user:pw@127.0.0.1/", "webhook=http://127.0.0.1/ä",
         "webhook=http://a..b/", "homeassistant=mqtt://[::1", "homeassistant=mqtt://a b", "csv=~nosuch/x",
         "sqlite=~nosuch/x", "web=::1:80", "web=127.0.0.1:1:80", "prometheus=a b:80", "prometheus=:80000",
+        "homeassistant=mqtt://a..b", "web=a..b:80", f"prometheus={'a' * 64}:80",
     ],
 )  # fmt: skip
 def test_an_output_that_could_never_work_is_told_in_a_line(word):
@@ -289,6 +290,8 @@ def test_an_output_that_could_never_work_is_told_in_a_line(word):
         ("sqlite", {"path": "a", "keep_days": float("inf")}), ("sqlite", {"path": "a", "keep_days": 10**400}),
         ("web", {"outside": "https://[::1"}), ("web", {"history": "~nosuch/a.db"}), ("web", {"socket": "~nosuch/a"}),
         ("web", {"password_file": "~nosuch/a"}), ("homeassistant", {"password_file": "~nosuch/a"}),
+        ("homeassistant", {"discovery": ""}), ("homeassistant", {"discovery": "a/#"}),
+        ("homeassistant", {"discovery": "a" * 201}), ("homeassistant", {"discovery": "a\0"}),
         ("homeassistant", {"broker": "mqtts://h", "ca": "~nosuch/a"}), ("homeassistant", {"ca": "ca.pem"}),
         ("webhook", {"url": "http://a/", "token_file": "~nosuch/a"}), ("csv", {"path": "a\0b"}),
     ],

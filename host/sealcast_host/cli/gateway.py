@@ -45,6 +45,8 @@ def _command(args: argparse.Namespace) -> int:
         raise UserError("no output: give --to KIND, or --config FILE; the kinds: sealcast gateway --help")
     if sum(wish.kind == "lines" for wish in wishes) > 1:
         raise UserError("there is one standard output: name lines once")
+    if sum(wish.kind == "web" for wish in wishes) > 1:  # all would show the last one's messages
+        raise UserError("a gateway has one page: name web once")
     if args.detach:
         return detach(channel_of(args), args, wishes)
     return gateway(channel_of(args), args.uid, wishes, args.by_agent)

@@ -53,6 +53,7 @@ class HomeAssistant(Output):
         super().__init__(hub)
         try:
             self._url = urlsplit(broker if "://" in broker else "mqtt://" + broker)
+            (self._url.hostname or "").encode("idna")
             usable = self._url.scheme in ("mqtt", "mqtts") and self._url.hostname and self._url.port != 0
         except ValueError:
             usable = False
@@ -60,6 +61,8 @@ class HomeAssistant(Output):
             raise UserError(
                 "homeassistant: broker is mqtt://[USER@]HOST[:PORT], or mqtts://...; a password goes into password_file"
             )
+        if not discovery.isprintable() or not 0 < len(discovery) <= 200 or "#" in discovery or "+" in discovery:
+            raise UserError("homeassistant: discovery is no topic: give what its discovery topics begin with")
         whole("homeassistant: password_file", password_file)
         self._password_file = password_file
         if ca and self._url.scheme != "mqtts":

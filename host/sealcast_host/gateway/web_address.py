@@ -14,7 +14,8 @@ def address_of(text: str) -> tuple[str, int]:
         host, _, port = text.rpartition(":")
     try:
         name, more = split_host(host) if host else ("0.0.0.0", None)
-    except UserError:  # it speaks of a broker
+        name.encode("idna")
+    except (UserError, UnicodeError):  # the first speaks of a broker
         name, more = "", None
     if not (name and port.isascii() and port.isdigit()) or more or len(port) > 5 or int(port) > 65535:
         raise UserError(
