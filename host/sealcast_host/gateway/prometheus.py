@@ -9,13 +9,14 @@ sealcast_drops_total{reason}                  frames not accepted (docs/DROPS.md
 sealcast_online                               1: this member is connected to the broker
 """
 
+import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sealcast_host.gateway.output import Hub, Output, aside, needs
 from sealcast_host.gateway.record import Event, Item, clean, numbers
-from sealcast_host.gateway.web_address import address_of
+from sealcast_host.gateway.web_address import address_of, is_address, named
 
 OPTIONS: dict[str, type] = {"listen": str}
 MAIN = "listen"
@@ -46,6 +47,9 @@ class Prometheus(Output):
         registry.register(self)
         host, port = self._address
         self._server, _ = start_http_server(port, addr=host, registry=registry)
+        self._server.handle_error = lambda *_: None  # who asked has gone
+        if ipaddress.ip_address(self._server.server_address[0].partition("%")[0]).is_loopback:
+            self._server.set_app(_no_other_name(self._server.get_app()))
         self.port = self._server.server_port
         self.hub.say(f"prometheus: metrics on http://{host}:{self.port}/metrics")
 
@@ -103,6 +107,19 @@ class Prometheus(Output):
         if server is not None:
             await aside(server.shutdown)
             server.server_close()
+
+
+def _no_other_name(app: Any) -> Any:
+    """What this computer alone may ask for is for no site that has its own name lead here (DNS rebinding)."""
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        name, _ = named(environ.get("HTTP_HOST", "localhost"))
+        if name == "localhost" or is_address(name):
+            return app(environ, start)
+        start("403 Forbidden", [("Content-Type", "text/plain")])
+        return [b"these metrics are for this computer: ask for them by its address\n"]
+
+    return answer
 
 
 make = Prometheus

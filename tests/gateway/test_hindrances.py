@@ -1,0 +1,110 @@
+"""Servers that garble, clients that hang up, pipes that are full: nothing is lost, doubled, torn or told to others."""
+
+import asyncio
+import json
+import os
+import re
+import select
+import socket
+import struct
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+
+from gateway_support import message, running, until
+from sealcast_host.gateway import lines, record
+
+
+def test_a_webhook_whose_server_garbles_its_answers_is_told_each_message_once():
+    """Before its status: it is asked again. Behind it: the message was taken."""
+    garbled = (b"SSH-2.0-x\r\n", b"HTTP/1.1 99999 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n")
+    taken = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+    answers, got, said = [*garbled, garbled[0], taken, taken], [], []
+
+    async def serve(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))
+        writer.write(answer := answers.pop(0))
+        if answer is taken:
+            got.append(json.loads(body)["text"])
+        writer.close()
+
+    async def go():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with running(("webhook", {"url": url}), said=said) as gateway:
+            for body in (b"one", b"two"):
+                gateway.heard("message", message(body=body))
+            await until(lambda: gateway.runners[0].handed == 2)
+        server.close()
+
+    asyncio.run(go())
+    assert got == ["one", "two"] and len(said) == 2 and "is no HTTP (BadStatusLine)" in said[0], said
+
+
+def test_lines_and_answers_do_not_mix_in_a_pipe_that_is_full(monkeypatch):
+    reading, writing = os.pipe()
+    write, out = os.write, bytearray()
+    monkeypatch.setattr(os, "write", lambda fd, data: write(writing if fd == 1 else fd, data))
+
+    def read():
+        while part := os.read(reading, 1000):
+            out.extend(part)
+
+    async def go():
+        output = lines.Lines(None, input=False)
+        items = [record.Message.of(message(body=b"x" * 500, seq=i), 1.0) for i in range(200)]
+        at_work = [asyncio.ensure_future(output.take(items))]
+        await until(lambda: not select.select([], [writing], [], 0)[1])
+        at_work += [asyncio.ensure_future(output._write([{"type": "sent", "id": i}])) for i in range(50)]
+        await asyncio.sleep(0)
+        reader = threading.Thread(target=read)
+        reader.start()
+        await asyncio.gather(*at_work)
+        os.close(writing)
+        await asyncio.to_thread(reader.join)
+        os.close(reading)
+
+    asyncio.run(go())
+    assert [json.loads(line)["type"] for line in out.splitlines()].count("sent") == 50
+
+
+@pytest.mark.parametrize(
+    "host, ours", [("evil.example", False), ("localhost", True), ("[::1]", True), ("10.0.0.9", True)]
+)
+def test_metrics_of_this_computer_are_told_under_no_other_name(host, ours):
+    """Another site's page may have its own name lead here."""
+    said = []
+
+    async def go():
+        async with running(("prometheus", {"listen": "127.0.0.1:0"}), said=said):
+            await until(lambda: said)
+            request = urllib.request.Request(said[0].split()[-1], headers={"Host": f"{host}:9464"})
+            return await asyncio.to_thread(lambda: urllib.request.urlopen(request, timeout=60).status)
+
+    if ours:
+        assert asyncio.run(go()) == 200
+    else:
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            asyncio.run(go())
+
+
+def test_who_hangs_up_in_the_middle_of_a_question_for_metrics_is_no_trouble(capfd):
+    """It was a traceback."""
+    said = []
+
+    async def go():
+        async with running(("prometheus", {"listen": "127.0.0.1:0"}), said=said) as gateway:
+            await until(lambda: said)
+            server, ended = gateway.runners[0].output._server, threading.Event()
+            shutdown = server.shutdown_request
+            server.shutdown_request = lambda request: (shutdown(request), ended.set())
+            with socket.create_connection(("127.0.0.1", gateway.runners[0].output.port)) as caller:
+                caller.sendall(b"GET /metr")
+                caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # as if it was killed
+            assert await asyncio.to_thread(ended.wait, 60)
+
+    asyncio.run(go())
+    assert capfd.readouterr() == ("", "")
