@@ -1,6 +1,7 @@
 """Servers that garble, clients that hang up, pipes that are full: nothing is lost, doubled, torn or told to others."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -10,11 +11,15 @@ import struct
 import threading
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
+import aiomqtt
 import pytest
 
 from gateway_support import message, running, until
-from sealcast_host.gateway import lines, record
+from sealcast_host.gateway import csv, homeassistant, lines, record
+from sealcast_host.gateway.config import Wish
+from sealcast_host.gateway.gateway import Gateway
 
 
 def test_a_webhook_whose_server_garbles_its_answers_is_told_each_message_once():
@@ -108,3 +113,51 @@ def test_who_hangs_up_in_the_middle_of_a_question_for_metrics_is_no_trouble(capf
 
     asyncio.run(go())
     assert capfd.readouterr() == ("", "")
+
+
+class Deaf:
+    """Loses the cancellation that comes with the end of its work, as asyncio.wait_for of Python 3.11 does."""
+
+    def __init__(self):
+        self.at_work = asyncio.Event()
+
+    async def work(self, *_, **__):
+        lost = () if self.at_work.is_set() else (asyncio.CancelledError,)
+        self.at_work.set()
+        with contextlib.suppress(*lost):
+            await asyncio.Event().wait()
+
+
+def test_a_gateway_ends_though_a_library_has_lost_that(tmp_path, monkeypatch):
+    """It stayed for ever: an end that came together with the broker's answer."""
+
+    async def go():
+        deaf = Deaf()
+        monkeypatch.setattr(csv.Csv, "take", deaf.work)
+        gateway = Gateway("g", [Wish("csv", "csv", {"path": str(tmp_path / "a.csv")})], print)
+        gateway.heard("message", message())
+        (runner,) = gateway.runners
+        feeding = asyncio.ensure_future(runner.run())
+        await deaf.at_work.wait()
+        feeding.cancel()
+        await until(lambda: feeding.done() or runner.handed)
+        assert feeding.cancelled()
+
+        deaf, asked = Deaf(), []
+
+        async def messages():
+            for _ in range(2):
+                asked.append(None)
+                yield aiomqtt.Message("sealcast/greenhouse/status", b"offline", 1, False, 1, None)
+            await asyncio.Event().wait()
+
+        output = homeassistant.HomeAssistant(gateway)
+        output._status = "sealcast/greenhouse/status"
+        output._client = SimpleNamespace(publish=deaf.work, messages=messages())
+        attending = asyncio.ensure_future(output.attend())
+        await deaf.at_work.wait()
+        attending.cancel()
+        await until(lambda: attending.done() or len(asked) == 2)
+        assert attending.cancelled()
+
+    asyncio.run(go())

@@ -14,7 +14,7 @@ from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub, Output, aside
 from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Item, Message
-from sealcast_host.member.system import CLOSED
+from sealcast_host.member.system import CLOSED, synced
 
 OPTIONS: dict[str, type] = {"path": str}
 MAIN = "path"
@@ -24,6 +24,8 @@ COLUMNS = ("time", "sender", "secrecy", "origin", "seq", "historic", "again", "p
 
 class Csv(Output):
     """A file of comma-separated values, UTF-8, made with mode 0600."""
+
+    keeps = True
 
     def __init__(self, hub: Hub, path: str) -> None:
         """Raises UserError."""
@@ -58,6 +60,7 @@ class Csv(Output):
             try:
                 while data:
                     data = data[os.write(fd, data) :]
+                synced(fd)
             except OSError:
                 os.ftruncate(fd, size)  # the disk is full in the middle: no half line stays
                 raise

@@ -40,6 +40,8 @@ _COLUMNS = "at, time, sender, secrecy, origin, seq, epoch, historic, again, priv
 class Sqlite(Output):
     """A database file, mode 0600."""
 
+    keeps = True
+
     def __init__(self, hub: Hub, path: str, keep_days: float = 0) -> None:
         """keep_days: what is older is removed, as new messages come; 0: nothing is. Raises UserError."""
         super().__init__(hub)
