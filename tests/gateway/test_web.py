@@ -15,8 +15,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway_support import HOSTILE
+from gateway_support import HOSTILE, Session, running, until
 from host_support import ROOT, Child, environment, free_port, start_broker
+from sealcast.errors import NoGroup
 from sealcast_host.demo.browser import browsing, chromium
 from sealcast_host.gateway import sqlite
 from sealcast_host.gateway.record import Message
@@ -198,6 +199,39 @@ def test_two_pages_side_by_side_and_a_server_of_another_user(home):
     ):
         asyncio.run(look())
     assert len(asked) >= 2 and not any(b"cookie" in head for head in asked), asked
+
+
+@needs_chromium
+def test_what_is_written_to_one_goes_to_nobody_else():
+    """Any member may remove this one from the group while somebody types: who was chosen stays so."""
+    session, said, sent = Session(bench="awake", other="awake"), [], []
+    session.group = {"members": ["gate", "bench", "other"], "epoch": 1}
+    pick = "[...document.querySelectorAll('.q-item')].find(item => item.innerText == 'bench')"
+    chosen = "document.querySelectorAll('.sc-send .q-select')[1]"
+
+    async def send(body, mode, to, **_):
+        sent.append((body, mode, to))
+        raise NoGroup("this member is in no group")
+
+    async def look():
+        session.send = send
+        async with running(("web", {"listen": "127.0.0.1:0"}), said=said, session=session) as gateway:
+            await until(lambda: said)
+            async with browsing() as browser:
+                await browser.goto(said[0].split()[-1])
+                await browser.until(f"{chosen} && document.body.innerText.includes('MEMBERS')")
+                await browser.until(f"({pick} || {chosen}.click(), {pick})")
+                await browser.ask(f"{pick}.click()")
+                await browser.until(f"{chosen}.innerText.includes('bench')")
+                session.group = None
+                gateway.heard("removed", {"by": "other"})
+                await browser.until("document.body.innerText.includes('other removed this member')")
+                await browser.ask("document.querySelector('input').focus()")
+                await browser.call("Input.insertText", text="for one alone")
+                await browser.ask("document.querySelector('.sc-send button').click()")
+                await browser.until("document.body.innerText.includes('this member is in no group')")
+    asyncio.run(look())
+    assert sent == [(b"for one alone", "ratchet", "bench")]
 
 
 def test_nobody_else_gets_in(home):
