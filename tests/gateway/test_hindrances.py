@@ -17,7 +17,7 @@ import aiomqtt
 import pytest
 
 from gateway_support import message, running, until
-from sealcast_host.gateway import csv, homeassistant, lines, record
+from sealcast_host.gateway import csv, homeassistant, lines, prometheus, record
 from sealcast_host.gateway.config import Wish
 from sealcast_host.gateway.gateway import Gateway
 
@@ -94,6 +94,19 @@ def test_metrics_of_this_computer_are_told_under_no_other_name(host, ours):
     else:
         with pytest.raises(urllib.error.HTTPError, match="403"):
             asyncio.run(go())
+
+
+def test_a_member_that_names_quantities_without_end_leaves_the_others_room():
+    async def go():
+        output = prometheus.Prometheus(None, "127.0.0.1:0")
+        for i in range(100):
+            many = json.dumps({f"q{i}-{j}": j for j in range(record.MOST_NUMBERS)}).encode()
+            await output.take([record.Message.of(message("evil", many), 1.0)])
+        await output.take([record.Message.of(message("bench", b'{"temperature": 21.5}'), 1.0)])
+        return output._readings
+
+    readings = asyncio.run(go())
+    assert readings["bench", "temperature"] == 21.5 and len(readings) == 1 + prometheus.MOST_QUANTITIES
 
 
 def test_who_hangs_up_in_the_middle_of_a_question_for_metrics_is_no_trouble(capfd):

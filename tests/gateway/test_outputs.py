@@ -57,7 +57,7 @@ def test_what_a_reading_says():
 
 def test_csv_keeps_one_line_a_message(tmp_path):
     path = tmp_path / "a.csv"
-    sent = hostile_messages()
+    sent = [message("x;=1+1", b'1;@SUM(1)"";-1;-x', seq=-1), *hostile_messages()]
 
     async def go():
         async with running(("csv", {"path": str(path)})) as gateway:
@@ -69,7 +69,9 @@ def test_csv_keeps_one_line_a_message(tmp_path):
     rows = list(csv.DictReader(lines))
     assert [row["seq"] for row in rows] == [str(m.seq) for m in sent]
     assert rows[-1]["hex"] == bytes(range(256)).hex()
-    assert not any(cell[:1] in ("=", "+", "@") for row in rows for cell in row.values())
+    assert (rows[0]["sender"], rows[0]["text"]) == ("x;'=1+1", "1;'@SUM(1)\"\";-1;'-x")
+    cells = [cell for end in ",;" for row in csv.reader(lines, delimiter=end) for cell in row]
+    assert not any(cell[:1] in ("=", "+", "@") for cell in cells)
     assert path.stat().st_mode & 0o777 == 0o600
     asyncio.run(go())  # appended to, with one header
     assert len(path.read_text().split("\n")) == 2 * len(sent) + 2

@@ -98,11 +98,13 @@ def _row(message: Message) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """One line of text that no spreadsheet takes for a formula."""
+    """One line of text that no spreadsheet takes for a formula, also where a semicolon ends its cells."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
-    if line[:1] in "=+@|" and line or line[:1] == "-" and not _is_number(line):
-        line = "'" + line
-    return line
+    return ";".join("'" + part if _is_formula(part) else part for part in line.split(";"))
+
+
+def _is_formula(text: str) -> bool:
+    return text.startswith(("=", "+", "@", "|")) or text.startswith("-") and not _is_number(text)
 
 
 def _is_number(text: str) -> bool:

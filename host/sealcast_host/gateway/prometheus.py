@@ -21,6 +21,7 @@ from sealcast_host.gateway.web_address import address_of, is_address, named
 OPTIONS: dict[str, type] = {"listen": str}
 MAIN = "listen"
 MOST_SERIES = 2000  # of members' choosing: a hostile one names quantities without end
+MOST_QUANTITIES = 64  # of one member: it leaves the others room
 
 
 class Prometheus(Output):
@@ -35,6 +36,7 @@ class Prometheus(Output):
         self._messages: Counter[tuple[str, str, str]] = Counter()
         self._last: dict[str, float] = {}
         self._events: Counter[str] = Counter()
+        self._named: Counter[str] = Counter()  # how many quantities of each member
         self._full = False
         self._server: Any = None
         self.port = 0
@@ -65,8 +67,10 @@ class Prometheus(Output):
             self._messages[sender, item.secrecy, item.origin] += 1
             self._last[sender] = item.seen(self._last.get(sender, 0))
             for quantity, value in numbers(item.reading()).items():
-                if self._room(self._readings, (sender, clean(quantity))):
-                    self._readings[sender, clean(quantity)] = value
+                key = sender, clean(quantity)
+                if key in self._readings or self._room(self._readings, key) and self._named[sender] < MOST_QUANTITIES:
+                    self._named[sender] += key not in self._readings
+                    self._readings[key] = value
 
     def _room(self, series: dict[Any, Any], key: tuple[str, ...]) -> bool:
         room = key in series or len(series) < MOST_SERIES
