@@ -17,7 +17,7 @@ import aiomqtt
 import pytest
 
 from gateway_support import message, running, until
-from sealcast_host.gateway import csv, homeassistant, lines, prometheus, record
+from sealcast_host.gateway import csv, homeassistant, lines, prometheus, record, sqlite
 from sealcast_host.gateway.config import Wish
 from sealcast_host.gateway.gateway import Gateway
 
@@ -94,6 +94,33 @@ def test_metrics_of_this_computer_are_told_under_no_other_name(host, ours):
     else:
         with pytest.raises(urllib.error.HTTPError, match="403"):
             asyncio.run(go())
+
+
+def test_a_database_that_is_moved_away_is_begun_anew(tmp_path):
+    """What came then went into a file that nobody found any more. Without its -wal it is not whole: that is told."""
+    said, moved = [], tmp_path / "moved"
+    moved.mkdir()
+
+    async def go():
+        async with running(("sqlite", {"path": str(tmp_path / "a.db")}), said=said) as gateway:
+
+            async def write(number):
+                gateway.heard("message", message(seq=number))
+                await until(lambda: gateway.runners[0].handed > number)
+
+            await write(0)
+            for path in tmp_path.glob("a.db*"):
+                path.rename(moved / path.name)
+            await write(1)
+            (tmp_path / "a.db").unlink()
+            gateway.heard("message", message(seq=2))
+            await until(lambda: said)
+            (tmp_path / "a.db-wal").unlink()
+            await until(lambda: gateway.runners[0].handed == 3)
+
+    asyncio.run(go())
+    assert [[m.seq for m in sqlite.recent(folder / "a.db", 9)] for folder in (moved, tmp_path)] == [[0], [2]]
+    assert "put it back, or move that away, too" in said[0] and "works again" in said[1]
 
 
 def test_a_member_that_names_quantities_without_end_leaves_the_others_room():
