@@ -17,7 +17,7 @@ import aiomqtt
 import pytest
 
 from gateway_support import message, running, until
-from sealcast_host.gateway import csv, homeassistant, lines, prometheus, record, sqlite
+from sealcast_host.gateway import csv, homeassistant, lines, prometheus, record, sqlite, web_board
 from sealcast_host.gateway.config import Wish
 from sealcast_host.gateway.gateway import Gateway
 
@@ -124,16 +124,15 @@ def test_a_database_that_is_moved_away_is_begun_anew(tmp_path):
 
 
 def test_a_member_that_names_quantities_without_end_leaves_the_others_room():
-    async def go():
-        output = prometheus.Prometheus(None, "127.0.0.1:0")
-        for i in range(100):
-            many = json.dumps({f"q{i}-{j}": j for j in range(record.MOST_NUMBERS)}).encode()
-            await output.take([record.Message.of(message("evil", many), 1.0)])
-        await output.take([record.Message.of(message("bench", b'{"temperature": 21.5}'), 1.0)])
-        return output._readings
-
-    readings = asyncio.run(go())
-    assert readings["bench", "temperature"] == 21.5 and len(readings) == 1 + prometheus.MOST_QUANTITIES
+    many = [json.dumps({f"q{i}-{j}": j for j in range(record.MOST_NUMBERS)}).encode() for i in range(100)]
+    said = [message("evil", body, seq=i) for i, body in enumerate(many)] + [message("bench", b'{"temperature": 21.5}')]
+    metrics, board = prometheus.Prometheus(None, "127.0.0.1:0"), web_board.Board()
+    for m in said:
+        asyncio.run(metrics.take([record.Message.of(m, 1.0)]))
+        board.take([record.Message.of(m, 1.0)])
+    assert metrics._readings["bench", "temperature"] == 21.5
+    assert len(metrics._readings) == 1 + prometheus.MOST_QUANTITIES
+    assert [*board.series["temperature"]] == ["bench"] and len(board.series) == 1 + web_board.OF_ONE
 
 
 def test_who_hangs_up_in_the_middle_of_a_question_for_metrics_is_no_trouble(capfd):
