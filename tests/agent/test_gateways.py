@@ -1,11 +1,20 @@
 """Gateways that the agent runs: begun by a command, again after the agent was killed, gone when they are stopped or
 their channel is forgotten."""
 
+import asyncio
 import os
 import re
 import select
 import signal
 import stat
+import sys
+
+from cli_users import until
+from host_support import Child
+from sealcast_host.agent import attach
+from sealcast_host.gateway.config import Wish
+from sealcast_host.gateway.gateway import Gateway
+from sealcast_host.gateway.sqlite import recent
 
 
 def gateway_process(user):
@@ -105,3 +114,53 @@ def test_bad_input_starts_nothing(users):
         done = anna.run("gateway", "g", *args)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1) and word in done.stderr, done
     assert anna.run("agent", "--status").returncode == 1
+
+
+def test_what_a_gateway_had_not_written_when_it_was_killed_comes_again(users, at_home, tmp_path, monkeypatch):
+    """It was taken as soon as it came, and gone with the gateway. One output that writes nothing holds nobody up."""
+    anna, ben = users
+    at_home(anna)
+    monkeypatch.setattr("sealcast_host.gateway.runner.HOLD_S", 600)
+    wishes = [
+        Wish("sqlite", "sqlite", {"path": str(tmp_path / "a.db")}), Wish("csv", "csv", {"path": "/dev/full"}),
+    ]  # fmt: skip
+
+    async def once(killed):
+        gateway, came = Gateway("g", wishes, [].append), asyncio.Event()
+        sqlite, full = gateway.runners
+
+        def watch(name, info):
+            if name == "message":
+                came.set()
+            return gateway.heard(name, info)
+
+        works = [asyncio.ensure_future(full.run())]
+        await until(lambda: full._broken)
+        attached = await attach("g", watch=watch)
+        if killed:  # while the disk of the other is slow
+            await came.wait()
+            attached._writer.transport.abort()
+        else:
+            works.append(asyncio.ensure_future(sqlite.run()))
+            await until(lambda: sqlite.handed == 3)
+        await attached.close()
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+
+    with anna.agent() as agent:
+        agent.wait_for("online")
+        ben.ok("send", "g", "-", "--mode", "note", stdin="one\ntwo\nthree\n")
+        for killed in (True, False):
+            asyncio.run(once(killed))
+    rows = [(m.body, m.again) for m in recent(tmp_path / "a.db", 9)]
+    assert rows == [(b"one", True), (b"two", False), (b"three", False)]
+
+
+def test_a_folder_that_is_gone_is_told(users, tmp_path):
+    anna, _ = users
+    (tmp_path / "gone").mkdir()
+    command = f"rmdir {tmp_path}/gone; exec {sys.executable} -m sealcast_host gateway g --to prometheus --detach"
+    with Child(["sh", "-c", command], extra_env=anna.env, cwd=tmp_path / "gone") as child:
+        assert child.ends(60) == 2
+    assert child.lines == ["sealcast: the folder that you are in is gone: cd to one that is there"]

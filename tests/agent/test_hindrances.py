@@ -276,6 +276,8 @@ def test_a_wrong_value_costs_the_others_nothing(users, monkeypatch):
                     await getattr(ch, name)(*given, **more)
                 assert "internal" not in str(told.value), name
             assert [sent.mode for sent in await ch.send_all(["text, too"], mode="note")] == ["note"]
+            for seconds in (10**400, -(10**400)):  # as long or short as it goes
+                assert (await ch.send(b"x", mode="note", receipt=True, timeout=seconds)).unconfirmed == []
             assert (await ch.send(b"x", mode="note")).mode == "note"
         with pytest.raises(Offline, match="the session is closed"):
             await ch.rekey()

@@ -120,6 +120,7 @@ def test_an_output_is_tried_again_though_nobody_can_be_told(home):
         (("--to", "horn"), '"horn" is no output'),
         (("--to", "csv"), "it needs path"),
         (("--to", "lines", "--to", "lines"), "name lines once"),
+        (("--to", "web=127.0.0.1:0", "--to", "web=127.0.0.1:0"), "name web once"),
         (("--config", "/no/such/file"), "cannot read"),
         (("--to", "webhook=ftp://x"), "http://"),
         (("--to", "homeassistant=mqtt://u:p@h"), "password_file"),

@@ -4,11 +4,12 @@ import asyncio
 import json
 import subprocess
 from pathlib import Path
+from typing import ClassVar
 
 import aiomqtt
 import pytest
 
-from gateway_support import HOSTILE, message, running, until
+from gateway_support import HOSTILE, Session, message, running, until
 from host_support import ROOT, mosquitto, start_broker
 from sealcast_host.broker.server import running_broker
 from sealcast_host.errors import UserError
@@ -16,7 +17,7 @@ from sealcast_host.gateway import csv, homeassistant
 from sealcast_host.gateway.config import Wish
 from sealcast_host.gateway.ha_commands import Command
 from sealcast_host.gateway.ha_entities import MOST_ENTITIES, Member, measured, slug
-from sealcast_host.gateway.record import values
+from sealcast_host.gateway.record import Message, values
 from tls_support import certificate, tls_broker
 
 PYTHON = ROOT / "build/bin/homeassistant-python"
@@ -117,11 +118,12 @@ class House:
     def __init__(self, port):
         self.port, self.kept = port, {}
 
-    async def listen(self):
+    async def listen(self, told=lambda _: None):
         async with aiomqtt.Client("127.0.0.1", self.port) as client:
             await client.subscribe([("homeassistant/#", 1), ("sealcast/#", 1)])
             async for m in client.messages:
                 self.kept[str(m.topic)] = m.payload.decode()
+                told((str(m.topic), m.payload.decode()))
 
     async def say(self, topic, payload):
         async with aiomqtt.Client("127.0.0.1", self.port) as client:
@@ -182,6 +184,76 @@ def test_a_round_trip_over_a_real_broker(mosquitto, tmp_path):
                 listening.cancel()
 
     asyncio.run(go())
+
+
+@needs_broker
+def test_what_is_told_of_devices_stays_true(mosquitto):
+    """Beside another gateway that ends (as a last will of our own that comes late does), when a member goes that nobody
+    has heard since our start, when one is in the channel no more, and when it went while no gateway ran."""
+    house, wish = House(mosquitto.port), Wish("home", "homeassistant", {"broker": f"mqtt://127.0.0.1:{mosquitto.port}"})
+    gate, bench = "sealcast/greenhouse/status", "sealcast/greenhouse/bench/status"
+    told = []
+
+    def says(topic, payload):
+        return until(lambda: house.kept.get(topic) == payload)
+
+    async def go():
+        listening = asyncio.ensure_future(house.listen(told.append))
+        session = Session(bench="awake")
+        async with running(wish, session=session):
+            await says(bench, "online")
+            async with running(wish, session=session) as other:
+                await until(lambda: told.count((gate, "online")) == 2)
+                await until(lambda: other.runners[0].output._client is not None)
+            await until(lambda: (gate, "offline") in told)
+            await says(gate, "online")
+        await says(gate, "offline")
+        async with running(wish, session=session) as gateway:
+            await says(gate, "online")
+            for members, state in (({"bench": "gone"}, "offline"), ({"bench": "asleep"}, "online"), ({}, "offline")):
+                session.others = members
+                gateway.heard("vanished", {"uid": "bench"})
+                await says(bench, state)
+            session.others = {"bench": "awake"}
+            gateway.heard("joined", {"uid": "bench"})
+            await says(bench, "online")
+        await says(gate, "offline")
+        async with running(wish, session=Session()):
+            await says(bench, "offline")
+        listening.cancel()
+
+    asyncio.run(go())
+
+
+def test_home_assistants_start_brings_no_older_reading_back():
+    """One that comes while all is told again stands at the end."""
+
+    class Link:
+        kept: ClassVar = {}
+        news: ClassVar = []
+
+        async def publish(self, topic, payload, **_):
+            self.kept[topic] = payload
+            if topic.endswith("/attributes") and self.news:
+                await output.take([self.news.pop()])
+
+    def reading(value):
+        return Message.of(message(body=b'{"temperature": %d}' % value), 1.0)
+
+    async def go():
+        output._client = Link()
+        await output.take([reading(1)])
+        Link.news.append(reading(2))
+        await output._tell_all()
+
+    output = homeassistant.HomeAssistant(FakeHub())
+    asyncio.run(go())
+    assert Link.kept["sealcast/greenhouse/bench-1/temperature_s"] == "2"
+
+
+class FakeHub:
+    channel, uid = "greenhouse", "gate"
+    members = (("gate", "awake"), ("bench-1", "awake"))
 
 
 def test_a_broker_that_wants_a_password_is_told_with_the_way_to_give_it(tmp_path):

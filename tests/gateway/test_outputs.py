@@ -57,7 +57,7 @@ def test_what_a_reading_says():
 
 def test_csv_keeps_one_line_a_message(tmp_path):
     path = tmp_path / "a.csv"
-    sent = hostile_messages()
+    sent = [message("x;=1+1", b'1;@SUM(1)"";-1;-x', seq=-1), *hostile_messages()]
 
     async def go():
         async with running(("csv", {"path": str(path)})) as gateway:
@@ -69,7 +69,9 @@ def test_csv_keeps_one_line_a_message(tmp_path):
     rows = list(csv.DictReader(lines))
     assert [row["seq"] for row in rows] == [str(m.seq) for m in sent]
     assert rows[-1]["hex"] == bytes(range(256)).hex()
-    assert not any(cell[:1] in ("=", "+", "@") for row in rows for cell in row.values())
+    assert (rows[0]["sender"], rows[0]["text"]) == ("x;'=1+1", "1;'@SUM(1)\"\";-1;'-x")
+    cells = [cell for end in ",;" for row in csv.reader(lines, delimiter=end) for cell in row]
+    assert not any(cell[:1] in ("=", "+", "@") for cell in cells)
     assert path.stat().st_mode & 0o777 == 0o600
     asyncio.run(go())  # appended to, with one header
     assert len(path.read_text().split("\n")) == 2 * len(sent) + 2
@@ -270,6 +272,7 @@ def test_short_forms():
         "webhook=http://127.0.0.1/a b", "webhook=http://user:pw@127.0.0.1/", "webhook=http://127.0.0.1/ä",
         "webhook=http://a..b/", "homeassistant=mqtt://[::1", "homeassistant=mqtt://a b", "csv=~nosuch/x",
         "sqlite=~nosuch/x", "web=::1:80", "web=127.0.0.1:1:80", "prometheus=a b:80", "prometheus=:80000",
+        "homeassistant=mqtt://a..b", "web=a..b:80", f"prometheus={'a' * 64}:80",
     ],
 )  # fmt: skip
 def test_an_output_that_could_never_work_is_told_in_a_line(word):
@@ -289,6 +292,8 @@ def test_an_output_that_could_never_work_is_told_in_a_line(word):
         ("sqlite", {"path": "a", "keep_days": float("inf")}), ("sqlite", {"path": "a", "keep_days": 10**400}),
         ("web", {"outside": "https://[::1"}), ("web", {"history": "~nosuch/a.db"}), ("web", {"socket": "~nosuch/a"}),
         ("web", {"password_file": "~nosuch/a"}), ("homeassistant", {"password_file": "~nosuch/a"}),
+        ("homeassistant", {"discovery": ""}), ("homeassistant", {"discovery": "a/#"}),
+        ("homeassistant", {"discovery": "a" * 201}), ("homeassistant", {"discovery": "a\0"}),
         ("homeassistant", {"broker": "mqtts://h", "ca": "~nosuch/a"}), ("homeassistant", {"ca": "ca.pem"}),
         ("webhook", {"url": "http://a/", "token_file": "~nosuch/a"}), ("csv", {"path": "a\0b"}),
     ],

@@ -15,11 +15,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway_support import HOSTILE
+from gateway_support import HOSTILE, Session, running, until
 from host_support import ROOT, Child, environment, free_port, start_broker
+from sealcast.errors import NoGroup
 from sealcast_host.demo.browser import browsing, chromium
 from sealcast_host.gateway import sqlite
 from sealcast_host.gateway.record import Message
+from sealcast_host.gateway.web_guard import Guard
 
 NO_CHROMIUM = "chromium is not installed: make test brings it on Debian"
 needs_chromium = pytest.mark.skipif(chromium() is None, reason=NO_CHROMIUM)
@@ -46,7 +48,8 @@ def home(tmp_path):
 
     with start_broker("embedded", port, tmp_path):
         home = Home()
-        made = home.ok("channel", "new", "g", "--stretch", "15", "--uid", "anna", "--broker", f"127.0.0.1:{port}")
+        home.broker = f"127.0.0.1:{port}"
+        made = home.ok("channel", "new", "g", "--stretch", "15", "--uid", "anna", "--broker", home.broker)
         home.phrase = next(line.split()[1] for line in made.splitlines() if line.startswith("phrase"))
         yield home
 
@@ -119,7 +122,7 @@ def test_the_page_shows_everything_and_runs_nothing_that_members_wrote(home, mon
                 await browser.picture(ROOT / "build/web-phone.png")
                 assert browser.dialogs == 0 and browser.complaints == []
                 # What stands in the page as served: nothing of members, no secret
-                source = await browser.ask("fetch('/').then(r => r.text())")
+                source = await browser.ask("fetch(location).then(r => r.text())")
                 assert "onerror" not in source and home.phrase not in source and "bench-1" not in source
                 assert await browser.ask("document.cookie") == ""  # HttpOnly
 
@@ -163,12 +166,79 @@ def test_a_paste_that_is_too_long_is_told_and_costs_the_page_nothing(home):
     assert sum('"message"' in line for line in ear.lines) == 1, ear.lines
 
 
+@needs_chromium
+def test_two_pages_side_by_side_and_a_server_of_another_user(home):
+    """Browsers give a computer's cookies to all its ports: each page keeps its own, and no other server gets one."""
+    home.ok("channel", "new", "h", "--stretch", "15", "--uid", "anna", "--broker", home.broker)
+    asked = []
+
+    async def other(reader, writer):
+        asked.append((await reader.readuntil(b"\r\n\r\n")).lower())
+        page = b"<script>if (!location.hash) location = '/again#x'; else document.title = 'again'</script>"
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n" + page)
+        writer.close()
+
+    async def look():
+        server = await asyncio.start_server(other, "127.0.0.1", 0)
+        async with browsing() as browser:
+            pages = []
+            for gate in (first, second):
+                await browser.goto(link(gate))
+                await browser.until("document.body.innerText.includes('MEMBERS')")
+                pages.append(await browser.ask("String(location)"))
+            await browser.goto(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+            await browser.until("document.title == 'again'")
+            for page, name in zip(pages, "gh", strict=True):
+                await browser.goto(page)
+                await browser.until(f"document.querySelector('.sc-name')?.innerText == '{name}'")
+        server.close()
+
+    with (
+        home.start("gateway", "g", "--to", "web=127.0.0.1:0") as first,
+        home.start("gateway", "h", "--to", "web=127.0.0.1:0") as second,
+    ):
+        asyncio.run(look())
+    assert len(asked) >= 2 and not any(b"cookie" in head for head in asked), asked
+
+
+@needs_chromium
+def test_what_is_written_to_one_goes_to_nobody_else():
+    """Any member may remove this one from the group while somebody types: who was chosen stays so."""
+    session, said, sent = Session(bench="awake", other="awake"), [], []
+    session.group = {"members": ["gate", "bench", "other"], "epoch": 1}
+    pick = "[...document.querySelectorAll('.q-item')].find(item => item.innerText == 'bench')"
+    chosen = "document.querySelectorAll('.sc-send .q-select')[1]"
+
+    async def send(body, mode, to, **_):
+        sent.append((body, mode, to))
+        raise NoGroup("this member is in no group")
+
+    async def look():
+        session.send = send
+        async with running(("web", {"listen": "127.0.0.1:0"}), said=said, session=session) as gateway:
+            await until(lambda: said)
+            async with browsing() as browser:
+                await browser.goto(said[0].split()[-1])
+                await browser.until(f"{chosen} && document.body.innerText.includes('MEMBERS')")
+                await browser.until(f"({pick} || {chosen}.click(), {pick})")
+                await browser.ask(f"{pick}.click()")
+                await browser.until(f"{chosen}.innerText.includes('bench')")
+                session.group = None
+                gateway.heard("removed", {"by": "other"})
+                await browser.until("document.body.innerText.includes('other removed this member')")
+                await browser.ask("document.querySelector('input').focus()")
+                await browser.call("Input.insertText", text="for one alone")
+                await browser.ask("document.querySelector('.sc-send button').click()")
+                await browser.until("document.body.innerText.includes('this member is in no group')")
+    asyncio.run(look())
+    assert sent == [(b"for one alone", "ratchet", "bench")]
+
+
 def test_nobody_else_gets_in(home):
     """Wrong names, other sites, no session, a link twice: refused, the live connection included."""
     with home.start("gateway", "g", "--to", "web=127.0.0.1:0") as gate:
         address = link(gate)
         base, _, _ = address.partition("/enter")
-        inner = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
 
         async def attack():
             async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as web:
@@ -176,6 +246,8 @@ def test_nobody_else_gets_in(home):
                 async def get(path, **headers):
                     async with web.get(base + path, headers=headers, allow_redirects=False) as answer:
                         return answer.status, await answer.text(), answer.headers
+
+                inner = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
 
                 async def connects(**headers):
                     try:
@@ -195,18 +267,25 @@ def test_nobody_else_gets_in(home):
                 status, _, headers = await get(path)
                 cookie = headers["set-cookie"]
                 assert status == 303 and "HttpOnly" in cookie and "SameSite=Strict" in cookie
-                status, text, headers = await get("/")
+                inside = headers["location"].rstrip("/")
+                assert cookie.endswith(f"Path={inside}/") and len(inside) > 16
+                assert "lets you in" in (await get("/"))[1]  # nobody is told where it is
+                status, text, headers = await get(inside + "/")
                 policy = headers["content-security-policy"]
                 nonce = re.search(r"'nonce-([\w-]+)'", policy)[1]
                 assert status == 200 and text.count("<script") == text.count(f'<script nonce="{nonce}"') > 3
                 assert "'unsafe-inline'" not in policy.split("style-src")[0] and "frame-ancestors 'none'" in policy
+                assert not await connects(Origin=base)
+                inner = inside + inner
                 assert await connects(Origin=base)
                 assert not await connects(Origin="http://evil.example") and not await connects()
                 assert not await connects(Origin=base, Host="evil.example")
-                async with web.post(base + "/", headers={"Origin": "http://evil.example"}) as answer:
+                async with web.post(base + inside + "/", headers={"Origin": "http://evil.example"}) as answer:
                     assert answer.status == 403
             async with aiohttp.ClientSession() as other, other.get(address, allow_redirects=False) as answer:
                 assert answer.status == 401  # it was used
+            async with aiohttp.ClientSession() as other, other.get(base + inside + "/") as answer:
+                assert "lets you in" in await answer.text()  # where it is helps nobody
 
         asyncio.run(attack())
         assert sum("the page is at" in line for line in gate.lines) == 2  # a new link after the first
@@ -234,6 +313,10 @@ def test_the_password_and_the_socket(home):
                         assert answer.status == status, password
                 async with web.post(base + "/login", data={"password": "correct horse"}) as answer:
                     assert answer.status == 403  # a form of no page of ours
+                # Behind a proxy with TLS the cookie is for TLS alone
+                data, form = {"password": "correct horse"}, {"Origin": "https://page.example"}
+                async with web.post(base + "/login", data=data, headers=form, allow_redirects=False) as answer:
+                    assert answer.status == 303 and answer.headers["set-cookie"].endswith("/; Secure")
                 # Behind a proxy, which says its own name or ours; under any address of this computer; nowhere else
                 port = base.rpartition(":")[2]
                 outside = {"Origin": "https://page.example"}
@@ -261,4 +344,18 @@ def test_the_password_and_the_socket(home):
                         return answer.status, "<script" in await answer.text()
 
             assert asyncio.run(through()) == (200, True)
+            # nor is it taken away from one that runs
+            with home.start("gateway", "g", "--config", str(home.folder / "gateway.toml")) as other:
+                other.wait_for(f"{path}: address already in use; trying again")
+            assert asyncio.run(through()) == (200, True)
             gate.stop(signal.SIGKILL)
+
+
+def test_the_usual_port_of_http_has_its_addresses_as_well():
+    guard = Guard(None, {"localhost"}, None, open_door=False, title="g")
+    for port, host, ours in (
+        ("80", "192.168.7.8", True), ("80", "[fe80::1]", True), ("80", "192.168.7.8:80", True), ("80", "evil", False),
+        ("81", "192.168.7.8", False), ("81", "[fe80::1]:81", True), ("", "192.168.7.8", False), ("80", "", False),
+    ):  # fmt: skip
+        guard.addresses = port
+        assert guard._is_address(host) is ours, (port, host)

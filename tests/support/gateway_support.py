@@ -18,12 +18,28 @@ def message(sender="bench-1", body=b"{}", secrecy="note", seq=1, historic=False)
     return Message(sender, body, secrecy, "member", 1_790_000_000, seq, historic, None if secrecy == "note" else "ab12")
 
 
+class Session:
+    """As much of a member's as a gateway asks for; others: name -> status."""
+
+    uid, epoch, group, online = "gate", None, None, True
+
+    def __init__(self, **others):
+        self.others = others
+
+    @property
+    def members(self):
+        return [(self.uid, "awake"), *self.others.items()]
+
+    async def status(self):
+        return {}
+
+
 @contextlib.asynccontextmanager
-async def running(*wishes, said=None):
-    """A gateway at work on these outputs, without a member; said: its lines."""
+async def running(*wishes, said=None, session=None):
+    """A gateway at work on these outputs, without a member unless a session is given; said: its lines."""
     made = [wish if isinstance(wish, Wish) else Wish(wish[0], wish[0], wish[1]) for wish in wishes]
     gateway = Gateway("greenhouse", made, (said if said is not None else []).append, 0.01)
-    work = asyncio.ensure_future(gateway.run(None))
+    work = asyncio.ensure_future(gateway.run(session))
     await asyncio.sleep(0)  # a task that never began cannot end in good order
     try:
         yield gateway

@@ -8,8 +8,8 @@
     await ch.close()                          # detaches; the member stays
 
 Everybody attached gets every message once, and what the others attached have sent (sender is this member then). A
-message counts as taken when the first of them comes back for the next one, or its callback has returned; until then it
-is kept, and given to whoever attaches.
+message counts as taken when the first of them comes back for the next one, or its callback has returned (of `watch`:
+what that returned, a future, is done); until then it is kept, and given to whoever attaches.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from sealcast_host.errors import Failed, UserError
 from sealcast_host.member import arguments
 from sealcast_host.member.ending import ended
 
-Callback = Callable[[str, Any], None]
+Callback = Callable[[str, Any], Any]
 BACKLOG = 1000
 AT_ONCE = 128  # messages of one request: a line has its limit
 ANSWER_S = 30.0  # an agent that is stopped is no reason to wait for ever
@@ -85,6 +85,7 @@ class Attached:
         self._writer = writer
         self._callbacks: dict[str, list[Callback]] = {}
         self._watch = watch
+        self._until: asyncio.Future[Any] | None = None  # what it has said of the present message
         if watch is not None:
             self._callbacks = {"*": [watch], "message": [_ignore]}
         self._state: dict[str, Any] = {"members": [], "data": {}, "epoch": None, "group": None, "online": False}
@@ -339,8 +340,11 @@ class Attached:
         message = Message.__new__(Message)
         vars(message).update(told)
         if "message" in self._callbacks:
-            if self._emit("message", message):
+            self._until = None
+            if self._emit("message", message) and self._until is None:
                 self._taken(number)
+            elif self._until is not None:
+                self._until.add_done_callback(lambda done: done.cancelled() or self._taken(number))
             return
         if len(self._messages) >= BACKLOG:
             _, lost = self._messages.popleft()
@@ -353,7 +357,9 @@ class Attached:
         seen = True
         for callback in self._callbacks.get(name, []) + self._callbacks.get("*", []):
             try:
-                callback(name, info)
+                until = callback(name, info)
+                if callback is self._watch and name == "message" and isinstance(until, asyncio.Future):
+                    self._until = until
             except Exception as e:
                 seen = seen and callback is not self._watch
                 if name != "error":

@@ -45,6 +45,8 @@ def _command(args: argparse.Namespace) -> int:
         raise UserError("no output: give --to KIND, or --config FILE; the kinds: sealcast gateway --help")
     if sum(wish.kind == "lines" for wish in wishes) > 1:
         raise UserError("there is one standard output: name lines once")
+    if sum(wish.kind == "web" for wish in wishes) > 1:  # all would show the last one's messages
+        raise UserError("a gateway has one page: name web once")
     if args.detach:
         return detach(channel_of(args), args, wishes)
     return gateway(channel_of(args), args.uid, wishes, args.by_agent)
@@ -57,11 +59,15 @@ def detach(known: ChannelFile, args: argparse.Namespace, wishes: list[Wish]) -> 
         raise UserError("with --detach the broker is the channel's own: change it with sealcast channel set")
     if any(wish.kind == "lines" for wish in wishes):
         raise UserError("lines is for a program that reads this command's output: run it without --detach")
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        raise UserError("the folder that you are in is gone: cd to one that is there") from None
     words = [f"--to={word}" for word in args.to]
     words += [f"--uid={args.uid}"] if args.uid is not None else []
     words += [f"--config={args.config.absolute()}"] if args.config is not None else []
     start.staying()
-    said = start.ask("gateway", channel=known.name, words=words, folder=os.getcwd())
+    said = start.ask("gateway", channel=known.name, words=words, folder=folder)
     pages = tuple(f"{word}:" for wish in wishes if wish.kind == "web" for word in ("web", wish.name))
     deadline = time.monotonic() + PAGE_S
     while pages and not any(line.startswith(pages) for line in said) and time.monotonic() < deadline:

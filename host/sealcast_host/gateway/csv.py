@@ -14,7 +14,7 @@ from sealcast_host.errors import UserError
 from sealcast_host.gateway.output import Hub, Output, aside
 from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Item, Message
-from sealcast_host.member.system import CLOSED
+from sealcast_host.member.system import CLOSED, synced
 
 OPTIONS: dict[str, type] = {"path": str}
 MAIN = "path"
@@ -24,6 +24,8 @@ COLUMNS = ("time", "sender", "secrecy", "origin", "seq", "historic", "again", "p
 
 class Csv(Output):
     """A file of comma-separated values, UTF-8, made with mode 0600."""
+
+    keeps = True
 
     def __init__(self, hub: Hub, path: str) -> None:
         """Raises UserError."""
@@ -58,6 +60,7 @@ class Csv(Output):
             try:
                 while data:
                     data = data[os.write(fd, data) :]
+                synced(fd)
             except OSError:
                 os.ftruncate(fd, size)  # the disk is full in the middle: no half line stays
                 raise
@@ -95,11 +98,13 @@ def _row(message: Message) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """One line of text that no spreadsheet takes for a formula."""
+    """One line of text that no spreadsheet takes for a formula, also where a semicolon ends its cells."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
-    if line[:1] in "=+@|" and line or line[:1] == "-" and not _is_number(line):
-        line = "'" + line
-    return line
+    return ";".join("'" + part if _is_formula(part) else part for part in line.split(";"))
+
+
+def _is_formula(text: str) -> bool:
+    return text.startswith(("=", "+", "@", "|")) or text.startswith("-") and not _is_number(text)
 
 
 def _is_number(text: str) -> bool:

@@ -27,14 +27,17 @@ class Gateway:
         self._counted: dict[str, int] = {}  # drops by reason, as the session's events told them
         self.runners = [Runner(wish.name, wish.output(self), self, wish.filter(), first_s) for wish in wishes]
 
-    def heard(self, name: str, info: Any) -> None:
-        """A message ("message") or an event of the session."""
+    def heard(self, name: str, info: Any) -> asyncio.Future[Any] | None:
+        """A message ("message") or an event of the session. -> of a message, done when the outputs that keep it have
+        it: it is taken then. One that was not when this process or the computer died comes again, marked so."""
         now = time.time()
         item: Item = Message.of(info, now) if name == "message" else Event(now, name, dict(info))
         if name in ("dropped", "forged"):
             self._counted[str(info.get("reason"))] = int(info.get("count", 1))
+        holding = [runner.kept() for runner in self.runners if runner.holds and isinstance(item, Message)]
         for runner in self.runners:
             runner.put(item)
+        return asyncio.gather(*holding) if holding else None
 
     async def run(self, session: Any) -> None:
         """Serve until it is cancelled; returns when every output has finished. session: a started one."""

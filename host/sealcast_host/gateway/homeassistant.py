@@ -21,7 +21,7 @@ from sealcast.errors import SealcastError
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.gateway.ha_commands import Command
 from sealcast_host.gateway.ha_entities import Member, slug, units
-from sealcast_host.gateway.output import Hub, Output
+from sealcast_host.gateway.output import Hub, Output, ends
 from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Event, Item, Message, clean, values
 from sealcast_host.member.mqtt import let_go, tls_context
@@ -53,6 +53,7 @@ class HomeAssistant(Output):
         super().__init__(hub)
         try:
             self._url = urlsplit(broker if "://" in broker else "mqtt://" + broker)
+            (self._url.hostname or "").encode("idna")
             usable = self._url.scheme in ("mqtt", "mqtts") and self._url.hostname and self._url.port != 0
         except ValueError:
             usable = False
@@ -60,6 +61,8 @@ class HomeAssistant(Output):
             raise UserError(
                 "homeassistant: broker is mqtt://[USER@]HOST[:PORT], or mqtts://...; a password goes into password_file"
             )
+        if not discovery.isprintable() or not 0 < len(discovery) <= 200 or "#" in discovery or "+" in discovery:
+            raise UserError("homeassistant: discovery is no topic: give what its discovery topics begin with")
         whole("homeassistant: password_file", password_file)
         self._password_file = password_file
         if ca and self._url.scheme != "mqtts":
@@ -68,6 +71,7 @@ class HomeAssistant(Output):
         self._discovery = discovery
         self._commands = [Command.of(given) for given in command or []]
         self._prefix = f"sealcast/{slug(hub.channel)}"
+        self._status = f"{self._prefix}/status"  # is a gateway looking after the devices?
         self._members: dict[str, Member] = {}
         self._last: dict[str, str] = {}  # topic -> payload: what Home Assistant knows, told anew when it starts
         self._client: aiomqtt.Client | None = None
@@ -90,7 +94,7 @@ class HomeAssistant(Output):
             username=unquote(self._url.username) if self._url.username else None,
             password=password,
             tls_context=self._tls() if tls else None,
-            will=aiomqtt.Will(self._prefix + "/status", "offline", qos=1, retain=True),
+            will=aiomqtt.Will(self._status, "offline", qos=1, retain=True),
             timeout=PATIENCE_S,
             logger=logger,
         )
@@ -102,7 +106,8 @@ class HomeAssistant(Output):
         self._client = client
         try:
             await client.subscribe(f"{self._discovery}/status", qos=1)
-            await client.subscribe(f"{self._prefix}/+/+/set", qos=1)
+            for wanted in (self._status, f"{self._prefix}/+/status", f"{self._prefix}/+/+/set"):
+                await client.subscribe(wanted, qos=1)
             await self._tell_all()
         except aiomqtt.MqttError as e:
             raise OSError(f"no connection to Home Assistant's broker: {e}") from None
@@ -121,12 +126,12 @@ class HomeAssistant(Output):
         if client is None:
             return
         try:
-            await client.publish(self._prefix + "/status", "offline", qos=1, retain=True, timeout=2)
+            await client.publish(self._status, "offline", qos=1, retain=True, timeout=2)
         finally:
             await client.__aexit__(None, None, None)
 
     async def _tell_all(self) -> None:
-        await self._publish(self._prefix + "/status", "online")
+        await self._publish(self._status, "online")
         for command in self._commands:
             member = self._member(command.member)
             if member is not None:
@@ -134,8 +139,8 @@ class HomeAssistant(Output):
         for member in list(self._members.values()):  # more may come meanwhile
             await self._publish_config(member)
         await self._presence()
-        for topic, payload in list(self._last.items()):
-            await self._publish(topic, payload)
+        for topic in list(self._last):
+            await self._publish(topic, self._last[topic])  # as it is by now: more readings may come meanwhile
 
     async def _publish(self, topic: str, payload: str) -> None:
         if self._client is None:
@@ -144,6 +149,7 @@ class HomeAssistant(Output):
             await self._client.publish(topic, payload, qos=1, retain=True)
         except aiomqtt.MqttError as e:
             raise OSError(f"the link to Home Assistant's broker was lost: {e}") from None
+        ends()
 
     async def _publish_config(self, member: Member) -> None:
         if member.entities:  # a device without any would be refused
@@ -167,12 +173,17 @@ class HomeAssistant(Output):
             await self._presence()
 
     async def _presence(self) -> None:
-        for uid, status in self.hub.members:
-            if uid in self._members:
-                topic = f"{self._members[uid].base}/status"
-                state = "online" if status in _THERE or uid == self.hub.uid else "offline"
-                if self._last.get(topic) != state:
-                    await self._state(topic, state)
+        """Of all members, also those that were told of by an earlier gateway, or are in the channel no more."""
+        known = dict(self.hub.members)
+        for uid in (*known, *self._members):
+            member = self._member(uid)
+            if member is None:
+                continue
+            topic, state = f"{member.base}/status", "offline"
+            if known.get(uid) in _THERE or uid == self.hub.uid:
+                state = "online"
+            if self._last.get(topic) != state:
+                await self._state(topic, state)
 
     async def _message(self, message: Message) -> None:
         member = self._member(message.sender)
@@ -195,10 +206,8 @@ class HomeAssistant(Output):
                 states[f"{member.base}/{command.key}"] = _as_state(command, values(read)[command.state])
         if member.entities != before:
             await self._publish_config(member)
-        status = f"{member.base}/status"
-        if status not in self._last:
-            there = dict(self.hub.members).get(message.sender) in _THERE or message.sender == self.hub.uid
-            await self._state(status, "online" if there else "offline")
+        if f"{member.base}/status" not in self._last:
+            await self._presence()
         about = {
             name: getattr(message, name)
             for name in ("secrecy", "origin", "private", "historic", "again", "time", "seq", "epoch")
@@ -208,7 +217,8 @@ class HomeAssistant(Output):
             await self._state(topic, payload)
 
     async def attend(self) -> None:
-        """Commands, and Home Assistant's own start."""
+        """Commands, Home Assistant's own start, and what is said of our devices that is not so any more: by the last
+        will of a link of ours that was cut, by another gateway that ends, by one that ran before us."""
         assert self._client is not None
         try:
             async for arrived in self._client.messages:
@@ -218,6 +228,12 @@ class HomeAssistant(Output):
                 if topic == f"{self._discovery}/status":
                     if payload == b"online":
                         await self._tell_all()
+                elif topic == self._status:
+                    if payload == b"offline" and not arrived.retain:
+                        await self._publish(topic, "online")
+                elif topic.endswith("/status"):
+                    if payload == b"online" and arrived.retain and topic not in self._last:
+                        await self._publish(topic, "offline")
                 elif not arrived.retain:  # a command that lies there for ever would be given at each start
                     self._tasks.add(task := asyncio.ensure_future(self._command(topic, payload)))
                     task.add_done_callback(self._tasks.discard)

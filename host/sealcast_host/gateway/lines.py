@@ -35,6 +35,7 @@ class Lines(Output):
         self._input = input
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(64)
         self._reading = False
+        self._pen = threading.Lock()
 
     async def open(self) -> None:
         """Begin to read, once."""
@@ -67,8 +68,9 @@ class Lines(Output):
 
         def write() -> None:
             left = data
-            while left:
-                left = left[os.write(1, left) :]
+            with self._pen:  # a pipe that is full lets others write between two parts of what is given to it
+                while left:
+                    left = left[os.write(1, left) :]
 
         try:
             await aside(write)

@@ -49,6 +49,7 @@ class Output(ABC):
     """
 
     batch = 100  # so many at a time at most
+    keeps = False  # it has what it was given, whatever happens then: the member gives it up for that
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
@@ -68,6 +69,14 @@ class Output(ABC):
     async def close(self) -> None:
         """Let go of everything; also after a failed open()."""
         return
+
+
+def ends() -> None:
+    """Behind a library's work, which may lose a cancellation that came with its end (asyncio.wait_for of Python 3.11
+    does): raises it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def aside(call: Callable[[], Any]) -> Any:

@@ -9,17 +9,19 @@ sealcast_drops_total{reason}                  frames not accepted (docs/DROPS.md
 sealcast_online                               1: this member is connected to the broker
 """
 
+import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sealcast_host.gateway.output import Hub, Output, aside, needs
 from sealcast_host.gateway.record import Event, Item, clean, numbers
-from sealcast_host.gateway.web_address import address_of
+from sealcast_host.gateway.web_address import address_of, is_address, named
 
 OPTIONS: dict[str, type] = {"listen": str}
 MAIN = "listen"
 MOST_SERIES = 2000  # of members' choosing: a hostile one names quantities without end
+MOST_QUANTITIES = 64  # of one member: it leaves the others room
 
 
 class Prometheus(Output):
@@ -34,6 +36,7 @@ class Prometheus(Output):
         self._messages: Counter[tuple[str, str, str]] = Counter()
         self._last: dict[str, float] = {}
         self._events: Counter[str] = Counter()
+        self._named: Counter[str] = Counter()  # how many quantities of each member
         self._full = False
         self._server: Any = None
         self.port = 0
@@ -46,6 +49,9 @@ class Prometheus(Output):
         registry.register(self)
         host, port = self._address
         self._server, _ = start_http_server(port, addr=host, registry=registry)
+        self._server.handle_error = lambda *_: None  # who asked has gone
+        if ipaddress.ip_address(self._server.server_address[0].partition("%")[0]).is_loopback:
+            self._server.set_app(_no_other_name(self._server.get_app()))
         self.port = self._server.server_port
         self.hub.say(f"prometheus: metrics on http://{host}:{self.port}/metrics")
 
@@ -61,8 +67,10 @@ class Prometheus(Output):
             self._messages[sender, item.secrecy, item.origin] += 1
             self._last[sender] = item.seen(self._last.get(sender, 0))
             for quantity, value in numbers(item.reading()).items():
-                if self._room(self._readings, (sender, clean(quantity))):
-                    self._readings[sender, clean(quantity)] = value
+                key = sender, clean(quantity)
+                if key in self._readings or self._room(self._readings, key) and self._named[sender] < MOST_QUANTITIES:
+                    self._named[sender] += key not in self._readings
+                    self._readings[key] = value
 
     def _room(self, series: dict[Any, Any], key: tuple[str, ...]) -> bool:
         room = key in series or len(series) < MOST_SERIES
@@ -103,6 +111,19 @@ class Prometheus(Output):
         if server is not None:
             await aside(server.shutdown)
             server.server_close()
+
+
+def _no_other_name(app: Any) -> Any:
+    """What this computer alone may ask for is for no site that has its own name lead here (DNS rebinding)."""
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        name, _ = named(environ.get("HTTP_HOST", "localhost"))
+        if name == "localhost" or is_address(name):
+            return app(environ, start)
+        start("403 Forbidden", [("Content-Type", "text/plain")])
+        return [b"these metrics are for this computer: ask for them by its address\n"]
+
+    return answer
 
 
 make = Prometheus

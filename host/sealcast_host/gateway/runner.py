@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable
 
 from sealcast_host.errors import UserError
-from sealcast_host.gateway.output import Finished, Hub, Output, Refused
+from sealcast_host.gateway.output import Finished, Hub, Output, Refused, ends
 from sealcast_host.gateway.record import Event, Item, clean
 from sealcast_host.member.privatefiles import reason
 
@@ -18,6 +18,7 @@ WAITING = 1000
 FIRST_S, LONGEST_S = 0.5, 60.0
 TRIES = 3  # of an item that an output stumbles over, before it is left out
 GRACE_S = 5.0  # for what waits when the gateway ends
+HOLD_S = 5.0  # so long the member keeps a message at most that an output is writing
 
 
 class Runner:
@@ -47,6 +48,18 @@ class Runner:
         self._queue.append(item)
         self._empty.clear()
         self._more.set()
+
+    @property
+    def holds(self) -> bool:
+        """Does a message that comes now stay with the member until this output keeps it? One that is broken, or behind,
+        is waited for by nobody: what comes for it waits here."""
+        return self.output.keeps and not self._broken and all(isinstance(item, Event) for item in self._queue)
+
+    async def kept(self) -> None:
+        """Returns when the output has what came for it, or after some seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HOLD_S):
+                await self._empty.wait()
 
     async def run(self) -> None:
         """Open, feed, attend; again and again."""
@@ -158,6 +171,7 @@ async def _theirs(work: Awaitable[None]) -> None:
     other. Raises what the work raises, _Cancelled."""
     try:
         await work
+        ends()
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():

@@ -1,4 +1,5 @@
-"""Output `sqlite`: one table, `messages`, in a database of its own (write-ahead log: it can be read meanwhile).
+"""Output `sqlite`: one table, `messages`, in a database of its own (write-ahead log: it can be read meanwhile). The
+file may be moved away, together with its -wal: a new one is made.
 
 SELECT datetime(at, 'unixepoch'), sender, json_extract(text, '$.temperature') FROM messages
 WHERE json_valid(text) ORDER BY id DESC LIMIT 10
@@ -40,6 +41,8 @@ _COLUMNS = "at, time, sender, secrecy, origin, seq, epoch, historic, again, priv
 class Sqlite(Output):
     """A database file, mode 0600."""
 
+    keeps = True
+
     def __init__(self, hub: Hub, path: str, keep_days: float = 0) -> None:
         """keep_days: what is older is removed, as new messages come; 0: nothing is. Raises UserError."""
         super().__init__(hub)
@@ -48,10 +51,15 @@ class Sqlite(Output):
         self._path = whole("sqlite: path", path)  # ":memory:" is a file's name, too
         self._keep_s = keep_days * 86400
         self._db: sqlite3.Connection | None = None
+        self._file: os.stat_result
 
     async def open(self) -> None:
         """Open it, make the table where it is not there. Raises OSError, UserError."""
-        self._db = await aside(lambda: connect(self._path))
+        await aside(self._connect)
+
+    def _connect(self) -> None:
+        self._db = connect(self._path)
+        self._file = self._path.stat()
 
     async def take(self, items: Sequence[Item]) -> None:
         """All of them in one transaction."""
@@ -61,6 +69,9 @@ class Sqlite(Output):
 
     def _insert(self, rows: list[tuple[object, ...]]) -> None:
         assert self._db is not None
+        if not self._path.exists() or not os.path.samestat(self._path.stat(), self._file):
+            self._db.close()  # it was moved or removed
+            self._connect()
         try:
             with self._db:
                 self._db.executemany(f"INSERT INTO messages ({_COLUMNS}) VALUES ({','.join('?' * 12)})", rows)
@@ -81,6 +92,8 @@ class Sqlite(Output):
 
 def connect(path: Path) -> sqlite3.Connection:
     """The database with its table. Raises OSError, UserError."""
+    if not path.exists() and Path(f"{path}-wal").exists():  # a new one would take its pages for its own
+        raise UserError(f"{path} is gone, and {path.name}-wal is there: put it back, or move that away, too")
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | CLOSED, 0o600))  # sqlite3 would make it readable for all
     if not stat.S_ISREG(path.stat().st_mode):
         raise UserError(f"{path} is no file: give the path of one")

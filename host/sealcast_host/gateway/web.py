@@ -6,9 +6,11 @@ group's order, what was dropped and why; sending and approving. No secret stands
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +35,14 @@ def _is_page(address: str) -> bool:
     except ValueError:  # a bracket that is not closed
         return False
     return url.scheme in ("http", "https") and bool(url.netloc) and not url.path and "@" not in url.netloc
+
+
+def _unused(path: Path) -> None:
+    """Raises OSError when somebody listens at this socket."""
+    with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(ConnectionRefusedError):
+        probe.setblocking(False)  # one that is busy is one, too
+        probe.connect(str(path))
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), str(path))
 
 
 class Web(Output):
@@ -128,6 +138,7 @@ class Web(Output):
         if self._path:
             path = whole("web: socket", self._path)
             if path.is_socket():
+                _unused(path)
                 path.unlink()  # of an earlier run
             listener = socket.socket(socket.AF_UNIX)
             before = os.umask(0o177)

@@ -1,6 +1,6 @@
 """What the page shows, apart from how: recent messages, series of numbers, what happened, whose identity changed."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,7 +9,8 @@ from sealcast_host.gateway.record import Event, Item, Message, clean, numbers
 MESSAGES, EVENTS, POINTS = 200, 100, 1500
 SEEN = 12_000  # two for each message: what a database is asked for at the start, and more
 DRAWN = 300  # points of a line that a browser is sent
-PLOTS, LINES = 24, 32  # of members' choosing: a hostile one names quantities without end
+PLOTS, LINES = 48, 32  # of members' choosing: a hostile one names quantities without end,
+OF_ONE = 24  # ... and leaves the others room
 
 _EVENTS = {
     "connected": "connected to the broker", "offline": "the broker is not reachable; trying again",
@@ -38,6 +39,7 @@ class Board:
         self.messages: deque[Message] = deque(maxlen=MESSAGES)
         self.events: deque[tuple[float, str]] = deque(maxlen=EVENTS)
         self.series: dict[str, dict[str, deque[tuple[float, float]]]] = {}  # quantity -> member -> (time, value)
+        self._begun: Counter[str] = Counter()  # member -> how many quantities it was the first to name
         self.grown: dict[str, int] = {}  # quantity -> how often it got a point
         self.last: dict[str, float] = {}  # member -> time of its last message
         self.changed: dict[str, str] = {}  # member -> fingerprint that waits for a person's eye
@@ -65,7 +67,10 @@ class Board:
         self.messages.append(m)
         self.last[m.sender] = m.seen(self.last.get(m.sender, 0))
         for quantity, value in numbers(m.reading()).items():
-            lines = self.series.setdefault(quantity, {}) if len(self.series) < PLOTS else self.series.get(quantity)
+            lines = self.series.get(quantity)
+            if lines is None and len(self.series) < PLOTS and self._begun[m.sender] < OF_ONE:
+                self._begun[m.sender] += 1
+                lines = self.series[quantity] = {}
             if lines is not None and (m.sender in lines or len(lines) < LINES):
                 points = lines.setdefault(m.sender, deque(maxlen=POINTS))
                 while points and points[-1][0] > m.at:  # this computer's clock was set back

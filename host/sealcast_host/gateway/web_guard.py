@@ -4,17 +4,20 @@
 * What comes from another site's page (Origin, Sec-Fetch-Site) is refused: requests and the live connection alike.
 * A session's cookie (HttpOnly, SameSite=Strict), given for a link that works once, or for the password. At a Unix
   socket the file's mode (0600) is the guard.
+* The page is in a folder that nobody can guess, the cookie's path: browsers send cookies to all ports of a computer, to
+  another user's server and to another gateway's page, too.
 * Content-Security-Policy: scripts of our own only, with a nonce; no frames, no other servers.
 """
 
 import asyncio
 import hmac
 import html
-import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
+
+from sealcast_host.gateway.web_address import is_address, named
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,6 +41,7 @@ class Guard:
         self._title = title
         self._sessions: list[str] = []
         self._code = secrets.token_urlsafe(18)
+        self._folder = f"/{secrets.token_urlsafe(12)}"
         self._turn = asyncio.Lock()
         self.origins: set[str] = set()  # of the page behind a proxy
         self.addresses = ""  # with a port all addresses of this computer are its names: they lead nowhere else
@@ -65,46 +69,49 @@ class Guard:
             await self._refuse(scope, receive, send, 403, "this page is not for other sites or names")
             return
         path = scope["path"]
+        outside = origin or f"https://{host}"
+        secure = "; Secure" if outside in self.origins and outside.startswith("https:") else ""
         if scope["type"] == "http" and path == "/enter" and not self._open:
             code = parse_qs(scope["query_string"].decode("latin-1")).get("code", [""])[0]
             if headers.get("sec-fetch-site") in (None, "none", "same-origin") and _same(code, self._code):
                 self._code = secrets.token_urlsafe(18)
-                await self._let_in(send)
+                await self._let_in(send, secure)
                 self.used()
             else:
                 await self._ask(send, "This link was used, or is of an earlier start.")
         elif scope["type"] == "http" and path == "/login" and method == "POST" and not self._open:
-            await self._login(receive, send)
-        elif self._open or self._known(headers.get("cookie", "")):
-            await self._app(scope, receive, self._policy(send) if scope["type"] == "http" else send)
-        elif scope["type"] == "http" and path in ("/", "/login"):
+            await self._login(receive, send, secure)
+        elif self._open or path.startswith(f"{self._folder}/") and self._known(headers.get("cookie", "")):
+            inner = scope if self._open else self._within(scope)
+            await self._app(inner, receive, self._policy(send) if scope["type"] == "http" else send)
+        elif scope["type"] == "http" and (path.endswith("/") or path == "/login"):  # of an earlier start, too
             await self._ask(send, "")
         else:
             await self._refuse(scope, receive, send, 401, "sign in first")
 
     def _is_address(self, host: str) -> bool:
         """No other site can have such a name."""
-        name, _, port = host.rpartition(":")
-        if not self.addresses or port != self.addresses:
-            return False
-        try:
-            ipaddress.ip_address(name.strip("[]"))
-        except ValueError:
-            return False
-        return True
+        name, port = named(host)
+        return port == self.addresses and is_address(name)
 
     def _known(self, cookie: str) -> bool:
         given = [part.strip().partition("=") for part in cookie.split(";")]
         values = [value for name, _, value in given if name == "sealcast"]
         return any(_same(value, session) for value in values for session in self._sessions)
 
-    async def _let_in(self, send: Send) -> None:
+    def _within(self, scope: Scope) -> Scope:
+        """As a proxy would hand it on that has the page in a folder."""
+        headers = [(k, v) for k, v in scope["headers"] if k != b"x-forwarded-prefix"]
+        path = scope["path"].removeprefix(self._folder)
+        return {**scope, "path": path, "headers": [*headers, (b"x-forwarded-prefix", self._folder.encode())]}
+
+    async def _let_in(self, send: Send, secure: str) -> None:
         session = secrets.token_urlsafe(24)
         self._sessions = [*self._sessions, session][-_SESSIONS:]
-        cookie = f"sealcast={session}; HttpOnly; SameSite=Strict; Path=/"
-        await _answer(send, 303, b"", [("location", "/"), ("set-cookie", cookie)])
+        cookie = f"sealcast={session}; HttpOnly; SameSite=Strict; Path={self._folder}/{secure}"
+        await _answer(send, 303, b"", [("location", f"{self._folder}/"), ("set-cookie", cookie)])
 
-    async def _login(self, receive: Receive, send: Send) -> None:
+    async def _login(self, receive: Receive, send: Send, secure: str) -> None:
         body, more = b"", True
         while more and len(body) <= _MOST_FORM:
             event = await receive()
@@ -112,7 +119,7 @@ class Guard:
         given = parse_qs(body[:_MOST_FORM].decode("utf-8", "replace")).get("password", [""])[0]
         async with self._turn:
             if self._password is not None and _same(given, self._password):
-                await self._let_in(send)
+                await self._let_in(send, secure)
                 return
             await asyncio.sleep(_WRONG_S)
         await self._ask(send, "That is not the password.")

@@ -133,7 +133,8 @@ class Page:
                 draw()
         self._draw_plots()
         others = {u: clean(u) for u, _ in self._hub.members if u != self._hub.uid} if self._hub.group else {}
-        self._to.set_options({"": "everybody"} | others, value=self._to.value if self._to.value in others else "")
+        to = self._to.value  # stays, gone or not: what was written to one is for nobody else
+        self._to.set_options({"": "everybody", to: clean(to) or "everybody"} | others, value=to)
 
     def _draw_alarms(self) -> None:
         for uid, fingerprint in self._board.changed.items():

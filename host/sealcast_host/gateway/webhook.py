@@ -1,10 +1,12 @@
 """Output `webhook`: each message (with `events`, each event, too) as a POST of one JSON object to an address."""
 
+import contextlib
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from functools import partial
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,13 +61,15 @@ class Webhook(Output):
     def _post(self, data: bytes) -> None:
         request = urllib.request.Request(self._url, data, self._headers, method="POST")
         try:
-            with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
-                answer.read(1024)
+            with self._opener.open(request, timeout=_TIMEOUT_S) as answer, contextlib.suppress(HTTPException, OSError):
+                answer.read(1024)  # however that ends: it was taken
         except urllib.error.HTTPError as e:
             e.close()
             if e.code >= 500 or e.code in _LATER:
                 raise OSError(f"the server answers {e.code}") from None
             raise Refused(f"the server answers {e.code}") from None
+        except HTTPException as e:  # a server that is about to start, or another's port: it may be the right one later
+            raise OSError(f"the server's answer is no HTTP ({type(e).__name__})") from None
         except urllib.error.URLError as e:
             raise e.reason if isinstance(e.reason, OSError) else OSError(str(e.reason)) from None
 

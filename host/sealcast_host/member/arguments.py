@@ -33,9 +33,9 @@ def texts(what: str, values: Any) -> list[str]:
 
 
 def timeout(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) == math.inf:
         raise UserError(f"timeout: give a number of seconds, not {_kind(value)}")
-    return min(value, _LONGEST_S)
+    return max(-_LONGEST_S, min(value, _LONGEST_S))
 
 
 def sleep(value: Any) -> int:
