@@ -225,6 +225,14 @@ def test_what_an_output_wants_is_what_it_gets(tmp_path):
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 2
 
 
+TWICE = """[[output.homeassistant.command]]
+member = "roof"
+kind = "button"
+name = "{}"
+send = "open"
+"""
+
+
 @pytest.mark.parametrize(
     "text, word",
     [
@@ -234,6 +242,7 @@ def test_what_an_output_wants_is_what_it_gets(tmp_path):
         ("x = " + "1" * 5000, "too large or too deep"), ("x = " + "[" * 5000, "too large or too deep"),
         ('[output.lines]\nsecrecy = ["loud"]\n', "secrecy is of note"), ("output = 3\n", "names no output"),
         ('[output.homeassistant]\n[[output.homeassistant.command]]\nkind = "horn"\n', "needs member, name, and kind"),
+        ("[output.homeassistant]\nbroker = \"x\"\n" + TWICE.format("up") + TWICE.format("up"), "two of this name"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_of_settings_is_told_in_a_line(tmp_path, text, word):

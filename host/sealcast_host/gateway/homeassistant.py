@@ -70,6 +70,10 @@ class HomeAssistant(Output):
         self._ca = str(whole("homeassistant: ca", ca)) if ca else None
         self._discovery = discovery
         self._commands = [Command.of(given) for given in command or []]
+        taken = [(one.member, one.key) for one in self._commands]
+        for one in self._commands:
+            if taken.count((one.member, one.key)) > 1:  # one topic of theirs: the second would never be sent
+                raise UserError(f"homeassistant.command {one.name}: {one.member} has two of this name: rename one")
         self._prefix = f"sealcast/{slug(hub.channel)}"
         self._status = f"{self._prefix}/status"  # is a gateway looking after the devices?
         self._members: dict[str, Member] = {}
