@@ -119,14 +119,14 @@ def _leads_to_a_member(me, group, head):
 def back(me, members, group, frame, now, out):
     """The frame that the others have in our last one's place: back by one epoch, and on from there."""
     sync, s, u, left = load("smmp.sync"), group.search, group.undo, group.last
-    if u.outside is None:
-        stands = frame_prev(frame) == u.state.head and authentic(me.suite, frame, u.state.v)
-    else:  # we have no key to judge it: a member must have said that the group is there
-        stands = _leads_to_a_member(me, group, s.other)
+    stands = u.outside is not None or frame_prev(frame) == u.state.head and authentic(me.suite, frame, u.state.v)
+    if u.outside is not None or [tag for tag in u.state.tags if tag not in group.tags()]:
+        # We have no key to judge it, or who was removed has it, too: a member must have said that the group is there
+        stands = stands and _leads_to_a_member(me, group, s.other)
     s.stage = sync.ASKED
     s.again()
     if not stands:
-        _give_up(me, members, group, now, out)  # both branches went on
+        not_back(me, members, group, None, now, out)  # both branches went on, or it was a false one
         return
     _roll_back(me, group, now, out)
     if group.phase == REJOIN:

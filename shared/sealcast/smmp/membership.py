@@ -302,12 +302,12 @@ def wanted(me, members, group, tag, number, now, out):
 
 
 def want(group, reason, add, remove, at):
-    """One more wish: the next agreement fulfils all of them."""
+    """One more wish: the next agreement fulfils all of them, but takes in nobody who is to be removed."""
     c = group.change
     if c.job:
-        reason = max(reason, c.job[0])
-        add = add + [tag for tag in c.job[1] if tag not in add + remove]
-        remove = remove + [tag for tag in c.job[2] if tag not in add + remove]
+        reason, remove = max(reason, c.job[0]), remove + [tag for tag in c.job[2] if tag not in remove]
+        add = add + [tag for tag in c.job[1] if tag not in add]
+        add = [tag for tag in add if tag not in remove]
         if c.at is not None:
             at = min(at, c.at)
     c.job = (reason, add, remove)

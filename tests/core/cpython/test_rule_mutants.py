@@ -20,7 +20,7 @@ getattr(__import__(module), test)()
 """
 
 ERASED, TAKEN, AGAIN, REGROUP = "test_erased_in_time", "test_taken_in", "test_storage_put_back", "test_regroup"
-DENIABLE, SLOTS = "test_deniable", "test_slots_of_strangers"
+DENIABLE, SLOTS, REMOVED = "test_deniable", "test_slots_of_strangers", "test_removed_members"
 # (what, file, text, its replacement, module, test)
 MUTANTS = [
     ("who waits to rejoin keeps all keys", "smmp/fetch.py",
@@ -133,8 +133,18 @@ MUTANTS = [
      "    return authentic(me.suite, early, after.v)\n", "    return True\n",
      SLOTS, "test_nobody_but_a_member_shows_that_our_frame_was_accepted"),
     ("anybody makes who just came in go back", "smmp/fetch.py",
-     "        stands = _leads_to_a_member(me, group, s.other)\n", "        stands = True\n",
+     "        stands = stands and _leads_to_a_member(me, group, s.other)\n", "        stands = stands and True\n",
      SLOTS, "test_a_stranger_puts_nobody_out_who_just_came_in"),
+    ("who was removed rolls that back", "smmp/fetch.py",
+     " or [tag for tag in u.state.tags if tag not in group.tags()]:", ":",
+     REMOVED, "test_a_removed_member_takes_nobody_back_before_its_removal"),
+    ("a removal that lost its race stands", "smmp/fetch.py",
+     "stands = stands and _leads_to_a_member(me, group, s.other)", "stands = False",
+     REMOVED, "test_who_was_shown_a_removal_that_lost_takes_the_frame_that_won"),
+    ("who is to be removed asks to be taken in", "smmp/membership.py",
+     "        add = [tag for tag in add if tag not in remove]\n",
+     "        remove = [tag for tag in remove if tag not in add]\n",
+     REMOVED, "test_who_is_to_be_removed_does_not_take_that_back"),
     ("what leads to a member need not hang together", "smmp/fetch.py",
      "        if epoch not in early or frame_prev(early[epoch]) != head:\n", "        if epoch not in early:\n",
      SLOTS, "test_a_stranger_puts_nobody_out_who_just_came_in"),
