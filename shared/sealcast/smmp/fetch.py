@@ -8,6 +8,7 @@ from ..compat import const
 from ..crypto.keys import ZERO
 from ..errors import Reject
 from ..rare import load
+from ..wire import u32
 from . import order, outgoing
 from .group import FORKED, NONE, REJOIN, REST, SLOTS, SYNC
 from .ratchet import State, authentic, frame_epoch, frame_hash, frame_prev, open_frame
@@ -194,12 +195,10 @@ def need_other(me, members, group, _, now, out):
 
 def not_back(me, members, group, _, now, out):
     """Nobody has the frame for our last one's place: the one ahead of us may have been a false one."""
-    if _there_already(me, members, group, now, out):
-        return
     if group.search.target[0] > group.state.epoch:
         need_next(me, members, group, None, now, out)
     else:
-        _give_up(me, members, group, now, out)
+        not_there(me, members, group, None, now, out)
 
 
 def not_there(me, members, group, _, now, out):
@@ -293,4 +292,4 @@ def want(me, members, group, _, now, out):
         packages.leap(group, s.wants)
         s.wants += 1
     packages.renew(me, group, out)
-    heads.want(me, members, group, out)
+    heads.speak(me, members, group, heads.WANT, u32(group.packages.fresh), out)

@@ -37,6 +37,8 @@ def unpack(me, members, group, data):
     """The stored group, if there was one. Raises Reject."""
     if data:
         load("smmp.state").unpack(me, members, group, data)
+    elif me.session:  # left out for a while, and forgotten how far our numbers had come: a new session has its own
+        me.session.data = b"\xff"  # no text, and so none of the settings'
 
 
 def online(me, members, group, now, out):

@@ -178,6 +178,8 @@ MUTANTS = [
     ("a join holds any number of bytes", "zpinc/joins.py",
      "SIG <= len(data) <= SIG + _MAX_DATA:", "SIG <= len(data):",
      "test_join_data", "test_it_has_bounds"),
+    ("who has the group again goes on in its session", "smmp/order.py", "    elif me.session:", "    elif False:",
+     "test_group_life", "test_who_left_the_group_out_for_a_while_is_heard_when_it_is_back"),
     ("other data in the same session", "zpinc/joins.py", "(used or me.session.data != me.data)", "used",
      "test_join_data", "test_a_member_that_says_something_else_begins_a_new_session_and_stays_in_the_group"),
 ]  # fmt: skip
