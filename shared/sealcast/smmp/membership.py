@@ -112,10 +112,9 @@ def give_back(me, group, out):
 
 def _by_package(me, members, group, a, at, r, now, out):
     """The state an agreement gives us by our package. r: our present secret, None: the package's. Raises Reject."""
-    packages = load("smmp.packages")
-    packages.behind(me, group, a.number(at), now, out)
-    package = packages.get(group, a.number(at))
-    if r is None and package.R != a.R[at]:
+    load("smmp.packages").behind(me, group, a.number(at), now, out)
+    package = group.packages.mine.get(a.number(at))
+    if package is None or r is None and package.R != a.R[at]:
         raise Reject("package")
     return a.accept(me.suite, me.tag, me.identity.b, package.k, package.K, r or package.r, members.pinned)
 

@@ -142,18 +142,20 @@ def test_who_lost_its_storage_at_the_end_of_the_lamport_counter_is_heard_all_the
 
 
 def test_who_left_the_group_out_for_a_while_is_heard_when_it_is_back():
-    """bob's settings leave the group out, and have it again later: nothing is left of the group, nor of how far his
-    packages and messages were numbered there. The others know both of that session."""
-    room = Room(("ann", "bob", "cem"))
-    room.do("ann", "change_group", "create", ["bob", "cem"])
-    for _ in range(3):
-        room.say("bob", b"before")
-    for ratchet in (False, True):
-        room.power_cut("bob")
-        room.switch_on("bob", ratchet=ratchet)
-        room.advance(9000)
-    room.do("ann", "change_group", "remove", ["bob"])
-    room.do("ann", "change_group", "add", ["bob"])
-    assert room.members["bob"].group.phase == LIVE
-    room.say("bob", b"after")
-    assert ("ann", "bob", b"after", False) in room.heard and ("cem", "bob", b"after", False) in room.heard
+    """bob's settings leave the group out, or name another one, and have it again later: nothing is left of it, nor of
+    how far his packages and messages were numbered there. The others know both of that session."""
+    for changes in ({"ratchet": False}, {"group": "another"}):
+        room = Room(("ann", "bob", "cem"))
+        room.do("ann", "change_group", "create", ["bob", "cem"])
+        for _ in range(3):
+            room.say("bob", b"before")
+        for settings in (changes, {}):
+            room.power_cut("bob")
+            room.switch_on("bob", **settings)
+            room.advance(9000)
+            assert room.members["bob"].group_summary() is None
+        room.do("ann", "change_group", "remove", ["bob"])
+        room.do("ann", "change_group", "add", ["bob"])
+        assert room.members["bob"].group.phase == LIVE
+        room.say("bob", b"after")
+        assert ("ann", "bob", b"after", False) in room.heard and ("cem", "bob", b"after", False) in room.heard
