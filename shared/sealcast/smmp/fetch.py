@@ -242,7 +242,6 @@ def _give_up(me, members, group, now, out):
     elif s.chased and not (group.undo and group.undo.outside is not None):  # who just came in has no branch
         fork(me, members, group, now, out)
     else:
-        out.event("desync", {"epoch": group.state.epoch})
         rejoin(me, members, group, now, out)
 
 
@@ -267,14 +266,16 @@ def fork(me, members, group, now, out):
     out.event("forked", {"epoch": group.state.epoch})
 
 
-def rejoin(me, members, group, now, out):
-    """Ask for an agreement, with fresh packages. The keys that we hold open nothing that is to come, so they go."""
+def rejoin(me, members, group, now, out, epoch=None):
+    """Ask for an agreement, with fresh packages. The keys that we hold open nothing that is to come, so they go.
+    epoch: where the others are, if that is behind us."""
     load("smmp.packages"), load("smmp.heads")
-    st = group.state
+    st, epoch = group.state, epoch or group.state.epoch
+    out.event("desync", {"epoch": epoch})
     outgoing.requeue(group, now, out)
     if group.outgoing.count < 0xF0000000:  # of a backup that came back it is less than what the others have heard
         group.outgoing.count += 0x10000
-    group.state = State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
+    group.state = State(st.group, st.tags, st.R, st.index, ZERO, epoch, st.head, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
     group.undo = None
     group.pairs = {}
     group.phase = REJOIN

@@ -149,8 +149,7 @@ def alone(members, group, tag):
     e = group.entry
     if e is None or tag != e.organizer:
         return False
-    own = group.state.tags[group.state.index]
-    return bool([t for t in group.state.tags if t not in (tag, own) and members.awake(t)])
+    return bool([t for t in group.state.tags if t != tag and members.awake(t)])
 
 
 def _moves(group, c):
@@ -262,8 +261,9 @@ def hear(group, c):
 
 
 def elsewhere(group, position):
-    """Is this ahead of us, or another head of our epoch, or of one of the last?"""
-    return (position[0] >= group.state.epoch or position[0] in group.recent) and not group.passed(position)
+    """Is this ahead of us, or another head of our epoch, of one of the last, or of one that slots led us through?"""
+    known = position[0] in group.recent or position[0] in group.search.trail
+    return (position[0] >= group.state.epoch or known) and not group.passed(position)
 
 
 def away(group):

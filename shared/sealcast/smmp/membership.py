@@ -66,7 +66,7 @@ def from_outside(me, members, group, frame, live, now, out):
         if at is not None:
             packages.behind(me, group, a.number(at), now, out)
         why = 'another group was created first, by "%s"'
-        if live and a.reason == CREATE and group.change.job and _stopped(members, group, a.organizer, why, out):
+        if live and a.reason == CREATE and group.change.job and stopped(members, group, a.organizer, why, out):
             group.outgoing.pending = None  # of two groups set up at once the first stands, for all
         raise Reject("outside")
     elif before is not None and a.organizer not in before[1]:
@@ -262,13 +262,7 @@ def found(me, members, group, tags, now, out):
     load("smmp.sync").start(me, members, group, False, now, out)
 
 
-def exists(members, group, tag, out):
-    """A live member has answered: there is a group of this name."""
-    if group.change.job and group.change.job[0] == CREATE:
-        _stopped(members, group, tag, 'a group of this name exists, says "%s": ask it to add this member', out)
-
-
-def _stopped(members, group, tag, why, out):
+def stopped(members, group, tag, why, out):
     """Our wish for a new group gives way: always to whom it lists; to any other once, then a person has decided."""
     c = group.change
     if c.sure and tag not in c.job[1]:

@@ -351,6 +351,8 @@ def advance(group, after, frame, sender, own, out):
     group.state = after
     group.last = frame
     group.last_by = sender
+    if group.phase == SYNC:
+        group.search.trail[after.epoch] = after.head[:8]
     group.recent[after.epoch - 1] = (frame, sender)
     room = RECENT
     for epoch in sorted(group.recent, reverse=True):

@@ -24,7 +24,7 @@ DENIABLE, SLOTS, REMOVED = "test_deniable", "test_slots_of_strangers", "test_rem
 # (what, file, text, its replacement, module, test)
 MUTANTS = [
     ("who waits to rejoin keeps all keys", "smmp/fetch.py",
-     "    group.state = State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, "
+     "    group.state = State(st.group, st.tags, st.R, st.index, ZERO, epoch, st.head, "
      "ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)\n",
      "", ERASED, "test_who_waits_to_rejoin_holds_no_keys"),
     ("and the pairs of private messages", "smmp/fetch.py",
@@ -141,6 +141,16 @@ MUTANTS = [
     ("a removal that lost its race stands", "smmp/fetch.py",
      "stands = stands and _leads_to_a_member(me, group, s.other)", "stands = False",
      REMOVED, "test_who_was_shown_a_removal_that_lost_takes_the_frame_that_won"),
+    ("one alone is followed to where no other is", "smmp/sync.py", "        if len(away) > 1:\n", "        if False:\n",
+     REMOVED, "test_one_member_leads_nobody_who_was_away_onto_a_branch_of_its_own"),
+    ("the first answer will do for who came through slots", "smmp/sync.py",
+     "        if left and s.deadline is not None and", "        if False and",
+     REMOVED, "test_one_member_leads_nobody_who_was_away_onto_a_branch_of_its_own"),
+    ("who was led on is behind no agreement", "smmp/sync.py", "out, min(away)[0])", "out)",
+     REMOVED, "test_one_member_leads_nobody_who_was_away_onto_a_branch_of_its_own"),
+    ("what slots led through is not remembered", "smmp/order.py",
+     "    if group.phase == SYNC:\n        group.search.trail", "    if False:\n        group.search.trail",
+     REMOVED, "test_one_member_leads_nobody_who_was_away_onto_a_branch_of_its_own"),
     ("who is to be removed asks to be taken in", "smmp/membership.py",
      "        add = [tag for tag in add if tag not in remove]\n",
      "        remove = [tag for tag in remove if tag not in add]\n",

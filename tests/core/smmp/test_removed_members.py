@@ -96,6 +96,31 @@ def test_a_removed_member_takes_nobody_back_before_its_removal():
     ]
 
 
+def test_one_member_leads_nobody_who_was_away_onto_a_branch_of_its_own():
+    """bob was away. cem, who was removed meanwhile or is in the group still, answers him first, and has slots full of
+    frames of its own: more than the others have made, or as many. They are two, and take him in."""
+    for removed, n in ((True, 12), (False, 12), (False, 3)):
+        room = four()
+        ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
+        frames, st = branch(cem, n)
+        off(room, "bob")
+        if removed:
+            room.run("ann", ann.change_group("remove", ["cem"], room.now))
+            room.advance(300)
+        for uid in ("dan", "ann", "dan")[removed:]:
+            room.say(uid, b"without bob")
+        off(room, "cem")
+        for uid in ("bob", "ann", "dan"):
+            answers(room, "cem", uid, st)
+        in_slots(room, "cem", frames)
+        room.run("bob", bob.connecting(room.now))
+        room.run("bob", bob.send(b"secret", "ratchet", room.now))
+        room.advance(60000)
+        assert same(room, "ann", "bob", "dan"), (removed, n)
+        assert ("ann", "bob", b"secret", False) in room.heard and ("dan", "bob", b"secret", False) in room.heard
+        assert not [e for e in room.events if e[1] == "forked" or e[0] != "bob" and e[1] == "desync"]
+
+
 def test_who_was_shown_a_removal_that_lost_takes_the_frame_that_won():
     """The broker shows ann's removal of cem first to bob alone, and is restarted: for the others dan's message came
     first, and some more since."""
