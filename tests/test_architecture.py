@@ -20,7 +20,7 @@ ENDINGS = (
 # shared/sealcast without the crypto suites. The goal is 6,500; records, signatures and lines of 120 columns made it
 # more. It must not grow: whoever takes lines away lowers this figure. (364 for the journal, its records, and how they
 # are read back; the last ones for refusals that attacks were played against.)
-CORE_LINES = 9874
+CORE_LINES = 9873
 SUITES = ("sealcast.crypto.native", "sealcast.crypto.host", "sealcast.crypto.soft", "sealcast.crypto.arguments")
 # What the core may find beside Python's own modules: MicroPython, the suites' libraries, and the plug.
 BESIDE = {"micropython", "nacl", "rbcl", "curve25519", "symcrypto", "scrypt", a.PLUG}

@@ -62,7 +62,7 @@ def _unpack(ch, r):
         me.topics.remember(m.name)
     for _ in range(r.uint(1)):
         ch.out.inbox.append(unpack_message(r))
-    ch.ratchet.unpack(others, ch.group, r.take(r.uint(4)) if form > 3 else r.rest())
+    ch.ratchet.unpack(me, others, ch.group, r.take(r.uint(4)) if form > 3 else r.rest())
     if r.pos < len(r.data):
         journal = load("replay")
         journal.replay(ch, form, journal.batches(me.suite, key, r.rest()))

@@ -8,6 +8,7 @@ from ..compat import const
 from ..crypto.keys import ZERO
 from ..errors import Reject
 from ..rare import load
+from ..wire import u32
 from . import order, outgoing
 from .group import FORKED, NONE, REJOIN, REST, SLOTS, SYNC
 from .ratchet import State, authentic, frame_epoch, frame_hash, frame_prev, open_frame
@@ -119,14 +120,14 @@ def _leads_to_a_member(me, group, head):
 def back(me, members, group, frame, now, out):
     """The frame that the others have in our last one's place: back by one epoch, and on from there."""
     sync, s, u, left = load("smmp.sync"), group.search, group.undo, group.last
-    if u.outside is None:
-        stands = frame_prev(frame) == u.state.head and authentic(me.suite, frame, u.state.v)
-    else:  # we have no key to judge it: a member must have said that the group is there
-        stands = _leads_to_a_member(me, group, s.other)
+    stands = u.outside is not None or frame_prev(frame) == u.state.head and authentic(me.suite, frame, u.state.v)
+    if u.outside is not None or [tag for tag in u.state.tags if tag not in group.tags()]:
+        # We have no key to judge it, or who was removed has it, too: a member must have said that the group is there
+        stands = stands and _leads_to_a_member(me, group, s.other)
     s.stage = sync.ASKED
     s.again()
     if not stands:
-        _give_up(me, members, group, now, out)  # both branches went on
+        not_back(me, members, group, None, now, out)  # both branches went on, or it was a false one
         return
     _roll_back(me, group, now, out)
     if group.phase == REJOIN:
@@ -194,12 +195,10 @@ def need_other(me, members, group, _, now, out):
 
 def not_back(me, members, group, _, now, out):
     """Nobody has the frame for our last one's place: the one ahead of us may have been a false one."""
-    if _there_already(me, members, group, now, out):
-        return
     if group.search.target[0] > group.state.epoch:
         need_next(me, members, group, None, now, out)
     else:
-        _give_up(me, members, group, now, out)
+        not_there(me, members, group, None, now, out)
 
 
 def not_there(me, members, group, _, now, out):
@@ -243,7 +242,6 @@ def _give_up(me, members, group, now, out):
     elif s.chased and not (group.undo and group.undo.outside is not None):  # who just came in has no branch
         fork(me, members, group, now, out)
     else:
-        out.event("desync", {"epoch": group.state.epoch})
         rejoin(me, members, group, now, out)
 
 
@@ -268,14 +266,16 @@ def fork(me, members, group, now, out):
     out.event("forked", {"epoch": group.state.epoch})
 
 
-def rejoin(me, members, group, now, out):
-    """Ask for an agreement, with fresh packages. The keys that we hold open nothing that is to come, so they go."""
+def rejoin(me, members, group, now, out, epoch=None):
+    """Ask for an agreement, with fresh packages. The keys that we hold open nothing that is to come, so they go.
+    epoch: where the others are, if that is behind us."""
     load("smmp.packages"), load("smmp.heads")
-    st = group.state
+    st, epoch = group.state, epoch or group.state.epoch
+    out.event("desync", {"epoch": epoch})
     outgoing.requeue(group, now, out)
     if group.outgoing.count < 0xF0000000:  # of a backup that came back it is less than what the others have heard
         group.outgoing.count += 0x10000
-    group.state = State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
+    group.state = State(st.group, st.tags, st.R, st.index, ZERO, epoch, st.head, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
     group.undo = None
     group.pairs = {}
     group.phase = REJOIN
@@ -293,4 +293,4 @@ def want(me, members, group, _, now, out):
         packages.leap(group, s.wants)
         s.wants += 1
     packages.renew(me, group, out)
-    heads.want(me, members, group, out)
+    heads.speak(me, members, group, heads.WANT, u32(group.packages.fresh), out)

@@ -117,6 +117,7 @@ class Search:
 
     def stop(self):
         """The connection is gone."""
+        self.trail = {}  # epoch -> how its head begins, of those that slots led us through
         self.answers = []  # that we owe: [(nonce, at, tag of a live member that has said the same)]
         self.ask_at = None
         self.epoch = -1  # ours, when we asked last
@@ -218,6 +219,8 @@ class Group:
         epoch, head = position
         if epoch == self.state.epoch:
             return head == self.state.head
+        if epoch in self.search.trail:
+            return head.startswith(self.search.trail[epoch])
         return epoch in self.recent and frame_prev(self.recent[epoch][0]) == head
 
     def again(self, payload, now, out):

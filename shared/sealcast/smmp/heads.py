@@ -37,7 +37,7 @@ TELL_MS = const(10000)
 # --- control frames
 
 
-def _say(me, members, group, kind, body, out):
+def speak(me, members, group, kind, body, out):
     """To those whom it concerns: who is in the set, or to be in it, and who takes part and may be in it by now."""
     st, by_tag, job = group.state, members.by_tag, group.change.job
     tags = sorted(st.tags if st else job[1] if job else ())
@@ -149,8 +149,7 @@ def alone(members, group, tag):
     e = group.entry
     if e is None or tag != e.organizer:
         return False
-    own = group.state.tags[group.state.index]
-    return bool([t for t in group.state.tags if t not in (tag, own) and members.awake(t)])
+    return bool([t for t in group.state.tags if t != tag and members.awake(t)])
 
 
 def _moves(group, c):
@@ -180,19 +179,14 @@ def ask(me, members, group, now, out):
     s.echo = False
     s.epoch = st.epoch if st else -1
     s.nonces = s.nonces[-3:] + [nonce]
-    s.question = _say(me, members, group, ASK, nonce + (u32(st.epoch) + st.head if st else bytes(36)), out)
+    s.question = speak(me, members, group, ASK, nonce + (u32(st.epoch) + st.head if st else bytes(36)), out)
     s.deadline = now + SYNC_MS
 
 
 def ask_frame(me, members, group, epoch, wanted, out):
     """Ask the others to put a frame into its slot again, and look there. wanted: its hash, or zeros."""
-    _say(me, members, group, NEED, u32(epoch) + wanted, out)
+    speak(me, members, group, NEED, u32(epoch) + wanted, out)
     load("smmp.fetch").look(me, group, epoch, out)
-
-
-def want(me, members, group, out):
-    """Ask to be taken in again."""
-    _say(me, members, group, WANT, u32(group.packages.fresh), out)
 
 
 # --- our answers
@@ -226,7 +220,7 @@ def say(me, members, group, nonce, out):
     """Where we are."""
     st = group.state
     body = nonce + bytes((group.phase == LIVE,)) + u32(st.epoch) + st.head
-    _say(me, members, group, HEAD, body, out)
+    speak(me, members, group, HEAD, body, out)
 
 
 def tell(members, group, now):
@@ -267,8 +261,9 @@ def hear(group, c):
 
 
 def elsewhere(group, position):
-    """Is this ahead of us, or another head of our epoch, or of one of the last?"""
-    return (position[0] >= group.state.epoch or position[0] in group.recent) and not group.passed(position)
+    """Is this ahead of us, or another head of our epoch, of one of the last, or of one that slots led us through?"""
+    known = position[0] in group.recent or position[0] in group.search.trail
+    return (position[0] >= group.state.epoch or known) and not group.passed(position)
 
 
 def away(group):

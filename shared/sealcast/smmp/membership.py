@@ -66,7 +66,7 @@ def from_outside(me, members, group, frame, live, now, out):
         if at is not None:
             packages.behind(me, group, a.number(at), now, out)
         why = 'another group was created first, by "%s"'
-        if live and a.reason == CREATE and group.change.job and _stopped(members, group, a.organizer, why, out):
+        if live and a.reason == CREATE and group.change.job and stopped(members, group, a.organizer, why, out):
             group.outgoing.pending = None  # of two groups set up at once the first stands, for all
         raise Reject("outside")
     elif before is not None and a.organizer not in before[1]:
@@ -112,10 +112,9 @@ def give_back(me, group, out):
 
 def _by_package(me, members, group, a, at, r, now, out):
     """The state an agreement gives us by our package. r: our present secret, None: the package's. Raises Reject."""
-    packages = load("smmp.packages")
-    packages.behind(me, group, a.number(at), now, out)
-    k, secret = packages.get(group, a.number(at))
-    if r is None and me.suite.x25519_base(secret) != a.R[at]:
+    load("smmp.packages").behind(me, group, a.number(at), now, out)
+    k, secret = group.packages.mine.get(a.number(at)) or (None, None)
+    if k is None or r is None and me.suite.x25519_base(secret) != a.R[at]:
         raise Reject("package")
     return a.accept(me.suite, me.tag, me.identity.b, k, me.suite.x25519_base(k), r or secret, members.pinned)
 
@@ -263,13 +262,7 @@ def found(me, members, group, tags, now, out):
     load("smmp.sync").start(me, members, group, False, now, out)
 
 
-def exists(members, group, tag, out):
-    """A live member has answered: there is a group of this name."""
-    if group.change.job and group.change.job[0] == CREATE:
-        _stopped(members, group, tag, 'a group of this name exists, says "%s": ask it to add this member', out)
-
-
-def _stopped(members, group, tag, why, out):
+def stopped(members, group, tag, why, out):
     """Our wish for a new group gives way: always to whom it lists; to any other once, then a person has decided."""
     c = group.change
     if c.sure and tag not in c.job[1]:
@@ -302,12 +295,12 @@ def wanted(me, members, group, tag, number, now, out):
 
 
 def want(group, reason, add, remove, at):
-    """One more wish: the next agreement fulfils all of them."""
+    """One more wish: the next agreement fulfils all of them, but takes in nobody who is to be removed."""
     c = group.change
     if c.job:
-        reason = max(reason, c.job[0])
-        add = add + [tag for tag in c.job[1] if tag not in add + remove]
-        remove = remove + [tag for tag in c.job[2] if tag not in add + remove]
+        reason, remove = max(reason, c.job[0]), remove + [tag for tag in c.job[2] if tag not in remove]
+        add = add + [tag for tag in c.job[1] if tag not in add]
+        add = [tag for tag in add if tag not in remove]
         if c.at is not None:
             at = min(at, c.at)
     c.job = (reason, add, remove)

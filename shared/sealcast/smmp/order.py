@@ -12,6 +12,7 @@ from ..errors import Reject
 from ..rare import load, need
 from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
+from ..zpinc.me import ANOTHER
 from . import outgoing, ratchet
 from .group import AHEAD, CALM, LIVE, NONE, PHASE, REJOIN, SLOTS, STEP_MS, SYNC, Group, Undo, own_tag, static, statics
 from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, REFRESH, mark, publish, wrapped
@@ -23,9 +24,7 @@ RECENT = const(2048)  # bytes of accepted frames kept in memory, for slots that 
 # --- what the channel asks; absent.py answers the same where there is no group
 
 
-def begin(me):
-    """The group at this place, before anything is known of it."""
-    return Group(me)
+begin = Group  # at this place, before anything is known of it
 
 
 def pieces(group):
@@ -33,10 +32,14 @@ def pieces(group):
     return load("smmp.state").pieces(group)
 
 
-def unpack(members, group, data):
+def unpack(me, members, group, data):
     """The stored group, if there was one. Raises Reject."""
     if data:
         load("smmp.state").unpack(members, group, data)
+    if not data or group.tags() and group.state.group != group.id:  # left out for a while, or of another name
+        group.__init__(me)
+        if me.session:  # how far our numbers had come in the group is forgotten: a new session has its own
+            me.session.data = ANOTHER
 
 
 def online(me, members, group, now, out):
@@ -348,6 +351,8 @@ def advance(group, after, frame, sender, own, out):
     group.state = after
     group.last = frame
     group.last_by = sender
+    if group.phase == SYNC:
+        group.search.trail[after.epoch] = after.head[:8]
     group.recent[after.epoch - 1] = (frame, sender)
     room = RECENT
     for epoch in sorted(group.recent, reverse=True):

@@ -60,13 +60,6 @@ def fits(me, group, number, R):
     return number in mine and me.suite.x25519_base(mine[number][1]) == R
 
 
-def get(group, number):
-    """Ours of that number: (k, r). Raises Reject("package")."""
-    if number not in group.packages.mine:
-        raise Reject("package")
-    return group.packages.mine[number]
-
-
 def behind(me, group, number, now, out):
     """An agreement names a package of ours that we never made: the others take ours for used up to it. Go on above
     it."""

@@ -9,7 +9,6 @@ from .group import FORKED, NONE, REJOIN, SYNC, Entry, Pending, Undo, own_tag
 from .outgoing import NUMBERED
 from .ratchet import State
 
-_FIXED = const(32)
 _ENTRY = const(0x80)  # added to the phase: an Entry follows
 _LEAVING = const(0x40)
 _FAILED = const(0x20)  # a list of tags follows
@@ -125,7 +124,7 @@ def _pack_state(out, s):
 def _unpack_state(r):
     group, n, index = r.take(16), r.uint(1), r.uint(1)
     secret, epoch, head = r.take(32), r.uint(4), r.take(32)
-    RK, HK, NHK, mk, v, digest = [r.take(_FIXED) for _ in range(6)]
+    RK, HK, NHK, mk, v, digest = [r.take(32) for _ in range(6)]
     tags, R = [], []
     for _ in range(n):
         tags.append(r.take(16))

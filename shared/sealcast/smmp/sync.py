@@ -16,7 +16,7 @@ from ..errors import Reject
 from ..rare import load
 from . import order, outgoing
 from .group import CALM, FORKED, LIVE, NONE, REJOIN, SYNC
-from .ratchet import frame_epoch, frame_hash, frame_prev
+from .ratchet import CREATE, frame_epoch, frame_hash, frame_prev
 
 # Stages of a search. In no group, offline or forked: REST.
 FOUNDING = const(1)  # in no group: does anybody know it already?
@@ -118,7 +118,6 @@ def slot(me, members, group, frame, now, out):
 def begin(me, members, group, now, out):
     """We are online."""
     if group.phase == REJOIN:
-        out.event("desync", {"epoch": group.state.epoch})  # again: it may have been lost with the power
         load("smmp.fetch").rejoin(me, members, group, now, out)
     elif group.phase == FORKED:
         out.event("forked", {"epoch": group.state.epoch})
@@ -146,7 +145,9 @@ def echoed(me, members, group, _, now, out):
 
 def found(me, members, group, c, now, out):
     """There is a group of this name."""
-    load("smmp.membership").exists(members, group, c.tag, out)
+    if group.change.job and group.change.job[0] == CREATE:
+        why = 'a group of this name exists, says "%s": ask it to add this member'
+        load("smmp.membership").stopped(members, group, c.tag, why, out)
 
 
 # --- what is said while we look
@@ -159,7 +160,7 @@ def told(me, members, group, c, now, out):
     heads.hear(group, c)
     if heads.alone(members, group, c.tag) and len(s.told) == 1:
         return  # the others are asked first: its word will do when they say nothing
-    if not sure or heads.better(s.told[c.tag], s.target):
+    if not sure or heads.better(s.told[c.tag], s.target) or group.passed(c.position):
         go(me, members, group, now, out)
 
 
@@ -172,8 +173,8 @@ def remember(me, members, group, c, now, out):
 
 
 def unheard(me, members, group, _, now, out):
-    """No live member answered, or the one alone that took us in."""
-    if group.entry and group.search.told:
+    """No live member answered, or one alone."""
+    if group.search.told:
         go(me, members, group, now, out)
     elif not _among_ourselves(me, members, group, now, out):
         look_ahead(me, members, group, now, out)
@@ -228,10 +229,8 @@ def go(me, members, group, now, out):
             s.stage, s.deadline = FETCH, now + fetch.FETCH_MS
         if s.stage == FETCH:
             fetch.towards(me, group, epoch, out)
-    elif epoch < st.epoch and heads.away(group) > 1:
-        fetch.fork(me, members, group, now, out)  # we are alone on our branch
-    elif epoch < st.epoch and group.entry and s.rounds:
-        fetch.fork(me, members, group, now, out)  # they have not come after us: it was not theirs that took us in
+    elif epoch < st.epoch and (heads.away(group) > 1 or group.entry and s.rounds):
+        fetch.fork(me, members, group, now, out)  # we are alone on our branch, or it was not theirs that took us in
     elif epoch < st.epoch and s.behind >= fetch.ROUNDS:
         arrived(me, members, group, now, out)  # nor do they: the longer branch stands, whoever says otherwise
     elif epoch < st.epoch:
@@ -239,7 +238,7 @@ def go(me, members, group, now, out):
         heads.say(me, members, group, bytes(16), out)
         s.behind += 1
         s.rounds += group.entry is not None
-        s.told = {}
+        s.told, s.failed = {}, []
         s.stage = ASKED
         _ask_later(s, now)
     elif head == st.head:
@@ -256,8 +255,16 @@ def _ask_later(s, now):
 
 
 def arrived(me, members, group, now, out):
-    """We are where a live member is, or nobody is."""
+    """We are where a live member is, or nobody is. Not where one alone is, past where others are: they take us in."""
     heads, s = load("smmp.heads"), group.search
+    said = heads.said_by(group)
+    if len([p for p in said if group.passed(p)]) < 2:
+        left = [tag for tag in group.tags() if tag not in s.told and members.awake(tag)]
+        if left and s.deadline is not None and group.state.epoch > s.epoch:
+            return  # slots led us here, and another is yet to answer
+        away = [p for p in said if p[0] in s.trail and not group.passed(p)]
+        if len(away) > 1:
+            return load("smmp.fetch").rejoin(me, members, group, now, out, min(away)[0])
     if s.gone >= group.state.epoch > s.epoch:
         start(me, members, group, True, now, out)
         return

@@ -11,6 +11,7 @@ from .identity import Identity
 # What a member takes part in beside notes: the bits that its presence says
 CONVERSATIONS = const(1)
 GROUP = const(2)
+ANOTHER = b"\xff"  # data of a session that other settings are to end: no text, and so none of theirs
 
 
 class MySession:

@@ -20,11 +20,11 @@ getattr(__import__(module), test)()
 """
 
 ERASED, TAKEN, AGAIN, REGROUP = "test_erased_in_time", "test_taken_in", "test_storage_put_back", "test_regroup"
-DENIABLE, SLOTS = "test_deniable", "test_slots_of_strangers"
+DENIABLE, SLOTS, REMOVED = "test_deniable", "test_slots_of_strangers", "test_removed_members"
 # (what, file, text, its replacement, module, test)
 MUTANTS = [
     ("who waits to rejoin keeps all keys", "smmp/fetch.py",
-     "    group.state = State(st.group, st.tags, st.R, st.index, ZERO, st.epoch, st.head, "
+     "    group.state = State(st.group, st.tags, st.R, st.index, ZERO, epoch, st.head, "
      "ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)\n",
      "", ERASED, "test_who_waits_to_rejoin_holds_no_keys"),
     ("and the pairs of private messages", "smmp/fetch.py",
@@ -133,8 +133,28 @@ MUTANTS = [
      "    return authentic(me.suite, early, after.v)\n", "    return True\n",
      SLOTS, "test_nobody_but_a_member_shows_that_our_frame_was_accepted"),
     ("anybody makes who just came in go back", "smmp/fetch.py",
-     "        stands = _leads_to_a_member(me, group, s.other)\n", "        stands = True\n",
+     "        stands = stands and _leads_to_a_member(me, group, s.other)\n", "        stands = stands and True\n",
      SLOTS, "test_a_stranger_puts_nobody_out_who_just_came_in"),
+    ("who was removed rolls that back", "smmp/fetch.py",
+     " or [tag for tag in u.state.tags if tag not in group.tags()]:", ":",
+     REMOVED, "test_a_removed_member_takes_nobody_back_before_its_removal"),
+    ("a removal that lost its race stands", "smmp/fetch.py",
+     "stands = stands and _leads_to_a_member(me, group, s.other)", "stands = False",
+     REMOVED, "test_who_was_shown_a_removal_that_lost_takes_the_frame_that_won"),
+    ("one alone is followed to where no other is", "smmp/sync.py", "        if len(away) > 1:\n", "        if False:\n",
+     REMOVED, "test_one_member_leads_nobody_who_was_away_onto_a_branch_of_its_own"),
+    ("the first answer will do for who came through slots", "smmp/sync.py",
+     "        if left and s.deadline is not None and", "        if False and",
+     REMOVED, "test_one_member_leads_nobody_who_was_away_onto_a_branch_of_its_own"),
+    ("who was led on is behind no agreement", "smmp/sync.py", "out, min(away)[0])", "out)",
+     REMOVED, "test_one_member_leads_nobody_who_was_away_onto_a_branch_of_its_own"),
+    ("what slots led through is not remembered", "smmp/order.py",
+     "    if group.phase == SYNC:\n        group.search.trail", "    if False:\n        group.search.trail",
+     REMOVED, "test_one_member_leads_nobody_who_was_away_onto_a_branch_of_its_own"),
+    ("who is to be removed asks to be taken in", "smmp/membership.py",
+     "        add = [tag for tag in add if tag not in remove]\n",
+     "        remove = [tag for tag in remove if tag not in add]\n",
+     REMOVED, "test_who_is_to_be_removed_does_not_take_that_back"),
     ("what leads to a member need not hang together", "smmp/fetch.py",
      "        if epoch not in early or frame_prev(early[epoch]) != head:\n", "        if epoch not in early:\n",
      SLOTS, "test_a_stranger_puts_nobody_out_who_just_came_in"),
@@ -168,6 +188,13 @@ MUTANTS = [
     ("a join holds any number of bytes", "zpinc/joins.py",
      "SIG <= len(data) <= SIG + _MAX_DATA:", "SIG <= len(data):",
      "test_join_data", "test_it_has_bounds"),
+    ("who has the group again goes on in its session", "smmp/order.py", "    if not data or ", "    if data and ",
+     "test_group_life", "test_who_left_the_group_out_for_a_while_is_heard_when_it_is_back"),
+    ("the state of another group is taken", "smmp/order.py", " or group.tags() and group.state.group != group.id:", ":",
+     "test_group_life", "test_who_left_the_group_out_for_a_while_is_heard_when_it_is_back"),
+    ("another ring in the same session", "zpinc/history.py",
+     "                me.session.data = ANOTHER\n", "                pass\n",
+     "test_join_data", "test_a_member_with_another_ring_begins_a_new_session"),
     ("other data in the same session", "zpinc/joins.py", "(used or me.session.data != me.data)", "used",
      "test_join_data", "test_a_member_that_says_something_else_begins_a_new_session_and_stays_in_the_group"),
 ]  # fmt: skip

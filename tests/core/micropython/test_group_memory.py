@@ -19,7 +19,7 @@ def test_the_state_of_a_member_of_twenty_fits():
     ch = full(Channel(suite, config("m", ratchet=True), None, hardware), 20)
     gc.collect()
     before = gc.mem_alloc()
-    order.unpack(ch.others, ch.group, data)
+    order.unpack(ch.me, ch.others, ch.group, data)
     gc.collect()
     used = gc.mem_alloc() - before
     print("state of a member in a group of 20:", used, "bytes of heap on this machine")

@@ -361,7 +361,7 @@ def test_what_a_state_counts_may_be_many():
         ch.group.heard[suite.h(16, b"", b"", b"", u32(k))] = bytes(8)
     ch.group.change.job = (0, [bytes(16)] * 300, [])
     other = Channel(suite, config("m", ratchet=True), None, hardware)
-    order.unpack(other.others, other.group, b"".join(order.pieces(ch.group)))
+    order.unpack(other.me, other.others, other.group, b"".join(order.pieces(ch.group)))
     assert other.group.packages.floor == ch.group.packages.floor and len(other.group.heard) == 300
     assert other.group.change.job == ch.group.change.job
     pieces = []

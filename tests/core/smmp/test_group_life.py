@@ -9,6 +9,7 @@ from room import Room, big, full, packed
 from sealcast.channel import Channel
 from sealcast.errors import NoGroup, TooLong
 from sealcast.smmp import order
+from sealcast.smmp.group import LIVE
 from sealcast.smmp.outgoing import MAX_MESSAGE
 from sealcast.zpinc.joins import LAMPORT_MAX
 from solo import Peer, config, hardware, suite
@@ -61,7 +62,7 @@ def test_the_state_of_a_large_group_is_kept_whole():
     data = packed(g)
     ch = full(Channel(suite, config("m", ratchet=True), None, hardware), 20)
     other = ch.group
-    order.unpack(ch.others, other, data)
+    order.unpack(ch.me, ch.others, other, data)
     other.phase = g.phase
     assert packed(other) == data
     assert len(data) < 16000
@@ -138,3 +139,23 @@ def test_who_lost_its_storage_at_the_end_of_the_lamport_counter_is_heard_all_the
         room.say("bob", b"after")
         assert room.members["bob"].me.session.lamport == LAMPORT_MAX and same(room, "ann", "bob", "cem")
         assert [h[:3] for h in room.heard] == [("ann", "bob", b"after"), ("cem", "bob", b"after")]
+
+
+def test_who_left_the_group_out_for_a_while_is_heard_when_it_is_back():
+    """bob's settings leave the group out, or name another one, and have it again later: nothing is left of it, nor of
+    how far his packages and messages were numbered there. The others know both of that session."""
+    for changes in ({"ratchet": False}, {"group": "another"}):
+        room = Room(("ann", "bob", "cem"))
+        room.do("ann", "change_group", "create", ["bob", "cem"])
+        for _ in range(3):
+            room.say("bob", b"before")
+        for settings in (changes, {}):
+            room.power_cut("bob")
+            room.switch_on("bob", **settings)
+            room.advance(9000)
+            assert room.members["bob"].group_summary() is None
+        room.do("ann", "change_group", "remove", ["bob"])
+        room.do("ann", "change_group", "add", ["bob"])
+        assert room.members["bob"].group.phase == LIVE
+        room.say("bob", b"after")
+        assert ("ann", "bob", b"after", False) in room.heard and ("cem", "bob", b"after", False) in room.heard

@@ -68,3 +68,37 @@ def test_who_has_nobody_on_its_side_asks_a_person():
     room.members["ann"].group.search.backed = False
     room.advance(60000)
     assert room.members["ann"].group.phase == FORKED
+
+
+def test_one_that_is_ahead_again_and_again_while_another_is_behind_ends_no_run():
+    """bob has not got ann's last frames, nor does the broker show their slots for a while, and ann has started anew
+    since: cem names what cannot be had, three times."""
+    room = three()
+    ann, bob, cem = [room.members[uid] for uid in ("ann", "bob", "cem")]
+    publishes, asked = room.publish, []
+    for _ in range(2):
+        room.run("ann", ann.send(b"unheard", "ratchet", room.now))
+        room.queue = [f for f in room.queue if f[0] == "ann"]
+        room.pump()
+    slots = [(topic, room.retained.pop(topic)) for topic in list(room.retained) if "/e/" in topic]
+    st = ann.group.state
+    assert st.epoch == bob.group.state.epoch + 2
+    room.filters["cem"] = []
+    room.wakes.pop("cem", None)
+
+    def lie(topic, payload, retain):
+        publishes(topic, payload, retain)
+        if topic.endswith("/g") and payload[1] == CONTROL and payload[2:18] == ann.me.tag:
+            said = cem.me.keys.open(payload[:-TAG], CONTROL, cem.group.id)[3]
+            if said[0] == heads.ASK and len(asked) < 3:
+                asked.append(said[1:17])
+                body = said[1:17] + b"\x01" + u32(st.epoch + 2) + hardware(32)
+                publish(room, "cem", "g", control_of(cem, heads.HEAD, body))
+
+    room.publish = lie
+    room.switch_on("ann")
+    room.advance(10000)
+    for topic, payload in slots:
+        publishes(topic, payload, True)
+    room.advance(80000)
+    assert same(room, "ann", "bob") and len(asked) > 1

@@ -1,6 +1,6 @@
 """What a member says of itself in its join: heard, kept, changed, refused. PROTOCOL.md 6.2, on both Pythons."""
 
-from room import Room
+from room import Room, note
 from solo import Peer, Solo
 
 HEAP = "heapsize=700k"  # for three members of a group and their broker
@@ -51,3 +51,23 @@ def test_a_member_that_says_something_else_begins_a_new_session_and_stays_in_the
         assert ("ann", "bob", b"two", False) in room.heard and ("bob", "ann", b"three", False) in room.heard
         room.heard = []
     assert ("bob", "dropped") not in room.events and ("ann", "dropped") not in room.events
+
+
+def test_a_member_with_another_ring_begins_a_new_session():
+    """The others count its slots by what its join says: its signed heads would be of another ring than theirs."""
+    for before, after in ((16, 4), (4, 16)):
+        room = Room(["ann", "bob"], ring=before)
+        for i in range(6):
+            note(room, "bob", b"before %d" % i)
+            room.advance(1000)
+        room.power_cut("bob")
+        room.switch_on("bob", ring=after)
+        room.advance(9000)
+        for i in range(6):
+            note(room, "bob", b"after %d" % i)
+            room.advance(1000)
+        room.advance(60000)
+        assert [h[2] for h in room.heard if h[0] == "ann"] == [
+            b"%s %d" % (when, i) for when in (b"before", b"after") for i in range(6)
+        ]
+        assert not [e for e in room.events if e[1] in ("forged", "dropped")]
