@@ -12,7 +12,6 @@ from ..errors import Reject
 from ..rare import load, need
 from ..wire import AGREEMENT, CONTROL, MAX_FRAME, RATCHET, TAG, Reader
 from ..zpinc import heard
-from ..zpinc.me import ANOTHER
 from . import outgoing, ratchet
 from .group import AHEAD, CALM, LIVE, NONE, PHASE, REJOIN, SLOTS, STEP_MS, SYNC, Group, Undo, own_tag, static, statics
 from .outgoing import APPLICATION, ASKING, LEAVE, NUMBERED, PRIVATE, PRIVATE_ASKING, REFRESH, mark, publish, wrapped
@@ -38,8 +37,7 @@ def unpack(me, members, group, data):
         load("smmp.state").unpack(members, group, data)
     if not data or group.tags() and group.state.group != group.id:  # left out for a while, or of another name
         group.__init__(me)
-        if me.session:  # how far our numbers had come in the group is forgotten: a new session has its own
-            me.session.data = ANOTHER
+        me.end_session()  # how far our numbers had come in the group is forgotten: a new one has its own
 
 
 def online(me, members, group, now, out):

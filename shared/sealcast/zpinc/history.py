@@ -10,7 +10,6 @@ from ..crypto.signing import check
 from ..errors import Reject
 from ..rare import load
 from ..wire import BARRIER, NOTE, PRESENCE, header
-from .me import ANOTHER
 from .members import CONN, WILL
 from .messages import deliver_notes, missing
 from .notes import GAP_MS, drain, frame_digest
@@ -62,7 +61,7 @@ def own(me, ring, reading, conn, stream, frame, now, out):
         elif reading.first:
             reading.own_order = max(reading.own_order or join.order, join.order)
             if join.ring != me.config["ring"] and join.order == me.session.order:
-                me.session.data = ANOTHER
+                me.end_session()
     elif stream == "n" and reading.first:
         ad, sid, seq, pt = me.keys.open(frame, NOTE, me.tag)
         if sid == me.session.sid:

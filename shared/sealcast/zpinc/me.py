@@ -11,7 +11,6 @@ from .identity import Identity
 # What a member takes part in beside notes: the bits that its presence says
 CONVERSATIONS = const(1)
 GROUP = const(2)
-ANOTHER = b"\xff"  # data of a session that other settings are to end: no text, and so none of theirs
 
 
 class MySession:
@@ -74,6 +73,11 @@ class Me:
     def joined(self):
         """Has our session's join been given its place in the order?"""
         return self.session is not None and self.session.lamport > 0
+
+    def end_session(self):
+        """Other settings want another one: the data of this one is no text from now on, and so none of theirs."""
+        if self.session:
+            self.session.data = b"\xff"
 
     def topic(self, stream, slot=None):
         """Our own topic of this stream."""

@@ -193,7 +193,7 @@ MUTANTS = [
     ("the state of another group is taken", "smmp/order.py", " or group.tags() and group.state.group != group.id:", ":",
      "test_group_life", "test_who_left_the_group_out_for_a_while_is_heard_when_it_is_back"),
     ("another ring in the same session", "zpinc/history.py",
-     "                me.session.data = ANOTHER\n", "                pass\n",
+     "                me.end_session()\n", "                pass\n",
      "test_join_data", "test_a_member_with_another_ring_begins_a_new_session"),
     ("other data in the same session", "zpinc/joins.py", "(used or me.session.data != me.data)", "used",
      "test_join_data", "test_a_member_that_says_something_else_begins_a_new_session_and_stays_in_the_group"),
