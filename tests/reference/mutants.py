@@ -82,7 +82,7 @@ TEXTS = [
     ("mk from another step of the paper", "ratchet", "in (2, 3, 4)]", "in (2, 1, 4)]"),
     ("v from another step of the paper", "ratchet", "in (2, 3, 4)]", "in (2, 3, 0)]"),
     ("K and R swapped in the signed package", "ratchet",
-     "LABEL, package.K + package.R)", "LABEL, package.R + package.K)"),
+     "LABEL, base(k) + base(r))", "LABEL, base(r) + base(k))"),
     ("bit 30 for who enters", "ratchet", "ENTERS = 0x80000000", "ENTERS = 0x40000000"),
     ("an add called a removal", "ratchet", "ADD = const(0x02)", "ADD = const(0x03)"),
     ("another byte for private messages", "ratchet", "PRIVATE = const(0x01)", "PRIVATE = const(0x07)"),
