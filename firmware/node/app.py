@@ -115,7 +115,8 @@ async def node(config, directory, light=None):
                 watchdog.feed()
             if status:
                 status.look()
-            await session.wait_closed(_FEED_MS)
+            # To wait for its end takes tasks and events: that is for those whose battery pays for each second
+            await (session.wait_closed(_FEED_MS) if config["duty"] else sleep_ms(_FEED_MS))
         except MemoryError:  # others deal with that, and this loop feeds them
             await sleep_ms(_FEED_MS)
     for task in running:

@@ -83,7 +83,7 @@ class Link:
             lived = False
             await self._session.ask(lambda ch, now: ch.connecting(now))
             try:
-                await self._transport.connect(*self.will)
+                await self._connect()
                 if drops != self._drops:
                     raise OSError("begun anew after an internal error")
                 lived = True
@@ -110,11 +110,15 @@ class Link:
             await pause(self._lost, wait)  # only a disconnect effect ends this wait early
         self.ended.set()
 
+    async def _connect(self):
+        (topic, payload), self.will = self.will, None  # each connection has its own: this one is not held any longer
+        await self._transport.connect(topic, payload)
+        self._echo.begin(topic.rsplit("/", 1)[0] + "/")
+
     async def _live(self):
         """One connection, from CONNACK until it is lost."""
         self.up = self.tried = True
         self._mute = False
-        self._echo.begin(self.will[0].rsplit("/", 1)[0] + "/")
         self._session.post(lambda ch, now: ch.connected(now))
         self._session.emit("connected", {})
         reader = asyncio.create_task(self._guard(self._read))
@@ -145,38 +149,44 @@ class Link:
 
     async def _read(self):
         while True:
-            topic, payload = await self._transport.receive()
-            while self._session.full():  # the broker has to wait (TCP)
-                self._room.clear()
-                await self._room.wait()
-            self._session.receive(topic, payload)
-            token = self._echo.heard(topic, payload)
-            if token:
-                self._acked(token)
+            await self._hear()  # its own frame: nothing that came is held while we wait for what comes next
+
+    async def _hear(self):
+        topic, payload = await self._transport.receive()
+        while self._session.full():  # the broker has to wait (TCP)
+            self._room.clear()
+            await self._room.wait()
+        self._session.receive(topic, payload)
+        token = self._echo.heard(topic, payload)
+        if token:
+            self._acked(token)
 
     async def _write(self):
-        ahead = getattr(self._transport, "ahead", None)
-        while True:
+        more = True
+        while more:
             while not self._outbox:
                 self._outgoing.clear()
                 await self._outgoing.wait()
-            effect = self._outbox.pop(0)
-            if effect[0] == PUBLISH:
-                given = effect[1:]
-                await (ahead(self._guard(self._publish, *given)) if ahead else self._publish(*given))
-            elif effect[0] == SUBSCRIBE:
-                filters = [effect[1]]
-                while self._outbox and self._outbox[0][0] == SUBSCRIBE and len(filters) < _TOGETHER:
-                    filters.append(self._outbox.pop(0)[1])
-                await self._transport.subscribe(filters, effect[2])
-                self._echo.subscribed(filters)
-            elif effect[0] == RECONNECT:
-                self._parting, self._short = effect[1], -1  # nobody throws us out
-                self._fail(OSError("to begin anew: the channel has a new key, or is full"))
-                return
-            else:
-                self._lost.set()  # DISCONNECT: run() says goodbye to the broker
-                return
+            more = await self._carry_out()
+
+    async def _carry_out(self):
+        """The next effect, in a frame of its own as well -> do more follow in this connection?"""
+        effect = self._outbox.pop(0)
+        if effect[0] == PUBLISH:
+            ahead, given = getattr(self._transport, "ahead", None), effect[1:]
+            await (ahead(self._guard(self._publish, *given)) if ahead else self._publish(*given))
+        elif effect[0] == SUBSCRIBE:
+            filters = [effect[1]]
+            while self._outbox and self._outbox[0][0] == SUBSCRIBE and len(filters) < _TOGETHER:
+                filters.append(self._outbox.pop(0)[1])
+            await self._transport.subscribe(filters, effect[2])
+            self._echo.subscribed(filters)
+        elif effect[0] == RECONNECT:
+            self._parting, self._short = effect[1], -1  # nobody throws us out
+            self._fail(OSError("to begin anew: the channel has a new key, or is full"))
+        else:
+            self._lost.set()  # DISCONNECT: run() says goodbye to the broker
+        return effect[0] not in (RECONNECT, DISCONNECT)
 
     async def _publish(self, topic, payload, retain, qos, token):
         checked = retain and qos

@@ -21,7 +21,7 @@ SYNC = const(1)  # in it, and looking where it is
 LIVE = const(2)
 REJOIN = const(3)  # cannot catch up
 FORKED = const(4)  # ours and theirs both went on: a person must look
-PHASE = {NONE: "none", SYNC: "sync", LIVE: "live", REJOIN: "rejoin", FORKED: "forked"}
+PHASE = ("none", "sync", "live", "rejoin", "forked")  # for people
 
 REST = const(0)  # stage of a search that is none; most others stand in sync.py
 CALM = const(8)  # LIVE, and nobody says that the group is elsewhere

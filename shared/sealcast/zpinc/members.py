@@ -15,7 +15,7 @@ ASLEEP = const(2)
 LEFT = const(3)
 GONE = const(4)  # never on the wire: what a receiver calls a member whose keepalives stopped
 UNHEARD = const(5)  # known from our storage, not heard of in this run: still present until it stays silent
-STATUS = {AWAKE: "awake", ASLEEP: "asleep", LEFT: "left", GONE: "gone", UNHEARD: "unheard"}
+STATUS = ("", "awake", "asleep", "left", "gone", "unheard")  # for people
 PRESENT = (AWAKE, ASLEEP, UNHEARD)
 
 # Connections are numbered in steps of this, with a random rest: a restored state takes another one

@@ -12,7 +12,7 @@ from ..wire import NOTE, Reader, header, lv, pad, u32, unpad_asking
 from .heard import read
 
 MAX_SEQ = 0x7FFFFFFF  # notes of a session are numbered below this: `next` and heads stay within their four bytes
-LAST = MAX_SEQ - 0xFFFF  # so many of ours, and another session follows
+LAST = 0x7FFF0000  # so many of ours, and another session follows: a number of its own, not one to be worked out
 DIGEST = const(8)
 NOTE_BYTES = const(200)  # what a held note costs beside its body and its marks
 HELD_BYTES = const(8192)  # of notes that are held, a session
