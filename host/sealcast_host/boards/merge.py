@@ -50,6 +50,7 @@ def long_text(n):
     except MemoryError:
         return ""
 """
+_SELDOM = 2
 _ONE_BYTE = 124  # places in a table whose number is one byte, less those that are taken before
 
 
@@ -98,8 +99,8 @@ def _texts(modules: Modules) -> dict[str, str]:
     for name, source in modules.sources.items():
         if name in modules.groups:
             body = [s for part in modules.parts(name) for s in Rewriter(modules, part, name).body()]
-            text = _text(_without_repeats(body)) + (_SAY if name == "sealcast.rare" else "")
-            out[name] = _most_used_first(body) + text
+            body = _without_repeats(_seldom(body))
+            out[name] = _most_used_first(body) + _text(body) + (_SAY if name == "sealcast.rare" else "")
         elif name in modules.head:
             out[name] = _alias(modules, source)
         else:
@@ -131,6 +132,30 @@ def _without_repeats(body: list[ast.stmt]) -> list[ast.stmt]:
         else:
             rest.append(statement)
     return [*imports.values(), *rest]
+
+
+class _There(ast.NodeTransformer):
+    """Asks sealcast.rare for these names where they are said."""
+
+    def __init__(self, names: set[str]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Attribute(ast.Name("rare", ast.Load()), node.id, node.ctx) if node.id in self.names else node
+
+
+def _seldom(body: list[ast.stmt]) -> list[ast.stmt]:
+    """What a file has of sealcast.rare and says once or twice is asked for there: each name that is imported takes a
+    place in the file's table, which grows in large steps."""
+    nodes = [node for statement in body for node in walk(statement)]
+    local = {name for node in nodes if isinstance(node, FUNCTIONS) for name in local_names(node) | stored(node)}
+    said = Counter(node.id for node in nodes if isinstance(node, ast.Name))
+    imports = [s for s in body if isinstance(s, ast.ImportFrom) and s.module == "sealcast.rare"]
+    seldom = {alias.name for s in imports for alias in s.names if said[alias.name] <= _SELDOM} - local
+    for statement in imports:
+        statement.names = [alias for alias in statement.names if alias.name not in seldom]
+    body = [_There(seldom).visit(s) for s in body if not isinstance(s, ast.ImportFrom) or s.names]
+    return [ast.ImportFrom("sealcast", [ast.alias("rare")], 0), *body] if seldom else body
 
 
 def _most_used_first(body: list[ast.stmt]) -> str:

@@ -56,6 +56,7 @@ class Member:
     strikes = 0
     mark = b""  # of its last presence, see heard.py
     data = b""  # what its newest join says of it, UTF-8
+    parts = 3  # what it takes part in, see me.py: as its presence says, before which it is not awake
 
     def __init__(self, name, uid):
         self.name = name
@@ -67,7 +68,6 @@ class Member:
         self.counter = -1
         self.status = GONE
         self.deadline = 0
-        self.parts = 0  # what it takes part in, see me.py
         self.epoch = None  # id of the epoch that it sends in, as heard in this connection
         self.place = None  # in the group: (epoch, head[:16]), the same; None also for who names none to us
 
@@ -133,7 +133,9 @@ class Member:
         else:
             self.conn, self.counter = p.conn, counter
             self.current.window.head = max(self.current.window.head, p.head)
-        self.parts, self.epoch, self.place = p.parts, p.epoch, p.place
+        self.epoch, self.place = p.epoch, p.place
+        if p.parts != self.parts:
+            self.parts = p.parts
         self.status = p.status
         until = now + p.sleep * 1000 * (p.status == ASLEEP) + p.keepalive * 2500
         self.deadline = min(until, self.deadline) if again else until  # what a broker shows once more is no new sign
