@@ -199,11 +199,11 @@ async def publish(source, settings, session, log):
             log.event("refused", {"command": "sensor", "code": e.code, "text": str(e)})
 
 
-async def typed(session, log, link):
+def typed(session, log, link):
     """Commands from the serial port: the lines between a link's packets, else standard input."""
     from . import console
 
-    await console.serve(session, log, console.Lines(link) if link else console.Typed(sys.stdin.buffer))
+    return console.serve(session, log, console.Lines(link) if link else console.Typed(sys.stdin.buffer))
 
 
 def others(session, uid):

@@ -2,9 +2,8 @@
 
     OFFLINE --connected--> READING --own ring and joins read--> ONLINE --disconnected--> OFFLINE
 
-Every public method returns a list of effects (effects.py), to be carried out in order; whatever stands after a
-STORE or an APPEND waits until it is durable. Nothing here does I/O, reads a clock, or raises on what comes from the
-network, but for NoRoom: rare code found no memory, nothing has happened, and the same input is to be given in again.
+Every public method returns a list of effects, see effects.py. Nothing here does I/O, reads a clock, or raises on what
+comes from the network, but for NoRoom: no memory for rare code, nothing has happened, the same is to be given in again.
 
 The state is in records (`me`, `others`, `epochs` ...). Bytes are opened to a frame, a procedure of its kind
 changes the records and writes to `out`; what one half has to tell another goes through here.
@@ -24,7 +23,6 @@ from .zpinc.me import CONVERSATIONS, GROUP, Me
 from .zpinc.members import ASLEEP, AWAKE, CONN, LEFT, PRESENT, Epochs, Members
 from .zpinc.notes import LAST, Reading, Ring
 from .zpinc.places import Places
-from .zpinc.presence import Keepalive
 
 # What a member is doing (PROTOCOL.md 9.6)
 OFFLINE = const(0)
@@ -59,7 +57,7 @@ class Channel:
             from .zpinc import epochs as talk
         else:
             from .zpinc import silent as talk
-        self.epochs, self.reading, self.keepalive = Epochs(talk), Reading(), Keepalive()
+        self.epochs, self.reading, self.keepalive = Epochs(talk), Reading(), presence.Keepalive()
         if me.parts & GROUP:
             from .smmp import order as ratchet
         else:
@@ -103,7 +101,10 @@ class Channel:
     def receive(self, topic, payload, now):
         """A message from the broker, which may be anything; payload None: one that crashed us twice. Raises NoRoom."""
         if payload and "/e/" in topic and self.group.again(payload, now, self.out):
-            return self._finish(now, ())  # nothing else is as frequent
+            self.journal.plan(now, self.out)  # what was taken before it; nothing else is as frequent, or changes less
+            wake = min([at for at in (self._wake, self.journal.flush_at) if at is not None] or [None])
+            before, self._wake = self._wake, wake
+            return [(WAKE, wake)] if wake != before else []
         self.reading.fed, uid, quiet = True, None, None
         try:
             if payload is None:
@@ -382,9 +383,7 @@ class Channel:
         if rare.tidy() and self._sweep_at is None:
             self._sweep_at = now + SWEEP_MS
         before, self._wake = self._wake, self._next_wake(now, quiet)
-        if self._wake not in (None, before):
-            effects.append((WAKE, self._wake))
-        return effects
+        return effects if self._wake in (None, before) else effects + [(WAKE, self._wake)]
 
     def _next_wake(self, now, quiet):
         epochs, others, online = self.epochs, self.others, self.phase == ONLINE

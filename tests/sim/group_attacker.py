@@ -128,10 +128,9 @@ class Thief:
                     if R_new is not None:
                         candidates.insert(0, R_new)
         for R_new in candidates:
-            after = smmp._advance(sodium, st, j, R_new, m, st.r)
-            if check == smmp.derive(sodium, after.RK, b"sc/ck", unsigned)[:TAG]:
-                after.head = smmp.frame_hash(sodium, frame)
-                return after
+            moved = smmp._moved(sodium, st, j, R_new, m)
+            if check == smmp.derive(sodium, moved[1][:32], b"sc/ck", unsigned)[:TAG]:
+                return smmp._after(sodium, st, moved, st.r, frame)
         return None
 
     def _static(self, mine, other):

@@ -69,8 +69,8 @@ def _spoil(world, client, g):
     for at in range(56, 56 + 48 * (st.N - 1), 48):
         if r.random() >= 0.5:
             unsigned = unsigned[:at] + r.randbytes(48) + unsigned[at + 48 :]
-    after = smmp._advance(suite, st, st.index, R_new, message, r_new)
-    return _close(world, g, unsigned + derive(suite, after.RK, b"sc/ck", unsigned)[:TAG])
+    _, keys = smmp._moved(suite, st, st.index, R_new, message)
+    return _close(world, g, unsigned + derive(suite, keys[:32], b"sc/ck", unsigned)[:TAG])
 
 
 def _pose(world, client, g):

@@ -22,7 +22,8 @@ _ORDER_8 = (
 
 def derive(suite, key, label, *ctx):
     """derive(key, label, ctx) = H(key; person=label; ctx): 32 bytes."""
-    return suite.h(32, key, b"", label, *ctx)
+    suite = suite.h  # as a method it were one value more than has room on a board's stack
+    return suite(32, key, b"", label, *ctx)
 
 
 def root_key(suite, password, channel, stretch=STRETCH):
@@ -45,11 +46,11 @@ def dh(suite, k, u):
 def high_order(u):
     """A public value from somebody else -> itself. Raises Reject("neutral") when every secret times it is zero.
     Source: RFC 7748, 6.1."""
-    low, middle, high = u[0], u[1:31], u[31] & 0x7F
+    low, high = u[0], u[31] & 0x7F
     if (
-        low < 2 and high == 0 and middle == bytes(30)
-        or 0xEC <= low <= 0xEE and high == 0x7F and middle == b"\xff" * 30
-        or u[:31] + bytes((high,)) in _ORDER_8
+        low < 2 and high == 0 and u[1:31] == bytes(30)
+        or 0xEC <= low <= 0xEE and high == 0x7F and u[1:31] == b"\xff" * 30
+        or low in b"\xe0_" and u[:31] + bytes((high,)) in _ORDER_8
     ):  # fmt: skip
         raise Reject("neutral")
     return u

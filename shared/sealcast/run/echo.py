@@ -38,8 +38,8 @@ class Echo:
     def subscribed(self, filters):
         for filter in [self._short(filter) for filter in filters]:
             alien = filter.endswith("/n/+") and not filter.startswith(self._own)  # another member's notes: none of ours
-            if not alien and filter not in self._filters:
-                self._filters.append(filter)
+            if not (alien or filter[-1] in "shcgr" or filter in self._filters):
+                self._filters.append(filter)  # s, h, c, g, r: nothing there is kept, so none of ours is waited for
 
     def publishing(self, topic, payload, token):
         """To be called before it is published."""

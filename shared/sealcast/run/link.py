@@ -162,15 +162,14 @@ class Link:
             self._acked(token)
 
     async def _write(self):
-        more = True
-        while more:
-            while not self._outbox:
-                self._outgoing.clear()
-                await self._outgoing.wait()
-            more = await self._carry_out()
+        while await self._carry_out():
+            pass
 
     async def _carry_out(self):
         """The next effect, in a frame of its own as well -> do more follow in this connection?"""
+        while not self._outbox:
+            self._outgoing.clear()
+            await self._outgoing.wait()
         effect = self._outbox.pop(0)
         if effect[0] == PUBLISH:
             ahead, given = getattr(self._transport, "ahead", None), effect[1:]

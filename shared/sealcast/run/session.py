@@ -45,10 +45,6 @@ _HELD = const(512)  # bytes of waiting frames for each input of a turn: more of 
 _FRAME = const(128)  # what an empty frame takes there
 
 
-def _tick(channel, now):
-    return channel.tick(now)
-
-
 class Session:
     """A member at work. `await start()` first; then send(), `async for m in session`, on(), leave() or close()."""
 
@@ -280,7 +276,7 @@ class Session:
             self._link.look(now, not self._inbox)
             if self._wake is not None and self._wake <= now:
                 self._wake = None
-                self._inbox.insert(0, (_tick, None, 0, 0))
+                self._inbox.insert(0, (lambda ch, now: ch.tick(now), None, 0, 0))
             if self._inbox:
                 await self._turn()
             else:

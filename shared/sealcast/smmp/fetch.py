@@ -67,7 +67,7 @@ def take(me, members, group, frame, now, out):
 def gained(me, members, group, now, out):
     """Those that came early, and on from there."""
     sync, s = load("smmp.sync"), group.search
-    s.rounds, s.failed, s.chased = 0, [], []
+    s.rounds, s.failed, s.chased = 0, (), ()
     if s.stage == sync.NEED:
         s.again()
     while group.phase == SYNC and group.state.epoch in s.early:
@@ -98,7 +98,7 @@ def chase(me, members, group, other, now, out):
     s = group.search
     new = other not in s.chased and len(s.chased) < CHASES
     if new:
-        s.chased.append(other)
+        s.chased += (other,)
     if new and group.undo is not None:
         s.other = other
         look(me, group, group.state.epoch - 1, out)
@@ -234,7 +234,7 @@ def _give_up(me, members, group, now, out):
         return
     s.rounds += 1
     if s.rounds < ROUNDS:
-        chased, backed = s.chased[:1] and [b""], s.backed  # that there is another branch we remember
+        chased, backed = s.chased[:1] and (b"",), s.backed  # that there is another branch we remember
         sync.start(me, members, group, False, now, out)
         s.chased, s.backed = chased, backed
     elif s.backed and heads.away(group) < 2 and max([s.target] + list(s.told.values()))[0] <= group.state.epoch:

@@ -109,7 +109,7 @@ class Search:
     """Where is the group? What we asked, heard and hold. sync.py has the transitions."""
 
     def __init__(self):
-        self.liars = []  # tags that are not believed any more, until the next agreement
+        self.liars = ()  # tags that are not believed any more, until the next agreement
         self.asked_at = None
         self.told_at = None
         self.heard = b""  # beginnings of the last questions' nonces: repeated ones cost nothing
@@ -139,10 +139,10 @@ class Search:
         self.echo = False  # has it come back?
         self.nonces = []  # of all questions of this search: an answer to any will do
         self.told = {}  # tag -> (epoch, head) of live members, in answer to them
-        self.failed = []  # tags of those whose position could not be had
+        self.failed = ()  # tags of those whose position could not be had
         self.behind = 0  # how often we have let those who are behind know
         self.backed = False  # is one that is looking, too, where we are?
-        self.chased = []  # hashes of other frames of our last epoch that we have looked for
+        self.chased = ()  # hashes of other frames of our last epoch that we have looked for
         self.again()
 
     def again(self):

@@ -280,9 +280,9 @@ def said_by(group, *others):
 def named(group):
     """Where to go: but for what could not be had. Who is not believed counts when nobody else says anything."""
     s = group.search
-    ignored = s.liars if said_by(group) else []
+    ignored = s.liars if said_by(group) else ()
     if group.entry and [tag for tag in s.told if tag not in s.liars and tag != group.entry.organizer]:
-        ignored = ignored + [group.entry.organizer]  # others know better who took us in
+        ignored += (group.entry.organizer,)  # others know better who took us in
     return [s.told[tag] for tag in s.told if tag not in ignored and tag not in s.failed]
 
 
@@ -291,7 +291,7 @@ def missing(group, ahead):
     s = group.search
     for tag in s.told:
         if s.told[tag] == s.target or ahead and s.told[tag][0] > group.state.epoch:
-            s.failed.append(tag)
+            s.failed += (tag,)
 
 
 def furthest(group, positions):
@@ -307,4 +307,4 @@ def better(a, b):
 def refuse(group, tag):
     """It named what it could not show."""
     if tag not in group.search.liars:
-        group.search.liars.append(tag)
+        group.search.liars += (tag,)

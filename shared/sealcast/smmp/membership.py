@@ -136,7 +136,7 @@ def _begin(me, members, group, a, after, mine, now, out):
         outgoing.requeue(group, now, out)
     advance(group, after, a.frame, a.organizer, own, out)
     group.pairs = pairs
-    group.search.liars = []
+    group.search.liars = ()
     group.undo.job = job
     group.undo.spent = _used(me, members, group, a, old, now, out)
     c, seen = group.change, [members.uid_of(tag) for tag in list(a.tags) + list(before)]

@@ -219,7 +219,7 @@ def receive(me, members, group, stream, payload, now, out):
     outgoing.need_private(group)
     if kind == CONTROL:
         need("smmp.heads").receive(me, members, group, frame, now, out)
-    elif frame[2:18] != group.id or frame_epoch(frame) >= MAX_EPOCH:
+    elif not frame.startswith(group.id, 2) or frame_epoch(frame) >= MAX_EPOCH:
         raise Reject("epoch")
     elif group.phase in (NONE, REJOIN):
         if kind != AGREEMENT:
@@ -251,7 +251,7 @@ def live(me, members, group, frame, now, out):
         if before is None or epoch < before.epoch or frame_prev(frame) != before.head:
             need("smmp.heads").tell(members, group, now)  # no race's loser: its maker does not know where we are
         raise Reject("late")
-    if epoch > st.epoch or frame_prev(frame) != st.head:
+    if epoch > st.epoch or not frame.startswith(st.head, 22):
         sync = need_search(group)
         sync.step(me, members, group, sync.ODD, frame, now, out)  # something was missed, here or there
         raise Reject("epoch")
@@ -277,12 +277,7 @@ def accept(me, members, group, frame, now, out):
     if frame[1] == AGREEMENT:
         if not ratchet.authentic(me.suite, frame, group.state.v):
             raise Reject("bad_hmac")
-        need_agreements().in_order(me, members, group, frame, now, out)
-    else:
-        _message(me, members, group, frame, now, out)
-
-
-def _message(me, members, group, frame, now, out):
+        return need_agreements().in_order(me, members, group, frame, now, out)
     suite, st, mine = me.suite, group.state, group.outgoing.own(frame)
     if mine and mine.after:
         j, m, after = st.index, mine.entry[0], mine.after

@@ -3,6 +3,8 @@
 Pure functions of keys and bytes. Which frame is accepted, and when, is order.py's business. No signature anywhere.
 """
 
+from collections import namedtuple
+
 from ..compat import const
 from ..crypto.keys import ZERO, derive, dh, high_order
 from ..errors import Reject
@@ -39,7 +41,7 @@ class Column:
         return self.data[i * self.size : (i + 1) * self.size]
 
     def __eq__(self, other):
-        return self.data == other.data
+        return other is not None and self.data == other.data
 
     def find(self, value):
         """Its place, -1 when it is not here."""
@@ -61,22 +63,17 @@ class Column:
         return Column(self.data[: i * self.size] + value + self.data[(i + 1) * self.size :], self.size)
 
 
-class State:
-    """What all members of the group hold alike, and our own r. Never changed in place: a step makes a new one.
+# A tuple: a board makes one at once, where an object's table grows with every second field
+_State = namedtuple("State", "group tags R N index r epoch head RK HK NHK mk v digest".split())
+
+
+def State(group, tags, R, index, r, epoch, head, *keys):
+    """What all members of the group hold alike, and our own r. A step makes a new one.
 
     tags, R: Columns of the N members, ascending by tag. epoch: messages so far. head: hash of the last frame, 32 bytes.
-    """
-
-    def __init__(self, group, tags, R, index, r, epoch, head, RK, HK, NHK, mk, v, digest):
-        self.tags = tags if isinstance(tags, Column) else Column(tags, TAG)
-        self.R = R if isinstance(R, Column) else Column(R, 32)
-        self.group, self.index, self.r = group, index, r
-        self.epoch, self.head, self.digest = epoch, head, digest
-        self.RK, self.HK, self.NHK, self.mk, self.v = RK, HK, NHK, mk, v
-
-    @property
-    def N(self):
-        return len(self.tags)
+    keys: RK, HK, NHK, mk, v, digest."""
+    tags = tags if isinstance(tags, Column) else Column(tags, TAG)
+    return _State(group, tags, R if isinstance(R, Column) else Column(R, 32), len(tags), index, r, epoch, head, *keys)
 
 
 def frame_hash(suite, frame):
@@ -92,14 +89,19 @@ def frame_prev(frame):
     return frame[22:54]
 
 
-def _advance(suite, st, j, R_new, message, r):
-    """The state after P_j said `message` and moved to R_new. r: our secret in it."""
+def _moved(suite, st, j, R_new, message):
+    """P_j said `message` and moved to R_new -> (R, RK || NHK || mk || v || digest) of the state after it."""
     R = st.R.replaced(j, R_new)
     # A zero result counts as 32 zero bytes here, and only here: the sum of public keys is nobody's key.
     z = suite.x25519_xor(st.v, R.data)
-    k = suite.ratchet_keys(z, st.RK, st.digest, R.data, u32(st.epoch), message, j)
-    return State(
-        st.group, st.tags, R, st.index, r, st.epoch + 1, None,
+    return R, suite.ratchet_keys(z, st.RK, st.digest, R.data, u32(st.epoch), message, j)
+
+
+def _after(suite, st, moved, r, frame):
+    """The state after this frame. r: our secret in it."""
+    R, k = moved
+    return _State(
+        st.group, st.tags, R, st.N, st.index, r, st.epoch + 1, frame_hash(suite, frame),
         k[:32], st.NHK, k[32:64], k[64:96], k[96:128], k[128:],
     )  # fmt: skip
 
@@ -120,10 +122,9 @@ def seal(suite, st, static, nonce, r_new, message, R_new=None):
     statics = b"".join([ZERO if i == j else static(st.tags[i]) for i in range(st.N)])
     lead = header(RATCHET, st.group, st.epoch) + st.head
     unsigned = suite.ratchet_frame(z, statics, st.HK, st.digest, st.mk, lead, nonce, R_new, message, j)
-    after = _advance(suite, st, j, R_new, message, r_new)
-    frame = close(suite, unsigned + derive(suite, after.RK, b"sc/ck", unsigned)[:TAG], st.v)
-    after.head = frame_hash(suite, frame)
-    return frame, after
+    moved = _moved(suite, st, j, R_new, message)
+    frame = close(suite, unsigned + derive(suite, moved[1][:32], b"sc/ck", unsigned)[:TAG], st.v)
+    return frame, _after(suite, st, moved, r_new, frame)
 
 
 def close(suite, frame, v):
@@ -133,7 +134,8 @@ def close(suite, frame, v):
 
 def authentic(suite, frame, v):
     """Was the frame made by someone who knows this v? The check before any other work."""
-    return suite.equal(frame[-TAG:], derive(suite, v, b"sc/fm", frame[:-TAG])[:TAG])
+    right = derive(suite, v, b"sc/fm", frame[:-TAG])
+    return suite.equal(frame[-TAG:], right[:TAG])
 
 
 def open_frame(suite, st, static, frame, r_new=None):
@@ -142,8 +144,8 @@ def open_frame(suite, st, static, frame, r_new=None):
 
     static: as in `seal`. Two scalar multiplications. Raises Reject("epoch" | "bad_hmac" | "undecryptable" | "format"
     | "neutral"); nothing has changed then."""
-    at = (frame[2:18], frame[18:22], frame_prev(frame))
-    if at != (st.group, u32(st.epoch), st.head) or st.epoch >= MAX_EPOCH:
+    at = frame.startswith(st.group, 2) and frame_epoch(frame) == st.epoch and frame.startswith(st.head, 22)
+    if not at or st.epoch >= MAX_EPOCH:
         raise Reject("epoch")
     if not authentic(suite, frame, st.v):  # before all else: what no member made says nothing about the group
         raise Reject("bad_hmac")
@@ -168,11 +170,10 @@ def open_frame(suite, st, static, frame, r_new=None):
     if padded is None:
         raise Reject("undecryptable")
     message = unpad(padded, MAX_FRAME)
-    after = _advance(suite, st, j, R_new, message, r_new if r_new is not None else st.r)
-    if not suite.equal(frame[-2 * TAG : -TAG], derive(suite, after.RK, b"sc/ck", frame[: -2 * TAG])[:TAG]):
+    moved = _moved(suite, st, j, R_new, message)
+    if not suite.equal(frame[-2 * TAG : -TAG], derive(suite, moved[1][:32], b"sc/ck", frame[: -2 * TAG])[:TAG]):
         raise Reject("undecryptable")
-    after.head = frame_hash(suite, frame)
-    return j, message, after
+    return j, message, _after(suite, st, moved, st.r if r_new is None else r_new, frame)
 
 
 def hint(suite, pair, epoch, sender):

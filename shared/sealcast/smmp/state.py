@@ -7,7 +7,7 @@ from ..crypto.keys import ZERO
 from ..wire import AGREEMENT, TAG, Reader, lv, prefixed, u32
 from .group import FORKED, NONE, REJOIN, SYNC, Entry, Pending, Undo, own_tag
 from .outgoing import NUMBERED
-from .ratchet import State
+from .ratchet import Column, State
 
 _ENTRY = const(0x80)  # added to the phase: an Entry follows
 _LEAVING = const(0x40)
@@ -121,15 +121,15 @@ def _pack_state(out, s):
         out += [tags[i * TAG : i * TAG + TAG], R[32 * i : 32 * i + 32]]
 
 
-def _unpack_state(r):
+def _unpack_state(r, known=None):
     group, n, index = r.take(16), r.uint(1), r.uint(1)
-    secret, epoch, head = r.take(32), r.uint(4), r.take(32)
-    RK, HK, NHK, mk, v, digest = [r.take(32) for _ in range(6)]
+    secret, epoch, head, keys = r.take(32), r.uint(4), r.take(32), [r.take(32) for _ in range(6)]
     tags, R = [], []
     for _ in range(n):
         tags.append(r.take(16))
         R.append(r.take(32))
-    return State(group, tags, R, index, secret, epoch, head, RK, HK, NHK, mk, v, digest)
+    tags = Column(tags, TAG)
+    return State(group, known if tags == known else tags, R, index, secret, epoch, head, *keys)
 
 
 def _pack_pairs(out, pairs):
@@ -174,11 +174,9 @@ def _unpack_undo(members, g, r):
     u = Undo(g, None)
     outside = r.uint(1)
     u.outside = None if outside == 255 else outside
-    u.state = _unpack_state(r) if r.uint(1) else None
-    u.pairs = _unpack_pairs(members, r)
     # What did not change is one object again
-    if u.state and u.state.tags == g.state.tags:
-        u.state.tags = g.state.tags
+    u.state = _unpack_state(r, g.state.tags) if r.uint(1) else None
+    u.pairs = _unpack_pairs(members, r)
     for tag in u.pairs:
         if u.pairs[tag] == g.pairs.get(tag):
             u.pairs[tag] = g.pairs[tag]

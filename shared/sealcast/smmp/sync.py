@@ -238,7 +238,7 @@ def go(me, members, group, now, out):
         heads.say(me, members, group, bytes(16), out)
         s.behind += 1
         s.rounds += group.entry is not None
-        s.told, s.failed = {}, []
+        s.told, s.failed = {}, ()
         s.stage = ASKED
         _ask_later(s, now)
     elif head == st.head:
