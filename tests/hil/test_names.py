@@ -6,7 +6,8 @@ import keyword
 import re
 import subprocess
 
-from sealcast import rare
+from sealcast import effects, rare
+from sealcast.smmp import ratchet
 from sealcast_host.boards import bundle, merge, names, shipped
 from sealcast_host.boards.scopes import bound
 from sealcast_host.boards.xip import mpy
@@ -98,6 +99,11 @@ def test_texts_stay_and_so_does_what_they_name(tmp_path):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value not in short, (path, node.value)
+
+
+def test_fields_of_tuples_keep_their_names():
+    """What namedtuple is given are texts: one that names several is no name."""
+    assert not {*effects.Sent._fields, *ratchet._State._fields} & set(names.short_names())
 
 
 def test_sources_beside_a_bundle_still_compile():

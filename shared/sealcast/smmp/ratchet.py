@@ -63,15 +63,14 @@ class Column:
         return Column(self.data[: i * self.size] + value + self.data[(i + 1) * self.size :], self.size)
 
 
-# A tuple: a board makes one at once, where an object's table grows with every second field
-_State = namedtuple("State", "group tags R N index r epoch head RK HK NHK mk v digest".split())
+_KEYS = ("RK", "HK", "NHK", "mk", "v", "digest")
+_State = namedtuple("State", ("group", "tags", "R", "N", "index", "r", "epoch", "head") + _KEYS)  # made at once
 
 
 def State(group, tags, R, index, r, epoch, head, *keys):
     """What all members of the group hold alike, and our own r. A step makes a new one.
 
-    tags, R: Columns of the N members, ascending by tag. epoch: messages so far. head: hash of the last frame, 32 bytes.
-    keys: RK, HK, NHK, mk, v, digest."""
+    tags, R: Columns of the N members, ascending by tag. epoch: messages so far. head: hash of the last frame."""
     tags = tags if isinstance(tags, Column) else Column(tags, TAG)
     return _State(group, tags, R if isinstance(R, Column) else Column(R, 32), len(tags), index, r, epoch, head, *keys)
 
