@@ -26,7 +26,7 @@ CHECK = const(16)
 # above any state: 64 messages in, 64 out, 511 members; bounds what a broken header can ask for
 MAX_BODY = const(0xFFFFF)
 MAGIC = b"SCst"
-CHUNK = const(256)
+CHUNK = const(128)
 _ENOENT = const(2)  # the same number on every port
 
 
