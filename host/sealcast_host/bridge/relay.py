@@ -15,7 +15,7 @@ from typing import Any
 import aiomqtt
 
 from sealcast.run.seriallink import MESSAGE, WELCOME, Lines, Link
-from sealcast_host.member.ending import ended
+from sealcast_host.member.ending import ended, heed
 from sealcast_host.member.mqtt import MqttTransport, hang_up
 from sealcast_host.member.refusals import LinkError
 
@@ -147,9 +147,7 @@ class Relay:
         """A message for the board; returns when it has it."""
         if sum(map(len, parts)) > MESSAGE:
             return  # nothing of the protocol is as long
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():  # this session is over; a wait_for of Python 3.11 swallowed it
-            raise asyncio.CancelledError
+        heed()  # this session may be over
         async with self._turn:
             session = self._link.session
             await self._idle(session)

@@ -21,9 +21,10 @@ from sealcast.errors import SealcastError
 from sealcast_host.errors import Failed, UserError
 from sealcast_host.gateway.ha_commands import Command
 from sealcast_host.gateway.ha_entities import Member, slug, units
-from sealcast_host.gateway.output import Hub, Output, ends
+from sealcast_host.gateway.output import Hub, Output
 from sealcast_host.gateway.paths import whole
 from sealcast_host.gateway.record import Event, Item, Message, clean, values
+from sealcast_host.member.ending import heed
 from sealcast_host.member.mqtt import let_go, tls_context
 from sealcast_host.member.privatefiles import read_password, reason
 from sealcast_host.member.refusals import explain
@@ -153,7 +154,7 @@ class HomeAssistant(Output):
             await self._client.publish(topic, payload, qos=1, retain=True)
         except aiomqtt.MqttError as e:
             raise OSError(f"the link to Home Assistant's broker was lost: {e}") from None
-        ends()
+        heed()
 
     async def _publish_config(self, member: Member) -> None:
         if member.entities:  # a device without any would be refused

@@ -71,14 +71,6 @@ class Output(ABC):
         return
 
 
-def ends() -> None:
-    """Behind a library's work, which may lose a cancellation that came with its end (asyncio.wait_for of Python 3.11
-    does): raises it."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
 async def aside(call: Callable[[], Any]) -> Any:
     """Run blocking work in a thread of its own, which does not keep the process from ending: a full pipe or a dead
     network disk may hold it for ever."""

@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Awaitable
 
 from sealcast_host.errors import UserError
-from sealcast_host.gateway.output import Finished, Hub, Output, Refused, ends
+from sealcast_host.gateway.output import Finished, Hub, Output, Refused
 from sealcast_host.gateway.record import Event, Item, clean
+from sealcast_host.member.ending import heed
 from sealcast_host.member.privatefiles import reason
 
 WAITING = 1000
@@ -171,7 +172,7 @@ async def _theirs(work: Awaitable[None]) -> None:
     other. Raises what the work raises, _Cancelled."""
     try:
         await work
-        ends()
+        heed()
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():

@@ -24,6 +24,14 @@ async def ended(*tasks: "asyncio.Task[Any] | None") -> None:
     await _done(*there)
 
 
+def heed() -> None:
+    """Behind a library's work, which may lose a cancellation that came with its end (asyncio.wait_for of Python 3.11
+    does): raises it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def _done(*tasks: "asyncio.Task[Any]") -> None:
     cancelled = False
     while left := [task for task in tasks if not task.done()]:
